@@ -1,0 +1,34 @@
+"""Train, verify and run Essentia classifiers of one's own.
+
+The map, in the order of the data:
+
+  cli           the command line; every command calls one function of the modules below
+  recipe        a TOML file becomes a checked Recipe
+  scaffold      a recipe for the user's own classes
+  datasets/     a folder or a table becomes Tracks; one file a layout
+  collection    Tracks with features in the store, and a reason for every file left out
+  parallel      one function over many files, in worker processes that may die
+  sound/        audio to features, graphs on audio, proof of a graph; the only place that imports Essentia
+  store         features on disk, keyed by content and front-end; atomic writing
+  splits        training, validation and test sides, grouped by artist
+  labels/       Tracks and features become label distributions; one file a source
+  labelling     the labels command
+  runs          run folders, found again after a kill
+  zones         a step in a process of its own
+  nets/         networks, training and export; the only place that imports Keras and TensorFlow
+  metrics       scores as pure functions
+  steps         the steps of train in order
+  evaluation    cross-validation
+  summary       what the terminal shows after a training
+  models        the folder graphs/
+  prediction    which files, which process, which format
+  predicting    the predict command
+  onednn        whether this processor survives oneDNN
+  doctor        the doctor command
+
+Underneath: records (the data that flows), frontends (the numbers of the analyses), discover (plug-ins), errors.
+
+Zones: sound/ imports Essentia and never TensorFlow, nets/ the reverse, everything else neither; they meet in files.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,74 @@
+"""Errors of essentia-ldl: one root, and leaves that also inherit the builtin a caller would catch.
+
+Every message has one form, made by `explain`: what is wrong, what was expected, what was found, where, and a remedy.
+"""
+
+from __future__ import annotations
+
+
+class EssentiaLdlError(Exception):
+    """Root of every error that essentia-ldl raises on purpose."""
+
+
+class AudioError(EssentiaLdlError, OSError):
+    """An audio file cannot be used: missing, unreadable, truncated, silent, too short."""
+
+
+class DataError(EssentiaLdlError, ValueError):
+    """A collection, a label or an array does not fit."""
+
+
+class RecipeError(EssentiaLdlError, ValueError):
+    """A recipe has an unknown key, a missing key or a value out of range."""
+
+
+class CardError(EssentiaLdlError, ValueError):
+    """The .json card of a graph is broken or does not fit its graph."""
+
+
+class GraphError(EssentiaLdlError, RuntimeError):
+    """A graph cannot be built, exported, verified or run."""
+
+
+class StoreError(EssentiaLdlError, OSError):
+    """A file of the store, a run or graphs/ cannot be read or written."""
+
+
+class UnknownNameError(EssentiaLdlError, LookupError):
+    """A task, model, label source, network or layout of that name does not exist."""
+
+
+class WeightsError(EssentiaLdlError, OSError):
+    """The pretrained weights cannot be fetched, or are not the ones expected."""
+
+
+class TrainingError(EssentiaLdlError, RuntimeError):
+    """Training cannot start or go on."""
+
+
+class ImportOrderError(EssentiaLdlError, ImportError):
+    """TensorFlow and Essentia were about to meet in one process, which would abort it."""
+
+
+def explain(what: str, rule: str, value: object, where: object, remedy: str) -> str:
+    """Compose the message of an error.
+
+    Parameters
+    ----------
+    what : str
+        The thing that is wrong, such as ``"label"``.
+    rule : str
+        What was expected.
+    value : object
+        What was found; shown with ``repr``.
+    where : object
+        File, row, track or key.
+    remedy : str
+        What to do now, one sentence ending in a full stop.
+
+    Returns
+    -------
+    str
+        ``"{what}: expected {rule}; got {value!r} ({where}). {remedy}"``
+    """
+    return f"{what}: expected {rule}; got {value!r} ({where}). {remedy}"

@@ -1,0 +1,391 @@
+"""The records that flow between the steps: frozen, and checked when they are made. A record that exists is valid.
+
+Conventions: class order is the column order everywhere; `content` is the sha256 of a file's bytes; seconds, samples
+and frames are told apart by the suffix of the name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from essentia_ldl.errors import CardError, DataError, explain
+
+FRONT_END_KINDS = ("mel", "waveform", "embedding", "mfcc")
+ROLES = ("train", "valid", "test")
+
+
+@dataclasses.dataclass(frozen=True)
+class Track:
+    """One labelled recording.
+
+    Parameters
+    ----------
+    id : str
+        Unique within its collection: the path as the collection writes it.
+    path : str
+        Absolute path of the audio file.
+    label : str
+        Class name.
+    artist : str or None
+        Who made it; None when not known.
+    split : str or None
+        "train", "valid" or "test" when the collection fixes it.
+    columns : Mapping[str, str]
+        Every other column of the collection's table.
+
+    Raises
+    ------
+    DataError
+        When the label is empty or the split is not one of `ROLES`.
+    """
+
+    id: str
+    path: str
+    label: str
+    artist: str | None = None
+    split: str | None = None
+    columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.label:
+            raise DataError(explain("label", "a class name", self.label, self.id, "Give every track a label."))
+        if self.split is not None and self.split not in ROLES:
+            raise DataError(
+                explain("split", "train, valid or test", self.split, self.id, "Correct the column, or leave it empty.")
+            )
+        object.__setattr__(self, "columns", MappingProxyType(dict(self.columns)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Which tracks train, validate and test; one artist on two sides cannot exist.
+
+    Parameters
+    ----------
+    train, valid, test : tuple[str, ...]
+        Track ids; `valid` and `test` may be empty.
+    artists : Mapping[str, str]
+        Artist of each track id, for the ids whose artist is known.
+
+    Raises
+    ------
+    DataError
+        When a track or an artist stands on two sides, or nothing is left to train on.
+    """
+
+    train: tuple[str, ...]
+    valid: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
+    artists: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "artists", MappingProxyType(dict(self.artists)))
+        if not self.train:
+            raise DataError(explain("split", "at least one training track", 0, "Split", "Use more tracks."))
+        side_of: dict[tuple[str, str], str] = {}
+        for side in ROLES:
+            ids = getattr(self, side)
+            if len(set(ids)) != len(ids):
+                raise DataError(explain("split", "each track once", len(ids), side, "Drop the repeated tracks."))
+            for track_id in ids:
+                self._claim(side_of, ("track", track_id), side)
+                if track_id in self.artists:
+                    self._claim(side_of, ("artist", self.artists[track_id]), side)
+
+    @staticmethod
+    def _claim(side_of: dict[tuple[str, str], str], key: tuple[str, str], side: str) -> None:
+        if side_of.setdefault(key, side) != side:
+            raise DataError(
+                explain(
+                    f"{key[0]} in a split",
+                    "one side only",
+                    key[1],
+                    f"in {side_of[key]} and in {side}",
+                    "Group the split by artist, or correct the split column.",
+                )
+            )
+
+    def role(self, track_id: str) -> str:
+        """Return "train", "valid" or "test" for a track id; raise `DataError` when it is on no side."""
+        for side in ROLES:
+            if track_id in getattr(self, side):
+                return side
+        raise DataError(explain("track", "an id of this split", track_id, "Split.role", "Check the ids."))
+
+
+@dataclasses.dataclass(frozen=True)
+class FrontEnd:
+    """How audio becomes patches: the numbers of one analysis.
+
+    Parameters
+    ----------
+    name : str
+        Name in recipes and cards.
+    kind : str
+        "mel", "waveform", "embedding" or "mfcc".
+    sample_rate_hz, frame_samples, hop_samples : int
+        Sampling rate, analysis window and distance between window starts.
+    n_bands : int
+        Values a frame: mel bands or coefficients.
+    patch_frames, patch_hop_frames : int
+        Frames a patch and distance between patch starts. For "mfcc": the texture window.
+    input_algorithm, predict_algorithm : str
+        Essentia's algorithms that make the frames and run a graph on them.
+    fft_samples : int or None
+        FFT size when larger than the window.
+    segment_offset_s, segment_duration_s : float or None
+        The part of the track that is analysed; None is the whole track.
+    resample_quality : int
+        libsamplerate quality of Essentia's Resample, 0 (best) to 4 (linear).
+
+    Raises
+    ------
+    DataError
+        When the kind is unknown or a number is not positive.
+    """
+
+    name: str
+    kind: str
+    sample_rate_hz: int
+    frame_samples: int
+    hop_samples: int
+    n_bands: int
+    patch_frames: int
+    patch_hop_frames: int
+    input_algorithm: str
+    predict_algorithm: str = ""
+    fft_samples: int | None = None
+    segment_offset_s: float | None = None
+    segment_duration_s: float | None = None
+    resample_quality: int = 4
+
+    def __post_init__(self) -> None:
+        if self.kind not in FRONT_END_KINDS:
+            raise DataError(
+                explain("front-end kind", " or ".join(FRONT_END_KINDS), self.kind, self.name, "Correct frontends.py.")
+            )
+        for field in ("sample_rate_hz", "frame_samples", "hop_samples", "n_bands", "patch_frames", "patch_hop_frames"):
+            if getattr(self, field) < 1:
+                raise DataError(
+                    explain(field, "a positive integer", getattr(self, field), self.name, "Correct frontends.py.")
+                )
+
+    @property
+    def key(self) -> str:
+        """Folder name in the store: the name and a digest of every number, so that a changed number is a new key."""
+        numbers = json.dumps(dataclasses.asdict(self), sort_keys=True).encode()
+        return f"{self.name}-{hashlib.sha256(numbers).hexdigest()[:8]}"
+
+    @property
+    def patch_samples(self) -> int:
+        """Samples of the shortest signal that fills one patch (Essentia's FrameCutter centres the first frame)."""
+        return (self.patch_frames - 1) * self.hop_samples
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelTable:
+    """Label distributions: one row a track, one column a class, every row sums to 1.
+
+    Parameters
+    ----------
+    ids : tuple[str, ...]
+        Track ids, one a row.
+    classes : tuple[str, ...]
+        Class names, one a column.
+    distributions : np.ndarray [shape=(n_tracks, n_classes), float32]
+        Probabilities.
+
+    Raises
+    ------
+    DataError
+        When the shape does not fit, an id repeats, a value is negative or not finite, or a row does not sum to 1.
+    """
+
+    ids: tuple[str, ...]
+    classes: tuple[str, ...]
+    distributions: np.ndarray
+
+    def __post_init__(self) -> None:
+        table = np.ascontiguousarray(self.distributions, dtype=np.float32)
+        shape = (len(self.ids), len(self.classes))
+        if table.shape != shape:
+            raise DataError(explain("label table", f"shape {shape}", table.shape, "LabelTable", "Check the source."))
+        if len(set(self.ids)) != len(self.ids):
+            raise DataError(explain("label table", "ids that differ", len(self.ids), "LabelTable", "Drop repeats."))
+        sums = table.sum(axis=1)
+        if not np.all(np.isfinite(table)) or np.any(table < 0) or np.any(np.abs(sums - 1) > 1e-4):
+            row = int(np.argmax(~np.isfinite(sums) | (np.abs(sums - 1) > 1e-4) | (table < 0).any(axis=1)))
+            raise DataError(
+                explain("label row", "probabilities that sum to 1", table[row].tolist(), self.ids[row], "Check it.")
+            )
+        table.setflags(write=False)
+        object.__setattr__(self, "distributions", table)
+
+    def rows(self, ids: tuple[str, ...] | list[str]) -> np.ndarray:
+        """Return the rows of some ids, in their order, shape (n_ids, n_classes), float32."""
+        index = {track_id: row for row, track_id in enumerate(self.ids)}
+        missing = [i for i in ids if i not in index]
+        if missing:
+            raise DataError(explain("track", "an id of the label table", missing[0], "LabelTable.rows", "Fit again."))
+        return self.distributions[[index[i] for i in ids]]
+
+
+@dataclasses.dataclass(frozen=True)
+class GraphCard:
+    """The .json beside a graph, in Essentia's metadata schema.
+
+    Parameters
+    ----------
+    fields : Mapping[str, Any]
+        The whole json object. Our additions live under the key "essentia_ldl".
+
+    Raises
+    ------
+    CardError
+        When a key that `predict` or Essentia's clients need is missing or has the wrong shape.
+    """
+
+    fields: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        fields = self.fields
+        if not isinstance(fields, Mapping):
+            raise CardError(explain("card", "a json object", type(fields).__name__, "card", "Write the card again."))
+        object.__setattr__(self, "fields", MappingProxyType(dict(fields)))
+        where = fields.get("name", "card")
+        for key in ("name", "type", "schema", "inference"):
+            if key not in fields:
+                raise CardError(explain("card", f"the key {key!r}", sorted(fields), where, "Export the model again."))
+        schema, inference = fields["schema"], fields["inference"]
+        for part in ("inputs", "outputs"):
+            entries = schema.get(part) if isinstance(schema, Mapping) else None
+            if not isinstance(entries, list) or not entries or not all("name" in entry for entry in entries):
+                raise CardError(
+                    explain(f"schema.{part}", "a list of named nodes", entries, where, "Export the model again.")
+                )
+        if not isinstance(inference, Mapping) or "algorithm" not in inference or "sample_rate" not in inference:
+            raise CardError(
+                explain("inference", "sample_rate and algorithm", inference, where, "Export the model again.")
+            )
+        predictions = self._purpose("predictions")
+        if predictions is not None and "classes" in fields:
+            shape = predictions.get("shape") or [len(fields["classes"])]
+            if shape[-1] != len(fields["classes"]):
+                raise CardError(
+                    explain(
+                        "classes",
+                        f"{shape[-1]} names, as {predictions['name']} has",
+                        fields["classes"],
+                        where,
+                        "Correct the card.",
+                    )
+                )
+
+    def _purpose(self, purpose: str) -> Mapping[str, Any] | None:
+        for output in self.fields["schema"]["outputs"]:
+            if output.get("output_purpose") == purpose:
+                return output
+        return None
+
+    def output(self, purpose: str) -> str | None:
+        """Return the name of the first node with that output_purpose ("predictions", "embeddings"), or None."""
+        node = self._purpose(purpose)
+        return None if node is None else node["name"]
+
+    @property
+    def name(self) -> str:
+        """Human-readable name, such as "mood sad"."""
+        return self.fields["name"]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the order of the graph's columns; empty for an extractor without classes."""
+        return tuple(self.fields.get("classes", ()))
+
+    @property
+    def input_name(self) -> str:
+        """Name of the graph's input node."""
+        return self.fields["schema"]["inputs"][0]["name"]
+
+    @property
+    def algorithm(self) -> str:
+        """Essentia algorithm that runs the graph, such as "TensorflowPredictMusiCNN"."""
+        return self.fields["inference"]["algorithm"]
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """Sampling rate of the audio that the graph expects."""
+        return int(self.fields["inference"]["sample_rate"])
+
+    @property
+    def embedding_model(self) -> Mapping[str, Any] | None:
+        """The extractor that a head needs before it, as {algorithm, model_name, link}, or None."""
+        return self.fields["inference"].get("embedding_model")
+
+    @property
+    def extra(self) -> Mapping[str, Any]:
+        """Our additions: front_end, patch_hop_frames, demo, licence, scores, recipe hash, versions; may be empty."""
+        return self.fields.get("essentia_ldl", {})
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """What one model says of one file.
+
+    Parameters
+    ----------
+    path : str
+        The audio file.
+    model : str
+        Stem of the graph file.
+    classes : tuple[str, ...]
+        Class names, one a column.
+    probabilities : np.ndarray [shape=(n_classes,), float32]
+        Mean over the patches.
+    segments : np.ndarray [shape=(n_patches, n_classes), float32]
+        One row a patch.
+    duration_s : float
+        Seconds of audio decoded.
+    notes : tuple[str, ...]
+        What the user should know, such as "padded".
+    """
+
+    path: str
+    model: str
+    classes: tuple[str, ...]
+    probabilities: np.ndarray
+    segments: np.ndarray
+    duration_s: float
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.segments.ndim != 2 or self.segments.shape[1] != len(self.classes):
+            raise DataError(
+                explain(
+                    "prediction",
+                    f"{len(self.classes)} columns",
+                    self.segments.shape,
+                    f"{self.model} on {self.path}",
+                    "The card does not fit its graph; export it again.",
+                )
+            )
+        if not np.all(np.isfinite(self.segments)):
+            raise DataError(
+                explain("prediction", "finite numbers", "NaN", f"{self.model} on {self.path}", "Check the audio.")
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """One file that could not be used, and why; a row of failures.csv."""
+
+    path: str
+    step: str
+    reason: str
