@@ -1,0 +1,129 @@
+"""One function over many files, on a joblib engine. In: jobs with a path; out: results, or `Failure` records.
+
+The function is named, not imported ("module:function"), so a plain process can hand out work of the sound zone.
+Workers are started by loky, never forked. A worker that dies takes nothing with it: each one leaves a marker while it
+works on a file, the files marked at the time of a death are run again one at a time, and the one that kills its
+worker again is the `Failure`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from essentia_ldl.errors import EssentiaLdlError, explain
+from essentia_ldl.records import Failure
+
+
+def count_workers(n_jobs: int | None = None) -> int:
+    """Return how many workers to start: `n_jobs`, or the cores that this process may use."""
+    return max(1, n_jobs or len(os.sched_getaffinity(0)))
+
+
+def run_jobs(
+    function: str,
+    jobs: Sequence[dict[str, Any]],
+    step: str,
+    n_jobs: int | None = None,
+    engine: str = "loky",
+    progress: bool = True,
+) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Run a function on every job, in worker processes, in the order in which they finish.
+
+    Parameters
+    ----------
+    function : str
+        ``"module:function"``; called in a worker with one job.
+    jobs : sequence of dict
+        Each has the key "path". Must pickle.
+    step : str
+        Name of the step, for the progress bar and for failures.
+    n_jobs : int or None
+        Worker processes; None is one a core.
+    engine : str
+        A joblib backend whose workers share this machine's temporary folder: "loky", "dask" or "ray".
+    progress : bool
+        Show a progress bar on a terminal.
+
+    Yields
+    ------
+    job : dict
+        The job.
+    result : object
+        What the function returned, or a `Failure`.
+    """
+    from tqdm import tqdm
+
+    waiting = dict(enumerate(jobs))
+    with (
+        tempfile.TemporaryDirectory(prefix="essentia-ldl-markers-") as markers,
+        tqdm(total=len(waiting), desc=step, unit="file", disable=not (progress and sys.stderr.isatty())) as bar,
+    ):
+        while waiting:
+            suspects = []
+            for index, result in _run_round(function, waiting, step, count_workers(n_jobs), engine, Path(markers)):
+                if result is None:
+                    suspects.append(index)
+                    continue
+                bar.update()
+                yield waiting.pop(index), result[0]
+            for index in suspects:
+                alone = {index: waiting[index]}
+                for _, result in _run_round(function, alone, step, 1, engine, Path(markers)):
+                    bar.update()
+                    yield waiting.pop(index), (result[0] if result is not None else _death(alone[index], step))
+
+
+def _death(job: dict[str, Any], step: str) -> Failure:
+    reason = explain(
+        "audio", "a file that the decoder survives", "the worker process died", job["path"], "Re-encode the file."
+    )
+    return Failure(job["path"], step, reason)
+
+
+def _run_round(
+    function: str, waiting: dict[int, dict[str, Any]], step: str, n_workers: int, engine: str, markers: Path
+) -> Iterator[tuple[int, tuple[Any] | None]]:
+    """Run what is waiting until it is done or a worker dies; a suspect of the death comes with None."""
+    from joblib import Parallel, delayed
+    from joblib.externals.loky.process_executor import BrokenProcessPool
+
+    for marker in markers.iterdir():
+        marker.unlink()
+    done = set()
+    try:
+        # one job alone needs a second worker, because joblib runs n_jobs=1 inside this process
+        parallel = Parallel(n_jobs=max(2, n_workers), backend=engine, return_as="generator_unordered", batch_size=1)
+        for index, result in parallel(
+            delayed(_work)(function, index, job, step, str(markers)) for index, job in waiting.copy().items()
+        ):
+            done.add(index)
+            yield index, (result,)
+    except BrokenProcessPool:
+        suspects = {int(marker.name) for marker in markers.iterdir()} - done
+        if not suspects:
+            raise
+        for index in suspects:
+            yield index, None
+
+
+def _work(function: str, index: int, job: dict[str, Any], step: str, markers: str) -> tuple[int, Any]:
+    """Run one job in a worker: Ctrl-C is the parent's business, and every error becomes a `Failure`."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    marker = Path(markers, str(index))
+    marker.touch()
+    os.environ["ESSENTIA_LDL_LEAN"] = "1"  # this process is ours alone: Essentia may start quickly
+    module, name = function.split(":")
+    try:
+        result = getattr(importlib.import_module(module), name)(job)
+    except (EssentiaLdlError, RuntimeError, ValueError, OSError, MemoryError) as error:
+        reason = str(error) if isinstance(error, EssentiaLdlError) else f"{type(error).__name__}: {error}"
+        result = Failure(job["path"], step, reason)
+    marker.unlink(missing_ok=True)
+    return index, result

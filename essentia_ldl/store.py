@@ -1,0 +1,194 @@
+"""Features on disk. In: arrays from the sound zone; out: arrays for labels and networks.
+
+Layout: ``<root>/<front-end key>/<first two digits>/<content>.npy``, float32. `content` is the sha256 of the audio
+file's bytes, so a moved or renamed file keeps its features and a changed file gets new ones; the front-end's key
+holds a digest of its numbers, so a changed hop size never meets old features. ``<root>/files/`` remembers the content
+of a path by size and time of change, so that a second run does not even read the audio. Everything is written to a
+temporary name and renamed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from essentia_ldl.errors import StoreError, explain
+from essentia_ldl.records import FrontEnd
+
+
+def home() -> Path:
+    """Return the folder that holds runs, store and graphs: ESSENTIA_LDL_HOME, or the current folder."""
+    return Path(os.environ.get("ESSENTIA_LDL_HOME") or ".").expanduser().resolve()
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a binary file that appears under its name only when the block ends well.
+
+    Parameters
+    ----------
+    path : path
+        Final name; its folder is made when missing.
+
+    Yields
+    ------
+    BinaryIO
+        A temporary file in the same folder; renamed at the end, removed after an exception.
+
+    Raises
+    ------
+    StoreError
+        When the disk is full or the folder cannot be written.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=".part-", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        if isinstance(error, StoreError) or error.errno is None:
+            raise
+        raise StoreError(
+            explain(
+                "file", "space and permission to write", error.strerror, path, "Free space, or set ESSENTIA_LDL_HOME."
+            )
+        ) from error
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Write a value as json, atomically."""
+    with replacing(path) as file:
+        file.write((json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """Read a json file.
+
+    Raises
+    ------
+    StoreError
+        When it is missing or not json.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise StoreError(explain("file", "readable json", str(error), path, "Delete it and run again.")) from None
+
+
+def digest_file(path: str | os.PathLike[str]) -> str:
+    """Return the sha256 of a file's bytes, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Store:
+    """Features keyed by content and front-end.
+
+    Parameters
+    ----------
+    root : path
+        Folder of the store; made when first written to.
+    """
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = Path(root).resolve()
+
+    def path(self, content: str, front_end: FrontEnd) -> Path:
+        """Return where the features of a content are, whether they exist or not."""
+        return self.root / front_end.key / content[:2] / f"{content}.npy"
+
+    def has(self, content: str, front_end: FrontEnd) -> bool:
+        """Tell whether the features exist."""
+        return self.path(content, front_end).is_file()
+
+    def read(self, content: str, front_end: FrontEnd) -> np.ndarray:
+        """Read features, mapped from disk.
+
+        Returns
+        -------
+        np.ndarray [shape=(n_frames, n_bands), float32]
+
+        Raises
+        ------
+        StoreError
+            When they do not exist or are damaged; a damaged file is removed so that the next run makes it again.
+        """
+        path = self.path(content, front_end)
+        try:
+            array = np.load(path, mmap_mode="r")
+        except (OSError, ValueError, EOFError) as error:
+            with contextlib.suppress(OSError):
+                path.unlink()
+            raise StoreError(
+                explain("features", "a readable array", str(error), path, "Run the command again.")
+            ) from None
+        if array.ndim != 2 or array.shape[1] != front_end.n_bands or array.dtype != np.float32:
+            path.unlink()
+            raise StoreError(
+                explain(
+                    "features",
+                    f"float32 (n_frames, {front_end.n_bands})",
+                    (array.dtype.name, array.shape),
+                    path,
+                    "Run the command again.",
+                )
+            )
+        return array
+
+    def write(self, content: str, front_end: FrontEnd, array: np.ndarray) -> None:
+        """Write features atomically; array is (n_frames, n_bands), stored as float32."""
+        with replacing(self.path(content, front_end)) as file:
+            np.save(file, np.ascontiguousarray(array, dtype=np.float32))
+
+    def write_info(self, content: str, info: dict[str, Any]) -> None:
+        """Write what is known of an audio file beside its features (duration_s)."""
+        write_json(self.root / "audio" / content[:2] / f"{content}.json", info)
+
+    def read_info(self, content: str) -> dict[str, Any]:
+        """Read what `write_info` wrote."""
+        return read_json(self.root / "audio" / content[:2] / f"{content}.json")
+
+    def recall(self, path: str) -> str | None:
+        """Return the content of a file when it has not changed since `remember`, without reading it; else None."""
+        try:
+            status = os.stat(path)
+            known = json.loads(self._memory(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        same = known.get("size") == status.st_size and known.get("mtime_ns") == status.st_mtime_ns
+        return known.get("content") if same else None
+
+    def remember(self, path: str) -> str:
+        """Digest a file, keep the result beside its size and time of change, and return the content."""
+        known = self.recall(path)
+        if known is not None:
+            return known
+        status = os.stat(path)
+        content = digest_file(path)
+        write_json(
+            self._memory(path),
+            {"path": str(path), "size": status.st_size, "mtime_ns": status.st_mtime_ns, "content": content},
+        )
+        return content
+
+    def _memory(self, path: str) -> Path:
+        name = hashlib.sha256(os.path.abspath(path).encode()).hexdigest()
+        return self.root / "files" / name[:2] / f"{name}.json"
