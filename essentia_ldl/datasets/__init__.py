@@ -1,0 +1,153 @@
+"""Datasets: a folder or file of the user's flows in, Tracks flow out; one file a layout.
+
+A layout is a public module of this package with
+
+- ``EXPECTED : str``, what it reads, in half a sentence; shown when nothing matches;
+- ``matches(path: pathlib.Path) -> bool``, cheap, false for what does not exist; at most one layout matches a path,
+  not counting `FALLBACK`, which is asked last;
+- ``read_tracks(path: pathlib.Path, **options) -> list[Track]``, options by keyword with defaults, `DataError` with a
+  remedy for what it cannot read. `Track.path` is absolute, `Track.id` is the path as the collection writes it.
+
+Nothing here opens audio.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from essentia_ldl import discover
+from essentia_ldl.errors import DataError, explain
+from essentia_ldl.records import Track
+
+FALLBACK = "folder"
+
+
+@dataclasses.dataclass(frozen=True)
+class CollectionSummary:
+    """What a collection holds.
+
+    Parameters
+    ----------
+    tracks : Mapping[str, int]
+        Tracks of each class, classes in alphabetical order.
+    artists : Mapping[str, int]
+        Known artists of each class; one who has tracks in two classes counts in both.
+    n_tracks, n_artists : int
+        Tracks and known artists of the whole collection.
+    n_without_artist : int
+        Tracks whose artist is not known.
+    """
+
+    tracks: Mapping[str, int]
+    artists: Mapping[str, int]
+    n_tracks: int
+    n_artists: int
+    n_without_artist: int
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in alphabetical order."""
+        return tuple(self.tracks)
+
+
+def read_tracks(path: str | Path, layout: str | None = None) -> list[Track]:
+    """Read a collection, whatever its layout.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder or file.
+    layout : str or None
+        Name of a layout; None takes the one that matches.
+
+    Returns
+    -------
+    list[Track]
+        Sorted by id; at least one; no two with the same id.
+
+    Raises
+    ------
+    DataError
+        When the path is empty or does not exist, when no layout or more than one matches, when an id repeats, or when
+        the layout cannot read the path.
+    UnknownNameError
+        When `layout` names no layout.
+    """
+    if not str(path).strip():
+        raise DataError(explain("data", "a folder or a table", str(path), "empty path", "Give the path of your data."))
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise DataError(
+            explain("data", "a path that exists", str(path), f"from {os.getcwd()}", "Check the spelling of the path.")
+        )
+    module = discover.load(__name__, layout or find_layout(path))
+    tracks = sorted(module.read_tracks(path), key=lambda track: track.id)
+    if not tracks:
+        raise DataError(explain("collection", "at least one track", 0, path, "Add audio files."))
+    for first, second in itertools.pairwise(tracks):
+        if first.id == second.id:
+            raise DataError(explain("track id", "each id once", first.id, path, "Drop the repeated track."))
+    return tracks
+
+
+def find_layout(path: Path) -> str:
+    """Find the layout of a path.
+
+    Parameters
+    ----------
+    path : Path
+        Folder or file.
+
+    Returns
+    -------
+    str
+        Name of a module of this package.
+
+    Raises
+    ------
+    DataError
+        When no layout matches (the message lists what each of them expects) or more than one does.
+    """
+    names = discover.names(__name__)
+    modules = {name: discover.load(__name__, name) for name in sorted(names, key=lambda name: name == FALLBACK)}
+    matching = [name for name, module in modules.items() if module.matches(path)]
+    if len(matching) > 1 and FALLBACK in matching:
+        matching.remove(FALLBACK)
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        remedy = f"Say which with the layout option: {' or '.join(matching)}."
+        raise DataError(explain("data", "one layout that matches", matching, path, remedy))
+    expected = ", or ".join(module.EXPECTED for module in modules.values())
+    found = f"a file that ends in {path.suffix!r}" if path.is_file() else "neither a file nor a folder"
+    raise DataError(explain("data", expected, found, path, "Bring your data into one of these layouts."))
+
+
+def summarise(tracks: Iterable[Track]) -> CollectionSummary:
+    """Count the tracks and the artists of each class.
+
+    Parameters
+    ----------
+    tracks : Iterable[Track]
+        A collection, or a part of one.
+
+    Returns
+    -------
+    CollectionSummary
+        The counts.
+    """
+    tracks = list(tracks)
+    classes = sorted({track.label for track in tracks})
+    known = [track for track in tracks if track.artist is not None]
+    return CollectionSummary(
+        tracks=MappingProxyType({name: sum(track.label == name for track in tracks) for name in classes}),
+        artists=MappingProxyType({name: len({t.artist for t in known if t.label == name}) for name in classes}),
+        n_tracks=len(tracks),
+        n_artists=len({track.artist for track in known}),
+        n_without_artist=len(tracks) - len(known),
+    )

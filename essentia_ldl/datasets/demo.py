@@ -1,0 +1,236 @@
+"""The demo: class names flow in, a folder of synthesised music with its index flows out, and is read as a table.
+
+Nothing is downloaded. The audio is 16-bit mono at 44.1 kHz. A track lies between the style of its class and that of
+another class, most of them near their own and about one in eighteen past the middle, so that no classifier can be
+perfect. Artists have a sound of their own; two of each class's artists also work for a neighbouring class.
+"""
+
+from __future__ import annotations
+
+import csv
+import glob
+import json
+import os
+import re
+import shutil
+import wave
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import NormalDist
+
+import numpy as np
+from tqdm import tqdm
+
+from essentia_ldl.datasets import _styles, _synth, table
+from essentia_ldl.errors import DataError, StoreError, explain
+from essentia_ldl.records import Track
+
+EXPECTED = "a demo made by this program: a folder that holds demo.json"
+VERSION = 1  # of the synthesis; a demo of another version is made again
+MIN_DURATION_S = 20.0
+POSITIONS = NormalDist(0.21, 0.185)  # of the tracks between their own style (0) and another one (1)
+TRACK_DEVIATION = 0.06
+_OURS = {"demo.json", "index.csv", "audio"}
+_TITLES = (("Blue", "Open", "Last", "Paper", "Silver", "Second"), ("River", "Window", "Train", "Garden", "Letter"))
+
+
+def matches(path: Path) -> bool:
+    """Tell whether a path is a demo folder."""
+    return (path / "demo.json").is_file()
+
+
+def read_tracks(path: Path) -> list[Track]:
+    """Read a demo.
+
+    Parameters
+    ----------
+    path : Path
+        Folder that `build_demo` made.
+
+    Returns
+    -------
+    list[Track]
+        In the order of its index.
+
+    Raises
+    ------
+    DataError
+        When the index is missing or broken.
+    """
+    return table.read_tracks(path / "index.csv")
+
+
+def build_demo(
+    root: Path,
+    classes: Sequence[str],
+    *,
+    n_tracks: int | None = None,
+    n_artists: int | None = None,
+    seed: int = 0,
+    duration_s: float = 21.0,
+) -> Path:
+    """Synthesise a demo collection, or take the complete one that is already there.
+
+    Parameters
+    ----------
+    root : Path
+        Folder to make. It appears under this name when it is complete, not before. A demo of other parameters is
+        replaced; a folder that holds anything else is left alone.
+    classes : Sequence[str]
+        Class names, in any order. Known moods and their negations sound as they should (`_styles.KNOWN_STYLES`).
+    n_tracks : int or None
+        Tracks a class; None follows the task: 40 for two classes, at least 24 for more.
+    n_artists : int or None
+        Artists a class, at most `n_tracks`; None is one for every five tracks, but six or more where the tracks allow
+        it. From three on, two of them also have tracks in a neighbouring class.
+    seed : int
+        Another seed is another collection.
+    duration_s : float
+        Seconds a track, at least `MIN_DURATION_S`.
+
+    Returns
+    -------
+    Path
+        `root`, holding audio/*.wav, index.csv (path, label, artist, split, title) and demo.json (the parameters).
+
+    Raises
+    ------
+    DataError
+        When a parameter is out of range, or `root` holds something that is not a demo.
+    StoreError
+        When the files cannot be written.
+    """
+    root = Path(os.path.abspath(root))
+    classes = sorted(classes)
+    n_tracks = max(24, 80 // max(1, len(classes))) if n_tracks is None else n_tracks
+    n_artists = min(n_tracks, max(6, n_tracks // 5)) if n_artists is None else n_artists
+    _check_parameters(classes, n_tracks, n_artists, seed, duration_s)
+    parameters = {
+        "version": VERSION,
+        "classes": classes,
+        "n_tracks": n_tracks,
+        "n_artists": n_artists,
+        "seed": seed,
+        "duration_s": duration_s,
+    }
+    if _is_complete(root, parameters):
+        return root
+    if root.exists() and (not root.is_dir() or not {p.name for p in root.iterdir()} <= _OURS):
+        raise DataError(
+            explain("demo folder", "a new folder or an older demo", str(root), "build_demo", "Take another folder.")
+        )
+    building = root.with_name(f".{root.name}.{os.getpid()}.building")
+    try:
+        root.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(root)
+        (building / "audio").mkdir(parents=True)
+        _write_collection(building, parameters)
+        if _is_complete(root, parameters):  # another process was faster
+            return root
+        if root.exists():
+            shutil.rmtree(root)
+        os.rename(building, root)
+    except OSError as error:
+        raise StoreError(
+            explain("demo", "a folder that can be written", str(error), root, "Free some space or take another folder.")
+        ) from error
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return root
+
+
+def _check_parameters(classes: list[str], n_tracks: int, n_artists: int, seed: int, duration_s: float) -> None:
+    if len(set(classes)) != len(classes) or len(classes) < 2 or not all(name.strip() for name in classes):
+        raise DataError(explain("demo classes", "two different names or more", classes, "build_demo", "Correct them."))
+    for name, value, rule, valid in (
+        ("n_artists", n_artists, "1 or more", n_artists >= 1),
+        ("n_tracks", n_tracks, f"n_artists ({n_artists}) or more", n_tracks >= n_artists),
+        ("seed", seed, "0 or more", seed >= 0),
+        ("duration_s", duration_s, f"{MIN_DURATION_S:g} or more", duration_s >= MIN_DURATION_S),
+    ):
+        if not valid:
+            raise DataError(explain(name, rule, value, "build_demo", "Correct the option."))
+
+
+def _is_complete(root: Path, parameters: dict) -> bool:
+    try:
+        if json.loads((root / "demo.json").read_text(encoding="utf-8")) != parameters:
+            return False
+        with open(root / "index.csv", encoding="utf-8", newline="") as file:
+            sizes = {(root / row["path"]).stat().st_size for row in csv.DictReader(file)}
+    except (OSError, ValueError, KeyError):
+        return False
+    return len(sizes) == 1  # all tracks are equally long; a truncated one is not
+
+
+def _remove_abandoned(root: Path) -> None:
+    """Remove what a killed build of this demo left behind, unless its process still runs."""
+    for left in root.parent.glob(f".{glob.escape(root.name)}.*.building"):
+        pid = left.name.split(".")[-2]
+        try:
+            os.kill(int(pid), 0)
+        except (ProcessLookupError, ValueError):
+            shutil.rmtree(left, ignore_errors=True)
+        except PermissionError:  # it runs, for another user
+            continue
+
+
+def _name_artists(n_classes: int, n_artists: int) -> list[list[str]]:
+    """Name the artists of every class; the last of each class is also the first of the next class."""
+    n_own = n_artists - 1 if n_artists >= 3 else n_artists
+    names = [[f"artist {c * n_own + i + 1:02d}" for i in range(n_own)] for c in range(n_classes)]
+    if n_artists >= 3:
+        firsts = [own[0] for own in names]
+        for c, own in enumerate(names):
+            own.append(firsts[(c + 1) % n_classes])
+    return names
+
+
+def _write_collection(folder: Path, parameters: dict) -> None:
+    classes, n_tracks, seed = parameters["classes"], parameters["n_tracks"], parameters["seed"]
+    styles = [style.values for style in _styles.read_styles(classes)]
+    cast = _name_artists(len(classes), parameters["n_artists"])
+    artists: dict[str, _synth.Artist] = {}
+    for number, name in enumerate(sorted({name for names in cast for name in names})):
+        artists[name] = _synth.build_artist(name, np.random.default_rng([seed, 0, number]))
+
+    rows, jobs = [], []
+    for c, label in enumerate(classes):
+        rng = np.random.default_rng([seed, 1, c])
+        # Every class gets the same positions and every artist some of each kind: chance does not decide how hard a
+        # demo is. Within a round of the artists the positions are neighbours in another order.
+        n_cast = len(cast[c])
+        positions = np.array([POSITIONS.inv_cdf((i + 0.5) / n_tracks) for i in range(n_tracks)])
+        positions = np.concatenate([rng.permutation(positions[i : i + n_cast]) for i in range(0, n_tracks, n_cast)])
+        for i, position in enumerate(positions):
+            artist = artists[cast[c][i % n_cast]]
+            other = rng.choice([k for k in range(len(classes)) if k != c])
+            values = styles[c] + np.clip(position, 0, 1) * (styles[other] - styles[c])
+            values += artist.offset + rng.normal(0, TRACK_DEVIATION, values.size)
+            name = f"audio/{len(rows) + 1:04d}-{re.sub(r'[^a-z0-9_]+', '-', label.lower())}.wav"
+            rows.append((name, label, artist.name, "", " ".join(str(rng.choice(words)) for words in _TITLES)))
+            jobs.append((folder / name, _styles.Style.from_values(values), artist, [seed, 2, c, i]))
+
+    def write_track(job: tuple[Path, _styles.Style, _synth.Artist, list[int]]) -> None:
+        path, style, artist, entropy = job
+        signal = _synth.render_track(style, artist, np.random.default_rng(entropy), parameters["duration_s"])
+        with wave.open(str(path), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(_synth.SAMPLE_RATE_HZ)
+            file.writeframes(np.round(signal * 32767).astype("<i2").tobytes())
+
+    # Threads are enough: numpy lets go of the interpreter in the long operations.
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        try:
+            for _ in tqdm(pool.map(write_track, jobs), total=len(jobs), desc="demo", unit="track", disable=None):
+                pass
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    with open(folder / "index.csv", "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("path", "label", "artist", "split", "title"))
+        writer.writerows(rows)
+    (folder / "demo.json").write_text(json.dumps(parameters, indent=2) + "\n", encoding="utf-8")

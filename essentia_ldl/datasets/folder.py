@@ -1,0 +1,109 @@
+"""A folder with one sub-folder a class: its audio files flow in, Tracks flow out.
+
+`class/track.mp3` has no artist; `class/artist/track.mp3` and everything deeper belongs to that artist. Hidden files and
+folders are passed over. This layout matches every folder, so it is asked after all others.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from essentia_ldl.errors import DataError, explain
+from essentia_ldl.records import Track
+
+EXPECTED = "a folder with one sub-folder of audio files a class"
+AUDIO_SUFFIXES = (
+    *(".mp3", ".mp2", ".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".m4b", ".aac", ".mp4", ".alac"),
+    *(".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".webm", ".mka", ".mkv", ".wma", ".mpc", ".ape", ".wv", ".ac3"),
+)
+
+
+def matches(path: Path) -> bool:
+    """Tell whether a path is a folder."""
+    return path.is_dir()
+
+
+def read_tracks(path: Path) -> list[Track]:
+    """Read a folder with one sub-folder a class.
+
+    Parameters
+    ----------
+    path : Path
+        The folder that holds the sub-folders.
+
+    Returns
+    -------
+    list[Track]
+        Sorted by id, which is the path relative to the folder, with slashes. The label is the name of the sub-folder;
+        the artist is the name of the folder below it, or None. Empty and broken files are kept: the step that opens
+        them reports them.
+
+    Raises
+    ------
+    DataError
+        When there are fewer than two sub-folders, a sub-folder holds no audio, a link leads back to a folder above it,
+        or a folder cannot be listed.
+    """
+    root = Path(os.path.abspath(path))
+    entries = _list_visible(root)
+    classes = [entry for entry in entries if entry.is_dir()]
+    if len(classes) < 2:
+        found = f"{len(classes)} sub-folders and {len(entries) - len(classes)} files"
+        tables = [entry.name for entry in entries if entry.suffix.lower() in (".csv", ".tsv")]
+        remedy = f"Give the table {str(root / tables[0])!r} instead." if tables else "Make one sub-folder a class."
+        raise DataError(explain("folder", "two sub-folders or more, one a class", found, root, remedy))
+    tracks = []
+    for folder in classes:
+        files = [entry for entry in _walk(folder, (os.path.realpath(root),)) if _is_audio(entry)]
+        if not files:
+            remedy = "Put audio files into it, or take the folder away."
+            raise DataError(explain("sub-folder", "audio files", "none", folder, remedy))
+        for file in files:
+            parts = file.relative_to(folder).parts
+            tracks.append(
+                Track(
+                    id=file.relative_to(root).as_posix(),
+                    path=str(file),
+                    label=folder.name,
+                    artist=parts[0] if len(parts) > 1 else None,
+                )
+            )
+    return sorted(tracks, key=lambda track: track.id)
+
+
+def _is_audio(file: Path) -> bool:
+    return file.suffix.lower() in AUDIO_SUFFIXES
+
+
+def _list_visible(folder: Path) -> list[Path]:
+    try:
+        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    except OSError as error:
+        raise DataError(
+            explain("folder", "one that can be listed", error.strerror, folder, "Check the path and its permissions.")
+        ) from error
+
+
+def _walk(folder: Path, above: tuple[str, ...]) -> Iterator[Path]:
+    """Yield the visible files below a folder, through links too; `above` holds the real paths on the way down."""
+    real = os.path.realpath(folder)
+    if real in above:
+        raise DataError(explain("folder", "no link to a folder above it", real, folder, "Remove the link."))
+    for entry in _list_visible(folder):
+        if entry.is_dir():
+            yield from _walk(entry, (*above, real))
+        else:
+            yield entry
+
+
+def list_audio(folder: Path) -> list[Path]:
+    """List every visible audio file below a folder, at any depth.
+
+    Raises
+    ------
+    DataError
+        When a link leads back to a folder above it, or a folder cannot be listed.
+    """
+    return [file for file in _walk(folder, ()) if _is_audio(file)]

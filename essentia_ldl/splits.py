@@ -1,0 +1,296 @@
+"""Splits: Tracks flow in, a Split or folds flow out, stratified by class and grouped by artist.
+
+A track whose artist is not known is a group of its own. Every class keeps a training track; a group that is the only
+one of its class stays in training. The same tracks, in any order, and the same seed give the same split.
+
+References
+----------
+Flexer, "A closer look on artist filters for musical genre classification", ISMIR 2007: why artists must not be on two
+sides.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from types import MappingProxyType
+
+import numpy as np
+
+from essentia_ldl.errors import DataError, explain
+from essentia_ldl.records import ROLES, Split, Track
+
+_MAX_PARTS = 10  # a share is approached by m parts of k <= 10; below a tenth by one part of more
+_N_TRIES = 10  # shuffles, of which the best stratified is taken
+_CLOSE_ENOUGH = 0.03  # deviation of a class's share at which no other shuffle is tried
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitSummary:
+    """What stands on each side of a split.
+
+    Parameters
+    ----------
+    counts : Mapping[str, Mapping[str, int]]
+        Tracks, by side ("train", "valid", "test") and class.
+    artists : Mapping[str, int]
+        Known artists, by side.
+    grouped : bool
+        True when every artist is known, so that no artist can be on two sides.
+    n_without_artist : int
+        Tracks whose artist is not known, each a group of its own.
+    """
+
+    counts: Mapping[str, Mapping[str, int]]
+    artists: Mapping[str, int]
+    grouped: bool
+    n_without_artist: int
+
+
+def split_tracks(tracks: Sequence[Track], valid_share: float = 0.2, test_share: float = 0.0, seed: int = 0) -> Split:
+    """Split a collection once.
+
+    Parameters
+    ----------
+    tracks : Sequence[Track]
+        The collection.
+    valid_share, test_share : float
+        Shares of the collection, from 0 on, together below 1. A side that the collection's split column fixes is taken
+        as it is; a side that it does not mention is drawn from its training tracks, of which it is that share.
+    seed : int
+        Another seed is another split.
+
+    Returns
+    -------
+    Split
+        Ids sorted on every side. Shares are met as closely as whole artists allow; a side whose share is positive has
+        at least one track.
+
+    Raises
+    ------
+    DataError
+        When a share is out of range, the split column is filled for some tracks only, has no training tracks or puts
+        one artist on two sides, or there are too few artists to draw from.
+    """
+    if valid_share < 0 or test_share < 0 or valid_share + test_share >= 1:
+        shares = (valid_share, test_share)
+        raise _error("valid_share and test_share", "0 or more, together below 1", shares, "split_tracks", "Lower them.")
+    tracks = _sort_tracks(tracks)
+    fixed = [track for track in tracks if track.split is not None]
+    if fixed and len(fixed) < len(tracks):
+        missing = next(track.id for track in tracks if track.split is None)
+        found = f"{len(tracks) - len(fixed)} of {len(tracks)} without one"
+        raise _error("split column", "a side for every track or for none", found, missing, "Fill it, or empty it.")
+    sides = {role: [track for track in tracks if track.split == role] for role in ROLES}
+    if not fixed:
+        sides["train"] = tracks
+    if not sides["train"]:
+        raise _error("split column", "training tracks", "none", "split column", "Mark some tracks as train.")
+    _build_split(sides)  # a column with one artist on two sides fails here, before anything is drawn from it
+    n_free = len(sides["train"])
+    for side, share in (("test", test_share), ("valid", valid_share)):
+        if share and not sides[side]:
+            part = share * n_free / len(sides["train"])  # of what the side before it has left
+            sides["train"], sides[side] = _draw(sides["train"], part, side, seed)
+    return _build_split(sides)
+
+
+def fold_tracks(tracks: Sequence[Track], n_folds: int = 5, valid_share: float = 0.2, seed: int = 0) -> list[Split]:
+    """Split a collection into folds for cross-validation; a split column is not looked at.
+
+    Parameters
+    ----------
+    tracks : Sequence[Track]
+        The collection.
+    n_folds : int
+        Number of folds, 2 or more.
+    valid_share : float
+        Share of the tracks outside the test fold that validate, from 0 to below 1.
+    seed : int
+        Other seeds are other folds.
+
+    Returns
+    -------
+    list[Split]
+        One a fold. Every track is in exactly one `test`; each fold has a `valid` of its own.
+
+    Raises
+    ------
+    DataError
+        When a number is out of range, or a class has fewer artists than there are folds.
+    """
+    if n_folds < 2 or not 0 <= valid_share < 1:
+        values = (n_folds, valid_share)
+        raise _error("n_folds and valid_share", "2 or more, and 0 to below 1", values, "fold_tracks", "Correct them.")
+    tracks = _sort_tracks(tracks)
+    for label, n_groups in _count_groups(tracks).items():
+        if n_groups < n_folds:
+            remedy = f"Take at most {n_groups} folds, or add artists." if n_groups > 1 else "Add artists."
+            found = f"{n_groups} for {n_folds} folds"
+            raise _error(f"artists of class {label!r}", "one a fold or more", found, "fold_tracks", remedy)
+    part_of = _partition(tracks, n_folds, None, seed)
+    splits = []
+    for fold in range(n_folds):
+        sides = {"test": [track for track, part in zip(tracks, part_of, strict=True) if part == fold], "valid": []}
+        sides["train"] = [track for track, part in zip(tracks, part_of, strict=True) if part != fold]
+        lost = {track.label for track in tracks} - {track.label for track in sides["train"]}
+        if lost or not sides["test"]:
+            found = f"fold {fold} of {n_folds} without: {', '.join(sorted(lost)) or 'test tracks'}"
+            raise _error("folds", "every class in every training side", found, "fold_tracks", "Take fewer folds.")
+        if valid_share:
+            sides["train"], sides["valid"] = _draw(sides["train"], valid_share, "valid", seed + fold)
+        splits.append(_build_split(sides))
+    return splits
+
+
+def describe(split: Split, tracks: Iterable[Track]) -> SplitSummary:
+    """Count the tracks of each class on each side.
+
+    Parameters
+    ----------
+    split : Split
+        A split of the tracks, or of some of them.
+    tracks : Iterable[Track]
+        The collection.
+
+    Returns
+    -------
+    SplitSummary
+        Every class is listed on every side, with 0 where it is missing.
+
+    Raises
+    ------
+    DataError
+        When the split holds an id that is not among the tracks.
+    """
+    by_id = {track.id: track for track in tracks}
+    counts, artists, n_without = {}, {}, 0
+    classes = sorted({track.label for track in by_id.values()})
+    for side in ROLES:
+        unknown = [track_id for track_id in getattr(split, side) if track_id not in by_id]
+        if unknown:
+            raise _error("track of the split", "an id of the collection", unknown[0], side, "Split again.")
+        here = [by_id[track_id] for track_id in getattr(split, side)]
+        counts[side] = MappingProxyType({name: sum(track.label == name for track in here) for name in classes})
+        artists[side] = len({track.artist for track in here if track.artist is not None})
+        n_without += sum(track.artist is None for track in here)
+    return SplitSummary(MappingProxyType(counts), MappingProxyType(artists), n_without == 0, n_without)
+
+
+def _error(what: str, rule: str, value: object, where: object, remedy: str) -> DataError:
+    return DataError(explain(what, rule, value, where, remedy))
+
+
+def _sort_tracks(tracks: Sequence[Track]) -> list[Track]:
+    """Sort by id, so that the order in which a collection was read changes nothing."""
+    if not tracks:
+        raise _error("collection", "at least one track", 0, "split", "Add tracks.")
+    return sorted(tracks, key=lambda track: track.id)
+
+
+def _build_split(sides: Mapping[str, Sequence[Track]]) -> Split:
+    artists = {track.id: track.artist for side in sides.values() for track in side if track.artist is not None}
+    return Split(**{side: tuple(track.id for track in here) for side, here in sides.items()}, artists=artists)
+
+
+def _group(track: Track) -> tuple[str, str]:
+    return ("track", track.id) if track.artist is None else ("artist", track.artist)
+
+
+def _count_groups(tracks: Sequence[Track]) -> dict[str, int]:
+    groups: dict[str, set] = {}
+    for track in tracks:
+        groups.setdefault(track.label, set()).add(_group(track))
+    return {label: len(groups[label]) for label in sorted(groups)}
+
+
+def _draw(tracks: list[Track], share: float, side: str, seed: int) -> tuple[list[Track], list[Track]]:
+    """Part (rest, drawn), where drawn is about a share of every class and rest has every class."""
+    n_groups = _count_groups(tracks)
+    pinned = {_group(track) for track in tracks if n_groups[track.label] == 1}
+    pool = [track for track in tracks if _group(track) not in pinned]
+    n_pool = len({_group(track) for track in pool})
+    smaller = min(share, 1 - share)
+    n_parts = (
+        round(1 / smaller) if smaller * _MAX_PARTS < 1 else Fraction(share).limit_denominator(_MAX_PARTS).denominator
+    )
+    n_parts = min(n_parts, n_pool)
+    if n_parts < 2:
+        raise _error(
+            f"artists to draw the {side} side from",
+            "two or more in some class",
+            ", ".join(f"{label}: {n}" for label, n in n_groups.items()),
+            "split",
+            f"Add artists, or set the {side} share to 0.",
+        )
+    n_drawn = min(max(1, round(share * n_parts)), n_parts - 1)
+    part_of = _partition(pool, n_parts, n_drawn, seed)
+    chosen = _choose_parts(pool, part_of, n_parts, n_drawn)[1]
+    drawn = {track.id for track, part in zip(pool, part_of, strict=True) if part in chosen}
+    rest = [track for track in tracks if track.id not in drawn]
+    lost = set(n_groups) - {track.label for track in rest}
+    if lost or not drawn:
+        found = f"none left of {', '.join(sorted(lost))}" if lost else "nothing to draw"
+        raise _error(f"{side} side", "every class left in training", found, "split", "Add artists to this class.")
+    return rest, [track for track in tracks if track.id in drawn]
+
+
+def _count_parts(tracks: Sequence[Track], part_of: np.ndarray, n_parts: int) -> np.ndarray:
+    """Count the tracks of each part and class, shape (n_parts, n_classes)."""
+    classes = sorted({track.label for track in tracks})
+    counts = np.zeros((n_parts, len(classes)))
+    np.add.at(counts, (part_of, [classes.index(track.label) for track in tracks]), 1)
+    return counts
+
+
+def _rate_part(drawn: np.ndarray, total: np.ndarray, share: float) -> float:
+    """Rate the class counts of a draw: how far from the share; a class that it lacks, or takes whole, costs more."""
+    deviation = np.abs(drawn / total - share).max()
+    return float(deviation + 10 * np.mean(drawn == 0) + 100 * np.any(drawn == total))
+
+
+def _choose_parts(
+    tracks: Sequence[Track], part_of: np.ndarray, n_parts: int, n_drawn: int
+) -> tuple[float, tuple[int, ...]]:
+    """Choose the parts whose union is best stratified; return its rating and them."""
+    counts = _count_parts(tracks, part_of, n_parts)
+    total, best = counts.sum(axis=0), (np.inf, ())
+    for parts in itertools.combinations(range(n_parts), n_drawn):
+        drawn = counts[list(parts)].sum(axis=0)
+        best = min(best, (_rate_part(drawn, total, n_drawn / n_parts), parts))
+    return best
+
+
+def _partition(tracks: Sequence[Track], n_parts: int, n_drawn: int | None, seed: int) -> np.ndarray:
+    """Part the tracks into stratified parts of whole groups, shape (n_tracks,), int; the best of some shuffles.
+
+    The best has the best draw of `n_drawn` parts; with None (folds, where every part is used) the best worst part.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    labels = [track.label for track in tracks]
+    names = {group: number for number, group in enumerate(dict.fromkeys(_group(track) for track in tracks))}
+    groups = [names[_group(track)] for track in tracks]
+    n_most = max(labels.count(label) for label in set(labels))
+    best_cost, best = np.inf, np.zeros(len(tracks), dtype=int)
+    for attempt in range(_N_TRIES):
+        part_of = np.array(groups) % n_parts
+        if n_most >= n_parts:  # scikit-learn refuses when no class has a track a part
+            folds = StratifiedGroupKFold(n_parts, shuffle=True, random_state=(seed * _N_TRIES + attempt) % 2**32)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # a class smaller than n_parts: we check for ourselves
+                for part, (_, rows) in enumerate(folds.split(labels, labels, groups)):
+                    part_of[rows] = part
+        if n_drawn is None:
+            counts = _count_parts(tracks, part_of, n_parts)
+            cost = np.max([_rate_part(part, counts.sum(axis=0), 1 / n_parts) for part in counts])
+        else:
+            cost = _choose_parts(tracks, part_of, n_parts, n_drawn)[0]
+        if cost < best_cost:
+            best_cost, best = cost, part_of
+        if cost < _CLOSE_ENOUGH:
+            break
+    return best
