@@ -1,0 +1,182 @@
+"""Tracks and features become label distributions; one file a source.
+
+In: `Track`s and their stored features. Out: `LabelTable`s, one distribution over the classes a track.
+
+A file of this package is a source of labels when it has
+
+- ``PRESETS: dict[str, dict]``: the names that recipes and the command line use, each with all its settings and their
+  defaults; a name belongs to one file only;
+- ``EXPLANATIONS: dict[str, str]``: what each setting means, one line, for the recipe files;
+- ``build(classes, read_features, seed=0, name=<preset>, **settings) -> LabelSource``, which refuses settings out of
+  range with `RecipeError` and reads nothing; `name` is the preset, for the messages.
+
+``read_features(track, front_end_name) -> np.ndarray`` returns the stored frames of a track: for "mfcc" the
+(n_frames, 13) float32 coefficients of its 15 s segment. Sources learn from training tracks only; labels of validation
+and test tracks stay one-hot when scores are computed. Files with a leading underscore are not sources.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from essentia_ldl import discover
+from essentia_ldl.errors import DataError, RecipeError, explain
+from essentia_ldl.labels._histogram import score_own_mass, text_histogram, write_histogram
+from essentia_ldl.labels._tables import read_table, write_table
+from essentia_ldl.records import LabelTable, Track
+
+__all__ = [
+    "LabelSource",
+    "ReadFeatures",
+    "build",
+    "explanations",
+    "presets",
+    "read_table",
+    "resolve",
+    "score_own_mass",
+    "text_histogram",
+    "write_histogram",
+    "write_table",
+]
+
+ReadFeatures = Callable[[Track, str], np.ndarray]
+
+
+@runtime_checkable
+class LabelSource(Protocol):
+    """What makes label distributions: `fit` on the training tracks, then call on any tracks.
+
+    Attributes
+    ----------
+    front_ends : tuple[str, ...]
+        Names of the front-ends whose features it reads; empty when it needs none.
+    report : dict[str, Any]
+        What `fit` measured, ready for json; empty before `fit` and for sources that learn nothing.
+    """
+
+    front_ends: tuple[str, ...]
+    report: dict[str, Any]
+
+    def fit(self, tracks: Sequence[Track]) -> LabelSource:
+        """Learn from the training tracks, and only from them; return the source itself."""
+        ...
+
+    def __call__(self, tracks: Sequence[Track]) -> LabelTable:
+        """Return one distribution a track, in the order given; a row does not depend on the other tracks asked."""
+        ...
+
+
+def presets() -> dict[str, tuple[str, dict[str, Any]]]:
+    """List every preset of every source.
+
+    Returns
+    -------
+    dict[str, tuple[str, dict[str, Any]]]
+        Preset name -> (name of its file, its settings with their defaults).
+    """
+    return {
+        preset: (module_name, dict(settings))
+        for module_name in discover.names(__name__)
+        for preset, settings in discover.load(__name__, module_name).PRESETS.items()
+    }
+
+
+def explanations(module_name: str) -> dict[str, str]:
+    """Return what each setting of a source means, by setting."""
+    return dict(discover.load(__name__, module_name).EXPLANATIONS)
+
+
+def resolve(name: str, overrides: Mapping[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
+    """Merge the settings of a recipe into a preset; keys and types are checked, ranges by `build`.
+
+    Parameters
+    ----------
+    name : str
+        Preset, such as "sb".
+    overrides : Mapping[str, Any] or None
+        Settings that differ from the preset's.
+
+    Returns
+    -------
+    tuple[str, dict[str, Any]]
+        Name of the source's file and the full settings.
+
+    Raises
+    ------
+    UnknownNameError
+        When no source has a preset of that name.
+    RecipeError
+        When the preset has no setting of a name, or its type is another one.
+    """
+    known = presets()
+    if name not in known:
+        raise discover.unknown("labels", name, known)
+    module_name, settings = known[name]
+    for key, value in dict(overrides or {}).items():
+        where = f"labels.{name}.{key}"
+        if key not in settings:
+            near = difflib.get_close_matches(key, settings, n=1, cutoff=0.4)
+            remedy = f"Did you mean {near[0]!r}?" if near else "Remove the key."
+            rule = "one of " + ", ".join(settings) if settings else "no settings"
+            raise RecipeError(explain("label setting", rule, key, where, remedy))
+        settings[key] = _cast(value, type(settings[key]), where)
+    return module_name, settings
+
+
+def build(
+    name: str,
+    classes: Sequence[str],
+    read_features: ReadFeatures,
+    overrides: Mapping[str, Any] | None = None,
+    seed: int = 0,
+) -> LabelSource:
+    """Make a label source; nothing is read before `fit`, so this also checks a recipe.
+
+    Parameters
+    ----------
+    name : str
+        Preset: "none", "sa", "sb", …
+    classes : Sequence[str]
+        Class names in the order of the columns.
+    read_features : Callable[[Track, str], np.ndarray]
+        Stored frames of a track for a front-end, see the docstring of the package.
+    overrides : Mapping[str, Any] or None
+        Settings that differ from the preset's.
+    seed : int
+        Seed of every random choice.
+
+    Returns
+    -------
+    LabelSource
+        Not fitted yet.
+
+    Raises
+    ------
+    UnknownNameError
+        When no source has a preset of that name.
+    RecipeError
+        When a setting is unknown, of a wrong type or out of range.
+    DataError
+        When there are fewer than two classes, or a class name repeats.
+    """
+    module_name, settings = resolve(name, overrides)
+    classes = tuple(classes)
+    if len(classes) < 2 or len(set(classes)) != len(classes):
+        raise DataError(explain("classes", "two or more names that differ", classes, name, "Correct the classes."))
+    return discover.load(__name__, module_name).build(classes, read_features, seed=seed, name=name, **settings)
+
+
+def _cast(value: Any, kind: type, where: str) -> Any:
+    """Return a setting in the type of its default: a whole number may stand for a float, a bool for nothing else."""
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        names = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+        raise RecipeError(
+            explain("label setting", names.get(kind, kind.__name__), value, where, "Correct it in the recipe.")
+        )
+    return value

@@ -1,0 +1,80 @@
+"""The label as it is: all the mass on the class of the track. Preset "none", the baseline of the paper."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from essentia_ldl.errors import DataError, explain
+from essentia_ldl.records import LabelTable, Track
+
+PRESETS: dict[str, dict[str, Any]] = {"none": {}}
+EXPLANATIONS: dict[str, str] = {}
+
+
+def build(classes: Sequence[str], read_features: Any = None, seed: int = 0, name: str = "none") -> OneHot:
+    """Make the source of one-hot labels; `read_features` and `seed` are not used."""
+    return OneHot(classes)
+
+
+class OneHot:
+    """One-hot rows; learns nothing, so `fit` only checks the labels.
+
+    Parameters
+    ----------
+    classes : Sequence[str]
+        Class names in the order of the columns.
+    """
+
+    front_ends: tuple[str, ...] = ()
+
+    def __init__(self, classes: Sequence[str]) -> None:
+        self.classes = tuple(classes)
+        self.report: dict[str, Any] = {}
+
+    def fit(self, tracks: Sequence[Track]) -> OneHot:
+        """Check that every label is a class; raise `DataError` when one is not."""
+        find_targets(tracks, self.classes)
+        return self
+
+    def __call__(self, tracks: Sequence[Track]) -> LabelTable:
+        """Return a `LabelTable` with a 1 in the column of each track's class; raise `DataError` as `fit`."""
+        rows = np.eye(len(self.classes), dtype=np.float32)[find_targets(tracks, self.classes)]
+        return LabelTable(tuple(track.id for track in tracks), self.classes, rows)
+
+
+def find_targets(tracks: Sequence[Track], classes: Sequence[str]) -> np.ndarray:
+    """Return the column of each track's label.
+
+    Parameters
+    ----------
+    tracks : Sequence[Track]
+        Tracks with labels.
+    classes : Sequence[str]
+        Class names in the order of the columns.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_tracks,), int64]
+        Class indices.
+
+    Raises
+    ------
+    DataError
+        When a label is not one of the classes.
+    """
+    column_of = {label: column for column, label in enumerate(classes)}
+    for track in tracks:
+        if track.label not in column_of:
+            raise DataError(
+                explain(
+                    "label",
+                    "one of " + ", ".join(classes),
+                    track.label,
+                    track.id,
+                    "Add the class to the recipe, or correct the label.",
+                )
+            )
+    return np.array([column_of[track.label] for track in tracks], dtype=np.int64)

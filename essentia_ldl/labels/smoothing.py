@@ -1,0 +1,278 @@
+"""Local k-NN label smoothing: a track takes the mean label of its nearest training tracks. Presets "sa" and "sb".
+
+"sa" compares tracks by the mean and standard deviation of their MFCC (MFCC-S, 26 numbers) with 10 neighbours; "sb" by
+the means of 15 windows of one second (MFCC-P, 195 numbers), mapped by LMNN onto 32 dimensions, with 30 neighbours.
+For genres the paper takes 10 neighbours and 64 components in "sb": two keys of the recipe.
+
+Settings are keys of a recipe, each explained in `EXPLANATIONS`.
+
+Neighbours are training tracks, for tracks that were not in `fit` too. Smoothed labels are not smoothed again. Equal
+distances go by track id, so neither the order of the tracks nor that of the neighbours changes a row.
+
+References
+----------
+Buisson, Alonso-Jiménez, Bogdanov, "Ambiguity modelling with label distribution learning for music classification"
+(ICASSP 2022), sections 3.1 to 3.3 and 4.2.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from essentia_ldl.errors import DataError, RecipeError, explain
+from essentia_ldl.frontends import MFCC
+from essentia_ldl.labels._lmnn import fit_lmnn
+from essentia_ldl.labels._mfcc import N_FEATURES, pool_frames, summarize_frames
+from essentia_ldl.labels.one_hot import find_targets
+from essentia_ldl.records import LabelTable, Track
+
+_LMNN = {
+    "n_components": 32,
+    "lmnn_neighbors": 3,
+    "max_iter": 10000,
+    "min_iter": 50,
+    "learn_rate": 1e-7,
+    "convergence_tol": 1e-3,
+    "lambda_": 0.5,
+    "init": "auto",
+}
+_SMOOTHING = {"standardize": True, "include_self": False}
+PRESETS: dict[str, dict[str, Any]] = {
+    "sa": {"features": "mfcc-s", "n_neighbors": 10, "lmnn": False, **_SMOOTHING, **_LMNN},
+    "sb": {"features": "mfcc-p", "n_neighbors": 30, "lmnn": True, **_SMOOTHING, **_LMNN},
+}
+EXPLANATIONS = {
+    "features": "mfcc-s: mean and deviation over the segment (26 numbers); mfcc-p: means of 15 windows of 1 s (195)",
+    "n_neighbors": "neighbours that are averaged; the paper takes 10 for sa, 30 for moods and 10 for genres in sb",
+    "lmnn": "learn the distance by LMNN; false: Euclidean",
+    "standardize": "zero mean and unit deviation a feature, learned on training tracks (the paper is silent)",
+    "include_self": "a track is its own first neighbour, its class keeps 1 / n_neighbors (the paper is silent)",
+    "n_components": "LMNN: dimensions of the map; the paper takes 32 for moods and 64 for genres",
+    "lmnn_neighbors": "LMNN: target neighbours (paper: 3)",
+    "max_iter": "LMNN: most steps (paper: 10000)",
+    "min_iter": "LMNN: fewest steps",
+    "learn_rate": "LMNN: first step size (metric-learn's default)",
+    "convergence_tol": "LMNN: stop when the objective changes less than this (metric-learn's default)",
+    "lambda_": "LMNN: weight of pushing other classes away, against pulling the own closer (paper: 0.5)",
+    "init": "LMNN: auto, pca, lda, identity or random; auto is pca where the sizes allow it",
+}
+_INITS = ("auto", "pca", "lda", "identity", "random")
+_RULES: dict[str, tuple[str, Callable[[float], bool]]] = {
+    "n_neighbors": ("1 or more", lambda value: value >= 1),
+    "n_components": ("1 or more", lambda value: value >= 1),
+    "lmnn_neighbors": ("1 or more", lambda value: value >= 1),
+    "max_iter": ("2 or more", lambda value: value >= 2),
+    "min_iter": ("0 or more", lambda value: value >= 0),
+    "learn_rate": ("a number above 0", lambda value: 0 < value < np.inf),
+    "convergence_tol": ("a number not below 0", lambda value: 0 <= value < np.inf),
+    "lambda_": ("a number from 0 to 1", lambda value: 0 <= value <= 1),
+    "features": ("one of " + ", ".join(N_FEATURES), lambda value: value in N_FEATURES),
+    "init": ("one of " + ", ".join(_INITS), lambda value: value in _INITS),
+}
+
+
+def build(
+    classes: Sequence[str],
+    read_features: Callable[[Track, str], np.ndarray],
+    seed: int = 0,
+    name: str = "sb",
+    **settings: Any,
+) -> Smoothing:
+    """Make a smoothing source; settings that are not given take the defaults of the preset `name`.
+
+    Raises
+    ------
+    RecipeError
+        When a setting is unknown or out of range.
+    """
+    unknown = settings.keys() - PRESETS[name].keys()
+    if unknown:
+        raise RecipeError(
+            explain("label setting", "one of " + ", ".join(PRESETS[name]), min(unknown), f"labels.{name}", "Remove it.")
+        )
+    settings = {**PRESETS[name], **settings}
+    _check_settings(settings, len(classes), f"labels.{name}")
+    return Smoothing(classes, read_features, settings, seed, f"labels.{name}")
+
+
+class Smoothing:
+    """Distributions over the classes of the nearest training tracks.
+
+    Parameters
+    ----------
+    classes : Sequence[str]
+        Class names in the order of the columns.
+    read_features : Callable[[Track, str], np.ndarray]
+        Stored frames of a track; "mfcc" gives shape (n_frames, 13), float32.
+    settings : Mapping[str, Any]
+        All the settings of the module's docstring.
+    seed : int
+        Seed of LMNN's initial map.
+    where : str
+        Key of the settings in a recipe, for messages.
+
+    Attributes
+    ----------
+    report : dict[str, Any]
+        After `fit`: n_tracks, seconds, own_mass_mean (mean mass of a training track on its own class),
+        own_mass_ceiling (the most that a track of the smallest class can have), and with LMNN n_iter, converged,
+        objective and lmnn_seconds.
+    """
+
+    front_ends: tuple[str, ...] = (MFCC.name,)
+
+    def __init__(
+        self,
+        classes: Sequence[str],
+        read_features: Callable[[Track, str], np.ndarray],
+        settings: Mapping[str, Any],
+        seed: int = 0,
+        where: str = "labels",
+    ) -> None:
+        self.classes = tuple(classes)
+        self.settings = dict(settings)
+        self.report: dict[str, Any] = {}
+        self._read_features = read_features
+        self._seed = seed
+        self._where = where
+        self._row_of: dict[str, int] = {}
+        self._components: np.ndarray | None = None
+
+    def fit(self, tracks: Sequence[Track]) -> Smoothing:
+        """Learn standardisation, LMNN and the neighbours from the training tracks.
+
+        Parameters
+        ----------
+        tracks : Sequence[Track]
+            Training tracks only.
+
+        Returns
+        -------
+        Smoothing
+            Itself.
+
+        Raises
+        ------
+        DataError
+            When there are too few tracks for the neighbours or for LMNN, an id repeats, a label is not a class, or
+            the features of a track are too short or not finite.
+        """
+        started = time.perf_counter()
+        self._row_of, self.report = {}, {}
+        tracks = sorted(tracks, key=lambda track: track.id)
+        ids = [track.id for track in tracks]
+        if len(set(ids)) != len(ids):
+            raise DataError(explain("training tracks", "ids that differ", len(ids), self._where, "Drop the repeats."))
+        targets = find_targets(tracks, self.classes)
+        self._check_size(len(tracks))
+        points = np.stack([self._describe(track) for track in tracks])
+
+        self._mean, self._scale = np.zeros(points.shape[1]), np.ones(points.shape[1])
+        if self.settings["standardize"]:
+            self._mean, deviation = points.mean(axis=0), points.std(axis=0)
+            # A feature that never changes tells nothing; its deviation is rounding noise, which must not be blown up.
+            constant = deviation <= 1e-12 * np.abs(points).max(axis=0)
+            self._scale = np.where(constant, 1.0, deviation)
+        self._components = None
+        report: dict[str, Any] = {}
+        if self.settings["lmnn"]:
+            standard = (points - self._mean) / self._scale
+            self._components, report = fit_lmnn(standard, targets, self.classes, self.settings, self._seed, self._where)
+        # One by one, as in the call: equal tracks get equal bits whatever the matrix product does with blocks.
+        self._points = np.stack([self._embed(point) for point in points])
+        self._one_hot = np.eye(len(self.classes))[targets]
+        self._row_of = {track_id: row for row, track_id in enumerate(ids)}
+
+        own = self(tracks).distributions[np.arange(len(tracks)), targets]
+        k, include_self = self.settings["n_neighbors"], self.settings["include_self"]
+        smallest = np.bincount(targets)[np.unique(targets)].min()
+        self.report = {
+            "n_tracks": len(tracks),
+            "seconds": time.perf_counter() - started,
+            "own_mass_mean": float(own.mean()),
+            "own_mass_ceiling": min(1.0, float(smallest - (not include_self)) / k),
+            **report,
+        }
+        return self
+
+    def __call__(self, tracks: Sequence[Track]) -> LabelTable:
+        """Return the distribution of each track over its nearest training tracks.
+
+        Parameters
+        ----------
+        tracks : Sequence[Track]
+            Training tracks (told by id) or others; labels of the others are not looked at.
+
+        Returns
+        -------
+        LabelTable
+            One row a track, in the order given.
+
+        Raises
+        ------
+        DataError
+            When `fit` was not called, or the features of a track are too short or not finite.
+
+        References
+        ----------
+        Section 3.3, the equation of d.
+        """
+        if not self._row_of:
+            raise DataError(explain("label source", "fit before use", "no training tracks", self._where, "Call fit."))
+        rows = np.zeros((len(tracks), len(self.classes)))
+        for row, track in enumerate(tracks):
+            own = self._row_of.get(track.id)
+            point = self._points[own] if own is not None else self._embed(self._describe(track))
+            # Differences, not the expansion of the square, so that equal tracks are at distance 0 exactly.
+            distances = np.square(self._points - point).sum(axis=1)
+            if own is not None:
+                distances[own] = -1.0 if self.settings["include_self"] else np.inf
+            nearest = np.argsort(distances, kind="stable")[: self.settings["n_neighbors"]]
+            rows[row] = self._one_hot[nearest].mean(axis=0)
+        return LabelTable(tuple(track.id for track in tracks), self.classes, rows)
+
+    def _embed(self, points: np.ndarray) -> np.ndarray:
+        standard = (points - self._mean) / self._scale
+        return standard if self._components is None else standard @ self._components.T
+
+    def _describe(self, track: Track) -> np.ndarray:
+        frames = self._read_features(track, MFCC.name)
+        if self.settings["features"] == "mfcc-s":
+            return summarize_frames(frames, track.id)
+        return pool_frames(frames, track.id)
+
+    def _check_size(self, n_tracks: int) -> None:
+        limit = n_tracks if self.settings["include_self"] else n_tracks - 1
+        if limit < self.settings["n_neighbors"]:
+            raise DataError(
+                explain(
+                    "neighbours of label smoothing",
+                    f"at most {limit}, as the {n_tracks} training tracks give",
+                    self.settings["n_neighbors"],
+                    f"{self._where}.n_neighbors",
+                    f"Lower {self._where}.n_neighbors, add tracks, or train with labels none.",
+                )
+            )
+
+
+def _check_settings(settings: Mapping[str, Any], n_classes: int, where: str) -> None:
+    for key, (rule, holds) in _RULES.items():
+        if not holds(settings[key]):
+            raise RecipeError(explain("label setting", rule, settings[key], f"{where}.{key}", "Correct the recipe."))
+    limit, reason = N_FEATURES[settings["features"]], f"the size of {settings['features']}"
+    if settings["init"] == "lda":
+        limit, reason = min(limit, n_classes - 1), f"init lda with {n_classes} classes"
+    if settings["lmnn"] and settings["n_components"] > limit:
+        raise RecipeError(
+            explain(
+                "label setting",
+                f"at most {limit} ({reason})",
+                settings["n_components"],
+                f"{where}.n_components",
+                f"Lower {where}.n_components.",
+            )
+        )

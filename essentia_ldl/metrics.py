@@ -1,0 +1,240 @@
+"""Scores of class probabilities: pure functions on numpy arrays, truth first.
+
+In: `targets`, either class indices of shape (n_tracks,), integer, or one-hot rows of shape (n_tracks, n_classes), and
+`probabilities` of shape (n_tracks, n_classes) from 0 to 1, one row a track. Out: floats and arrays; nothing is rounded.
+
+Conventions: every function checks its arrays first and raises `DataError`. The predicted class is the most probable
+one, the first of equals. A class without an example in `targets` has recall NaN and is left out of the balanced
+accuracy, so that a small fold has a score; a row of `confusion_matrix` for it is 0. Targets that are not one-hot are
+refused: labels are smoothed for training only. Logarithms are natural, so entropies are in nats.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from essentia_ldl.errors import DataError, explain
+
+
+def score_accuracy(targets: np.ndarray, probabilities: np.ndarray) -> float:
+    """Return the share of tracks whose most probable class is the true one.
+
+    Parameters
+    ----------
+    targets : np.ndarray [shape=(n_tracks,), int] or [shape=(n_tracks, n_classes)]
+        True classes, as indices or one-hot.
+    probabilities : np.ndarray [shape=(n_tracks, n_classes), float]
+        Class probabilities.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+
+    Raises
+    ------
+    DataError
+        When the arrays do not fit, see the docstring of the module.
+    """
+    matrix = confusion_matrix(targets, probabilities)
+    return float(np.trace(matrix) / matrix.sum())
+
+
+def score_recall(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Return the share of each class's tracks that is recognised.
+
+    Parameters
+    ----------
+    targets : np.ndarray [shape=(n_tracks,), int] or [shape=(n_tracks, n_classes)]
+        True classes, as indices or one-hot.
+    probabilities : np.ndarray [shape=(n_tracks, n_classes), float]
+        Class probabilities.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_classes,), float64]
+        From 0 to 1; NaN for a class without an example.
+
+    Raises
+    ------
+    DataError
+        When the arrays do not fit, see the docstring of the module.
+    """
+    matrix = confusion_matrix(targets, probabilities)
+    counts = matrix.sum(axis=1)
+    return np.where(counts > 0, np.diagonal(matrix) / np.maximum(counts, 1), np.nan)
+
+
+def score_balanced_accuracy(targets: np.ndarray, probabilities: np.ndarray) -> float:
+    """Return the mean recall of the classes that have an example: accuracy with every class weighing the same.
+
+    Parameters
+    ----------
+    targets : np.ndarray [shape=(n_tracks,), int] or [shape=(n_tracks, n_classes)]
+        True classes, as indices or one-hot.
+    probabilities : np.ndarray [shape=(n_tracks, n_classes), float]
+        Class probabilities.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+
+    Raises
+    ------
+    DataError
+        When the arrays do not fit, see the docstring of the module.
+
+    References
+    ----------
+    The "class-weighted accuracies" of Buisson et al. (ICASSP 2022), table 2.
+    """
+    return float(np.nanmean(score_recall(targets, probabilities)))
+
+
+def confusion_matrix(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Count the tracks of each true class (row) by their most probable class (column).
+
+    Parameters
+    ----------
+    targets : np.ndarray [shape=(n_tracks,), int] or [shape=(n_tracks, n_classes)]
+        True classes, as indices or one-hot.
+    probabilities : np.ndarray [shape=(n_tracks, n_classes), float]
+        Class probabilities.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_classes, n_classes), int64]
+        Counts, whose sum is n_tracks.
+
+    Raises
+    ------
+    DataError
+        When the arrays do not fit, see the docstring of the module.
+    """
+    probabilities = _check_probabilities(probabilities, "probabilities")
+    n_classes = probabilities.shape[1]
+    truth = _check_targets(targets, *probabilities.shape)
+    cells = truth * n_classes + probabilities.argmax(axis=1)
+    return np.bincount(cells, minlength=n_classes**2).reshape(n_classes, n_classes).astype(np.int64)
+
+
+def score_entropy(distributions: np.ndarray) -> np.ndarray:
+    """Return the entropy of each row: 0 for a one-hot label, log(n_classes) when every class is as likely.
+
+    Parameters
+    ----------
+    distributions : np.ndarray [shape=(n_tracks, n_classes), float]
+        Rows that sum to 1.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_tracks,), float64]
+        Nats.
+
+    Raises
+    ------
+    DataError
+        When a row is not a distribution.
+    """
+    rows = _check_distributions(distributions, "distributions")
+    return -_plogq(rows, rows).sum(axis=1) + 0.0  # no minus zero
+
+
+def score_divergence(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Return the Jensen-Shannon divergence between two distributions, row by row.
+
+    Parameters
+    ----------
+    targets : np.ndarray [shape=(n_tracks,), int] or [shape=(n_tracks, n_classes)]
+        True classes as indices, or label distributions: smoothed ones are welcome here.
+    probabilities : np.ndarray [shape=(n_tracks, n_classes), float]
+        Rows that sum to 1.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_tracks,), float64]
+        Nats: 0 when the rows are equal, log(2) when they share no class.
+
+    Raises
+    ------
+    DataError
+        When the shapes differ or a row is not a distribution.
+
+    References
+    ----------
+    J. Lin, "Divergence measures based on the Shannon entropy", IEEE Trans. Information Theory 37(1), 1991, eq. 4.1.
+    """
+    right = _check_distributions(probabilities, "probabilities")
+    if np.ndim(targets) == 1:
+        left = np.eye(right.shape[1])[_check_targets(targets, *right.shape)]
+    else:
+        left = _check_distributions(targets, "targets")
+    if left.shape != right.shape:
+        raise DataError(explain("targets", f"shape {right.shape}", left.shape, "metrics", "Give one row a track."))
+    middle = (left + right) / 2
+    terms = _plogq(left, left) + _plogq(right, right) - _plogq(left, middle) - _plogq(right, middle)
+    return np.maximum(0, terms.sum(axis=1) / 2)
+
+
+def _plogq(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    return p * np.log(np.where(p > 0, q, 1))
+
+
+def _check_targets(targets: np.ndarray, n_tracks: int, n_classes: int) -> np.ndarray:
+    targets = np.asarray(targets)
+    if targets.ndim == 2 and targets.shape == (n_tracks, n_classes):
+        is_one_hot = ((targets == 0) | (targets == 1)).all(axis=1) & ((targets == 1).sum(axis=1) == 1)
+        if not is_one_hot.all():
+            row = int(np.argmin(is_one_hot))
+            raise DataError(
+                explain(
+                    "targets",
+                    "one-hot rows",
+                    targets[row].tolist(),
+                    f"row {row}",
+                    "Score against the true classes, not smoothed labels.",
+                )
+            )
+        return targets.argmax(axis=1)
+    if targets.shape != (n_tracks,):
+        rule = f"shape ({n_tracks},) or ({n_tracks}, {n_classes}), as the probabilities have"
+        raise DataError(explain("targets", rule, targets.shape, "metrics", "Give one target a track."))
+    if targets.dtype.kind not in "iu":
+        raise DataError(explain("targets", "integers", str(targets.dtype), "metrics", "Give class indices."))
+    outside = (targets < 0) | (targets >= n_classes)
+    if outside.any():
+        row = int(np.argmax(outside))
+        raise DataError(
+            explain("targets", f"0 to {n_classes - 1}", int(targets[row]), f"row {row}", "Give class indices.")
+        )
+    return targets.astype(np.int64)
+
+
+def _check_probabilities(probabilities: np.ndarray, what: str) -> np.ndarray:
+    rows = np.asarray(probabilities)
+    if rows.dtype.kind not in "fiu" or rows.ndim != 2 or rows.shape[0] < 1 or rows.shape[1] < 2:
+        rule = "numbers of shape (n_tracks, n_classes) with a track and two classes at least"
+        raise DataError(explain(what, rule, (rows.shape, str(rows.dtype)), "metrics", "Give one row a track."))
+    rows = rows.astype(np.float64)
+    # 1e-6 over 1 is float32 rounding; NaN fails both comparisons.
+    fits = ((rows >= 0) & (rows <= 1 + 1e-6)).all(axis=1)
+    if not fits.all():
+        row = int(np.argmin(fits))
+        raise DataError(
+            explain(
+                what, "finite numbers from 0 to 1", rows[row].tolist(), f"row {row}", "Give probabilities, not logits."
+            )
+        )
+    return rows
+
+
+def _check_distributions(distributions: np.ndarray, what: str) -> np.ndarray:
+    rows = _check_probabilities(distributions, what)
+    sums = rows.sum(axis=1)
+    if np.any(np.abs(sums - 1) > 1e-3):
+        row = int(np.argmax(np.abs(sums - 1)))
+        raise DataError(
+            explain(what, "rows that sum to 1", float(sums[row]), f"row {row}", "Divide each row by its sum.")
+        )
+    return rows

@@ -1,0 +1,123 @@
+"""What every label source promises; a file added to essentia_ldl/labels is tested on the day it is added."""
+
+import json
+
+import numpy as np
+import pytest
+
+from essentia_ldl import discover, frontends, labels
+from essentia_ldl.errors import RecipeError
+from essentia_ldl.records import Track
+
+PACKAGE = "essentia_ldl.labels"
+CLASSES = ("non_sad", "sad")
+MODULES = discover.names(PACKAGE)
+NAMES = sorted(labels.presets())
+# As many training tracks as the demo leaves: 48 tracks, a fifth of them held out.
+N_TRAIN, N_TEST = 38, 6
+
+
+@pytest.fixture(scope="module")
+def tracks():
+    return [
+        Track(f"t{i:02d}.wav", f"/music/t{i:02d}.wav", CLASSES[i % 2], artist=f"artist {i % 7}")
+        for i in range(N_TRAIN + N_TEST)
+    ]
+
+
+@pytest.fixture(scope="module")
+def read_features(tracks):
+    generator = np.random.default_rng(7)
+    frames = {}
+    for i, track in enumerate(tracks):
+        level = generator.normal(size=13) + 0.5 * (i % 2)
+        frames[track.id] = (level + generator.normal(size=(1293, 13))).astype(np.float32)
+    return lambda track, front_end_name: {"mfcc": frames}[front_end_name][track.id]
+
+
+@pytest.fixture(scope="module")
+def fitted(tracks, read_features):
+    return {name: labels.build(name, CLASSES, read_features).fit(tracks[:N_TRAIN]) for name in NAMES}
+
+
+@pytest.mark.parametrize("module_name", MODULES)
+def test_source_has_presets_and_build(module_name):
+    module = discover.load(PACKAGE, module_name)
+    assert module.PRESETS
+    assert callable(module.build)
+    assert all(isinstance(settings, dict) for settings in module.PRESETS.values())
+
+
+def test_preset_belongs_to_one_source_only():
+    every = [name for module in MODULES for name in discover.load(PACKAGE, module).PRESETS]
+    assert sorted(every) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_source_is_a_label_source(fitted, name):
+    source = fitted[name]
+    assert isinstance(source, labels.LabelSource)
+    assert set(source.front_ends) <= set(frontends.ALL)
+    assert json.loads(json.dumps(source.report)) == source.report
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_build_reads_nothing(name):
+    def refuse(track, front_end_name):
+        raise AssertionError("read before fit")
+
+    labels.build(name, CLASSES, refuse)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fit_returns_the_source(tracks, read_features, name):
+    source = labels.build(name, CLASSES, read_features)
+    assert source.fit(tracks[:N_TRAIN]) is source
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rows_follow_tracks_and_columns_follow_classes(fitted, tracks, name):
+    table = fitted[name](tracks[::-1])
+    assert table.ids == tuple(track.id for track in tracks[::-1])
+    assert table.classes == CLASSES
+    assert table.distributions.dtype == np.float32
+    np.testing.assert_allclose(table.distributions.sum(axis=1), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_row_does_not_depend_on_the_other_tracks_asked(fitted, tracks, name):
+    together = fitted[name](tracks)
+    for track in (tracks[0], tracks[-1]):
+        np.testing.assert_array_equal(fitted[name]([track]).distributions, together.rows([track.id]))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_same_seed_gives_same_rows_in_any_order_of_training(fitted, tracks, read_features, name):
+    again = labels.build(name, CLASSES, read_features).fit(tracks[:N_TRAIN][::-1])
+    np.testing.assert_array_equal(again(tracks).distributions, fitted[name](tracks).distributions)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_relabelled_columns_move_and_nothing_else(fitted, tracks, read_features, name):
+    swapped = labels.build(name, CLASSES[::-1], read_features).fit(tracks[:N_TRAIN])(tracks)
+    # Sums run in another order, so a neighbour at the edge may change; mixed columns would differ by 0.2 and more.
+    assert np.abs(swapped.distributions[:, ::-1] - fitted[name](tracks).distributions).mean() < 0.02
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_unknown_setting_is_an_error(read_features, name):
+    with pytest.raises(RecipeError, match=rf"got 'n_neighbours' \(labels\.{name}\.n_neighbours\)"):
+        labels.build(name, CLASSES, read_features, {"n_neighbours": 3})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_wrong_type_of_a_setting_is_an_error(read_features, name):
+    for key in labels.presets()[name][1]:
+        with pytest.raises(RecipeError, match=rf"labels\.{name}\.{key}"):
+            labels.build(name, CLASSES, read_features, {key: ["3"]})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_changed_preset_does_not_reach_the_next_one(name):
+    labels.presets()[name][1]["extra"] = 1
+    assert "extra" not in labels.presets()[name][1]
