@@ -1,0 +1,341 @@
+"""Opening audio files: in a path, out one pass of Essentia's streaming network over the decoded file.
+
+Conventions: mono is the mean of the channels (MonoMixer "mix"); every sampling rate is resampled from the source
+rate, never through another one, which makes a branch bit-identical to Essentia's MonoLoader. Opus, Matroska and WebM
+kill the process inside Essentia's loader, so they never reach it: ffmpeg decodes them when it is on the PATH.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import shutil
+import struct
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+
+import essentia
+import essentia.standard as es
+import essentia.streaming as ess
+import numpy as np
+
+from essentia_ldl.errors import AudioError, explain
+
+FALLBACK_RATE_HZ = 44100
+LEVEL_HOP_S = 0.1
+SILENCE_RMS = 1e-4  # -80 dBFS: three steps of a 16-bit sample
+TRUNCATION_SLACK_S = 1.5  # TagLib gives whole seconds
+_FAILED_LOADERS: list[object] = []  # freeing a loader that failed to open corrupts the heap, so they are kept
+
+
+@dataclasses.dataclass(frozen=True)
+class AudioInfo:
+    """What the header of a file says; 0 when it says nothing."""
+
+    container: str
+    duration_s: float
+    sample_rate_hz: int
+    n_channels: int
+
+
+@dataclasses.dataclass
+class Source:
+    """One decoded pass: Essentia's sources to connect to, by sampling rate, and the pool that collects."""
+
+    signals: dict[int, object]
+    pool: essentia.Pool
+    algorithms: list[object] = dataclasses.field(default_factory=list)
+
+    def keep(self, algorithm: object) -> object:
+        """Hold a reference to an algorithm until the pass has run, and return it."""
+        self.algorithms.append(algorithm)
+        return algorithm
+
+
+def sniff_container(path: str) -> str:
+    """Tell the container of a file from its first bytes, without Essentia.
+
+    Parameters
+    ----------
+    path : str
+        An existing file.
+
+    Returns
+    -------
+    str
+        "opus", "matroska", "wav", "aiff", "flac", "ogg", "mp4", "mp3" or "other".
+    """
+    with open(path, "rb") as file:
+        head = file.read(128)
+    if head[:4] == b"OggS":
+        return "opus" if b"OpusHead" in head else "ogg"
+    if head[:4] == b"\x1aE\xdf\xa3":
+        return "matroska"
+    if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
+        return "wav"
+    if head[:4] == b"FORM" and head[8:11] == b"AIF":
+        return "aiff"
+    if head[:4] == b"fLaC":
+        return "flac"
+    if head[4:8] == b"ftyp":
+        return "mp4"
+    if head[:3] == b"ID3" or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 in (0xE2, 0xE4, 0xE6)):
+        return "mp3"
+    return "other"
+
+
+def probe_audio(path: str) -> AudioInfo:
+    """Read the header of a file: quick, decodes nothing.
+
+    Raises
+    ------
+    AudioError
+        When the file is missing, a folder, empty, or not audio.
+    """
+    require_file(path)
+    container = sniff_container(path)
+    if _needs_ffmpeg(path, container):
+        _require_ffmpeg(path, container)
+    else:
+        _close(_open_loader(path, path))
+    return AudioInfo(container, *_read_header(path, container))
+
+
+def stream_audio(
+    path: str, rates_hz: tuple[int, ...], connect: Callable[[Source], None], quality: int = 4
+) -> tuple[essentia.Pool, float]:
+    """Decode a file once and run everything that `connect` attaches.
+
+    Parameters
+    ----------
+    path : str
+        Audio file.
+    rates_hz : tuple[int, ...]
+        Sampling rates that `connect` wants.
+    connect : callable
+        Gets a `Source` and connects ``source.signals[rate]`` (Essentia sources of mono samples) to its algorithms,
+        which write to ``source.pool``. Called once a pass.
+    quality : int
+        libsamplerate quality, 0 (best) to 4 (linear).
+
+    Returns
+    -------
+    pool : essentia.Pool
+        What the branches collected.
+    duration_s : float
+        Seconds of audio decoded, to 0.1 s.
+
+    Raises
+    ------
+    AudioError
+        When the file is missing, not audio, truncated, silent, or holds NaN.
+    """
+    require_file(path)
+    with _essentia_readable(path, sniff_container(path)) as readable:
+        declared_s, rate_hz, _ = _read_header(readable, sniff_container(readable))
+        rate_hz = rate_hz or FALLBACK_RATE_HZ
+        pool = _run_pass(readable, path, rate_hz, rates_hz, connect, quality)
+        true_rate_hz = int(pool["source.rate"]) if "source.rate" in pool.descriptorNames() else rate_hz
+        if true_rate_hz != rate_hz:  # the tags were wrong, as they are for HE-AAC: once more from the true rate
+            pool = _run_pass(readable, path, true_rate_hz, rates_hz, connect, quality)
+    levels = pool["source.levels"] if "source.levels" in pool.descriptorNames() else np.zeros(0, np.float32)
+    duration_s = len(levels) * LEVEL_HOP_S
+    _check_signal(path, levels, duration_s, declared_s)
+    return pool, duration_s
+
+
+def _run_pass(
+    readable: str,
+    path: str,
+    rate_hz: int,
+    rates_hz: tuple[int, ...],
+    connect: Callable[[Source], None],
+    quality: int,
+) -> essentia.Pool:
+    loader = _open_loader(readable, path)
+    mixer = ess.MonoMixer()
+    source = Source({}, essentia.Pool(), [loader, mixer])
+    loader.audio >> mixer.audio
+    loader.numberChannels >> mixer.numberChannels
+    loader.sampleRate >> (source.pool, "source.rate")
+    for unused in ("md5", "bit_rate", "codec"):
+        getattr(loader, unused) >> None
+    hop = int(rate_hz * LEVEL_HOP_S)
+    cutter = source.keep(
+        ess.FrameCutter(frameSize=hop, hopSize=hop, startFromZero=True, silentFrames="keep", lastFrameToEndOfFile=True)
+    )
+    level = source.keep(ess.RMS())
+    mixer.audio >> cutter.signal
+    cutter.frame >> level.array
+    level.rms >> (source.pool, "source.levels")
+    for target_hz in rates_hz:
+        resample = source.keep(ess.Resample(inputSampleRate=rate_hz, outputSampleRate=target_hz, quality=quality))
+        mixer.audio >> resample.signal
+        source.signals[target_hz] = resample.signal
+    connect(source)
+    try:
+        essentia.run(loader)
+    except RuntimeError as error:
+        raise AudioError(
+            explain("audio", "a stream that decodes", str(error)[:200], path, "Re-encode the file, or leave it out.")
+        ) from None
+    return source.pool
+
+
+def _open_loader(readable: str, path: str) -> object:
+    loader = ess.AudioLoader()
+    try:
+        loader.configure(filename=readable)
+    except RuntimeError as error:
+        _FAILED_LOADERS.append(loader)
+        raise AudioError(
+            explain("audio", "a file that decodes", _reason(error), path, "Re-encode the file, or leave it out.")
+        ) from None
+    return loader
+
+
+def _close(loader: object) -> None:
+    """Give every source of a loader that is not run a sink, so that Essentia frees it without complaint."""
+    for source in ("audio", "numberChannels", "sampleRate", "md5", "bit_rate", "codec"):
+        getattr(loader, source) >> None
+
+
+def _reason(error: RuntimeError) -> str:
+    return str(error).replace("Error while configuring AudioLoader: ", "").replace("AudioLoader: ", "")[:200]
+
+
+def require_file(path: str) -> None:
+    """Raise `AudioError` when there is no file with content at a path."""
+    remedy = "Check the path."
+    if not os.path.exists(path):
+        raise AudioError(explain("audio", "an existing file", "nothing there", path, remedy))
+    if os.path.isdir(path):
+        raise AudioError(explain("audio", "a file", "a folder", path, remedy))
+    if os.path.getsize(path) == 0:
+        raise AudioError(explain("audio", "a file with content", "0 bytes", path, "Copy or download it again."))
+
+
+@contextlib.contextmanager
+def _essentia_readable(path: str, container: str) -> Iterator[str]:
+    """Yield a path that Essentia's loader can open: the file itself, or what ffmpeg makes of it."""
+    if not _needs_ffmpeg(path, container):
+        yield path
+        return
+    _require_ffmpeg(path, container)
+    with tempfile.TemporaryDirectory(prefix="essentia-ldl-") as folder:
+        decoded = os.path.join(folder, "decoded.wav")
+        command = ["ffmpeg", "-nostdin", "-v", "error", "-i", path, "-map", "a:0", "-ac", "2"]
+        done = subprocess.run(
+            [*command, "-c:a", "pcm_s16le", "-rf64", "auto", decoded], capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            reason = (done.stderr.strip().splitlines() or ["ffmpeg failed"])[-1][:200]
+            raise AudioError(explain("audio", "a file that ffmpeg decodes", reason, path, "Re-encode the file."))
+        yield decoded
+
+
+def _needs_ffmpeg(path: str, container: str) -> bool:
+    if container in ("opus", "matroska"):
+        return True
+    header = _read_wav_header(path) if container == "wav" else None
+    return (header[2] if header is not None else int(_metadata(path)[3])) > 2
+
+
+def _require_ffmpeg(path: str, container: str) -> None:
+    if shutil.which("ffmpeg") is None:
+        raise AudioError(
+            explain(
+                "audio",
+                "at most 2 channels in a format that Essentia decodes",
+                container,
+                path,
+                "Install ffmpeg and it is decoded through it, or convert the file to stereo FLAC.",
+            )
+        )
+
+
+def _metadata(path: str) -> tuple[float, float, float, float]:
+    """Duration in whole seconds, bit rate, sampling rate and channels, by TagLib; zeros when it knows nothing."""
+    try:
+        return tuple(float(value) for value in es.MetadataReader(filename=path)()[-4:])
+    except RuntimeError:
+        return (0.0, 0.0, 0.0, 0.0)
+
+
+def _read_header(path: str, container: str) -> tuple[float, int, int]:
+    """Duration in seconds (0 when the header cannot be trusted), sampling rate and channels."""
+    if container == "wav":
+        header = _read_wav_header(path)
+        if header is not None:
+            return header
+    duration_s, _, rate_hz, n_channels = _metadata(path)
+    if container == "aiff" and _aiff_size(path) > os.path.getsize(path):
+        raise AudioError(
+            explain(
+                "audio",
+                f"{_aiff_size(path)} bytes as its header says",
+                os.path.getsize(path),
+                path,
+                "The file is truncated; copy or download it again.",
+            )
+        )
+    if container == "mp3" and not _has_frame_count(path):
+        duration_s = 0.0  # TagLib multiplies up the first frame's bit rate, which is wrong for VBR
+    return duration_s, int(rate_hz), int(n_channels)
+
+
+def _read_wav_header(path: str) -> tuple[float, int, int] | None:
+    """Duration as the data chunk declares it, sampling rate and channels; None when the chunks make no sense."""
+    with open(path, "rb") as file:
+        head = file.read(65536)
+    position, rate_hz, n_channels, byte_rate = 12, 0, 0, 0
+    while position + 8 <= len(head):
+        name, size = head[position : position + 4], struct.unpack_from("<I", head, position + 4)[0]
+        if name == b"fmt " and position + 20 <= len(head):
+            _, n_channels, rate_hz, byte_rate = struct.unpack_from("<HHII", head, position + 8)
+        if name == b"data":
+            if byte_rate == 0:
+                return None
+            streamed = size in (0, 0xFFFFFFFF)  # written to a pipe: the size was never known
+            return (0.0 if streamed else size / byte_rate), rate_hz, n_channels
+        position += 8 + size + (size & 1)
+    return None
+
+
+def _aiff_size(path: str) -> int:
+    with open(path, "rb") as file:
+        return struct.unpack(">I", file.read(8)[4:8])[0] + 8
+
+
+def _has_frame_count(path: str) -> bool:
+    """Tell whether an mp3 carries a Xing, Info or VBRI header, which makes its declared duration exact."""
+    with open(path, "rb") as file:
+        head = file.read(10)
+        if head[:3] == b"ID3":
+            file.seek(10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True)))
+        else:
+            file.seek(0)
+        first_frame = file.read(2048)
+    return any(tag in first_frame for tag in (b"Xing", b"Info", b"VBRI"))
+
+
+def _check_signal(path: str, levels: np.ndarray, duration_s: float, declared_s: float) -> None:
+    if len(levels) == 0:
+        raise AudioError(explain("audio", "samples", "an empty stream", path, "Re-encode the file, or leave it out."))
+    if not np.all(np.isfinite(levels)):
+        at_s = float(np.argmin(np.isfinite(levels))) * LEVEL_HOP_S
+        raise AudioError(explain("audio", "finite samples", f"NaN at {at_s:.1f} s", path, "Render the file again."))
+    if declared_s > duration_s + TRUNCATION_SLACK_S:
+        raise AudioError(
+            explain(
+                "audio",
+                f"{declared_s:.1f} s as its header says",
+                f"{duration_s:.1f} s",
+                path,
+                "The file is truncated or damaged; copy or download it again.",
+            )
+        )
+    if float(levels.max()) < SILENCE_RMS:
+        raise AudioError(explain("audio", "sound", "silence", path, "Leave the file out, or export it again."))

@@ -1,0 +1,190 @@
+"""Features of one file in one pass. In: a path and front-ends; out: float32 frames, also written to the store.
+
+Mel bands come from the same Essentia algorithms that `predict` and any Essentia pipeline run (rule 1 of the design).
+MFCC follow section 4.2 of the LDL paper: one segment of 15 s that starts at 5 s; a track shorter than 20 s moves the
+start forward, one shorter than 15 s is repeated up to 15 s, so that every track gives the same number of windows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import essentia
+import essentia.standard as es
+import essentia.streaming as ess
+import numpy as np
+
+from essentia_ldl import frontends
+from essentia_ldl.errors import AudioError, explain
+from essentia_ldl.records import FrontEnd
+from essentia_ldl.sound.audio import Source, probe_audio, require_file, stream_audio
+from essentia_ldl.store import Store
+
+
+def extract_features(path: str, front_ends: tuple[FrontEnd, ...]) -> tuple[dict[str, np.ndarray], float]:
+    """Decode a file once and compute the frames of every front-end.
+
+    Parameters
+    ----------
+    path : str
+        Audio file.
+    front_ends : tuple[FrontEnd, ...]
+        Kinds "mel" and "mfcc".
+
+    Returns
+    -------
+    features : dict[str, np.ndarray [shape=(n_frames, n_bands), float32]]
+        By name of the front-end.
+    duration_s : float
+        Seconds of audio decoded.
+
+    Raises
+    ------
+    AudioError
+        As `stream_audio`, and when the track does not fill one patch.
+    """
+
+    def connect(source: Source) -> None:
+        for front_end in front_ends:
+            if front_end.kind == "mfcc":
+                end_s = front_end.segment_offset_s + front_end.segment_duration_s
+                trimmer = source.keep(ess.Trimmer(startTime=0, endTime=end_s, sampleRate=front_end.sample_rate_hz))
+                source.signals[front_end.sample_rate_hz] >> trimmer.signal
+                trimmer.signal >> (source.pool, front_end.name)
+            else:
+                bands = connect_bands(source, front_end)
+                bands >> (source.pool, front_end.name)
+
+    rates_hz = tuple(sorted({front_end.sample_rate_hz for front_end in front_ends}))
+    quality = front_ends[0].resample_quality
+    pool, duration_s = stream_audio(path, rates_hz, connect, quality)
+    features = {}
+    for front_end in front_ends:
+        values = _collected(pool, front_end.name)
+        if front_end.kind == "mfcc":
+            features[front_end.name] = compute_mfcc(cut_segment(values, front_end), front_end)
+            continue
+        if len(values) < front_end.patch_frames:
+            seconds = front_end.patch_samples / front_end.sample_rate_hz
+            raise AudioError(
+                explain(
+                    "audio",
+                    f"at least {seconds:.2f} s, one patch of {front_end.name}",
+                    f"{duration_s:.2f} s",
+                    path,
+                    "Leave the file out, or use a longer excerpt.",
+                )
+            )
+        features[front_end.name] = np.ascontiguousarray(values, dtype=np.float32)
+    return features, duration_s
+
+
+def connect_bands(source: Source, front_end: FrontEnd) -> Any:
+    """Attach FrameCutter and the input algorithm of a mel front-end; return the source of its bands."""
+    cutter = source.keep(ess.FrameCutter(frameSize=front_end.frame_samples, hopSize=front_end.hop_samples))
+    bands = source.keep(getattr(ess, front_end.input_algorithm)())
+    source.signals[front_end.sample_rate_hz] >> cutter.signal
+    cutter.frame >> bands.frame
+    return bands.bands
+
+
+def cut_segment(signal: np.ndarray, front_end: FrontEnd) -> np.ndarray:
+    """Take the segment that a front-end analyses.
+
+    Parameters
+    ----------
+    signal : np.ndarray [shape=(n_samples,), float32]
+        The beginning of the track, from its first sample.
+    front_end : FrontEnd
+        With `segment_offset_s` and `segment_duration_s`.
+
+    Returns
+    -------
+    np.ndarray [shape=(segment_duration_s * sample_rate_hz,), float32]
+        Starts at ``min(offset, n_samples - segment)``, or at 0 and repeated when the track is shorter.
+    """
+    n_samples = round(front_end.segment_duration_s * front_end.sample_rate_hz)
+    offset = min(round(front_end.segment_offset_s * front_end.sample_rate_hz), max(0, len(signal) - n_samples))
+    segment = signal[offset : offset + n_samples]
+    return np.ascontiguousarray(np.resize(segment, n_samples), dtype=np.float32)
+
+
+def compute_mfcc(signal: np.ndarray, front_end: FrontEnd) -> np.ndarray:
+    """Compute MFCC frames with Essentia's defaults (htkMel, 40 bands, C0 included).
+
+    Parameters
+    ----------
+    signal : np.ndarray [shape=(n_samples,), float32]
+        Samples at the front-end's rate.
+    front_end : FrontEnd
+        Of kind "mfcc".
+
+    Returns
+    -------
+    np.ndarray [shape=(n_frames, n_bands), float32]
+
+    References
+    ----------
+    Buisson et al. 2022, section 4.2: 13 coefficients, window 1024, FFT 2048, 50 % overlap, 44.1 kHz.
+    """
+    window = es.Windowing(
+        type="hann", size=front_end.frame_samples, zeroPadding=front_end.fft_samples - front_end.frame_samples
+    )
+    spectrum = es.Spectrum(size=front_end.fft_samples)
+    mfcc = es.MFCC(
+        inputSize=front_end.fft_samples // 2 + 1,
+        sampleRate=front_end.sample_rate_hz,
+        numberCoefficients=front_end.n_bands,
+    )
+    frames = es.FrameGenerator(
+        signal, frameSize=front_end.frame_samples, hopSize=front_end.hop_samples, startFromZero=False
+    )
+    return np.array([mfcc(spectrum(window(frame)))[1] for frame in frames], dtype=np.float32)
+
+
+def extract_track(job: dict[str, Any]) -> dict[str, Any]:
+    """Fill the store for one file; the job of a worker.
+
+    Parameters
+    ----------
+    job : dict
+        path, store (folder) and front_ends (names).
+
+    Returns
+    -------
+    dict
+        content (sha256) and duration_s.
+    """
+    path, store = job["path"], Store(job["store"])
+    wanted = tuple(frontends.get(name) for name in job["front_ends"])
+    require_file(path)
+    content = store.remember(path)
+    missing = tuple(front_end for front_end in wanted if not store.has(content, front_end))
+    if missing:
+        features, duration_s = extract_features(path, missing)
+        store.write_info(content, {"duration_s": duration_s})
+        for front_end in missing:
+            store.write(content, front_end, features[front_end.name])
+    return {"content": content, "duration_s": store.read_info(content)["duration_s"]}
+
+
+def probe_track(job: dict[str, Any]) -> dict[str, Any]:
+    """Read the header and the digest of one file; the job of a worker.
+
+    Parameters
+    ----------
+    job : dict
+        path and store (folder).
+
+    Returns
+    -------
+    dict
+        content (sha256), container, duration_s, sample_rate_hz and n_channels; 0 where the header says nothing.
+    """
+    info = dataclasses.asdict(probe_audio(job["path"]))
+    return {"content": Store(job["store"]).remember(job["path"]), **info}
+
+
+def _collected(pool: essentia.Pool, name: str) -> np.ndarray:
+    return pool[name] if name in pool.descriptorNames() else np.zeros((0, 0), np.float32)

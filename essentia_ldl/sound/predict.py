@@ -1,0 +1,304 @@
+"""Run graphs on audio files. In: models with their cards and paths; out: probabilities a patch, one record a file.
+
+One pass a file: one decoding, one set of bands a front-end, every patch graph fed by the same patches, and heads run
+on the embeddings of the one extractor that they share. Small batches: 1 to 8 patches are as fast as 64 on a CPU and
+need a third of the memory. As a program (``python -m essentia_ldl.sound.predict``) it reads one job as a line of json
+and answers in lines of json, so that the process that asked survives a file that kills this one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any, TextIO
+
+import essentia
+import essentia.standard as es
+import essentia.streaming as ess
+import numpy as np
+
+from essentia_ldl import frontends
+from essentia_ldl.errors import CardError, EssentiaLdlError, GraphError, explain
+from essentia_ldl.records import FrontEnd, GraphCard, Prediction
+from essentia_ldl.sound.audio import Source, stream_audio
+from essentia_ldl.sound.features import connect_bands
+
+BATCH_PATCHES = 4
+HEAD_ALGORITHM = "TensorflowPredict2D"
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """One model to run.
+
+    Parameters
+    ----------
+    name : str
+        Stem of the graph file.
+    graph : str
+        Path of the .pb.
+    card : GraphCard
+        Its card.
+    extractor : Request or None
+        For a head: the network whose embeddings it reads.
+    """
+
+    name: str
+    graph: str
+    card: GraphCard
+    extractor: Request | None = None
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Request:
+        """Make a request from what `Model` and its extractor look like in json."""
+        extractor = value.get("extractor")
+        return cls(
+            value["name"],
+            value["graph"],
+            GraphCard(value["card"]),
+            None if extractor is None else cls.from_json(extractor),
+        )
+
+    @property
+    def patch_source(self) -> tuple[str, str]:
+        """Graph that reads patches, and the node that is wanted of it."""
+        source, purpose = (self, "predictions") if self.extractor is None else (self.extractor, "embeddings")
+        node = source.card.output(purpose)
+        if node is None:
+            raise CardError(
+                explain("card", f"an output for {purpose}", list(source.card.fields), source.name, "Correct the card.")
+            )
+        return source.graph, node
+
+    @property
+    def front_end(self) -> FrontEnd:
+        """Front-end of the graph that reads patches, found by the algorithm in its card."""
+        card = self.card if self.extractor is None else self.extractor.card
+        for front_end in frontends.ALL.values():
+            if front_end.predict_algorithm == card.algorithm:
+                hop = int(card.extra.get("patch_hop_frames", front_end.patch_hop_frames))
+                return dataclasses.replace(front_end, patch_hop_frames=hop)
+        known = sorted(f.predict_algorithm for f in frontends.ALL.values() if f.predict_algorithm)
+        raise CardError(
+            explain("inference.algorithm", " or ".join(known), card.algorithm, self.name, "Run it with Essentia.")
+        )
+
+
+class Predictor:
+    """Graphs ready to run on one file after another.
+
+    Parameters
+    ----------
+    requests : sequence of Request
+        The models.
+    patch_hop_frames : int or None
+        Distance between patch starts; None takes the card's.
+
+    Raises
+    ------
+    GraphError, CardError
+        When a graph cannot be loaded or a card does not fit it.
+    """
+
+    def __init__(self, requests: Sequence[Request], patch_hop_frames: int | None = None) -> None:
+        self.requests = list(requests)
+        self._front_ends: dict[str, FrontEnd] = {}
+        self._nodes: dict[tuple[str, str], list[str]] = {}
+        self._inputs: dict[str, str] = {}
+        self._heads: dict[str, Any] = {}
+        for request in self.requests:
+            front_end = request.front_end
+            if patch_hop_frames is not None:
+                front_end = dataclasses.replace(front_end, patch_hop_frames=patch_hop_frames)
+            graph, node = request.patch_source
+            source = request if request.extractor is None else request.extractor
+            self._front_ends[front_end.key] = front_end
+            nodes = self._nodes.setdefault((front_end.key, graph), [])
+            if node not in nodes:
+                nodes.append(node)
+            self._inputs[graph] = source.card.input_name
+            if request.extractor is not None:
+                self._heads[request.graph] = _load_head(request)
+        for (key, graph), nodes in self._nodes.items():
+            _check_graph(graph, self._inputs[graph], nodes, self._front_ends[key])
+
+    def predict(self, path: str) -> list[Prediction]:
+        """Run every model on one file.
+
+        Parameters
+        ----------
+        path : str
+            Audio file.
+
+        Returns
+        -------
+        list[Prediction]
+            In the order of the requests. A track shorter than one patch is repeated to fill it, and a note says so.
+
+        Raises
+        ------
+        AudioError
+            When the file cannot be used.
+        """
+        outputs, duration_s = self._run(path, "discard")
+        notes: tuple[str, ...] = ()
+        if any(len(rows) == 0 for rows in outputs.values()):
+            outputs, duration_s = self._run(path, "repeat")
+            longest = max(f.patch_samples / f.sample_rate_hz for f in self._front_ends.values())
+            notes = (f"padded: {duration_s:.1f} s repeated to one patch of {longest:.2f} s",)
+        predictions = []
+        for request in self.requests:
+            rows = outputs[request.patch_source]
+            if request.extractor is not None:
+                rows = self._run_head(request, rows)
+            if rows.ndim != 2 or rows.shape[1] != len(request.card.classes):
+                raise GraphError(
+                    explain(
+                        "graph",
+                        f"{len(request.card.classes)} outputs, as its card names",
+                        rows.shape,
+                        request.name,
+                        "Export or copy it again.",
+                    )
+                )
+            predictions.append(
+                Prediction(path, request.name, request.card.classes, rows.mean(axis=0), rows, duration_s, notes)
+            )
+        return predictions
+
+    def _run(self, path: str, last_patch: str) -> tuple[dict[tuple[str, str], np.ndarray], float]:
+        def connect(source: Source) -> None:
+            for key, front_end in self._front_ends.items():
+                graphs = [(graph, nodes) for (owner, graph), nodes in self._nodes.items() if owner == key]
+                self._connect_graphs(source, front_end, graphs, last_patch)
+
+        rates_hz = tuple(sorted({front_end.sample_rate_hz for front_end in self._front_ends.values()}))
+        quality = next(iter(self._front_ends.values())).resample_quality
+        pool, duration_s = stream_audio(path, rates_hz, connect, quality)
+        names = set(pool.descriptorNames())
+        outputs = {}
+        for (_, graph), nodes in self._nodes.items():
+            for node in nodes:
+                name = _pool_name(graph, node)
+                rows = np.array(pool[name], dtype=np.float32) if name in names else np.zeros((0, 0), np.float32)
+                outputs[graph, node] = rows
+        return outputs, duration_s
+
+    def _connect_graphs(
+        self, source: Source, front_end: FrontEnd, graphs: list[tuple[str, list[str]]], last_patch: str
+    ) -> None:
+        bands = connect_bands(source, front_end)
+        patches = source.keep(
+            ess.VectorRealToTensor(
+                shape=[BATCH_PATCHES, 1, front_end.patch_frames, front_end.n_bands],
+                patchHopSize=front_end.patch_hop_frames,
+                lastPatchMode=last_patch,
+            )
+        )
+        bands >> patches.frame
+        for graph, nodes in graphs:
+            to_pool = source.keep(ess.TensorToPool(namespace=self._inputs[graph]))
+            network = source.keep(
+                ess.TensorflowPredict(graphFilename=graph, inputs=[self._inputs[graph]], outputs=nodes, squeeze=True)
+            )
+            patches.tensor >> to_pool.tensor
+            to_pool.pool >> network.poolIn
+            for node in nodes:
+                from_pool = source.keep(ess.PoolToTensor(namespace=node))
+                rows = source.keep(ess.TensorToVectorReal())
+                network.poolOut >> from_pool.pool
+                from_pool.tensor >> rows.tensor
+                rows.frame >> (source.pool, _pool_name(graph, node))
+
+    def _run_head(self, request: Request, embeddings: np.ndarray) -> np.ndarray:
+        head = self._heads[request.graph]
+        try:
+            return np.array(head(embeddings), dtype=np.float32)
+        except RuntimeError as error:
+            head.reset()  # after an exception the next call would silently return nothing
+            raise GraphError(
+                explain(
+                    "head",
+                    f"an extractor with {request.card.name}'s embedding size",
+                    str(error)[:200],
+                    request.name,
+                    "Use the extractor that its card names.",
+                )
+            ) from None
+
+
+def _pool_name(graph: str, node: str) -> str:
+    """Name of a node's rows in the pool, which reads dots as levels and so must not see those of a file name."""
+    return f"out.{abs(hash((graph, node)))}"
+
+
+def _load_head(request: Request) -> Any:
+    try:
+        return es.TensorflowPredict2D(
+            graphFilename=request.graph, input=request.card.input_name, output=request.card.output("predictions")
+        )
+    except RuntimeError as error:
+        raise _broken_graph(request.graph, error) from None
+
+
+def _check_graph(graph: str, input_name: str, nodes: list[str], front_end: FrontEnd) -> None:
+    """Load a graph and run one patch of silence, so that a broken one is refused before any audio is read."""
+    try:
+        network = es.TensorflowPredict(graphFilename=graph, inputs=[input_name], outputs=nodes, squeeze=True)
+        pool = essentia.Pool()
+        pool.set(input_name, np.zeros((1, 1, front_end.patch_frames, front_end.n_bands), np.float32))
+        network(pool)
+    except RuntimeError as error:
+        raise _broken_graph(graph, error) from None
+
+
+def _broken_graph(graph: str, error: RuntimeError) -> GraphError:
+    reason = str(error).split("\n")[0].replace("Error while configuring TensorflowPredict: ", "")[:200]
+    return GraphError(explain("graph", "a frozen graph with the nodes of its card", reason, graph, "Export it again."))
+
+
+def _answers(job: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    predictor = Predictor([Request.from_json(model) for model in job["models"]], job.get("patch_hop_frames"))
+    yield {"ready": True}
+    for path in job["files"]:
+        yield {"start": path}
+        try:
+            predictions = predictor.predict(path)
+        except (EssentiaLdlError, RuntimeError, MemoryError) as error:
+            reason = str(error) if isinstance(error, EssentiaLdlError) else f"{type(error).__name__}: {error} ({path})"
+            yield {"failure": path, "reason": reason}
+            continue
+        yield {
+            "result": path,
+            "predictions": [
+                {
+                    **{key: getattr(prediction, key) for key in ("path", "model", "classes", "duration_s", "notes")},
+                    "segments": prediction.segments.tolist(),
+                }
+                for prediction in predictions
+            ],
+        }
+
+
+def main(job_file: TextIO) -> int:
+    """Read a job, answer in lines of json on the standard output, and return the exit status."""
+    answers = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
+    os.dup2(2, 1)  # whatever the libraries print must not reach the answers
+    try:
+        for answer in _answers(json.load(job_file)):
+            answers.write(json.dumps(answer) + "\n")
+    except EssentiaLdlError as error:
+        answers.write(json.dumps({"error": str(error), "type": type(error).__name__}) + "\n")
+        return 1
+    except BrokenPipeError:
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    status = main(sys.stdin)
+    sys.stdout.flush()
+    os._exit(status)  # without the destructors of loaders that failed, which abort the process

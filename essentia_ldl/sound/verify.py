@@ -1,0 +1,225 @@
+"""Replay what Keras computed through Essentia. In: a run's export folder; out: verify.json, or `GraphError`.
+
+Two proofs. Golden patches: every node of every exported graph answers under its name with the numbers that Keras
+computed. Audio: the file itself, read the way any Essentia pipeline reads it (MonoLoader >> TensorflowPredictMusiCNN,
+defaults), gives the predictions of the patches that training used.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import essentia
+import essentia.standard as es
+import numpy as np
+
+from essentia_ldl import frontends
+from essentia_ldl.errors import EssentiaLdlError, GraphError, explain
+from essentia_ldl.records import FrontEnd, GraphCard
+from essentia_ldl.store import Store, read_json, write_json
+
+PROBABILITY_TOLERANCE = 1e-5  # absolute
+VALUE_TOLERANCE = 1e-4  # logits and embeddings, relative to the largest value
+PROBABILITY_NODES = ("model/Softmax", "model/Sigmoid")
+
+
+def verify_run(run: Path) -> dict[str, Any]:
+    """Verify every graph in a run's export folder.
+
+    Parameters
+    ----------
+    run : Path
+        Folder with plan.json and export/.
+
+    Returns
+    -------
+    dict
+        Largest difference of every node, by graph; written to export/verify.json.
+
+    Raises
+    ------
+    GraphError
+        When a node differs from Keras by more than 1e-5 (probabilities, absolute) or 1e-4 (logits and embeddings,
+        relative), or a graph cannot be loaded.
+    """
+    plan = read_json(run / "plan.json")
+    exported = run / "export"
+    front_end = frontends.get(plan["front_end"])
+    goldens = sorted(exported.glob("*.golden.npz"))
+    if not goldens:
+        raise GraphError(explain("export", "golden patches", "none", exported, "Export again."))
+    report: dict[str, Any] = {"golden": {}, "audio": {}}
+    for golden in goldens:
+        stem = golden.name.removesuffix(".golden.npz")
+        report["golden"][stem] = replay_golden(exported / f"{stem}.pb", golden)
+    stems = plan["stems"]
+    for audio in plan.get("audio", []):
+        report["audio"][audio["path"]] = replay_audio(
+            audio["path"],
+            Store(plan["store"]).read(audio["content"], front_end),
+            front_end,
+            exported / f"{stems['full']}.pb",
+            exported / f"{stems['head']}.pb" if stems.get("head") else None,
+            Path(plan["graphs"]),
+        )
+    write_json(exported / "verify.json", report)
+    return report
+
+
+def replay_golden(graph: Path, golden: Path) -> dict[str, float]:
+    """Run golden patches through a graph and compare every node with Keras.
+
+    Parameters
+    ----------
+    graph : Path
+        The .pb.
+    golden : Path
+        The .npz that the exporter wrote: nodes, patches_<i>, and each node's values as ``<node with __ for />_<i>``.
+
+    Returns
+    -------
+    dict[str, float]
+        Largest difference by node: absolute for probabilities, relative for the others.
+    """
+    card = GraphCard(read_json(graph.with_suffix(".json")))
+    worst: dict[str, float] = {}
+    with np.load(golden, allow_pickle=False) as arrays:
+        nodes = [str(node) for node in arrays["nodes"]]
+        network = _load(graph, card.input_name, nodes)
+        index = 0
+        while f"patches_{index}" in arrays:
+            patches = arrays[f"patches_{index}"].astype(np.float32)
+            answers = _run(network, graph, card.input_name, patches, nodes)
+            for node in nodes:
+                expected = arrays[f"{node.replace('/', '__')}_{index}"]
+                difference = measure_difference(expected, answers[node], node, graph.name)
+                worst[node] = max(worst.get(node, 0.0), difference)
+            index += 1
+    return worst
+
+
+def replay_audio(
+    path: str, bands: np.ndarray, front_end: FrontEnd, full: Path, head: Path | None, graphs: Path
+) -> dict[str, float]:
+    """Compare the patches that training used with a plain Essentia pipeline on the same file.
+
+    Parameters
+    ----------
+    path : str
+        Audio file.
+    bands : np.ndarray [shape=(n_frames, n_bands), float32]
+        What the store holds for it.
+    front_end : FrontEnd
+        Its numbers.
+    full, head : Path
+        The exported graphs; head may be None.
+    graphs : Path
+        Where the head's extractor is.
+
+    Returns
+    -------
+    dict[str, float]
+        Largest absolute difference of the probabilities: ours against the pipeline, and head against full graph.
+    """
+    starts = range(0, len(bands) - front_end.patch_frames + 1, front_end.patch_hop_frames)
+    patches = np.stack([bands[start : start + front_end.patch_frames] for start in starts])
+    card = GraphCard(read_json(full.with_suffix(".json")))
+    node = card.output("predictions")
+    network = _load(full, card.input_name, [node])
+    ours = np.concatenate(
+        [
+            _run(network, full, card.input_name, patches[start : start + 8], [node])[node]
+            for start in range(0, len(patches), 8)
+        ]
+    )
+    signal = es.MonoLoader(
+        filename=path, sampleRate=front_end.sample_rate_hz, resampleQuality=front_end.resample_quality
+    )()
+    predict = getattr(es, front_end.predict_algorithm)
+    theirs = np.array(predict(graphFilename=str(full))(signal))
+    found = {"audio to full graph": measure_difference(ours, theirs, node, full.name)}
+    if head is not None:
+        head_card = GraphCard(read_json(head.with_suffix(".json")))
+        extractor = graphs / f"{head_card.embedding_model['model_name']}.pb"
+        embedding_node = GraphCard(read_json(extractor.with_suffix(".json"))).output("embeddings")
+        embeddings = predict(graphFilename=str(extractor), output=embedding_node)(signal)
+        answers = es.TensorflowPredict2D(graphFilename=str(head), output=head_card.output("predictions"))(embeddings)
+        found["audio to head"] = measure_difference(ours, np.array(answers), "model/Softmax", head.name)
+    return found
+
+
+def measure_difference(expected: np.ndarray, found: np.ndarray, node: str, graph: str) -> float:
+    """Compare a node's values with what they must be.
+
+    Parameters
+    ----------
+    expected, found : np.ndarray [shape=(n_patches, n_values), float32]
+        What Keras computed and what Essentia computed.
+    node, graph : str
+        Names, for the message.
+
+    Returns
+    -------
+    float
+        Largest absolute difference for probabilities; relative to the largest expected value for the others.
+
+    Raises
+    ------
+    GraphError
+        When the shapes differ, a value is not finite, or the difference is above the tolerance.
+    """
+    if expected.shape != found.shape:
+        raise GraphError(explain(node, f"shape {expected.shape}", found.shape, graph, "Do not use this graph."))
+    difference = float(np.max(np.abs(expected - found))) if expected.size else 0.0
+    tolerance = PROBABILITY_TOLERANCE
+    if node not in PROBABILITY_NODES:
+        difference /= max(float(np.max(np.abs(expected))), 1e-12)
+        tolerance = VALUE_TOLERANCE
+    if not difference <= tolerance:  # also true for NaN
+        raise GraphError(
+            explain(node, f"what Keras computed, to {tolerance}", difference, graph, "Do not use this graph.")
+        )
+    return difference
+
+
+def _load(graph: Path, input_name: str, nodes: list[str]) -> Any:
+    try:
+        return es.TensorflowPredict(graphFilename=str(graph), inputs=[input_name], outputs=nodes, squeeze=True)
+    except RuntimeError as error:
+        reason = str(error).split("\n")[0][:200]
+        raise GraphError(explain("graph", "one that Essentia loads", reason, graph, "Export again.")) from None
+
+
+def _run(network: Any, graph: Path, input_name: str, values: np.ndarray, nodes: list[str]) -> dict[str, np.ndarray]:
+    pool = essentia.Pool()
+    batch = values[:, np.newaxis] if values.ndim == 3 else values[:, np.newaxis, np.newaxis]
+    pool.set(input_name, np.ascontiguousarray(batch))
+    try:
+        answers = network(pool)
+    except RuntimeError as error:
+        network.reset()
+        reason = str(error).split("\n")[0][:200]
+        raise GraphError(explain("graph", "one that Essentia runs", reason, graph, "Export again.")) from None
+    return {node: np.array(answers[node]).reshape(len(values), -1) for node in nodes}
+
+
+def main(arguments: list[str]) -> int:
+    """Verify run folders; print one line each, and return the exit status."""
+    for run in arguments:
+        try:
+            report = verify_run(Path(run))
+        except EssentiaLdlError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        worst = max(value for nodes in report["golden"].values() for value in nodes.values())
+        print(f"verified in Essentia: {len(report['golden'])} graphs, largest difference {worst:.1e}")
+    return 0
+
+
+if __name__ == "__main__":
+    status = main(sys.argv[1:])
+    sys.stdout.flush()
+    os._exit(status)
