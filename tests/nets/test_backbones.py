@@ -1,0 +1,118 @@
+"""The contract of every backbone, and what is particular to each."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from essentia_ldl import discover
+from essentia_ldl.nets.classifier import build_network, build_tagger
+from essentia_ldl.nets.plan import BACKBONES
+from essentia_ldl.nets.runtime import keras, tf
+
+NAMES = discover.names(BACKBONES)
+
+
+def count(variables) -> int:
+    return sum(int(np.prod(variable.shape)) for variable in variables)
+
+
+def draw(n_frames: int, n: int = 3) -> np.ndarray:
+    return np.random.default_rng(0).uniform(0, 5, (n, n_frames, 96)).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_contract(name):
+    backbone = discover.load(BACKBONES, name)
+    front_end = backbone.FRONT_END
+    model = backbone.build(front_end)
+    embedding = model(draw(front_end.patch_frames), training=False)
+    assert embedding.shape == (3, backbone.EMBEDDING_SIZE)
+    assert embedding.dtype == tf.float32
+    assert model.layers[-1].name == "embedding"
+    assert backbone.EMBEDDING_NODE.startswith("model/")
+    assert isinstance(backbone.N_DENSE, int)
+    if backbone.INPUT_NORM is not None:
+        assert isinstance(model.get_layer(backbone.INPUT_NORM), keras.layers.BatchNormalization)
+    tagger = build_tagger(backbone)
+    with_weights = {layer.name for layer in tagger.layers if layer.weights}
+    if backbone.CHECKPOINTS:
+        assert set(backbone.CHECKPOINT_LAYERS.values()) == with_weights
+    assert set(backbone.CHECKPOINT_SIZES) <= set(backbone.CHECKPOINTS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_parameter_counts(name):
+    backbone = discover.load(BACKBONES, name)
+    published = getattr(backbone, "PARAMETERS_50", None)
+    if published is None:
+        pytest.skip("the backbone states no published count")
+    tagger = build_tagger(backbone, 50)
+    assert (count(tagger.trainable_weights), count(tagger.non_trainable_weights)) == published
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_time_axis(name):
+    backbone = discover.load(BACKBONES, name)
+    model = backbone.build()
+    for n_frames in (64, 100):
+        if backbone.FREE_TIME:
+            assert model(draw(n_frames), training=False).shape == (3, backbone.EMBEDDING_SIZE)
+        else:
+            with pytest.raises(Exception, match=r"(?s)(shape|reshape)"):
+                model(draw(n_frames), training=False)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("fine_tune", "moves"), [("all", False), ("none", True)])
+def test_batch_statistics(name, fine_tune, moves):
+    """Fine-tuning keeps the statistics and trains scale and offset; training from scratch learns the statistics."""
+    backbone = discover.load(BACKBONES, name)
+    model = build_network(backbone, backbone.FRONT_END, 2, fine_tune=fine_tune)
+    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    before = [norm.moving_mean.numpy() for norm in norms]
+    with tf.GradientTape() as tape:
+        cost = tf.reduce_sum(model(draw(backbone.FRONT_END.patch_frames), training=True) ** 2)
+    trained = {variable.path for variable in model.trainable_variables}
+    assert all(g is not None for g in tape.gradient(cost, [v.value for v in model.trainable_variables]))
+    for norm, mean in zip(norms, before, strict=True):
+        assert bool(np.any(norm.moving_mean.numpy() != mean)) == moves
+        expected = norm.name != backbone.INPUT_NORM
+        assert (norm.gamma.path in trained, norm.beta.path in trained) == (expected, expected)
+
+
+def test_input_norm_trains_when_asked():
+    backbone = discover.load(BACKBONES, "vgg")
+    model = build_network(backbone, backbone.FRONT_END, 2, fine_tune="all", train_input_norm=True)
+    assert f"{backbone.INPUT_NORM}/gamma" in {variable.path for variable in model.trainable_variables}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_dropout_is_active_while_statistics_are_frozen(name):
+    backbone = discover.load(BACKBONES, name)
+    model = build_network(backbone, backbone.FRONT_END, 2, fine_tune="all")
+    patches = draw(backbone.FRONT_END.patch_frames, 1)
+    assert not np.allclose(model(patches, training=True), model(patches, training=True))
+    assert np.array_equal(model(patches, training=False), model(patches, training=False))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_whole_network_sizes(name):
+    """Sizes of the networks with K outputs and no dense layer between follow from those with 50."""
+    backbone = discover.load(BACKBONES, name)
+    if not hasattr(backbone, "PARAMETERS_50"):
+        pytest.skip("the backbone states no published count")
+    d, hidden, n_classes = backbone.EMBEDDING_SIZE, 100, 2
+    model = build_network(backbone, backbone.FRONT_END, n_classes, hidden, train_input_norm=True)
+    expected = backbone.PARAMETERS_50[0] - 50 * (d + 1) + (d + 1) * hidden + (hidden + 1) * n_classes
+    assert count(model.trainable_weights) == expected
+
+
+def test_pooled_features_are_interleaved():
+    """Maximum and mean of a channel stand next to each other, as the released weights need."""
+    backbone = discover.load(BACKBONES, "musicnn")
+    model = backbone.build()
+    names = ("max_over_time", "mean_over_time", "pooled")
+    maximum, mean, pooled = keras.Model(model.input, [model.get_layer(n).output for n in names])(draw(187))
+    assert np.array_equal(pooled[:, 0::2], maximum)
+    assert np.array_equal(pooled[:, 1::2], mean)

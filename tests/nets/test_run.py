@@ -1,0 +1,82 @@
+"""The entry point: exit statuses and messages; and a start without noise."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+import sys
+
+import pytest
+
+from essentia_ldl.nets import embeddings, run
+from essentia_ldl.nets.runtime import quiet
+
+
+def test_several_runs_share_the_extractor(make_run, capsys, monkeypatch):
+    loads = []
+    real = embeddings.load_tagger
+    monkeypatch.setattr(embeddings, "load_tagger", lambda *a: loads.append(a) or real(*a))
+    folders = [make_run(name, seed=seed, training={"epochs": 2}) for seed, name in enumerate(("a", "b"))]
+    assert run.main([str(folder) for folder in folders]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert len(out) == 6
+    assert out[0].startswith("mood sad: trained 2 epochs, best is epoch ")
+    assert len(loads) == 1
+    for folder in folders:
+        assert sorted(path.name for path in (folder / "export").iterdir()) == [
+            "mood_sad-msd-musicnn.golden.npz",
+            "mood_sad-msd-musicnn.json",
+            "mood_sad-msd-musicnn.pb",
+            "mood_sad-musicnn-msd.golden.npz",
+            "mood_sad-musicnn-msd.json",
+            "mood_sad-musicnn-msd.pb",
+        ]
+
+
+def test_no_export_when_not_wanted(make_run):
+    folder = make_run(export=False, training={"epochs": 1})
+    assert run.main([str(folder)]) == 0
+    assert not (folder / "export").exists()
+
+
+def test_error_is_one_line(make_run, capsys):
+    assert run.main([str(make_run(network={"backbone": "resnet"}))]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("error: backbones: expected one of ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("exception", "status", "message"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted: run the same command again to go on\n"),
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "error: no space left on the device."),
+    ],
+)
+def test_interruptions(make_run, monkeypatch, capsys, exception, status, message):
+    def fail(*_args, **_kwargs):
+        raise exception
+
+    monkeypatch.setattr(run, "train", fail)
+    assert run.main([str(make_run())]) == status
+    assert capsys.readouterr().err.startswith(message)
+
+
+def test_silent_start():
+    code = "from essentia_ldl.nets.runtime import tf; tf.zeros(3) + 1"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_package_import_is_light():
+    code = "import sys, essentia_ldl.nets; print([m for m in ('tensorflow', 'keras', 'numpy') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_quiet_gives_the_descriptor_back(capfd, monkeypatch):
+    monkeypatch.delenv("ESSENTIA_LDL_VERBOSE", raising=False)
+    with quiet():
+        subprocess.run([sys.executable, "-c", "import sys; sys.stderr.write('hidden')"], check=True)
+    subprocess.run([sys.executable, "-c", "import sys; sys.stderr.write('heard')"], check=True)
+    assert capfd.readouterr().err == "heard"
