@@ -1,0 +1,44 @@
+# make train TASK=mood-sad [DATA=folder-or-table] [OPTIONS="--labels sa --network vgg"]
+# make test      the fast tests, one process a zone        make test-all  the long ones too
+# make lint      ruff                                      make bench     speed and memory, as ratios
+
+PYTHON ?= python3
+VENV ?= .venv
+TASK ?= mood-sad
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help install train graphs test test-all lint bench clean
+help:
+	@sed -n 's/^# //p' Makefile
+
+$(READY): setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python %d.%d: expected 3.11 to 3.13. Run make with PYTHON=python3.12, say." % v)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable '.[plots,dev]'
+	@touch $@
+
+install: $(READY)
+
+train: $(READY)
+	@$(BIN)/essentia-ldl train "$(TASK)" $(if $(DATA),--data "$(DATA)") $(OPTIONS)
+
+graphs: $(READY)
+	@$(BIN)/essentia-ldl graphs build
+
+# one process a zone, because Essentia and TensorFlow cannot share one
+test test-all: $(READY)
+	@failed=""; for zone in plain sound nets; do \
+	    echo "== tests/$$zone"; \
+	    $(BIN)/python -m pytest tests/$$zone $(if $(filter test,$@),-m "not slow") $(PYTEST) || failed="$$failed $$zone"; \
+	done; test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: $(READY)
+	@$(BIN)/python tests/bench.py $(OPTIONS)
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache

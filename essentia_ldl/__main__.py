@@ -1,0 +1,5 @@
+"""``python -m essentia_ldl``."""
+
+from essentia_ldl.cli import main
+
+main(prog_name="essentia-ldl")

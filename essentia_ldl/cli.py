@@ -1,0 +1,254 @@
+"""The command line: commands in the order of the data flow. Bodies import inside, so that help is quick."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from typing import Any
+
+import click
+
+from essentia_ldl import __version__
+from essentia_ldl.errors import EssentiaLdlError
+
+
+class _Group(click.Group):
+    """A group in which every error is one sentence and exit status 1, and Ctrl-C is not a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from essentia_ldl.zones import StepFailed
+
+        try:
+            return super().invoke(ctx)
+        except StepFailed as failed:
+            _fail(str(failed), failed.status)
+        except EssentiaLdlError as error:
+            _fail(str(error))
+        except KeyboardInterrupt:
+            _fail("stopped. Run the same command again: it goes on where it was.", 130)
+        except BrokenPipeError:
+            sys.stderr.close()
+            os._exit(1)
+        except MemoryError:
+            _fail("memory: expected more of it. Close other programs, or use fewer --jobs.")
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                _fail(f"disk: expected space to write; it is full ({error.filename}). Free space and run again.")
+            raise
+
+
+def _fail(message: str, status: int = 1) -> None:
+    if message:
+        click.echo(f"error: {message}", err=True)
+    raise SystemExit(status)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="essentia-ldl")
+@click.option("-v", "--verbose", is_flag=True, help="Show what TensorFlow and Essentia log.")
+def main(verbose: bool) -> None:
+    """Train Essentia classifiers from a few hundred labelled tracks, and run them.
+
+    Runs, features and models live in ./runs, ./store and ./graphs, or below ESSENTIA_LDL_HOME.
+    """
+    if verbose:
+        os.environ["ESSENTIA_LDL_VERBOSE"] = "1"
+        os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)
+
+
+_data = click.option("--data", metavar="PATH", help="Folder with one sub-folder a class, or a CSV / TSV table.")
+_jobs = click.option("--jobs", type=click.IntRange(1), metavar="N", help="Worker processes (default: one a core).")
+_labels = click.option("--labels", metavar="SOURCE", help="none, sa or sb (default: as the recipe says).")
+
+
+@main.command("new")
+@click.argument("task")
+@click.option("--data", metavar="FOLDER", required=True, help="Folder or table whose labels become the classes.")
+def new(task: str, data: str) -> None:
+    """Write recipes/TASK.toml for your own classes, every key explained."""
+    from essentia_ldl.scaffold import write_new_recipe
+
+    path, recipe = write_new_recipe(task, data)
+    click.echo(f"{path}: {len(recipe.classes)} classes ({', '.join(recipe.classes)})")
+    click.echo(f"next: make train TASK={task} DATA={data}")
+
+
+@main.command("data")
+@click.argument("data")
+@_jobs
+def data_command(data: str, jobs: int | None) -> None:
+    """Report classes, artists, durations, copies and unusable files of a collection."""
+    from essentia_ldl import collection, datasets, steps
+
+    report = collection.audit(datasets.read_tracks(data), steps.open_store(), jobs)
+    click.echo("\n".join(collection.describe_audit(report)))
+    if report.failures or report.too_short or report.conflicts:
+        raise SystemExit(1)
+
+
+@main.command("demo")
+@click.argument("task")
+@click.argument("folder")
+@click.option("--tracks", type=click.IntRange(1), metavar="N", help="Tracks a class.")
+@click.option("--artists", type=click.IntRange(1), metavar="N", help="Artists a class.")
+@click.option("--seed", type=int, default=0, show_default=True)
+def demo_command(task: str, folder: str, tracks: int | None, artists: int | None, seed: int) -> None:
+    """Synthesise the demo collection of a task into FOLDER."""
+    from pathlib import Path
+
+    from essentia_ldl.datasets.demo import build_demo
+    from essentia_ldl.recipe import read_recipe
+
+    recipe = read_recipe(task)
+    click.echo(build_demo(Path(folder), recipe.classes, n_tracks=tracks, n_artists=artists, seed=seed))
+
+
+@main.command("labels")
+@click.argument("task")
+@_data
+@click.option(
+    "--labels", "sources", multiple=True, metavar="SOURCE", help="none, sa or sb; may repeat (default: both)."
+)
+@click.option("-o", "--output", metavar="FOLDER", help="Where to write (default: runs/TASK-labels).")
+@_jobs
+def labels_command(task: str, data: str | None, sources: tuple[str, ...], output: str | None, jobs: int | None) -> None:
+    """Write the label distributions of a collection as tables and a histogram."""
+    from essentia_ldl.labelling import describe_labels
+
+    for line in describe_labels(task, data, sources, output, jobs):
+        click.echo(line)
+
+
+def _options_of_training(command: Any) -> Any:
+    options = [
+        _data,
+        click.option("--network", metavar="NAME", help="musicnn or vgg (default: as the recipe says)."),
+        click.option("--pretrained", metavar="NAME", help="msd or mtt: which weights to start from."),
+        click.option("--fine-tune", metavar="MODE", help="head (quick), all (whole network) or none (from scratch)."),
+        click.option("--epochs", type=click.IntRange(1), metavar="N", help="Epochs (default: as the recipe says)."),
+        click.option("--seed", type=int, metavar="N", help="Seed of split, labels and training."),
+        _jobs,
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@main.command("train")
+@click.argument("task")
+@_options_of_training
+@_labels
+@click.option("--max-hours", type=click.FloatRange(0, min_open=True), metavar="H", help="Stop training after H hours.")
+@click.option("--again", is_flag=True, help="Train even when the same run ended before.")
+def train_command(task: str, again: bool, max_hours: float | None, **options: Any) -> None:
+    """Train TASK (a recipe's name or file), export it, verify it in Essentia, and put it into graphs/."""
+    from essentia_ldl import steps, summary
+
+    recipe, data, jobs = _resolve(task, options)
+    done = steps.train(recipe, data, n_jobs=jobs, max_hours=max_hours, again=again, say=click.echo)
+    for line in summary.describe_training(done, recipe):
+        click.echo(line)
+    if done.failures:
+        _fail(f"{len(done.failures)} files were left out: see {done.run}/failures.csv.")
+
+
+@main.command("crossval")
+@click.argument("task")
+@_options_of_training
+@click.option("--labels", "sources", multiple=True, metavar="SOURCE", help="none, sa or sb; repeat to compare.")
+@click.option("--folds", type=click.IntRange(2), default=5, show_default=True)
+@click.option("--repeats", type=click.IntRange(1), default=1, show_default=True, help="Times to draw new folds.")
+def crossval_command(task: str, sources: tuple[str, ...], folds: int, repeats: int, **options: Any) -> None:
+    """Measure a task by cross-validation, folds grouped by artist."""
+    from essentia_ldl.evaluation import cross_validate
+
+    recipe, data, jobs = _resolve(task, options)
+    for line in cross_validate(recipe, data, sources or (recipe.labels,), folds, repeats, jobs, click.echo):
+        click.echo(line)
+
+
+def _resolve(task: str, options: dict[str, Any]) -> tuple[Any, str | None, int | None]:
+    from essentia_ldl.recipe import read_recipe
+
+    epochs = options["epochs"]
+    recipe = read_recipe(task).override(
+        labels=options.get("labels"),
+        network__backbone=options["network"],
+        network__pretrained=options["pretrained"],
+        network__fine_tune=options["fine_tune"],
+        training__epochs=epochs,
+        training__epochs_from_scratch=epochs,
+        split__seed=options["seed"],
+    )
+    return recipe, options["data"], options["jobs"]
+
+
+@main.group("graphs")
+def graphs_group() -> None:
+    """The pretrained networks."""
+
+
+@graphs_group.command("build")
+@click.option("--wheel", metavar="FILE", help="musicnn-0.1.0-py3-none-any.whl, when there is no network.")
+def graphs_build(wheel: str | None) -> None:
+    """Build the MSD- and MTT-trained MusiCNN and VGG from the weights of the musicnn package."""
+    from essentia_ldl.steps import build_base_graphs
+
+    build_base_graphs(wheel)
+
+
+@main.command("models")
+def models_command() -> None:
+    """List the models in graphs/ with their scores."""
+    from essentia_ldl import models, steps, summary
+
+    found, problems = models.list_models(steps.graphs_folder())
+    for line in summary.describe_models(found, steps.graphs_folder()):
+        click.echo(line)
+    for problem in problems:
+        click.echo(f"error: {problem}", err=True)
+    if problems:
+        raise SystemExit(1)
+
+
+@main.command("predict")
+@click.argument("audio", nargs=-1, required=True)
+@click.option("-m", "--model", "names", multiple=True, metavar="NAME|FILE", help="A model in graphs/ or a .pb file.")
+@click.option("--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True)
+@click.option("--segments", is_flag=True, help="Also show every patch (3 s, every 1.5 s).")
+@click.option("--patch-hop", type=click.IntRange(1), metavar="FRAMES", help="Distance between patches.")
+@click.option("-o", "--output", metavar="FILE", help="Write there instead of on the terminal.")
+def predict_command(
+    audio: tuple[str, ...],
+    names: tuple[str, ...],
+    form: str,
+    segments: bool,
+    patch_hop: int | None,
+    output: str | None,
+) -> None:
+    """Run models on files, folders and patterns.
+
+    Without --model: every model in graphs/, or the 50 MSD tags when none was trained yet.
+    """
+    from essentia_ldl.predicting import predict
+
+    n_failed = predict(audio, names, form, segments, patch_hop, output)
+    if n_failed:
+        _fail(f"{n_failed} files could not be used." if n_failed > 1 else "")
+
+
+@main.command("doctor")
+def doctor_command() -> None:
+    """Check the installation: versions, graphs, and a one-second run."""
+    from essentia_ldl.doctor import examine
+
+    lines, healthy = examine()
+    for line in lines:
+        click.echo(line)
+    if not healthy:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

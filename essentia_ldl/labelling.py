@@ -1,0 +1,64 @@
+"""The `labels` command: distributions of a collection as tables, a histogram and a few lines for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from essentia_ldl import labels as label_sources
+from essentia_ldl import steps
+from essentia_ldl.recipe import read_recipe
+from essentia_ldl.records import Split
+from essentia_ldl.store import home
+
+DEFAULT_SOURCES = ("sa", "sb")
+
+
+def describe_labels(
+    task: str, data: str | None, sources: Sequence[str], output: str | None, n_jobs: int | None
+) -> Iterator[str]:
+    """Fit label sources on a whole collection and write what they say of each track.
+
+    Parameters
+    ----------
+    task : str
+        A recipe's name or file.
+    data : str or None
+        Folder or table; None is the demo.
+    sources : sequence of str
+        Label sources; empty means SA and SB.
+    output : str or None
+        Folder to write to; None is runs/<task>-labels.
+    n_jobs : int or None
+        Worker processes.
+
+    Yields
+    ------
+    str
+        Lines for the terminal.
+
+    References
+    ----------
+    Buisson et al. 2022, Figure 1: histogram of the mass on a track's own class.
+    """
+    recipe = read_recipe(task)
+    sources = list(sources) or list(DEFAULT_SOURCES)
+    lines: list[str] = []
+    collection, _ = steps.prepare(recipe, data, sources, n_jobs, lines.append, bands=False)
+    yield from lines
+    folder = Path(output) if output else home() / "runs" / f"{recipe.task}-labels"
+    split = Split(tuple(track.id for track in collection.tracks))
+    true_labels = {track.id: track.label for track in collection.tracks}
+    tables = {}
+    for source in sources:
+        table, report = steps.fit_labels(recipe, source, collection, split)
+        tables[source] = table
+        label_sources.write_table(table, folder / f"{source}.csv")
+        yield f"{source}: {folder / f'{source}.csv'}"
+        yield label_sources.text_histogram(table, true_labels)
+        if "n_iter" in report:
+            state = "converged" if report.get("converged") else "stopped"
+            yield f"LMNN {state} after {report['n_iter']} iterations"
+    picture = folder / "histogram.png"
+    label_sources.write_histogram(tables, true_labels, picture, title=recipe.task)
+    yield str(picture)

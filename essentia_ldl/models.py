@@ -1,0 +1,250 @@
+"""The folder graphs/: which models there are, which one a name means, and how a new one gets in.
+
+In: verified graphs and cards of a run; out: ``<stem>-<version>.pb`` and ``.json``. A model is never overwritten: a
+run takes the next free version number, and each file appears whole or not at all, the card last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from essentia_ldl.discover import unknown
+from essentia_ldl.errors import CardError, EssentiaLdlError, GraphError, StoreError, explain
+from essentia_ldl.records import GraphCard
+from essentia_ldl.store import digest_file, read_json, write_json
+
+BASE_MODEL = "msd-musicnn-1"
+BASE_MODELS = ("msd-musicnn-1", "msd-vgg-1", "mtt-musicnn-1", "mtt-vgg-1")
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """A graph with its card.
+
+    Parameters
+    ----------
+    name : str
+        Stem of the files.
+    graph : str
+        Absolute path of the .pb.
+    card : GraphCard
+        What the .json says.
+    """
+
+    name: str
+    graph: str
+    card: GraphCard
+
+    @property
+    def is_base(self) -> bool:
+        """True for the pretrained networks themselves."""
+        return self.card.fields["type"] in ("auto-tagging", "embedding extractor")
+
+
+def read_model(graph: str | os.PathLike[str]) -> Model:
+    """Read the card of a graph file.
+
+    Parameters
+    ----------
+    graph : path
+        The .pb, or its .json.
+
+    Raises
+    ------
+    GraphError
+        When the .pb is missing, or its bytes are not those that the card was written for.
+    CardError
+        When the .json is missing, not json, or lacks what `predict` needs.
+    """
+    graph = Path(graph).with_suffix(".pb").resolve()
+    path = graph.with_suffix(".json")
+    if not graph.is_file():
+        raise GraphError(explain("model", "an existing .pb", "nothing there", graph, "Check the name."))
+    if not path.is_file():
+        raise CardError(explain("card", "a .json beside the .pb", "nothing there", path, "Copy it there too."))
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise CardError(explain("card", "readable json", str(error), path, "Export or copy the model again.")) from None
+    try:
+        card = GraphCard(fields)
+        expected = card.extra.get("sha256")
+    except (CardError, AttributeError, TypeError, KeyError) as error:
+        raise CardError(f"{error} The card is {path}.") from None
+    if expected is not None and digest_file(graph) != expected:
+        raise GraphError(
+            explain("graph", "the file that its card describes", "other bytes", graph, "Export or copy it again.")
+        )
+    return Model(graph.stem, str(graph), card)
+
+
+def list_models(folder: Path) -> tuple[list[Model], list[str]]:
+    """List the models of a folder.
+
+    Returns
+    -------
+    models : list[Model]
+        By name.
+    problems : list[str]
+        One sentence for every graph or card that cannot be used.
+    """
+    models, problems = [], []
+    stems = {path.stem for path in folder.glob("*.pb")} | {path.stem for path in folder.glob("*.json")}
+    for stem in sorted(stems):
+        try:
+            models.append(read_model(folder / f"{stem}.pb"))
+        except EssentiaLdlError as error:
+            problems.append(str(error))
+    return models, problems
+
+
+def find_model(name: str, folder: Path) -> Model:
+    """Find a model by file, or by name in a folder.
+
+    Raises
+    ------
+    UnknownNameError
+        When there is none of that name; the nearest one is named.
+    """
+    if name.endswith((".pb", ".json")) or os.sep in name:
+        return read_model(name)
+    if (folder / f"{name}.pb").is_file():
+        return read_model(folder / f"{name}.pb")
+    raise unknown("model", name, (path.stem for path in folder.glob("*.pb")))
+
+
+def find_extractor(model: Model, folder: Path) -> Model | None:
+    """Find the extractor whose embeddings a head needs: beside the head, or in the folder of graphs.
+
+    Raises
+    ------
+    GraphError
+        When the card names an extractor that is not there.
+    """
+    needed = model.card.embedding_model
+    if needed is None:
+        return None
+    stem = needed.get("model_name") or Path(needed.get("link", "")).stem
+    for candidate in (Path(model.graph).parent, folder):
+        if (candidate / f"{stem}.pb").is_file():
+            return read_model(candidate / f"{stem}.pb")
+    remedy = "Run `essentia-ldl graphs build`." if stem in BASE_MODELS else "Put its .pb and .json beside the head."
+    raise GraphError(explain("extractor", f"{stem}.pb", "nothing there", model.name, remedy))
+
+
+def choose_models(folder: Path) -> list[Model]:
+    """Choose what `predict` runs when no model is named.
+
+    Trained models; of a head and the full graph of the same run only the head, because heads share their network.
+    Demo models only when there is nothing else, and the tags of `BASE_MODEL` when nothing was trained at all.
+
+    Raises
+    ------
+    GraphError
+        When the folder has no usable model.
+    """
+    models, problems = list_models(folder)
+    trained = [model for model in models if not model.is_base]
+    real = [model for model in trained if not model.card.extra.get("demo")]
+    heads = {model.card.extra.get("run") for model in trained if model.card.embedding_model is not None} - {None}
+    chosen = [
+        model
+        for model in real or trained
+        if model.card.embedding_model is not None or model.card.extra.get("run") not in heads
+    ]
+    if chosen:
+        return chosen
+    base = [model for model in models if model.is_base]
+    if not base:
+        found = "; ".join(problems) or "none"
+        raise GraphError(explain("models", "at least one", found, folder, "Run `essentia-ldl graphs build`."))
+    return [next((model for model in base if model.name == BASE_MODEL), base[0])]
+
+
+def next_version(folder: Path, stems: Sequence[str]) -> int:
+    """Return the first version number that no stem has taken, counting half-written files as taken."""
+    taken = [0]
+    for stem in stems:
+        pattern = re.compile(re.escape(stem) + r"-(\d+)\.(pb|json)")
+        taken += [int(match[1]) for path in folder.glob(f"{stem}-*") if (match := pattern.fullmatch(path.name))]
+    return max(taken) + 1
+
+
+def promote(
+    exported: Path, stems: Sequence[str], folder: Path, additions: Mapping[str, Any] | None = None
+) -> list[Model]:
+    """Move verified graphs of a run into the folder of models, under one new version number.
+
+    Parameters
+    ----------
+    exported : Path
+        Folder with ``<stem>.pb`` and ``<stem>.json``.
+    stems : sequence of str
+        File names without version, such as ``"mood_sad-musicnn-msd"``.
+    folder : Path
+        graphs/.
+    additions : Mapping[str, Any] or None
+        What the cards say more under "essentia_ldl": the run and its scores.
+
+    Returns
+    -------
+    list[Model]
+        One a stem.
+
+    Raises
+    ------
+    StoreError
+        When a file cannot be written; nothing of this call is left behind then.
+    """
+    claim = exported / "promoted.json"
+    if claim.is_file():  # killed after the version was chosen: go on with the same one
+        version = json.loads(claim.read_text(encoding="utf-8"))["version"]
+    else:
+        version = next_version(folder, stems)
+        write_json(claim, {"version": version})
+    placed: list[Path] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".part-", dir=folder) as staging:
+            for stem in stems:
+                name = f"{stem}-{version}"
+                shutil.copyfile(exported / f"{stem}.pb", Path(staging, f"{name}.pb"))
+                card = read_json(exported / f"{stem}.json")
+                extra = {**card.get("essentia_ldl", {}), **(additions or {})}
+                link = str(PurePosixPath(card["link"]).with_name(f"{name}.pb"))
+                write_json(Path(staging, f"{name}.json"), {**card, "link": link, "essentia_ldl": extra})
+            for suffix in (".pb", ".json"):
+                for stem in stems:
+                    name = f"{stem}-{version}{suffix}"
+                    if _place(Path(staging, name), folder / name):
+                        placed.append(folder / name)
+    except OSError as error:
+        for path in placed:
+            path.unlink()
+        if isinstance(error, FileExistsError):  # another run took the number meanwhile
+            claim.unlink()
+            return promote(exported, stems, folder, additions)
+        if isinstance(error, StoreError):
+            raise
+        raise StoreError(
+            explain("model", "space to write", error.strerror, folder, "Free space and run again.")
+        ) from None
+    return [read_model(folder / f"{stem}-{version}.pb") for stem in stems]
+
+
+def _place(source: Path, target: Path) -> bool:
+    """Link a whole file under its final name; False when it is there already, from before a kill."""
+    with contextlib.suppress(FileNotFoundError):
+        if digest_file(target) == digest_file(source):
+            return False
+    os.link(source, target)
+    return True

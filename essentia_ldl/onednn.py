@@ -1,0 +1,40 @@
+"""Whether this processor survives oneDNN inside Essentia's TensorFlow; remembered for the user, not for a project."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import os
+from pathlib import Path
+
+from essentia_ldl.errors import StoreError
+from essentia_ldl.store import write_json
+
+
+def _memory() -> Path:
+    """Return the file whose presence says no: one a processor and version of Essentia."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    kept = ("vendor_id", "cpu family", "model", "model name", "stepping", "flags")
+    processor = sorted({line for line in lines if line.split("\t")[0].strip() in kept})
+    try:
+        version = importlib.metadata.version("essentia-tensorflow")
+    except importlib.metadata.PackageNotFoundError:
+        version = "missing"
+    digest = hashlib.sha256("\n".join([version, *processor]).encode()).hexdigest()[:16]
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return Path(cache, "essentia-ldl", f"onednn-refused-{digest}.json")
+
+
+def is_refused() -> bool:
+    """Tell whether oneDNN has killed a process on this processor before."""
+    return _memory().is_file()
+
+
+def refuse() -> None:
+    """Remember that it did; a cache that cannot be written only costs the next start a second try."""
+    with contextlib.suppress(StoreError, OSError):
+        write_json(_memory(), {"onednn": "kills Essentia's TensorFlow on this processor"})

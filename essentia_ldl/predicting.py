@@ -1,0 +1,77 @@
+"""The `predict` command: models by name, files, a progress bar, and where the answers go."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from essentia_ldl import models, steps
+from essentia_ldl.errors import EssentiaLdlError, StoreError, explain
+from essentia_ldl.prediction import Writer, expand_files, predict_files
+from essentia_ldl.records import Failure
+
+
+def predict(
+    audio: Sequence[str],
+    names: Sequence[str],
+    form: str,
+    segments: bool,
+    patch_hop_frames: int | None,
+    output: str | None,
+) -> int:
+    """Run models on files and write what they say; returns how many files failed.
+
+    Parameters
+    ----------
+    audio : sequence of str
+        Files, folders and patterns.
+    names : sequence of str
+        Models; empty takes those of graphs/.
+    form : str
+        "text", "json" or "csv".
+    segments : bool
+        Also write every patch.
+    patch_hop_frames : int or None
+        Distance between patch starts; None takes the card's.
+    output : str or None
+        A file, which appears when everything is written; until then its name ends in .part.
+    """
+    from tqdm import tqdm
+
+    graphs = steps.graphs_folder()
+    chosen = [models.find_model(name, graphs) for name in names] if names else models.choose_models(graphs)
+    files = expand_files(audio)
+    n_failed = 0
+    part = None if output is None else Path(f"{output}.part")
+    try:
+        stream = sys.stdout if part is None else open(part, "w", encoding="utf-8")  # noqa: SIM115  (closed below)
+    except OSError as error:
+        raise StoreError(explain("output", "a file to write", error.strerror, output, "Choose another.")) from None
+    # a bar belongs on a terminal that does not show the answers themselves
+    show = len(files) > 1 and sys.stderr.isatty() and (part is not None or not sys.stdout.isatty())
+    try:
+        writer = Writer(stream.write, form, chosen, segments, patch_hop_frames)
+        with tqdm(total=len(files), unit="file", disable=not show) as bar:
+            for answer in predict_files(chosen, files, graphs, patch_hop_frames):
+                bar.update()
+                if isinstance(answer, Failure):
+                    n_failed += 1
+                    with tqdm.external_write_mode(file=sys.stderr):
+                        click.echo(f"error: {answer.reason}", err=True)
+                    continue
+                writer.add(answer)
+                stream.flush()
+        writer.close()
+    except (EssentiaLdlError, OSError):
+        if part is not None:
+            stream.close()
+            part.unlink(missing_ok=True)
+        raise
+    if part is not None:
+        stream.close()
+        os.replace(part, output)
+    return n_failed

@@ -1,0 +1,302 @@
+"""The asking side of `predict`: which files, which process, and what the user sees.
+
+In: models and the user's arguments; out: `Prediction` and `Failure` records, and their text, json or csv. The sound
+zone's process does the work; when a file kills it, that file is a `Failure` and a new process takes the rest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import glob
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from essentia_ldl import errors, frontends, onednn
+from essentia_ldl.datasets.folder import list_audio
+from essentia_ldl.errors import AudioError, GraphError, explain
+from essentia_ldl.models import Model, find_extractor
+from essentia_ldl.records import Failure, Prediction
+from essentia_ldl.zones import zone_environment
+
+N_TOP_TAGS = 10
+
+
+def expand_files(arguments: Sequence[str]) -> list[str]:
+    """Turn files, folders and glob patterns into files.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        A folder gives every audio file below it; a name with ``*``, ``?`` or ``[`` that is no file is a pattern.
+
+    Returns
+    -------
+    list[str]
+        Each once, in the order given.
+
+    Raises
+    ------
+    AudioError
+        When a folder or a pattern gives nothing.
+    """
+    files: dict[str, None] = {}
+    for argument in arguments:
+        found = [argument]
+        if os.path.isdir(argument):
+            found = [str(path) for path in list_audio(Path(argument))]
+        elif not os.path.exists(argument) and glob.has_magic(argument):
+            found = sorted(path for path in glob.glob(argument, recursive=True) if os.path.isfile(path))
+        if not found:
+            raise AudioError(explain("audio", "at least one audio file", "none", argument, "Check the folder."))
+        files.update(dict.fromkeys(found))
+    return list(files)
+
+
+def predict_files(
+    models: Sequence[Model], files: Sequence[str], graphs: Path, patch_hop_frames: int | None = None
+) -> Iterator[list[Prediction] | Failure]:
+    """Run models on files, one result a file in the order of the files.
+
+    Parameters
+    ----------
+    models : sequence of Model
+        All of them run on every file, which is decoded once.
+    files : sequence of str
+        Audio files.
+    graphs : Path
+        Where the extractors of heads are.
+    patch_hop_frames : int or None
+        Distance between patch starts; None takes the card's.
+
+    Yields
+    ------
+    list[Prediction] or Failure
+        One `Prediction` a model.
+
+    Raises
+    ------
+    EssentiaLdlError
+        When a model cannot run at all.
+    """
+    requests = []
+    for model in models:
+        extractor = find_extractor(model, graphs)
+        requests.append({**_request(model), "extractor": None if extractor is None else _request(extractor)})
+    waiting = list(files)
+    while waiting:
+        job = {"models": requests, "files": waiting, "patch_hop_frames": patch_hop_frames}
+        current = None
+        for answer in _ask(job):
+            if "start" in answer:
+                current = answer["start"]
+            elif "failure" in answer:
+                waiting.remove(answer["failure"])
+                current = None
+                yield Failure(answer["failure"], "predict", answer["reason"])
+            elif "result" in answer:
+                waiting.remove(answer["result"])
+                current = None
+                yield [_prediction(value) for value in answer["predictions"]]
+        if waiting and current is None:
+            raise GraphError(
+                explain("prediction", "a process that runs", "it ended early", "predict", "Try `essentia-ldl doctor`.")
+            )
+        if current is not None:
+            waiting.remove(current)
+            reason = explain("audio", "a file that the decoder survives", "the process died", current, "Re-encode it.")
+            yield Failure(current, "predict", reason)
+
+
+def _request(model: Model) -> dict[str, Any]:
+    return {"name": model.name, "graph": model.graph, "card": dict(model.card.fields)}
+
+
+def _ask(job: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Start the sound zone's process and yield its answers.
+
+    oneDNN makes MusiCNN 1.5 to 2 times faster in Essentia's TensorFlow 2.5, but on some processors (AMD with AVX-512)
+    it divides by zero while it plans a convolution. So it is tried, and a processor on which it kills the process
+    before the first answer is remembered.
+    """
+    chosen = os.environ.get("TF_ENABLE_ONEDNN_OPTS")
+    for setting in (chosen,) if chosen is not None else (("0",) if onednn.is_refused() else ("1", "0")):
+        started = False
+        for answer in _converse(job, setting):
+            started = True
+            yield answer
+        if started:
+            return
+        if setting == "1" and chosen is None:
+            onednn.refuse()
+
+
+def _converse(job: dict[str, Any], onednn_setting: str) -> Iterator[dict[str, Any]]:
+    verbose = os.environ.get("ESSENTIA_LDL_VERBOSE") == "1"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "essentia_ldl.sound.predict"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=None if verbose else subprocess.DEVNULL,
+        text=True,
+        encoding="utf-8",
+        env={**zone_environment(), "TF_ENABLE_ONEDNN_OPTS": onednn_setting},
+    )
+    try:
+        with contextlib.suppress(BrokenPipeError):  # a process that died already is told by its missing answers
+            json.dump(job, process.stdin)
+            process.stdin.close()
+        for line in process.stdout:
+            answer = json.loads(line)
+            if "error" in answer:
+                raise getattr(errors, answer["type"], GraphError)(answer["error"])
+            yield answer
+        process.wait()
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def _prediction(value: dict[str, Any]) -> Prediction:
+    segments = np.array(value["segments"], dtype=np.float32)
+    return Prediction(
+        value["path"],
+        value["model"],
+        tuple(value["classes"]),
+        segments.mean(axis=0),
+        segments,
+        value["duration_s"],
+        tuple(value["notes"]),
+    )
+
+
+def segment_times(model: Model, n_segments: int, patch_hop_frames: int | None = None) -> list[tuple[float, float]]:
+    """Return start and end of every patch in seconds."""
+    front_end = next(
+        (f for f in frontends.ALL.values() if f.predict_algorithm == _patch_algorithm(model)), frontends.MUSICNN
+    )
+    hop = patch_hop_frames or int(model.card.extra.get("patch_hop_frames", front_end.patch_hop_frames))
+    seconds = front_end.hop_samples / front_end.sample_rate_hz
+    return [(i * hop * seconds, (i * hop + front_end.patch_frames) * seconds) for i in range(n_segments)]
+
+
+def _patch_algorithm(model: Model) -> str:
+    embedding = model.card.embedding_model
+    return model.card.algorithm if embedding is None else embedding["algorithm"]
+
+
+Write = Callable[[str], None]
+
+
+class Writer:
+    """Write predictions as they come, in one format; `close` ends the document.
+
+    Parameters
+    ----------
+    write : callable
+        Gets pieces of text.
+    form : str
+        "text", "json" or "csv".
+    models : sequence of Model
+        For the times of segments and the kind of output.
+    segments : bool
+        Also write every patch.
+    patch_hop_frames : int or None
+        As in `predict_files`.
+    """
+
+    def __init__(
+        self, write: Write, form: str, models: Sequence[Model], segments: bool, patch_hop_frames: int | None = None
+    ) -> None:
+        self._write, self._form, self._segments = write, form, segments
+        self._models = {model.name: model for model in models}
+        self._hop = patch_hop_frames
+        self._n_written = 0
+        if form == "csv":
+            times = ["start_s", "end_s"] if segments else []
+            self._rows([["path", "model", *times, "class", "probability"]])
+
+    def add(self, predictions: list[Prediction]) -> None:
+        """Write the predictions of one file."""
+        if self._form == "csv":
+            self._add_csv(predictions)
+        elif self._form == "json":
+            for prediction in predictions:
+                start = "[\n" if self._n_written == 0 else ",\n"
+                self._write(start + json.dumps(self._as_json(prediction), ensure_ascii=False))
+                self._n_written += 1
+        else:
+            self._add_text(predictions)
+
+    def close(self) -> None:
+        """End the document."""
+        if self._form == "json":
+            self._write("\n]\n" if self._n_written else "[]\n")
+
+    def _times(self, prediction: Prediction) -> list[tuple[float, float]]:
+        return segment_times(self._models[prediction.model], len(prediction.segments), self._hop)
+
+    def _rows(self, rows: list[list[Any]]) -> None:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(rows)
+        self._write(text.getvalue())
+
+    def _add_csv(self, predictions: list[Prediction]) -> None:
+        for prediction in predictions:
+            key = [prediction.path, prediction.model]
+            if not self._segments:
+                pairs = zip(prediction.classes, prediction.probabilities, strict=True)
+                self._rows([[*key, name, f"{value:.6f}"] for name, value in pairs])
+                continue
+            for (start, end), values in zip(self._times(prediction), prediction.segments, strict=True):
+                pairs = zip(prediction.classes, values, strict=True)
+                self._rows([[*key, f"{start:.3f}", f"{end:.3f}", name, f"{value:.6f}"] for name, value in pairs])
+
+    def _as_json(self, prediction: Prediction) -> dict[str, Any]:
+        value: dict[str, Any] = {
+            "path": prediction.path,
+            "model": prediction.model,
+            "duration_s": round(prediction.duration_s, 1),
+            "notes": list(prediction.notes),
+            "probabilities": _rounded(prediction.classes, prediction.probabilities),
+        }
+        if self._segments:
+            value["segments"] = [
+                {"start_s": round(start, 3), "end_s": round(end, 3), **_rounded(prediction.classes, values)}
+                for (start, end), values in zip(self._times(prediction), prediction.segments, strict=True)
+            ]
+        return value
+
+    def _add_text(self, predictions: list[Prediction]) -> None:
+        first = predictions[0]
+        notes = "".join(f"  [{note}]" for note in first.notes)
+        lines = [f"{first.path}  ({first.duration_s:.1f} s){notes}"]
+        width = max(len(prediction.model) for prediction in predictions)
+        for prediction in predictions:
+            order = np.argsort(-prediction.probabilities, kind="stable")
+            classes = prediction.classes
+            if len(classes) > N_TOP_TAGS:
+                lines.append(f"  {prediction.model}")
+                lines += [f"    {prediction.probabilities[i]:.2f}  {classes[i]}" for i in order[:N_TOP_TAGS]]
+            else:
+                ranked = "   ".join(f"{classes[i]} {prediction.probabilities[i]:.2f}" for i in order)
+                lines.append(f"  {prediction.model:<{width}}   {ranked}")
+            if self._segments:
+                for (start, end), values in zip(self._times(prediction), prediction.segments, strict=True):
+                    best = np.argsort(-values, kind="stable")[:3]
+                    ranked = "   ".join(f"{classes[i]} {values[i]:.2f}" for i in best)
+                    lines.append(f"    {start:8.2f} - {end:8.2f} s   {ranked}")
+        self._write("\n".join(lines) + "\n")
+
+
+def _rounded(classes: Sequence[str], values: np.ndarray) -> dict[str, float]:
+    return {name: round(float(value), 6) for name, value in zip(classes, values, strict=True)}

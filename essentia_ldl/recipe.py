@@ -1,0 +1,339 @@
+"""Recipes: one TOML file a task becomes a frozen, checked `Recipe`. An unknown key is an error.
+
+The sections below are the only list of keys: defaults, ranges and explanations stand with the fields, and the file
+that `essentia-ldl new` writes is rendered from them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from essentia_ldl import labels as label_sources
+from essentia_ldl.discover import names, unknown
+from essentia_ldl.errors import RecipeError, explain
+from essentia_ldl.store import home, replacing
+
+
+def _key(default: Any, text: str, rule: str = "", check: Any = None) -> Any:
+    factory = {"default_factory": default} if callable(default) else {"default": default}
+    return dataclasses.field(metadata={"text": text, "rule": rule, "check": check}, **factory)
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitSettings:
+    """Section [split]."""
+
+    valid_share: float = _key(0.2, "share of the tracks kept for validation", "0 to 0.5", lambda x: 0 <= x <= 0.5)
+    seed: int = _key(0, "seed of the split, the labels and the training")
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkSettings:
+    """Section [network]."""
+
+    backbone: str = _key("musicnn", "musicnn or vgg")
+    pretrained: str = _key("msd", "weights to start from", "msd or mtt", ("msd", "mtt").__contains__)
+    fine_tune: str = _key(
+        "head",
+        "head: frozen network, quick; all: the whole network; none: from scratch, without pretrained weights",
+        "head, all or none",
+        ("head", "all", "none").__contains__,
+    )
+    hidden: int = _key(100, "units of the dense layer before the classes", "at least 1", lambda x: x >= 1)
+    train_input_norm: bool = _key(
+        False, "with fine_tune all or none: also train gamma and beta of the input BatchNorm (four times slower)"
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingSettings:
+    """Section [training]."""
+
+    epochs: int = _key(150, "epochs from pretrained weights", "at least 1", lambda x: x >= 1)
+    epochs_from_scratch: int = _key(600, "epochs with fine_tune none", "at least 1", lambda x: x >= 1)
+    batch_size: int = _key(32, "tracks a step; one random patch a track and epoch", "at least 1", lambda x: x >= 1)
+    learning_rate: float = _key(0.001, "Adam's learning rate", "above 0", lambda x: x > 0)
+    l2: float = _key(1e-5, "L2 on the kernels that are trained", "at least 0", lambda x: x >= 0)
+    patience: int = _key(75, "epochs without a better validation until the rate halves", "at least 1", lambda x: x >= 1)
+    loss: str = _key(
+        "auto",
+        "mae, cross_entropy, kl; auto: mae on smoothed labels, cross_entropy on one-hot",
+        "auto, mae, cross_entropy or kl",
+        ("auto", "mae", "cross_entropy", "kl").__contains__,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class CardSettings:
+    """Section [card]: what the exported model says of itself."""
+
+    author: str = _key("", "your name")
+    email: str = _key("", "your address")
+    dataset: str = _key("", "name of the collection")
+    licence: str = _key("", "licence of the exported model")
+    training_data_rights: str = _key("", "what you may do with the audio that it was trained on")
+
+
+SECTIONS = {
+    "split": SplitSettings,
+    "network": NetworkSettings,
+    "training": TrainingSettings,
+    "card": CardSettings,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """One task, complete.
+
+    Parameters
+    ----------
+    task : str
+        Name with hyphens, such as "mood-sad".
+    classes : tuple[str, ...]
+        In alphabetical order, which is the column order of the graph.
+    description : str
+        One line for the card.
+    aliases : Mapping[str, str]
+        Label in a collection -> class name.
+    labels : str
+        Label source: "none", "sa" or "sb".
+    label_settings : Mapping[str, Mapping[str, Any]]
+        Settings that differ from a source's defaults, by source.
+    split, network, training, card
+        The sections of the file.
+
+    Raises
+    ------
+    RecipeError
+        When a value is out of range or the classes are not two or more names in alphabetical order.
+    """
+
+    task: str
+    classes: tuple[str, ...]
+    description: str = ""
+    aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    labels: str = "sb"
+    label_settings: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    split: SplitSettings = SplitSettings()
+    network: NetworkSettings = NetworkSettings()
+    training: TrainingSettings = TrainingSettings()
+    card: CardSettings = CardSettings()
+
+    def __post_init__(self) -> None:
+        where = f"recipe {self.task}"
+        if not self.task or not all(part.isalnum() for part in self.task.replace("_", "-").split("-")):
+            raise RecipeError(explain("task", "letters, digits and hyphens", self.task, where, "Rename the task."))
+        classes = list(self.classes)
+        if len(classes) < 2 or len(set(classes)) != len(classes) or not all(classes):
+            raise RecipeError(explain("classes", "two or more different names", classes, where, "List the classes."))
+        if classes != sorted(classes):
+            raise RecipeError(
+                explain(
+                    "classes", f"alphabetical order {sorted(classes)}", classes, where, "Sort them, as Essentia does."
+                )
+            )
+        for alias, name in self.aliases.items():
+            if name not in classes:
+                raise RecipeError(explain(f"aliases.{alias}", f"one of {classes}", name, where, "Correct the alias."))
+        known = label_sources.presets()
+        for source in (self.labels, *self.label_settings):
+            if source not in known:
+                raise unknown("label source", source, known)
+        known_backbones = names("essentia_ldl.nets.backbones")
+        if self.network.backbone not in known_backbones:
+            raise unknown("network", self.network.backbone, known_backbones)
+        for section in SECTIONS:
+            _check_section(getattr(self, section), f"{where}, [{section}]")
+
+    @property
+    def file_task(self) -> str:
+        """The task as file names write it: "mood_sad"."""
+        return self.task.replace("-", "_")
+
+    @property
+    def digest(self) -> str:
+        """Hash of every value, for the card and for resuming a run: 16 hexadecimal digits."""
+        return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs that this recipe trains."""
+        return self.training.epochs_from_scratch if self.network.fine_tune == "none" else self.training.epochs
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, for json."""
+        plain = dataclasses.asdict(dataclasses.replace(self, aliases={}, label_settings={}))
+        plain["aliases"] = dict(self.aliases)
+        plain["label_settings"] = {source: dict(settings) for source, settings in self.label_settings.items()}
+        plain["classes"] = list(self.classes)
+        return plain
+
+    def override(self, **changes: Any) -> Recipe:
+        """Return a copy with some values changed; None changes nothing.
+
+        Parameters
+        ----------
+        **changes
+            Fields of the recipe (``labels="sa"``) or section and key joined by two underscores
+            (``network__backbone="vgg"``).
+        """
+        recipe = self
+        for key, value in changes.items():
+            if value is None:
+                continue
+            section, _, field = key.partition("__")
+            if field:
+                value = dataclasses.replace(getattr(recipe, section), **{field: value})
+            recipe = dataclasses.replace(recipe, **{section: value})
+        return recipe
+
+
+def folders() -> list[Path]:
+    """Return the folders that hold recipes: the user's `recipes`, then those that came with the package."""
+    package = Path(__file__).resolve().parent
+    shipped = package / "recipes" if (package / "recipes").is_dir() else package.parent / "recipes"
+    return [home() / "recipes", shipped]
+
+
+def list_tasks() -> list[str]:
+    """List the tasks that have a recipe."""
+    return sorted({path.stem for folder in folders() for path in folder.glob("*.toml")})
+
+
+def read_recipe(task: str) -> Recipe:
+    """Read the recipe of a task, or a recipe file.
+
+    Parameters
+    ----------
+    task : str
+        ``"mood-sad"`` or a path that ends in .toml.
+
+    Raises
+    ------
+    UnknownNameError
+        When there is no such task; the nearest one is named.
+    RecipeError
+        When the file is not valid.
+    """
+    if task.endswith(".toml"):
+        return _read_file(Path(task))
+    for folder in folders():
+        if (folder / f"{task}.toml").is_file():
+            return _read_file(folder / f"{task}.toml")
+    raise unknown("task", task, list_tasks())
+
+
+def _read_file(path: Path) -> Recipe:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecipeError(explain("recipe", "an existing file", "nothing there", path, "Check the path.")) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RecipeError(explain("recipe", "readable TOML", str(error), path, "Correct the file.")) from None
+    known = {"task", "classes", "description", "aliases", "labels", *SECTIONS}
+    _refuse_unknown(table, known, str(path))
+    for key in ("task", "classes"):
+        if key not in table:
+            raise RecipeError(explain("recipe", f"the key {key!r}", sorted(table), path, "Add it."))
+    if not isinstance(table["classes"], list) or not all(isinstance(name, str) for name in table["classes"]):
+        raise RecipeError(explain("classes", "a list of names", table["classes"], path, "Correct it."))
+    labels = _table(table, "labels", path)
+    sources = label_sources.presets()
+    _refuse_unknown(labels, {"source", *sources}, f"{path}, [labels]")
+    settings = {name: _table(labels, name, path) for name in sources if name in labels}
+    for name, values in settings.items():
+        _refuse_unknown(values, set(sources[name][1]), f"{path}, [labels.{name}]")
+        settings[name] = {key: value for key, value in values.items() if value != sources[name][1][key]}
+    return Recipe(
+        task=table["task"],
+        classes=tuple(table["classes"]),
+        description=table.get("description", ""),
+        aliases=_table(table, "aliases", path),
+        labels=labels.get("source", "sb"),
+        label_settings={name: values for name, values in settings.items() if values},
+        **{name: _read_section(cls, _table(table, name, path), f"{path}, [{name}]") for name, cls in SECTIONS.items()},
+    )
+
+
+def _table(table: Mapping[str, Any], key: str, path: Path) -> dict[str, Any]:
+    value = table.get(key, {})
+    if not isinstance(value, dict):
+        raise RecipeError(explain(key, f"a section [{key}]", value, path, "Correct the file."))
+    return value
+
+
+def _read_section(cls: type, table: dict[str, Any], where: str) -> Any:
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    _refuse_unknown(table, set(fields), where)
+    values = {}
+    for key, value in table.items():
+        wanted = type(fields[key].default)
+        if wanted is float and type(value) is int:
+            value = float(value)
+        if type(value) is not wanted:
+            raise RecipeError(explain(key, f"a {wanted.__name__}", value, where, "Correct the value."))
+        values[key] = value
+    return cls(**values)
+
+
+def _check_section(section: Any, where: str) -> None:
+    for field in dataclasses.fields(section):
+        value, check = getattr(section, field.name), field.metadata["check"]
+        if check is not None and not check(value):
+            raise RecipeError(explain(field.name, field.metadata["rule"], value, where, "Correct the value."))
+
+
+def _refuse_unknown(table: Mapping[str, Any], known: set[str], where: str) -> None:
+    for key in table:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            remedy = f"Did you mean {near[0]!r}?" if near else "Remove it."
+            raise RecipeError(explain("recipe key", "one of " + ", ".join(sorted(known)), key, where, remedy))
+
+
+def render_recipe(recipe: Recipe) -> str:
+    """Write a recipe as TOML in which every key is explained."""
+    lines = [
+        f"# Recipe of the task {recipe.task}. Every key is here; a line that is removed takes its default.",
+        f"task = {json.dumps(recipe.task)}",
+        f"description = {json.dumps(recipe.description, ensure_ascii=False)}",
+        "# class names in alphabetical order: the column order of the exported graph",
+        f"classes = {json.dumps(list(recipe.classes), ensure_ascii=False)}",
+        "",
+        '# labels of a collection that mean one of the classes, such as: not_sad = "non_sad"',
+        "[aliases]",
+        *(f"{json.dumps(alias)} = {json.dumps(name)}" for alias, name in recipe.aliases.items()),
+        "",
+        "[labels]",
+        "# none: one-hot; sa: MFCC-S and k-NN; sb: MFCC-P, LMNN and k-NN (Buisson et al. 2022, section 3)",
+        f"source = {json.dumps(recipe.labels)}",
+    ]
+    for source, (module, defaults) in sorted(label_sources.presets().items()):
+        if defaults:
+            values = {**defaults, **recipe.label_settings.get(source, {})}
+            explained = label_sources.explanations(module)
+            lines += ["", f"[labels.{source}]"]
+            for key, value in values.items():
+                lines += [f"# {explained[key]}", f"{key} = {json.dumps(value)}"]
+    for name in SECTIONS:
+        lines += ["", f"[{name}]"]
+        section = getattr(recipe, name)
+        for field in dataclasses.fields(section):
+            lines += [f"# {field.metadata['text']}", f"{field.name} = {json.dumps(getattr(section, field.name))}"]
+    return "\n".join(lines) + "\n"
+
+
+def write_recipe(recipe: Recipe, path: Path) -> None:
+    """Write a recipe to a file that does not exist yet; raise `RecipeError` when it does."""
+    if path.exists():
+        raise RecipeError(explain("recipe", "a new name", path.name, path, "Choose another name, or delete the file."))
+    with replacing(path) as file:
+        file.write(render_recipe(recipe).encode())

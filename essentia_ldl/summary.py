@@ -1,0 +1,61 @@
+"""What the terminal shows after a training and for a list of models. In: records; out: lines of text."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from essentia_ldl.models import Model
+from essentia_ldl.recipe import Recipe
+from essentia_ldl.steps import Trained, graphs_folder
+
+
+def program_name() -> str:
+    """Return how this program was called, so that a printed command can be copied."""
+    called = sys.argv[0]
+    if os.path.basename(called) != "essentia-ldl":
+        return "essentia-ldl"
+    relative = os.path.relpath(called)
+    return called if relative.startswith("..") else relative
+
+
+def describe_training(done: Trained, recipe: Recipe) -> list[str]:
+    """Write what a training gave, and the command that uses it."""
+    lines = []
+    for side, remark in (("valid", " (chosen by its best epoch, so on the high side)"), ("test", "")):
+        score = done.scores.get(side)
+        if score is not None:
+            recall = ", ".join(f"{name} {value:.2f}" for name, value in score["recall"].items() if value is not None)
+            word = "validation" if side == "valid" else "test"
+            lines.append(
+                f"balanced accuracy {score['balanced_accuracy']:.2f} on {score['n_tracks']} {word} tracks{remark};"
+                f" recall: {recall}"
+            )
+    folder = _shown(graphs_folder())
+    lines += [f"model: {folder}/{name}.pb and .json" for name in done.models]
+    lines.append(f"run: {_shown(done.run)}")
+    lines.append(f"use it: {program_name()} predict --model {done.models[0]} track.mp3")
+    return lines
+
+
+def describe_models(models: Sequence[Model], folder: Path) -> list[str]:
+    """Write one line a model: name, kind, classes and score."""
+    if not models:
+        return [f"no models in {_shown(folder)}. Run `{program_name()} graphs build` or train one."]
+    width = max(len(model.name) for model in models)
+    lines = []
+    for model in models:
+        classes = model.card.classes
+        shown = ", ".join(classes) if len(classes) <= 10 else f"{len(classes)} classes"
+        kind = "head" if model.card.embedding_model else "base" if model.is_base else "full"
+        score = model.card.extra.get("scores", {}).get("valid", {}).get("balanced_accuracy")
+        measured = "" if score is None else f"  balanced accuracy {score:.2f} (validation)"
+        lines.append(f"{model.name:<{width}}  {kind}  {shown}{measured}")
+    return lines
+
+
+def _shown(path: Path) -> str:
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
