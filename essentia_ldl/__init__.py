@@ -23,6 +23,7 @@ The map, in the order of the data:
   models        the folder graphs/
   prediction    which files, which process, which format
   predicting    the predict command
+  workers       the process that predicts
   onednn        whether this processor survives oneDNN
   doctor        the doctor command
 

@@ -231,9 +231,16 @@ def predict_command(
 
     Without --model: every model in graphs/, or the 50 MSD tags when none was trained yet.
     """
-    from essentia_ldl.predicting import predict
+    from essentia_ldl.workers import start_worker
 
-    n_failed = predict(audio, names, form, segments, patch_hop, output)
+    started = start_worker()  # loads Essentia while this process loads the rest
+    try:
+        from essentia_ldl.predicting import predict
+
+        n_failed = predict(audio, names, form, segments, patch_hop, output, started)
+    finally:
+        started.kill()
+        started.wait()
     if n_failed:
         _fail(f"{n_failed} files could not be used." if n_failed > 1 else "")
 

@@ -82,7 +82,7 @@ def cross_validate(
         waiting = [str(cell) for _, _, _, cell in cells if not (cell / "predictions.npz").is_file()]
         say(f"{len(cells)} trainings, {len(waiting)} to do")
         if waiting:
-            run_zone("essentia_ldl.nets.run", *waiting)
+            run_zone("essentia_ldl.nets", *waiting)
         grouped = splits.describe(folds[0], tracks).grouped
         scores = {"task": recipe.task, "n_folds": n_folds, "n_repeats": n_repeats, "grouped_by_artist": grouped}
         scores["sources"] = {source: _gather(recipe, source, cells) for source in sources}

@@ -8,9 +8,6 @@ import importlib.metadata
 import os
 from pathlib import Path
 
-from essentia_ldl.errors import StoreError
-from essentia_ldl.store import write_json
-
 
 def _memory() -> Path:
     """Return the file whose presence says no: one a processor and version of Essentia."""
@@ -34,7 +31,17 @@ def is_refused() -> bool:
     return _memory().is_file()
 
 
+def settings() -> tuple[str, ...]:
+    """Return what to try for TF_ENABLE_ONEDNN_OPTS, in order; what the user has set stands alone."""
+    chosen = os.environ.get("TF_ENABLE_ONEDNN_OPTS")
+    if chosen is not None:
+        return (chosen,)
+    return ("0",) if is_refused() else ("1", "0")
+
+
 def refuse() -> None:
     """Remember that it did; a cache that cannot be written only costs the next start a second try."""
-    with contextlib.suppress(StoreError, OSError):
+    from essentia_ldl.store import write_json
+
+    with contextlib.suppress(OSError):
         write_json(_memory(), {"onednn": "kills Essentia's TensorFlow on this processor"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ def predict(
     segments: bool,
     patch_hop_frames: int | None,
     output: str | None,
+    started: subprocess.Popen[str] | None = None,
 ) -> int:
     """Run models on files and write what they say; returns how many files failed.
 
@@ -39,6 +41,8 @@ def predict(
         Distance between patch starts; None takes the card's.
     output : str or None
         A file, which appears when everything is written; until then its name ends in .part.
+    started : subprocess.Popen or None
+        A process of `workers.start_worker` that was started early.
     """
     from tqdm import tqdm
 
@@ -56,7 +60,7 @@ def predict(
     try:
         writer = Writer(stream.write, form, chosen, segments, patch_hop_frames)
         with tqdm(total=len(files), unit="file", disable=not show) as bar:
-            for answer in predict_files(chosen, files, graphs, patch_hop_frames):
+            for answer in predict_files(chosen, files, graphs, patch_hop_frames, started):
                 bar.update()
                 if isinstance(answer, Failure):
                     n_failed += 1

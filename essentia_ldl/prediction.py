@@ -13,7 +13,6 @@ import io
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from essentia_ldl.datasets.folder import list_audio
 from essentia_ldl.errors import AudioError, GraphError, explain
 from essentia_ldl.models import Model, find_extractor
 from essentia_ldl.records import Failure, Prediction
-from essentia_ldl.zones import zone_environment
+from essentia_ldl.workers import start_worker
 
 N_TOP_TAGS = 10
 
@@ -62,7 +61,11 @@ def expand_files(arguments: Sequence[str]) -> list[str]:
 
 
 def predict_files(
-    models: Sequence[Model], files: Sequence[str], graphs: Path, patch_hop_frames: int | None = None
+    models: Sequence[Model],
+    files: Sequence[str],
+    graphs: Path,
+    patch_hop_frames: int | None = None,
+    started: subprocess.Popen[str] | None = None,
 ) -> Iterator[list[Prediction] | Failure]:
     """Run models on files, one result a file in the order of the files.
 
@@ -76,6 +79,8 @@ def predict_files(
         Where the extractors of heads are.
     patch_hop_frames : int or None
         Distance between patch starts; None takes the card's.
+    started : subprocess.Popen or None
+        A process of `workers.start_worker` that was started early, to save time.
 
     Yields
     ------
@@ -95,7 +100,7 @@ def predict_files(
     while waiting:
         job = {"models": requests, "files": waiting, "patch_hop_frames": patch_hop_frames}
         current = None
-        for answer in _ask(job):
+        for answer in _ask(job, started):
             if "start" in answer:
                 current = answer["start"]
             elif "failure" in answer:
@@ -106,6 +111,7 @@ def predict_files(
                 waiting.remove(answer["result"])
                 current = None
                 yield [_prediction(value) for value in answer["predictions"]]
+        started = None
         if waiting and current is None:
             raise GraphError(
                 explain("prediction", "a process that runs", "it ended early", "predict", "Try `essentia-ldl doctor`.")
@@ -120,36 +126,26 @@ def _request(model: Model) -> dict[str, Any]:
     return {"name": model.name, "graph": model.graph, "card": dict(model.card.fields)}
 
 
-def _ask(job: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Start the sound zone's process and yield its answers.
+def _ask(job: dict[str, Any], started: subprocess.Popen[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Yield the answers of the sound zone's process; `started` may be one that waits for its job already.
 
     oneDNN makes MusiCNN 1.5 to 2 times faster in Essentia's TensorFlow 2.5, but on some processors (AMD with AVX-512)
     it divides by zero while it plans a convolution. So it is tried, and a processor on which it kills the process
     before the first answer is remembered.
     """
-    chosen = os.environ.get("TF_ENABLE_ONEDNN_OPTS")
-    for setting in (chosen,) if chosen is not None else (("0",) if onednn.is_refused() else ("1", "0")):
-        started = False
-        for answer in _converse(job, setting):
-            started = True
+    for setting in onednn.settings():
+        answered = False
+        for answer in _converse(job, started or start_worker(setting)):
+            answered = True
             yield answer
-        if started:
+        if answered:
             return
-        if setting == "1" and chosen is None:
+        started = None
+        if setting == "1":
             onednn.refuse()
 
 
-def _converse(job: dict[str, Any], onednn_setting: str) -> Iterator[dict[str, Any]]:
-    verbose = os.environ.get("ESSENTIA_LDL_VERBOSE") == "1"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "essentia_ldl.sound.predict"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=None if verbose else subprocess.DEVNULL,
-        text=True,
-        encoding="utf-8",
-        env={**zone_environment(), "TF_ENABLE_ONEDNN_OPTS": onednn_setting},
-    )
+def _converse(job: dict[str, Any], process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
     try:
         with contextlib.suppress(BrokenPipeError):  # a process that died already is told by its missing answers
             json.dump(job, process.stdin)

@@ -325,7 +325,7 @@ def _train_run(
     if not (run / "plan.json").is_file():
         say(f"labels: {recipe.labels}")
         write_plan(run, recipe, collection, split, is_demo=is_demo, max_hours=max_hours)
-    run_zone("essentia_ldl.nets.run", str(run))
+    run_zone("essentia_ldl.nets", str(run))
     run_zone("essentia_ldl.sound.verify", str(run))
     scores = score_run(run)
     write_json(run / "scores.json", scores)

@@ -26,7 +26,7 @@ from essentia_ldl.records import FrontEnd, GraphCard, Prediction
 from essentia_ldl.sound.audio import Source, stream_audio
 from essentia_ldl.sound.features import connect_bands
 
-BATCH_PATCHES = 4
+BATCH_PATCHES = 1
 HEAD_ALGORITHM = "TensorflowPredict2D"
 
 
@@ -287,8 +287,11 @@ def main(job_file: TextIO) -> int:
     """Read a job, answer in lines of json on the standard output, and return the exit status."""
     answers = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)  # whatever the libraries print must not reach the answers
+    job = job_file.read()
+    if not job:  # nobody wants anything any more
+        return 0
     try:
-        for answer in _answers(json.load(job_file)):
+        for answer in _answers(json.loads(job)):
             answers.write(json.dumps(answer) + "\n")
     except EssentiaLdlError as error:
         answers.write(json.dumps({"error": str(error), "type": type(error).__name__}) + "\n")
