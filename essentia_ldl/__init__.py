@@ -27,7 +27,12 @@ The map, in the order of the data:
   onednn        whether this processor survives oneDNN
   doctor        the doctor command
 
-Underneath: records (the data that flows), frontends (the numbers of the analyses), discover (plug-ins), errors.
+Underneath:
+
+  records       the data that flows: frozen, checked when made
+  frontends     the numbers of the analyses, once
+  discover      plug-ins by walking a package
+  errors        one root, and leaves that callers know
 
 Zones: sound/ imports Essentia and never TensorFlow, nets/ the reverse, everything else neither; they meet in files.
 """

@@ -128,7 +128,7 @@ def extract(
     jobs = []
     for track in tracks:
         content = store.recall(track.path)
-        if content is not None and all(store.has(content, front_end) for front_end in front_ends):
+        if content is not None and store.is_complete(content, front_ends):
             contents[track.id] = content
             durations_s[track.id] = store.read_info(content)["duration_s"]
         else:
@@ -252,4 +252,4 @@ def write_failures(path: Path, failures: Sequence[Failure]) -> None:
     writer.writerow(["path", "step", "reason"])
     writer.writerows([failure.path, failure.step, failure.reason] for failure in failures)
     with replacing(path) as file:
-        file.write(text.getvalue().encode())
+        file.write(text.getvalue().encode("utf-8", "surrogateescape"))

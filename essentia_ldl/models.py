@@ -65,7 +65,7 @@ def read_model(graph: str | os.PathLike[str]) -> Model:
     CardError
         When the .json is missing, not json, or lacks what `predict` needs.
     """
-    graph = Path(graph).with_suffix(".pb").resolve()
+    graph = Path(graph).with_suffix(".pb").absolute()
     path = graph.with_suffix(".json")
     if not graph.is_file():
         raise GraphError(explain("model", "an existing .pb", "nothing there", graph, "Check the name."))
@@ -222,6 +222,7 @@ def promote(
                 extra = {**card.get("essentia_ldl", {}), **(additions or {})}
                 link = str(PurePosixPath(card["link"]).with_name(f"{name}.pb"))
                 write_json(Path(staging, f"{name}.json"), {**card, "link": link, "essentia_ldl": extra})
+                read_model(Path(staging, f"{name}.pb"))  # refuses a card that does not fit its graph
             for suffix in (".pb", ".json"):
                 for stem in stems:
                     name = f"{stem}-{version}{suffix}"

@@ -120,9 +120,10 @@ def _work(function: str, index: int, job: dict[str, Any], step: str, markers: st
     marker.touch()
     os.environ["ESSENTIA_LDL_LEAN"] = "1"  # this process is ours alone: Essentia may start quickly
     module, name = function.split(":")
+    call = getattr(importlib.import_module(module), name)
     try:
-        result = getattr(importlib.import_module(module), name)(job)
-    except (EssentiaLdlError, RuntimeError, ValueError, OSError, MemoryError) as error:
+        result = call(job)
+    except Exception as error:  # whatever one file does, the others go on
         reason = str(error) if isinstance(error, EssentiaLdlError) else f"{type(error).__name__}: {error}"
         result = Failure(job["path"], step, reason)
     marker.unlink(missing_ok=True)

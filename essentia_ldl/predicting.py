@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import click
 
 from essentia_ldl import models, steps
-from essentia_ldl.errors import EssentiaLdlError, StoreError, explain
+from essentia_ldl.errors import StoreError, explain
 from essentia_ldl.prediction import Writer, expand_files, predict_files
 from essentia_ldl.records import Failure
 
@@ -51,8 +52,14 @@ def predict(
     files = expand_files(audio)
     n_failed = 0
     part = None if output is None else Path(f"{output}.part")
+    if part is not None and Path(output).is_dir():
+        raise StoreError(explain("output", "a file to write", "a folder", output, "Choose another."))
     try:
-        stream = sys.stdout if part is None else open(part, "w", encoding="utf-8")  # noqa: SIM115  (closed below)
+        if part is None:
+            stream = sys.stdout
+            stream.reconfigure(errors="surrogateescape")  # file names need not be UTF-8
+        else:
+            stream = open(part, "w", encoding="utf-8", errors="surrogateescape")  # noqa: SIM115  (closed below)
     except OSError as error:
         raise StoreError(explain("output", "a file to write", error.strerror, output, "Choose another.")) from None
     # a bar belongs on a terminal that does not show the answers themselves
@@ -70,12 +77,13 @@ def predict(
                 writer.add(answer)
                 stream.flush()
         writer.close()
-    except (EssentiaLdlError, OSError):
         if part is not None:
             stream.close()
+            os.replace(part, output)
+    except BaseException:  # Ctrl-C too: an unfinished document is of no use
+        if part is not None:
+            with contextlib.suppress(OSError):  # closing a full disk's file fails once more
+                stream.close()
             part.unlink(missing_ok=True)
         raise
-    if part is not None:
-        stream.close()
-        os.replace(part, output)
     return n_failed

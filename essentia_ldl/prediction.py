@@ -99,7 +99,7 @@ def predict_files(
     waiting = list(files)
     while waiting:
         job = {"models": requests, "files": waiting, "patch_hop_frames": patch_hop_frames}
-        current = None
+        current, n_waiting = None, len(waiting)
         for answer in _ask(job, started):
             if "start" in answer:
                 current = answer["start"]
@@ -112,7 +112,7 @@ def predict_files(
                 current = None
                 yield [_prediction(value) for value in answer["predictions"]]
         started = None
-        if waiting and current is None:
+        if current is None and len(waiting) == n_waiting:
             raise GraphError(
                 explain("prediction", "a process that runs", "it ended early", "predict", "Try `essentia-ldl doctor`.")
             )
@@ -133,16 +133,17 @@ def _ask(job: dict[str, Any], started: subprocess.Popen[str] | None = None) -> I
     it divides by zero while it plans a convolution. So it is tried, and a processor on which it kills the process
     before the first answer is remembered.
     """
-    for setting in onednn.settings():
+    settings = onednn.settings()
+    for setting in settings:
         answered = False
         for answer in _converse(job, started or start_worker(setting)):
+            if not answered and settings == ("1", "0") and setting == "0":
+                onednn.refuse()  # without it the process answers, with it it did not
             answered = True
             yield answer
         if answered:
             return
         started = None
-        if setting == "1":
-            onednn.refuse()
 
 
 def _converse(job: dict[str, Any], process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
@@ -151,6 +152,8 @@ def _converse(job: dict[str, Any], process: subprocess.Popen[str]) -> Iterator[d
             json.dump(job, process.stdin)
             process.stdin.close()
         for line in process.stdout:
+            if not line.endswith("\n"):  # killed while it wrote
+                break
             answer = json.loads(line)
             if "error" in answer:
                 raise getattr(errors, answer["type"], GraphError)(answer["error"])

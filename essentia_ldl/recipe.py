@@ -10,14 +10,18 @@ import dataclasses
 import difflib
 import hashlib
 import json
+import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from essentia_ldl import labels as label_sources
 from essentia_ldl.discover import names, unknown
-from essentia_ldl.errors import RecipeError, explain
+from essentia_ldl.errors import DataError, RecipeError, explain
+from essentia_ldl.records import Track
 from essentia_ldl.store import home, replacing
 
 
@@ -59,8 +63,8 @@ class TrainingSettings:
     epochs: int = _key(150, "epochs from pretrained weights", "at least 1", lambda x: x >= 1)
     epochs_from_scratch: int = _key(600, "epochs with fine_tune none", "at least 1", lambda x: x >= 1)
     batch_size: int = _key(32, "tracks a step; one random patch a track and epoch", "at least 1", lambda x: x >= 1)
-    learning_rate: float = _key(0.001, "Adam's learning rate", "above 0", lambda x: x > 0)
-    l2: float = _key(1e-5, "L2 on the kernels that are trained", "at least 0", lambda x: x >= 0)
+    learning_rate: float = _key(0.001, "Adam's learning rate", "above 0", lambda x: 0 < x < math.inf)
+    l2: float = _key(1e-5, "L2 on the kernels that are trained", "at least 0", lambda x: 0 <= x < math.inf)
     patience: int = _key(75, "epochs without a better validation until the rate halves", "at least 1", lambda x: x >= 1)
     loss: str = _key(
         "auto",
@@ -147,6 +151,7 @@ class Recipe:
         for source in (self.labels, *self.label_settings):
             if source not in known:
                 raise unknown("label source", source, known)
+            label_sources.build(source, self.classes, _read_nothing, self.label_settings.get(source))
         known_backbones = names("essentia_ldl.nets.backbones")
         if self.network.backbone not in known_backbones:
             raise unknown("network", self.network.backbone, known_backbones)
@@ -196,6 +201,11 @@ class Recipe:
         return recipe
 
 
+def _read_nothing(track: Track, front_end: str) -> np.ndarray:
+    """Stand in for the store where a label source is only checked."""
+    raise DataError(explain("features", "a fitted collection", front_end, track.id, "Fit the source on a collection."))
+
+
 def folders() -> list[Path]:
     """Return the folders that hold recipes: the user's `recipes`, then those that came with the package."""
     package = Path(__file__).resolve().parent
@@ -243,15 +253,22 @@ def _read_file(path: Path) -> Recipe:
     for key in ("task", "classes"):
         if key not in table:
             raise RecipeError(explain("recipe", f"the key {key!r}", sorted(table), path, "Add it."))
+    labels = _table(table, "labels", path)
+    for key, value in (
+        *((key, table.get(key, "")) for key in ("task", "description")),
+        ("source", labels.get("source", "")),
+    ):
+        if not isinstance(value, str):
+            raise RecipeError(explain(key, "a text", value, path, "Put it in quotes."))
     if not isinstance(table["classes"], list) or not all(isinstance(name, str) for name in table["classes"]):
         raise RecipeError(explain("classes", "a list of names", table["classes"], path, "Correct it."))
-    labels = _table(table, "labels", path)
     sources = label_sources.presets()
     _refuse_unknown(labels, {"source", *sources}, f"{path}, [labels]")
     settings = {name: _table(labels, name, path) for name in sources if name in labels}
     for name, values in settings.items():
         _refuse_unknown(values, set(sources[name][1]), f"{path}, [labels.{name}]")
-        settings[name] = {key: value for key, value in values.items() if value != sources[name][1][key]}
+        defaults = sources[name][1]
+        settings[name] = {k: v for k, v in values.items() if (type(v), v) != (type(defaults[k]), defaults[k])}
     return Recipe(
         task=table["task"],
         classes=tuple(table["classes"]),
@@ -303,18 +320,18 @@ def render_recipe(recipe: Recipe) -> str:
     """Write a recipe as TOML in which every key is explained."""
     lines = [
         f"# Recipe of the task {recipe.task}. Every key is here; a line that is removed takes its default.",
-        f"task = {json.dumps(recipe.task)}",
-        f"description = {json.dumps(recipe.description, ensure_ascii=False)}",
+        f"task = {_toml(recipe.task)}",
+        f"description = {_toml(recipe.description)}",
         "# class names in alphabetical order: the column order of the exported graph",
-        f"classes = {json.dumps(list(recipe.classes), ensure_ascii=False)}",
+        f"classes = {_toml(list(recipe.classes))}",
         "",
         '# labels of a collection that mean one of the classes, such as: not_sad = "non_sad"',
         "[aliases]",
-        *(f"{json.dumps(alias)} = {json.dumps(name)}" for alias, name in recipe.aliases.items()),
+        *(f"{_toml(alias)} = {_toml(name)}" for alias, name in recipe.aliases.items()),
         "",
         "[labels]",
         "# none: one-hot; sa: MFCC-S and k-NN; sb: MFCC-P, LMNN and k-NN (Buisson et al. 2022, section 3)",
-        f"source = {json.dumps(recipe.labels)}",
+        f"source = {_toml(recipe.labels)}",
     ]
     for source, (module, defaults) in sorted(label_sources.presets().items()):
         if defaults:
@@ -322,13 +339,18 @@ def render_recipe(recipe: Recipe) -> str:
             explained = label_sources.explanations(module)
             lines += ["", f"[labels.{source}]"]
             for key, value in values.items():
-                lines += [f"# {explained[key]}", f"{key} = {json.dumps(value)}"]
+                lines += [f"# {explained[key]}", f"{key} = {_toml(value)}"]
     for name in SECTIONS:
         lines += ["", f"[{name}]"]
         section = getattr(recipe, name)
         for field in dataclasses.fields(section):
-            lines += [f"# {field.metadata['text']}", f"{field.name} = {json.dumps(getattr(section, field.name))}"]
+            lines += [f"# {field.metadata['text']}", f"{field.name} = {_toml(getattr(section, field.name))}"]
     return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    """Write a text, number, truth value or list as TOML, which is json but for two things."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def write_recipe(recipe: Recipe, path: Path) -> None:

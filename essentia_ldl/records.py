@@ -270,6 +270,11 @@ class GraphCard:
                 raise CardError(
                     explain(f"schema.{part}", "a list of named nodes", entries, where, "Export the model again.")
                 )
+        extractor = inference.get("embedding_model") if isinstance(inference, Mapping) else None
+        if extractor is not None and not (isinstance(extractor, Mapping) and "algorithm" in extractor):
+            raise CardError(
+                explain("embedding_model", "algorithm and model_name", extractor, where, "Correct the card.")
+            )
         if not isinstance(inference, Mapping) or "algorithm" not in inference or "sample_rate" not in inference:
             raise CardError(
                 explain("inference", "sample_rate and algorithm", inference, where, "Export the model again.")

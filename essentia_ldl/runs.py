@@ -37,7 +37,7 @@ def find_run(folder: Path, task: str, digest: str) -> tuple[Path | None, bool]:
     for path in sorted(folder.glob(f"{task}-*/run.json"), reverse=True):
         with contextlib.suppress(StoreError):  # a run.json that was edited or damaged is not ours to resume
             state = read_json(path)
-            if state.get("fingerprint") == digest:
+            if isinstance(state, dict) and state.get("fingerprint") == digest:
                 return path.parent, state.get("state") == "done"
     return None, False
 

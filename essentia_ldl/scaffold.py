@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from essentia_ldl import datasets
-from essentia_ldl.errors import RecipeError, explain
+from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.recipe import Recipe, list_tasks, write_recipe
 from essentia_ldl.store import home
 
@@ -40,6 +40,8 @@ def write_new_recipe(task: str, data: str | os.PathLike[str]) -> tuple[Path, Rec
         raise RecipeError(explain("task", "a new name", task, "recipes", "Choose another name."))
     tracks = datasets.read_tracks(Path(data))
     classes = tuple(sorted({track.label for track in tracks}))
+    if len(classes) < 2:
+        raise DataError(explain("collection", "two or more labels", list(classes), data, "Add tracks of another."))
     settings = {"sb": {"n_components": 64, "n_neighbors": 10}} if len(classes) > 2 else {}
     name = Path(data).resolve()
     recipe = Recipe(

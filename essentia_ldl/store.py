@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -76,7 +76,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Write a value as json, atomically."""
     with replacing(path) as file:
-        file.write((json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+        text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+        file.write(text.encode("utf-8", "surrogateescape"))  # file names need not be UTF-8
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:
@@ -88,7 +89,7 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         When it is missing or not json.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(Path(path).read_text(encoding="utf-8", errors="surrogateescape"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise StoreError(explain("file", "readable json", str(error), path, "Delete it and run again.")) from None
 
@@ -134,9 +135,12 @@ class Store:
         path = self.path(content, front_end)
         try:
             array = np.load(path, mmap_mode="r")
-        except (OSError, ValueError, EOFError) as error:
-            with contextlib.suppress(OSError):
-                path.unlink()
+        except OSError as error:
+            raise StoreError(
+                explain("features", "a readable array", error.strerror, path, "Run the command again.")
+            ) from None
+        except (ValueError, EOFError) as error:
+            path.unlink(missing_ok=True)
             raise StoreError(
                 explain("features", "a readable array", str(error), path, "Run the command again.")
             ) from None
@@ -158,20 +162,29 @@ class Store:
         with replacing(self.path(content, front_end)) as file:
             np.save(file, np.ascontiguousarray(array, dtype=np.float32))
 
+    def is_complete(self, content: str, front_ends: Sequence[FrontEnd]) -> bool:
+        """Tell whether a content's description and the features of all these front-ends exist."""
+        return self._info(content).is_file() and all(self.has(content, front_end) for front_end in front_ends)
+
     def write_info(self, content: str, info: dict[str, Any]) -> None:
         """Write what is known of an audio file beside its features (duration_s)."""
-        write_json(self.root / "audio" / content[:2] / f"{content}.json", info)
+        write_json(self._info(content), info)
 
     def read_info(self, content: str) -> dict[str, Any]:
         """Read what `write_info` wrote."""
-        return read_json(self.root / "audio" / content[:2] / f"{content}.json")
+        return read_json(self._info(content))
+
+    def _info(self, content: str) -> Path:
+        return self.root / "audio" / content[:2] / f"{content}.json"
 
     def recall(self, path: str) -> str | None:
         """Return the content of a file when it has not changed since `remember`, without reading it; else None."""
         try:
             status = os.stat(path)
-            known = json.loads(self._memory(path).read_text(encoding="utf-8"))
+            known = json.loads(self._memory(path).read_text(encoding="utf-8", errors="surrogateescape"))
         except (OSError, ValueError):
+            return None
+        if not isinstance(known, dict):
             return None
         same = known.get("size") == status.st_size and known.get("mtime_ns") == status.st_mtime_ns
         return known.get("content") if same else None
@@ -190,5 +203,5 @@ class Store:
         return content
 
     def _memory(self, path: str) -> Path:
-        name = hashlib.sha256(os.path.abspath(path).encode()).hexdigest()
+        name = hashlib.sha256(os.fsencode(os.path.abspath(path))).hexdigest()
         return self.root / "files" / name[:2] / f"{name}.json"

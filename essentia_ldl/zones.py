@@ -52,7 +52,8 @@ def run_zone(module: str, *arguments: str) -> None:
     if status == 130:
         raise KeyboardInterrupt
     if status < 0:
-        name = signal.Signals(-status).name
+        known = {int(member) for member in signal.Signals}
+        name = signal.Signals(-status).name if -status in known else f"signal {-status}"
         raise StepFailed(
             f"process: expected an ordinary end of {module}; got {name} (killed, often for lack of memory). "
             "Run the same command again: it goes on where it was.",

@@ -160,12 +160,12 @@ def extract_track(job: dict[str, Any]) -> dict[str, Any]:
     wanted = tuple(frontends.get(name) for name in job["front_ends"])
     require_file(path)
     content = store.remember(path)
-    missing = tuple(front_end for front_end in wanted if not store.has(content, front_end))
-    if missing:
+    if not store.is_complete(content, wanted):
+        missing = tuple(front_end for front_end in wanted if not store.has(content, front_end)) or wanted[:1]
         features, duration_s = extract_features(path, missing)
-        store.write_info(content, {"duration_s": duration_s})
         for front_end in missing:
             store.write(content, front_end, features[front_end.name])
+        store.write_info(content, {"duration_s": duration_s})
     return {"content": content, "duration_s": store.read_info(content)["duration_s"]}
 
 

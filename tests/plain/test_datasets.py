@@ -15,7 +15,7 @@ from essentia_ldl.errors import DataError, UnknownNameError
 from essentia_ldl.records import Track
 
 LAYOUTS = discover.names("essentia_ldl.datasets")
-REAL = Path("/work/shared/data/emotify-sad/index.tsv")
+REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "emotify-sad" / "index.tsv"
 
 
 def write_files(root: Path, *names: str) -> Path:

@@ -1,0 +1,320 @@
+"""The zone test: what each file may import, what a process loads, and how a step in its own process ends."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import essentia_ldl
+from essentia_ldl import zones
+from essentia_ldl.zones import StepFailed, run_zone, zone_environment
+
+PACKAGE = Path(essentia_ldl.__file__).resolve().parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+NAMES = [path.relative_to(PACKAGE).as_posix() for path in FILES]
+TENSORFLOW = {"tensorflow", "keras", "tf_keras"}
+ESSENTIA = {"essentia"}
+HEAVY = {"scipy", "sklearn", "metric_learn", "matplotlib", "joblib"}
+
+
+def module_name(path: Path) -> str:
+    parts = ("essentia_ldl", *path.relative_to(PACKAGE).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def find_imports(tree: ast.AST, package: str) -> list[tuple[str, bool]]:
+    """List every imported name in dotted form, and whether a function holds the import."""
+    found: list[tuple[str, bool]] = []
+
+    def visit(node: ast.AST, inside: bool) -> None:
+        if isinstance(node, ast.Import):
+            found.extend((alias.name, inside) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            relative = "." * node.level + (node.module or "")
+            source = importlib.util.resolve_name(relative, package) if node.level else relative
+            found.append((source, inside))
+            found.extend((f"{source}.{alias.name}", inside) for alias in node.names)
+        elif isinstance(node, ast.Call) and node.args:
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            first = node.args[0]
+            literal = isinstance(first, ast.Constant) and isinstance(first.value, str)
+            if called in ("import_module", "__import__") and literal:
+                found.append((first.value, inside))
+        inside = inside or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for child in ast.iter_child_nodes(node):
+            visit(child, inside)
+
+    visit(tree, False)
+    return found
+
+
+def imports_of(path: Path) -> list[tuple[str, bool]]:
+    name = module_name(path)
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    return find_imports(ast.parse(path.read_text(encoding="utf-8")), package)
+
+
+def zone_of(path: Path) -> str:
+    first = path.relative_to(PACKAGE).parts[0]
+    return first if first in ("sound", "nets") else "plain"
+
+
+def run_python(code: str, *, timeout: float = 60, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**zone_environment(), **environment},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+
+
+# --- the instrument -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("import tensorflow.keras as k", [("tensorflow.keras", False)]),
+        ("def f():\n    import essentia", [("essentia", True)]),
+        ("class A:\n    import scipy", [("scipy", False)]),
+        ("from . import nets", [("essentia_ldl", False), ("essentia_ldl.nets", False)]),
+        ("import importlib\nimportlib.import_module('keras')", [("importlib", False), ("keras", False)]),
+        ("def f():\n    __import__('essentia.standard')", [("essentia.standard", True)]),
+        ("f = lambda: __import__('joblib')", [("joblib", True)]),
+    ],
+)
+def test_the_reader_of_imports_sees_every_kind(code, expected):
+    assert find_imports(ast.parse(code), "essentia_ldl") == expected
+
+
+def test_the_whole_package_is_looked_at():
+    assert {"cli.py", "sound/predict.py", "nets/run.py", "nets/backbones/musicnn.py", "labels/smoothing.py"} <= set(
+        NAMES
+    )
+
+
+# --- what a file may import -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_no_file_imports_what_its_zone_may_not(path):
+    forbidden = {"sound": TENSORFLOW, "nets": ESSENTIA, "plain": TENSORFLOW | ESSENTIA}[zone_of(path)]
+    assert [name for name, _ in imports_of(path) if name.split(".")[0] in forbidden] == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_plain_files_import_heavy_packages_inside_functions(path):
+    found = [name for name, inside in imports_of(path) if name.split(".")[0] in HEAVY and not inside]
+    assert zone_of(path) != "plain" or found == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_labels_sound_and_nets_do_not_import_one_another(path):
+    own = path.relative_to(PACKAGE).parts[0]
+    # a plain file that imported sound or nets would load Essentia or TensorFlow; labels are plain
+    forbidden = {"sound": ("nets", "labels"), "nets": ("sound", "labels")}.get(own, ("sound", "nets"))
+    packages = tuple(f"essentia_ldl.{name}" for name in forbidden)
+    found = [n for n, _ in imports_of(path) if n in packages or n.startswith(tuple(f"{p}." for p in packages))]
+    assert found == []
+
+
+def test_imports_go_down_only():
+    """No two modules import each other, however long the way round, when the imports inside functions are left out."""
+    known = {module_name(path) for path in FILES}
+    graph = {module_name(path): {n for n, inside in imports_of(path) if n in known and not inside} for path in FILES}
+    for name in graph:  # a package's file imports its private parts, which may not need the package to be complete
+        graph[name] -= {name, "essentia_ldl"}
+        graph[name] -= {parent for parent in graph if name.startswith(f"{parent}.")}
+    done: set[str] = set()
+
+    def visit(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, " -> ".join((*way, name))
+        if name not in done:
+            for other in sorted(graph[name]):
+                visit(other, (*way, name))
+            done.add(name)
+
+    for name in sorted(graph):
+        visit(name, ())
+    assert graph["essentia_ldl.errors"] == set()
+    assert graph["essentia_ldl.records"] == {"essentia_ldl.errors"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_a_module_is_short_and_has_a_name_of_its_own(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+    assert not {"utils", "helpers", "common", "base"} & {part.removesuffix(".py") for part in path.parts[-3:]}
+
+
+def find_starts(tree: ast.AST) -> list[str]:
+    """List the modules that are started by name: run_zone(...), run_jobs("module:function"), "-m", "module"."""
+    found = []
+    for node in ast.walk(tree):
+        strings = [
+            part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)
+        ]
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("run_zone", "run_jobs"):
+            found += [text for text in strings if text.startswith("essentia_ldl.")]
+        if isinstance(node, ast.List) and "-m" in strings:
+            found += [text for text in strings if text.startswith("essentia_ldl.")]
+    return found
+
+
+def test_every_module_that_is_started_by_name_is_there():
+    """A zone is started by its name, which no import checks."""
+    starts = {start for path in FILES for start in find_starts(ast.parse(path.read_text(encoding="utf-8")))}
+    assert {"essentia_ldl.sound.features:extract_track", "essentia_ldl.sound.predict"} <= starts
+    for start in starts:
+        name, _, function = start.partition(":")
+        path = PACKAGE.parent.joinpath(*name.split(".")).with_suffix(".py")
+        if path.with_suffix("").is_dir():
+            path = path.with_suffix("") / "__main__.py"
+        assert path.is_file(), start
+        text = path.read_text(encoding="utf-8")
+        assert f"def {function}(" in text if function else ("__main__" in text or path.name == "__main__.py"), start
+
+
+# --- what a process loads -------------------------------------------------------------------------------------------
+
+
+def test_help_loads_no_library():
+    code = """
+import sys
+from essentia_ldl.cli import main
+try:
+    main(["--help"])
+except SystemExit as end:
+    assert end.code == 0
+print("loaded:", *sorted({"tensorflow", "keras", "essentia", "sklearn", "numpy", "joblib", "tqdm"} & set(sys.modules)))
+"""
+    done = run_python(code)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].split() == ["loaded:"]
+
+
+@pytest.mark.parametrize(
+    "name", ["steps", "prediction", "predicting", "collection", "evaluation", "doctor", "labelling"]
+)
+def test_plain_modules_load_neither_essentia_nor_tensorflow(name):
+    code = f"""
+import sys
+import essentia_ldl.{name}
+from essentia_ldl.recipe import read_recipe
+read_recipe("mood-sad")
+print("loaded:", *sorted({{"tensorflow", "keras", "essentia", "sklearn", "metric_learn"}} & set(sys.modules)))
+"""
+    done = run_python(code)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["loaded:"]
+
+
+def test_importing_the_package_imports_nothing():
+    code = "import sys; before = set(sys.modules); import essentia_ldl; print(sorted(set(sys.modules) - before))"
+    done = run_python(code)
+    assert done.stdout.strip() == "['essentia_ldl']", done.stderr
+
+
+def test_sound_refuses_a_process_that_holds_tensorflow():
+    code = """
+import sys, types
+sys.modules["tensorflow"] = types.ModuleType("tensorflow")
+from essentia_ldl.errors import ImportOrderError
+try:
+    import essentia_ldl.sound
+except ImportOrderError as error:
+    assert isinstance(error, ImportError)
+    print(error)
+print("essentia" in sys.modules)
+"""
+    done = run_python(code)
+    assert done.returncode == 0, done.stderr
+    message, loaded = done.stdout.splitlines()
+    assert "expected a process without tensorflow" in message
+    assert "in a process of its own" in message
+    assert loaded == "False"
+
+
+# --- a step in a process of its own ---------------------------------------------------------------------------------
+
+CHILD = """
+import os, signal, sys
+from pathlib import Path
+if sys.argv[1] == "kill":
+    os.kill(os.getpid(), signal.SIGKILL)
+if sys.argv[1] == "write":
+    Path(sys.argv[2]).write_text(os.environ["ESSENTIA_LDL_LEAN"] + " ".join(sys.argv[3:]))
+    sys.exit(0)
+sys.exit(int(sys.argv[1]))
+"""
+
+
+@pytest.fixture
+def child(tmp_path, monkeypatch):
+    (tmp_path / "zone_child.py").write_text(CHILD)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return "zone_child"
+
+
+def test_a_step_gets_its_arguments_and_the_lean_environment(child, tmp_path):
+    run_zone(child, "write", str(tmp_path / "out"), "a b", "c")
+    assert (tmp_path / "out").read_text() == "1a b c"
+
+
+@pytest.mark.parametrize("status", [1, 3])
+def test_the_exit_status_of_a_step_is_passed_on_without_a_second_message(child, status):
+    with pytest.raises(StepFailed, match=r"^$") as caught:
+        run_zone(child, str(status))
+    assert caught.value.status == status
+
+
+def test_a_killed_step_says_so_and_what_to_do(child):
+    with pytest.raises(StepFailed, match=r"zone_child; got SIGKILL .*memory.*Run the same command again") as caught:
+        run_zone(child, "kill")
+    assert caught.value.status == 1
+
+
+def test_a_step_that_was_stopped_stops_its_parent(child):
+    with pytest.raises(KeyboardInterrupt):
+        run_zone(child, "130")
+
+
+class Stubborn:
+    """A process whose first wait is interrupted by Ctrl-C."""
+
+    def __init__(self, ends: bool) -> None:
+        self.calls: list[object] = []
+        self._ends = ends
+
+    def wait(self, timeout: float | None = None) -> int:
+        self.calls.append(timeout)
+        if timeout is None:
+            raise KeyboardInterrupt
+        if not self._ends:
+            raise subprocess.TimeoutExpired("zone", timeout)
+        return 130
+
+    def kill(self) -> None:
+        self.calls.append("kill")
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_ctrl_c_waits_for_the_step_and_kills_only_one_that_does_not_end(ends, monkeypatch):
+    process = Stubborn(ends)
+    monkeypatch.setattr(zones.subprocess, "Popen", lambda *a, **k: process)
+    with pytest.raises(KeyboardInterrupt):
+        run_zone("zone")
+    assert process.calls == ([None, 30] if ends else [None, 30, "kill"])
+
+
+def test_a_step_imports_the_package_of_its_parent_first(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "/somewhere")
+    assert zone_environment()["PYTHONPATH"] == os.pathsep.join([str(PACKAGE.parent), "/somewhere"])
+    monkeypatch.delenv("PYTHONPATH")
+    assert zone_environment()["PYTHONPATH"] == str(PACKAGE.parent)
