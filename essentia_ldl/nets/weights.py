@@ -6,12 +6,13 @@ with its card `.json`, and `.weights.h5` for Keras. `python -m essentia_ldl.nets
 
 References
 ----------
-https://github.com/jordipons/musicnn, https://pypi.org/project/musicnn/0.1.0/
+The Python package musicnn 0.1.0, https://github.com/jordipons/musicnn
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import subprocess
 import sys
@@ -24,7 +25,7 @@ import numpy as np
 
 from essentia_ldl import discover
 from essentia_ldl.errors import EssentiaLdlError, WeightsError, explain
-from essentia_ldl.nets import cards
+from essentia_ldl.nets import cards, layers
 from essentia_ldl.nets.classifier import build_tagger
 from essentia_ldl.nets.freeze import freeze_model
 from essentia_ldl.nets.nodes import tagger_nodes
@@ -36,8 +37,8 @@ from essentia_ldl.store import digest_file, replacing, write_json
 PACKAGE = "musicnn==0.1.0"
 WHEEL = "musicnn-0.1.0-py3-none-any.whl"
 WHEEL_SHA256 = "f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa"
-REMEDY = f"Download {WHEEL} from https://pypi.org/project/musicnn/0.1.0/#files and pass --wheel FILE."
-CARD_FORMAT = 1  # raised when graphs of an earlier version must be built again
+REMEDY = f"Get {WHEEL} elsewhere (pip download --no-deps musicnn==0.1.0) and pass --wheel FILE."
+CARD_FORMAT = 1  # raised when cards of an earlier version must be written again
 
 
 def fetch_wheel(destination: Path, wheel: Path | None = None) -> Path:
@@ -213,7 +214,7 @@ def build_base_graphs(graphs: Path, wheel: Path | None = None) -> dict[str, bool
     """
     graphs = Path(graphs)
     wanted = list_base_graphs()
-    built = {stem: not _is_built(graphs, stem) for stem in wanted}
+    built = {stem: not _is_built(graphs, stem, discover.load(BACKBONES, wanted[stem][0])) for stem in wanted}
     if not any(built.values()):
         return built
     with tempfile.TemporaryDirectory() as folder:
@@ -240,18 +241,24 @@ def _build_one(
             file.write(data)
     # The card comes last: it vouches for the other two.
     sums = {
-        "format": CARD_FORMAT,
+        "format": _describe_format(backbone),
         "sha256": digest_file(graphs / f"{stem}.pb"),
         "weights_sha256": digest_file(graphs / weights.name),
     }
     write_json(graphs / f"{stem}.json", dict(cards.describe_tagger(stem, backbone, dataset, sums).fields))
 
 
-def _is_built(graphs: Path, stem: str) -> bool:
+def _describe_format(backbone: ModuleType) -> str:
+    """Digest what decides the layers of a network: weights saved by other layers are built again."""
+    sources = b"".join(Path(module.__file__).read_bytes() for module in (backbone, layers))
+    return hashlib.sha256(sources + str(CARD_FORMAT).encode()).hexdigest()[:16]
+
+
+def _is_built(graphs: Path, stem: str, backbone: ModuleType) -> bool:
     try:
         sums = json.loads((graphs / f"{stem}.json").read_text(encoding="utf-8"))["essentia_ldl"]
         return (
-            sums["format"] == CARD_FORMAT
+            sums["format"] == _describe_format(backbone)
             and sums["sha256"] == digest_file(graphs / f"{stem}.pb")
             and sums["weights_sha256"] == digest_file(graphs / f"{stem}.weights.h5")
         )

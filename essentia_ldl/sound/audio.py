@@ -95,12 +95,13 @@ def probe_audio(path: str) -> AudioInfo:
         When the file is missing, a folder, empty, or not audio.
     """
     require_file(path)
-    container = sniff_container(path)
-    if _needs_ffmpeg(path, container):
-        _require_ffmpeg(path, container)
-    else:
-        _close(_open_loader(path, path))
-    return AudioInfo(container, *_read_header(path, container))
+    with _plain_name(path) as plain:
+        container = sniff_container(plain)
+        if _needs_ffmpeg(plain, container):
+            _require_ffmpeg(path, container)
+        else:
+            _close(_open_loader(plain, path))
+        return AudioInfo(container, *_read_header(plain, container, path))
 
 
 def stream_audio(
@@ -133,15 +134,15 @@ def stream_audio(
         When the file is missing, not audio, truncated, silent, or holds NaN.
     """
     require_file(path)
-    with _essentia_readable(path, sniff_container(path)) as readable:
-        declared_s, rate_hz, _ = _read_header(readable, sniff_container(readable))
+    with _plain_name(path) as plain, _essentia_readable(plain, sniff_container(plain), path) as readable:
+        declared_s, rate_hz, _ = _read_header(readable, sniff_container(readable), path)
         rate_hz = rate_hz or FALLBACK_RATE_HZ
         pool = _run_pass(readable, path, rate_hz, rates_hz, connect, quality)
         true_rate_hz = int(pool["source.rate"]) if "source.rate" in pool.descriptorNames() else rate_hz
         if true_rate_hz != rate_hz:  # the tags were wrong, as they are for HE-AAC: once more from the true rate
             pool = _run_pass(readable, path, true_rate_hz, rates_hz, connect, quality)
     levels = pool["source.levels"] if "source.levels" in pool.descriptorNames() else np.zeros(0, np.float32)
-    duration_s = len(levels) * LEVEL_HOP_S
+    duration_s = len(levels) * int(true_rate_hz * LEVEL_HOP_S) / true_rate_hz
     _check_signal(path, levels, duration_s, declared_s)
     return pool, duration_s
 
@@ -218,15 +219,30 @@ def require_file(path: str) -> None:
 
 
 @contextlib.contextmanager
-def _essentia_readable(path: str, container: str) -> Iterator[str]:
-    """Yield a path that Essentia's loader can open: the file itself, or what ffmpeg makes of it."""
-    if not _needs_ffmpeg(path, container):
+def _plain_name(path: str) -> Iterator[str]:
+    """Yield a name that no library misreads: absolute ("Title: song.mp3" is no protocol), and encodable."""
+    path = os.path.abspath(path)
+    try:
+        path.encode()
+    except UnicodeEncodeError:  # bytes that are not UTF-8, which Essentia's binding cannot take
+        with tempfile.TemporaryDirectory(prefix="essentia-ldl-") as folder:
+            link = os.path.join(folder, "audio")
+            os.symlink(path, link)
+            yield link
+    else:
         yield path
+
+
+@contextlib.contextmanager
+def _essentia_readable(plain: str, container: str, path: str) -> Iterator[str]:
+    """Yield a path that Essentia's loader can open: the file itself, or what ffmpeg makes of it."""
+    if not _needs_ffmpeg(plain, container):
+        yield plain
         return
     _require_ffmpeg(path, container)
     with tempfile.TemporaryDirectory(prefix="essentia-ldl-") as folder:
         decoded = os.path.join(folder, "decoded.wav")
-        command = ["ffmpeg", "-nostdin", "-v", "error", "-i", path, "-map", "a:0", "-ac", "2"]
+        command = ["ffmpeg", "-nostdin", "-v", "error", "-i", plain, "-map", "a:0", "-ac", "2"]
         done = subprocess.run(
             [*command, "-c:a", "pcm_s16le", "-rf64", "auto", decoded], capture_output=True, text=True, check=False
         )
@@ -264,7 +280,7 @@ def _metadata(path: str) -> tuple[float, float, float, float]:
         return (0.0, 0.0, 0.0, 0.0)
 
 
-def _read_header(path: str, container: str) -> tuple[float, int, int]:
+def _read_header(path: str, container: str, shown: str) -> tuple[float, int, int]:
     """Duration in seconds (0 when the header cannot be trusted), sampling rate and channels."""
     if container == "wav":
         header = _read_wav_header(path)
@@ -277,7 +293,7 @@ def _read_header(path: str, container: str) -> tuple[float, int, int]:
                 "audio",
                 f"{_aiff_size(path)} bytes as its header says",
                 os.path.getsize(path),
-                path,
+                shown,
                 "The file is truncated; copy or download it again.",
             )
         )

@@ -79,8 +79,9 @@ class Request:
         card = self.card if self.extractor is None else self.extractor.card
         for front_end in frontends.ALL.values():
             if front_end.predict_algorithm == card.algorithm:
-                hop = int(card.extra.get("patch_hop_frames", front_end.patch_hop_frames))
-                return dataclasses.replace(front_end, patch_hop_frames=hop)
+                names = ("patch_hop_frames", "resample_quality")
+                numbers = {name: int(card.extra.get(name, getattr(front_end, name))) for name in names}
+                return dataclasses.replace(front_end, **numbers)
         known = sorted(f.predict_algorithm for f in frontends.ALL.values() if f.predict_algorithm)
         raise CardError(
             explain("inference.algorithm", " or ".join(known), card.algorithm, self.name, "Run it with Essentia.")
@@ -122,8 +123,19 @@ class Predictor:
             self._inputs[graph] = source.card.input_name
             if request.extractor is not None:
                 self._heads[request.graph] = _load_head(request)
-        for (key, graph), nodes in self._nodes.items():
-            _check_graph(graph, self._inputs[graph], nodes, self._front_ends[key])
+        qualities = {front_end.resample_quality for front_end in self._front_ends.values()}
+        if len(qualities) > 1:
+            names = ", ".join(request.name for request in self.requests)
+            raise CardError(
+                explain("resample_quality", "one for all models", sorted(qualities), names, "Run them one by one.")
+            )
+        silence = {
+            (graph, node): rows
+            for (key, graph), nodes in self._nodes.items()
+            for node, rows in _check_graph(graph, self._inputs[graph], nodes, self._front_ends[key]).items()
+        }
+        for request in self.requests:
+            self._rows_of(request, silence)
 
     def predict(self, path: str) -> list[Prediction]:
         """Run every model on one file.
@@ -151,23 +163,27 @@ class Predictor:
             notes = (f"padded: {duration_s:.1f} s repeated to one patch of {longest:.2f} s",)
         predictions = []
         for request in self.requests:
-            rows = outputs[request.patch_source]
-            if request.extractor is not None:
-                rows = self._run_head(request, rows)
-            if rows.ndim != 2 or rows.shape[1] != len(request.card.classes):
-                raise GraphError(
-                    explain(
-                        "graph",
-                        f"{len(request.card.classes)} outputs, as its card names",
-                        rows.shape,
-                        request.name,
-                        "Export or copy it again.",
-                    )
-                )
+            rows = self._rows_of(request, outputs)
             predictions.append(
                 Prediction(path, request.name, request.card.classes, rows.mean(axis=0), rows, duration_s, notes)
             )
         return predictions
+
+    def _rows_of(self, request: Request, outputs: dict[tuple[str, str], np.ndarray]) -> np.ndarray:
+        rows = outputs[request.patch_source]
+        if request.extractor is not None:
+            rows = self._run_head(request, rows)
+        if rows.ndim != 2 or rows.shape[1] != len(request.card.classes):
+            raise GraphError(
+                explain(
+                    "graph",
+                    f"{len(request.card.classes)} outputs, as its card names",
+                    rows.shape,
+                    request.name,
+                    "Export or copy it again.",
+                )
+            )
+        return rows
 
     def _run(self, path: str, last_patch: str) -> tuple[dict[tuple[str, str], np.ndarray], float]:
         def connect(source: Source) -> None:
@@ -244,15 +260,16 @@ def _load_head(request: Request) -> Any:
         raise _broken_graph(request.graph, error) from None
 
 
-def _check_graph(graph: str, input_name: str, nodes: list[str], front_end: FrontEnd) -> None:
+def _check_graph(graph: str, input_name: str, nodes: list[str], front_end: FrontEnd) -> dict[str, np.ndarray]:
     """Load a graph and run one patch of silence, so that a broken one is refused before any audio is read."""
     try:
         network = es.TensorflowPredict(graphFilename=graph, inputs=[input_name], outputs=nodes, squeeze=True)
         pool = essentia.Pool()
         pool.set(input_name, np.zeros((1, 1, front_end.patch_frames, front_end.n_bands), np.float32))
-        network(pool)
+        answers = network(pool)
     except RuntimeError as error:
         raise _broken_graph(graph, error) from None
+    return {node: np.array(answers[node], dtype=np.float32).reshape(1, -1) for node in nodes}
 
 
 def _broken_graph(graph: str, error: RuntimeError) -> GraphError:
@@ -267,7 +284,7 @@ def _answers(job: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield {"start": path}
         try:
             predictions = predictor.predict(path)
-        except (EssentiaLdlError, RuntimeError, MemoryError) as error:
+        except (EssentiaLdlError, OSError, RuntimeError, MemoryError, ValueError) as error:
             reason = str(error) if isinstance(error, EssentiaLdlError) else f"{type(error).__name__}: {error} ({path})"
             yield {"failure": path, "reason": reason}
             continue

@@ -51,6 +51,9 @@ def verify_run(run: Path) -> dict[str, Any]:
     goldens = sorted(exported.glob("*.golden.npz"))
     if not goldens:
         raise GraphError(explain("export", "golden patches", "none", exported, "Export again."))
+    for graph in sorted(exported.glob("*.pb")):
+        if graph.with_suffix(".golden.npz") not in goldens:
+            raise GraphError(explain("export", "golden patches of every graph", "none", graph, "Export again."))
     report: dict[str, Any] = {"golden": {}, "audio": {}}
     for golden in goldens:
         stem = golden.name.removesuffix(".golden.npz")
@@ -94,10 +97,15 @@ def replay_golden(graph: Path, golden: Path) -> dict[str, float]:
             patches = arrays[f"patches_{index}"].astype(np.float32)
             answers = _run(network, graph, card.input_name, patches, nodes)
             for node in nodes:
-                expected = arrays[f"{node.replace('/', '__')}_{index}"]
+                key = f"{node.replace('/', '__')}_{index}"
+                if key not in arrays:
+                    raise GraphError(explain("golden", f"values of {node}", "none", golden, "Export again."))
+                expected = arrays[key]
                 difference = measure_difference(expected, answers[node], node, graph.name)
                 worst[node] = max(worst.get(node, 0.0), difference)
             index += 1
+    if not worst:
+        raise GraphError(explain("golden", "patches and nodes to compare", "none", golden, "Export again."))
     return worst
 
 

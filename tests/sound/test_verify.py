@@ -1,0 +1,220 @@
+"""Verification: what passes, and everything that must not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from essentia_ldl import models
+from essentia_ldl.errors import EssentiaLdlError, GraphError
+from essentia_ldl.sound import verify
+from essentia_ldl.sound.verify import measure_difference, verify_run
+
+FULL, HEAD = "mood_sad-musicnn-msd", "mood_sad-msd-musicnn"
+SOFTMAX, LOGITS = "model__Softmax", "model__dense_2__BiasAdd"
+
+
+def edit_golden(run: Path, stem: str, change: Callable[[dict[str, np.ndarray]], None]) -> None:
+    path = run / "export" / f"{stem}.golden.npz"
+    with np.load(path, allow_pickle=False) as arrays:
+        values = dict(arrays)
+    change(values)
+    np.savez(path, **values)
+
+
+def assert_refused(run: Path, pattern: str) -> None:
+    """`verify_run` raises, and leaves no report that could be taken for a pass."""
+    with pytest.raises(GraphError, match=pattern):
+        verify_run(run)
+    assert not (run / "export" / "verify.json").exists()
+
+
+def test_exported_run_passes(copied_run):
+    report = verify_run(copied_run)
+    assert report == json.loads((copied_run / "export" / "verify.json").read_text())
+    assert report["golden"].keys() == {FULL, HEAD}
+    full, head = report["golden"][FULL], report["golden"][HEAD]
+    assert {"model/Softmax", "model/Sigmoid", "model/dense/BiasAdd"} <= full.keys()
+    assert {"model/Softmax", "model/dense/BiasAdd", "model/dense_1/BiasAdd"} <= head.keys()
+    for nodes in (full, head):
+        assert nodes["model/Softmax"] <= 1e-5
+        assert all(value <= 1e-4 for value in nodes.values())
+    audio = [entry["path"] for entry in json.loads((copied_run / "plan.json").read_text())["audio"]]
+    assert list(report["audio"]) == audio
+    for found in report["audio"].values():
+        assert found.keys() == {"audio to full graph", "audio to head"}
+        assert all(value <= 1e-5 for value in found.values())
+
+
+@pytest.mark.parametrize(("stem", "index"), [(FULL, 0), (FULL, 1), (FULL, 2), (HEAD, 0)])
+def test_probabilities_off_by_1e_4(stem, index, copied_run):
+    def change(values: dict[str, np.ndarray]) -> None:
+        values[f"{SOFTMAX}_{index}"][-1, 0] += 1e-4
+
+    edit_golden(copied_run, stem, change)
+    assert_refused(copied_run, rf"model/Softmax: expected what Keras computed, to 1e-05; got .*{stem}\.pb")
+
+
+def test_logits_off_by_1e_3(copied_run):
+    def change(values: dict[str, np.ndarray]) -> None:
+        values[f"{LOGITS}_0"] *= 1.001
+
+    edit_golden(copied_run, FULL, change)
+    assert_refused(copied_run, "model/dense_2/BiasAdd: expected what Keras computed, to 0.0001")
+
+
+def test_nan(copied_run):
+    def change(values: dict[str, np.ndarray]) -> None:
+        values[f"{SOFTMAX}_0"][0, 0] = np.nan
+
+    edit_golden(copied_run, HEAD, change)
+    assert_refused(copied_run, "model/Softmax: expected what Keras computed.*got nan")
+
+
+def test_shape(copied_run):
+    def change(values: dict[str, np.ndarray]) -> None:
+        values[f"{SOFTMAX}_0"] = np.repeat(values[f"{SOFTMAX}_0"], 2, axis=1)
+
+    edit_golden(copied_run, FULL, change)
+    assert_refused(copied_run, r"model/Softmax: expected shape \(4, 4\); got \(4, 2\)")
+
+
+def test_missing_node(copied_run):
+    def change(values: dict[str, np.ndarray]) -> None:
+        values["nodes"] = np.append(values["nodes"], "model/dense_9/BiasAdd")
+        values["model__dense_9__BiasAdd_0"] = values[f"{SOFTMAX}_0"]
+
+    edit_golden(copied_run, FULL, change)
+    assert_refused(copied_run, "graph: expected one that Essentia loads; got .*model/dense_9/BiasAdd")
+
+
+def test_golden_without_the_values_of_a_node(copied_run):
+    edit_golden(copied_run, FULL, lambda values: values.pop(f"{SOFTMAX}_1"))
+    with pytest.raises(EssentiaLdlError):
+        verify_run(copied_run)
+
+
+def test_golden_without_patches(copied_run):
+    """Nothing was compared, so nothing was proved."""
+
+    def change(values: dict[str, np.ndarray]) -> None:
+        for name in [name for name in values if name.startswith("patches_")]:
+            del values[name]
+
+    edit_golden(copied_run, HEAD, change)
+    assert_refused(copied_run, "golden")
+
+
+def test_no_golden(copied_run):
+    for path in (copied_run / "export").glob("*.golden.npz"):
+        path.unlink()
+    assert_refused(copied_run, "export: expected golden patches; got 'none'")
+
+
+def test_graph_whose_golden_is_missing(copied_run):
+    """Both graphs are promoted, so both are verified."""
+    (copied_run / "export" / f"{HEAD}.golden.npz").unlink()
+    assert_refused(copied_run, "golden")
+
+
+def test_graph_of_other_weights(copied_run):
+    data = bytearray((copied_run / "export" / f"{HEAD}.pb").read_bytes())
+    values = np.random.default_rng(0).uniform(-0.3, 0.3, 2000).astype("<f4").tobytes()
+    middle = len(data) // 2  # within the largest constant
+    data[middle : middle + len(values)] = values
+    (copied_run / "export" / f"{HEAD}.pb").write_bytes(data)
+    assert_refused(copied_run, rf"expected what Keras computed.*{HEAD}\.pb")
+
+
+@pytest.mark.parametrize("data", [b"", b"not a graph"])
+def test_graph_that_does_not_load(data, copied_run):
+    (copied_run / "export" / f"{FULL}.pb").write_bytes(data)
+    assert_refused(copied_run, "graph: expected one that Essentia loads")
+
+
+def test_bands_that_are_not_those_of_the_file(copied_run):
+    """The patches of training came from elsewhere than the audio: another hop, another loader."""
+    plan = json.loads((copied_run / "plan.json").read_text())
+    first, second = plan["audio"]
+    first["content"], second["content"] = second["content"], first["content"]
+    (copied_run / "plan.json").write_text(json.dumps(plan))
+    assert_refused(copied_run, r"model/S\w+: expected")
+
+
+def test_program_ends_with_its_status(copied_run, run_python):
+    done = run_python("-m", "essentia_ldl.sound.verify", str(copied_run), ESSENTIA_LDL_LEAN="1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("verified in Essentia: 2 graphs, largest difference ")
+    (copied_run / "export" / f"{FULL}.pb").write_bytes(b"not a graph")
+    done = run_python("-m", "essentia_ldl.sound.verify", str(copied_run), ESSENTIA_LDL_LEAN="1")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: graph: expected one that Essentia loads")
+    assert done.stderr.count("\n") == 1
+
+
+def test_failed_verification_promotes_nothing(copied_run, tmp_path, monkeypatch):
+    """The steps of `train` from verification to graphs/, with verification in this process."""
+    from essentia_ldl import steps
+    from essentia_ldl.zones import StepFailed
+
+    def run_zone(module: str, *arguments: str) -> None:
+        if module == "essentia_ldl.sound.verify" and verify.main(list(arguments)) != 0:
+            raise StepFailed("", 1)
+
+    edit_golden(copied_run, FULL, lambda values: values[f"{SOFTMAX}_0"].__iadd__(1e-4))
+    monkeypatch.setattr(steps, "run_zone", run_zone)
+    monkeypatch.setattr(models, "promote", lambda *_: pytest.fail("an unverified graph was promoted"))
+    monkeypatch.setattr(steps, "replacing", lambda path: (tmp_path / "recipe.toml").open("wb"))
+    for name in ("write_failures", "build_base_graphs"):
+        monkeypatch.setattr(steps, name, lambda *_: None)
+    monkeypatch.setattr(steps.splits, "split_tracks", lambda *_args, **_options: None)
+    monkeypatch.setattr(steps, "render_recipe", lambda _: "")
+    recipe = pytest.importorskip("essentia_ldl.recipe").read_recipe("mood-sad")
+    collection = steps.Collection((), {}, {}, ())
+    with pytest.raises(StepFailed):
+        steps._train_run(copied_run, recipe, collection, False, None, lambda _: None)
+
+
+@pytest.mark.parametrize("node", ["model/Softmax", "model/Sigmoid"])
+def test_probabilities_are_measured_absolutely(node):
+    expected = np.array([[0.001, 0.999]], np.float32)
+    assert measure_difference(expected, expected, node, "a.pb") == 0
+    near = expected + np.array([[9e-6, 0]], np.float32)
+    assert measure_difference(expected, near, node, "a.pb") == pytest.approx(9e-6, rel=0.01)
+    with pytest.raises(GraphError, match=rf"{node}: expected what Keras computed, to 1e-05; got 2\S+e-05 \(a\.pb\)"):
+        measure_difference(expected, expected + np.array([[2e-5, 0]], np.float32), node, "a.pb")
+
+
+def test_values_are_measured_against_the_largest():
+    expected = np.array([[100.0, 0.001]], np.float32)
+    found = expected + np.array([[0, 0.009]], np.float32)  # 9e-5 of the largest
+    assert measure_difference(expected, found, "model/dense/BiasAdd", "a.pb") == pytest.approx(9e-5, rel=0.01)
+    with pytest.raises(GraphError, match=r"to 0\.0001; got "):
+        measure_difference(expected, found + np.float32(0.01), "model/dense/BiasAdd", "a.pb")
+
+
+def test_values_that_are_all_zero():
+    zeros = np.zeros((2, 3), np.float32)
+    assert measure_difference(zeros, zeros, "model/dense/BiasAdd", "a.pb") == 0
+    with pytest.raises(GraphError, match="expected what Keras computed"):
+        measure_difference(zeros, zeros + np.float32(1e-6), "model/dense/BiasAdd", "a.pb")
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered")
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("node", ["model/Softmax", "model/dense/BiasAdd"])
+def test_values_that_are_not_finite(node, value):
+    good, bad = np.ones((2, 2), np.float32), np.ones((2, 2), np.float32)
+    bad[1, 1] = value
+    for expected, found in ((good, bad), (bad, good), (bad, bad)):
+        with pytest.raises(GraphError, match=r"expected what Keras computed.*got (nan|inf)"):
+            measure_difference(expected, found, node, "a.pb")
+
+
+def test_shapes_that_differ():
+    with pytest.raises(GraphError, match=r"model/Softmax: expected shape \(2, 3\); got \(2, 2\) \(a\.pb\)"):
+        measure_difference(np.zeros((2, 3)), np.zeros((2, 2)), "model/Softmax", "a.pb")
