@@ -30,6 +30,7 @@ The map, in the order of the data:
 Underneath:
 
   records       the data that flows: frozen, checked when made
+  graph_card    the json beside a graph, checked
   frontends     the numbers of the analyses, once
   discover      plug-ins by walking a package
   errors        one root, and leaves that callers know

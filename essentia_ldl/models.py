@@ -19,7 +19,7 @@ from typing import Any
 
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import CardError, EssentiaLdlError, GraphError, StoreError, explain
-from essentia_ldl.records import GraphCard
+from essentia_ldl.graph_card import GraphCard
 from essentia_ldl.store import digest_file, read_json, write_json
 
 BASE_MODEL = "msd-musicnn-1"

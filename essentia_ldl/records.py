@@ -11,11 +11,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
-from essentia_ldl.errors import CardError, DataError, explain
+from essentia_ldl.errors import DataError, explain
 
 FRONT_END_KINDS = ("mel", "waveform", "embedding", "mfcc")
 ROLES = ("train", "valid", "test")
@@ -235,109 +234,6 @@ class LabelTable:
         if missing:
             raise DataError(explain("track", "an id of the label table", missing[0], "LabelTable.rows", "Fit again."))
         return self.distributions[[index[i] for i in ids]]
-
-
-@dataclasses.dataclass(frozen=True)
-class GraphCard:
-    """The .json beside a graph, in Essentia's metadata schema.
-
-    Parameters
-    ----------
-    fields : Mapping[str, Any]
-        The whole json object. Our additions live under the key "essentia_ldl".
-
-    Raises
-    ------
-    CardError
-        When a key that `predict` or Essentia's clients need is missing or has the wrong shape.
-    """
-
-    fields: Mapping[str, Any]
-
-    def __post_init__(self) -> None:
-        fields = self.fields
-        if not isinstance(fields, Mapping):
-            raise CardError(explain("card", "a json object", type(fields).__name__, "card", "Write the card again."))
-        object.__setattr__(self, "fields", MappingProxyType(dict(fields)))
-        where = fields.get("name", "card")
-        for key in ("name", "type", "schema", "inference"):
-            if key not in fields:
-                raise CardError(explain("card", f"the key {key!r}", sorted(fields), where, "Export the model again."))
-        schema, inference = fields["schema"], fields["inference"]
-        for part in ("inputs", "outputs"):
-            entries = schema.get(part) if isinstance(schema, Mapping) else None
-            if not isinstance(entries, list) or not entries or not all("name" in entry for entry in entries):
-                raise CardError(
-                    explain(f"schema.{part}", "a list of named nodes", entries, where, "Export the model again.")
-                )
-        extractor = inference.get("embedding_model") if isinstance(inference, Mapping) else None
-        if extractor is not None and not (isinstance(extractor, Mapping) and "algorithm" in extractor):
-            raise CardError(
-                explain("embedding_model", "algorithm and model_name", extractor, where, "Correct the card.")
-            )
-        if not isinstance(inference, Mapping) or "algorithm" not in inference or "sample_rate" not in inference:
-            raise CardError(
-                explain("inference", "sample_rate and algorithm", inference, where, "Export the model again.")
-            )
-        predictions = self._purpose("predictions")
-        if predictions is not None and "classes" in fields:
-            shape = predictions.get("shape") or [len(fields["classes"])]
-            if shape[-1] != len(fields["classes"]):
-                raise CardError(
-                    explain(
-                        "classes",
-                        f"{shape[-1]} names, as {predictions['name']} has",
-                        fields["classes"],
-                        where,
-                        "Correct the card.",
-                    )
-                )
-
-    def _purpose(self, purpose: str) -> Mapping[str, Any] | None:
-        for output in self.fields["schema"]["outputs"]:
-            if output.get("output_purpose") == purpose:
-                return output
-        return None
-
-    def output(self, purpose: str) -> str | None:
-        """Return the name of the first node with that output_purpose ("predictions", "embeddings"), or None."""
-        node = self._purpose(purpose)
-        return None if node is None else node["name"]
-
-    @property
-    def name(self) -> str:
-        """Human-readable name, such as "mood sad"."""
-        return self.fields["name"]
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Class names in the order of the graph's columns; empty for an extractor without classes."""
-        return tuple(self.fields.get("classes", ()))
-
-    @property
-    def input_name(self) -> str:
-        """Name of the graph's input node."""
-        return self.fields["schema"]["inputs"][0]["name"]
-
-    @property
-    def algorithm(self) -> str:
-        """Essentia algorithm that runs the graph, such as "TensorflowPredictMusiCNN"."""
-        return self.fields["inference"]["algorithm"]
-
-    @property
-    def sample_rate_hz(self) -> int:
-        """Sampling rate of the audio that the graph expects."""
-        return int(self.fields["inference"]["sample_rate"])
-
-    @property
-    def embedding_model(self) -> Mapping[str, Any] | None:
-        """The extractor that a head needs before it, as {algorithm, model_name, link}, or None."""
-        return self.fields["inference"].get("embedding_model")
-
-    @property
-    def extra(self) -> Mapping[str, Any]:
-        """Our additions: front_end, patch_hop_frames, demo, licence, scores, recipe hash, versions; may be empty."""
-        return self.fields.get("essentia_ldl", {})
 
 
 @dataclasses.dataclass(frozen=True)

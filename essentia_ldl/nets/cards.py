@@ -13,11 +13,12 @@ from types import ModuleType
 from typing import Any
 
 import essentia_ldl
+from essentia_ldl.graph_card import GraphCard
 from essentia_ldl.nets.nodes import PLACEHOLDER, SIGMOID, SOFTMAX, Node, tagger_nodes
 from essentia_ldl.nets.plan import Plan
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.tags import TAGS
-from essentia_ldl.records import FrontEnd, GraphCard
+from essentia_ldl.records import FrontEnd
 
 VERSIONED_FIELDS = ("link",)
 WEIGHTS_LICENCE = "ISC (weights of the musicnn package 0.1.0)"

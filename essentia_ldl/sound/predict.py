@@ -22,7 +22,8 @@ import numpy as np
 
 from essentia_ldl import frontends
 from essentia_ldl.errors import CardError, EssentiaLdlError, GraphError, explain
-from essentia_ldl.records import FrontEnd, GraphCard, Prediction
+from essentia_ldl.graph_card import GraphCard
+from essentia_ldl.records import FrontEnd, Prediction
 from essentia_ldl.sound.audio import Source, stream_audio
 from essentia_ldl.sound.features import connect_bands
 

@@ -18,7 +18,8 @@ import numpy as np
 
 from essentia_ldl import frontends
 from essentia_ldl.errors import EssentiaLdlError, GraphError, explain
-from essentia_ldl.records import FrontEnd, GraphCard
+from essentia_ldl.graph_card import GraphCard
+from essentia_ldl.records import FrontEnd
 from essentia_ldl.store import Store, read_json, write_json
 
 PROBABILITY_TOLERANCE = 1e-5  # absolute

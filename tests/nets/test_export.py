@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from essentia_ldl.errors import GraphError, StoreError
+from essentia_ldl.graph_card import GraphCard
 from essentia_ldl.nets import cards
 from essentia_ldl.nets.export import export
 from essentia_ldl.nets.freeze import check_graph, find_unknown, list_versions
 from essentia_ldl.nets.oplists import VERSIONS, read_ops
 from essentia_ldl.nets.runtime import tf
 from essentia_ldl.nets.training import train
-from essentia_ldl.records import GraphCard
 
 GraphDef = tf.compat.v1.GraphDef
 

@@ -12,12 +12,12 @@ from tensorflow.core.protobuf import meta_graph_pb2
 
 from essentia_ldl import discover
 from essentia_ldl.errors import WeightsError
+from essentia_ldl.graph_card import GraphCard
 from essentia_ldl.nets import weights
 from essentia_ldl.nets.classifier import build_tagger
 from essentia_ldl.nets.plan import BACKBONES
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.tags import TAGS
-from essentia_ldl.records import GraphCard
 
 BASE = weights.list_base_graphs()
 

@@ -20,9 +20,10 @@ from essentia_ldl import __version__, predicting, steps, zones
 from essentia_ldl.cli import main
 from essentia_ldl.collection import Audit
 from essentia_ldl.errors import GraphError, StoreError
+from essentia_ldl.graph_card import GraphCard
 from essentia_ldl.models import Model
 from essentia_ldl.recipe import read_recipe
-from essentia_ldl.records import Failure, GraphCard, Prediction
+from essentia_ldl.records import Failure, Prediction
 from essentia_ldl.zones import StepFailed, zone_environment
 
 

@@ -15,9 +15,10 @@ import pytest
 
 from essentia_ldl import errors, onednn, prediction
 from essentia_ldl.errors import AudioError, CardError, GraphError
+from essentia_ldl.graph_card import GraphCard
 from essentia_ldl.models import Model
 from essentia_ldl.prediction import Writer, expand_files, predict_files, segment_times
-from essentia_ldl.records import Failure, GraphCard, Prediction
+from essentia_ldl.records import Failure, Prediction
 from essentia_ldl.workers import start_worker
 
 MUSICNN = "TensorflowPredictMusiCNN"

@@ -9,7 +9,8 @@ import pytest
 
 from essentia_ldl import errors, frontends
 from essentia_ldl.errors import CardError, DataError, EssentiaLdlError, UnknownNameError, explain
-from essentia_ldl.records import Failure, FrontEnd, GraphCard, LabelTable, Prediction, Split, Track
+from essentia_ldl.graph_card import GraphCard
+from essentia_ldl.records import Failure, FrontEnd, LabelTable, Prediction, Split, Track
 
 
 def make_card(**changes):
