@@ -4,7 +4,7 @@ A layout is a public module of this package with
 
 - ``EXPECTED : str``, what it reads, in half a sentence; shown when nothing matches;
 - ``matches(path: pathlib.Path) -> bool``, cheap, false for what does not exist; at most one layout matches a path,
-  not counting `FALLBACK`, which is asked last;
+  not counting `FALLBACK` for folders and `FILE_FALLBACK` for files, which give way;
 - ``read_tracks(path: pathlib.Path, **options) -> list[Track]``, options by keyword with defaults, `DataError` with a
   remedy for what it cannot read. `Track.path` is absolute, `Track.id` is the path as the collection writes it.
 
@@ -25,6 +25,7 @@ from essentia_ldl.errors import DataError, explain
 from essentia_ldl.records import Track
 
 FALLBACK = "folder"
+FILE_FALLBACK = "table"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,8 +117,9 @@ def find_layout(path: Path) -> str:
     names = discover.names(__name__)
     modules = {name: discover.load(__name__, name) for name in sorted(names, key=lambda name: name == FALLBACK)}
     matching = [name for name, module in modules.items() if module.matches(path)]
-    if len(matching) > 1 and FALLBACK in matching:
-        matching.remove(FALLBACK)
+    fallback = FILE_FALLBACK if path.is_file() else FALLBACK
+    if len(matching) > 1 and fallback in matching:
+        matching.remove(fallback)
     if len(matching) == 1:
         return matching[0]
     if matching:
