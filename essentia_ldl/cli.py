@@ -33,9 +33,10 @@ class _Group(click.Group):
         except MemoryError:
             _fail("memory: expected more of it. Close other programs, or use fewer --jobs.")
         except OSError as error:
+            where = error.filename or "standard output"
             if error.errno == errno.ENOSPC:
-                _fail(f"disk: expected space to write; it is full ({error.filename}). Free space and run again.")
-            raise
+                _fail(f"disk: expected space to write; it is full ({where}). Free space and run again.")
+            _fail(f"file: expected one that can be used; {error.strerror or error} ({where}). Check disk and path.")
 
 
 def _fail(message: str, status: int = 1) -> None:
@@ -101,7 +102,7 @@ def demo_command(task: str, folder: str, tracks: int | None, artists: int | None
     from essentia_ldl.recipe import read_recipe
 
     recipe = read_recipe(task)
-    click.echo(build_demo(Path(folder), recipe.classes, n_tracks=tracks, n_artists=artists, seed=seed))
+    click.echo(build_demo(Path(folder), recipe.classes, n_tracks=tracks, n_artists=artists, seed=seed, replace=False))
 
 
 @main.command("labels")
@@ -217,7 +218,7 @@ def models_command() -> None:
 @click.option("-m", "--model", "names", multiple=True, metavar="NAME|FILE", help="A model in graphs/ or a .pb file.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True)
 @click.option("--segments", is_flag=True, help="Also show every patch (3 s, every 1.5 s).")
-@click.option("--patch-hop", type=click.IntRange(1), metavar="FRAMES", help="Distance between patches.")
+@click.option("--patch-hop", type=click.IntRange(1, 187), metavar="FRAMES", help="Distance between patches.")
 @click.option("-o", "--output", metavar="FILE", help="Write there instead of on the terminal.")
 def predict_command(
     audio: tuple[str, ...],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import json
 import os
 import re
@@ -65,6 +66,8 @@ def read_model(graph: str | os.PathLike[str]) -> Model:
     CardError
         When the .json is missing, not json, or lacks what `predict` needs.
     """
+    if not Path(graph).name:
+        raise GraphError(explain("model", "a .pb file", str(graph), "by name", "Check the name."))
     graph = Path(graph).with_suffix(".pb").absolute()
     path = graph.with_suffix(".json")
     if not graph.is_file():
@@ -206,9 +209,8 @@ def promote(
         When a file cannot be written; nothing of this call is left behind then.
     """
     claim = exported / "promoted.json"
-    if claim.is_file():  # killed after the version was chosen: go on with the same one
-        version = json.loads(claim.read_text(encoding="utf-8"))["version"]
-    else:
+    version = _read_claim(claim)
+    if version is None:
         version = next_version(folder, stems)
         write_json(claim, {"version": version})
     placed: list[Path] = []
@@ -232,7 +234,7 @@ def promote(
         for path in placed:
             path.unlink()
         if isinstance(error, FileExistsError):  # another run took the number meanwhile
-            claim.unlink()
+            claim.unlink(missing_ok=True)
             return promote(exported, stems, folder, additions)
         if isinstance(error, StoreError):
             raise
@@ -242,10 +244,25 @@ def promote(
     return [read_model(folder / f"{stem}-{version}.pb") for stem in stems]
 
 
+def _read_claim(claim: Path) -> int | None:
+    """Return the version that a killed run had chosen, or None."""
+    try:
+        return int(read_json(claim)["version"])
+    except (StoreError, KeyError, TypeError, ValueError):
+        return None
+
+
 def _place(source: Path, target: Path) -> bool:
     """Link a whole file under its final name; False when it is there already, from before a kill."""
     with contextlib.suppress(FileNotFoundError):
         if digest_file(target) == digest_file(source):
             return False
-    os.link(source, target)
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK):
+            raise
+        if target.exists():  # a file system without hard links
+            raise FileExistsError(target) from None
+        os.replace(source, target)
     return True

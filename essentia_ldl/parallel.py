@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from essentia_ldl.errors import EssentiaLdlError, explain
+from essentia_ldl.errors import EssentiaLdlError, StoreError, explain
 from essentia_ldl.records import Failure
 
 
@@ -123,6 +123,8 @@ def _work(function: str, index: int, job: dict[str, Any], step: str, markers: st
     call = getattr(importlib.import_module(module), name)
     try:
         result = call(job)
+    except StoreError:  # the store's disk is full or read-only: no fault of this file, and every other one meets it
+        raise
     except Exception as error:  # whatever one file does, the others go on
         reason = str(error) if isinstance(error, EssentiaLdlError) else f"{type(error).__name__}: {error}"
         result = Failure(job["path"], step, reason)

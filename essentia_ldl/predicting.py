@@ -51,7 +51,8 @@ def predict(
     chosen = [models.find_model(name, graphs) for name in names] if names else models.choose_models(graphs)
     files = expand_files(audio)
     n_failed = 0
-    part = None if output is None else Path(f"{output}.part")
+    direct = output is not None and os.path.exists(output) and not os.path.isfile(output)  # a pipe or a device
+    part = None if output is None else Path(output if direct else f"{output}.part")
     if part is not None and Path(output).is_dir():
         raise StoreError(explain("output", "a file to write", "a folder", output, "Choose another."))
     try:
@@ -79,11 +80,13 @@ def predict(
         writer.close()
         if part is not None:
             stream.close()
-            os.replace(part, output)
+            if not direct:
+                os.replace(part, output)
     except BaseException:  # Ctrl-C too: an unfinished document is of no use
         if part is not None:
             with contextlib.suppress(OSError):  # closing a full disk's file fails once more
                 stream.close()
-            part.unlink(missing_ok=True)
+            if not direct:
+                part.unlink(missing_ok=True)
         raise
     return n_failed

@@ -35,7 +35,7 @@ class SplitSettings:
     """Section [split]."""
 
     valid_share: float = _key(0.2, "share of the tracks kept for validation", "0 to 0.5", lambda x: 0 <= x <= 0.5)
-    seed: int = _key(0, "seed of the split, the labels and the training")
+    seed: int = _key(0, "seed of the split, the labels and the training", "0 to 2147483647", lambda x: 0 <= x < 2**31)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +50,7 @@ class NetworkSettings:
         "head, all or none",
         ("head", "all", "none").__contains__,
     )
-    hidden: int = _key(100, "units of the dense layer before the classes", "at least 1", lambda x: x >= 1)
+    hidden: int = _key(100, "units of the dense layer before the classes", "1 to 100000", lambda x: 1 <= x <= 100000)
     train_input_norm: bool = _key(
         False, "with fine_tune all or none: also train gamma and beta of the input BatchNorm (four times slower)"
     )
@@ -136,6 +136,9 @@ class Recipe:
         if not self.task or not all(part.isalnum() for part in self.task.replace("_", "-").split("-")):
             raise RecipeError(explain("task", "letters, digits and hyphens", self.task, where, "Rename the task."))
         classes = list(self.classes)
+        for text in (*classes, *self.aliases, self.description):
+            if any(0xD800 <= ord(character) <= 0xDFFF for character in text):
+                raise RecipeError(explain("name", "UTF-8", text, where, "Rename the class folder or the label."))
         if len(classes) < 2 or len(set(classes)) != len(classes) or not all(classes):
             raise RecipeError(explain("classes", "two or more different names", classes, where, "List the classes."))
         if classes != sorted(classes):

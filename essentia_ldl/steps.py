@@ -58,7 +58,7 @@ def build_base_graphs(wheel: str | None = None) -> None:
 def find_data(recipe: Recipe, data: str | None, say: Say) -> tuple[str, bool]:
     """Return the path of the collection, and whether it is the built-in demo, which is made when there is no data."""
     if data is not None:
-        return data, (Path(data) / "demo.json").is_file()
+        return data, any((folder / "demo.json").is_file() for folder in (Path(data), Path(data).parent))
     root = home() / "store" / "demo" / recipe.task
     say(f"no DATA given: using the built-in demo collection in {root}")
     return str(demo.build_demo(root, recipe.classes, seed=recipe.split.seed)), True
@@ -326,7 +326,7 @@ def _train_run(
         say(f"labels: {recipe.labels}")
         write_plan(run, recipe, collection, split, is_demo=is_demo, max_hours=max_hours)
     run_zone("essentia_ldl.nets", str(run))
-    run_zone("essentia_ldl.sound.verify", str(run))
+    run_zone("essentia_ldl.sound", str(run))
     scores = score_run(run)
     write_json(run / "scores.json", scores)
     stems = [stem for stem in read_json(run / "plan.json")["stems"].values() if stem]

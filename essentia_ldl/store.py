@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from essentia_ldl.errors import StoreError, explain
+from essentia_ldl.errors import EssentiaLdlError, StoreError, explain
 from essentia_ldl.records import FrontEnd
 
 
@@ -59,14 +59,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
-    except OSError as error:
-        if isinstance(error, StoreError) or error.errno is None:
-            raise
-        raise StoreError(
-            explain(
-                "file", "space and permission to write", error.strerror, path, "Free space, or set ESSENTIA_LDL_HOME."
-            )
-        ) from error
+    except EssentiaLdlError:
+        raise
+    except OSError as error:  # numpy's, on a full disk, has neither errno nor strerror
+        reason, remedy = error.strerror or str(error), "Free space, or set ESSENTIA_LDL_HOME."
+        raise StoreError(explain("file", "space and permission to write", reason, path, remedy)) from None
     finally:
         if temporary is not None:
             with contextlib.suppress(OSError):

@@ -5,12 +5,16 @@ In: a module and its arguments; out: nothing but files, because zones meet only 
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import signal
 import subprocess
 import sys
 
 from essentia_ldl.errors import EssentiaLdlError
+
+PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 
 
 class StepFailed(EssentiaLdlError):  # noqa: N818  (a state that was reported already, not a new error)
@@ -62,8 +66,17 @@ def run_zone(module: str, *arguments: str) -> None:
     raise StepFailed("", status)
 
 
+def follow_parent() -> None:
+    """End this process when the one that started it ends, however that ends; called first in a zone's process."""
+    with contextlib.suppress(OSError, AttributeError):  # a system without prctl only loses the protection
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.environ.get("ESSENTIA_LDL_PARENT") not in (None, str(os.getppid())):
+        os._exit(1)  # it ended before we could ask
+
+
 def zone_environment() -> dict[str, str]:
     """Return the environment of a zone's process: the same package, wherever it was imported from."""
     package_parent = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     paths = [package_parent, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "ESSENTIA_LDL_LEAN": "1"}
+    own = {"ESSENTIA_LDL_LEAN": "1", "ESSENTIA_LDL_PARENT": str(os.getpid())}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **own}

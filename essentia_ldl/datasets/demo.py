@@ -69,6 +69,7 @@ def build_demo(
     n_artists: int | None = None,
     seed: int = 0,
     duration_s: float = 21.0,
+    replace: bool = True,
 ) -> Path:
     """Synthesise a demo collection, or take the complete one that is already there.
 
@@ -88,6 +89,8 @@ def build_demo(
         Another seed is another collection.
     duration_s : float
         Seconds a track, at least `MIN_DURATION_S`.
+    replace : bool
+        Whether a demo of other parameters is replaced; otherwise it is an error.
 
     Returns
     -------
@@ -116,6 +119,10 @@ def build_demo(
     }
     if _is_complete(root, parameters):
         return root
+    if (root / "demo.json").is_file() and not replace:
+        raise DataError(
+            explain("demo folder", "a new folder", "a demo of other parameters", root, "Take another folder.")
+        )
     if root.exists() and (not root.is_dir() or not {p.name for p in root.iterdir()} <= _OURS):
         raise DataError(
             explain("demo folder", "a new folder or an older demo", str(root), "build_demo", "Take another folder.")

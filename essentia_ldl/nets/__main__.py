@@ -2,6 +2,9 @@
 
 import sys
 
+from essentia_ldl.zones import follow_parent
+
+follow_parent()
 try:
     from essentia_ldl.nets.run import main
 

@@ -260,7 +260,7 @@ def read_plan(folder: Path) -> Plan:
 
 def _read_targets(path: Path, classes: tuple[str, ...], ids: list[str]) -> np.ndarray:
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
             header, *rows = list(csv.reader(file))
         table = np.array([[float(value) for value in row[1:]] for row in rows], dtype=np.float32)
     except (OSError, ValueError) as error:

@@ -7,7 +7,6 @@ and its embeddings. Exit status 0; 1 after an error, 130 after Ctrl-C, each with
 from __future__ import annotations
 
 import argparse
-import errno
 import sys
 import time
 from pathlib import Path
@@ -60,13 +59,14 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        print("error: no space left on the device. Free some space and run the same command again.", file=sys.stderr)
+        reason = error.strerror or str(error)
+        print(
+            f"error: {reason} ({error.filename or 'run'}). Put that right and run the same command again.",
+            file=sys.stderr,
+        )
         return 1
     except KeyboardInterrupt:
-        print("interrupted: run the same command again to go on", file=sys.stderr)
-        return 130
+        return 130  # the process that started this one says so
     return 0
 
 

@@ -214,8 +214,24 @@ def require_file(path: str) -> None:
         raise AudioError(explain("audio", "an existing file", "nothing there", path, remedy))
     if os.path.isdir(path):
         raise AudioError(explain("audio", "a file", "a folder", path, remedy))
+    if not os.path.isfile(path):
+        raise AudioError(explain("audio", "a regular file", "a pipe or device", path, remedy))
     if os.path.getsize(path) == 0:
         raise AudioError(explain("audio", "a file with content", "0 bytes", path, "Copy or download it again."))
+
+
+@contextlib.contextmanager
+def readable_audio(path: str) -> Iterator[str]:
+    """Yield a path that any of Essentia's loaders can open: the file itself, a link to it, or what ffmpeg decoded.
+
+    Raises
+    ------
+    AudioError
+        When the file is missing, or needs ffmpeg and there is none.
+    """
+    require_file(path)
+    with _plain_name(path) as plain, _essentia_readable(plain, sniff_container(plain), path) as readable:
+        yield readable
 
 
 @contextlib.contextmanager

@@ -26,6 +26,7 @@ from essentia_ldl.graph_card import GraphCard
 from essentia_ldl.records import FrontEnd, Prediction
 from essentia_ldl.sound.audio import Source, stream_audio
 from essentia_ldl.sound.features import connect_bands
+from essentia_ldl.zones import follow_parent
 
 BATCH_PATCHES = 1
 HEAD_ALGORITHM = "TensorflowPredict2D"
@@ -320,6 +321,7 @@ def main(job_file: TextIO) -> int:
 
 
 if __name__ == "__main__":
+    follow_parent()
     status = main(sys.stdin)
     sys.stdout.flush()
     os._exit(status)  # without the destructors of loaders that failed, which abort the process

@@ -7,7 +7,6 @@ defaults), gives the predictions of the patches that training used.
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from essentia_ldl import frontends
 from essentia_ldl.errors import EssentiaLdlError, GraphError, explain
 from essentia_ldl.graph_card import GraphCard
 from essentia_ldl.records import FrontEnd
+from essentia_ldl.sound.audio import readable_audio
 from essentia_ldl.store import Store, read_json, write_json
 
 PROBABILITY_TOLERANCE = 1e-5  # absolute
@@ -144,9 +144,10 @@ def replay_audio(
             for start in range(0, len(patches), 8)
         ]
     )
-    signal = es.MonoLoader(
-        filename=path, sampleRate=front_end.sample_rate_hz, resampleQuality=front_end.resample_quality
-    )()
+    with readable_audio(path) as readable:
+        signal = es.MonoLoader(
+            filename=readable, sampleRate=front_end.sample_rate_hz, resampleQuality=front_end.resample_quality
+        )()
     predict = getattr(es, front_end.predict_algorithm)
     theirs = np.array(predict(graphFilename=str(full))(signal))
     found = {"audio to full graph": measure_difference(ours, theirs, node, full.name)}
@@ -223,12 +224,9 @@ def main(arguments: list[str]) -> int:
         except EssentiaLdlError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
+        except RuntimeError as error:
+            print(f"error: verification: {str(error)[:200]} ({run}). Run `essentia-ldl doctor`.", file=sys.stderr)
+            return 1
         worst = max(value for nodes in report["golden"].values() for value in nodes.values())
         print(f"verified in Essentia: {len(report['golden'])} graphs, largest difference {worst:.1e}")
     return 0
-
-
-if __name__ == "__main__":
-    status = main(sys.argv[1:])
-    sys.stdout.flush()
-    os._exit(status)

@@ -123,7 +123,7 @@ def test_an_unknown_key_is_an_error_that_names_the_nearest(tmp_path, text, messa
         (MINIMAL + "[split]\nvalid_share = nan\n", "valid_share"),
         (MINIMAL + "[network]\npretrained = 'fma'\n", "pretrained: expected msd or mtt; got 'fma'"),
         (MINIMAL + "[network]\nfine_tune = 'some'\n", "fine_tune: expected head, all or none"),
-        (MINIMAL + "[network]\nhidden = 0\n", "hidden: expected at least 1"),
+        (MINIMAL + "[network]\nhidden = 0\n", "hidden: expected 1 to 100000"),
         (MINIMAL + "[network]\ntrain_input_norm = 1\n", "train_input_norm: expected a bool"),
         (MINIMAL + "[training]\nepochs = '3'\n", "epochs: expected a int; got '3'"),
         (MINIMAL + "[training]\nepochs = 0\n", "epochs: expected at least 1"),

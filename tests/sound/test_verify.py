@@ -146,11 +146,11 @@ def test_bands_that_are_not_those_of_the_file(copied_run):
 
 
 def test_program_ends_with_its_status(copied_run, run_python):
-    done = run_python("-m", "essentia_ldl.sound.verify", str(copied_run), ESSENTIA_LDL_LEAN="1")
+    done = run_python("-m", "essentia_ldl.sound", str(copied_run), ESSENTIA_LDL_LEAN="1")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("verified in Essentia: 2 graphs, largest difference ")
     (copied_run / "export" / f"{FULL}.pb").write_bytes(b"not a graph")
-    done = run_python("-m", "essentia_ldl.sound.verify", str(copied_run), ESSENTIA_LDL_LEAN="1")
+    done = run_python("-m", "essentia_ldl.sound", str(copied_run), ESSENTIA_LDL_LEAN="1")
     assert done.returncode == 1
     assert done.stderr.startswith("error: graph: expected one that Essentia loads")
     assert done.stderr.count("\n") == 1
@@ -162,7 +162,7 @@ def test_failed_verification_promotes_nothing(copied_run, tmp_path, monkeypatch)
     from essentia_ldl.zones import StepFailed
 
     def run_zone(module: str, *arguments: str) -> None:
-        if module == "essentia_ldl.sound.verify" and verify.main(list(arguments)) != 0:
+        if module == "essentia_ldl.sound" and verify.main(list(arguments)) != 0:
             raise StepFailed("", 1)
 
     edit_golden(copied_run, FULL, lambda values: values[f"{SOFTMAX}_0"].__iadd__(1e-4))
