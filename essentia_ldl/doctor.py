@@ -32,7 +32,7 @@ def examine() -> tuple[list[str], bool]:
         True when there is no problem.
     """
     lines = [f"essentia-ldl {__version__}, Python {platform.python_version()}, {platform.machine()} {sys.platform}"]
-    versions = steps.installed_versions()
+    versions = installed_versions()
     lines += [
         f"{name} {version}" for name, version in versions.items() if not (name == "essentia" and version == "missing")
     ]
@@ -59,6 +59,17 @@ def examine() -> tuple[list[str], bool]:
     elif not problems:
         problems += _test_prediction(models.find_model(models.BASE_MODEL, steps.graphs_folder()), lines)
     return lines + [f"problem: {problem}" for problem in problems], not problems
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the versions of the packages that decide numbers; "missing" for one that is not installed."""
+    found = {}
+    for name in ("tensorflow", "keras", "essentia-tensorflow", "essentia", "metric-learn", "scikit-learn", "numpy"):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "missing"
+    return found
 
 
 def _missing() -> list[str]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from essentia_ldl import __version__, runs, splits, steps
 from essentia_ldl.recipe import Recipe
+from essentia_ldl.records import Split, Track
 from essentia_ldl.store import home, read_json, write_json
 from essentia_ldl.zones import run_zone
 
@@ -56,7 +57,11 @@ def cross_validate(
     DataError
         When folds cannot be made.
     """
-    collection, is_demo = steps.prepare(recipe, data, sources, n_jobs, say)
+
+    def draw(tracks: list[Track]) -> list[Split]:
+        return splits.fold_tracks(tracks, n_folds, recipe.split.valid_share, recipe.split.seed)
+
+    collection, is_demo = steps.prepare(recipe, data, sources, n_jobs, say, draw=draw)
     tracks = list(collection.tracks)
     listing = [(track.id, collection.contents[track.id], track.label, track.artist) for track in tracks]
     values = recipe.as_dict()

@@ -89,6 +89,7 @@ class Split:
         if not self.train:
             raise DataError(explain("split", "at least one training track", 0, "Split", "Use more tracks."))
         side_of: dict[tuple[str, str], str] = {}
+        object.__setattr__(self, "_side_of", {i: side for side in ROLES for i in getattr(self, side)})
         for side in ROLES:
             ids = getattr(self, side)
             if len(set(ids)) != len(ids):
@@ -113,9 +114,8 @@ class Split:
 
     def role(self, track_id: str) -> str:
         """Return "train", "valid" or "test" for a track id; raise `DataError` when it is on no side."""
-        for side in ROLES:
-            if track_id in getattr(self, side):
-                return side
+        if track_id in self._side_of:
+            return self._side_of[track_id]
         raise DataError(explain("track", "an id of this split", track_id, "Split.role", "Check the ids."))
 
 

@@ -7,7 +7,6 @@ goes on where it was: features and embeddings are in the store, training in its 
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -68,12 +67,19 @@ def label_front_ends(recipe: Recipe, sources: Sequence[str]) -> list[str]:
     """Return the names of the front-ends whose features some label sources read."""
     needed = set()
     for source in sources:
-        needed |= set(_build_source(recipe, source, lambda track, name: np.zeros((0, 0))).front_ends)
+        needed |= set(_build_source(recipe, source, _read_nothing).front_ends)
     return sorted(needed)
 
 
 def prepare(
-    recipe: Recipe, data: str | None, sources: Sequence[str], n_jobs: int | None, say: Say, bands: bool = True
+    recipe: Recipe,
+    data: str | None,
+    sources: Sequence[str],
+    n_jobs: int | None,
+    say: Say,
+    *,
+    bands: bool = True,
+    draw: Callable[[list[Track]], Sequence[Split]] | None = None,
 ) -> tuple[Collection, bool]:
     """Read, check and extract a collection.
 
@@ -91,6 +97,8 @@ def prepare(
         Gets lines for the user.
     bands : bool
         Also compute what the network reads.
+    draw : callable or None
+        Splits the tracks as the training will, so that too few of them are told before the long work.
 
     Returns
     -------
@@ -103,6 +111,10 @@ def prepare(
     wanted += [name for name in label_front_ends(recipe, sources) if name not in wanted]
     if not wanted:
         wanted = [frontends.MUSICNN.name]
+    for split in draw(tracks) if draw else ():
+        train = [track for track in tracks if split.role(track.id) == "train"]
+        for source in sources:
+            _build_source(recipe, source, _read_nothing).check(train)
     collection = extract(tracks, open_store(), [frontends.get(name) for name in wanted], n_jobs)
     present = {track.label for track in collection.tracks}
     for name in recipe.classes:
@@ -142,6 +154,10 @@ def fit_labels(
     ids = tuple(track_id for table in tables for track_id in table.ids)
     rows = np.concatenate([table.distributions for table in tables])
     return LabelTable(ids, recipe.classes, rows), source.report
+
+
+def _read_nothing(track: Track, front_end: str) -> np.ndarray:
+    raise DataError(explain("features", "an extracted track", front_end, track.id, "Extract the features first."))
 
 
 def _build_source(recipe: Recipe, name: str, read_features: label_sources.ReadFeatures) -> label_sources.LabelSource:
@@ -290,7 +306,7 @@ def train(
     EssentiaLdlError
         Whatever went wrong; nothing half-written is left in graphs/.
     """
-    collection, is_demo = prepare(recipe, data, [recipe.labels], n_jobs, say)
+    collection, is_demo = prepare(recipe, data, [recipe.labels], n_jobs, say, draw=lambda t: [_draw_split(recipe, t)])
     listing = [
         (track.id, collection.contents[track.id], track.label, track.artist, track.split) for track in collection.tracks
     ]
@@ -319,7 +335,7 @@ def _train_run(
     with replacing(run / "recipe.toml") as file:
         file.write(render_recipe(recipe).encode())
     write_failures(run / "failures.csv", collection.failures)
-    split = splits.split_tracks(list(collection.tracks), recipe.split.valid_share, seed=recipe.split.seed)
+    split = _draw_split(recipe, list(collection.tracks))
     if recipe.network.fine_tune != "none":
         build_base_graphs()
     if not (run / "plan.json").is_file():
@@ -334,6 +350,10 @@ def _train_run(
     names = [model.name for model in promoted]
     runs.finish_run(run, names)
     return Trained(run, tuple(names), scores, collection.failures)
+
+
+def _draw_split(recipe: Recipe, tracks: list[Track]) -> Split:
+    return splits.split_tracks(tracks, recipe.split.valid_share, seed=recipe.split.seed)
 
 
 def score_run(run: Path) -> dict[str, Any]:
@@ -369,14 +389,3 @@ def score_predictions(targets: np.ndarray, probabilities: np.ndarray, classes: S
         },
         "confusion": np.asarray(metrics.confusion_matrix(targets, probabilities)).tolist(),
     }
-
-
-def installed_versions() -> dict[str, str]:
-    """Return the versions of the packages that decide numbers; "missing" for one that is not installed."""
-    found = {}
-    for name in ("tensorflow", "keras", "essentia-tensorflow", "essentia", "metric-learn", "scikit-learn", "numpy"):
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = "missing"
-    return found

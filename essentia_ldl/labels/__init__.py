@@ -61,6 +61,10 @@ class LabelSource(Protocol):
     front_ends: tuple[str, ...]
     report: dict[str, Any]
 
+    def check(self, tracks: Sequence[Track]) -> None:
+        """Raise `DataError` when these training tracks cannot be fitted; quick, for before the features are there."""
+        ...
+
     def fit(self, tracks: Sequence[Track]) -> LabelSource:
         """Learn from the training tracks, and only from them; return the source itself."""
         ...

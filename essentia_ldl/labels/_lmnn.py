@@ -67,7 +67,7 @@ def fit_lmnn(
     `regularization`, the weight of its pull term. The paper asks for A positive semi-definite and for a map onto
     fewer dimensions, which cannot both be; A is the rectangular map, and A'A is positive semi-definite.
     """
-    _check_classes(targets, classes, settings["lmnn_neighbors"], where)
+    check_classes(targets, classes, settings["lmnn_neighbors"], where)
     _check_components(points, len(classes), settings, where)
 
     from metric_learn import LMNN
@@ -155,7 +155,8 @@ def _square_distances(points: np.ndarray) -> np.ndarray:
     return np.maximum(0, squares[:, None] + squares[None] - 2 * points @ points.T)
 
 
-def _check_classes(targets: np.ndarray, classes: Sequence[str], n_neighbors: int, where: str) -> None:
+def check_classes(targets: np.ndarray, classes: Sequence[str], n_neighbors: int, where: str) -> None:
+    """Raise `DataError` when a class has too few tracks for LMNN's target neighbours."""
     counts = np.bincount(targets, minlength=len(classes))
     if counts.min() < n_neighbors + 1:
         smallest = int(counts.argmin())

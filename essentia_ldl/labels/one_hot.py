@@ -34,9 +34,13 @@ class OneHot:
         self.classes = tuple(classes)
         self.report: dict[str, Any] = {}
 
+    def check(self, tracks: Sequence[Track]) -> None:
+        """Raise `DataError` when a label is not a class."""
+        find_targets(tracks, self.classes)
+
     def fit(self, tracks: Sequence[Track]) -> OneHot:
         """Check that every label is a class; raise `DataError` when one is not."""
-        find_targets(tracks, self.classes)
+        self.check(tracks)
         return self
 
     def __call__(self, tracks: Sequence[Track]) -> LabelTable:

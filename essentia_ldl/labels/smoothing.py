@@ -25,7 +25,7 @@ import numpy as np
 
 from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.frontends import MFCC
-from essentia_ldl.labels._lmnn import fit_lmnn
+from essentia_ldl.labels._lmnn import check_classes, fit_lmnn
 from essentia_ldl.labels._mfcc import N_FEATURES, pool_frames, summarize_frames
 from essentia_ldl.labels.one_hot import find_targets
 from essentia_ldl.records import LabelTable, Track
@@ -163,12 +163,12 @@ class Smoothing:
         """
         started = time.perf_counter()
         self._row_of, self.report = {}, {}
+        self.check(tracks)
         tracks = sorted(tracks, key=lambda track: track.id)
         ids = [track.id for track in tracks]
         if len(set(ids)) != len(ids):
             raise DataError(explain("training tracks", "ids that differ", len(ids), self._where, "Drop the repeats."))
         targets = find_targets(tracks, self.classes)
-        self._check_size(len(tracks))
         points = np.stack([self._describe(track) for track in tracks])
 
         self._mean, self._scale = np.zeros(points.shape[1]), np.ones(points.shape[1])
@@ -198,6 +198,13 @@ class Smoothing:
             **report,
         }
         return self
+
+    def check(self, tracks: Sequence[Track]) -> None:
+        """Raise `DataError` when there are too few training tracks for the neighbours; reads no features."""
+        targets = find_targets(tracks, self.classes)
+        self._check_size(len(tracks))
+        if self.settings["lmnn"]:
+            check_classes(targets, self.classes, self.settings["lmnn_neighbors"], self._where)
 
     def __call__(self, tracks: Sequence[Track]) -> LabelTable:
         """Return the distribution of each track over its nearest training tracks.

@@ -8,12 +8,13 @@ import time
 
 import pytest
 
+from essentia_ldl.errors import StoreError
 from essentia_ldl.parallel import count_workers, run_jobs
 from essentia_ldl.records import Failure
 
 JOBS = """
 import os, signal, time
-from essentia_ldl.errors import AudioError, explain
+from essentia_ldl.errors import AudioError, StoreError, explain
 
 def double(job):
     time.sleep(job.get("sleep", 0))
@@ -23,6 +24,8 @@ def fail(job):
     kind = job.get("kind")
     if kind == "ours":
         raise AudioError(explain("audio", "sound", "silence", job["path"], "Leave it out."))
+    if kind == "store":
+        raise StoreError(explain("file", "space and permission to write", "No space", job["path"], "Free space."))
     if kind:
         raise {"runtime": RuntimeError, "value": ValueError, "os": OSError, "memory": MemoryError}[kind]("why")
     return "fine"
@@ -158,3 +161,9 @@ def test_workers_are_counted():
     assert count_workers(3) == 3
     assert count_workers() == len(os.sched_getaffinity(0))
     assert count_workers(0) >= 1
+
+
+def test_a_store_that_cannot_be_written_stops_the_batch():
+    jobs = [{"path": str(i), "kind": "store" if i == 2 else None} for i in range(6)]
+    with pytest.raises(StoreError, match=r"space and permission to write"):
+        run("fail", jobs)

@@ -11,6 +11,7 @@ import pytest
 
 from essentia_ldl import datasets, steps
 from essentia_ldl.collection import Collection
+from essentia_ldl.doctor import installed_versions
 from essentia_ldl.errors import DataError, GraphError
 from essentia_ldl.models import read_model
 from essentia_ldl.recipe import Recipe, read_recipe
@@ -360,6 +361,14 @@ def test_a_demo_says_so_in_the_names_and_the_card(tmp_path, zones, monkeypatch):
 
 
 def test_versions_that_decide_numbers_are_told():
-    versions = steps.installed_versions()
+    versions = installed_versions()
     assert versions["numpy"] == np.__version__
     assert set(versions) >= {"tensorflow", "keras", "essentia-tensorflow", "metric-learn", "scikit-learn"}
+
+
+def test_a_demo_given_by_its_table_is_a_demo_too(tmp_path):
+    (tmp_path / "demo.json").write_text("{}")
+    recipe = read_recipe("mood-sad")
+    assert steps.find_data(recipe, str(tmp_path / "index.csv"), print) == (str(tmp_path / "index.csv"), True)
+    assert steps.find_data(recipe, str(tmp_path), print)[1]
+    assert not steps.find_data(recipe, str(tmp_path / "sub" / "index.csv"), print)[1]

@@ -7,6 +7,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -318,3 +319,25 @@ def test_a_step_imports_the_package_of_its_parent_first(monkeypatch):
     assert zone_environment()["PYTHONPATH"] == os.pathsep.join([str(PACKAGE.parent), "/somewhere"])
     monkeypatch.delenv("PYTHONPATH")
     assert zone_environment()["PYTHONPATH"] == str(PACKAGE.parent)
+
+
+def test_a_step_ends_with_the_process_that_started_it(tmp_path):
+    """SIGKILL gives the parent no chance to stop its child, so the child must notice by itself."""
+    child = "import essentia_ldl.zones as z, time; z.follow_parent(); print(1, flush=True); time.sleep(60)"
+    parent = f"""
+import os, subprocess, sys
+from essentia_ldl.zones import zone_environment
+child = subprocess.Popen([sys.executable, "-c", {child!r}], env=zone_environment(), stdout=subprocess.PIPE, text=True)
+child.stdout.readline()
+print(child.pid, flush=True)
+os.kill(os.getpid(), 9)
+"""
+    done = subprocess.run([sys.executable, "-c", parent], capture_output=True, text=True, env=zone_environment())
+    pid = int(done.stdout)
+    for _ in range(100):
+        state = Path(f"/proc/{pid}/stat")
+        if not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z":
+            return
+        time.sleep(0.05)
+    os.kill(pid, 9)
+    pytest.fail("the child outlived its parent")

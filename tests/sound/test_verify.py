@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +13,9 @@ import pytest
 
 from essentia_ldl import models
 from essentia_ldl.errors import EssentiaLdlError, GraphError
+from essentia_ldl.frontends import MUSICNN
 from essentia_ldl.sound import verify
+from essentia_ldl.sound.features import extract_features
 from essentia_ldl.sound.verify import measure_difference, verify_run
 
 FULL, HEAD = "mood_sad-musicnn-msd", "mood_sad-msd-musicnn"
@@ -218,3 +222,17 @@ def test_values_that_are_not_finite(node, value):
 def test_shapes_that_differ():
     with pytest.raises(GraphError, match=r"model/Softmax: expected shape \(2, 3\); got \(2, 2\) \(a\.pb\)"):
         measure_difference(np.zeros((2, 3)), np.zeros((2, 2)), "model/Softmax", "a.pb")
+
+
+@pytest.mark.parametrize("name", ["a.opus", "latin\udce9.wav"])
+def test_a_file_that_needs_a_detour_is_verified_too(name, copied_run, long_song, encode, graphs, tmp_path):
+    """Opus through MonoLoader would kill the process; a name that is not UTF-8 would be refused by it."""
+    plain = tmp_path / f"plain{Path(name).suffix}"
+    path = encode(long_song, plain, "-c:a", "libopus") if name.endswith("opus") else shutil.copy(long_song, plain)
+    os.rename(path, tmp_path / name)
+    path = str(tmp_path / name)
+    bands = extract_features(path, (MUSICNN,))[0][MUSICNN.name]
+    exported = copied_run / "export"
+    found = verify.replay_audio(path, bands, MUSICNN, exported / f"{FULL}.pb", exported / f"{HEAD}.pb", graphs)
+    assert set(found) == {"audio to full graph", "audio to head"}
+    assert max(found.values()) <= 1e-5
