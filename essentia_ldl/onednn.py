@@ -9,8 +9,8 @@ import os
 from pathlib import Path
 
 
-def _memory() -> Path:
-    """Return the file whose presence says no: one a processor and version of Essentia."""
+def _memory(answer: str) -> Path:
+    """Return the file whose presence says "refused" or "accepted": one a processor and version of Essentia."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -23,12 +23,17 @@ def _memory() -> Path:
         version = "missing"
     digest = hashlib.sha256("\n".join([version, *processor]).encode()).hexdigest()[:16]
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return Path(cache, "essentia-ldl", f"onednn-refused-{digest}.json")
+    return Path(cache, "essentia-ldl", f"onednn-{answer}-{digest}.json")
 
 
 def is_refused() -> bool:
     """Tell whether oneDNN has killed a process on this processor before."""
-    return _memory().is_file()
+    return _memory("refused").is_file()
+
+
+def is_accepted() -> bool:
+    """Tell whether a graph has run with oneDNN on this processor before."""
+    return _memory("accepted").is_file()
 
 
 def settings() -> tuple[str, ...]:
@@ -40,8 +45,18 @@ def settings() -> tuple[str, ...]:
 
 
 def refuse() -> None:
-    """Remember that it did; a cache that cannot be written only costs the next start a second try."""
+    """Remember that oneDNN killed a process."""
+    _remember("refused", "kills Essentia's TensorFlow on this processor")
+
+
+def accept() -> None:
+    """Remember that a graph ran with oneDNN."""
+    _remember("accepted", "runs in Essentia's TensorFlow on this processor")
+
+
+def _remember(answer: str, reason: str) -> None:
+    """Write the answer down; a cache that cannot be written only costs the next start a second try."""
     from essentia_ldl.store import write_json
 
     with contextlib.suppress(OSError):
-        write_json(_memory(), {"onednn": "kills Essentia's TensorFlow on this processor"})
+        write_json(_memory(answer), {"onednn": reason})

@@ -98,7 +98,12 @@ def predict_files(
         requests.append({**_request(model), "extractor": None if extractor is None else _request(extractor)})
     waiting = list(files)
     while waiting:
-        job = {"models": requests, "files": waiting, "patch_hop_frames": patch_hop_frames}
+        job = {
+            "models": requests,
+            "files": waiting,
+            "patch_hop_frames": patch_hop_frames,
+            "onednn_accepted": onednn.is_accepted(),
+        }
         current, n_waiting = None, len(waiting)
         for answer in _ask(job, started):
             if "start" in answer:
@@ -123,7 +128,8 @@ def predict_files(
 
 
 def _request(model: Model) -> dict[str, Any]:
-    return {"name": model.name, "graph": model.graph, "card": dict(model.card.fields)}
+    proved = "sha256" in model.card.extra  # `read_model` has compared it
+    return {"name": model.name, "graph": model.graph, "card": dict(model.card.fields), "proved": proved}
 
 
 def _ask(job: dict[str, Any], started: subprocess.Popen[str] | None = None) -> Iterator[dict[str, Any]]:
@@ -139,6 +145,8 @@ def _ask(job: dict[str, Any], started: subprocess.Popen[str] | None = None) -> I
         for answer in _converse(job, started or start_worker(setting)):
             if not answered and settings == ("1", "0") and setting == "0":
                 onednn.refuse()  # without it the process answers, with it it did not
+            if not answered and setting == "1" and not job["onednn_accepted"]:
+                onednn.accept()
             answered = True
             yield answer
         if answered:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from essentia_ldl.errors import GraphError, explain
+from essentia_ldl.nets.folding import pool_first
 from essentia_ldl.nets.nodes import PLACEHOLDER, Node
 from essentia_ldl.nets.oplists import VERSIONS, read_ops
 from essentia_ldl.nets.runtime import convert_variables_to_constants_v2, keras, op_def_pb2, tf
@@ -105,7 +106,7 @@ def freeze_model(model: keras.Model, nodes: Sequence[Node], input_shape: tuple[i
             shape.Clear()
             for size in sizes:
                 shape.dim.add(size=size)
-    graph = _clean(graph, [node.name for node in nodes])
+    graph = _clean(pool_first(graph), [node.name for node in nodes])
     check_graph(graph, [node.name for node in nodes])
     return graph
 

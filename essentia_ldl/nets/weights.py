@@ -25,7 +25,7 @@ import numpy as np
 
 from essentia_ldl import discover
 from essentia_ldl.errors import EssentiaLdlError, WeightsError, explain
-from essentia_ldl.nets import cards, layers
+from essentia_ldl.nets import cards, folding, layers
 from essentia_ldl.nets.classifier import build_tagger
 from essentia_ldl.nets.freeze import freeze_model
 from essentia_ldl.nets.nodes import tagger_nodes
@@ -250,7 +250,7 @@ def _build_one(
 
 def _describe_format(backbone: ModuleType) -> str:
     """Digest what decides the layers of a network: weights saved by other layers are built again."""
-    sources = b"".join(Path(module.__file__).read_bytes() for module in (backbone, layers))
+    sources = b"".join(Path(module.__file__).read_bytes() for module in (backbone, layers, folding))
     return hashlib.sha256(sources + str(CARD_FORMAT).encode()).hexdigest()[:16]
 
 

@@ -28,7 +28,7 @@ from essentia_ldl.sound.audio import Source, stream_audio
 from essentia_ldl.sound.features import connect_bands
 from essentia_ldl.zones import follow_parent
 
-BATCH_PATCHES = 1
+BATCH_PATCHES = 2
 HEAD_ALGORITHM = "TensorflowPredict2D"
 
 
@@ -46,12 +46,15 @@ class Request:
         Its card.
     extractor : Request or None
         For a head: the network whose embeddings it reads.
+    proved : bool
+        The bytes are those that verification passed, so that the graph need not be tried before the first file.
     """
 
     name: str
     graph: str
     card: GraphCard
     extractor: Request | None = None
+    proved: bool = False
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Request:
@@ -62,6 +65,7 @@ class Request:
             value["graph"],
             GraphCard(value["card"]),
             None if extractor is None else cls.from_json(extractor),
+            value.get("proved", False),
         )
 
     @property
@@ -131,12 +135,19 @@ class Predictor:
             raise CardError(
                 explain("resample_quality", "one for all models", sorted(qualities), names, "Run them one by one.")
             )
+        unproved = [
+            request
+            for request in self.requests
+            if not request.proved or (request.extractor is not None and not request.extractor.proved)
+        ]
+        sources = {request.patch_source[0] for request in unproved}
         silence = {
             (graph, node): rows
             for (key, graph), nodes in self._nodes.items()
+            if graph in sources
             for node, rows in _check_graph(graph, self._inputs[graph], nodes, self._front_ends[key]).items()
         }
-        for request in self.requests:
+        for request in unproved:
             self._rows_of(request, silence)
 
     def predict(self, path: str) -> list[Prediction]:
@@ -280,7 +291,11 @@ def _broken_graph(graph: str, error: RuntimeError) -> GraphError:
 
 
 def _answers(job: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    predictor = Predictor([Request.from_json(model) for model in job["models"]], job.get("patch_hop_frames"))
+    requests = [Request.from_json(model) for model in job["models"]]
+    if os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0" and not job.get("onednn_accepted"):
+        # oneDNN kills this process on some processors: better now than in the middle of a file that takes the blame
+        requests = [dataclasses.replace(request, proved=False) for request in requests]
+    predictor = Predictor(requests, job.get("patch_hop_frames"))
     yield {"ready": True}
     for path in job["files"]:
         yield {"start": path}
