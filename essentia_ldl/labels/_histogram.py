@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from essentia_ldl.errors import DataError, explain
-from essentia_ldl.labels._tables import replace_file
 from essentia_ldl.records import LabelTable
+from essentia_ldl.store import replacing
 
 # Eleven bins centred on 0, 0.1, …, 1: the masses of 10 neighbours are the centres, those of 30 fall three a bin. The
 # small shift keeps multiples of 1/20 off the edges, where rounding would choose the side.
@@ -107,7 +107,9 @@ def write_histogram(
     axes.grid(axis="y", color="#dddddd", linewidth=0.7)
     axes.set_axisbelow(True)
     axes.legend(loc="best", frameon=True, framealpha=0.9, edgecolor="none")
-    return replace_file(path, lambda temporary: figure.savefig(temporary, dpi=150, format="png"))
+    with replacing(path) as file:
+        figure.savefig(file, dpi=150, format="png")
+    return Path(path)
 
 
 def text_histogram(

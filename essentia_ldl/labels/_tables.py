@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
+import io
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from essentia_ldl.errors import DataError, StoreError, explain
 from essentia_ldl.records import LabelTable
+from essentia_ldl.store import replacing
 
 
 def write_table(table: LabelTable, path: str | os.PathLike[str]) -> Path:
@@ -34,17 +34,16 @@ def write_table(table: LabelTable, path: str | os.PathLike[str]) -> Path:
     StoreError
         When it cannot be written.
     """
-
-    def write(temporary: Path) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["id", *table.classes])
+    for track_id, row in zip(table.ids, table.distributions, strict=True):
+        # The shortest digits that give the same float32 again.
+        writer.writerow([track_id, *(np.format_float_positional(value, trim="-") for value in row)])
+    with replacing(path) as file:
         # surrogateescape: a file name that is not valid UTF-8 is an id like any other.
-        with open(temporary, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["id", *table.classes])
-            for track_id, row in zip(table.ids, table.distributions, strict=True):
-                # The shortest digits that give the same float32 again.
-                writer.writerow([track_id, *(np.format_float_positional(value, trim="-") for value in row)])
-
-    return replace_file(path, write)
+        file.write(text.getvalue().encode("utf-8", "surrogateescape"))
+    return Path(path)
 
 
 def read_table(path: str | os.PathLike[str]) -> LabelTable:
@@ -94,21 +93,3 @@ def read_table(path: str | os.PathLike[str]) -> LabelTable:
         return LabelTable(tuple(line[0] for line in lines[1:]), classes, table)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
-
-
-def replace_file(path: str | os.PathLike[str], write: Callable[[Path], None]) -> Path:
-    """Write a file under a temporary name beside it and rename it; raise `StoreError` when that fails."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(temporary)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise StoreError(
-            explain("file", "a place that can be written", error.strerror, path, "Check rights and free space.")
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-    return path

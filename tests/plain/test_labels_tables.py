@@ -48,7 +48,7 @@ def test_failed_write_keeps_the_old_file_and_leaves_no_other(table, tmp_path, mo
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "replace", refuse)
-    with pytest.raises(StoreError, match=r"got 'No space left on device' .*labels\.csv.*free space"):
+    with pytest.raises(StoreError, match=r"got 'No space left on device' .*labels\.csv.*Free space"):
         labels.write_table(table, path)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["labels.csv"]
@@ -56,7 +56,7 @@ def test_failed_write_keeps_the_old_file_and_leaves_no_other(table, tmp_path, mo
 
 def test_write_below_a_file_is_a_store_error(table, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="a place that can be written"):
+    with pytest.raises(StoreError, match="space and permission to write"):
         labels.write_table(table, tmp_path / "file" / "labels.csv")
 
 
