@@ -19,6 +19,12 @@ The map, in the order of the data:
   metrics       scores as pure functions
   steps         the steps of train in order
   evaluation    cross-validation
+  baselines     what a network has to beat, on the same folds
+  statistics    whether two label sources differ, and the tables of it
+  external      the evaluate command: an exported graph on another collection
+  class_map     labels of a collection become classes of a model
+  bootstrap     intervals by resampling artists
+  listeners     predictions beside the share of listeners
   summary       what the terminal shows after a training
   models        the folder graphs/
   prediction    which files, which process, which format

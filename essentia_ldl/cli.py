@@ -160,12 +160,16 @@ def train_command(task: str, again: bool, max_hours: float | None, **options: An
 @click.option("--labels", "sources", multiple=True, metavar="SOURCE", help="none, sa or sb; repeat to compare.")
 @click.option("--folds", type=click.IntRange(2), default=5, show_default=True)
 @click.option("--repeats", type=click.IntRange(1), default=1, show_default=True, help="Times to draw new folds.")
-def crossval_command(task: str, sources: tuple[str, ...], folds: int, repeats: int, **options: Any) -> None:
+@click.option("--leave-out", metavar="COLUMN", help="Instead: train on all values of a column but one, test on it.")
+def crossval_command(
+    task: str, sources: tuple[str, ...], folds: int, repeats: int, leave_out: str | None, **options: Any
+) -> None:
     """Measure a task by cross-validation, folds grouped by artist."""
     from essentia_ldl.evaluation import cross_validate
 
     recipe, data, jobs = _resolve(task, options)
-    for line in cross_validate(recipe, data, sources or (recipe.labels,), folds, repeats, jobs, click.echo):
+    chosen = sources or (recipe.labels,)
+    for line in cross_validate(recipe, data, chosen, folds, repeats, jobs, click.echo, leave_out=leave_out):
         click.echo(line)
 
 
@@ -183,6 +187,37 @@ def _resolve(task: str, options: dict[str, Any]) -> tuple[Any, str | None, int |
         split__seed=options["seed"],
     )
     return recipe, options["data"], options["jobs"]
+
+
+def _read_pairs(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Split ``name=value`` options."""
+    pairs = {}
+    for value in values:
+        name, sign, rest = value.partition("=")
+        if not sign or not name:
+            raise click.BadParameter(f"{value!r} is not of the form NAME=VALUE", ctx, parameter)
+        pairs[name] = rest
+    return pairs
+
+
+@main.command("evaluate")
+@click.argument("model")
+@click.argument("data")
+@click.option("--layout", metavar="NAME", help="folder, table, gtzan, dortmund, fma, mtg_jamendo (default: by look).")
+@click.option("--option", "options", multiple=True, callback=_read_pairs, metavar="KEY=VALUE", help="Of the layout.")
+@click.option("--map", "mapping", multiple=True, callback=_read_pairs, metavar="LABEL=CLASS", help="Or LABEL=ignore.")
+@click.option("--truth-column", metavar="NAME", help="Share of listeners who chose a class, 0 to 1.")
+@click.option("--truth-class", metavar="NAME", help="The class of that share (default: the positive one).")
+@click.option("-o", "--output", metavar="FOLDER", help="Where to write (default: runs/evaluate-...).")
+def evaluate_command(model: str, data: str, **options: Any) -> None:
+    """Score an exported MODEL on another collection, through Essentia."""
+    from essentia_ldl.external import describe_evaluation, evaluate
+
+    done = evaluate(model, data, **options)
+    for line in describe_evaluation(done):
+        click.echo(line)
+    if done.failures:
+        _fail(f"{len(done.failures)} files could not be used: see {done.folder}/failures.csv.")
 
 
 @main.group("graphs")

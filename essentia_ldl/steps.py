@@ -112,7 +112,8 @@ def prepare(
     if not wanted:
         wanted = [frontends.MUSICNN.name]
     for split in draw(tracks) if draw else ():
-        train = [track for track in tracks if split.role(track.id) == "train"]
+        chosen = set(split.train)
+        train = [track for track in tracks if track.id in chosen]
         for source in sources:
             _build_source(recipe, source, _read_nothing).check(train)
     collection = extract(tracks, open_store(), [frontends.get(name) for name in wanted], n_jobs)

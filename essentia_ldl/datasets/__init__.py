@@ -14,18 +14,20 @@ Nothing here opens audio.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import itertools
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 
 from essentia_ldl import discover
-from essentia_ldl.errors import DataError, explain
+from essentia_ldl.errors import DataError, UnknownNameError, explain
 from essentia_ldl.records import Track
 
 FALLBACK = "folder"
 FILE_FALLBACK = "table"
+_TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +58,9 @@ class CollectionSummary:
         return tuple(self.tracks)
 
 
-def read_tracks(path: str | Path, layout: str | None = None) -> list[Track]:
+def read_tracks(
+    path: str | Path, layout: str | None = None, options: Mapping[str, object] | None = None
+) -> list[Track]:
     """Read a collection, whatever its layout.
 
     Parameters
@@ -65,6 +69,9 @@ def read_tracks(path: str | Path, layout: str | None = None) -> list[Track]:
         Folder or file.
     layout : str or None
         Name of a layout; None takes the one that matches.
+    options : Mapping[str, object] or None
+        Keyword options of the layout's `read_tracks`, such as ``{"taxonomy": "mood_sad"}``. Texts of a command line
+        become what the default says: "yes" a bool, "none" None where None is the default.
 
     Returns
     -------
@@ -74,10 +81,10 @@ def read_tracks(path: str | Path, layout: str | None = None) -> list[Track]:
     Raises
     ------
     DataError
-        When the path is empty or does not exist, when no layout or more than one matches, when an id repeats, or when
-        the layout cannot read the path.
+        When the path is empty or does not exist, when no layout or more than one matches, when an id repeats, when
+        an option's value is not of its kind, or when the layout cannot read the path.
     UnknownNameError
-        When `layout` names no layout.
+        When `layout` names no layout, or the layout has no option of a name.
     """
     if not str(path).strip():
         raise DataError(explain("data", "a folder or a table", str(path), "empty path", "Give the path of your data."))
@@ -87,13 +94,42 @@ def read_tracks(path: str | Path, layout: str | None = None) -> list[Track]:
             explain("data", "a path that exists", str(path), f"from {os.getcwd()}", "Check the spelling of the path.")
         )
     module = discover.load(__name__, layout or find_layout(path))
-    tracks = sorted(module.read_tracks(path), key=lambda track: track.id)
+    settings = _check_options(module, options or {})
+    tracks = sorted(module.read_tracks(path, **settings), key=lambda track: track.id)
     if not tracks:
         raise DataError(explain("collection", "at least one track", 0, path, "Add audio files."))
     for first, second in itertools.pairwise(tracks):
         if first.id == second.id:
             raise DataError(explain("track id", "each id once", first.id, path, "Drop the repeated track."))
     return tracks
+
+
+def _check_options(module: ModuleType, options: Mapping[str, object]) -> dict[str, object]:
+    """Check the names of a layout's options and convert texts of a command line."""
+    layout = module.__name__.rsplit(".", 1)[-1]
+    known = dict(itertools.islice(inspect.signature(module.read_tracks).parameters.items(), 1, None))
+    for name in options:
+        if name not in known and not known:
+            rule = f"no option: the layout {layout} has none"
+            raise UnknownNameError(explain("option", rule, name, "by name", "Drop it, or name another layout."))
+        if name not in known:
+            raise discover.unknown(f"option of the layout {layout}", name, known)
+    return {name: _convert(value, known[name], layout) for name, value in options.items()}
+
+
+def _convert(value: object, option: inspect.Parameter, layout: str) -> object:
+    default = option.default
+    if isinstance(default, bool):
+        chosen = _TRUTHS.get(value.strip().lower()) if isinstance(value, str) else value
+        if not isinstance(chosen, bool):
+            raise DataError(explain(f"option {option.name}", "yes or no", value, layout, "Correct the option."))
+        return chosen
+    if not isinstance(value, str):
+        return value
+    if default is None and value.strip().lower() in ("", "none"):
+        return None
+    # a shell leaves the ~ of audio=~/music as it is
+    return os.path.expanduser(value) if "Path" in str(option.annotation) else value
 
 
 def find_layout(path: Path) -> str:
