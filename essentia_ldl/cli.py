@@ -109,7 +109,7 @@ def demo_command(task: str, folder: str, tracks: int | None, artists: int | None
 @click.argument("task")
 @_data
 @click.option(
-    "--labels", "sources", multiple=True, metavar="SOURCE", help="none, sa or sb; may repeat (default: both)."
+    "--labels", "sources", multiple=True, metavar="SOURCE", help="none, sa or sb; may repeat (default: sa and sb)."
 )
 @click.option("-o", "--output", metavar="FOLDER", help="Where to write (default: runs/TASK-labels).")
 @_jobs

@@ -13,7 +13,7 @@ import dataclasses
 import datetime
 import io
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,21 +36,6 @@ class Evaluation:
     folder: Path
     scores: Mapping[str, Any]
     failures: tuple[Failure, ...]
-
-
-def evaluate_model(
-    model_name: str,
-    data: str,
-    layout: str | None = None,
-    options: Mapping[str, object] | None = None,
-    mapping: Mapping[str, str] | None = None,
-    truth_column: str | None = None,
-    output: str | None = None,
-    truth_class: str | None = None,
-) -> Iterator[str]:
-    """Yield the lines that the terminal shows of `evaluate`, whose parameters these are."""
-    done = evaluate(model_name, data, layout, options, mapping, truth_column, output, truth_class)
-    yield from describe_evaluation(done)
 
 
 def evaluate(

@@ -39,7 +39,7 @@ MFCC = FrontEnd(
     input_algorithm="MFCC",
 )
 
-ALL = {front_end.name: front_end for front_end in (MUSICNN, MFCC)}
+ALL = {value.name: value for value in tuple(globals().values()) if isinstance(value, FrontEnd)}
 
 
 def get(name: str) -> FrontEnd:

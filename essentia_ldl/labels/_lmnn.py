@@ -3,7 +3,7 @@
 metric-learn's optimiser is plain gradient descent: the step grows by 1 % after a success and halves after a failure,
 and it stops when the objective of one step changes by less than `convergence_tol`, an absolute number, after
 `min_iter` steps. So the first step (`learn_rate`) hardly matters: 1e-7 and 1e-5 end at the same objective. Measured
-on 202 tracks x 195 (emotify-sad, 32 components): 1,650 steps and 3 s standardised, 3,071 steps and 2 s not, both
+on 202 tracks x 195 (two classes, 32 components): 1,650 steps and 3 s standardised, 3,071 steps and 2 s not, both
 stopped by the tolerance; metric-learn's own limit of 1,000 steps is too low, the paper's 10,000 is not reached. On
 synthetic data: 40 tracks 885 steps and 0.5 s, 300 tracks 1,344 steps and 4 s; 1,000 tracks of 10 classes with 64
 components take 0.06 s a step.

@@ -15,7 +15,6 @@ from essentia_ldl.errors import DataError, UnknownNameError
 from essentia_ldl.records import Track
 
 LAYOUTS = discover.names("essentia_ldl.datasets")
-REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "emotify-sad" / "index.tsv"
 
 
 def write_files(root: Path, *names: str) -> Path:
@@ -236,11 +235,3 @@ def test_table_refuses_with_file_and_row(text, message, tmp_path):
 
 def test_table_leaves_a_single_missing_file_to_the_failures(tmp_path):
     assert len(table.read_tracks(write_table(tmp_path, "path,label\nmissing.wav,x\na.wav,y\n"))) == 2
-
-
-@pytest.mark.skipif(not REAL.exists(), reason="the shared collection is not here")
-def test_a_real_collection():
-    summary = datasets.summarise(datasets.read_tracks(REAL))
-    assert summary.classes == ("non_sad", "sad")
-    assert summary.n_without_artist == 0
-    assert min(summary.artists.values()) > 6

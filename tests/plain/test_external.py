@@ -120,7 +120,7 @@ def test_two_evaluations_give_the_same_numbers(setting, tmp_path):
 
 def test_a_failure_is_reported_and_stops_nothing(setting, tmp_path):
     data, targets, probabilities, _ = make_many(setting, broken=("004.mp3", "001.mp3"))
-    lines = list(external.evaluate_model("m-1", data, None, {}, {}, None, str(tmp_path / "out")))
+    lines = external.describe_evaluation(external.evaluate("m-1", data, output=str(tmp_path / "out")))
     scores = json.loads((tmp_path / "out" / "scores.json").read_text())
     kept = np.delete(np.arange(60), [1, 4])
     assert (scores["n_tracks"], scores["n_failed"]) == (58, 2)
