@@ -1,6 +1,6 @@
 # make train TASK=mood-sad [DATA=folder-or-table] [OPTIONS="--labels sa --network vgg"]
-# make test      the fast tests, one process a zone        make test-all  the long ones too
-# make lint      ruff                                      make bench     speed and memory, as ratios
+# make test      every test, one process a zone (PYTEST="-m 'not slow'" leaves out the long ones)
+# make lint      ruff         make bench     speed and memory, as ratios
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -8,7 +8,7 @@ TASK ?= mood-sad
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help install train graphs test test-all lint bench clean
+.PHONY: help install train graphs test lint bench clean
 help:
 	@sed -n '1,3s/^# //p' Makefile
 
@@ -27,10 +27,10 @@ graphs: $(READY)
 	@$(BIN)/essentia-ldl graphs build
 
 # one process a zone, because Essentia and TensorFlow cannot share one
-test test-all: $(READY)
+test: $(READY)
 	@failed=""; for zone in plain sound nets; do \
 	    echo "== tests/$$zone"; \
-	    $(BIN)/python -m pytest tests/$$zone $(if $(filter test,$@),-m "not slow") $(PYTEST) || failed="$$failed $$zone"; \
+	    $(BIN)/python -m pytest tests/$$zone $(PYTEST) || failed="$$failed $$zone"; \
 	done; test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
 lint: $(READY)

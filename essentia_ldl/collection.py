@@ -241,7 +241,7 @@ def describe_audit(report: Audit) -> list[str]:
     lines += [f"too short: {track_id}" for track_id in report.too_short]
     lines += [f"unusable: {failure.reason}" for failure in report.failures]
     if not (report.duplicates or report.conflicts or report.too_short or report.failures):
-        lines.append("nothing unreadable, too short or twice")
+        lines.append("by their headers and bytes: nothing unreadable, too short or twice")
     return lines
 
 

@@ -144,6 +144,13 @@ def find_extractor(model: Model, folder: Path) -> Model | None:
     raise GraphError(explain("extractor", f"{stem}.pb", "nothing there", model.name, remedy))
 
 
+def _has_extractor(head: Model, folder: Path) -> bool:
+    try:
+        return find_extractor(head, folder) is not None
+    except EssentiaLdlError:
+        return False
+
+
 def choose_models(folder: Path) -> list[Model]:
     """Choose what `predict` runs when no model is named.
 
@@ -158,11 +165,12 @@ def choose_models(folder: Path) -> list[Model]:
     models, problems = list_models(folder)
     trained = [model for model in models if not model.is_base]
     real = [model for model in trained if not model.card.extra.get("demo")]
-    heads = {model.card.extra.get("run") for model in trained if model.card.embedding_model is not None} - {None}
+    heads = [model for model in trained if model.card.embedding_model is not None and _has_extractor(model, folder)]
+    covered = {model.card.extra.get("run") for model in heads} - {None}
     chosen = [
         model
         for model in real or trained
-        if model.card.embedding_model is not None or model.card.extra.get("run") not in heads
+        if model in heads or (model.card.embedding_model is None and model.card.extra.get("run") not in covered)
     ]
     if chosen:
         return chosen

@@ -99,7 +99,13 @@ def _run_round(
     done = set()
     try:
         # one job alone needs a second worker, because joblib runs n_jobs=1 inside this process
-        parallel = Parallel(n_jobs=max(2, n_workers), backend=engine, return_as="generator_unordered", batch_size=1)
+        parallel = Parallel(
+            n_jobs=max(2, n_workers),
+            backend=engine,
+            return_as="generator_unordered",
+            batch_size=1,
+            pre_dispatch=1 if n_workers == 1 else "2 * n_jobs",
+        )
         for index, result in parallel(
             delayed(_work)(function, index, job, step, str(markers)) for index, job in waiting.copy().items()
         ):
@@ -108,7 +114,9 @@ def _run_round(
     except BrokenProcessPool:
         suspects = {int(marker.name) for marker in markers.iterdir()} - done
         if not suspects:
-            raise
+            raise EssentiaLdlError(
+                explain("workers", "processes that start", "one died before its first file", step, "Try --jobs 1.")
+            ) from None
         for index in suspects:
             yield index, None
 

@@ -49,6 +49,8 @@ def predict(
 
     graphs = steps.graphs_folder()
     chosen = [models.find_model(name, graphs) for name in names] if names else models.choose_models(graphs)
+    for problem in () if names else models.list_models(graphs)[1]:
+        click.echo(f"warning: {problem}", err=True)
     files = expand_files(audio)
     n_failed = 0
     direct = output is not None and os.path.exists(output) and not os.path.isfile(output)  # a pipe or a device

@@ -143,7 +143,7 @@ def _ask(job: dict[str, Any], started: subprocess.Popen[str] | None = None) -> I
     for setting in settings:
         answered = False
         for answer in _converse(job, started or start_worker(setting)):
-            if not answered and settings == ("1", "0") and setting == "0":
+            if not answered and settings == ("1", "0") and setting == "0" and not job["onednn_accepted"]:
                 onednn.refuse()  # without it the process answers, with it it did not
             if not answered and setting == "1" and not job["onednn_accepted"]:
                 onednn.accept()

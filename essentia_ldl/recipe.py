@@ -154,7 +154,7 @@ class Recipe:
         for source in (self.labels, *self.label_settings):
             if source not in known:
                 raise unknown("label source", source, known)
-            label_sources.build(source, self.classes, _read_nothing, self.label_settings.get(source))
+            label_sources.build(source, self.classes, read_nothing, self.label_settings.get(source))
         known_backbones = names("essentia_ldl.nets.backbones")
         if self.network.backbone not in known_backbones:
             raise unknown("network", self.network.backbone, known_backbones)
@@ -204,7 +204,7 @@ class Recipe:
         return recipe
 
 
-def _read_nothing(track: Track, front_end: str) -> np.ndarray:
+def read_nothing(track: Track, front_end: str) -> np.ndarray:
     """Stand in for the store where a label source is only checked."""
     raise DataError(explain("features", "a fitted collection", front_end, track.id, "Fit the source on a collection."))
 

@@ -7,6 +7,7 @@ goes on where it was: features and embeddings are in the store, training in its 
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from essentia_ldl import labels as label_sources
 from essentia_ldl.collection import Collection, extract, read_labelled, write_failures
 from essentia_ldl.datasets import demo
 from essentia_ldl.errors import DataError, explain
-from essentia_ldl.recipe import Recipe, render_recipe
+from essentia_ldl.recipe import Recipe, read_nothing, render_recipe
 from essentia_ldl.records import Failure, LabelTable, Split, Track
 from essentia_ldl.store import Store, home, read_json, replacing, write_json
 from essentia_ldl.zones import run_zone
@@ -67,7 +68,7 @@ def label_front_ends(recipe: Recipe, sources: Sequence[str]) -> list[str]:
     """Return the names of the front-ends whose features some label sources read."""
     needed = set()
     for source in sources:
-        needed |= set(_build_source(recipe, source, _read_nothing).front_ends)
+        needed |= set(_build_source(recipe, source, read_nothing).front_ends)
     return sorted(needed)
 
 
@@ -115,7 +116,7 @@ def prepare(
         chosen = set(split.train)
         train = [track for track in tracks if track.id in chosen]
         for source in sources:
-            _build_source(recipe, source, _read_nothing).check(train)
+            _build_source(recipe, source, read_nothing).check(train)
     collection = extract(tracks, open_store(), [frontends.get(name) for name in wanted], n_jobs)
     present = {track.label for track in collection.tracks}
     for name in recipe.classes:
@@ -155,10 +156,6 @@ def fit_labels(
     ids = tuple(track_id for table in tables for track_id in table.ids)
     rows = np.concatenate([table.distributions for table in tables])
     return LabelTable(ids, recipe.classes, rows), source.report
-
-
-def _read_nothing(track: Track, front_end: str) -> np.ndarray:
-    raise DataError(explain("features", "an extracted track", front_end, track.id, "Extract the features first."))
 
 
 def _build_source(recipe: Recipe, name: str, read_features: label_sources.ReadFeatures) -> label_sources.LabelSource:
@@ -215,8 +212,6 @@ def write_plan(
         "labels_source": source,
         "seed": recipe.split.seed,
         "max_hours": max_hours,
-        "store": str(open_store().root),
-        "graphs": str(graphs_folder()),
         "export": export,
         "stems": name_stems(recipe, is_demo),
         "card": _card_fields(recipe, collection, is_demo),
@@ -229,13 +224,20 @@ def write_plan(
             }
             for track in collection.tracks
         ],
-        "audio": [
-            {"path": track.path, "content": collection.contents[track.id]}
-            for track in sorted(collection.tracks, key=lambda t: collection.durations_s[t.id])[:N_VERIFIED_TRACKS]
-        ],
         "split": {"grouped": sides.grouped},
+        **_find_places(collection),
     }
     write_json(run / "plan.json", plan)
+
+
+def _find_places(collection: Collection) -> dict[str, Any]:
+    """Return what a plan says of where things are: it may change between a stop and going on."""
+    shortest = sorted(collection.tracks, key=lambda track: collection.durations_s[track.id])[:N_VERIFIED_TRACKS]
+    return {
+        "store": str(open_store().root),
+        "graphs": str(graphs_folder()),
+        "audio": [{"path": track.path, "content": collection.contents[track.id]} for track in shortest],
+    }
 
 
 def name_stems(recipe: Recipe, is_demo: bool) -> dict[str, str | None]:
@@ -261,6 +263,7 @@ def _card_fields(recipe: Recipe, collection: Collection, is_demo: bool) -> dict[
     return {
         "author": card.author,
         "email": card.email,
+        "release_date": datetime.date.today().isoformat(),
         "dataset": {
             "name": "essentia-ldl demo (synthetic)" if is_demo else card.dataset or "unnamed",
             "size": f"{len(collection.tracks)} tracks, {counts} per class",
@@ -313,7 +316,9 @@ def train(
     ]
     digest = runs.fingerprint(__version__, recipe.as_dict(), listing, is_demo, max_hours)
     folder = home() / "runs"
-    run, done = (None, False) if again else runs.find_run(folder, recipe.task, digest)
+    run, done = runs.find_run(folder, recipe.task, digest)
+    if again and done:
+        run = None
     if (
         run is not None
         and done
@@ -342,6 +347,8 @@ def _train_run(
     if not (run / "plan.json").is_file():
         say(f"labels: {recipe.labels}")
         write_plan(run, recipe, collection, split, is_demo=is_demo, max_hours=max_hours)
+    else:
+        write_json(run / "plan.json", {**read_json(run / "plan.json"), **_find_places(collection)})
     run_zone("essentia_ldl.nets", str(run))
     run_zone("essentia_ldl.sound", str(run))
     scores = score_run(run)

@@ -40,7 +40,7 @@ def run_zone(module: str, *arguments: str) -> None:
     StepFailed
         When it ends with a status other than 0; the message is empty when the process has printed one.
     KeyboardInterrupt
-        After Ctrl-C, once the process has put its state on disk.
+        After Ctrl-C, once the process has ended; its last checkpoint is at most some 20 s old.
     """
     process = subprocess.Popen([sys.executable, "-m", module, *arguments], env=zone_environment())
     try:

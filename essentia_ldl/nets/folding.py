@@ -53,13 +53,7 @@ def _find_chain(pool: NodeDef, nodes: dict[str, NodeDef], consumers: dict[str, l
         return None
     chain = {"pool": pool.name}
     current = pool
-    for role, op in (
-        ("offset", "AddV2"),
-        ("product", "Mul"),
-        ("relu", "Relu"),
-        ("biased", "BiasAdd"),
-        ("conv", "Conv2D"),
-    ):
+    for role, op in CHAIN:
         before = nodes.get(_bare(current.input[0]))
         if before is None or before.op != op or consumers[before.name] != [current.name]:
             return None

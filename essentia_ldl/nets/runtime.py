@@ -1,7 +1,8 @@
 """Keras and TensorFlow, loaded once and without their start-up noise; every module of the zone takes them from here.
 
 In: nothing. Out: `keras`, `tf` and two parts of TensorFlow that have no public name. TensorFlow writes some lines to
-the process's stderr before its log level counts, so file descriptor 2 points to the null device while it loads; ``ESSENTIA_LDL_VERBOSE=1`` leaves everything audible.
+the process's stderr before its log level counts, so file descriptor 2 points to the null device while it loads;
+``ESSENTIA_LDL_VERBOSE=1`` leaves everything audible.
 """
 
 from __future__ import annotations

@@ -97,6 +97,8 @@ def probe_audio(path: str) -> AudioInfo:
     require_file(path)
     with _plain_name(path) as plain:
         container = sniff_container(plain)
+        if container == "wav":
+            _require_whole(plain, _riff_size(plain), path)
         if _needs_ffmpeg(plain, container):
             _require_ffmpeg(path, container)
         else:
@@ -258,14 +260,23 @@ def _essentia_readable(plain: str, container: str, path: str) -> Iterator[str]:
     _require_ffmpeg(path, container)
     with tempfile.TemporaryDirectory(prefix="essentia-ldl-") as folder:
         decoded = os.path.join(folder, "decoded.wav")
-        command = ["ffmpeg", "-nostdin", "-v", "error", "-i", plain, "-map", "a:0", "-ac", "2"]
-        done = subprocess.run(
-            [*command, "-c:a", "pcm_s16le", "-rf64", "auto", decoded], capture_output=True, text=True, check=False
-        )
-        if done.returncode != 0:
-            reason = (done.stderr.strip().splitlines() or ["ffmpeg failed"])[-1][:200]
-            raise AudioError(explain("audio", "a file that ffmpeg decodes", reason, path, "Re-encode the file."))
+        _run_ffmpeg(plain, decoded, path)
+        header = _read_wav_header(decoded)
+        if header is not None and header[2] > 2:
+            # ffmpeg's own downmix has weights of its own; ours is the mean of the channels, as MonoMixer's
+            mean = "+".join(f"{1 / header[2]:.9f}*c{channel}" for channel in range(header[2]))
+            _run_ffmpeg(plain, decoded, path, "-af", f"pan=mono|c0={mean}")
         yield decoded
+
+
+def _run_ffmpeg(source: str, target: str, path: str, *options: str) -> None:
+    command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", source, "-map", "a:0", *options]
+    done = subprocess.run(
+        [*command, "-c:a", "pcm_s16le", "-rf64", "auto", target], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        reason = (done.stderr.strip().splitlines() or ["ffmpeg failed"])[-1][:200]
+        raise AudioError(explain("audio", "a file that ffmpeg decodes", reason, path, "Re-encode the file."))
 
 
 def _needs_ffmpeg(path: str, container: str) -> bool:
@@ -303,16 +314,8 @@ def _read_header(path: str, container: str, shown: str) -> tuple[float, int, int
         if header is not None:
             return header
     duration_s, _, rate_hz, n_channels = _metadata(path)
-    if container == "aiff" and _aiff_size(path) > os.path.getsize(path):
-        raise AudioError(
-            explain(
-                "audio",
-                f"{_aiff_size(path)} bytes as its header says",
-                os.path.getsize(path),
-                shown,
-                "The file is truncated; copy or download it again.",
-            )
-        )
+    if container == "aiff":
+        _require_whole(path, _aiff_size(path), shown)
     if container == "mp3" and not _has_frame_count(path):
         duration_s = 0.0  # TagLib multiplies up the first frame's bit rate, which is wrong for VBR
     return duration_s, int(rate_hz), int(n_channels)
@@ -334,6 +337,19 @@ def _read_wav_header(path: str) -> tuple[float, int, int] | None:
             return (0.0 if streamed else size / byte_rate), rate_hz, n_channels
         position += 8 + size + (size & 1)
     return None
+
+
+def _require_whole(path: str, declared: int, shown: str) -> None:
+    found, remedy = os.path.getsize(path), "The file is truncated; copy or download it again."
+    if declared > found:
+        raise AudioError(explain("audio", f"{declared} bytes as its header says", found, shown, remedy))
+
+
+def _riff_size(path: str) -> int:
+    """Size that a WAV file declares; 0 for one written to a pipe, or larger than the field can say."""
+    with open(path, "rb") as file:
+        size = struct.unpack("<I", file.read(8)[4:8])[0]
+    return 0 if size in (0, 0xFFFFFFFF) else size + 8
 
 
 def _aiff_size(path: str) -> int:

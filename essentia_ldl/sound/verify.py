@@ -8,6 +8,7 @@ defaults), gives the predictions of the patches that training used.
 from __future__ import annotations
 
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -224,7 +225,7 @@ def main(arguments: list[str]) -> int:
         except EssentiaLdlError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
-        except RuntimeError as error:
+        except (RuntimeError, ValueError, OSError, zipfile.BadZipFile) as error:
             print(f"error: verification: {str(error)[:200]} ({run}). Run `essentia-ldl doctor`.", file=sys.stderr)
             return 1
         worst = max(value for nodes in report["golden"].values() for value in nodes.values())

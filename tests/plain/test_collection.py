@@ -209,7 +209,7 @@ def test_an_audit_without_a_problem_says_so():
         "2 tracks, 2 classes",
         "  a       1 tracks, 1 artists",
         "  b       1 tracks, 1 artists",
-        "nothing unreadable, too short or twice",
+        "by their headers and bytes: nothing unreadable, too short or twice",
     ]
 
 

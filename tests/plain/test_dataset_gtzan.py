@@ -64,9 +64,7 @@ def test_the_fault_filtered_lists_have_the_published_sizes():
     assert excluded["blues"] == excluded["rock"] == []
 
 
-@pytest.mark.skipif(
-    not LISTS.exists(), reason="ESSENTIA_LDL_GTZAN_LISTS names no folder of published lists"
-)
+@pytest.mark.skipif(not LISTS.exists(), reason="ESSENTIA_LDL_GTZAN_LISTS names no folder of published lists")
 @pytest.mark.parametrize("side", ["train", "valid", "test"])
 def test_the_fault_filtered_lists_are_those_published(side):
     lines = (LISTS / f"{side}_filtered.txt").read_text().split()

@@ -160,7 +160,8 @@ def graphs(run_python: Callable[..., subprocess.CompletedProcess]) -> Path:
     if done.returncode != 0:
         if wheel or "pip" not in done.stderr:
             pytest.fail(f"the base graphs cannot be built: {done.stderr}")
-        pytest.skip(f"the released weights cannot be had: {done.stderr.strip()}")
+        reason = f"the released weights cannot be had: {done.stderr.strip()}"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)  # a check that is skipped in CI checks nothing
     return folder
 
 

@@ -253,9 +253,9 @@ BAD = {
     "text.mp3": "a file that decodes; got '",
     "random.mp3": "a file that decodes; got '",
     "random.wav": "a file that decodes; got '",
-    "header.wav": "a file that decodes; got '|samples; got 'an empty stream'",
-    "no-samples.wav": "a file that decodes; got '|samples; got 'an empty stream'",
-    "header.flac": "a file that decodes; got '|samples; got 'an empty stream'",
+    "header.wav": "a file that decodes; got '|samples; got 'an empty stream'|bytes as its header says",
+    "no-samples.wav": "a file that decodes; got '|samples; got 'an empty stream'|bytes as its header says",
+    "header.flac": "a file that decodes; got '|samples; got 'an empty stream'|bytes as its header says",
     "truncated.wav": r"10\.0 s as its header says; got '4\.0 s'",
     "truncated.aiff": r"bytes as its header says; got \d+ .*truncated",
     "truncated.flac": r"10\.0 s as its header says; got '[345]\.\d s'",
@@ -387,3 +387,28 @@ def test_pool_is_the_callers(song):
     pool, _ = stream_audio(str(song), (), lambda source: None)
     assert isinstance(pool, essentia.Pool)
     assert len(pool["source.levels"]) == 100
+
+
+@pytest.mark.parametrize("n_channels", [1, 2, 4])
+def test_a_container_does_not_change_the_level(n_channels, make_signal, write_wav, encode, tmp_path):
+    """Lossless audio in Matroska, which ffmpeg decodes, gives the samples of the wav, which Essentia decodes."""
+    signal = make_signal(4)
+    signal = np.repeat(np.asarray(signal).reshape(len(signal), -1)[:, :1], n_channels, axis=1)
+    wav = write_wav(tmp_path / "a.wav", signal if n_channels > 1 else signal[:, 0])
+    boxed = encode(wav, tmp_path / "a.mka", "-c:a", "flac")
+    single = write_wav(tmp_path / "one.wav", signal[:, 0])
+
+    def connect(source):
+        source.signals[44100] >> (source.pool, "signal")
+
+    expected = stream_audio(str(single), (44100,), connect)[0]["signal"]
+    found = stream_audio(str(boxed), (44100,), connect)[0]["signal"]
+    assert len(found) == len(expected)
+    assert np.abs(found - expected).max() < 1e-4
+
+
+def test_a_truncated_wav_is_seen_before_it_is_decoded(make_signal, write_wav, tmp_path):
+    path = write_wav(tmp_path / "a.wav", make_signal(3))
+    path.write_bytes(path.read_bytes()[:50000])
+    with pytest.raises(AudioError, match=r"bytes as its header says"):
+        probe_audio(str(path))
