@@ -24,7 +24,7 @@ from essentia_ldl.collection import Collection
 from essentia_ldl.errors import DataError, StoreError, explain
 from essentia_ldl.labels._mfcc import summarize_frames
 from essentia_ldl.records import FrontEnd, Split, Track
-from essentia_ldl.store import Store, digest_file, replacing, write_json
+from essentia_ldl.store import Store, replacing, write_json
 
 N_INNER_FOLDS = 3
 # Simplest first: of equally good settings the first is taken.
@@ -66,7 +66,7 @@ def read_embeddings(
     remedy = "They are made by a training with fine_tune head."
     if not weights.is_file():
         raise StoreError(explain("pretrained weights", "an existing file", "nothing there", weights, remedy))
-    folder = store.root / f"{front_end.key}-{backbone}-{dataset}-{digest_file(weights)[:8]}"
+    folder = store.embeddings(front_end, backbone, dataset, weights)
     features, missing = {}, 0
     for track in collection.tracks:
         content = collection.contents[track.id]

@@ -41,6 +41,8 @@ MFCC = FrontEnd(
 
 ALL = {value.name: value for value in tuple(globals().values()) if isinstance(value, FrontEnd)}
 
+BY_PREDICTOR = {front_end.predict_algorithm: front_end for front_end in ALL.values() if front_end.predict_algorithm}
+
 
 def get(name: str) -> FrontEnd:
     """Return the front-end of a name; raise `UnknownNameError` when there is none."""

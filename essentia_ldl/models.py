@@ -151,18 +151,25 @@ def _has_extractor(head: Model, folder: Path) -> bool:
         return False
 
 
-def choose_models(folder: Path) -> list[Model]:
+def choose_models(folder: Path, listing: tuple[list[Model], list[str]] | None = None) -> list[Model]:
     """Choose what `predict` runs when no model is named.
 
     Trained models; of a head and the full graph of the same run only the head, because heads share their network.
     Demo models only when there is nothing else, and the tags of `BASE_MODEL` when nothing was trained at all.
+
+    Parameters
+    ----------
+    folder : Path
+        graphs/.
+    listing : tuple or None
+        What `list_models` gave for it, when the caller has it already.
 
     Raises
     ------
     GraphError
         When the folder has no usable model.
     """
-    models, problems = list_models(folder)
+    models, problems = listing or list_models(folder)
     trained = [model for model in models if not model.is_base]
     real = [model for model in trained if not model.card.extra.get("demo")]
     heads = [model for model in trained if model.card.embedding_model is not None and _has_extractor(model, folder)]

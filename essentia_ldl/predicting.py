@@ -48,9 +48,13 @@ def predict(
     from tqdm import tqdm
 
     graphs = steps.graphs_folder()
-    chosen = [models.find_model(name, graphs) for name in names] if names else models.choose_models(graphs)
-    for problem in () if names else models.list_models(graphs)[1]:
-        click.echo(f"warning: {problem}", err=True)
+    if names:
+        chosen = [models.find_model(name, graphs) for name in names]
+    else:
+        listing = models.list_models(graphs)
+        chosen = models.choose_models(graphs, listing)
+        for problem in listing[1]:
+            click.echo(f"warning: {problem}", err=True)
     files = expand_files(audio)
     n_failed = 0
     direct = output is not None and os.path.exists(output) and not os.path.isfile(output)  # a pipe or a device

@@ -188,9 +188,7 @@ def _prediction(value: dict[str, Any]) -> Prediction:
 
 def segment_times(model: Model, n_segments: int, patch_hop_frames: int | None = None) -> list[tuple[float, float]]:
     """Return start and end of every patch in seconds."""
-    front_end = next(
-        (f for f in frontends.ALL.values() if f.predict_algorithm == _patch_algorithm(model)), frontends.MUSICNN
-    )
+    front_end = frontends.BY_PREDICTOR.get(_patch_algorithm(model), frontends.MUSICNN)
     hop = patch_hop_frames or int(model.card.extra.get("patch_hop_frames", front_end.patch_hop_frames))
     seconds = front_end.hop_samples / front_end.sample_rate_hz
     return [(i * hop * seconds, (i * hop + front_end.patch_frames) * seconds) for i in range(n_segments)]

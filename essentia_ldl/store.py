@@ -113,6 +113,10 @@ class Store:
         """Return where the features of a content are, whether they exist or not."""
         return self.root / front_end.key / content[:2] / f"{content}.npy"
 
+    def embeddings(self, front_end: FrontEnd, backbone: str, dataset: str, weights: Path) -> Path:
+        """Return the folder of a pretrained network's embeddings; the digest of its weights file is in the name."""
+        return self.root / f"{front_end.key}-{backbone}-{dataset}-{digest_file(weights)[:8]}"
+
     def has(self, content: str, front_end: FrontEnd) -> bool:
         """Tell whether the features exist."""
         return self.path(content, front_end).is_file()

@@ -20,7 +20,7 @@ from essentia_ldl.nets.batches import cut_grid
 from essentia_ldl.nets.plan import BACKBONES, Plan
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.weights import load_tagger, weights_path
-from essentia_ldl.store import Store, digest_file, replacing
+from essentia_ldl.store import Store, replacing
 
 BATCH_PATCHES = 8  # on a CPU larger batches are no faster and need more memory
 
@@ -50,8 +50,7 @@ class Extractor:
             raise WeightsError(
                 explain("pretrained weights", "an existing file", "nothing there", weights, "Run graphs build.")
             )
-        key = f"{self.module.FRONT_END.key}-{backbone}-{dataset}-{digest_file(weights)[:8]}"
-        self._folder = self._store.root / key
+        self._folder = self._store.embeddings(self.module.FRONT_END, backbone, dataset, weights)
         self._model: keras.Model | None = None
         self._loaded: dict[str, np.ndarray] = {}
 

@@ -83,15 +83,13 @@ class Request:
     def front_end(self) -> FrontEnd:
         """Front-end of the graph that reads patches, found by the algorithm in its card."""
         card = self.card if self.extractor is None else self.extractor.card
-        for front_end in frontends.ALL.values():
-            if front_end.predict_algorithm == card.algorithm:
-                names = ("patch_hop_frames", "resample_quality")
-                numbers = {name: int(card.extra.get(name, getattr(front_end, name))) for name in names}
-                return dataclasses.replace(front_end, **numbers)
-        known = sorted(f.predict_algorithm for f in frontends.ALL.values() if f.predict_algorithm)
-        raise CardError(
-            explain("inference.algorithm", " or ".join(known), card.algorithm, self.name, "Run it with Essentia.")
-        )
+        front_end = frontends.BY_PREDICTOR.get(card.algorithm)
+        if front_end is None:
+            known = " or ".join(sorted(frontends.BY_PREDICTOR))
+            raise CardError(explain("inference.algorithm", known, card.algorithm, self.name, "Run it with Essentia."))
+        names = ("patch_hop_frames", "resample_quality")
+        numbers = {name: int(card.extra.get(name, getattr(front_end, name))) for name in names}
+        return dataclasses.replace(front_end, **numbers)
 
 
 class Predictor:
