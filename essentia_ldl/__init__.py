@@ -17,6 +17,9 @@ The map, in the order of the data:
   zones         a step in a process of its own
   nets/         networks, training and export; the only place that imports Keras and TensorFlow
   metrics       scores as pure functions
+  embeddings    what a frozen network makes of tracks
+  planning      targets and plan of a run
+  scoring       scores of predictions, ready for json
   steps         the steps of train in order
   evaluation    cross-validation
   baselines     what a network has to beat, on the same folds

@@ -23,7 +23,7 @@ from essentia_ldl import frontends, metrics, splits
 from essentia_ldl.collection import Collection
 from essentia_ldl.errors import DataError, StoreError, explain
 from essentia_ldl.labels._mfcc import summarize_frames
-from essentia_ldl.records import FrontEnd, Split, Track
+from essentia_ldl.records import Split, Track
 from essentia_ldl.store import Store, replacing, write_json
 
 N_INNER_FOLDS = 3
@@ -34,55 +34,9 @@ GRIDS: dict[str, dict[str, tuple[float, ...]]] = {
 }
 
 
-def read_embeddings(
-    collection: Collection, store: Store, graphs: Path, front_end: FrontEnd, backbone: str, dataset: str
-) -> dict[str, np.ndarray]:
-    """Read the mean embedding of every track, as the nets zone stored it.
-
-    Parameters
-    ----------
-    collection : Collection
-        The tracks.
-    store : Store
-        Where embeddings are.
-    graphs : Path
-        Where the weights of the pretrained network are; their digest names the folder of the embeddings.
-    front_end : FrontEnd
-        What the network reads.
-    backbone, dataset : str
-        Such as "musicnn" and "msd".
-
-    Returns
-    -------
-    dict[str, np.ndarray [shape=(d,), float64]]
-        By track id.
-
-    Raises
-    ------
-    StoreError
-        When the weights or the embeddings of a track are missing, or an array is damaged.
-    """
-    weights = Path(graphs) / f"{dataset}-{backbone}-1.weights.h5"
-    remedy = "They are made by a training with fine_tune head."
-    if not weights.is_file():
-        raise StoreError(explain("pretrained weights", "an existing file", "nothing there", weights, remedy))
-    folder = store.embeddings(front_end, backbone, dataset, weights)
-    features, missing = {}, 0
-    for track in collection.tracks:
-        content = collection.contents[track.id]
-        path = folder / content[:2] / f"{content}.npy"
-        try:
-            array = np.load(path)
-        except (OSError, ValueError, EOFError):
-            missing += 1
-            continue
-        if array.ndim != 2 or not len(array) or not np.all(np.isfinite(array)):
-            raise StoreError(explain("embeddings", "finite (n_patches, d)", array.shape, path, "Delete the file."))
-        features[track.id] = array.mean(axis=0, dtype=np.float64)
-    if missing:
-        found = f"{missing} of {len(collection.tracks)} missing"
-        raise StoreError(explain("embeddings", "those of every track", found, folder, remedy))
-    return features
+def average(embeddings: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the mean over patches of every track's embeddings: (n_patches, d) -> (d,) float64, by track id."""
+    return {track_id: rows.mean(axis=0, dtype=np.float64) for track_id, rows in embeddings.items()}
 
 
 def read_mfcc(collection: Collection, store: Store) -> dict[str, np.ndarray]:

@@ -80,9 +80,10 @@ def new(task: str, data: str) -> None:
 @_jobs
 def data_command(data: str, jobs: int | None) -> None:
     """Report classes, artists, durations, copies and unusable files of a collection."""
-    from essentia_ldl import collection, datasets, steps
+    from essentia_ldl import collection, datasets
+    from essentia_ldl.store import open_store
 
-    report = collection.audit(datasets.read_tracks(data), steps.open_store(), jobs)
+    report = collection.audit(datasets.read_tracks(data), open_store(), jobs)
     click.echo("\n".join(collection.describe_audit(report)))
     if report.failures or report.too_short or report.conflicts:
         raise SystemExit(1)
@@ -237,10 +238,11 @@ def graphs_build(wheel: str | None) -> None:
 @main.command("models")
 def models_command() -> None:
     """List the models in graphs/ with their scores."""
-    from essentia_ldl import models, steps, summary
+    from essentia_ldl import models, summary
+    from essentia_ldl.store import graphs_folder
 
-    found, problems = models.list_models(steps.graphs_folder())
-    for line in summary.describe_models(found, steps.graphs_folder()):
+    found, problems = models.list_models(graphs_folder())
+    for line in summary.describe_models(found, graphs_folder()):
         click.echo(line)
     for problem in problems:
         click.echo(f"error: {problem}", err=True)

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from essentia_ldl import __version__, models, onednn, steps
+from essentia_ldl import __version__, models, onednn
 from essentia_ldl.errors import EssentiaLdlError
 from essentia_ldl.prediction import predict_files
 from essentia_ldl.records import Failure
-from essentia_ldl.store import home
+from essentia_ldl.store import graphs_folder, home
 
 RATE_HZ = 44100
 
@@ -50,14 +50,14 @@ def examine() -> tuple[list[str], bool]:
     lines.append("ffmpeg: " + (shutil.which("ffmpeg") or "not on the PATH (Opus, WebM and surround files need it)"))
     lines.append("oneDNN: " + ("off, it crashes on this processor" if onednn.is_refused() else "on"))
     lines.append(f"home: {home()}")
-    found, broken = models.list_models(steps.graphs_folder())
+    found, broken = models.list_models(graphs_folder())
     lines.append(f"graphs: {', '.join(model.name for model in found) or 'none'}")
     problems += broken
     missing = [name for name in models.BASE_MODELS if name not in {model.name for model in found}]
     if missing:
         problems.append(f"base graphs are missing: {', '.join(missing)}. Run `essentia-ldl graphs build`.")
     elif not problems:
-        problems += _test_prediction(models.find_model(models.BASE_MODEL, steps.graphs_folder()), lines)
+        problems += _test_prediction(models.find_model(models.BASE_MODEL, graphs_folder()), lines)
     return lines + [f"problem: {problem}" for problem in problems], not problems
 
 
@@ -94,7 +94,7 @@ def _test_prediction(model: models.Model, lines: list[str]) -> list[str]:
             file.setframerate(RATE_HZ)
             file.writeframes(tone.tobytes())
         try:
-            answer = next(predict_files([model], [str(path)], steps.graphs_folder()))
+            answer = next(predict_files([model], [str(path)], graphs_folder()))
         except EssentiaLdlError as error:
             return [str(error)]
     if isinstance(answer, Failure):

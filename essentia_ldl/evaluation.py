@@ -15,14 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from essentia_ldl import __version__, baselines, frontends, runs, splits, statistics, steps
-from essentia_ldl.collection import Collection
+from essentia_ldl import __version__, baselines, embeddings, frontends, runs, scoring, splits, statistics, steps
+from essentia_ldl.collection import Collection, extract
 from essentia_ldl.errors import DataError, explain
+from essentia_ldl.planning import write_plan
 from essentia_ldl.recipe import Recipe
 from essentia_ldl.records import Split, Track
 from essentia_ldl.statistics import describe_scores
 from essentia_ldl.steps import Say
-from essentia_ldl.store import home, read_json, write_json
+from essentia_ldl.store import home, open_store, read_json, write_json
 from essentia_ldl.zones import run_zone
 
 
@@ -196,7 +197,7 @@ def _train(
         for source in sources:
             cells.append(fold.cell(run, source))
             if not (cells[-1] / "plan.json").is_file():
-                steps.write_plan(cells[-1], drawn, inside, fold.split, source=source, is_demo=is_demo, export=False)
+                write_plan(cells[-1], drawn, inside, fold.split, source=source, is_demo=is_demo, export=False)
     waiting = [str(cell) for cell in cells if not (cell / "predictions.npz").is_file()]
     say(f"{len(cells)} trainings, {len(waiting)} to do")
     if waiting:
@@ -207,17 +208,17 @@ def _test_baselines(
     run: Path, recipe: Recipe, collection: Collection, folds: list[Fold], n_jobs: int | None, say: Say
 ) -> dict[str, str]:
     """Run the baselines on every fold; return why one of them was left out, by its name."""
-    store, network = steps.open_store(), recipe.network
+    store = open_store()
 
     def read_embeddings() -> Mapping[str, np.ndarray]:
-        kind = (frontends.MUSICNN, network.backbone, network.pretrained)
-        return baselines.read_embeddings(collection, store, steps.graphs_folder(), *kind)
+        embeddings.make_embeddings(collection, recipe.network)
+        return baselines.average(embeddings.read_embeddings(collection, recipe.network))
 
     def read_mfcc() -> Mapping[str, np.ndarray]:
         lacking = [t for t in collection.tracks if not store.has(collection.contents[t.id], frontends.MFCC)]
         if lacking:
             say(f"MFCC of {len(lacking)} tracks, for a baseline")
-            steps.extract(lacking, store, [frontends.MFCC], n_jobs)
+            extract(lacking, store, [frontends.MFCC], n_jobs)
         return baselines.read_mfcc(collection, store)
 
     readers = {"logreg": read_embeddings, "mfcc-svm": read_mfcc}
@@ -263,12 +264,12 @@ def _gather(run: Path, recipe: Recipe, name: str, folds: Sequence[Fold]) -> dict
             rows = arrays["roles"] == "test"
             targets = np.array([recipe.classes.index(str(label)) for label in arrays["labels"][rows]])
             probabilities = arrays["probabilities"][rows]
-        scored.append(steps.score_predictions(targets, probabilities, recipe.classes))
+        scored.append(scoring.score_predictions(targets, probabilities, recipe.classes))
         by_repeat.setdefault(fold.repeat, []).append((targets, probabilities))
         if (cell / "labels.json").is_file():
             own_mass.append(read_json(cell / "labels.json").get("own_mass_mean"))
     joined = [map(np.concatenate, zip(*parts, strict=True)) for parts in by_repeat.values()]
-    pooled = [steps.score_predictions(*arrays, recipe.classes) for arrays in joined]
+    pooled = [scoring.score_predictions(*arrays, recipe.classes) for arrays in joined]
     values = np.array([score["balanced_accuracy"] for score in scored])
     return {
         "balanced_accuracy_mean": float(values.mean()),

@@ -19,14 +19,14 @@ from typing import Any
 
 import numpy as np
 
-from essentia_ldl import bootstrap, datasets, listeners, models, steps
+from essentia_ldl import bootstrap, datasets, listeners, models, scoring
 from essentia_ldl.class_map import IGNORE, find_aliases, map_labels
 from essentia_ldl.collection import write_failures
 from essentia_ldl.errors import DataError, GraphError, StoreError, explain
 from essentia_ldl.models import Model
 from essentia_ldl.prediction import predict_files
 from essentia_ldl.records import Failure, Track
-from essentia_ldl.store import home, read_json, replacing, write_json
+from essentia_ldl.store import graphs_folder, home, open_store, read_json, replacing, write_json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +82,7 @@ def evaluate(
     UnknownNameError
         When the model, an option, a label to map, its class or the truth column does not exist.
     """
-    model = models.find_model(model_name, steps.graphs_folder())
+    model = models.find_model(model_name, graphs_folder())
     if model.is_base or len(model.card.classes) < 2:
         raise GraphError(
             explain("model", "a classifier", model.card.fields["type"], model.name, "Name a model that was trained.")
@@ -122,7 +122,7 @@ def evaluate(
         "n_failed": len(tracks) - len(used),
         "n_seen_in_training": _count_seen(model, used),
         "classes": list(classes),
-        **steps.score_predictions(targets, probabilities, classes),
+        **scoring.score_predictions(targets, probabilities, classes),
         "n_by_class": {name: int((targets == column).sum()) for column, name in enumerate(classes)},
         "intervals": {
             "level": bootstrap.LEVEL,
@@ -205,7 +205,7 @@ def _predict(model: Model, tracks: Sequence[Track], folder: Path) -> tuple[dict[
     failures: list[Failure] = []
     try:
         with tqdm(total=len(files), unit="file", disable=None) as bar:
-            for answer in predict_files([model], files, steps.graphs_folder()):
+            for answer in predict_files([model], files, graphs_folder()):
                 bar.update()
                 if isinstance(answer, Failure):
                     failures.append(answer)
@@ -223,7 +223,7 @@ def _count_seen(model: Model, tracks: Sequence[Track]) -> int | None:
     run = home() / "runs" / Path(str(model.card.extra.get("run", "-"))).name
     with contextlib.suppress(StoreError, KeyError, TypeError):
         seen = {track["content"] for track in read_json(run / "plan.json")["tracks"] if track["role"] != "test"}
-        store = steps.open_store()
+        store = open_store()
         return sum(store.remember(track.path) in seen for track in tracks)
     return None
 

@@ -43,6 +43,16 @@ ALL = {value.name: value for value in tuple(globals().values()) if isinstance(va
 
 BY_PREDICTOR = {front_end.predict_algorithm: front_end for front_end in ALL.values() if front_end.predict_algorithm}
 
+# What a network reads, told here for the code that must not import it; tests hold it to the network's own FRONT_END.
+_OF_NETWORK = {"musicnn": MUSICNN, "vgg": MUSICNN}
+
+
+def of_network(backbone: str) -> FrontEnd:
+    """Return the front-end that a network reads; raise `UnknownNameError` when there is no such network."""
+    if backbone not in _OF_NETWORK:
+        raise unknown("network", backbone, _OF_NETWORK)
+    return _OF_NETWORK[backbone]
+
 
 def get(name: str) -> FrontEnd:
     """Return the front-end of a name; raise `UnknownNameError` when there is none."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from essentia_ldl import labels as label_sources
 from essentia_ldl import steps
+from essentia_ldl.planning import fit_labels
 from essentia_ldl.recipe import read_recipe
 from essentia_ldl.records import Split
 from essentia_ldl.store import home
@@ -51,7 +52,7 @@ def describe_labels(
     true_labels = {track.id: track.label for track in collection.tracks}
     tables = {}
     for source in sources:
-        table, report = steps.fit_labels(recipe, source, collection, split)
+        table, report = fit_labels(recipe, source, collection, split)
         tables[source] = table
         label_sources.write_table(table, folder / f"{source}.csv")
         yield f"{source}: {folder / f'{source}.csv'}"

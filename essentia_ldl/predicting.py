@@ -11,10 +11,11 @@ from pathlib import Path
 
 import click
 
-from essentia_ldl import models, steps
+from essentia_ldl import models
 from essentia_ldl.errors import StoreError, explain
 from essentia_ldl.prediction import Writer, expand_files, predict_files
 from essentia_ldl.records import Failure
+from essentia_ldl.store import graphs_folder
 
 
 def predict(
@@ -47,7 +48,7 @@ def predict(
     """
     from tqdm import tqdm
 
-    graphs = steps.graphs_folder()
+    graphs = graphs_folder()
     if names:
         chosen = [models.find_model(name, graphs) for name in names]
     else:

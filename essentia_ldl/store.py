@@ -29,6 +29,16 @@ def home() -> Path:
     return Path(os.environ.get("ESSENTIA_LDL_HOME") or ".").expanduser().resolve()
 
 
+def graphs_folder() -> Path:
+    """Return graphs/ in the home folder."""
+    return home() / "graphs"
+
+
+def open_store() -> Store:
+    """Return the store in the home folder."""
+    return Store(home() / "store")
+
+
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a binary file that appears under its name only when the block ends well.

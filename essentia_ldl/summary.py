@@ -9,7 +9,8 @@ from pathlib import Path
 
 from essentia_ldl.models import Model
 from essentia_ldl.recipe import Recipe
-from essentia_ldl.steps import Trained, graphs_folder
+from essentia_ldl.steps import Trained
+from essentia_ldl.store import graphs_folder
 
 
 def program_name() -> str:

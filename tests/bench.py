@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from essentia_ldl import models, steps
+from essentia_ldl import models
+from essentia_ldl.store import graphs_folder
 from essentia_ldl.zones import zone_environment
 
 REPEATS = int(os.environ.get("BENCH_REPEATS", "5"))
@@ -79,7 +80,7 @@ def compare(first: list[str], second: list[str], plain_second: bool = False) -> 
 
 def main() -> None:
     """Print the table."""
-    graphs = steps.graphs_folder()
+    graphs = graphs_folder()
     heads = [model for model in models.list_models(graphs)[0] if model.card.embedding_model is not None]
     if not heads:
         subprocess.run([*COMMAND, "train", "mood-sad"], check=True, env=zone_environment())

@@ -11,7 +11,7 @@ from essentia_ldl import baselines, frontends, splits
 from essentia_ldl.collection import Collection
 from essentia_ldl.errors import StoreError
 from essentia_ldl.records import Split, Track
-from essentia_ldl.store import Store, digest_file, read_json
+from essentia_ldl.store import Store, read_json
 
 CLASSES = ("non_sad", "sad")
 
@@ -36,46 +36,7 @@ def collection() -> Collection:
     return Collection(tuple(tracks), contents, dict.fromkeys(contents, 20.0), ())
 
 
-def write_embeddings(root, graphs, collection, backbone="musicnn") -> dict[str, np.ndarray]:
-    """Write weights, and embeddings as the nets zone stores them."""
-    graphs.mkdir(exist_ok=True)
-    weights = graphs / f"msd-{backbone}-1.weights.h5"
-    weights.write_bytes(b"weights")
-    folder = root / f"{frontends.MUSICNN.key}-{backbone}-msd-{digest_file(weights)[:8]}"
-    arrays = {}
-    for number, track in enumerate(collection.tracks):
-        content = collection.contents[track.id]
-        arrays[track.id] = np.full((number + 1, 4), number, dtype=np.float32)
-        arrays[track.id][0] += 1
-        path = folder / content[:2] / f"{content}.npy"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, arrays[track.id])
-    return arrays
-
-
 # --- features -------------------------------------------------------------------------------------------------------
-
-
-def test_a_track_is_the_mean_of_its_patches(tmp_path, collection):
-    arrays = write_embeddings(tmp_path / "store", tmp_path / "graphs", collection)
-    kind = (Store(tmp_path / "store"), tmp_path / "graphs", frontends.MUSICNN, "musicnn", "msd")
-    features = baselines.read_embeddings(collection, *kind)
-    assert list(features) == [track.id for track in collection.tracks]
-    for track_id, array in arrays.items():
-        np.testing.assert_allclose(features[track_id], array.mean(axis=0), rtol=1e-6)
-
-
-def test_embeddings_that_are_not_there_are_told_with_the_numbers(tmp_path, collection):
-    kind = (Store(tmp_path / "store"), tmp_path / "graphs", frontends.MUSICNN, "musicnn", "msd")
-    with pytest.raises(StoreError, match="pretrained weights"):
-        baselines.read_embeddings(collection, *kind)
-    write_embeddings(tmp_path / "store", tmp_path / "graphs", collection)
-    next((tmp_path / "store").rglob("*.npy")).unlink()
-    with pytest.raises(StoreError, match=r"1 of 12 missing.*made by a training with fine_tune head"):
-        baselines.read_embeddings(collection, *kind)
-    (tmp_path / "graphs" / "msd-musicnn-1.weights.h5").write_bytes(b"other weights")
-    with pytest.raises(StoreError, match="12 of 12 missing"):
-        baselines.read_embeddings(collection, *kind)
 
 
 def test_mfcc_are_26_numbers_a_track(tmp_path, collection):

@@ -14,7 +14,7 @@ from essentia_ldl.collection import Collection
 from essentia_ldl.errors import DataError
 from essentia_ldl.recipe import Recipe
 from essentia_ldl.records import Track
-from essentia_ldl.store import digest_file, read_json
+from essentia_ldl.store import digest_file, graphs_folder, open_store, read_json
 
 RECIPE = Recipe("mood-sad", ("non_sad", "sad"), label_settings={"sa": {"n_neighbors": 3}})
 GENRES = ("rock", "pop", "jazz")
@@ -47,7 +47,7 @@ def work(tmp_path, monkeypatch):
         contents = {track.id: hashlib.sha256(track.id.encode()).hexdigest() for track in state["tracks"]}
         collection = Collection(tuple(state["tracks"]), contents, dict.fromkeys(contents, 20.0), ())
         if set(sources) - {"none"}:
-            extract(collection.tracks, steps.open_store(), [frontends.MFCC])
+            extract(collection.tracks, open_store(), [frontends.MFCC])
         return collection, False
 
     def extract(tracks, store, front_ends, n_jobs=None):
@@ -58,13 +58,13 @@ def work(tmp_path, monkeypatch):
             store.write(content, frontends.MFCC, frames)
 
     def build_base_graphs(wheel=None):
-        steps.graphs_folder().mkdir(parents=True, exist_ok=True)
-        (steps.graphs_folder() / "msd-musicnn-1.weights.h5").write_bytes(b"weights")
+        graphs_folder().mkdir(parents=True, exist_ok=True)
+        (graphs_folder() / "msd-musicnn-1.weights.h5").write_bytes(b"weights")
 
     def run_zone(module, *cells):
         assert module == "essentia_ldl.nets"
-        weights = digest_file(steps.graphs_folder() / "msd-musicnn-1.weights.h5")[:8]
-        folder = steps.open_store().root / f"{frontends.MUSICNN.key}-musicnn-msd-{weights}"
+        weights = digest_file(graphs_folder() / "msd-musicnn-1.weights.h5")[:8]
+        folder = open_store().root / f"{frontends.MUSICNN.key}-musicnn-msd-{weights}"
         for cell in map(Path, cells):
             state["trained"].append(cell.name)
             tracks = read_json(cell / "plan.json")["tracks"]
@@ -79,7 +79,8 @@ def work(tmp_path, monkeypatch):
 
     monkeypatch.setitem(baselines.GRIDS, "mfcc-svm", {"C": (1.0,), "gamma": (0.01, 0.1)})
     monkeypatch.setattr(steps, "prepare", prepare)
-    monkeypatch.setattr(steps, "extract", extract)
+    monkeypatch.setattr(evaluation, "extract", extract)
+    monkeypatch.setattr(evaluation.embeddings, "run_zone", lambda *_: None)
     monkeypatch.setattr(steps, "build_base_graphs", build_base_graphs)
     monkeypatch.setattr(evaluation, "run_zone", run_zone)
     return state

@@ -9,14 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from essentia_ldl import datasets, steps
+from essentia_ldl import datasets, planning, steps
 from essentia_ldl.collection import Collection
 from essentia_ldl.doctor import installed_versions
 from essentia_ldl.errors import DataError, GraphError
 from essentia_ldl.models import read_model
+from essentia_ldl.planning import fit_labels, label_front_ends, name_stems
 from essentia_ldl.recipe import Recipe, read_recipe
 from essentia_ldl.records import Failure, Split, Track
-from essentia_ldl.steps import name_stems, score_predictions, score_run
+from essentia_ldl.scoring import score_predictions, score_run
 from essentia_ldl.store import read_json, write_json
 
 RECIPE = Recipe("mood-sad", ("non_sad", "sad"), labels="none")
@@ -121,8 +122,8 @@ def test_without_data_the_demo_is_made_in_the_store(tmp_path, monkeypatch):
 
 def test_the_front_ends_are_those_that_the_sources_read():
     shipped = read_recipe("mood-sad")
-    assert steps.label_front_ends(shipped, ["none"]) == []
-    assert steps.label_front_ends(shipped, ["none", "sa", "sb"]) == ["mfcc"]
+    assert label_front_ends(shipped, ["none"]) == []
+    assert label_front_ends(shipped, ["none", "sa", "sb"]) == ["mfcc"]
 
 
 def make_tracks(root: Path, n_tracks: int = 20) -> Path:
@@ -188,9 +189,9 @@ def test_labels_of_validation_and_test_stay_one_hot_and_only_training_tracks_are
             random = np.random.default_rng(int(content[1:]))  # tracks differ, whatever their class
             return random.normal(random.normal(size=13), 1.0, (1292, 13)).astype(np.float32)
 
-    monkeypatch.setattr(steps, "open_store", Frames)
+    monkeypatch.setattr(planning, "open_store", Frames)
     recipe = Recipe("mood-sad", ("non_sad", "sad"), label_settings={"sa": {"n_neighbors": 5}})
-    table, report = steps.fit_labels(recipe, "sa", collection, split)
+    table, report = fit_labels(recipe, "sa", collection, split)
     assert set(read) == set(split.train)
     assert set(table.ids) == set(ids)
     others = table.rows([*split.valid, *split.test])

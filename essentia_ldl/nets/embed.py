@@ -1,0 +1,34 @@
+"""Embeddings of a frozen network before any training: `python -m essentia_ldl.nets.embed JOB.json`.
+
+In: a job {store, graphs, backbone, dataset, contents}; out: one array a content in the store, as `embeddings.Extractor`
+writes them. Exit status 0; 1 after an error, 130 after Ctrl-C, each with one line on stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from essentia_ldl.errors import EssentiaLdlError
+from essentia_ldl.nets.embeddings import Extractor
+from essentia_ldl.store import read_json
+from essentia_ldl.zones import follow_parent
+
+
+def main(arguments: list[str]) -> int:
+    """Run the job of a file; return the exit status."""
+    try:
+        job = read_json(arguments[0])
+        extractor = Extractor(Path(job["store"]), Path(job["graphs"]), job["backbone"], job["dataset"])
+        extractor.load(job["contents"])
+    except EssentiaLdlError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    follow_parent()
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,186 @@
+"""What the nets zone trains on, written into a run folder: targets of every track, and the plan.
+
+In: a recipe, a collection and a split; out: ``labels.csv``, ``labels.json`` and ``plan.json``. Targets of training
+tracks come from the label source, fitted on them alone; those of the others are one-hot.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from essentia_ldl import embeddings, frontends, splits
+from essentia_ldl import labels as label_sources
+from essentia_ldl.collection import Collection
+from essentia_ldl.recipe import Recipe, read_nothing
+from essentia_ldl.records import LabelTable, Split, Track
+from essentia_ldl.store import graphs_folder, open_store, write_json
+
+N_VERIFIED_TRACKS = 2
+
+
+def label_front_ends(recipe: Recipe, sources: Sequence[str]) -> list[str]:
+    """Return the names of the front-ends whose features some label sources read."""
+    needed = set()
+    for source in sources:
+        needed |= set(build_source(recipe, source).front_ends)
+    return sorted(needed)
+
+
+def fit_labels(
+    recipe: Recipe, source_name: str, collection: Collection, split: Split
+) -> tuple[LabelTable, Mapping[str, Any]]:
+    """Make the targets of every track: the source's for training tracks, one-hot for the others.
+
+    Returns
+    -------
+    table : LabelTable
+        Every track of the split.
+    report : Mapping[str, Any]
+        What the source measured while fitting.
+    """
+    store = open_store()
+    embedded: dict[str, np.ndarray] = {}
+
+    def read_features(track: Track, front_end: str) -> np.ndarray:
+        if front_end == embeddings.NAME:
+            if not embedded:
+                embedded.update(embeddings.read_embeddings(collection, recipe.network))
+            return embedded[track.id]
+        return store.read(collection.contents[track.id], frontends.get(front_end))
+
+    by_id = {track.id: track for track in collection.tracks}
+    train = [by_id[track_id] for track_id in split.train]
+    others = [by_id[track_id] for track_id in (*split.valid, *split.test)]
+    source = build_source(recipe, source_name, read_features).fit(train)
+    tables = [source(train)]
+    if others:
+        tables.append(build_source(recipe, "none", read_features).fit(train)(others))
+    ids = tuple(track_id for table in tables for track_id in table.ids)
+    rows = np.concatenate([table.distributions for table in tables])
+    return LabelTable(ids, recipe.classes, rows), source.report
+
+
+def build_source(
+    recipe: Recipe, name: str, read_features: label_sources.ReadFeatures = read_nothing
+) -> label_sources.LabelSource:
+    """Make a label source of a recipe, not fitted yet."""
+    overrides = recipe.label_settings.get(name)
+    return label_sources.build(name, recipe.classes, read_features, overrides, recipe.split.seed)
+
+
+def write_plan(
+    run: Path,
+    recipe: Recipe,
+    collection: Collection,
+    split: Split,
+    *,
+    source: str | None = None,
+    is_demo: bool = False,
+    export: bool = True,
+    max_hours: float | None = None,
+) -> None:
+    """Write what the nets zone reads: labels.csv and plan.json, the plan last.
+
+    Parameters
+    ----------
+    run : Path
+        Run folder.
+    recipe, collection, split
+        What to train on.
+    source : str or None
+        Label source; None is the recipe's.
+    is_demo, export : bool
+        Whether the model's name says demo, and whether graphs are exported.
+    max_hours : float or None
+        Stop training after that long.
+    """
+    source = source or recipe.labels
+    table, report = fit_labels(recipe, source, collection, split)
+    label_sources.write_table(table, run / "labels.csv")
+    write_json(run / "labels.json", {"source": source, **report})
+    sides = splits.describe(split, collection.tracks)
+    training = dataclasses.asdict(recipe.training)
+    training["epochs"] = recipe.n_epochs
+    training.pop("epochs_from_scratch")
+    network = dataclasses.asdict(recipe.network)
+    if network["fine_tune"] == "none":
+        network["pretrained"] = None
+    plan = {
+        "run": run.name,
+        "task": recipe.task,
+        "name": recipe.task.replace("-", " "),
+        "description": recipe.description,
+        "classes": list(recipe.classes),
+        "front_end": frontends.of_network(recipe.network.backbone).name,
+        "network": network,
+        "training": training,
+        "labels_source": source,
+        "seed": recipe.split.seed,
+        "max_hours": max_hours,
+        "export": export,
+        "stems": name_stems(recipe, is_demo),
+        "card": _card_fields(recipe, collection, is_demo),
+        "tracks": [
+            {
+                "id": track.id,
+                "content": collection.contents[track.id],
+                "role": split.role(track.id),
+                "label": track.label,
+            }
+            for track in collection.tracks
+        ],
+        "split": {"grouped": sides.grouped},
+        **find_places(collection),
+    }
+    write_json(run / "plan.json", plan)
+
+
+def find_places(collection: Collection) -> dict[str, Any]:
+    """Return what a plan says of where things are: it may change between a stop and going on."""
+    shortest = sorted(collection.tracks, key=lambda track: collection.durations_s[track.id])[:N_VERIFIED_TRACKS]
+    return {
+        "store": str(open_store().root),
+        "graphs": str(graphs_folder()),
+        "audio": [{"path": track.path, "content": collection.contents[track.id]} for track in shortest],
+    }
+
+
+def name_stems(recipe: Recipe, is_demo: bool) -> dict[str, str | None]:
+    """Name the exported files, without version: the full graph, and the head of a frozen network.
+
+    Returns
+    -------
+    dict
+        full ``mood_sad-musicnn-msd`` and head ``mood_sad-msd-musicnn`` (the middle parts swap, as Essentia's do).
+    """
+    prefix = f"{'demo-' if is_demo else ''}{recipe.file_task}"
+    network = recipe.network
+    if network.fine_tune == "none":
+        return {"full": f"{prefix}-{network.backbone}-scratch", "head": None}
+    full = f"{prefix}-{network.backbone}-{network.pretrained}"
+    head = f"{prefix}-{network.pretrained}-{network.backbone}" if network.fine_tune == "head" else None
+    return {"full": full, "head": head}
+
+
+def _card_fields(recipe: Recipe, collection: Collection, is_demo: bool) -> dict[str, Any]:
+    counts = "/".join(str(sum(t.label == name for t in collection.tracks)) for name in recipe.classes)
+    card = recipe.card
+    return {
+        "author": card.author,
+        "email": card.email,
+        "release_date": datetime.date.today().isoformat(),
+        "dataset": {
+            "name": "essentia-ldl demo (synthetic)" if is_demo else card.dataset or "unnamed",
+            "size": f"{len(collection.tracks)} tracks, {counts} per class",
+        },
+        "licence": card.licence,
+        "training_data_rights": "synthetic, no rights attached" if is_demo else card.training_data_rights,
+        "demo": is_demo,
+        "recipe_hash": recipe.digest,
+    }
