@@ -1,4 +1,5 @@
 # make train TASK=mood-sad [DATA=folder-or-table] [OPTIONS="--labels sa --network vgg"]
+# make table2 DATA=folder-of-datasets [OPTIONS="--starts pretrained --dry-run"]    the paper's table, measured
 # make test      every test, one process a zone (PYTEST="-m 'not slow'" leaves out the long ones)
 # make lint      ruff         make bench     speed and memory, as ratios
 
@@ -8,9 +9,9 @@ TASK ?= mood-sad
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help install train graphs test lint bench clean
+.PHONY: help install train graphs table2 test lint bench clean
 help:
-	@sed -n '1,3s/^# //p' Makefile
+	@sed -n '1,4s/^# //p' Makefile
 
 $(READY): setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python %d.%d: expected 3.11 to 3.13. Run make with PYTHON=python3.12, say." % v)'
@@ -25,6 +26,10 @@ train: $(READY)
 
 graphs: $(READY)
 	@$(BIN)/essentia-ldl graphs build
+
+table2: $(READY)
+	@test -n "$(DATA)" || { echo "DATA: expected a folder with one entry a task. Say make table2 DATA=folder."; exit 1; }
+	@$(BIN)/essentia-ldl table2 "$(DATA)" $(OPTIONS)
 
 # one process a zone, because Essentia and TensorFlow cannot share one
 test: $(READY)

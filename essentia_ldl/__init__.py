@@ -3,9 +3,12 @@
 The map, in the order of the data:
 
   cli           the command line; every command calls one function of the modules below
+  cli_options   options that commands share
   recipe        a TOML file becomes a checked Recipe
+  recipe_sections  its keys, explained
   scaffold      a recipe for the user's own classes
   datasets/     a folder or a table becomes Tracks; one file a layout
+  corrections   labels that a person corrected
   collection    Tracks with features in the store, and a reason for every file left out
   parallel      one function over many files, in worker processes that may die
   sound/        audio to features, graphs on audio, proof of a graph; the only place that imports Essentia
@@ -17,18 +20,46 @@ The map, in the order of the data:
   zones         a step in a process of its own
   nets/         networks, training and export; the only place that imports Keras and TensorFlow
   metrics       scores as pure functions
+  extractors    published graphs under a trained head
   embeddings    what a frozen network makes of tracks
   planning      targets and plan of a run
   scoring       scores of predictions, ready for json
   steps         the steps of train in order
   evaluation    cross-validation
+  folds         the folds of a cross-validation
+  cells         its trainings, heads in parallel
   baselines     what a network has to beat, on the same folds
-  statistics    whether two label sources differ, and the tables of it
+  descriptors   MusicExtractor's description of tracks, for a baseline
+  gathering     the folds' predictions become the rows of a table
+  statistics    whether two label sources differ
+  tables        the tables of a cross-validation on the terminal
+  refit         the final model, on all tracks, as the folds chose
+  paper_tables  what the paper printed in its table 2, and what is wrong with it
+  estimates     how long trainings will take
+  table2        the table2 command: the paper's table on the user's data
+  table2_data   a folder of data sets becomes the collection of each task
+  table2_cells  which cells of it are measured, and where their scores are
+  table2_external  training on a whole data set, scored on MTG-Jamendo
+  tabulation    measured values beside the paper's
   external      the evaluate command: an exported graph on another collection
   class_map     labels of a collection become classes of a model
   bootstrap     intervals by resampling artists
   listeners     predictions beside the share of listeners
+  logits        what networks said of the patches of tracks, read back from runs
+  calibration   probabilities as large as the share of right answers: temperature and vector scaling
+  calibrating   the calibration of a run: fitted after its training, on tracks that it was not trained on
+  reliability   bins of confidence, and calibration errors with intervals
+  diagrams      reliability diagrams as SVG and PNG
   summary       what the terminal shows after a training
+  results       a finished run, read back
+  audit         labels that neighbours and classifiers doubt
+  track_map     a plane on which tracks that sound alike are near
+  excerpts      some seconds of a track inside a page
+  report        the report command
+  report_page   what its sections are made of
+  report_scores  its sections about the model
+  report_tracks  its sections about the tracks
+  report_pictures  its pictures
   models        the folder graphs/
   prediction    which files, which process, which format
   predicting    the predict command

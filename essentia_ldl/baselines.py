@@ -1,13 +1,20 @@
 """Baselines on the folds of a cross-validation: a network that does not beat them is a finding to explain.
 
 In: features of the store and a split; out: ``predictions.npz`` as a network leaves it, and ``baseline.json`` with the
-settings chosen. Two of them: "logreg", logistic regression on the mean embedding of the pretrained network over a
-track's patches, and "mfcc-svm", a support vector machine with an RBF kernel on means and deviations of the MFCC.
+settings chosen. Three of them: "logreg", logistic regression on the mean embedding of the pretrained network over a
+track's patches; "descriptors-svm", a support vector machine on the descriptors of MusicExtractor, which is what
+Essentia's users trained before there were networks; and "mfcc-svm", one on means and deviations of the MFCC.
 
 Settings are chosen by balanced accuracy on inner folds of the training tracks, grouped by artist; the model is then
-fitted on training and validation tracks. Features are standardised on the tracks that are fitted on, inner folds
-included; classes weigh the same; test tracks are only predicted. The probabilities of mfcc-svm are its decision values
-squashed, good for the most probable class and not calibrated.
+fitted on training and validation tracks. Features are scaled on the tracks that are fitted on, inner folds included:
+standardised, and for descriptors-svm put between 0 and 1 as Gaia does, constant ones dropped, because its grid of
+gamma was made for that. Classes weigh the same; test tracks are only predicted. The probabilities of a support vector
+machine are its decision values squashed, good for the most probable class and not calibrated.
+
+References
+----------
+Kernels and grid of descriptors-svm: template ``classification_project_template_2.1-beta5.yaml`` of Gaia
+(https://github.com/MTG/gaia), preprocessing "normalized" and balanced classes.
 """
 
 from __future__ import annotations
@@ -21,16 +28,28 @@ import numpy as np
 
 from essentia_ldl import frontends, metrics, splits
 from essentia_ldl.collection import Collection
-from essentia_ldl.errors import DataError, StoreError, explain
+from essentia_ldl.errors import DataError, EssentiaLdlError, StoreError, explain
 from essentia_ldl.labels._mfcc import summarize_frames
 from essentia_ldl.records import Split, Track
 from essentia_ldl.store import Store, replacing, write_json
+from essentia_ldl.zones import StepFailed
 
 N_INNER_FOLDS = 3
-# Simplest first: of equally good settings the first is taken.
-GRIDS: dict[str, dict[str, tuple[float, ...]]] = {
+GRIDS: dict[str, dict[str, tuple[Any, ...]]] = {
     "logreg": {"C": (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0)},
+    "descriptors-svm": {
+        "kernel": ("poly", "rbf"),
+        "C": tuple(2.0**power for power in range(-5, 12, 2)),
+        "gamma": tuple(2.0**power for power in range(-11, 4, 2)),
+    },
     "mfcc-svm": {"C": (0.1, 1.0, 10.0, 100.0), "gamma": (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)},
+}
+
+# Taken where inner folds cannot be made.
+USUAL: dict[str, dict[str, Any]] = {
+    "logreg": {"C": 0.1},
+    "descriptors-svm": {"kernel": "rbf", "C": 2.0, "gamma": 2.0**-7},
+    "mfcc-svm": {"C": 10.0, "gamma": 0.03},
 }
 
 
@@ -86,6 +105,8 @@ def run_baselines(
     dict[str, str]
         Why a baseline was left out, by its name: its features cannot be read.
     """
+    from threadpoolctl import threadpool_limits
+
     problems = {}
     for name, read in readers.items():
         waiting = [fold for fold in folds if not (fold[0](name) / "predictions.npz").is_file()]
@@ -93,12 +114,15 @@ def run_baselines(
             continue
         try:
             features = read()
-        except (StoreError, DataError) as error:
+        except StepFailed:  # a process that was killed, or has said why: no property of the features
+            raise
+        except EssentiaLdlError as error:
             problems[name] = str(error)
             continue
         say(f"{name}: {len(waiting)} folds")
-        for place, split, seed in waiting:
-            run_baseline(name, place(name), features, tracks, split, classes, seed)
+        with threadpool_limits(1):  # threads cost more than they give on so few tracks
+            for place, split, seed in waiting:
+                run_baseline(name, place(name), features, tracks, split, classes, seed)
     return problems
 
 
@@ -116,7 +140,7 @@ def run_baseline(
     Parameters
     ----------
     name : str
-        "logreg" or "mfcc-svm".
+        One of `GRIDS`.
     cell : Path
         Folder of the fold; made when missing.
     features : Mapping[str, np.ndarray]
@@ -153,13 +177,14 @@ def run_baseline(
 
 def choose_settings(
     name: str, features: Mapping[str, np.ndarray], tracks: Sequence[Track], classes: Sequence[str], seed: int
-) -> tuple[dict[str, float], float | None]:
+) -> tuple[dict[str, Any], float | None]:
     """Choose the settings of a baseline on inner folds, grouped by artist, of the training tracks.
 
     Returns
     -------
-    settings : dict[str, float]
-        The first of the best; the middle of the grid when inner folds cannot be made of so few artists.
+    settings : dict[str, Any]
+        The best; of equally good ones the first in logreg, which is the simplest, and the nearest to the middle of the
+        grid in a support vector machine; the `USUAL` ones when inner folds cannot be made of so few artists.
     score : float or None
         Their mean balanced accuracy on the inner folds; None without inner folds.
     """
@@ -167,7 +192,10 @@ def choose_settings(
     candidates = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
     inner = _fold_inside(tracks, seed)
     if not inner:
-        return {key: values[len(values) // 2] for key, values in grid.items()}, None
+        return dict(USUAL[name]), None
+    if name != "logreg":
+        # A support vector machine whose vectors all are at their bound has a threshold of no meaning: keep off corners.
+        candidates.sort(key=lambda settings: _measure_distance(grid, settings))
     by_id = {track.id: track for track in tracks}
     best, best_score = candidates[0], -1.0
     for settings in candidates:
@@ -182,6 +210,11 @@ def choose_settings(
     return best, best_score
 
 
+def _measure_distance(grid: Mapping[str, Sequence[Any]], settings: Mapping[str, Any]) -> int:
+    """Count the steps from the middle of a grid."""
+    return sum(abs(grid[key].index(value) - len(grid[key]) // 2) for key, value in settings.items())
+
+
 def _fold_inside(tracks: Sequence[Track], seed: int) -> list[Split]:
     """Make inner folds, fewer where a class has few artists; none when they cannot be made."""
     for n_folds in range(N_INNER_FOLDS, 1, -1):
@@ -194,22 +227,24 @@ def _fold_inside(tracks: Sequence[Track], seed: int) -> list[Split]:
 
 def fit_baseline(
     name: str,
-    settings: Mapping[str, float],
+    settings: Mapping[str, Any],
     features: Mapping[str, np.ndarray],
     tracks: Sequence[Track],
     classes: Sequence[str],
 ) -> Any:
     """Fit scaler and classifier on some tracks and nothing else; return the scikit-learn pipeline."""
+    from sklearn.feature_selection import VarianceThreshold
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+    from sklearn.preprocessing import MinMaxScaler, StandardScaler
     from sklearn.svm import SVC
 
     if name == "logreg":
         model = LogisticRegression(**settings, class_weight="balanced", max_iter=5000)
     else:
         model = SVC(**settings, class_weight="balanced", decision_function_shape="ovr", break_ties=len(classes) > 2)
-    pipeline = make_pipeline(StandardScaler(), model)
+    scaling = (VarianceThreshold(), MinMaxScaler()) if name == "descriptors-svm" else (StandardScaler(),)
+    pipeline = make_pipeline(*scaling, model)
     rows = np.stack([features[track.id] for track in tracks])
     return pipeline.fit(rows, [list(classes).index(track.label) for track in tracks])
 

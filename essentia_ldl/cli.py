@@ -10,6 +10,17 @@ from typing import Any
 import click
 
 from essentia_ldl import __version__
+from essentia_ldl.cli_options import (
+    DATA,
+    JOBS,
+    LABELS,
+    SourceOption,
+    layout,
+    options_of_training,
+    read_names,
+    read_pairs,
+)
+from essentia_ldl.cli_options import resolve as _resolve
 from essentia_ldl.errors import EssentiaLdlError
 
 
@@ -58,32 +69,29 @@ def main(verbose: bool) -> None:
         os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)
 
 
-_data = click.option("--data", metavar="PATH", help="Folder with one sub-folder a class, or a CSV / TSV table.")
-_jobs = click.option("--jobs", type=click.IntRange(1), metavar="N", help="Worker processes (default: one a core).")
-_labels = click.option("--labels", metavar="SOURCE", help="none, sa or sb (default: as the recipe says).")
-
-
 @main.command("new")
 @click.argument("task")
 @click.option("--data", metavar="FOLDER", required=True, help="Folder or table whose labels become the classes.")
-def new(task: str, data: str) -> None:
+@layout
+def new(task: str, data: str, **reading: Any) -> None:
     """Write recipes/TASK.toml for your own classes, every key explained."""
     from essentia_ldl.scaffold import write_new_recipe
 
-    path, recipe = write_new_recipe(task, data)
+    path, recipe = write_new_recipe(task, data, **reading)
     click.echo(f"{path}: {len(recipe.classes)} classes ({', '.join(recipe.classes)})")
     click.echo(f"next: make train TASK={task} DATA={data}")
 
 
 @main.command("data")
 @click.argument("data")
-@_jobs
-def data_command(data: str, jobs: int | None) -> None:
+@layout
+@JOBS
+def data_command(data: str, jobs: int | None, **reading: Any) -> None:
     """Report classes, artists, durations, copies and unusable files of a collection."""
     from essentia_ldl import collection, datasets
     from essentia_ldl.store import open_store
 
-    report = collection.audit(datasets.read_tracks(data), open_store(), jobs)
+    report = collection.audit(datasets.read_tracks(data, **reading), open_store(), jobs)
     click.echo("\n".join(collection.describe_audit(report)))
     if report.failures or report.too_short or report.conflicts:
         raise SystemExit(1)
@@ -108,12 +116,17 @@ def demo_command(task: str, folder: str, tracks: int | None, artists: int | None
 
 @main.command("labels")
 @click.argument("task")
-@_data
+@DATA
 @click.option(
-    "--labels", "sources", multiple=True, metavar="SOURCE", help="none, sa or sb; may repeat (default: sa and sb)."
+    "--labels",
+    "sources",
+    multiple=True,
+    metavar="SOURCE",
+    cls=SourceOption,
+    help="; may repeat (default: sa and sb).",
 )
 @click.option("-o", "--output", metavar="FOLDER", help="Where to write (default: runs/TASK-labels).")
-@_jobs
+@JOBS
 def labels_command(task: str, data: str | None, sources: tuple[str, ...], output: str | None, jobs: int | None) -> None:
     """Write the label distributions of a collection as tables and a histogram."""
     from essentia_ldl.labelling import describe_labels
@@ -122,25 +135,10 @@ def labels_command(task: str, data: str | None, sources: tuple[str, ...], output
         click.echo(line)
 
 
-def _options_of_training(command: Any) -> Any:
-    options = [
-        _data,
-        click.option("--network", metavar="NAME", help="musicnn or vgg (default: as the recipe says)."),
-        click.option("--pretrained", metavar="NAME", help="msd or mtt: which weights to start from."),
-        click.option("--fine-tune", metavar="MODE", help="head (quick), all (whole network) or none (from scratch)."),
-        click.option("--epochs", type=click.IntRange(1), metavar="N", help="Epochs (default: as the recipe says)."),
-        click.option("--seed", type=int, metavar="N", help="Seed of split, labels and training."),
-        _jobs,
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
 @main.command("train")
 @click.argument("task")
-@_options_of_training
-@_labels
+@options_of_training
+@LABELS
 @click.option("--max-hours", type=click.FloatRange(0, min_open=True), metavar="H", help="Stop training after H hours.")
 @click.option("--again", is_flag=True, help="Train even when the same run ended before.")
 def train_command(task: str, again: bool, max_hours: float | None, **options: Any) -> None:
@@ -148,7 +146,8 @@ def train_command(task: str, again: bool, max_hours: float | None, **options: An
     from essentia_ldl import steps, summary
 
     recipe, data, jobs = _resolve(task, options)
-    done = steps.train(recipe, data, n_jobs=jobs, max_hours=max_hours, again=again, say=click.echo)
+    reading = {name: options[name] for name in ("corrections", "layout", "options")}
+    done = steps.train(recipe, data, n_jobs=jobs, max_hours=max_hours, again=again, say=click.echo, **reading)
     for line in summary.describe_training(done, recipe):
         click.echo(line)
     if done.failures:
@@ -157,56 +156,61 @@ def train_command(task: str, again: bool, max_hours: float | None, **options: An
 
 @main.command("crossval")
 @click.argument("task")
-@_options_of_training
-@click.option("--labels", "sources", multiple=True, metavar="SOURCE", help="none, sa or sb; repeat to compare.")
+@options_of_training
+@click.option("--labels", "sources", multiple=True, metavar="SOURCE", cls=SourceOption, help="; repeat to compare.")
 @click.option("--folds", type=click.IntRange(2), default=5, show_default=True)
 @click.option("--repeats", type=click.IntRange(1), default=1, show_default=True, help="Times to draw new folds.")
 @click.option("--leave-out", metavar="COLUMN", help="Instead: train on all values of a column but one, test on it.")
+@click.option("--patch-hop", type=click.IntRange(1), metavar="FRAMES", help="Distance between the patches scored.")
+@click.option("--truth-column", metavar="NAME", help="Share of listeners who chose a class, 0 to 1: compare with it.")
+@click.option("--truth-class", metavar="NAME", help="The class of that share (default: the positive one).")
+@click.option("--refit", is_flag=True, help="Then train on all tracks as the folds chose, export, verify, promote.")
 def crossval_command(
-    task: str, sources: tuple[str, ...], folds: int, repeats: int, leave_out: str | None, **options: Any
+    task: str, sources: tuple[str, ...], folds: int, repeats: int, leave_out: str | None, refit: bool, **options: Any
 ) -> None:
     """Measure a task by cross-validation, folds grouped by artist."""
     from essentia_ldl.evaluation import cross_validate
 
     recipe, data, jobs = _resolve(task, options)
     chosen = sources or (recipe.labels,)
-    for line in cross_validate(recipe, data, chosen, folds, repeats, jobs, click.echo, leave_out=leave_out):
+    names = ("patch_hop", "truth_column", "truth_class", "corrections", "layout", "options")
+    more = {name: options[name] for name in names}
+    run = cross_validate(recipe, data, chosen, folds, repeats, jobs, click.echo, leave_out, refit_best=refit, **more)
+    for line in run:
         click.echo(line)
 
 
-def _resolve(task: str, options: dict[str, Any]) -> tuple[Any, str | None, int | None]:
-    from essentia_ldl.recipe import read_recipe
+@main.command("table2")
+@click.argument("data")
+@click.option("--networks", multiple=True, callback=read_names, metavar="NAMES", help="musicnn,vgg (default: both).")
+@click.option("--starts", multiple=True, callback=read_names, metavar="NAMES", help="scratch,pretrained.")
+@click.option("--labels", multiple=True, callback=read_names, metavar="NAMES", help="none,sa,sb (default: all).")
+@click.option("--tasks", multiple=True, callback=read_names, metavar="NAMES", help="Default: the ten of the paper.")
+@click.option("--fine-tune", type=click.Choice(["all", "head"]), default="all", show_default=True, help="Pretrained.")
+@click.option("--epochs", type=click.IntRange(1), metavar="N", help="Default: 150 pretrained, 600 from scratch.")
+@click.option("--folds", type=click.IntRange(2), default=5, show_default=True)
+@click.option("--patch-hop", type=click.IntRange(1, 187), default=187, show_default=True, help="Frames, when scoring.")
+@click.option("--seed", type=int, metavar="N", help="Seed of folds, labels and training.")
+@click.option("--external/--no-external", default=True, help="Whether to score on DATA/mtg-jamendo, when it is there.")
+@click.option("--dry-run", is_flag=True, help="Stop after the estimated time.")
+@JOBS
+def table2_command(data: str, jobs: int | None, dry_run: bool, **options: Any) -> None:
+    """Measure table 2 of the paper on DATA, a folder with one entry a task (mood-sad/, genre-dortmund/, ...)."""
+    from essentia_ldl.table2 import Grid, build_table
 
-    epochs = options["epochs"]
-    recipe = read_recipe(task).override(
-        labels=options.get("labels"),
-        network__backbone=options["network"],
-        network__pretrained=options["pretrained"],
-        network__fine_tune=options["fine_tune"],
-        training__epochs=epochs,
-        training__epochs_from_scratch=epochs,
-        split__seed=options["seed"],
-    )
-    return recipe, options["data"], options["jobs"]
-
-
-def _read_pairs(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    """Split ``name=value`` options."""
-    pairs = {}
-    for value in values:
-        name, sign, rest = value.partition("=")
-        if not sign or not name:
-            raise click.BadParameter(f"{value!r} is not of the form NAME=VALUE", ctx, parameter)
-        pairs[name] = rest
-    return pairs
+    renamed = {"labels": "sources", "folds": "n_folds"}
+    grid = Grid(**{renamed.get(name, name): value for name, value in options.items() if value not in ((), None)})
+    table = build_table(data, grid, click.echo, n_jobs=jobs, dry_run=dry_run)
+    click.echo("\n".join(table.lines))
+    if table.problems:
+        _fail("\n".join([f"{len(table.problems)} not measured:", *table.problems]))
 
 
 @main.command("evaluate")
 @click.argument("model")
 @click.argument("data")
-@click.option("--layout", metavar="NAME", help="folder, table, gtzan, dortmund, fma, mtg_jamendo (default: by look).")
-@click.option("--option", "options", multiple=True, callback=_read_pairs, metavar="KEY=VALUE", help="Of the layout.")
-@click.option("--map", "mapping", multiple=True, callback=_read_pairs, metavar="LABEL=CLASS", help="Or LABEL=ignore.")
+@layout
+@click.option("--map", "mapping", multiple=True, callback=read_pairs, metavar="LABEL=CLASS", help="Or LABEL=ignore.")
 @click.option("--truth-column", metavar="NAME", help="Share of listeners who chose a class, 0 to 1.")
 @click.option("--truth-class", metavar="NAME", help="The class of that share (default: the positive one).")
 @click.option("-o", "--output", metavar="FOLDER", help="Where to write (default: runs/evaluate-...).")
@@ -219,6 +223,21 @@ def evaluate_command(model: str, data: str, **options: Any) -> None:
         click.echo(line)
     if done.failures:
         _fail(f"{len(done.failures)} files could not be used: see {done.folder}/failures.csv.")
+
+
+@main.command("report")
+@click.argument("run", required=False)
+@click.option("--excerpts", "excerpt_s", type=click.FloatRange(1, 60), metavar="S", help="Embed S seconds a track.")
+@click.option("--tracks", "n_listed", type=click.IntRange(0), default=40, show_default=True, help="Shown in the audit.")
+def report_command(run: str | None, excerpt_s: float | None, n_listed: int) -> None:
+    """Write RUN's report.html and audit.csv: scores, pictures, and the labels to listen to again.
+
+    RUN is a run of train or crossval, by name or folder (default: the one that ended last).
+    """
+    from essentia_ldl.report import write_report
+
+    for line in write_report(run, excerpt_s, n_listed):
+        click.echo(line)
 
 
 @main.group("graphs")

@@ -13,12 +13,14 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from essentia_ldl import datasets, frontends
+from essentia_ldl.corrections import apply_corrections, read_corrections
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.parallel import run_jobs
-from essentia_ldl.recipe import Recipe
+from essentia_ldl.recipe import NetworkSettings, Recipe
 from essentia_ldl.records import Failure, FrontEnd, Track
 from essentia_ldl.store import Store, replacing
 
@@ -37,12 +39,15 @@ class Collection:
         Seconds decoded, by track id.
     failures : tuple[Failure, ...]
         Files left out, and why.
+    corrections : Mapping[str, Any]
+        What a person changed, from `corrections.apply_corrections`; empty when nothing.
     """
 
     tracks: tuple[Track, ...]
     contents: Mapping[str, str]
     durations_s: Mapping[str, float]
     failures: tuple[Failure, ...]
+    corrections: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +65,18 @@ class Audit:
 
 
 def read_labelled(data: str | os.PathLike[str], recipe: Recipe) -> list[Track]:
-    """Read the tracks of a collection and check their labels against a recipe.
+    """Read the tracks of a collection, checked as `read_corrected` does, without corrections."""
+    return read_corrected(data, recipe)[0]
+
+
+def read_corrected(
+    data: str | os.PathLike[str],
+    recipe: Recipe,
+    corrections: str | None = None,
+    layout: str | None = None,
+    options: Mapping[str, object] | None = None,
+) -> tuple[list[Track], dict[str, Any]]:
+    """Read the tracks of a collection, correct their labels, and check these against a recipe.
 
     Parameters
     ----------
@@ -68,18 +84,29 @@ def read_labelled(data: str | os.PathLike[str], recipe: Recipe) -> list[Track]:
         Folder or table, in any layout of `essentia_ldl.datasets`.
     recipe : Recipe
         Its aliases are applied first.
+    corrections : str or None
+        File of `essentia_ldl.corrections`; a label that it corrects need not be a class.
+    layout : str or None
+        As in `datasets.read_tracks`, and so are the `options`.
+    options : Mapping[str, object] or None
+        Options of the layout.
 
     Returns
     -------
-    list[Track]
+    tracks : list[Track]
+    record : dict[str, Any]
+        What was corrected; empty without a file.
 
     Raises
     ------
     DataError
-        When a label is not a class of the recipe, or a class has no track.
+        When a label is not a class of the recipe, a class has no track, or a correction does not fit.
     """
+    found, record = datasets.read_tracks(Path(data), layout, options), {}
+    if corrections is not None:
+        found, record = apply_corrections(found, read_corrections(corrections), recipe.classes, recipe.aliases)
     tracks = []
-    for track in datasets.read_tracks(Path(data)):
+    for track in found:
         label = recipe.aliases.get(track.label, track.label)
         if label not in recipe.classes:
             hint = str(unknown("label", label, recipe.classes)).rsplit(". ", 1)[-1]
@@ -97,11 +124,15 @@ def read_labelled(data: str | os.PathLike[str], recipe: Recipe) -> list[Track]:
     missing = [name for name in recipe.classes if name not in present]
     if missing:
         raise DataError(explain("class", "at least one track", 0, f"{missing[0]} in {data}", "Add tracks of it."))
-    return tracks
+    return tracks, record
 
 
 def extract(
-    tracks: Sequence[Track], store: Store, front_ends: Sequence[FrontEnd], n_jobs: int | None = None
+    tracks: Sequence[Track],
+    store: Store,
+    front_ends: Sequence[FrontEnd],
+    n_jobs: int | None = None,
+    extractor: Mapping[str, Any] | None = None,
 ) -> Collection:
     """Fill the store with the features of every track; what is there already is not read again.
 
@@ -115,6 +146,8 @@ def extract(
         Which features.
     n_jobs : int or None
         Worker processes; None is one a core.
+    extractor : Mapping[str, Any] or None
+        From `extractors.Extractor.as_job`: its embeddings too. Needed when there is no front-end.
 
     Returns
     -------
@@ -128,12 +161,14 @@ def extract(
     jobs = []
     for track in tracks:
         content = store.recall(track.path)
-        if content is not None and store.is_complete(content, front_ends):
+        embedded = extractor is None or content is None or _is_embedded(content, extractor)
+        if content is not None and embedded and store.is_complete(content, front_ends):
             contents[track.id] = content
             durations_s[track.id] = store.read_info(content)["duration_s"]
         else:
             names = [front_end.name for front_end in front_ends]
-            jobs.append({"id": track.id, "path": track.path, "store": str(store.root), "front_ends": names})
+            job = {"id": track.id, "path": track.path, "store": str(store.root), "front_ends": names}
+            jobs.append(job if extractor is None else {**job, "extractor": dict(extractor)})
     for job, result in run_jobs("essentia_ldl.sound.features:extract_track", jobs, "features", n_jobs):
         if isinstance(result, Failure):
             failures.append(result)
@@ -144,6 +179,10 @@ def extract(
     kept, copies = _drop_copies(usable, contents)
     failures = sorted(failures, key=lambda failure: failure.path) + copies
     return Collection(tuple(kept), contents, durations_s, tuple(failures))
+
+
+def _is_embedded(content: str, extractor: Mapping[str, Any]) -> bool:
+    return Path(extractor["folder"], content[:2], f"{content}.npy").is_file()
 
 
 def _drop_copies(tracks: Sequence[Track], contents: Mapping[str, str]) -> tuple[list[Track], list[Failure]]:
@@ -183,7 +222,8 @@ def audit(tracks: Sequence[Track], store: Store, n_jobs: int | None = None) -> A
     -------
     Audit
     """
-    shortest_s = max(f.patch_samples / f.sample_rate_hz for f in frontends.ALL.values() if f.kind == "mel")
+    front_end = frontends.of_network(NetworkSettings().backbone)  # a collection is not asked for a network of its own
+    shortest_s = front_end.patch_samples / front_end.sample_rate_hz
     by_path = {track.path: track for track in tracks}
     contents: dict[str, str] = {}
     durations_s, too_short, failures = [], [], []

@@ -1,7 +1,8 @@
 """What a frozen network makes of tracks: asked for here, computed once in a zone's process, read from the store.
 
 In: the network of a recipe and a collection whose features are in the store. Out: embeddings (n_patches, d), float32,
-of the patch grid of every track, under ``<store>/<front-end key>-<network>-<data set>-<digest of the weights>/``.
+of the patch grid of every track, under ``<store>/<front-end key>-<network>-<data set>-<digest of the weights>/`` for a
+network of ours and ``<store>/extractor-<name>-<digest>/`` for a published extractor, which the sound zone runs.
 """
 
 from __future__ import annotations
@@ -14,12 +15,23 @@ import numpy as np
 from essentia_ldl import frontends
 from essentia_ldl.collection import Collection
 from essentia_ldl.errors import RecipeError, StoreError, explain
+from essentia_ldl.extractors import read_extractor
+from essentia_ldl.models import require_weights
+from essentia_ldl.parallel import run_jobs
 from essentia_ldl.recipe import NetworkSettings
+from essentia_ldl.records import Failure
 from essentia_ldl.store import graphs_folder, open_store, write_json
 from essentia_ldl.zones import run_zone
 
 NAME = "embedding"  # what a label source calls these features
 REMEDY = "Run the same command again."
+
+
+def check_network(network: NetworkSettings) -> None:
+    """Raise `RecipeError` when a network is trained from scratch, so that there is nothing frozen to ask."""
+    if network.fine_tune == "none":
+        remedy = "Use fine_tune head or all, or other labels."
+        raise RecipeError(explain("embeddings", "a pretrained network", "fine_tune none", network.backbone, remedy))
 
 
 def embedding_folder(network: NetworkSettings) -> Path:
@@ -28,23 +40,22 @@ def embedding_folder(network: NetworkSettings) -> Path:
     Raises
     ------
     RecipeError
-        When the network is trained from scratch, so that there is nothing frozen to ask.
-    StoreError
+        As `check_network`.
+    WeightsError
         When its weights are missing.
+    CardError, GraphError
+        When the extractor is missing, or cannot be run.
     """
-    if network.fine_tune == "none":
-        remedy = "Use fine_tune head or all, or other labels."
-        raise RecipeError(explain("embeddings", "a pretrained network", "fine_tune none", network.backbone, remedy))
-    weights = graphs_folder() / f"{network.pretrained}-{network.backbone}-1.weights.h5"
-    if not weights.is_file():
-        remedy = "Run essentia-ldl graphs build."
-        raise StoreError(explain("pretrained weights", "an existing file", "nothing there", weights, remedy))
+    check_network(network)
+    if network.extractor:
+        return read_extractor(network).folder(open_store())
+    weights = require_weights(graphs_folder(), network.backbone, network.pretrained)
     front_end = frontends.of_network(network.backbone)
     return open_store().embeddings(front_end, network.backbone, network.pretrained, weights)
 
 
 def make_embeddings(collection: Collection, network: NetworkSettings) -> None:
-    """Compute the embeddings that are not there yet, in the nets zone.
+    """Compute the embeddings that are not there yet: in the nets zone, or in workers of the sound zone.
 
     Parameters
     ----------
@@ -55,19 +66,36 @@ def make_embeddings(collection: Collection, network: NetworkSettings) -> None:
 
     Raises
     ------
-    RecipeError, StoreError
+    RecipeError, WeightsError, CardError, GraphError
         As `embedding_folder`.
+    StoreError
+        When an extractor cannot embed a track any more that was usable before.
     """
     folder = embedding_folder(network)
     contents = [collection.contents[track.id] for track in collection.tracks]
     missing = [content for content in contents if not _path(folder, content).is_file()]
     if not missing:
         return
+    if network.extractor:
+        _run_extractor(collection, network, set(missing))
+        return
     with tempfile.TemporaryDirectory() as scratch:
         job = Path(scratch) / "embed.json"
         parts = {"backbone": network.backbone, "dataset": network.pretrained, "contents": missing}
         write_json(job, {"store": str(open_store().root), "graphs": str(graphs_folder()), **parts})
         run_zone("essentia_ldl.nets.embed", str(job))
+
+
+def _run_extractor(collection: Collection, network: NetworkSettings, missing: set[str]) -> None:
+    extractor = read_extractor(network).as_job(open_store())
+    jobs = [
+        {"path": track.path, "content": collection.contents[track.id], "extractor": extractor}
+        for track in collection.tracks
+        if collection.contents[track.id] in missing
+    ]
+    for _, result in run_jobs("essentia_ldl.sound.embed:embed_track", jobs, "embeddings"):
+        if isinstance(result, Failure):
+            raise StoreError(result.reason)
 
 
 def read_embeddings(collection: Collection, network: NetworkSettings) -> dict[str, np.ndarray]:

@@ -2,8 +2,7 @@
 
 In: a collection and a recipe; out: ``scores.json`` in a run folder, the only source of every number that is shown.
 Targets are smoothed on the training tracks of a fold alone; validation and test targets stay one-hot; a track's
-prediction is the mean of its patches' probabilities. Folds are drawn, grouped by artist, or are the values of a column
-of the collection, of which one is left out at a time.
+prediction is the mean of its patches' probabilities.
 """
 
 from __future__ import annotations
@@ -15,31 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from essentia_ldl import __version__, baselines, embeddings, frontends, runs, scoring, splits, statistics, steps
+from essentia_ldl import __version__, baselines, descriptors, embeddings, frontends, gathering, refit, runs, steps
+from essentia_ldl.cells import check_hop, train_cells
 from essentia_ldl.collection import Collection, extract
-from essentia_ldl.errors import DataError, explain
-from essentia_ldl.planning import write_plan
+from essentia_ldl.extractors import identify_weights
+from essentia_ldl.folds import Fold, describe_folds, draw_folds
+from essentia_ldl.gathering import Truth, read_truth
 from essentia_ldl.recipe import Recipe
 from essentia_ldl.records import Split, Track
-from essentia_ldl.statistics import describe_scores
 from essentia_ldl.steps import Say
 from essentia_ldl.store import home, open_store, read_json, write_json
-from essentia_ldl.zones import run_zone
-
-
-@dataclasses.dataclass(frozen=True)
-class Fold:
-    """One fold of one repetition; `held_out` is the value of the column that its test side has, or None."""
-
-    repeat: int
-    seed: int
-    number: int
-    held_out: str | None
-    split: Split
-
-    def cell(self, run: Path, name: str) -> Path:
-        """Return the folder of a label source or a baseline on this fold."""
-        return run / f"{name}-{self.seed}-{self.number}"
+from essentia_ldl.tables import describe_scores
 
 
 def cross_validate(
@@ -51,6 +36,14 @@ def cross_validate(
     n_jobs: int | None,
     say: Say,
     leave_out: str | None = None,
+    *,
+    patch_hop: int | None = None,
+    truth_column: str | None = None,
+    truth_class: str | None = None,
+    refit_best: bool = False,
+    corrections: str | None = None,
+    layout: str | None = None,
+    options: Mapping[str, object] | None = None,
 ) -> Iterator[str]:
     """Train and test every label source on every fold; what is there from a killed run is not done again.
 
@@ -65,12 +58,25 @@ def cross_validate(
     n_folds, n_repeats : int
         Folds, and how often they are drawn (by seed, seed + 1, …).
     n_jobs : int or None
-        Worker processes of the feature extraction.
+        Worker processes of the feature extraction and of the training of heads; the numbers do not depend on it.
     say : callable
         Gets lines while the work goes on.
     leave_out : str or None
         A column of the collection: one fold a value, tested on its tracks and trained on the others. `n_folds` is not
         looked at then, and repetitions draw other validation sides only.
+    patch_hop : int or None
+        Frames between the patches that networks are scored on; None is the front-end's, which is that of production.
+        Neither training nor baselines look at it.
+    truth_column : str or None
+        Column with the share of listeners who chose a class, from 0 to 1: predictions are compared with it.
+    truth_class : str or None
+        The class of that share; None takes the one that is not called non_ or not_.
+    refit_best : bool
+        Train the final model on all tracks with what the folds chose, and put it into graphs/; see `refit`.
+    corrections : str or None
+        File of corrected labels, see `essentia_ldl.corrections`.
+    layout, options
+        As in `datasets.read_tracks`.
 
     Yields
     ------
@@ -80,128 +86,71 @@ def cross_validate(
     Raises
     ------
     DataError
-        When folds cannot be made.
+        When folds cannot be made, or the truth column does not fit.
+    RecipeError
+        When the hop of the network cannot be chosen.
     """
     sources = list(dict.fromkeys(sources))
+    check_hop(recipe, patch_hop)
+    if patch_hop == frontends.of_network(recipe.network.backbone).patch_hop_frames:
+        patch_hop = None
 
     def draw(tracks: Sequence[Track]) -> list[Split]:
+        read_truth(tracks, recipe.classes, truth_column, truth_class, data)  # told before the long work
         return [fold.split for fold in draw_folds(tracks, recipe, n_folds, 1, leave_out)]
 
-    collection, is_demo = steps.prepare(recipe, data, sources, n_jobs, say, draw=draw)
+    reading = {"corrections": corrections, "layout": layout, "options": options}
+    collection, is_demo = steps.prepare(recipe, data, sources, n_jobs, say, draw=draw, **reading)
     tracks = list(collection.tracks)
+    truth = read_truth(tracks, recipe.classes, truth_column, truth_class, data)
     listing = [(track.id, collection.contents[track.id], track.label, track.artist) for track in tracks]
     values = {key: value for key, value in recipe.as_dict().items() if key != "labels"}
     kind = n_folds if leave_out is None else [leave_out, [track.columns[leave_out] for track in tracks]]
-    digest = runs.fingerprint(__version__, values, listing, kind)
+    digest = runs.fingerprint(__version__, values, listing, kind, patch_hop, *identify_weights(recipe.network))
     folder, task = home() / "runs", f"{recipe.task}-crossval"
     run = runs.find_run(folder, task, digest)[0] or runs.make_run(folder, task, digest)
-    if recipe.network.fine_tune != "none":
-        steps.build_base_graphs()
     with runs.locked(run):
+        steps.open_folder(run, recipe, collection)
         folds = draw_folds(tracks, recipe, n_folds, n_repeats, leave_out)
-        _train(run, recipe, collection, folds, sources, is_demo, say)
+        train_cells(run, recipe, collection, folds, sources, is_demo, n_jobs, say, patch_hop)
         problems = _test_baselines(run, recipe, collection, folds, n_jobs, say)
-        scores = _describe_folds(recipe, tracks, folds, n_repeats, leave_out)
-        scores["sources"] = {name: _gather(run, recipe, name, folds) for name in sources}
-        tested = [name for name in baselines.GRIDS if name not in problems]
-        scores["baselines"] = {name: _gather(run, recipe, name, folds) for name in tested}
-        scores["baselines_left_out"] = problems
-        scores["comparisons"] = _compare(scores)
+        scores = describe_folds(recipe, tracks, folds, n_repeats, leave_out)
+        scores["patch_hop_frames"] = _find_hop(read_json(folds[0].cell(run, sources[0]) / "plan.json"))
+        _gather(run, recipe, sources, folds, tracks, truth, problems, scores)
         write_json(run / "scores.json", scores)
     yield from describe_scores(scores)
+    if collection.failures:
+        yield f"{len(collection.failures)} files were left out: see {run / 'failures.csv'}"
     yield str(run / "scores.json")
+    if refit_best:
+        yield from refit.refit(run, digest, recipe, collection, folds, scores, is_demo, say)
 
 
-def draw_folds(
-    tracks: Sequence[Track], recipe: Recipe, n_folds: int, n_repeats: int, leave_out: str | None
-) -> list[Fold]:
-    """Draw the folds of every repetition, seeded by the recipe's seed, seed + 1, …; the same for every source."""
-    folds, share = [], recipe.split.valid_share
-    for repeat in range(n_repeats):
-        seed = recipe.split.seed + repeat
-        if leave_out is None:
-            drawn = [(None, split) for split in splits.fold_tracks(tracks, n_folds, share, seed)]
-        else:
-            drawn = list(leave_out_values(tracks, leave_out, share, seed).items())
-        folds += [Fold(repeat, seed, number, value, split) for number, (value, split) in enumerate(drawn)]
-    return folds
+def _find_hop(plan: Mapping[str, Any]) -> int:
+    """Return the frames between the patches that a plan's predictions are made of."""
+    own = (plan["extractor"] or {}).get("patch_hop_frames") or frontends.get(plan["front_end"]).patch_hop_frames
+    return int(plan["evaluation_hop_frames"] or own)
 
 
-def leave_out_values(tracks: Sequence[Track], column: str, valid_share: float, seed: int) -> dict[str, Split]:
-    """Make one fold a value of a column: its tracks test; the others train, but for those of an artist who tests.
-
-    Parameters
-    ----------
-    tracks : Sequence[Track]
-        The collection; a split column is not looked at.
-    column : str
-        Name of a column of the collection, such as "genre".
-    valid_share : float
-        Share of the tracks that remain, which validates.
-    seed : int
-        Another seed is another validation side.
-
-    Returns
-    -------
-    dict[str, Split]
-        By value, in alphabetical order.
-
-    Raises
-    ------
-    DataError
-        When the column is missing, is not filled for every track or has one value only, a class is missing on a
-        training side, or there are too few artists to validate with.
-    """
-    where = f"leave out {column}"
-    known = sorted({name for track in tracks for name in track.columns})
-    if column not in known:
-        rule = "one of " + (", ".join(known) or "the columns that the collection has beside path, label, artist, split")
-        raise DataError(explain("column", rule, column, where, "Name another one, or add it to the table."))
-    empty = [track.id for track in tracks if not track.columns.get(column)]
-    if empty:
-        found = f"{len(empty)} of {len(tracks)} tracks without one"
-        raise DataError(explain(f"column {column!r}", "a value for every track", found, empty[0], "Fill it."))
-    values = sorted({track.columns[column] for track in tracks})
-    if len(values) < 2:
-        raise DataError(explain(f"column {column!r}", "two or more values", values, where, "Name another column."))
-    classes, found = sorted({track.label for track in tracks}), {}
-    for value in values:
-        test = [track for track in tracks if track.columns[column] == value]
-        testing = {track.artist for track in test} - {None}
-        others = [track for track in tracks if track.columns[column] != value]
-        rest = [dataclasses.replace(track, split=None) for track in others if track.artist not in testing]
-        counts = {name: sum(track.label == name for track in rest) for name in classes}
-        if not all(counts.values()):
-            numbers = ", ".join(f"{n} {name}" for name, n in counts.items())
-            numbers += f"; {len(test)} tracks test, {len(others) - len(rest)} more are of artists who test"
-            where, remedy = f"{column} {value}", "Add tracks, or merge values."
-            raise DataError(explain("folds", "every class in every training side", numbers, where, remedy))
-        side = splits.split_tracks(rest, valid_share, seed=seed)
-        artists = {track.id: track.artist for track in (*rest, *test) if track.artist is not None}
-        found[value] = Split(side.train, side.valid, tuple(sorted(track.id for track in test)), artists)
-    return found
-
-
-def _within(collection: Collection, split: Split) -> Collection:
-    """Keep the tracks of a fold: one left out of every side must not reach a plan."""
-    ids = {*split.train, *split.valid, *split.test}
-    return dataclasses.replace(collection, tracks=tuple(track for track in collection.tracks if track.id in ids))
-
-
-def _train(
-    run: Path, recipe: Recipe, collection: Collection, folds: list[Fold], sources: list[str], is_demo: bool, say: Say
+def _gather(
+    run: Path,
+    recipe: Recipe,
+    sources: Sequence[str],
+    folds: Sequence[Fold],
+    tracks: Sequence[Track],
+    truth: Truth | None,
+    problems: Mapping[str, str],
+    scores: dict[str, Any],
 ) -> None:
-    cells = []
-    for fold in folds:
-        drawn, inside = recipe.override(split__seed=fold.seed), _within(collection, fold.split)
-        for source in sources:
-            cells.append(fold.cell(run, source))
-            if not (cells[-1] / "plan.json").is_file():
-                write_plan(cells[-1], drawn, inside, fold.split, source=source, is_demo=is_demo, export=False)
-    waiting = [str(cell) for cell in cells if not (cell / "predictions.npz").is_file()]
-    say(f"{len(cells)} trainings, {len(waiting)} to do")
-    if waiting:
-        run_zone("essentia_ldl.nets", *waiting)
+    """Add to the scores every row of the table, the tests between them, and what is to be pointed out."""
+    tested = [name for name in baselines.GRIDS if name not in problems]
+    for part, names in (("sources", sources), ("baselines", tested)):
+        scores[part] = {name: gathering.gather_row(run, recipe.classes, name, folds, tracks, truth) for name in names}
+    scores["baselines_left_out"] = dict(problems)
+    known = truth is not None
+    scores["listeners"] = {"column": truth.column, "class": recipe.classes[truth.positive]} if known else None
+    scores["comparisons"] = gathering.compare_rows(scores)
+    scores["findings"] = gathering.find_findings(scores)
 
 
 def _test_baselines(
@@ -211,8 +160,21 @@ def _test_baselines(
     store = open_store()
 
     def read_embeddings() -> Mapping[str, np.ndarray]:
-        embeddings.make_embeddings(collection, recipe.network)
-        return baselines.average(embeddings.read_embeddings(collection, recipe.network))
+        network = recipe.network
+        if network.fine_tune == "none":  # a network from scratch has to beat the pretrained one too
+            known = frontends.PRETRAINED[network.backbone]
+            dataset = network.pretrained if network.pretrained in known else known[0]
+            network = dataclasses.replace(network, fine_tune="head", pretrained=dataset)
+            steps.require_network(network)
+        embeddings.make_embeddings(collection, network)
+        return baselines.average(embeddings.read_embeddings(collection, network))
+
+    def read_descriptors() -> Mapping[str, np.ndarray]:
+        lacking = descriptors.list_missing(collection)
+        if lacking:
+            say(f"MusicExtractor on {len(lacking)} tracks, for a baseline")
+        failures = descriptors.make_descriptors(collection, n_jobs)
+        return descriptors.read_descriptors(collection, failures)[0]
 
     def read_mfcc() -> Mapping[str, np.ndarray]:
         lacking = [t for t in collection.tracks if not store.has(collection.contents[t.id], frontends.MFCC)]
@@ -221,74 +183,6 @@ def _test_baselines(
             extract(lacking, store, [frontends.MFCC], n_jobs)
         return baselines.read_mfcc(collection, store)
 
-    readers = {"logreg": read_embeddings, "mfcc-svm": read_mfcc}
+    readers = {"logreg": read_embeddings, "descriptors-svm": read_descriptors, "mfcc-svm": read_mfcc}
     places = [(lambda name, fold=fold: fold.cell(run, name), fold.split, fold.seed) for fold in folds]
     return baselines.run_baselines(readers, places, collection.tracks, recipe.classes, say)
-
-
-def _describe_folds(
-    recipe: Recipe, tracks: Sequence[Track], folds: Sequence[Fold], n_repeats: int, leave_out: str | None
-) -> dict[str, Any]:
-    unknown = sum(track.artist is None for track in tracks)
-    warning = f"NOT grouped by artist: not known for {unknown} of {len(tracks)} tracks, so one may train and test"
-    scores: dict[str, Any] = {
-        "task": recipe.task,
-        "classes": list(recipe.classes),
-        "n_tracks": len(tracks),
-        "class_counts": {name: sum(track.label == name for track in tracks) for name in recipe.classes},
-        "n_folds": len(folds) // n_repeats,
-        "n_repeats": n_repeats,
-        "leave_out": leave_out,
-        "seeds": list(dict.fromkeys(fold.seed for fold in folds)),
-        "grouped_by_artist": unknown == 0,
-        "warnings": [warning] if unknown else [],
-        "folds": [],
-    }
-    for fold in folds:
-        sides = splits.describe(fold.split, tracks)
-        sizes = {f"n_{side}": len(getattr(fold.split, side)) for side in ("train", "valid", "test")}
-        row = {"repeat": fold.repeat, "seed": fold.seed, "fold": fold.number, "held_out": fold.held_out, **sizes}
-        row["n_dropped"] = len(tracks) - sum(sizes.values())
-        row["class_counts"] = {side: dict(counts) for side, counts in sides.counts.items()}
-        scores["folds"].append({**row, "artists": dict(sides.artists)})
-    return scores
-
-
-def _gather(run: Path, recipe: Recipe, name: str, folds: Sequence[Fold]) -> dict[str, Any]:
-    """Collect the folds of one source: each fold's score, their mean and deviation, and the score of all pooled."""
-    by_repeat: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
-    scored, own_mass = [], []
-    for fold in folds:
-        cell = fold.cell(run, name)
-        with np.load(cell / "predictions.npz", allow_pickle=False) as arrays:
-            rows = arrays["roles"] == "test"
-            targets = np.array([recipe.classes.index(str(label)) for label in arrays["labels"][rows]])
-            probabilities = arrays["probabilities"][rows]
-        scored.append(scoring.score_predictions(targets, probabilities, recipe.classes))
-        by_repeat.setdefault(fold.repeat, []).append((targets, probabilities))
-        if (cell / "labels.json").is_file():
-            own_mass.append(read_json(cell / "labels.json").get("own_mass_mean"))
-    joined = [map(np.concatenate, zip(*parts, strict=True)) for parts in by_repeat.values()]
-    pooled = [scoring.score_predictions(*arrays, recipe.classes) for arrays in joined]
-    values = np.array([score["balanced_accuracy"] for score in scored])
-    return {
-        "balanced_accuracy_mean": float(values.mean()),
-        "balanced_accuracy_std": float(values.std(ddof=1)) if len(values) > 1 else 0.0,
-        "balanced_accuracy_pooled": float(np.mean([score["balanced_accuracy"] for score in pooled])),
-        "own_mass_mean": float(np.mean(own_mass)) if own_mass and None not in own_mass else None,
-        "pooled": pooled,
-        "folds": scored,
-    }
-
-
-def _compare(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Test every row of the table against "none", or against the first source."""
-    rows = {**scores["sources"], **scores["baselines"]}
-    values = {name: [fold["balanced_accuracy"] for fold in score["folds"]] for name, score in rows.items()}
-    if scores["leave_out"]:  # repetitions test the same tracks, so that their mean is one observation
-        shape = (scores["n_repeats"], scores["n_folds"])
-        values = {name: np.reshape(list_, shape).mean(axis=0).tolist() for name, list_ in values.items()}
-    reference = "none" if "none" in scores["sources"] else next(iter(scores["sources"]))
-    # Validation tracks count as trained on: they choose the epoch, and the baselines are fitted on them.
-    ratio = np.mean([fold["n_test"] / (fold["n_train"] + fold["n_valid"]) for fold in scores["folds"]])
-    return statistics.compare_all(values, reference, float(ratio))

@@ -1,14 +1,27 @@
 """The analysis numbers of every front-end, written down once.
 
 In: nothing. Out: `FrontEnd` constants. The same constants drive feature extraction, the shape of the networks, the
-graph card and `predict`; no other module writes a hop size. Numbers of the mel front-ends are those of Essentia's
-TensorflowInput* and TensorflowPredict* algorithms (https://essentia.upf.edu/reference), those of `MFCC` are section
-4.2 of Buisson et al., "Ambiguity modelling with label distribution learning for music classification" (ICASSP 2022).
+graph card and `predict`; no other module writes a hop size. Numbers of the mel and embedding front-ends are those of
+Essentia's TensorflowInput* and TensorflowPredict* algorithms (https://essentia.upf.edu/reference), those of `MFCC` are
+section 4.2 of Buisson et al., "Ambiguity modelling with label distribution learning for music classification" (ICASSP
+2022). Kind "embedding" are the published extractors that no network of ours reads: only Essentia runs them.
+
+`RESNET` and `OPENL3` have no TensorflowInput* algorithm; their chains are in `sound.mel`. Of `RESNET` rate, window, hop,
+bands, patch and hop of the patches are those of Lukashevich, Grollmisch and Abeßer, "Quantifying uncertainty in music
+genre classification" (2023), section Experiments; the paper names no filters and no compression, so they are those of
+TensorflowInputMusiCNN up to half the rate. `OPENL3` is the usage that Essentia's page of models publishes for its
+OpenL3 graphs: windows of 1 s around every full second, resampling quality 1. The openl3 package itself takes a window
+every 0.1 s unless told otherwise.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import re
+
 from essentia_ldl.discover import unknown
+from essentia_ldl.errors import CardError, RecipeError, explain
+from essentia_ldl.graph_card import GraphCard
 from essentia_ldl.records import FrontEnd
 
 MUSICNN = FrontEnd(
@@ -22,6 +35,38 @@ MUSICNN = FrontEnd(
     patch_hop_frames=93,
     input_algorithm="TensorflowInputMusiCNN",
     predict_algorithm="TensorflowPredictMusiCNN",
+)
+
+VGGISH = FrontEnd(
+    name="vggish",
+    kind="mel",
+    sample_rate_hz=16000,
+    frame_samples=400,
+    fft_samples=512,
+    hop_samples=160,
+    n_bands=64,
+    patch_frames=96,
+    patch_hop_frames=93,
+    input_algorithm="TensorflowInputVGGish",
+    predict_algorithm="TensorflowPredictVGGish",
+)
+
+EFFNET = dataclasses.replace(
+    MUSICNN,
+    name="effnet",
+    kind="embedding",
+    patch_frames=128,
+    patch_hop_frames=62,
+    predict_algorithm="TensorflowPredictEffnetDiscogs",
+)
+
+MAEST = dataclasses.replace(  # the 30-second network; `of_card` reads the length of the others from their cards
+    MUSICNN,
+    name="maest",
+    kind="embedding",
+    patch_frames=1876,
+    patch_hop_frames=1875,
+    predict_algorithm="TensorflowPredictMAEST",
 )
 
 MFCC = FrontEnd(
@@ -39,12 +84,69 @@ MFCC = FrontEnd(
     input_algorithm="MFCC",
 )
 
+LOG_SCALE = 10000.0  # RESNET: log10(1 + 10000 x) of the bands' power, as TensorflowInputMusiCNN
+DECIBEL_FLOOR = 1e-10  # OPENL3: 10 log10(max(x, floor)) of the bands' magnitude,
+DECIBEL_RANGE = 80.0  # less the largest value of the patch, never below -80
+
+RESNET = FrontEnd(
+    name="resnet",
+    kind="mel",
+    sample_rate_hz=44100,
+    frame_samples=2048,
+    hop_samples=710,
+    n_bands=96,
+    patch_frames=186,  # 3 s
+    patch_hop_frames=62,  # 1 s
+    input_algorithm="MelBands",
+    predict_algorithm="TensorflowPredict",
+    input_parameters=(
+        ("highFrequencyBound", 22050.0),
+        ("lowFrequencyBound", 0.0),
+        ("normalize", "unit_tri"),
+        ("type", "power"),
+        ("warpingFormula", "slaneyMel"),
+        ("weighting", "linear"),
+    ),
+)
+
+OPENL3 = FrontEnd(
+    name="openl3",
+    kind="embedding",
+    sample_rate_hz=48000,
+    frame_samples=2048,
+    hop_samples=242,
+    n_bands=128,
+    patch_frames=199,  # 1 s
+    patch_hop_frames=199,
+    patch_hop_samples=48000,
+    resample_quality=1,
+    input_algorithm="MelBands",
+    predict_algorithm="TensorflowPredict",
+    input_parameters=(
+        ("highFrequencyBound", 24000.0),
+        ("lowFrequencyBound", 0.0),
+        ("normalize", "unit_tri"),
+        ("type", "magnitude"),
+        ("warpingFormula", "slaneyMel"),
+        ("weighting", "linear"),
+    ),
+)
+
 ALL = {value.name: value for value in tuple(globals().values()) if isinstance(value, FrontEnd)}
 
-BY_PREDICTOR = {front_end.predict_algorithm: front_end for front_end in ALL.values() if front_end.predict_algorithm}
+GENERAL = "TensorflowPredict"  # runs any graph and says nothing of what the graph reads
+BY_PREDICTOR = {
+    front_end.predict_algorithm: front_end
+    for front_end in ALL.values()
+    if front_end.predict_algorithm not in ("", GENERAL)
+}
+# The cards of Essentia's OpenL3 name no algorithm; the names of the files say what the graphs read.
+_OPENL3_NAME = re.compile(r"openl3-(env|music)-mel(?P<n_bands>\d+)-")
 
-# What a network reads, told here for the code that must not import it; tests hold it to the network's own FRONT_END.
-_OF_NETWORK = {"musicnn": MUSICNN, "vgg": MUSICNN}
+# What a network reads and which weights it can start from, told here for the code that must not import it; tests hold
+# both to the network's own FRONT_END, CHECKPOINTS and GRAPHS.
+_OF_NETWORK = {"musicnn": MUSICNN, "resnet": RESNET, "vgg": MUSICNN, "vggish": VGGISH}
+PRETRAINED = {"musicnn": ("msd", "mtt"), "resnet": (), "vgg": ("msd", "mtt"), "vggish": ("audioset",)}
 
 
 def of_network(backbone: str) -> FrontEnd:
@@ -52,6 +154,81 @@ def of_network(backbone: str) -> FrontEnd:
     if backbone not in _OF_NETWORK:
         raise unknown("network", backbone, _OF_NETWORK)
     return _OF_NETWORK[backbone]
+
+
+def check_pretrained(backbone: str, pretrained: str) -> None:
+    """Raise `RecipeError` when a network has no weights of that data set, or none at all."""
+    known = PRETRAINED.get(backbone, (pretrained,))
+    if not known:
+        rule, remedy = "none: there are no weights of this network", "Use --fine-tune none to train it from scratch."
+        raise RecipeError(explain("pretrained", rule, pretrained, f"network {backbone}", remedy))
+    if pretrained not in known:
+        remedy = f"Use --pretrained {known[0]}, or --fine-tune none to train without."
+        raise RecipeError(explain("pretrained", " or ".join(known), pretrained, f"network {backbone}", remedy))
+
+
+def of_card(card: GraphCard, where: str) -> FrontEnd:
+    """Return the front-end of a graph that reads sound, found by the algorithm in its card.
+
+    Parameters
+    ----------
+    card : GraphCard
+        Of the graph that reads patches: a full classifier or an extractor.
+    where : str
+        Name of the model, for the message.
+
+    Returns
+    -------
+    FrontEnd
+        With the card's own patch hop and resampling quality, and, for MAEST, whose networks read 5, 10, 20 or 30 s, the
+        patch length of the card's input; the hop is one frame less, as Essentia sets it.
+
+    Raises
+    ------
+    CardError
+        When no front-end has that algorithm; for TensorflowPredict, when neither card nor name tells the front-end.
+    """
+    front_end = of_algorithm(card.algorithm, where, str(card.extra.get("front_end", "")), where)
+    if front_end is MAEST:
+        shape = card.fields["schema"]["inputs"][0].get("shape") or []
+        if len(shape) >= 2 and type(shape[-2]) is int and shape[-2] > 1 and shape[-1] == front_end.n_bands:
+            front_end = dataclasses.replace(front_end, patch_frames=shape[-2], patch_hop_frames=shape[-2] - 1)
+    names = ("patch_hop_frames", "resample_quality")
+    return dataclasses.replace(
+        front_end, **{name: int(card.extra.get(name, getattr(front_end, name))) for name in names}
+    )
+
+
+def of_algorithm(algorithm: str, where: str, name: str = "", stem: str = "") -> FrontEnd:
+    """Return the front-end of a graph.
+
+    Parameters
+    ----------
+    algorithm : str
+        The Essentia algorithm of its card.
+    where : str
+        Name of the model, for the message.
+    name : str
+        Front-end that its card names; asked where the algorithm runs any graph.
+    stem : str
+        Name of the graph's file; asked for OpenL3, whose cards say less than the name.
+
+    Raises
+    ------
+    CardError
+        When nothing says what the graph reads, or it reads what no chain here makes.
+    """
+    if algorithm in BY_PREDICTOR:
+        return BY_PREDICTOR[algorithm]
+    if algorithm == GENERAL and name in ALL and ALL[name].predict_algorithm == GENERAL:
+        return ALL[name]
+    if (found := _OPENL3_NAME.match(stem)) is not None:
+        if int(found["n_bands"]) == OPENL3.n_bands:
+            return OPENL3
+        rule = f"OpenL3 with {OPENL3.n_bands} mel bands"
+        raise CardError(explain("extractor", rule, stem, where, "Take the one with mel128 in its name."))
+    known = f"one of {', '.join(sorted(BY_PREDICTOR))}"
+    raise CardError(explain("inference.algorithm", known, algorithm, where, "Run it with Essentia."))
 
 
 def get(name: str) -> FrontEnd:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from essentia_ldl import labels as label_sources
 from essentia_ldl import steps
 from essentia_ldl.planning import fit_labels
 from essentia_ldl.recipe import read_recipe
-from essentia_ldl.records import Split
-from essentia_ldl.store import home
+from essentia_ldl.records import Split, Track
+from essentia_ldl.store import home, write_json
 
 DEFAULT_SOURCES = ("sa", "sb")
 
@@ -18,7 +18,7 @@ DEFAULT_SOURCES = ("sa", "sb")
 def describe_labels(
     task: str, data: str | None, sources: Sequence[str], output: str | None, n_jobs: int | None
 ) -> Iterator[str]:
-    """Fit label sources on a whole collection and write what they say of each track.
+    """Fit label sources on a whole collection; write what they say of each track, and labels.json with their reports.
 
     Parameters
     ----------
@@ -43,23 +43,38 @@ def describe_labels(
     Buisson et al. 2022, Figure 1: histogram of the mass on a track's own class.
     """
     recipe = read_recipe(task)
-    sources = list(sources) or list(DEFAULT_SOURCES)
+    sources = list(dict.fromkeys(sources)) or list(DEFAULT_SOURCES)
     lines: list[str] = []
-    collection, _ = steps.prepare(recipe, data, sources, n_jobs, lines.append, bands=False)
+    collection, _ = steps.prepare(recipe, data, sources, n_jobs, lines.append, bands=False, draw=_take_all)
     yield from lines
     folder = Path(output) if output else home() / "runs" / f"{recipe.task}-labels"
     split = Split(tuple(track.id for track in collection.tracks))
     true_labels = {track.id: track.label for track in collection.tracks}
-    tables = {}
+    tables, reports = {}, {}
     for source in sources:
         table, report = fit_labels(recipe, source, collection, split)
-        tables[source] = table
+        tables[source], reports[source] = table, report
         label_sources.write_table(table, folder / f"{source}.csv")
         yield f"{source}: {folder / f'{source}.csv'}"
-        yield label_sources.text_histogram(table, true_labels)
+        yield label_sources.text_histogram({source: table}, true_labels)
+        yield from label_sources.describe_own_mass(table, true_labels)
         if "n_iter" in report:
             state = "converged" if report.get("converged") else "stopped"
             yield f"LMNN {state} after {report['n_iter']} iterations"
+        if "n_filtered" in report:
+            yield f"LMNN did not learn from {_count(report['n_filtered'])}: most neighbours contradict"
+            if any(report["n_put_back"].values()):
+                yield f"it learned from {_count(report['n_put_back'])} all the same: too few were left"
+    write_json(folder / "labels.json", reports)
     picture = folder / "histogram.png"
     label_sources.write_histogram(tables, true_labels, picture, title=recipe.task)
     yield str(picture)
+
+
+def _take_all(tracks: Sequence[Track]) -> list[Split]:
+    """Let every track train: labels are described on all of them."""
+    return [Split(tuple(track.id for track in tracks))]
+
+
+def _count(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{n} {name}" for name, n in counts.items())

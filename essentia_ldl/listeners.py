@@ -56,7 +56,7 @@ def choose_class(classes: Sequence[str], name: str | None = None) -> int:
     return positive[0]
 
 
-def read_shares(tracks: Sequence[Track], column: str, where: object) -> np.ndarray:
+def read_shares(tracks: Sequence[Track], column: str, where: object, what: str = "truth column") -> np.ndarray:
     """Read the share of listeners of every track.
 
     Parameters
@@ -67,6 +67,8 @@ def read_shares(tracks: Sequence[Track], column: str, where: object) -> np.ndarr
         Name of the column.
     where : object
         The collection, for errors.
+    what : str
+        What the column is to the reader of an error.
 
     Returns
     -------
@@ -83,16 +85,16 @@ def read_shares(tracks: Sequence[Track], column: str, where: object) -> np.ndarr
     shares = []
     for track in tracks:
         if column not in track.columns:
-            raise unknown(f"truth column of {where}", column, track.columns)
+            raise unknown(f"{what} of {where}", column, track.columns)
         cell, row = track.columns[column], f"{where}, row of {track.id}"
         try:
             share = float(cell)
         except ValueError:
             remedy = "Correct the cell, or drop the row."
-            raise DataError(explain(f"truth column {column}", "a number", cell, row, remedy)) from None
+            raise DataError(explain(f"{what} {column}", "a number", cell, row, remedy)) from None
         if not 0 <= share <= 1:  # NaN fails too
             remedy = "Divide per cents by 100." if 1 < share <= 100 else "Correct the cell, or drop the row."
-            raise DataError(explain(f"truth column {column}", "a share from 0 to 1", cell, row, remedy))
+            raise DataError(explain(f"{what} {column}", "a share from 0 to 1", cell, row, remedy))
         shares.append(share)
     return np.array(shares)
 
@@ -104,6 +106,7 @@ def score_shares(
     classes: Sequence[str],
     positive: int,
     groups: np.ndarray,
+    prior: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Compare predictions with listeners.
 
@@ -121,6 +124,8 @@ def score_shares(
         Column of the positive class.
     groups : np.ndarray [shape=(n_tracks,), int]
         From `bootstrap.group_tracks`.
+    prior : np.ndarray [shape=(n_tracks,), float] or None
+        What the constant says of each track, known without the track; None is the mean share of these tracks.
 
     Returns
     -------
@@ -135,8 +140,8 @@ def score_shares(
     Lin 1991, see `metrics.score_divergence`; Spearman's rho with mean ranks of ties, `scipy.stats.spearmanr`.
     """
     truth = _as_distributions(shares, positive)
-    prior = _as_distributions(np.full(len(shares), shares.mean()), positive)
-    ours, constant = metrics.score_divergence(truth, probabilities), metrics.score_divergence(truth, prior)
+    said = _as_distributions(np.full(len(shares), shares.mean()) if prior is None else prior, positive)
+    ours, constant = metrics.score_divergence(truth, probabilities), metrics.score_divergence(truth, said)
     difference = ours - constant
     sums = resample_sums(np.column_stack([difference, np.ones(len(shares))]), groups)
     estimate = probabilities[:, positive]

@@ -6,7 +6,8 @@ In: `targets`, either class indices of shape (n_tracks,), integer, or one-hot ro
 Conventions: every function checks its arrays first and raises `DataError`. The predicted class is the most probable
 one, the first of equals. A class without an example in `targets` has recall NaN and is left out of the balanced
 accuracy, so that a small fold has a score; a row of `confusion_matrix` for it is 0. Targets that are not one-hot are
-refused: labels are smoothed for training only. Logarithms are natural, so entropies are in nats.
+refused: labels are smoothed for training only. Logarithms are natural, so entropies are in nats. Confidence is cut into
+bins of one width; a bin holds its upper edge and not its lower one, but for the first, which holds 0 as well.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from __future__ import annotations
 import numpy as np
 
 from essentia_ldl.errors import DataError, explain
+
+SMALLEST = 1e-12
 
 
 def score_accuracy(targets: np.ndarray, probabilities: np.ndarray) -> float:
@@ -175,6 +178,152 @@ def score_divergence(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarr
     middle = (left + right) / 2
     terms = _plogq(left, left) + _plogq(right, right) - _plogq(left, middle) - _plogq(right, middle)
     return np.maximum(0, terms.sum(axis=1) / 2)
+
+
+def score_nll(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Return the negative log-likelihood of each track's true class; its mean is the log loss.
+
+    Parameters
+    ----------
+    targets : np.ndarray [shape=(n_tracks,), int] or [shape=(n_tracks, n_classes)]
+        True classes, as indices or one-hot.
+    probabilities : np.ndarray [shape=(n_tracks, n_classes), float]
+        Rows that sum to 1.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_tracks,), float64]
+        Nats, at most 27.6: a probability below `SMALLEST` counts as `SMALLEST`, so that one rounded zero does not
+        decide a mean.
+
+    References
+    ----------
+    Guo et al., "On calibration of modern neural networks", ICML 2017, section 2.
+    """
+    rows = _check_distributions(probabilities, "probabilities")
+    truth = _check_targets(targets, *rows.shape)
+    return -np.log(np.clip(rows[np.arange(len(rows)), truth], SMALLEST, 1)) + 0.0  # no minus zero
+
+
+def score_brier(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Return the squared distance of each row from the true class; its mean is the Brier score.
+
+    Parameters
+    ----------
+    targets, probabilities : np.ndarray
+        As in `score_nll`.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_tracks,), float64]
+        From 0 to 2: Brier's own sum over all classes, for two classes twice what is called the Brier score of one.
+
+    References
+    ----------
+    G. W. Brier, "Verification of forecasts expressed in terms of probability", Monthly Weather Review 78(1), 1950,
+    equation 2.
+    """
+    rows = _check_distributions(probabilities, "probabilities")
+    truth = _check_targets(targets, *rows.shape)
+    return ((rows - np.eye(rows.shape[1])[truth]) ** 2).sum(axis=1)
+
+
+def bin_tracks(targets: np.ndarray, probabilities: np.ndarray, n_bins: int = 10) -> np.ndarray:
+    """Put each track into the bin of its confidence, which is the probability of its most probable class.
+
+    Parameters
+    ----------
+    targets : np.ndarray [shape=(n_tracks,), int] or [shape=(n_tracks, n_classes)]
+        True classes, as indices or one-hot.
+    probabilities : np.ndarray [shape=(n_tracks, n_classes), float]
+        Class probabilities.
+    n_bins : int
+        Bins of one width from 0 to 1.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_tracks, n_bins, 3), float64]
+        Of the one bin that a track is in: 1, its confidence, and 1 where the class is the true one; 0 elsewhere. Sums
+        over tracks are what a reliability diagram shows; they can be resampled.
+    """
+    rows = _check_probabilities(probabilities, "probabilities")
+    truth, confidence = _check_targets(targets, *rows.shape), rows.max(axis=1)
+    return _put_into_bins(confidence, rows.argmax(axis=1) == truth, n_bins)
+
+
+def bin_classes(targets: np.ndarray, probabilities: np.ndarray, n_bins: int = 10) -> np.ndarray:
+    """Put each track into the bin of its probability of each class, whether that class is predicted or not.
+
+    Parameters
+    ----------
+    targets, probabilities, n_bins
+        As in `bin_tracks`.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_tracks, n_classes, n_bins, 3), float64]
+        Of the bin that a track's probability of a class is in: 1, the probability, and 1 where the class is the true
+        one; 0 elsewhere.
+    """
+    rows = _check_probabilities(probabilities, "probabilities")
+    hits = np.eye(rows.shape[1], dtype=bool)[_check_targets(targets, *rows.shape)]
+    return _put_into_bins(rows, hits, n_bins)
+
+
+def score_ece(targets: np.ndarray, probabilities: np.ndarray, n_bins: int = 10) -> float:
+    """Return the expected calibration error: how far confidence is from accuracy, over the bins, by their tracks.
+
+    Parameters
+    ----------
+    targets, probabilities : np.ndarray
+        As in `bin_tracks`.
+    n_bins : int
+        10 in Lukashevich et al., 15 in Guo et al.
+
+    Returns
+    -------
+    float
+        From 0 to 1. Chance alone makes it larger than 0, the more bins and the fewer tracks the larger.
+
+    References
+    ----------
+    Guo et al. (ICML 2017), equations 2 and 3; Lukashevich et al., "Quantifying uncertainty in music genre
+    classification", section Experiments.
+    """
+    return float(_weigh_gaps(bin_tracks(targets, probabilities, n_bins).sum(axis=0)))
+
+
+def score_class_ece(targets: np.ndarray, probabilities: np.ndarray, n_bins: int = 10) -> np.ndarray:
+    """Return the calibration error of each class's probability, one class against the others.
+
+    Parameters
+    ----------
+    targets, probabilities, n_bins
+        As in `bin_tracks`.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_classes,), float64]
+        From 0 to 1; its mean is the class-wise ECE. A class without an example counts: its probability ought to be 0.
+
+    References
+    ----------
+    Kull et al., "Beyond temperature scaling", NeurIPS 2019, section 2 (classwise-ECE).
+    """
+    return _weigh_gaps(bin_classes(targets, probabilities, n_bins).sum(axis=0))
+
+
+def _put_into_bins(values: np.ndarray, hits: np.ndarray, n_bins: int) -> np.ndarray:
+    if n_bins < 1:
+        raise DataError(explain("n_bins", "1 or more", n_bins, "metrics", "The paper has 10."))
+    inner_edges = np.arange(1, n_bins) / n_bins
+    inside = np.eye(n_bins)[np.searchsorted(inner_edges, values, side="left")]
+    return inside[..., None] * np.stack([np.ones_like(values), values, hits], axis=-1)[..., None, :]
+
+
+def _weigh_gaps(sums: np.ndarray) -> np.ndarray:
+    """Sum the gaps of bins (..., n_bins, 3) of counts, confidences and hits over the bins, divided by all counts."""
+    return np.abs(sums[..., 1] - sums[..., 2]).sum(axis=-1) / sums[..., 0].sum(axis=-1)
 
 
 def _plogq(p: np.ndarray, q: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
+import functools
 import json
 import os
 import re
@@ -19,12 +20,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from essentia_ldl.discover import unknown
-from essentia_ldl.errors import CardError, EssentiaLdlError, GraphError, StoreError, explain
+from essentia_ldl.errors import CardError, EssentiaLdlError, GraphError, StoreError, WeightsError, explain
 from essentia_ldl.graph_card import GraphCard
 from essentia_ldl.store import digest_file, read_json, write_json
 
 BASE_MODEL = "msd-musicnn-1"
 BASE_MODELS = ("msd-musicnn-1", "msd-vgg-1", "mtt-musicnn-1", "mtt-vgg-1")
+# Networks whose weights are read from a published graph that the user puts into graphs/: (network, data set) -> stem.
+USERS_GRAPHS = {("vggish", "audioset"): "audioset-vggish-3"}
+PUBLISHED = "https://essentia.upf.edu/models"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,8 +51,9 @@ class Model:
 
     @property
     def is_base(self) -> bool:
-        """True for the pretrained networks themselves."""
-        return self.card.fields["type"] in ("auto-tagging", "embedding extractor")
+        """True for the pretrained networks themselves: taggers, and published graphs that offer embeddings."""
+        foreign = not self.card.extra and self.card.output("embeddings") is not None
+        return foreign or self.card.fields["type"] in ("auto-tagging", "embedding extractor")
 
 
 def read_model(graph: str | os.PathLike[str]) -> Model:
@@ -90,6 +95,38 @@ def read_model(graph: str | os.PathLike[str]) -> Model:
     return Model(graph.stem, str(graph), card)
 
 
+def base_name(backbone: str, pretrained: str) -> str:
+    """Name the graph of a pretrained network, such as "msd-musicnn-1"."""
+    return USERS_GRAPHS.get((backbone, pretrained), f"{pretrained}-{backbone}-1")
+
+
+def weights_file(folder: Path, backbone: str, pretrained: str) -> Path:
+    """Return where the weights of a pretrained network are, whether they are there or not."""
+    suffix = "pb" if (backbone, pretrained) in USERS_GRAPHS else "weights.h5"
+    return Path(folder) / f"{base_name(backbone, pretrained)}.{suffix}"
+
+
+def require_weights(folder: Path, backbone: str, pretrained: str) -> Path:
+    """Return the file with the weights of a pretrained network.
+
+    Raises
+    ------
+    WeightsError
+        When it is missing; the message says how it gets there.
+    """
+    path = weights_file(folder, backbone, pretrained)
+    remedy = "Run essentia-ldl graphs build."
+    if (backbone, pretrained) in USERS_GRAPHS:
+        link = f"{PUBLISHED}/feature-extractors/{backbone}/{path.stem}"
+        remedy = f"Get {link}.pb and {path.stem}.json (mind their licence) and put both into {folder}."
+        missing = [p for p in (path, path.with_suffix(".json")) if not p.is_file()]
+    else:
+        missing = [] if path.is_file() else [path]
+    if missing:
+        raise WeightsError(explain("pretrained weights", "an existing file", "nothing there", missing[0], remedy))
+    return path
+
+
 def list_models(folder: Path) -> tuple[list[Model], list[str]]:
     """List the models of a folder.
 
@@ -125,13 +162,26 @@ def find_model(name: str, folder: Path) -> Model:
     raise unknown("model", name, (path.stem for path in folder.glob("*.pb")))
 
 
+@functools.lru_cache(maxsize=64)
+def _digest(path: str, size: int, mtime_ns: int) -> str:
+    del size, mtime_ns  # only part of the key
+    return digest_file(path)
+
+
+def digest_graph(path: str | os.PathLike[str]) -> str:
+    """Return the sha256 of a file, read once a process while it does not change: ten heads share one extractor."""
+    status = os.stat(path)
+    return _digest(str(path), status.st_size, status.st_mtime_ns)
+
+
 def find_extractor(model: Model, folder: Path) -> Model | None:
     """Find the extractor whose embeddings a head needs: beside the head, or in the folder of graphs.
 
     Raises
     ------
     GraphError
-        When the card names an extractor that is not there.
+        When the card names an extractor that is not there, or the one there has other bytes than the head was trained
+        on.
     """
     needed = model.card.embedding_model
     if needed is None:
@@ -139,8 +189,17 @@ def find_extractor(model: Model, folder: Path) -> Model | None:
     stem = needed.get("model_name") or Path(needed.get("link", "")).stem
     for candidate in (Path(model.graph).parent, folder):
         if (candidate / f"{stem}.pb").is_file():
-            return read_model(candidate / f"{stem}.pb")
+            found = read_model(candidate / f"{stem}.pb")
+            expected = (model.card.extra.get("extractor") or {}).get("sha256")
+            if expected is not None and digest_graph(found.graph) != expected:
+                remedy = "Put that file there, or train the head again."
+                rule = f"the {stem}.pb that {model.name} was trained on"
+                raise GraphError(explain("extractor", rule, "other bytes", found.graph, remedy))
+            return found
     remedy = "Run `essentia-ldl graphs build`." if stem in BASE_MODELS else "Put its .pb and .json beside the head."
+    link = str(needed.get("link", ""))
+    if stem not in BASE_MODELS and link.startswith("http"):
+        remedy = f"{remedy} They are published at {link.removesuffix('.pb')}."
     raise GraphError(explain("extractor", f"{stem}.pb", "nothing there", model.name, remedy))
 
 

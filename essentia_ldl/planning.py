@@ -17,6 +17,7 @@ import numpy as np
 from essentia_ldl import embeddings, frontends, splits
 from essentia_ldl import labels as label_sources
 from essentia_ldl.collection import Collection
+from essentia_ldl.extractors import plan_extractor, read_extractor
 from essentia_ldl.recipe import Recipe, read_nothing
 from essentia_ldl.records import LabelTable, Split, Track
 from essentia_ldl.store import graphs_folder, open_store, write_json
@@ -25,10 +26,18 @@ N_VERIFIED_TRACKS = 2
 
 
 def label_front_ends(recipe: Recipe, sources: Sequence[str]) -> list[str]:
-    """Return the names of the front-ends whose features some label sources read."""
+    """Return the names of the front-ends whose features some label sources read.
+
+    Raises
+    ------
+    RecipeError
+        When one of them reads embeddings and the network has none.
+    """
     needed = set()
     for source in sources:
         needed |= set(build_source(recipe, source).front_ends)
+    if embeddings.NAME in needed:
+        embeddings.check_network(recipe.network)
     return sorted(needed)
 
 
@@ -84,6 +93,9 @@ def write_plan(
     is_demo: bool = False,
     export: bool = True,
     max_hours: float | None = None,
+    patch_hop: int | None = None,
+    halvings: Sequence[int] | None = None,
+    metrics: Mapping[str, float] | None = None,
 ) -> None:
     """Write what the nets zone reads: labels.csv and plan.json, the plan last.
 
@@ -99,6 +111,12 @@ def write_plan(
         Whether the model's name says demo, and whether graphs are exported.
     max_hours : float or None
         Stop training after that long.
+    patch_hop : int or None
+        Frames between the patches that are scored; None is the front-end's.
+    halvings : sequence of int or None
+        Epochs after which the learning rate halves; None lets the plateau rule decide.
+    metrics : Mapping[str, float] or None
+        What the card says of the collection as a measure, in Essentia's names.
     """
     source = source or recipe.labels
     table, report = fit_labels(recipe, source, collection, split)
@@ -108,9 +126,13 @@ def write_plan(
     training = dataclasses.asdict(recipe.training)
     training["epochs"] = recipe.n_epochs
     training.pop("epochs_from_scratch")
+    training["halvings"] = None if halvings is None else list(halvings)
     network = dataclasses.asdict(recipe.network)
     if network["fine_tune"] == "none":
         network["pretrained"] = None
+    card = _card_fields(recipe, collection, is_demo)
+    if metrics:
+        card["dataset"]["metrics"] = dict(metrics)
     plan = {
         "run": run.name,
         "task": recipe.task,
@@ -119,13 +141,16 @@ def write_plan(
         "classes": list(recipe.classes),
         "front_end": frontends.of_network(recipe.network.backbone).name,
         "network": network,
+        **_describe_extractor(recipe, collection),
         "training": training,
         "labels_source": source,
         "seed": recipe.split.seed,
         "max_hours": max_hours,
         "export": export,
         "stems": name_stems(recipe, is_demo),
-        "card": _card_fields(recipe, collection, is_demo),
+        "card": card,
+        "evaluation_hop_frames": patch_hop,
+        "calibration": recipe.calibration.method,
         "tracks": [
             {
                 "id": track.id,
@@ -141,6 +166,18 @@ def write_plan(
     write_json(run / "plan.json", plan)
 
 
+def _describe_extractor(recipe: Recipe, collection: Collection) -> dict[str, Any]:
+    network = recipe.network
+    if not network.extractor:
+        return {"extractor": None}
+    extractor = read_extractor(network)
+    first = collection.contents[collection.tracks[0].id]
+    return {
+        "front_end": extractor.front_end.name,
+        "extractor": plan_extractor(extractor, open_store(), first),
+    }
+
+
 def find_places(collection: Collection) -> dict[str, Any]:
     """Return what a plan says of where things are: it may change between a stop and going on."""
     shortest = sorted(collection.tracks, key=lambda track: collection.durations_s[track.id])[:N_VERIFIED_TRACKS]
@@ -148,6 +185,8 @@ def find_places(collection: Collection) -> dict[str, Any]:
         "store": str(open_store().root),
         "graphs": str(graphs_folder()),
         "audio": [{"path": track.path, "content": collection.contents[track.id]} for track in shortest],
+        "paths": {track.id: track.path for track in collection.tracks},
+        "artists": {track.id: track.artist for track in collection.tracks if track.artist is not None},
     }
 
 
@@ -157,12 +196,15 @@ def name_stems(recipe: Recipe, is_demo: bool) -> dict[str, str | None]:
     Returns
     -------
     dict
-        full ``mood_sad-musicnn-msd`` and head ``mood_sad-msd-musicnn`` (the middle parts swap, as Essentia's do).
+        full ``mood_sad-musicnn-msd`` and head ``mood_sad-msd-musicnn`` (the middle parts swap, as Essentia's do); only
+        the head, ``mood_sad-discogs-effnet``, over a published extractor.
     """
     prefix = f"{'demo-' if is_demo else ''}{recipe.file_task}"
     network = recipe.network
     if network.fine_tune == "none":
         return {"full": f"{prefix}-{network.backbone}-scratch", "head": None}
+    if network.extractor:
+        return {"full": None, "head": f"{prefix}-{read_extractor(network).stem}"}
     full = f"{prefix}-{network.backbone}-{network.pretrained}"
     head = f"{prefix}-{network.pretrained}-{network.backbone}" if network.fine_tune == "head" else None
     return {"full": full, "head": head}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import dataclasses
 import glob
 import io
 import json
@@ -23,7 +24,7 @@ from essentia_ldl import errors, frontends, onednn
 from essentia_ldl.datasets.folder import list_audio
 from essentia_ldl.errors import AudioError, GraphError, explain
 from essentia_ldl.models import Model, find_extractor
-from essentia_ldl.records import Failure, Prediction
+from essentia_ldl.records import Failure, FrontEnd, Prediction
 from essentia_ldl.workers import start_worker
 
 N_TOP_TAGS = 10
@@ -188,15 +189,26 @@ def _prediction(value: dict[str, Any]) -> Prediction:
 
 def segment_times(model: Model, n_segments: int, patch_hop_frames: int | None = None) -> list[tuple[float, float]]:
     """Return start and end of every patch in seconds."""
-    front_end = frontends.BY_PREDICTOR.get(_patch_algorithm(model), frontends.MUSICNN)
-    hop = patch_hop_frames or int(model.card.extra.get("patch_hop_frames", front_end.patch_hop_frames))
-    seconds = front_end.hop_samples / front_end.sample_rate_hz
-    return [(i * hop * seconds, (i * hop + front_end.patch_frames) * seconds) for i in range(n_segments)]
+    front_end = _front_end(model)
+    rate_hz = front_end.sample_rate_hz
+    hop, size = front_end.patch_step_samples / rate_hz, front_end.patch_frames * front_end.hop_samples / rate_hz
+    if patch_hop_frames:
+        hop = patch_hop_frames * front_end.hop_samples / rate_hz
+    if front_end.patch_hop_samples:  # a window around its time, not from it on
+        return [(max(0.0, i * hop - 0.5), i * hop + 0.5) for i in range(n_segments)]
+    return [(i * hop, i * hop + size) for i in range(n_segments)]
 
 
-def _patch_algorithm(model: Model) -> str:
+def _front_end(model: Model) -> FrontEnd:
+    """Return what a model reads; a head's own card says what its extractor reads."""
     embedding = model.card.embedding_model
-    return model.card.algorithm if embedding is None else embedding["algorithm"]
+    if embedding is None:
+        return frontends.of_card(model.card, model.name)
+    own = model.card.extra
+    name, stem = str(own.get("front_end", "")), str(embedding.get("model_name", ""))
+    front_end = frontends.of_algorithm(embedding["algorithm"], model.name, name, stem)
+    names = ("patch_frames", "patch_hop_frames")
+    return dataclasses.replace(front_end, **{name: int(own.get(name, getattr(front_end, name))) for name in names})
 
 
 Write = Callable[[str], None]
@@ -283,7 +295,8 @@ class Writer:
 
     def _add_text(self, predictions: list[Prediction]) -> None:
         first = predictions[0]
-        notes = "".join(f"  [{note}]" for note in first.notes)
+        found = dict.fromkeys(note for prediction in predictions for note in prediction.notes)
+        notes = "".join(f"  [{note}]" for note in found)
         lines = [f"{first.path}  ({first.duration_s:.1f} s){notes}"]
         width = max(len(prediction.model) for prediction in predictions)
         for prediction in predictions:

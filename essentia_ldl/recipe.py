@@ -1,7 +1,7 @@
 """Recipes: one TOML file a task becomes a frozen, checked `Recipe`. An unknown key is an error.
 
-The sections below are the only list of keys: defaults, ranges and explanations stand with the fields, and the file
-that `essentia-ldl new` writes is rendered from them.
+The sections of `recipe_sections` are the only list of keys, and the file that `essentia-ldl new` writes is rendered
+from them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import dataclasses
 import difflib
 import hashlib
 import json
-import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,79 +17,20 @@ from typing import Any
 
 import numpy as np
 
+from essentia_ldl import frontends
 from essentia_ldl import labels as label_sources
 from essentia_ldl.discover import names, unknown
 from essentia_ldl.errors import DataError, RecipeError, explain
+from essentia_ldl.recipe_sections import (
+    SECTIONS,
+    CalibrationSettings,
+    CardSettings,
+    NetworkSettings,
+    SplitSettings,
+    TrainingSettings,
+)
 from essentia_ldl.records import Track
 from essentia_ldl.store import home, replacing
-
-
-def _key(default: Any, text: str, rule: str = "", check: Any = None) -> Any:
-    factory = {"default_factory": default} if callable(default) else {"default": default}
-    return dataclasses.field(metadata={"text": text, "rule": rule, "check": check}, **factory)
-
-
-@dataclasses.dataclass(frozen=True)
-class SplitSettings:
-    """Section [split]."""
-
-    valid_share: float = _key(0.2, "share of the tracks kept for validation", "0 to 0.5", lambda x: 0 <= x <= 0.5)
-    seed: int = _key(0, "seed of the split, the labels and the training", "0 to 2147483647", lambda x: 0 <= x < 2**31)
-
-
-@dataclasses.dataclass(frozen=True)
-class NetworkSettings:
-    """Section [network]."""
-
-    backbone: str = _key("musicnn", "musicnn or vgg")
-    pretrained: str = _key("msd", "weights to start from", "msd or mtt", ("msd", "mtt").__contains__)
-    fine_tune: str = _key(
-        "head",
-        "head: frozen network, quick; all: the whole network; none: from scratch, without pretrained weights",
-        "head, all or none",
-        ("head", "all", "none").__contains__,
-    )
-    hidden: int = _key(100, "units of the dense layer before the classes", "1 to 100000", lambda x: 1 <= x <= 100000)
-    train_input_norm: bool = _key(
-        False, "with fine_tune all or none: also train gamma and beta of the input BatchNorm (four times slower)"
-    )
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainingSettings:
-    """Section [training]."""
-
-    epochs: int = _key(150, "epochs from pretrained weights", "at least 1", lambda x: x >= 1)
-    epochs_from_scratch: int = _key(600, "epochs with fine_tune none", "at least 1", lambda x: x >= 1)
-    batch_size: int = _key(32, "tracks a step; one random patch a track and epoch", "at least 1", lambda x: x >= 1)
-    learning_rate: float = _key(0.001, "Adam's learning rate", "above 0", lambda x: 0 < x < math.inf)
-    l2: float = _key(1e-5, "L2 on the kernels that are trained", "at least 0", lambda x: 0 <= x < math.inf)
-    patience: int = _key(75, "epochs without a better validation until the rate halves", "at least 1", lambda x: x >= 1)
-    loss: str = _key(
-        "auto",
-        "mae, cross_entropy, kl; auto: mae on smoothed labels, cross_entropy on one-hot",
-        "auto, mae, cross_entropy or kl",
-        ("auto", "mae", "cross_entropy", "kl").__contains__,
-    )
-
-
-@dataclasses.dataclass(frozen=True)
-class CardSettings:
-    """Section [card]: what the exported model says of itself."""
-
-    author: str = _key("", "your name")
-    email: str = _key("", "your address")
-    dataset: str = _key("", "name of the collection")
-    licence: str = _key("", "licence of the exported model")
-    training_data_rights: str = _key("", "what you may do with the audio that it was trained on")
-
-
-SECTIONS = {
-    "split": SplitSettings,
-    "network": NetworkSettings,
-    "training": TrainingSettings,
-    "card": CardSettings,
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,10 +48,10 @@ class Recipe:
     aliases : Mapping[str, str]
         Label in a collection -> class name.
     labels : str
-        Label source: "none", "sa" or "sb".
+        Label source: a preset of `essentia_ldl.labels`, such as "sb".
     label_settings : Mapping[str, Mapping[str, Any]]
         Settings that differ from a source's defaults, by source.
-    split, network, training, card
+    split, network, training, calibration, card
         The sections of the file.
 
     Raises
@@ -126,10 +66,11 @@ class Recipe:
     aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
     labels: str = "sb"
     label_settings: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
-    split: SplitSettings = SplitSettings()
-    network: NetworkSettings = NetworkSettings()
-    training: TrainingSettings = TrainingSettings()
-    card: CardSettings = CardSettings()
+    split: SplitSettings = dataclasses.field(default_factory=SplitSettings)
+    network: NetworkSettings = dataclasses.field(default_factory=NetworkSettings)
+    training: TrainingSettings = dataclasses.field(default_factory=TrainingSettings)
+    calibration: CalibrationSettings = dataclasses.field(default_factory=CalibrationSettings)
+    card: CardSettings = dataclasses.field(default_factory=CardSettings)
 
     def __post_init__(self) -> None:
         where = f"recipe {self.task}"
@@ -160,6 +101,8 @@ class Recipe:
             raise unknown("network", self.network.backbone, known_backbones)
         for section in SECTIONS:
             _check_section(getattr(self, section), f"{where}, [{section}]")
+        if self.network.fine_tune != "none" and not self.network.extractor:
+            frontends.check_pretrained(self.network.backbone, self.network.pretrained)
 
     @property
     def file_task(self) -> str:
@@ -193,15 +136,15 @@ class Recipe:
             Fields of the recipe (``labels="sa"``) or section and key joined by two underscores
             (``network__backbone="vgg"``).
         """
-        recipe = self
+        values: dict[str, Any] = {}
         for key, value in changes.items():
             if value is None:
                 continue
             section, _, field = key.partition("__")
             if field:
-                value = dataclasses.replace(getattr(recipe, section), **{field: value})
-            recipe = dataclasses.replace(recipe, **{section: value})
-        return recipe
+                value = dataclasses.replace(values.get(section, getattr(self, section)), **{field: value})
+            values[section] = value
+        return dataclasses.replace(self, **values)  # at once: keys of a section are checked together
 
 
 def read_nothing(track: Track, front_end: str) -> np.ndarray:
@@ -333,7 +276,7 @@ def render_recipe(recipe: Recipe) -> str:
         *(f"{_toml(alias)} = {_toml(name)}" for alias, name in recipe.aliases.items()),
         "",
         "[labels]",
-        "# none: one-hot; sa: MFCC-S and k-NN; sb: MFCC-P, LMNN and k-NN (Buisson et al. 2022, section 3)",
+        *(f"# {source}: {text}" for source, text in label_sources.summaries().items()),
         f"source = {_toml(recipe.labels)}",
     ]
     for source, (module, defaults) in sorted(label_sources.presets().items()):

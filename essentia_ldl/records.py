@@ -143,6 +143,10 @@ class FrontEnd:
         The part of the track that is analysed; None is the whole track.
     resample_quality : int
         libsamplerate quality of Essentia's Resample, 0 (best) to 4 (linear).
+    input_parameters : tuple[tuple[str, str | float], ...]
+        Name and value of the parameters of `input_algorithm` that no other number decides; pairs.
+    patch_hop_samples : int or None
+        Distance between patch starts where patches are cut from the signal, each around its centre; None: from frames.
 
     Raises
     ------
@@ -164,8 +168,11 @@ class FrontEnd:
     segment_offset_s: float | None = None
     segment_duration_s: float | None = None
     resample_quality: int = 4
+    input_parameters: tuple[tuple[str, str | float], ...] = ()
+    patch_hop_samples: int | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "input_parameters", tuple(map(tuple, self.input_parameters)))  # json knows lists only
         if self.kind not in FRONT_END_KINDS:
             raise DataError(
                 explain("front-end kind", " or ".join(FRONT_END_KINDS), self.kind, self.name, "Correct frontends.py.")
@@ -179,13 +186,22 @@ class FrontEnd:
     @property
     def key(self) -> str:
         """Folder name in the store: the name and a digest of every number, so that a changed number is a new key."""
-        numbers = json.dumps(dataclasses.asdict(self), sort_keys=True).encode()
-        return f"{self.name}-{hashlib.sha256(numbers).hexdigest()[:8]}"
+        numbers = dataclasses.asdict(self)
+        for field in ("input_parameters", "patch_hop_samples"):  # came later: stores from before keep their keys
+            if not numbers[field]:
+                del numbers[field]
+        digest = hashlib.sha256(json.dumps(numbers, sort_keys=True).encode()).hexdigest()
+        return f"{self.name}-{digest[:8]}"
 
     @property
     def patch_samples(self) -> int:
         """Samples of the shortest signal that fills one patch (Essentia's FrameCutter centres the first frame)."""
         return (self.patch_frames - 1) * self.hop_samples
+
+    @property
+    def patch_step_samples(self) -> int:
+        """Samples between the starts of two patches."""
+        return self.patch_hop_samples or self.patch_hop_frames * self.hop_samples
 
 
 @dataclasses.dataclass(frozen=True)

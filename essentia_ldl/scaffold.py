@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from essentia_ldl import datasets
@@ -11,7 +12,12 @@ from essentia_ldl.recipe import Recipe, list_tasks, write_recipe
 from essentia_ldl.store import home
 
 
-def write_new_recipe(task: str, data: str | os.PathLike[str]) -> tuple[Path, Recipe]:
+def write_new_recipe(
+    task: str,
+    data: str | os.PathLike[str],
+    layout: str | None = None,
+    options: Mapping[str, object] | None = None,
+) -> tuple[Path, Recipe]:
     """Make a recipe whose classes are the labels of a collection.
 
     Parameters
@@ -20,6 +26,8 @@ def write_new_recipe(task: str, data: str | os.PathLike[str]) -> tuple[Path, Rec
         Name with letters, digits and hyphens.
     data : path
         Folder with one sub-folder a class, or a table.
+    layout, options
+        As in `datasets.read_tracks`.
 
     Returns
     -------
@@ -38,11 +46,12 @@ def write_new_recipe(task: str, data: str | os.PathLike[str]) -> tuple[Path, Rec
     """
     if task in list_tasks():
         raise RecipeError(explain("task", "a new name", task, "recipes", "Choose another name."))
-    tracks = datasets.read_tracks(Path(data))
+    tracks = datasets.read_tracks(Path(data), layout, options)
     classes = tuple(sorted({track.label for track in tracks}))
     if len(classes) < 2:
         raise DataError(explain("collection", "two or more labels", list(classes), data, "Add tracks of another."))
-    settings = {"sb": {"n_components": 64, "n_neighbors": 10}} if len(classes) > 2 else {}
+    genre = {"n_components": 64, "n_neighbors": 10}
+    settings = {source: dict(genre) for source in ("sb", "emb-lmnn")} if len(classes) > 2 else {}
     name = Path(data).resolve()
     recipe = Recipe(
         task=task,

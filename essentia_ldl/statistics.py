@@ -1,4 +1,4 @@
-"""Do two label sources differ? Lists of fold scores flow in; t, degrees of freedom, p, and tables flow out.
+"""Do two label sources differ? Lists of fold scores flow in; t, degrees of freedom and p flow out.
 
 All tests are two-sided. Nothing here is NaN where an answer exists: scores without any deviation that agree give t = 0
 and p = 1, scores without any deviation that differ give an infinite t and p = 0. Fewer than two scores give NaN.
@@ -185,71 +185,3 @@ def _judge(difference: float, error: float, df: int) -> TestResult:
         return TestResult(math.copysign(math.inf, difference), df, 0.0)
     t = float(difference / error)
     return TestResult(t, df, float(2 * stdtr(df, -abs(t))))
-
-
-def describe_scores(scores: Mapping[str, Any]) -> list[str]:
-    """Write the scores of a cross-validation as tables."""
-    times = f", {scores['n_repeats']} times" if scores["n_repeats"] > 1 else ""
-    kind = f", each a {scores['leave_out']} left out" if scores["leave_out"] else ""
-    grouping = ", grouped by artist" if scores["grouped_by_artist"] else ""
-    rows, classes = {**scores["sources"], **scores["baselines"]}, scores["classes"]
-    width = max(8, *(len(name) for name in (*rows, *scores["baselines_left_out"])))
-    counts = ", ".join(f"{n} {name}" for name, n in scores["class_counts"].items())
-    sizes = [_span([fold[f"n_{side}"] for fold in scores["folds"]]) for side in ("train", "valid", "test")]
-    lines = [
-        f"{scores['task']}: {scores['n_folds']} folds{kind}{times}{grouping}",
-        *scores["warnings"],
-        f"{scores['n_tracks']} tracks ({counts}); a fold trains on {sizes[0]}, validates on {sizes[1]}, tests on "
-        f"{sizes[2]}; seeds {', '.join(map(str, scores['seeds']))}",
-        f"{'labels':<{width}}  balanced accuracy      pooled   " + "   ".join(f"recall {name}" for name in classes),
-    ]
-    for name, score in rows.items():
-        if name == next(iter(scores["baselines"]), None):
-            lines.append("baselines, on the same folds:")
-        shown = []
-        for label in classes:
-            recalls = [pooled["recall"][label] for pooled in score["pooled"]]
-            text = "-" if None in recalls else f"{np.mean(recalls):.3f}"
-            shown.append(f"{text:>{len('recall ' + label)}}")
-        mean, deviation = score["balanced_accuracy_mean"], score["balanced_accuracy_std"]
-        pooled = score["balanced_accuracy_pooled"]
-        lines.append(f"{name:<{width}}  {mean:.3f} +- {deviation:.3f}         {pooled:.3f}    {'   '.join(shown)}")
-    lines += [f"{name:<{width}}  left out: {reason}" for name, reason in scores["baselines_left_out"].items()]
-    if scores["leave_out"]:
-        lines += _describe_held_out(scores, rows, width)
-    if scores["comparisons"]:
-        lines += _describe_comparisons(scores["comparisons"], width)
-    return lines
-
-
-def _span(numbers: Sequence[int]) -> str:
-    return str(min(numbers)) if min(numbers) == max(numbers) else f"{min(numbers)} to {max(numbers)}"
-
-
-def _describe_held_out(scores: Mapping[str, Any], rows: Mapping[str, Any], width: int) -> list[str]:
-    """Write the balanced accuracy on each value that was left out, the mean of the repetitions."""
-    held_out = [fold["held_out"] for fold in scores["folds"]]
-    values = list(dict.fromkeys(held_out))
-    lines = [f"{'left out':<{width}}  " + "   ".join(f"{value:>5}" for value in values)]
-    for name, score in rows.items():
-        means = []
-        for value in values:
-            pairs = zip(held_out, score["folds"], strict=True)
-            means.append(np.mean([fold["balanced_accuracy"] for held, fold in pairs if held == value]))
-        cells = (f"{mean:>{max(5, len(value))}.3f}" for mean, value in zip(means, values, strict=True))
-        lines.append(f"{name:<{width}}  " + "   ".join(cells))
-    return lines
-
-
-def _describe_comparisons(comparisons: Sequence[Mapping[str, Any]], width: int) -> list[str]:
-    tests = ("independent", "paired", "corrected")
-    lines = [f"{'against ' + comparisons[0]['against']:<{width + 6}}  difference   p t-test   p paired   p corrected"]
-    for row in comparisons:
-        p = ["-" if row[test]["p"] is None else f"{row[test]['p']:.3f}" for test in tests]
-        lines.append(f"{row['name']:<{width + 6}}  {row['difference']:>+10.3f}   {p[0]:>8}   {p[1]:>8}   {p[2]:>11}")
-    df = [comparisons[0][test]["df"] for test in tests]
-    lines.append(
-        f"(t-test: independent samples, df {df[0]}, as in the paper; paired: the same folds, df {df[1]}; corrected: "
-        "paired, for training sets that overlap, Nadeau and Bengio 2003)"
-    )
-    return lines

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from essentia_ldl import __version__, embeddings, frontends, models, runs, splits
-from essentia_ldl.collection import Collection, extract, read_labelled, write_failures
+from essentia_ldl.collection import Collection, extract, read_corrected, write_failures
+from essentia_ldl.corrections import describe_corrections
 from essentia_ldl.datasets import demo
 from essentia_ldl.errors import DataError, explain
+from essentia_ldl.extractors import identify_weights, read_extractor
 from essentia_ldl.planning import build_source, find_places, label_front_ends, write_plan
-from essentia_ldl.recipe import Recipe, render_recipe
+from essentia_ldl.recipe import NetworkSettings, Recipe, render_recipe
 from essentia_ldl.records import Failure, Split, Track
 from essentia_ldl.scoring import score_run
 from essentia_ldl.store import graphs_folder, home, open_store, read_json, replacing, write_json
@@ -42,6 +44,17 @@ def build_base_graphs(wheel: str | None = None) -> None:
     run_zone("essentia_ldl.nets.weights", *arguments)
 
 
+def require_network(network: NetworkSettings) -> None:
+    """Build what a recipe's network starts from, or say what is missing and where it is had."""
+    if network.extractor:
+        read_extractor(network)
+    elif network.fine_tune != "none":
+        if models.base_name(network.backbone, network.pretrained) in models.BASE_MODELS:
+            build_base_graphs()
+        else:
+            models.require_weights(graphs_folder(), network.backbone, network.pretrained)
+
+
 def find_data(recipe: Recipe, data: str | None, say: Say) -> tuple[str, bool]:
     """Return the path of the collection, and whether it is the built-in demo, which is made when there is no data."""
     if data is not None:
@@ -60,6 +73,9 @@ def prepare(
     *,
     bands: bool = True,
     draw: Callable[[list[Track]], Sequence[Split]] | None = None,
+    corrections: str | None = None,
+    layout: str | None = None,
+    options: Mapping[str, object] | None = None,
 ) -> tuple[Collection, bool]:
     """Read, check and extract a collection.
 
@@ -79,6 +95,10 @@ def prepare(
         Also compute what the network reads.
     draw : callable or None
         Splits the tracks as the training will, so that too few of them are told before the long work.
+    corrections : str or None
+        File of corrected labels, see `essentia_ldl.corrections`.
+    layout, options
+        As in `datasets.read_tracks`.
 
     Returns
     -------
@@ -86,18 +106,28 @@ def prepare(
     is_demo : bool
     """
     path, is_demo = find_data(recipe, data, say)
-    tracks = read_labelled(path, recipe)
+    tracks, corrected = read_corrected(path, recipe, corrections, layout, options)
+    if corrected:
+        say(describe_corrections(corrected))
+    network = recipe.network
     bands_of = frontends.of_network(recipe.network.backbone).name
     read = label_front_ends(recipe, sources)
     wanted = [name for name in read if name != embeddings.NAME]
+    extractor: dict[str, Any] = {}
     if bands or not wanted or embeddings.NAME in read:
+        if network.extractor:
+            found = read_extractor(network)
+            extractor = {"extractor": found.as_job(open_store())}
+        elif (network.backbone, network.pretrained) in models.USERS_GRAPHS and network.fine_tune != "none":
+            models.require_weights(graphs_folder(), network.backbone, network.pretrained)  # before the long work
+    if not extractor and (bands or not wanted or embeddings.NAME in read):
         wanted = list(dict.fromkeys([bands_of, *wanted]))
     for split in draw(tracks) if draw else ():
         chosen = set(split.train)
         train = [track for track in tracks if track.id in chosen]
         for source in sources:
             build_source(recipe, source).check(train)
-    collection = extract(tracks, open_store(), [frontends.get(name) for name in wanted], n_jobs)
+    collection = extract(tracks, open_store(), [frontends.get(name) for name in wanted], n_jobs, **extractor)
     present = {track.label for track in collection.tracks}
     for name in recipe.classes:
         if name not in present:
@@ -106,8 +136,9 @@ def prepare(
     counts = ", ".join(f"{sum(t.label == name for t in collection.tracks)} {name}" for name in recipe.classes)
     left_out = f", {len(collection.failures)} left out" if collection.failures else ""
     say(f"{len(collection.tracks)} tracks ({counts}){left_out}")
+    collection = dataclasses.replace(collection, corrections=corrected)
     if embeddings.NAME in read:
-        build_base_graphs()
+        require_network(recipe.network)
         embeddings.make_embeddings(collection, recipe.network)
     return collection, is_demo
 
@@ -120,6 +151,9 @@ def train(
     max_hours: float | None = None,
     again: bool = False,
     say: Say = print,
+    corrections: str | None = None,
+    layout: str | None = None,
+    options: Mapping[str, object] | None = None,
 ) -> Trained:
     """Train a task from audio to a verified model in graphs/.
 
@@ -137,6 +171,10 @@ def train(
         Train even when the same run ended before.
     say : callable
         Gets lines for the user.
+    corrections : str or None
+        File of corrected labels, see `essentia_ldl.corrections`.
+    layout, options
+        As in `datasets.read_tracks`.
 
     Returns
     -------
@@ -147,54 +185,92 @@ def train(
     EssentiaLdlError
         Whatever went wrong; nothing half-written is left in graphs/.
     """
-    collection, is_demo = prepare(recipe, data, [recipe.labels], n_jobs, say, draw=lambda t: [_draw_split(recipe, t)])
+    collection, is_demo = prepare(
+        recipe,
+        data,
+        [recipe.labels],
+        n_jobs,
+        say,
+        draw=lambda t: [_draw_split(recipe, t)],
+        corrections=corrections,
+        layout=layout,
+        options=options,
+    )
     listing = [
         (track.id, collection.contents[track.id], track.label, track.artist, track.split) for track in collection.tracks
     ]
-    digest = runs.fingerprint(__version__, recipe.as_dict(), listing, is_demo, max_hours)
-    folder = home() / "runs"
-    run, done = runs.find_run(folder, recipe.task, digest)
-    if again and done:
-        run = None
-    if (
-        run is not None
-        and done
-        and all((graphs_folder() / f"{n}.pb").is_file() for n in read_json(run / "run.json")["models"])
-    ):
-        say(f"trained before with the same recipe and data: {run}")
+    digest = runs.fingerprint(
+        __version__, recipe.as_dict(), listing, is_demo, max_hours, *identify_weights(recipe.network)
+    )
+    run, finished = take_run(recipe.task, digest, again, say)
+    if finished:
         names = tuple(read_json(run / "run.json")["models"])
         return Trained(run, names, read_json(run / "scores.json"), collection.failures, repeated=True)
-    if run is None or done:
-        run = runs.make_run(folder, recipe.task, digest)
-    else:
-        say(f"going on with {run}")
     with runs.locked(run):
-        return _train_run(run, recipe, collection, is_demo, max_hours, say)
+        split = _draw_split(recipe, list(collection.tracks))
+        open_folder(run, recipe, collection)
+        if not (run / "plan.json").is_file():
+            say(f"labels: {recipe.labels}")
+            write_plan(run, recipe, collection, split, is_demo=is_demo, max_hours=max_hours)
+        names, scores = finish(run, collection)
+    return Trained(run, names, scores, collection.failures)
 
 
-def _train_run(
-    run: Path, recipe: Recipe, collection: Collection, is_demo: bool, max_hours: float | None, say: Say
-) -> Trained:
+def take_run(task: str, digest: str, again: bool, say: Say) -> tuple[Path, bool]:
+    """Return the folder of a run that was started before or is new, and whether its models are there already."""
+    folder = home() / "runs"
+    run, done = runs.find_run(folder, task, digest)
+    if run is not None and done and not again:
+        names = read_json(run / "run.json")["models"]
+        if all((graphs_folder() / f"{name}.pb").is_file() for name in names):
+            say(f"trained before with the same recipe and data: {run}")
+            return run, True
+    if run is None or done:
+        return runs.make_run(folder, task, digest), False
+    say(f"going on with {run}")
+    return run, False
+
+
+def open_folder(run: Path, recipe: Recipe, collection: Collection) -> None:
+    """Write the recipe and the files left out into a run folder, and build the pretrained network it starts from."""
     with replacing(run / "recipe.toml") as file:
         file.write(render_recipe(recipe).encode())
     write_failures(run / "failures.csv", collection.failures)
-    split = _draw_split(recipe, list(collection.tracks))
-    if recipe.network.fine_tune != "none":
-        build_base_graphs()
-    if not (run / "plan.json").is_file():
-        say(f"labels: {recipe.labels}")
-        write_plan(run, recipe, collection, split, is_demo=is_demo, max_hours=max_hours)
-    else:
-        write_json(run / "plan.json", {**read_json(run / "plan.json"), **find_places(collection)})
+    write_json(run / "corrections.json", dict(collection.corrections))
+    require_network(recipe.network)
+
+
+def finish(
+    run: Path, collection: Collection, measured: Mapping[str, Any] | None = None
+) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Train, export, verify, score and promote a run whose plan is written.
+
+    Parameters
+    ----------
+    run : Path
+        Run folder.
+    collection : Collection
+        What the plan was made of; its places are written into the plan again, because they may have moved.
+    measured : Mapping[str, Any] or None
+        Scores from elsewhere, which stand beside those of the run.
+
+    Returns
+    -------
+    names : tuple[str, ...]
+        Of the models in graphs/.
+    scores : dict[str, Any]
+        What scores.json holds.
+    """
+    write_json(run / "plan.json", {**read_json(run / "plan.json"), **find_places(collection)})
     run_zone("essentia_ldl.nets", str(run))
     run_zone("essentia_ldl.sound", str(run))
-    scores = score_run(run)
+    scores = {**score_run(run), **(measured or {})}
     write_json(run / "scores.json", scores)
     stems = [stem for stem in read_json(run / "plan.json")["stems"].values() if stem]
     promoted = models.promote(run / "export", stems, graphs_folder(), {"run": run.name, "scores": scores})
-    names = [model.name for model in promoted]
+    names = tuple(model.name for model in promoted)
     runs.finish_run(run, names)
-    return Trained(run, tuple(names), scores, collection.failures)
+    return names, scores
 
 
 def _draw_split(recipe: Recipe, tracks: list[Track]) -> Split:

@@ -51,8 +51,11 @@ def describe_models(models: Sequence[Model], folder: Path) -> list[str]:
         classes = model.card.classes
         shown = ", ".join(classes) if len(classes) <= 10 else f"{len(classes)} classes"
         kind = "head" if model.card.embedding_model else "base" if model.is_base else "full"
-        score = model.card.extra.get("scores", {}).get("valid", {}).get("balanced_accuracy")
-        measured = "" if score is None else f"  balanced accuracy {score:.2f} (validation)"
+        scores = model.card.extra.get("scores", {})
+        score, kind_of_score = scores.get("valid", {}).get("balanced_accuracy"), "validation"
+        if "crossval" in scores:
+            score, kind_of_score = scores["crossval"].get("balanced_accuracy_mean"), "cross-validation"
+        measured = "" if score is None else f"  balanced accuracy {score:.2f} ({kind_of_score})"
         lines.append(f"{model.name:<{width}}  {kind}  {shown}{measured}")
     return lines
 

@@ -11,6 +11,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
 
 from essentia_ldl.errors import EssentiaLdlError
 
@@ -42,17 +44,47 @@ def run_zone(module: str, *arguments: str) -> None:
     KeyboardInterrupt
         After Ctrl-C, once the process has ended; its last checkpoint is at most some 20 s old.
     """
-    process = subprocess.Popen([sys.executable, "-m", module, *arguments], env=zone_environment())
+    run_zones(module, [arguments])
+
+
+def run_zones(module: str, shares: Sequence[Sequence[str]], n_threads: int | None = None) -> None:
+    """Run a module in several processes at once, one a share of the arguments, and wait for all of them.
+
+    Parameters
+    ----------
+    module : str
+        Dotted name of a module with a main part.
+    shares : Sequence[Sequence[str]]
+        Arguments of each process.
+    n_threads : int or None
+        Threads of TensorFlow in each process; None is one a core. The order of float additions, and so the last bits of
+        a result, may depend on it: work that has to give the same numbers in any number of processes names it.
+
+    Raises
+    ------
+    StepFailed, KeyboardInterrupt
+        As `run_zone`, for the first process that fails; the others are interrupted before, as by Ctrl-C.
+    """
+    environment = zone_environment()
+    if n_threads is not None:
+        threads = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+        environment |= dict.fromkeys(threads, str(n_threads))
+    if len(shares) > 1:
+        environment["ESSENTIA_LDL_BARS"] = "0"  # bars of several processes overwrite one another
+    processes: list[subprocess.Popen] = []
     try:
-        status = process.wait()
-    except KeyboardInterrupt:
-        try:
-            process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        for share in shares:
+            processes.append(subprocess.Popen([sys.executable, "-m", module, *share], env=environment))
+        status = _wait(processes)
+    except KeyboardInterrupt:  # the terminal has told all of them
+        _end(processes)
+        raise
+    except BaseException:
+        _interrupt(processes)
         raise
     if status == 0:
         return
+    _interrupt(processes)
     if status == 130:
         raise KeyboardInterrupt
     if status < 0:
@@ -64,6 +96,35 @@ def run_zone(module: str, *arguments: str) -> None:
             1,
         )
     raise StepFailed("", status)
+
+
+def _wait(processes: Sequence[subprocess.Popen]) -> int:
+    """Wait until all have ended well, or one has not; return 0 or its status."""
+    if len(processes) == 1:
+        return processes[0].wait()
+    while True:
+        statuses = [process.poll() for process in processes]
+        failed = [status for status in statuses if status]
+        if failed or None not in statuses:
+            return failed[0] if failed else 0
+        time.sleep(0.05)
+
+
+def _interrupt(processes: Sequence[subprocess.Popen]) -> None:
+    for process in processes:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+    _end(processes)
+
+
+def _end(processes: Sequence[subprocess.Popen], within_s: float = 30) -> None:
+    """Wait for processes that were told to end; kill what has not ended in time."""
+    deadline = time.monotonic() + within_s
+    for process in processes:
+        try:
+            process.wait(timeout=max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 def follow_parent() -> None:

@@ -198,7 +198,7 @@ def read_tracks(path: Path, *, taxonomy: str | None = None, audio: str | Path | 
         (wanted,) = present
     if wanted not in present:
         held = ", ".join(f"{name} ({present[name]} tracks)" for name in sorted(present)) or "no annotations"
-        remedy = "Give one of them as the option taxonomy: taxonomy_of(task) names the one of a task."
+        remedy = "Choose with the option taxonomy, such as --option taxonomy=mood-sad; tasks and taxonomies both count."
         raise DataError(explain("taxonomy", f"one of the file's: {held}", taxonomy, table, remedy))
 
     class_of = _spell_labels(wanted)

@@ -6,12 +6,14 @@ A file of this package is a source of labels when it has
 
 - ``PRESETS: dict[str, dict]``: the names that recipes and the command line use, each with all its settings and their
   defaults; a name belongs to one file only;
+- ``SUMMARIES: dict[str, str]``: what each preset is, a few words, for the recipe files;
 - ``EXPLANATIONS: dict[str, str]``: what each setting means, one line, for the recipe files;
 - ``build(classes, read_features, seed=0, name=<preset>, **settings) -> LabelSource``, which refuses settings out of
   range with `RecipeError` and reads nothing; `name` is the preset, for the messages.
 
 ``read_features(track, front_end_name) -> np.ndarray`` returns the stored frames of a track: for "mfcc" the
-(n_frames, 13) float32 coefficients of its 15 s segment. Sources learn from training tracks only; labels of validation
+(n_frames, 13) float32 coefficients of its 15 s segment, for `EMBEDDING` the (n_patches, d) float32 embeddings of the
+recipe's frozen network. Sources learn from training tracks only; labels of validation
 and test tracks stay one-hot when scores are computed. Files with a leading underscore are not sources.
 """
 
@@ -25,19 +27,23 @@ import numpy as np
 
 from essentia_ldl import discover
 from essentia_ldl.errors import DataError, RecipeError, explain
-from essentia_ldl.labels._histogram import score_own_mass, text_histogram, write_histogram
+from essentia_ldl.labels._embedding import EMBEDDING
+from essentia_ldl.labels._histogram import describe_own_mass, score_own_mass, text_histogram, write_histogram
 from essentia_ldl.labels._tables import read_table, write_table
 from essentia_ldl.records import LabelTable, Track
 
 __all__ = [
+    "EMBEDDING",
     "LabelSource",
     "ReadFeatures",
     "build",
+    "describe_own_mass",
     "explanations",
     "presets",
     "read_table",
     "resolve",
     "score_own_mass",
+    "summaries",
     "text_histogram",
     "write_histogram",
     "write_table",
@@ -53,7 +59,7 @@ class LabelSource(Protocol):
     Attributes
     ----------
     front_ends : tuple[str, ...]
-        Names of the front-ends whose features it reads; empty when it needs none.
+        Names of the front-ends whose features it reads, or `EMBEDDING`; empty when it needs none.
     report : dict[str, Any]
         What `fit` measured, ready for json; empty before `fit` and for sources that learn nothing.
     """
@@ -87,6 +93,12 @@ def presets() -> dict[str, tuple[str, dict[str, Any]]]:
         for module_name in discover.names(__name__)
         for preset, settings in discover.load(__name__, module_name).PRESETS.items()
     }
+
+
+def summaries() -> dict[str, str]:
+    """Return what each preset of every source is, in a few words, by preset."""
+    modules = [discover.load(__name__, module_name) for module_name in discover.names(__name__)]
+    return {preset: module.SUMMARIES[preset] for module in modules for preset in module.PRESETS}
 
 
 def explanations(module_name: str) -> dict[str, str]:

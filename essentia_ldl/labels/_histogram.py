@@ -15,7 +15,7 @@ from essentia_ldl.store import replacing
 # Eleven bins centred on 0, 0.1, …, 1: the masses of 10 neighbours are the centres, those of 30 fall three a bin. The
 # small shift keeps multiples of 1/20 off the edges, where rounding would choose the side.
 EDGES = np.arange(12) / 10 - 0.05 + 1e-5
-_COLORS = ("#8ec1e8", "#173f7a", "#e0803a", "#3a8f5c")
+_COLORS = ("#8ec1e8", "#173f7a", "#e0803a", "#3a8f5c", "#8c4fa3", "#c2b280", "#d1495b", "#7a7a7a")
 
 
 def score_own_mass(table: LabelTable, labels: Mapping[str, str]) -> np.ndarray:
@@ -58,7 +58,7 @@ def write_histogram(
     Parameters
     ----------
     tables : LabelTable or Mapping[str, LabelTable]
-        One table, or several by name, at most four, drawn over one another in their order.
+        One table, or several by name, at most eight, drawn side by side in their order.
     labels : Mapping[str, str]
         True class of each track id.
     path : str or os.PathLike
@@ -147,6 +147,38 @@ def text_histogram(
             lines.append(f"{tenth / 10:4.1f} |{marks} {count}" if count else f"{tenth / 10:4.1f} |")
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
+
+
+def describe_own_mass(table: LabelTable, labels: Mapping[str, str]) -> list[str]:
+    """Return one line a class: how much mass its tracks have on it.
+
+    Parameters
+    ----------
+    table : LabelTable
+        Distributions.
+    labels : Mapping[str, str]
+        True class of each track id.
+
+    Returns
+    -------
+    list[str]
+        Mean, least, and the number of tracks with more mass on another class; classes without tracks have no line.
+
+    Raises
+    ------
+    DataError
+        As `score_own_mass`.
+    """
+    mass = score_own_mass(table, labels)
+    contrary = mass < table.distributions.max(axis=1, initial=0)
+    truth = np.array([labels[track_id] for track_id in table.ids])
+    width = max(map(len, table.classes))
+    return [
+        f"  {name:<{width}}  mean {mass[truth == name].mean():.2f}, min {mass[truth == name].min():.2f},"
+        f" {contrary[truth == name].sum()} of {(truth == name).sum()} tracks have more on another class"
+        for name in table.classes
+        if name in truth
+    ]
 
 
 def _collect(tables: LabelTable | Mapping[str, LabelTable], labels: Mapping[str, str]) -> dict[str, np.ndarray]:

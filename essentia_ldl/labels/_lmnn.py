@@ -58,8 +58,8 @@ def fit_lmnn(
     Raises
     ------
     DataError
-        When a class has fewer than lmnn_neighbors + 1 tracks, there are too few tracks for the components, or the
-        optimisation diverged.
+        When a class has fewer than lmnn_neighbors + 1 tracks, there are too few tracks or features for the
+        components, or the optimisation diverged.
 
     References
     ----------
@@ -68,7 +68,7 @@ def fit_lmnn(
     fewer dimensions, which cannot both be; A is the rectangular map, and A'A is positive semi-definite.
     """
     check_classes(targets, classes, settings["lmnn_neighbors"], where)
-    _check_components(points, len(classes), settings, where)
+    check_components(*points.shape, len(classes), settings, where)
 
     from metric_learn import LMNN
     from threadpoolctl import threadpool_limits
@@ -171,21 +171,29 @@ def check_classes(targets: np.ndarray, classes: Sequence[str], n_neighbors: int,
         )
 
 
-def _check_components(points: np.ndarray, n_classes: int, settings: Mapping[str, Any], where: str) -> None:
-    # With init "auto" metric-learn takes LDA, PCA, or, when PCA has too few tracks, the first rows of the identity:
-    # that would keep the first seconds of the segment and drop the rest, so it is refused.
-    n_tracks, n_features = points.shape
+def count_least_tracks(n_features: int, n_classes: int, settings: Mapping[str, Any]) -> int:
+    """Return the fewest training tracks that the initial map of so many components can be made of.
+
+    With init "auto" metric-learn takes LDA, PCA, or, when PCA has too few tracks, the first rows of the identity: that
+    would keep the first seconds of the segment and drop the rest, so it is refused.
+    """
     n_components, init = settings["n_components"], settings["init"]
     is_lda = n_components <= min(n_features, n_classes - 1)
-    is_square = n_components == n_features
-    limit = n_tracks - 1 if init == "auto" else n_tracks
-    if (init == "pca" or (init == "auto" and not is_lda and not is_square)) and n_components > limit:
-        raise DataError(
-            explain(
-                "LMNN components",
-                f"at most {limit}, as the {n_tracks} training tracks give",
-                n_components,
-                f"{where}.n_components",
-                f"Lower {where}.n_components, or add tracks.",
-            )
-        )
+    if init == "auto" and not is_lda and n_components != n_features:
+        return n_components + 1
+    return n_components if init == "pca" else 0
+
+
+def check_components(n_tracks: int, n_features: int, n_classes: int, settings: Mapping[str, Any], where: str) -> None:
+    """Raise `DataError` when the features, or the training tracks, are fewer than LMNN's components need."""
+    n_components = settings["n_components"]
+    remedy = f"Lower {where}.n_components."
+    if n_components > n_features:
+        rule = f"at most {n_features}, the size of the features"
+        raise DataError(explain("LMNN components", rule, n_components, f"{where}.n_components", remedy))
+    least = count_least_tracks(n_features, n_classes, settings)
+    if n_tracks < least:
+        limit = n_tracks - (least - n_components)
+        rule = f"at most {limit}, as the {n_tracks} training tracks give"
+        remedy = f"Lower {where}.n_components, or add tracks."
+        raise DataError(explain("LMNN components", rule, n_components, f"{where}.n_components", remedy))

@@ -11,6 +11,7 @@ from essentia_ldl.errors import DataError, explain
 from essentia_ldl.records import LabelTable, Track
 
 PRESETS: dict[str, dict[str, Any]] = {"none": {}}
+SUMMARIES = {"none": "one-hot"}
 EXPLANATIONS: dict[str, str] = {}
 
 

@@ -1,10 +1,13 @@
-"""Local k-NN label smoothing: a track takes the mean label of its nearest training tracks. Presets "sa" and "sb".
+"""Local k-NN label smoothing: a track takes the mean label of its nearest training tracks.
 
-"sa" compares tracks by the mean and standard deviation of their MFCC (MFCC-S, 26 numbers) with 10 neighbours; "sb" by
-the means of 15 windows of one second (MFCC-P, 195 numbers), mapped by LMNN onto 32 dimensions, with 30 neighbours.
-For genres the paper takes 10 neighbours and 64 components in "sb": two keys of the recipe.
+Preset "sa" compares tracks by the mean and standard deviation of their MFCC (MFCC-S, 26 numbers) with 10 neighbours;
+"sb" by the means of 15 windows of one second (MFCC-P, 195 numbers), mapped by LMNN onto 32 dimensions, with 30
+neighbours. For genres the paper takes 10 neighbours and 64 components in "sb": two keys of the recipe. Presets "emb"
+and "emb-lmnn" are the same two with the mean embedding of the recipe's frozen network (footnote 4) in place of MFCC;
+the paper gives no settings for these, so they take those of "sa" and "sb".
 
-Settings are keys of a recipe, each explained in `EXPLANATIONS`.
+Settings are keys of a recipe, each explained in `EXPLANATIONS`; every preset takes every setting. `self_weight` keeps
+a part of a training track's own label, from 0 (the paper) to 1 (one-hot). `lmnn_filter` is in `_editing`.
 
 Neighbours are training tracks, for tracks that were not in `fit` too. Smoothed labels are not smoothed again. Equal
 distances go by track id, so neither the order of the tracks nor that of the neighbours changes a row.
@@ -12,7 +15,7 @@ distances go by track id, so neither the order of the tracks nor that of the nei
 References
 ----------
 Buisson, Alonso-Jiménez, Bogdanov, "Ambiguity modelling with label distribution learning for music classification"
-(ICASSP 2022), sections 3.1 to 3.3 and 4.2.
+(ICASSP 2022), sections 3.1 to 3.3, 4.2, 6 and footnote 4.
 """
 
 from __future__ import annotations
@@ -25,7 +28,9 @@ import numpy as np
 
 from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.frontends import MFCC
-from essentia_ldl.labels._lmnn import check_classes, fit_lmnn
+from essentia_ldl.labels._editing import edit_tracks
+from essentia_ldl.labels._embedding import EMBEDDING, average_patches
+from essentia_ldl.labels._lmnn import check_classes, check_components, count_least_tracks, fit_lmnn
 from essentia_ldl.labels._mfcc import N_FEATURES, pool_frames, summarize_frames
 from essentia_ldl.labels.one_hot import find_targets
 from essentia_ldl.records import LabelTable, Track
@@ -39,18 +44,29 @@ _LMNN = {
     "convergence_tol": 1e-3,
     "lambda_": 0.5,
     "init": "auto",
+    "lmnn_filter": "none",
+    "lmnn_filter_neighbors": 3,
 }
-_SMOOTHING = {"standardize": True, "include_self": False}
+_SMOOTHING = {"standardize": True, "include_self": False, "self_weight": 0.0}
 PRESETS: dict[str, dict[str, Any]] = {
     "sa": {"features": "mfcc-s", "n_neighbors": 10, "lmnn": False, **_SMOOTHING, **_LMNN},
     "sb": {"features": "mfcc-p", "n_neighbors": 30, "lmnn": True, **_SMOOTHING, **_LMNN},
+    "emb": {"features": EMBEDDING, "n_neighbors": 10, "lmnn": False, **_SMOOTHING, **_LMNN},
+    "emb-lmnn": {"features": EMBEDDING, "n_neighbors": 30, "lmnn": True, **_SMOOTHING, **_LMNN},
+}
+SUMMARIES = {
+    "sa": "MFCC-S and k-NN (Buisson et al. 2022, section 3)",
+    "sb": "MFCC-P, LMNN and k-NN (section 3)",
+    "emb": "mean embedding of the pretrained network and k-NN (footnote 4)",
+    "emb-lmnn": "mean embedding, LMNN and k-NN (footnote 4)",
 }
 EXPLANATIONS = {
-    "features": "mfcc-s: mean and deviation over the segment (26 numbers); mfcc-p: means of 15 windows of 1 s (195)",
+    "features": "mfcc-s: mean and deviation (26 numbers); mfcc-p: means of 15 windows of 1 s (195); embedding: mean",
     "n_neighbors": "neighbours that are averaged; the paper takes 10 for sa, 30 for moods and 10 for genres in sb",
     "lmnn": "learn the distance by LMNN; false: Euclidean",
     "standardize": "zero mean and unit deviation a feature, learned on training tracks (the paper is silent)",
     "include_self": "a track is its own first neighbour, its class keeps 1 / n_neighbors (the paper is silent)",
+    "self_weight": "share of its own label that a training track keeps: 0 as the paper, 1 one-hot",
     "n_components": "LMNN: dimensions of the map; the paper takes 32 for moods and 64 for genres",
     "lmnn_neighbors": "LMNN: target neighbours (paper: 3)",
     "max_iter": "LMNN: most steps (paper: 10000)",
@@ -59,8 +75,17 @@ EXPLANATIONS = {
     "convergence_tol": "LMNN: stop when the objective changes less than this (metric-learn's default)",
     "lambda_": "LMNN: weight of pushing other classes away, against pulling the own closer (paper: 0.5)",
     "init": "LMNN: auto, pca, lda, identity or random; auto is pca where the sizes allow it",
+    "lmnn_filter": "LMNN: none, or wilson: do not learn from tracks that most neighbours contradict (section 6)",
+    "lmnn_filter_neighbors": "LMNN: neighbours that vote in the filter (Wilson 1972: 3)",
 }
 _INITS = ("auto", "pca", "lda", "identity", "random")
+_FILTERS = ("none", "wilson")
+# Kind of features -> front-end that is read, and how its frames become one vector.
+_KINDS: dict[str, tuple[str, Callable[[np.ndarray, str], np.ndarray]]] = {
+    "mfcc-s": (MFCC.name, summarize_frames),
+    "mfcc-p": (MFCC.name, pool_frames),
+    EMBEDDING: (EMBEDDING, average_patches),
+}
 _RULES: dict[str, tuple[str, Callable[[float], bool]]] = {
     "n_neighbors": ("1 or more", lambda value: value >= 1),
     "n_components": ("1 or more", lambda value: value >= 1),
@@ -70,8 +95,11 @@ _RULES: dict[str, tuple[str, Callable[[float], bool]]] = {
     "learn_rate": ("a number above 0", lambda value: 0 < value < np.inf),
     "convergence_tol": ("a number not below 0", lambda value: 0 <= value < np.inf),
     "lambda_": ("a number from 0 to 1", lambda value: 0 <= value <= 1),
-    "features": ("one of " + ", ".join(N_FEATURES), lambda value: value in N_FEATURES),
+    "self_weight": ("a number from 0 to 1", lambda value: 0 <= value <= 1),
+    "lmnn_filter_neighbors": ("1 or more", lambda value: value >= 1),
+    "features": ("one of " + ", ".join(_KINDS), lambda value: value in _KINDS),
     "init": ("one of " + ", ".join(_INITS), lambda value: value in _INITS),
+    "lmnn_filter": ("one of " + ", ".join(_FILTERS), lambda value: value in _FILTERS),
 }
 
 
@@ -107,7 +135,7 @@ class Smoothing:
     classes : Sequence[str]
         Class names in the order of the columns.
     read_features : Callable[[Track, str], np.ndarray]
-        Stored frames of a track; "mfcc" gives shape (n_frames, 13), float32.
+        Stored frames of a track: "mfcc" gives shape (n_frames, 13), `EMBEDDING` (n_patches, d), float32.
     settings : Mapping[str, Any]
         All the settings of the module's docstring.
     seed : int
@@ -117,13 +145,14 @@ class Smoothing:
 
     Attributes
     ----------
+    front_ends : tuple[str, ...]
+        What it reads: "mfcc" or `EMBEDDING`.
     report : dict[str, Any]
         After `fit`: n_tracks, seconds, own_mass_mean (mean mass of a training track on its own class),
         own_mass_ceiling (the most that a track of the smallest class can have), and with LMNN n_iter, converged,
-        objective and lmnn_seconds.
+        objective and lmnn_seconds, and with its filter n_filtered and n_put_back, both by class: tracks that LMNN did
+        not learn from, and tracks voted out that it needed nevertheless.
     """
-
-    front_ends: tuple[str, ...] = (MFCC.name,)
 
     def __init__(
         self,
@@ -135,6 +164,7 @@ class Smoothing:
     ) -> None:
         self.classes = tuple(classes)
         self.settings = dict(settings)
+        self.front_ends: tuple[str, ...] = (_KINDS[settings["features"]][0],)
         self.report: dict[str, Any] = {}
         self._read_features = read_features
         self._seed = seed
@@ -178,23 +208,21 @@ class Smoothing:
             constant = deviation <= 1e-12 * np.abs(points).max(axis=0)
             self._scale = np.where(constant, 1.0, deviation)
         self._components = None
-        report: dict[str, Any] = {}
-        if self.settings["lmnn"]:
-            standard = (points - self._mean) / self._scale
-            self._components, report = fit_lmnn(standard, targets, self.classes, self.settings, self._seed, self._where)
+        report = self._fit_lmnn((points - self._mean) / self._scale, targets) if self.settings["lmnn"] else {}
         # One by one, as in the call: equal tracks get equal bits whatever the matrix product does with blocks.
         self._points = np.stack([self._embed(point) for point in points])
         self._one_hot = np.eye(len(self.classes))[targets]
         self._row_of = {track_id: row for row, track_id in enumerate(ids)}
 
         own = self(tracks).distributions[np.arange(len(tracks)), targets]
-        k, include_self = self.settings["n_neighbors"], self.settings["include_self"]
+        k, include_self, self_weight = (self.settings[key] for key in ("n_neighbors", "include_self", "self_weight"))
         smallest = np.bincount(targets)[np.unique(targets)].min()
+        ceiling = min(1.0, float(smallest - (not include_self)) / k)
         self.report = {
             "n_tracks": len(tracks),
             "seconds": time.perf_counter() - started,
             "own_mass_mean": float(own.mean()),
-            "own_mass_ceiling": min(1.0, float(smallest - (not include_self)) / k),
+            "own_mass_ceiling": self_weight + (1 - self_weight) * ceiling,
             **report,
         }
         return self
@@ -202,9 +230,14 @@ class Smoothing:
     def check(self, tracks: Sequence[Track]) -> None:
         """Raise `DataError` when there are too few training tracks for the neighbours; reads no features."""
         targets = find_targets(tracks, self.classes)
-        self._check_size(len(tracks))
+        self._check_size(len(tracks), "n_neighbors", len(tracks) - (not self.settings["include_self"]))
         if self.settings["lmnn"]:
             check_classes(targets, self.classes, self.settings["lmnn_neighbors"], self._where)
+            if self.settings["features"] in N_FEATURES:  # of an embedding only the network knows the size
+                n_features = N_FEATURES[self.settings["features"]]
+                check_components(len(tracks), n_features, len(self.classes), self.settings, self._where)
+            if self.settings["lmnn_filter"] != "none":
+                self._check_size(len(tracks), "lmnn_filter_neighbors", len(tracks) - 1)
 
     def __call__(self, tracks: Sequence[Track]) -> LabelTable:
         """Return the distribution of each track over its nearest training tracks.
@@ -226,7 +259,7 @@ class Smoothing:
 
         References
         ----------
-        Section 3.3, the equation of d.
+        Section 3.3, the equation of d; what `self_weight` adds is ours.
         """
         if not self._row_of:
             raise DataError(explain("label source", "fit before use", "no training tracks", self._where, "Call fit."))
@@ -240,28 +273,47 @@ class Smoothing:
                 distances[own] = -1.0 if self.settings["include_self"] else np.inf
             nearest = np.argsort(distances, kind="stable")[: self.settings["n_neighbors"]]
             rows[row] = self._one_hot[nearest].mean(axis=0)
+            if own is not None:
+                weight = self.settings["self_weight"]
+                rows[row] = weight * self._one_hot[own] + (1 - weight) * rows[row]
         return LabelTable(tuple(track.id for track in tracks), self.classes, rows)
+
+    def locate(self, tracks: Sequence[Track]) -> np.ndarray:
+        """Return where tracks lie in the smoothing space, shape (n_tracks, d), float64; after `fit`."""
+        return np.stack([self._embed(self._describe(track)) for track in tracks])
 
     def _embed(self, points: np.ndarray) -> np.ndarray:
         standard = (points - self._mean) / self._scale
         return standard if self._components is None else standard @ self._components.T
 
     def _describe(self, track: Track) -> np.ndarray:
-        frames = self._read_features(track, MFCC.name)
-        if self.settings["features"] == "mfcc-s":
-            return summarize_frames(frames, track.id)
-        return pool_frames(frames, track.id)
+        front_end, describe = _KINDS[self.settings["features"]]
+        return describe(self._read_features(track, front_end), track.id)
 
-    def _check_size(self, n_tracks: int) -> None:
-        limit = n_tracks if self.settings["include_self"] else n_tracks - 1
-        if limit < self.settings["n_neighbors"]:
+    def _fit_lmnn(self, points: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+        """Learn the map from the tracks that the filter keeps; return what to report."""
+        report: dict[str, Any] = {}
+        kept = np.ones(len(points), dtype=bool)
+        if self.settings["lmnn_filter"] == "wilson":
+            least = count_least_tracks(points.shape[1], len(self.classes), self.settings)
+            sizes = self.settings["lmnn_filter_neighbors"], self.settings["lmnn_neighbors"] + 1, least
+            kept, put_back = edit_tracks(points, targets, *sizes)
+            for key, chosen in (("n_filtered", ~kept), ("n_put_back", put_back)):
+                report[key] = {name: int(chosen[targets == k].sum()) for k, name in enumerate(self.classes)}
+        self._components, found = fit_lmnn(
+            points[kept], targets[kept], self.classes, self.settings, self._seed, self._where
+        )
+        return {**found, **report}
+
+    def _check_size(self, n_tracks: int, key: str, limit: int) -> None:
+        if limit < self.settings[key]:
             raise DataError(
                 explain(
                     "neighbours of label smoothing",
                     f"at most {limit}, as the {n_tracks} training tracks give",
-                    self.settings["n_neighbors"],
-                    f"{self._where}.n_neighbors",
-                    f"Lower {self._where}.n_neighbors, add tracks, or train with labels none.",
+                    self.settings[key],
+                    f"{self._where}.{key}",
+                    f"Lower {self._where}.{key}, add tracks, or train with labels none.",
                 )
             )
 
@@ -270,7 +322,7 @@ def _check_settings(settings: Mapping[str, Any], n_classes: int, where: str) -> 
     for key, (rule, holds) in _RULES.items():
         if not holds(settings[key]):
             raise RecipeError(explain("label setting", rule, settings[key], f"{where}.{key}", "Correct the recipe."))
-    limit, reason = N_FEATURES[settings["features"]], f"the size of {settings['features']}"
+    limit, reason = N_FEATURES.get(settings["features"], np.inf), f"the size of {settings['features']}"
     if settings["init"] == "lda":
         limit, reason = min(limit, n_classes - 1), f"init lda with {n_classes} classes"
     if settings["lmnn"] and settings["n_components"] > limit:

@@ -13,6 +13,9 @@ from types import ModuleType
 from typing import Any
 
 import essentia_ldl
+from essentia_ldl import models
+from essentia_ldl.calibrating import describe_for_card
+from essentia_ldl.calibration import Calibration
 from essentia_ldl.graph_card import GraphCard
 from essentia_ldl.nets.nodes import PLACEHOLDER, SIGMOID, SOFTMAX, Node, tagger_nodes
 from essentia_ldl.nets.plan import Plan
@@ -81,7 +84,13 @@ def describe_tagger(stem: str, backbone: ModuleType, dataset: str, extra: dict[s
 
 
 def describe_classifier(
-    plan: Plan, nodes: Sequence[Node], widths: dict[str, int], extra: dict[str, Any], *, head: bool
+    plan: Plan,
+    nodes: Sequence[Node],
+    widths: dict[str, int],
+    extra: dict[str, Any],
+    calibration: Calibration,
+    *,
+    head: bool,
 ) -> GraphCard:
     """Write the card of an exported classifier.
 
@@ -95,6 +104,8 @@ def describe_classifier(
         Units of each layer that a node names.
     extra : dict[str, Any]
         For the key "essentia_ldl": digest of the graph and the TensorFlow versions that know all of it.
+    calibration : Calibration
+        What stands between logits and softmax.
     head : bool
         True for the head alone, False for the full graph.
 
@@ -104,18 +115,13 @@ def describe_classifier(
         Type "multi-class classifier".
     """
     card, network, front_end = dict(plan.card), plan.network, plan.front_end
-    base = None if network.pretrained is None else f"{network.pretrained}-{network.backbone}-1"
     folder = f"{'classification-heads' if head else 'classifiers'}/{plan.task.replace('-', '_')}"
     inference: dict[str, Any] = {"sample_rate": front_end.sample_rate_hz, "algorithm": front_end.predict_algorithm}
     shape: tuple[int, ...] = (front_end.patch_frames, front_end.n_bands)
     if head:
         shape = (widths["embedding"],)
         inference["algorithm"] = "TensorflowPredict2D"
-        inference["embedding_model"] = {
-            "algorithm": front_end.predict_algorithm,
-            "model_name": base,
-            "link": f"feature-extractors/{network.backbone}/{base}.pb",
-        }
+        inference["embedding_model"] = _describe_base(plan)
     # What the plan's card says of itself and Essentia's schema does not know goes under our own key.
     known = ("description", "author", "email", "release_date", "dataset", "citation", "version")
     ours = {key: value for key, value in card.items() if key not in known}
@@ -136,11 +142,13 @@ def describe_classifier(
         inference=inference,
         essentia_ldl={
             **_describe_front_end(front_end),
-            "backbone": network.backbone,
-            "pretrained": network.pretrained,
+            "backbone": network.backbone if plan.extractor is None else None,
+            "pretrained": network.pretrained if plan.extractor is None else None,
             "fine_tune": network.fine_tune,
+            **_describe_extractor(plan),
             "labels_source": plan.labels_source,
             "loss": plan.loss,
+            "calibration": describe_for_card(calibration),
             **{key: ours.pop(key, default) for key, default in _PROMISED.items()},
             **ours,
             "versions": {
@@ -148,10 +156,53 @@ def describe_classifier(
                 "tensorflow": tf.__version__,
                 "keras": keras.__version__,
             },
-            "notes": [f"{SIGMOID} is an Identity of {SOFTMAX}: the probabilities of all classes sum to 1."],
+            "notes": [
+                f"{SIGMOID} is an Identity of {SOFTMAX}: the probabilities of all classes sum to 1.",
+                *_note_calibration(nodes, calibration),
+                *_note_origin(plan),
+            ],
             **extra,
         },
     )
+
+
+def _describe_base(plan: Plan) -> dict[str, Any]:
+    """Name the network under a head, in Essentia's words."""
+    if plan.extractor is not None:
+        name, algorithm, link = plan.extractor.name, plan.extractor.algorithm, plan.extractor.link
+    else:
+        backbone = plan.network.backbone
+        name, algorithm = models.base_name(backbone, str(plan.network.pretrained)), plan.front_end.predict_algorithm
+        link = f"feature-extractors/{backbone}/{name}.pb"
+        if (backbone, plan.network.pretrained) in models.USERS_GRAPHS:
+            link = f"{models.PUBLISHED}/{link}"
+    return {"algorithm": algorithm, "model_name": name, "link": link}
+
+
+def _describe_extractor(plan: Plan) -> dict[str, Any]:
+    """Say which node of which file a head was trained on, so that `predict` takes no other."""
+    if plan.extractor is None:
+        return {}
+    return {"extractor": {key: getattr(plan.extractor, key) for key in ("name", "node", "sha256", "size")}}
+
+
+def _note_calibration(nodes: Sequence[Node], calibration: Calibration) -> list[str]:
+    """Say that probabilities and logits of a calibrated graph differ."""
+    if calibration.is_identity:
+        return []
+    raw = next(node.name for node in nodes if node.layer == "logits" and not node.activation and not node.alias_of)
+    return [f"Probabilities are calibrated: {calibration.describe()}. The logits at {raw} are not."]
+
+
+def _note_origin(plan: Plan) -> list[str]:
+    """Say whose terms a model is under that was made from a network of the user's."""
+    network = plan.network
+    if plan.extractor is not None:
+        return [f"Trained on embeddings of {plan.extractor.name}, whose licence is to be kept."]
+    if (network.backbone, network.pretrained) in models.USERS_GRAPHS:
+        name = models.base_name(network.backbone, str(network.pretrained))
+        return [f"Made from the weights of {name}, whose licence is to be kept."]
+    return []
 
 
 _PROMISED = {"demo": False, "licence": "", "training_data_rights": "", "recipe_hash": ""}
@@ -185,6 +236,7 @@ def _describe_front_end(front_end: FrontEnd) -> dict[str, Any]:
     return {
         "front_end": front_end.name,
         "resample_quality": front_end.resample_quality,
+        "patch_frames": front_end.patch_frames,
         "patch_hop_frames": front_end.patch_hop_frames,
     }
 

@@ -11,9 +11,15 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-from essentia_ldl.nets.layers import connect
+import numpy as np
+
+from essentia_ldl.nets.layers import FixedBatchNormalization, connect
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.records import FrontEnd
+
+STANDARDIZE = "standardize"
+DROPOUTS = ("embedding_dropout", "hidden_dropout")
+VARIANCE_FLOOR = 1e-6  # added to the variance: a dimension that never changes stays finite
 
 
 def build_tagger(backbone: ModuleType, n_tags: int = 50, **size: Any) -> keras.Model:
@@ -37,15 +43,21 @@ def build_tagger(backbone: ModuleType, n_tags: int = 50, **size: Any) -> keras.M
     return keras.Model(body.input, connect(backbone.tail(body.output), n_tags, "tags"), name="network")
 
 
-def build_head(n_inputs: int, n_classes: int, hidden: int = 100) -> keras.Model:
-    """Build the classifier of a frozen network: dense, ReLU, dense.
+def build_head(
+    n_inputs: int, n_classes: int, hidden: int = 100, *, standardize: bool = False, dropout: float = 0.0
+) -> keras.Model:
+    """Build the classifier of a frozen network: dense, ReLU, dense; or a single dense layer.
 
     Parameters
     ----------
     n_inputs : int
         Size of the embedding.
     n_classes, hidden : int
-        Units of the two dense layers.
+        Units of the two dense layers; 0 hidden units make a linear classifier, without the first of them.
+    standardize : bool
+        Put "standardize" before them, a fixed shift and scale of every dimension; see `set_statistics`.
+    dropout : float
+        Rate of the layers of `DROPOUTS`, one before each dense layer; 0 leaves them out.
 
     Returns
     -------
@@ -53,7 +65,13 @@ def build_head(n_inputs: int, n_classes: int, hidden: int = 100) -> keras.Model:
         Embeddings (batch, n_inputs) float32 -> logits (batch, n_classes) float32.
     """
     embedding = keras.Input((n_inputs,), name="embeddings")
-    return keras.Model(embedding, _classify(embedding, n_classes, hidden), name="network")
+    outputs = _classify(embedding, n_classes, hidden, standardize, (dropout, dropout))
+    return keras.Model(embedding, outputs, name="network")
+
+
+def set_statistics(head: keras.Model, embeddings: np.ndarray) -> None:
+    """Give the layer "standardize" of a head the mean and variance of training embeddings (n, d), float32."""
+    head.get_layer(STANDARDIZE).set_weights([embeddings.mean(axis=0), embeddings.var(axis=0)])
 
 
 def build_network(
@@ -64,6 +82,7 @@ def build_network(
     *,
     fine_tune: str = "all",
     train_input_norm: bool = False,
+    dropout: float = 0.0,
     **size: Any,
 ) -> keras.Model:
     """Build a network that trains as a whole: backbone, tail, dense, ReLU, dense.
@@ -75,13 +94,15 @@ def build_network(
     front_end : FrontEnd
         Passed on to the backbone.
     n_classes, hidden : int
-        Units of the two dense layers.
+        Units of the two dense layers; 0 hidden units leave the first of them out.
     fine_tune : str
         "all": batch normalisation keeps its stored statistics; "none": it learns them.
     train_input_norm : bool
         False fixes scale and offset of the input's batch normalisation. They are two numbers that the next
         convolutions can take over, and their gradient alone makes a step several times slower. From scratch they are
         fixed at 1 and 0; its statistics are learnt all the same.
+    dropout : float
+        Rate of a dropout before the last of two dense layers; the backbone's tail has one before the first.
     **size
         Passed on to the backbone's `build`.
 
@@ -93,7 +114,8 @@ def build_network(
     frozen = fine_tune == "all"
     body = backbone.build(front_end, frozen_statistics=frozen, **size)
     embedding = backbone.tail(body.output, frozen_statistics=frozen)
-    model = keras.Model(body.input, _classify(embedding, n_classes, hidden), name="network")
+    outputs = _classify(embedding, n_classes, hidden, dropouts=(0.0, dropout))
+    model = keras.Model(body.input, outputs, name="network")
     if backbone.INPUT_NORM is not None and not train_input_norm:
         norm = model.get_layer(backbone.INPUT_NORM)
         # The layer itself stays trainable: a frozen batch normalisation would not learn its statistics either.
@@ -116,8 +138,12 @@ def join(body: keras.Model, head: keras.Model) -> keras.Model:
     keras.Model
         Patches -> logits: the layers of `body`, and layers of its own with the weights of `head`.
     """
-    n_classes, hidden = head.output_shape[-1], head.get_layer("hidden").units
-    model = keras.Model(body.input, _classify(body.output, n_classes, hidden), name="network")
+    units = {layer.name: layer.units for layer in head.layers if isinstance(layer, keras.layers.Dense)}
+    standardize = any(layer.name == STANDARDIZE for layer in head.layers)
+    rates = {layer.name: layer.rate for layer in head.layers if layer.name in DROPOUTS}
+    dropouts = tuple(rates.get(name, 0.0) for name in DROPOUTS)
+    outputs = _classify(body.output, units["logits"], units.get("hidden", 0), standardize, dropouts)
+    model = keras.Model(body.input, outputs, name="network")
     copy_weights(head, model)
     return model
 
@@ -142,6 +168,21 @@ def copy_weights(source: keras.Model, target: keras.Model) -> list[str]:
     return left
 
 
-def _classify(x: keras.KerasTensor, n_classes: int, hidden: int) -> keras.KerasTensor:
-    x = keras.layers.ReLU(name="hidden_relu")(connect(x, hidden, "hidden"))
+def _classify(
+    x: keras.KerasTensor,
+    n_classes: int,
+    hidden: int,
+    standardize: bool = False,
+    dropouts: tuple[float, ...] = (0.0, 0.0),
+) -> keras.KerasTensor:
+    if standardize:
+        # No scale and offset to train: the dense layer that follows has them.
+        x = FixedBatchNormalization(center=False, scale=False, epsilon=VARIANCE_FLOOR, name=STANDARDIZE)(x)
+    first, second = dropouts
+    if first:
+        x = keras.layers.Dropout(first, name=DROPOUTS[0])(x)
+    if hidden:
+        x = keras.layers.ReLU(name="hidden_relu")(connect(x, hidden, "hidden"))
+        if second:
+            x = keras.layers.Dropout(second, name=DROPOUTS[1])(x)
     return connect(x, n_classes, "logits")

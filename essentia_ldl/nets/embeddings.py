@@ -1,8 +1,8 @@
 """Embeddings of a frozen network, computed once and kept in the store.
 
-In: mel bands of the store and Keras weights of `graphs/`. Out: embeddings (n_patches, d) float32 of the patch grid of
-a track, under ``<store>/<front-end key>-<network>-<data set>-<digest of the weights>/<two digits>/<content>.npy``, so
-that other weights never meet old embeddings.
+In: mel bands of the store and Keras weights of `graphs/`, or what the sound zone stored of a published extractor. Out:
+embeddings (n_patches, d) float32 of the patch grid of a track, our own under ``<store>/<front-end key>-<network>-<data
+set>-<digest of the weights>/<two digits>/<content>.npy``, so that other weights never meet old embeddings.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import numpy as np
 from tqdm import tqdm
 
 from essentia_ldl import discover
-from essentia_ldl.errors import WeightsError, explain
+from essentia_ldl.errors import StoreError, explain
+from essentia_ldl.models import require_weights
 from essentia_ldl.nets.batches import cut_grid
-from essentia_ldl.nets.plan import BACKBONES, Plan
+from essentia_ldl.nets.plan import BACKBONES, ExtractorPlan, Plan
 from essentia_ldl.nets.runtime import keras, tf
-from essentia_ldl.nets.weights import load_tagger, weights_path
+from essentia_ldl.nets.weights import load_tagger
 from essentia_ldl.store import Store, replacing
 
 BATCH_PATCHES = 8  # on a CPU larger batches are no faster and need more memory
@@ -45,18 +46,16 @@ class Extractor:
         self.module = discover.load(BACKBONES, backbone)
         self.graphs, self.backbone, self.dataset = Path(graphs), backbone, dataset
         self._store = Store(store)
-        weights = weights_path(graphs, backbone, dataset)
-        if not weights.is_file():
-            raise WeightsError(
-                explain("pretrained weights", "an existing file", "nothing there", weights, "Run graphs build.")
-            )
+        weights = require_weights(graphs, backbone, dataset)
         self._folder = self._store.embeddings(self.module.FRONT_END, backbone, dataset, weights)
         self._model: keras.Model | None = None
         self._loaded: dict[str, np.ndarray] = {}
 
     @classmethod
-    def of(cls, plan: Plan, known: dict[tuple[str, ...], Extractor]) -> Extractor:
+    def of(cls, plan: Plan, known: dict[tuple[str, ...], Extractor | Stored]) -> Extractor | Stored:
         """Return the extractor of a plan, from `known` when an earlier run of this process made it."""
+        if plan.extractor is not None:
+            return known.setdefault((str(plan.store), plan.extractor.folder), Stored(plan.store, plan.extractor))
         parts = (str(plan.store), str(plan.graphs), plan.network.backbone, str(plan.network.pretrained))
         if parts not in known:
             known[parts] = cls(plan.store, plan.graphs, plan.network.backbone, str(plan.network.pretrained))
@@ -118,3 +117,54 @@ class Extractor:
                 if array.ndim == 2 and array.dtype == np.float32 and np.all(np.isfinite(array)):
                     self._loaded[content] = array
         return content in self._loaded
+
+
+class Stored:
+    """Embeddings that the sound zone made with a published extractor.
+
+    Parameters
+    ----------
+    store : Path
+        Where they are.
+    extractor : ExtractorPlan
+        Which one.
+    """
+
+    def __init__(self, store: Path, extractor: ExtractorPlan) -> None:
+        self._folder, self._size = Path(store) / extractor.folder, extractor.size
+        self._loaded: dict[str, np.ndarray] = {}
+
+    def load(self, contents: Sequence[str]) -> list[np.ndarray]:
+        """Return the embeddings of some tracks.
+
+        Parameters
+        ----------
+        contents : Sequence[str]
+            sha256 of the audio files.
+
+        Returns
+        -------
+        list[np.ndarray [shape=(n_patches, d), float32]]
+            One array a track, in their order.
+
+        Raises
+        ------
+        StoreError
+            When those of a track are missing, damaged or of another size.
+        """
+        for content in dict.fromkeys(contents):
+            if content not in self._loaded:
+                self._loaded[content] = self._read(content)
+        return [self._loaded[content] for content in contents]
+
+    def _read(self, content: str) -> np.ndarray:
+        path = self._folder / content[:2] / f"{content}.npy"
+        rule, remedy = f"finite float32 (n_patches, {self._size})", "Run the same command again."
+        try:
+            array = np.load(path)
+        except (OSError, ValueError, EOFError) as error:
+            raise StoreError(explain("embeddings", rule, str(error), path, remedy)) from None
+        whole = array.ndim == 2 and len(array) and array.shape[1] == self._size and array.dtype == np.float32
+        if not whole or not np.all(np.isfinite(array)):
+            raise StoreError(explain("embeddings", rule, (array.dtype.name, array.shape), path, remedy))
+        return array

@@ -1,8 +1,10 @@
 """From a trained run to frozen graphs with their cards, and golden values to verify them with.
 
-In: a run folder with `plan.json` and `weights.npz`. Out, in `<run>/export/`, for the full graph and, when the network
-was frozen, for the head alone: ``<stem>.pb``, ``<stem>.json`` and ``<stem>.golden.npz``. Stems have no version: whoever
-promotes a graph adds one, and rewrites the card's `cards.VERSIONED_FIELDS`.
+In: a run folder with `plan.json`, `weights.npz` and, where the plan asks for one, the `calibration.json` of these
+weights, which goes between the logits and the softmax; the logits under their official node stay as they are. Out, in
+`<run>/export/`, for the full graph and, when the network was frozen, for the head alone: ``<stem>.pb``, ``<stem>.json``
+and ``<stem>.golden.npz``. Stems have no version: whoever promotes a graph adds one, and rewrites the card's
+`cards.VERSIONED_FIELDS`.
 
 ``<stem>.golden.npz`` holds what Keras answers:
 
@@ -21,6 +23,9 @@ from pathlib import Path
 
 import numpy as np
 
+from essentia_ldl import calibration as calibrations
+from essentia_ldl.calibrating import digest_weights
+from essentia_ldl.calibration import Calibration
 from essentia_ldl.nets import cards, nodes
 from essentia_ldl.nets.checkpoints import read_weights
 from essentia_ldl.nets.classifier import join
@@ -62,29 +67,48 @@ def export(folder: Path, *, extractors: dict[tuple[str, ...], Extractor] | None 
         When a card would not be valid.
     StoreError, WeightsError
         When an input is missing or broken, or the disk is full.
+    DataError
+        When the calibration is that of other weights or classes.
     """
     plan = read_plan(folder)
     model = build_model(plan, pretrained=False)
     read_weights(plan.folder / "weights.npz", model)
-    backbone = plan.network.module
-    grids = _cut_grids(plan)
+    calibration = _read_calibration(plan)
     written = []
     if plan.network.fine_tune == "head":
         extractor = Extractor.of(plan, {} if extractors is None else extractors)
         if plan.stems.get("head"):
             embeddings = extractor.load([track.content for track in plan.tracks[:GOLDEN_TRACKS]])
             inputs = [np.concatenate([e[:GOLDEN_PATCHES] for e in embeddings])]
-            written.append(_write(plan, "head", model, nodes.head_nodes(), inputs))
+            written.append(_write(plan, "head", model, nodes.head_nodes(plan.network.hidden), inputs, calibration))
+        if plan.extractor is not None:
+            return written  # the network below the head is not ours
         model = join(extractor.model, model)
-    inputs = [_draw_patches(plan, plan.front_end.patch_frames), grids]
+    backbone = plan.network.module
+    inputs = [_draw_patches(plan, plan.front_end.patch_frames), _cut_grids(plan)]
     if backbone.FREE_TIME:
         inputs.append(_draw_patches(plan, REAL_TIME_FRAMES))
-    written.append(_write(plan, "full", model, nodes.classifier_nodes(backbone), inputs))
+    wanted = nodes.classifier_nodes(backbone, plan.network.hidden)
+    written.append(_write(plan, "full", model, wanted, inputs, calibration))
     return written
 
 
-def _write(plan: Plan, kind: str, model: keras.Model, wanted: Sequence[nodes.Node], inputs: list[np.ndarray]) -> Path:
-    stem = plan.stems[kind]
+def _read_calibration(plan: Plan) -> Calibration:
+    if plan.calibration == calibrations.NONE:
+        return calibrations.identity(plan.classes, calibrations.NOT_ASKED)
+    digest = digest_weights(plan.folder)
+    return calibrations.read_calibration(plan.folder / calibrations.FILE, digest, plan.classes)
+
+
+def _write(
+    plan: Plan,
+    kind: str,
+    model: keras.Model,
+    nodes_of_kind: Sequence[nodes.Node],
+    inputs: list[np.ndarray],
+    calibration: Calibration,
+) -> Path:
+    stem, wanted = plan.stems[kind], nodes.calibrate(nodes_of_kind, calibration)
     shape = model.input_shape[1:] if kind == "head" else (plan.front_end.patch_frames, plan.front_end.n_bands)
     graph = freeze_model(model, wanted, shape)
     data = graph.SerializeToString(deterministic=True)
@@ -92,7 +116,7 @@ def _write(plan: Plan, kind: str, model: keras.Model, wanted: Sequence[nodes.Nod
     if kind == "head":
         widths["embedding"] = shape[0]
     extra = {"tensorflow_ops": list_versions(graph), "sha256": hashlib.sha256(data).hexdigest()}
-    card = cards.describe_classifier(plan, wanted, widths, extra, head=kind == "head")
+    card = cards.describe_classifier(plan, wanted, widths, extra, calibration, head=kind == "head")
 
     evaluate = build_evaluator(model, wanted)
     golden: dict[str, np.ndarray] = {

@@ -48,14 +48,28 @@ def build_evaluator(
     """
     layers = list(dict.fromkeys(node.layer for node in nodes))
     inner = keras.Model(model.input, [model.get_layer(name).output for name in layers], name="network")
-    activations = {"": lambda value: value, "softmax": tf.nn.softmax, "sigmoid": tf.nn.sigmoid}
+    activations = {"": lambda value: value, "softmax": tf.nn.softmax, "sigmoid": tf.nn.sigmoid, "relu": tf.nn.relu}
 
     def evaluate(inputs: np.ndarray | tf.Tensor) -> dict[str, tf.Tensor]:
-        values = dict(zip(layers, inner(inputs, training=False), strict=True))
-        results = {node.name: activations[node.activation](values[node.layer]) for node in nodes if not node.alias_of}
+        outputs = keras.tree.flatten(inner(inputs, training=False))  # a list of one comes back as its element
+        values = dict(zip(layers, outputs, strict=True))
+        results = {
+            node.name: activations[node.activation](_calibrate(node, values[node.layer]))
+            for node in nodes
+            if not node.alias_of
+        }
         return {node.name: results[node.alias_of or node.name] for node in nodes}
 
     return evaluate
+
+
+def _calibrate(node: Node, value: tf.Tensor) -> tf.Tensor:
+    """Scale and shift what an activation reads; no operation is added where there is nothing to do."""
+    if node.scale:
+        value = tf.multiply(value, tf.constant(node.scale, tf.float32), name="calibration/scale")
+    if node.bias:
+        value = tf.add(value, tf.constant(node.bias, tf.float32), name="calibration/bias")
+    return value
 
 
 def freeze_model(model: keras.Model, nodes: Sequence[Node], input_shape: tuple[int, ...] | None = None) -> GraphDef:

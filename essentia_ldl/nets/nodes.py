@@ -8,7 +8,10 @@ Essentia's published models, so that a pipeline written for them runs ours: a de
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from types import ModuleType
+
+from essentia_ldl.calibration import Calibration
 
 PLACEHOLDER = "model/Placeholder"
 SOFTMAX = "model/Softmax"
@@ -32,9 +35,13 @@ class Node:
     description : str
         For the card; may be empty.
     activation : str
-        "softmax" or "sigmoid" applied to the layer's output; empty for none.
+        "softmax", "sigmoid" or "relu" applied to the layer's output; empty for none.
     alias_of : str
         Name of the node that this one repeats; empty for a node of its own.
+    scale, bias : tuple[float, ...]
+        One factor and one offset a class, on the way from the layer to the activation; empty for none.
+    sampled : bool
+        True when two runs of the graph differ.
     """
 
     name: str
@@ -44,6 +51,20 @@ class Node:
     description: str = ""
     activation: str = ""
     alias_of: str = ""
+    scale: tuple[float, ...] = ()
+    bias: tuple[float, ...] = ()
+    sampled: bool = False
+
+
+def calibrate(nodes: Sequence[Node], calibration: Calibration) -> tuple[Node, ...]:
+    """Put a calibration between the logits and the softmax of a list of nodes; the node of the logits stays as it is.
+
+    One that changes nothing adds no operation.
+    """
+    if calibration.is_identity:
+        return tuple(nodes)
+    numbers = {"scale": calibration.scale, "bias": calibration.bias if any(calibration.bias) else ()}
+    return tuple(dataclasses.replace(node, **numbers) if node.activation == "softmax" else node for node in nodes)
 
 
 def dense_node(number: int) -> str:
@@ -60,24 +81,26 @@ def tagger_nodes(backbone: ModuleType) -> tuple[Node, ...]:
     )
 
 
-def classifier_nodes(backbone: ModuleType) -> tuple[Node, ...]:
-    """List the nodes of a full classifier, from patches to probabilities."""
-    return (*_classes(backbone.N_DENSE), _embedding(backbone))
+def classifier_nodes(backbone: ModuleType, hidden: int = 100) -> tuple[Node, ...]:
+    """List the nodes of a full classifier with `hidden` units (0: a linear one), from patches to probabilities."""
+    names = getattr(backbone, "DENSE_NODES", (dense_node(backbone.N_DENSE), dense_node(backbone.N_DENSE + 1)))
+    return (*_classes(*names, hidden), _embedding(backbone))
 
 
-def head_nodes() -> tuple[Node, ...]:
-    """List the nodes of a head alone, from embeddings to probabilities."""
-    return _classes(0)
+def head_nodes(hidden: int = 100) -> tuple[Node, ...]:
+    """List the nodes of a head alone with `hidden` units (0: a linear one), from embeddings to probabilities."""
+    return _classes(dense_node(0), dense_node(1), hidden)
 
 
 def _embedding(backbone: ModuleType) -> Node:
-    return Node(backbone.EMBEDDING_NODE, "embedding", backbone.EMBEDDING_OP, "embeddings", "embeddings of the network")
+    text, activation = "embeddings of the network", getattr(backbone, "EMBEDDING_ACTIVATION", "")
+    return Node(backbone.EMBEDDING_NODE, "embedding", backbone.EMBEDDING_OP, "embeddings", text, activation)
 
 
-def _classes(n_dense: int) -> tuple[Node, ...]:
-    return (
+def _classes(first: str, second: str, hidden: int) -> tuple[Node, ...]:
+    nodes = (
         Node(SOFTMAX, "logits", "Softmax", "predictions", activation="softmax"),
         Node(SIGMOID, "logits", "Identity", "", f"an Identity of {SOFTMAX}", alias_of=SOFTMAX),
-        Node(dense_node(n_dense + 1), "logits", "fully connected", "", "logits"),
-        Node(dense_node(n_dense), "hidden", "fully connected", "", "penultimate layer"),
+        Node(second if hidden else first, "logits", "fully connected", "", "logits"),
     )
+    return (*nodes, Node(first, "hidden", "fully connected", "", "penultimate layer")) if hidden else nodes

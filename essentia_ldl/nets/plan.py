@@ -10,6 +10,7 @@ import csv
 import dataclasses
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -17,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from essentia_ldl import discover, frontends
+from essentia_ldl import discover, frontends, models
+from essentia_ldl.calibration import METHODS, NONE
 from essentia_ldl.errors import DataError, TrainingError, explain
 from essentia_ldl.records import ROLES, FrontEnd, LabelTable
 from essentia_ldl.store import read_json
@@ -25,6 +27,7 @@ from essentia_ldl.store import read_json
 BACKBONES = "essentia_ldl.nets.backbones"
 FINE_TUNE = ("head", "all", "none")
 LOSSES = ("auto", "mae", "cross_entropy", "kl")
+CLASS_WEIGHTS = ("none", "balanced")
 REMEDY = "Start the run again with essentia-ldl train."
 
 
@@ -41,16 +44,26 @@ class NetworkPlan:
     pretrained : str or None
         Data set of the weights, such as "msd"; not used when `fine_tune` is "none".
     hidden : int
-        Units of the dense layer before the classes.
+        Units of the dense layer before the classes; 0 for none.
+    standardize : bool
+        With "head" only: shift and scale the embeddings by mean and deviation of the training patches.
+    dropout : float
+        Rate of a dropout before each dense layer of a head; in a whole network, before the last one.
     train_input_norm : bool
         Train scale and offset of the batch normalisation of the input too, at four times the cost of a step.
+    extractor, extractor_output : str
+        A published extractor in place of the backbone, and its node; empty for none. `Plan.extractor` has its numbers.
     """
 
     backbone: str
     fine_tune: str = "head"
     pretrained: str | None = None
     hidden: int = 100
+    standardize: bool = False
+    dropout: float = 0.0
     train_input_norm: bool = False
+    extractor: str = ""
+    extractor_output: str = ""
 
     def __post_init__(self) -> None:
         if self.fine_tune not in FINE_TUNE:
@@ -67,10 +80,38 @@ class NetworkPlan:
         """The backbone's module; `UnknownNameError` when there is none."""
         return discover.load(BACKBONES, self.backbone)
 
-    @property
-    def size(self) -> dict[str, Any]:
-        """Keyword arguments of the backbone's `build` that the pretrained weights ask for."""
-        return dict(self.module.CHECKPOINT_SIZES.get(self.pretrained, {}))
+
+@dataclasses.dataclass(frozen=True)
+class ExtractorPlan:
+    """A published extractor whose embeddings the sound zone has stored: what a head needs to know of it.
+
+    Parameters
+    ----------
+    name, graph, algorithm, link : str
+        Stem of its file, its path, the Essentia algorithm that runs it, and where its card says it is published.
+    sha256 : str
+        Of the graph.
+    node : str
+        The output that was read.
+    size : int
+        Numbers an embedding.
+    folder : str
+        Name of a folder of the store, one array a content.
+    patch_frames, patch_hop_frames, resample_quality : int
+        Of its front-end.
+    """
+
+    name: str
+    graph: str
+    algorithm: str
+    link: str
+    sha256: str
+    node: str
+    size: int
+    folder: str
+    patch_frames: int
+    patch_hop_frames: int
+    resample_quality: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,8 +124,15 @@ class TrainingPlan:
     l2: float = 1e-5
     patience: int = 75
     loss: str = "auto"
+    class_weights: str = "none"
+    halvings: tuple[int, ...] | None = None  # epochs after which the rate halves; None: by the plateau rule
 
     def __post_init__(self) -> None:
+        if self.halvings is not None:
+            object.__setattr__(self, "halvings", tuple(self.halvings))  # json knows lists only
+        if self.class_weights not in CLASS_WEIGHTS:
+            rule = " or ".join(CLASS_WEIGHTS)
+            raise TrainingError(explain("class_weights", rule, self.class_weights, "plan.json", REMEDY))
         for field in ("epochs", "batch_size", "patience"):
             if getattr(self, field) < 1:
                 raise TrainingError(explain(field, "at least 1", getattr(self, field), "plan.json", REMEDY))
@@ -142,6 +190,16 @@ class Plan:
         "full" and "head" -> stem of the exported files, without version.
     card : Mapping[str, Any]
         Fields for the card.
+    evaluation_hop_frames : int or None
+        Distance between the patches that predictions.npz is made of; None is the front-end's.
+    extractor : ExtractorPlan or None
+        The extractor under the head, in place of a backbone.
+    calibration : str
+        "temperature", "vector" or "none": what stands between logits and softmax of the exported graph.
+    samples : int
+        Dropout samples behind the extra outputs of the exported graph; 0 for none.
+    members : tuple[str, ...]
+        Names of the networks of an ensemble, whose weights `weights.npz` holds; empty for a single network.
     """
 
     folder: Path
@@ -162,13 +220,26 @@ class Plan:
     export: bool = True
     stems: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
     card: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    evaluation_hop_frames: int | None = None
+    extractor: ExtractorPlan | None = None
+    calibration: str = NONE
+    samples: int = 0
+    members: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "members", tuple(self.members))  # json knows lists only
+        if self.calibration not in METHODS:
+            raise TrainingError(explain("calibration", ", ".join(METHODS), self.calibration, self.folder, REMEDY))
         if len(self.classes) < 2:
             raise TrainingError(explain("classes", "two or more", list(self.classes), self.folder, REMEDY))
         if not self.rows("train").size:
             raise TrainingError(explain("tracks", "at least one to train on", 0, self.folder, "Use more tracks."))
-        if self.front_end.kind != "mel" or self.front_end != self.network.module.FRONT_END:
+        if self.extractor is not None:
+            if self.network.fine_tune != "head":
+                raise TrainingError(
+                    explain("fine_tune", "head, over an extractor", self.network.fine_tune, self.folder, REMEDY)
+                )
+        elif self.front_end.kind != "mel" or self.front_end != self.network.module.FRONT_END:
             raise TrainingError(
                 explain(
                     "front_end",
@@ -184,11 +255,44 @@ class Plan:
         return np.array([row for row, track in enumerate(self.tracks) if track.role == role], dtype=np.int64)
 
     @property
+    def size(self) -> dict[str, Any]:
+        """Keyword arguments of the backbone's `build` that the pretrained weights ask for."""
+        network = self.network
+        if network.pretrained is not None and (network.backbone, network.pretrained) in models.USERS_GRAPHS:
+            from essentia_ldl.nets import frozen  # TensorFlow only where a graph is read
+
+            path = models.weights_file(self.graphs, network.backbone, network.pretrained)
+            return frozen.read_size(path, network.module)
+        return dict(network.module.CHECKPOINT_SIZES.get(network.pretrained, {}))
+
+    @property
+    def embedding_size(self) -> int:
+        """Numbers of an embedding, which are what a head reads."""
+        if self.extractor is not None:
+            return self.extractor.size
+        return int(self.size.get("n_embedding", self.network.module.EMBEDDING_SIZE))
+
+    @property
     def loss(self) -> str:
         """The loss that "auto" means: mean absolute error on smoothed labels, cross-entropy on one-hot ones."""
         if self.training.loss != "auto":
             return self.training.loss
         return "cross_entropy" if self.labels_source == "none" else "mae"
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Weight of each track in the loss, (n_tracks,) float32: that of its own class, however it is smoothed.
+
+        With class_weights "balanced", n / (k n_c) for a class with n_c of the n training tracks of k classes, so that
+        every class weighs the same and the mean over training tracks is 1; otherwise 1. Validation tracks have the
+        weights of the training side, so that the plateau rule follows the cost that is trained on.
+        """
+        if self.training.class_weights == "none":
+            return np.ones(len(self.tracks), dtype=np.float32)
+        counts = Counter(self.tracks[row].label for row in self.rows("train"))
+        n_tracks = counts.total()
+        by_class = {label: n_tracks / (len(counts) * count) for label, count in counts.items()}
+        return np.array([by_class.get(track.label, 1.0) for track in self.tracks], dtype=np.float32)
 
     @property
     def digest(self) -> str:
@@ -199,6 +303,7 @@ class Plan:
             "classes": self.classes,
             "front_end": self.front_end.key,
             "network": dataclasses.asdict(self.network),
+            "extractor": None if self.extractor is None else self.extractor.folder,
             "training": training,
             "loss": self.loss,
             "seed": self.seed,
@@ -238,20 +343,27 @@ def read_plan(folder: Path) -> Plan:
         classes = tuple(fields["classes"])
         tracks = tuple(PlannedTrack(**track) for track in fields["tracks"])
         network, training = NetworkPlan(**fields["network"]), TrainingPlan(**fields["training"])
-        optional = ("labels_source", "seed", "max_hours", "export", "stems", "card")
+        extractor = ExtractorPlan(**fields["extractor"]) if fields.get("extractor") else None
+        front_end = frontends.get(fields["front_end"])
+        if extractor is not None:
+            numbers = ("patch_frames", "patch_hop_frames", "resample_quality")
+            front_end = dataclasses.replace(front_end, **{name: getattr(extractor, name) for name in numbers})
+        optional = ["labels_source", "seed", "max_hours", "export", "stems", "card"]
+        optional += ["evaluation_hop_frames", "calibration", "samples", "members"]
         return Plan(
             folder=folder,
             task=fields["task"],
             name=fields["name"],
             description=fields["description"],
             classes=classes,
-            front_end=frontends.get(fields["front_end"]),
+            front_end=front_end,
             network=network,
             training=training,
             tracks=tracks,
             targets=_read_targets(folder / "labels.csv", classes, [track.id for track in tracks]),
             store=Path(fields["store"]),
             graphs=Path(fields["graphs"]),
+            extractor=extractor,
             **{key: fields[key] for key in optional if key in fields},
         )
     except (KeyError, TypeError) as error:

@@ -1,7 +1,8 @@
-"""Train and export runs: `python -m essentia_ldl.nets.run RUN_DIR [RUN_DIR ...]`.
+"""Train, calibrate and export runs: `python -m essentia_ldl.nets.run [--export-only] RUN_DIR [RUN_DIR ...]`.
 
-In: run folders. Out: what `training` and `export` write in them, and one line a run. Several folders share one process
-and its embeddings. Exit status 0; 1 after an error, 130 after Ctrl-C, each with one line on stderr.
+In: run folders. Out: what `training`, `calibrating` and `export` write in them, and one line or two
+a run. Several folders share one process and its embeddings. Exit status 0; 1 after an error, 130 after Ctrl-C, each
+with one line on stderr.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+from essentia_ldl.calibrating import calibrate_run
+from essentia_ldl.calibration import NONE
 from essentia_ldl.errors import EssentiaLdlError
 from essentia_ldl.nets.embeddings import Extractor
 from essentia_ldl.nets.export import export
@@ -18,21 +21,26 @@ from essentia_ldl.nets.plan import read_plan
 from essentia_ldl.nets.training import train
 
 
-def run_all(folders: list[Path]) -> None:
-    """Train, and export where the plan asks for it, every run folder in turn.
+def run_all(folders: list[Path], *, export_only: bool = False) -> None:
+    """Train and calibrate, and export where the plan asks for it, every run folder in turn.
 
     Parameters
     ----------
     folders : list[Path]
         Run folders; a run that was killed goes on where it was.
+    export_only : bool
+        They are trained and calibrated already.
 
     Raises
     ------
     EssentiaLdlError
-        What `train` and `export` raise.
+        What `train`, `calibrate_run` and `export` raise.
     """
     extractors: dict[tuple[str, ...], Extractor] = {}
     for folder in folders:
+        if export_only:
+            _export(folder, extractors)
+            continue
         start = time.monotonic()
         history = train(folder, extractors=extractors)
         best = history["epochs"][history["best_epoch"] - 1]
@@ -44,17 +52,26 @@ def run_all(folders: list[Path]) -> None:
             f"({time.monotonic() - start:.0f} s)",
             flush=True,
         )
+        calibration = calibrate_run(folder)
+        if plan.calibration != NONE:
+            print(f"{plan.name}: calibration {calibration.describe()}", flush=True)
         if plan.export:
-            for path in export(folder, extractors=extractors):
-                print(f"{plan.name}: exported {path}", flush=True)
+            _export(folder, extractors)
+
+
+def _export(folder: Path, extractors: dict[tuple[str, ...], Extractor]) -> None:
+    for path in export(folder, extractors=extractors):
+        print(f"{read_plan(folder).name}: exported {path}", flush=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Train and export run folders; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m essentia_ldl.nets.run", description=main.__doc__)
     parser.add_argument("folders", nargs="+", type=Path, metavar="RUN_DIR", help="holds plan.json and labels.csv")
+    parser.add_argument("--export-only", action="store_true", help="they are trained and calibrated already")
     try:
-        run_all(parser.parse_args(arguments).folders)
+        given = parser.parse_args(arguments)
+        run_all(given.folders, export_only=given.export_only)
     except EssentiaLdlError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -7,7 +7,12 @@ The recipe is that of MTG's classifiers (https://github.com/xaviliz/musicnn-trai
 and epoch, L2 on kernels (half the sum of squares times `l2`), the cost of the validation tracks on the patch grid
 after every epoch, and `step_plateau`. What an epoch does depends on the seed and the number of the epoch alone.
 
-`history.json` is {"loss", "valid_cost" ("valid" or "train"), "best_epoch", "stopped" ("epochs" or "max_hours"),
+A plan with `halvings` has its schedule from elsewhere (the folds of a cross-validation): the rate halves after those
+epochs, and the last epoch is the result. With `class_weights` "balanced" the losses of a track, in training and in
+validation, are multiplied by `Plan.weights`; the mean recall is not.
+
+`history.json` is {"loss", "valid_cost" ("valid", "train", or "none" where the schedule is given), "best_epoch",
+"stopped" ("epochs" or "max_hours"),
 "epochs": [{"epoch" (from 1), "train_loss", "valid_loss", "valid_accuracy" (mean recall over classes of whole tracks),
 "learning_rate"}]}; `predictions.npz` is {ids, roles, labels, classes (str), probabilities (n_tracks, n_classes): mean
 of the probabilities of a track's patches, patch_logits (sum of n_patches, n_classes), n_patches (n_tracks,)}.
@@ -16,6 +21,7 @@ of the probabilities of a track's patches, patch_logits (sum of n_patches, n_cla
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +31,7 @@ import numpy as np
 from tqdm import tqdm
 
 from essentia_ldl.errors import TrainingError, explain
-from essentia_ldl.nets import classifier
+from essentia_ldl.nets import classifier, hops
 from essentia_ldl.nets.batches import draw_epoch
 from essentia_ldl.nets.checkpoints import Checkpoint, read_checkpoint, write_checkpoint, write_weights
 from essentia_ldl.nets.embeddings import Extractor
@@ -120,10 +126,15 @@ def train(
     # Only now: how much was drawn before depends on which embeddings were there already.
     keras.utils.set_random_seed(plan.seed)
     tf.config.experimental.enable_op_determinism()
-    run = _Run(plan, source, build_model(plan, pretrained=True))
+    model = build_model(plan, pretrained=True)
+    if plan.network.standardize and plan.network.fine_tune == "head":
+        classifier.set_statistics(model, np.concatenate([source.grid(row) for row in plan.rows("train")]))
+    run = _Run(plan, source, model)
     history = _loop(run, checkpoint_every_s, say)
     write_weights(plan.folder / "weights.npz", run.model)
     write_json(plan.folder / "history.json", history)
+    if plan.evaluation_hop_frames is not None:
+        run.source = hops.open_source(plan, extractors)
     _write_predictions(run)
     return history
 
@@ -146,7 +157,8 @@ def build_model(plan: Plan, *, pretrained: bool) -> keras.Model:
     network = plan.network
     n_classes = len(plan.classes)
     if network.fine_tune == "head":
-        return classifier.build_head(network.module.EMBEDDING_SIZE, n_classes, network.hidden)
+        regular = {"standardize": network.standardize, "dropout": network.dropout}
+        return classifier.build_head(plan.embedding_size, n_classes, network.hidden, **regular)
     model = classifier.build_network(
         network.module,
         plan.front_end,
@@ -154,7 +166,8 @@ def build_model(plan: Plan, *, pretrained: bool) -> keras.Model:
         network.hidden,
         fine_tune=network.fine_tune,
         train_input_norm=network.train_input_norm,
-        **network.size,
+        dropout=network.dropout,
+        **plan.size,
     )
     if pretrained and network.pretrained is not None:
         classifier.copy_weights(load_tagger(plan.graphs, network.backbone, network.pretrained), model)
@@ -167,6 +180,7 @@ class _Run:
     def __init__(self, plan: Plan, source: EmbeddingSource | BandSource, model: keras.Model) -> None:
         self.plan, self.source, self.model = plan, source, model
         self.train_rows, self.valid_rows = plan.rows("train"), plan.rows("valid")
+        self.weights = plan.weights
         self.optimizer = keras.optimizers.Adam(plan.training.learning_rate, epsilon=ADAM_EPSILON)
         self.optimizer.build(model.trainable_variables)
         n_classes = len(plan.classes)
@@ -176,10 +190,10 @@ class _Run:
         variables = model.trainable_variables
         kernels = [variable for variable in variables if variable.name == "kernel"]
 
-        @tf.function(input_signature=[inputs, targets], autograph=False)
-        def step(x: tf.Tensor, t: tf.Tensor) -> tf.Tensor:
+        @tf.function(input_signature=[inputs, targets, tf.TensorSpec((None,), tf.float32)], autograph=False)
+        def step(x: tf.Tensor, t: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
             with tf.GradientTape() as tape:
-                data_loss = tf.reduce_mean(loss(t, model(x, training=True)))
+                data_loss = tf.reduce_mean(w * loss(t, model(x, training=True)))
                 cost = data_loss + plan.training.l2 * tf.add_n([tf.nn.l2_loss(kernel.value) for kernel in kernels])
             self.optimizer.apply(tape.gradient(cost, [v.value for v in variables]), variables)
             return data_loss
@@ -207,7 +221,9 @@ class _Run:
         for start in range(0, len(order), size):
             picked = order[start : start + size]
             rows = self.train_rows[picked]
-            value = float(self.step(self.source.take(rows, choices[picked]), self.plan.targets[rows]))
+            value = float(
+                self.step(self.source.take(rows, choices[picked]), self.plan.targets[rows], self.weights[rows])
+            )
             if not math.isfinite(value):
                 raise TrainingError(
                     explain("loss", "a number", value, f"epoch {epoch + 1}", "Lower training.learning_rate.")
@@ -226,11 +242,12 @@ class _Run:
         return np.add.reduceat(probabilities, np.cumsum(counts) - counts, axis=0) / counts[:, None].astype(np.float32)
 
     def validate(self) -> tuple[float, float]:
-        """Return the mean loss of the patches of the validation tracks, and the mean recall of whole tracks."""
+        """Return the (weighted) mean loss of the validation tracks' patches, and the mean recall of whole tracks."""
         rows = self.valid_rows
         logits = self.predict(rows)
-        targets = self.plan.targets[rows]
-        loss = float(tf.reduce_mean(self.loss(np.repeat(targets, self.source.n_patches[rows], axis=0), logits)))
+        targets, counts = self.plan.targets[rows], self.source.n_patches[rows]
+        losses = self.loss(np.repeat(targets, counts, axis=0), logits)
+        loss = float(tf.reduce_mean(np.repeat(self.weights[rows], counts) * losses))
         truth = targets.argmax(axis=1)
         right = self.mean_probabilities(logits, rows).argmax(axis=1) == truth
         return loss, float(np.mean([right[truth == k].mean() for k in np.unique(truth)]))
@@ -248,7 +265,7 @@ def _loop(run: _Run, checkpoint_every_s: float, say: Callable[[str], None]) -> d
         plateau = Plateau(saved.best_cost, saved.n_worse)
         if len(history) < training.epochs:
             say(f"{plan.name}: goes on after epoch {len(history)} of {training.epochs}")
-    if not run.valid_rows.size and not history:
+    if not run.valid_rows.size and not history and training.halvings is None:
         say(f"{plan.name}: no validation tracks, so the best epoch and the learning rate go by the training loss")
     if len(history) < training.epochs:
         _estimate(run, training.epochs - len(history), say)
@@ -261,8 +278,9 @@ def _loop(run: _Run, checkpoint_every_s: float, say: Callable[[str], None]) -> d
 
     limit_s = math.inf if plan.max_hours is None else plan.max_hours * 3600
     stopped = "epochs"
-    last_save = time.monotonic()
-    with tqdm(total=training.epochs, initial=len(history), desc=plan.name, unit="epoch", disable=None) as bar:
+    last_save, save_s = time.monotonic(), 0.0
+    quiet = os.environ.get("ESSENTIA_LDL_BARS") == "0" or None  # None: off where there is no terminal
+    with tqdm(total=training.epochs, initial=len(history), desc=plan.name, unit="epoch", disable=quiet) as bar:
         for epoch in range(len(history), training.epochs):
             if history and elapsed >= limit_s:
                 stopped = "max_hours"
@@ -271,9 +289,11 @@ def _loop(run: _Run, checkpoint_every_s: float, say: Callable[[str], None]) -> d
             train_loss = run.train_epoch(epoch)
             valid_loss, accuracy = run.validate() if run.valid_rows.size else (None, None)
             rate = float(run.optimizer.learning_rate)
-            plateau, improved, halve = step_plateau(
-                plateau, train_loss if valid_loss is None else valid_loss, training.patience
-            )
+            cost = train_loss if valid_loss is None else valid_loss
+            if training.halvings is None:
+                plateau, improved, halve = step_plateau(plateau, cost, training.patience)
+            else:
+                improved, halve = True, epoch + 1 in training.halvings
             if improved:
                 best, best_epoch = run.snapshot(), epoch + 1
             if halve:
@@ -290,14 +310,16 @@ def _loop(run: _Run, checkpoint_every_s: float, say: Callable[[str], None]) -> d
             elapsed += time.monotonic() - start
             bar.update()
             bar.set_postfix(train=f"{train_loss:.3f}", **({} if valid_loss is None else {"valid": f"{valid_loss:.3f}"}))
-            if time.monotonic() - last_save >= checkpoint_every_s:
+            if time.monotonic() - last_save >= checkpoint_every_s * max(1.0, save_s):  # VGGish writes gigabytes
+                start = time.monotonic()
                 save()
                 last_save = time.monotonic()
+                save_s = last_save - start
     save()
     run.restore(best)
     return {
         "loss": plan.loss,
-        "valid_cost": "valid" if run.valid_rows.size else "train",
+        "valid_cost": "none" if training.halvings is not None else "valid" if run.valid_rows.size else "train",
         "best_epoch": best_epoch,
         "stopped": stopped,
         "epochs": history,
@@ -308,7 +330,7 @@ def _estimate(run: _Run, n_epochs: int, say: Callable[[str], None]) -> None:
     """Say how long a long run will take, from one step and one evaluation whose effects are taken back."""
     state = run.snapshot()
     rows = run.train_rows[: run.plan.training.batch_size]
-    batch = (run.source.take(rows, np.zeros(len(rows), dtype=np.int64)), run.plan.targets[rows])
+    batch = (run.source.take(rows, np.zeros(len(rows), dtype=np.int64)), run.plan.targets[rows], run.weights[rows])
     run.step(*(array[:1] for array in batch))  # traces
     step_s = math.inf
     for _ in range(2):  # the first step of full size is slower than those that follow

@@ -25,7 +25,8 @@ import numpy as np
 
 from essentia_ldl import discover
 from essentia_ldl.errors import EssentiaLdlError, WeightsError, explain
-from essentia_ldl.nets import cards, folding, layers
+from essentia_ldl.models import require_weights, weights_file
+from essentia_ldl.nets import cards, folding, frozen, layers
 from essentia_ldl.nets.classifier import build_tagger
 from essentia_ldl.nets.freeze import freeze_model
 from essentia_ldl.nets.nodes import tagger_nodes
@@ -152,8 +153,8 @@ def list_base_graphs() -> dict[str, tuple[str, str]]:
 
 
 def weights_path(graphs: Path, backbone: str, dataset: str) -> Path:
-    """Return where the Keras weights of a pretrained network are."""
-    return Path(graphs) / f"{dataset}-{backbone}-1.weights.h5"
+    """Return where the weights of a pretrained network are."""
+    return weights_file(graphs, backbone, dataset)
 
 
 def load_tagger(graphs: Path, backbone: str, dataset: str) -> keras.Model:
@@ -169,18 +170,18 @@ def load_tagger(graphs: Path, backbone: str, dataset: str) -> keras.Model:
     Returns
     -------
     keras.Model
-        Patches -> logits of the 50 tags.
+        Patches -> logits of the 50 tags; for a graph that the user has, patches -> embedding.
 
     Raises
     ------
     WeightsError
         When the weights are missing or damaged.
     """
-    path = weights_path(graphs, backbone, dataset)
+    path = require_weights(graphs, backbone, dataset)
     remedy = "Run essentia-ldl graphs build."
-    if not path.is_file():
-        raise WeightsError(explain("pretrained weights", "an existing file", "nothing there", path, remedy))
     module = discover.load(BACKBONES, backbone)
+    if path.suffix == ".pb":
+        return frozen.load_body(path, module)
     tagger = build_tagger(module, len(TAGS[dataset]), **module.CHECKPOINT_SIZES.get(dataset, {}))
     try:
         tagger.load_weights(path)

@@ -8,6 +8,7 @@ start forward, one shorter than 15 s is repeated up to 15 s, so that every track
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import essentia
@@ -19,6 +20,8 @@ from essentia_ldl import frontends
 from essentia_ldl.errors import AudioError, explain
 from essentia_ldl.records import FrontEnd
 from essentia_ldl.sound.audio import Source, probe_audio, require_file, stream_audio
+from essentia_ldl.sound.embed import embed_content
+from essentia_ldl.sound.mel import connect_mel
 from essentia_ldl.store import Store
 
 
@@ -83,8 +86,10 @@ def extract_features(path: str, front_ends: tuple[FrontEnd, ...]) -> tuple[dict[
 def connect_bands(source: Source, front_end: FrontEnd) -> Any:
     """Attach FrameCutter and the input algorithm of a mel front-end; return the source of its bands."""
     cutter = source.keep(ess.FrameCutter(frameSize=front_end.frame_samples, hopSize=front_end.hop_samples))
-    bands = source.keep(getattr(ess, front_end.input_algorithm)())
     source.signals[front_end.sample_rate_hz] >> cutter.signal
+    if front_end.input_parameters:  # no algorithm of Essentia's does it all
+        return connect_mel(source, cutter.frame, front_end)
+    bands = source.keep(getattr(ess, front_end.input_algorithm)())
     cutter.frame >> bands.frame
     return bands.bands
 
@@ -149,7 +154,7 @@ def extract_track(job: dict[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     job : dict
-        path, store (folder) and front_ends (names).
+        path, store (folder) and front_ends (names); extractor, where one is wanted (`extractors.Extractor.as_job`).
 
     Returns
     -------
@@ -160,6 +165,9 @@ def extract_track(job: dict[str, Any]) -> dict[str, Any]:
     wanted = tuple(frontends.get(name) for name in job["front_ends"])
     require_file(path)
     content = store.remember(path)
+    extractor = job.get("extractor")
+    if extractor is not None and not (store.is_complete(content, ()) and _is_embedded(content, extractor)):
+        store.write_info(content, {"duration_s": embed_content(path, content, extractor)})
     if not store.is_complete(content, wanted):
         missing = tuple(front_end for front_end in wanted if not store.has(content, front_end)) or wanted[:1]
         features, duration_s = extract_features(path, missing)
@@ -167,6 +175,10 @@ def extract_track(job: dict[str, Any]) -> dict[str, Any]:
             store.write(content, front_end, features[front_end.name])
         store.write_info(content, {"duration_s": duration_s})
     return {"content": content, "duration_s": store.read_info(content)["duration_s"]}
+
+
+def _is_embedded(content: str, extractor: dict[str, Any]) -> bool:
+    return Path(extractor["folder"], content[:2], f"{content}.npy").is_file()
 
 
 def probe_track(job: dict[str, Any]) -> dict[str, Any]:

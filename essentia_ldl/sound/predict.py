@@ -1,9 +1,11 @@
 """Run graphs on audio files. In: models with their cards and paths; out: probabilities a patch, one record a file.
 
-One pass a file: one decoding, one set of bands a front-end, every patch graph fed by the same patches, and heads run
-on the embeddings of the one extractor that they share. Small batches: 1 to 8 patches are as fast as 64 on a CPU and
-need a third of the memory. As a program (``python -m essentia_ldl.sound.predict``) it reads one job as a line of json
-and answers in lines of json, so that the process that asked survives a file that kills this one.
+One pass a file: one decoding, one set of bands a front-end, every patch graph fed by the same patches, and heads run on
+the embeddings of the one extractor that they share. A published extractor that Essentia alone knows how to feed (kind
+"embedding") gets the whole signal of the same decoding, through `embed.Embedder`, which training used too. Small
+batches: 1 to 8 patches are as fast as 64 on a CPU and need a third of the memory. As a program (``python -m
+essentia_ldl.sound.predict``) it reads one job as a line of json and answers in lines of json, so that the process that
+asked survives a file that kills this one.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from essentia_ldl.errors import CardError, EssentiaLdlError, GraphError, explain
 from essentia_ldl.graph_card import GraphCard
 from essentia_ldl.records import FrontEnd, Prediction
 from essentia_ldl.sound.audio import Source, stream_audio
+from essentia_ldl.sound.embed import SIGNAL, Embedder, connect_signal
 from essentia_ldl.sound.features import connect_bands
 from essentia_ldl.zones import follow_parent
 
@@ -73,6 +76,8 @@ class Request:
         """Graph that reads patches, and the node that is wanted of it."""
         source, purpose = (self, "predictions") if self.extractor is None else (self.extractor, "embeddings")
         node = source.card.output(purpose)
+        if self.extractor is not None:  # the node that the head was trained on, where an extractor offers several
+            node = (self.card.extra.get("extractor") or {}).get("node", node)
         if node is None:
             raise CardError(
                 explain("card", f"an output for {purpose}", list(source.card.fields), source.name, "Correct the card.")
@@ -81,15 +86,9 @@ class Request:
 
     @property
     def front_end(self) -> FrontEnd:
-        """Front-end of the graph that reads patches, found by the algorithm in its card."""
-        card = self.card if self.extractor is None else self.extractor.card
-        front_end = frontends.BY_PREDICTOR.get(card.algorithm)
-        if front_end is None:
-            known = " or ".join(sorted(frontends.BY_PREDICTOR))
-            raise CardError(explain("inference.algorithm", known, card.algorithm, self.name, "Run it with Essentia."))
-        names = ("patch_hop_frames", "resample_quality")
-        numbers = {name: int(card.extra.get(name, getattr(front_end, name))) for name in names}
-        return dataclasses.replace(front_end, **numbers)
+        """Front-end of the graph that reads patches, found by its card."""
+        source = self if self.extractor is None else self.extractor
+        return frontends.of_card(source.card, source.name)
 
 
 class Predictor:
@@ -114,10 +113,11 @@ class Predictor:
         self._nodes: dict[tuple[str, str], list[str]] = {}
         self._inputs: dict[str, str] = {}
         self._heads: dict[str, Any] = {}
+        self._embedders: dict[tuple[str, str, str], Embedder] = {}
         for request in self.requests:
             front_end = request.front_end
             if patch_hop_frames is not None:
-                front_end = dataclasses.replace(front_end, patch_hop_frames=patch_hop_frames)
+                front_end = dataclasses.replace(front_end, patch_hop_frames=patch_hop_frames, patch_hop_samples=None)
             graph, node = request.patch_source
             source = request if request.extractor is None else request.extractor
             self._front_ends[front_end.key] = front_end
@@ -125,6 +125,8 @@ class Predictor:
             if node not in nodes:
                 nodes.append(node)
             self._inputs[graph] = source.card.input_name
+            if front_end.kind == "embedding":
+                self._embedders[front_end.key, graph, node] = Embedder(graph, source.card.input_name, node, front_end)
             if request.extractor is not None:
                 self._heads[request.graph] = _load_head(request)
         qualities = {front_end.resample_quality for front_end in self._front_ends.values()}
@@ -143,7 +145,7 @@ class Predictor:
             (graph, node): rows
             for (key, graph), nodes in self._nodes.items()
             if graph in sources
-            for node, rows in _check_graph(graph, self._inputs[graph], nodes, self._front_ends[key]).items()
+            for node, rows in self._try_graph(key, graph, nodes).items()
         }
         for request in unproved:
             self._rows_of(request, silence)
@@ -159,7 +161,8 @@ class Predictor:
         Returns
         -------
         list[Prediction]
-            In the order of the requests. A track shorter than one patch is repeated to fill it, and a note says so.
+            In the order of the requests. A track shorter than a model's patch is repeated to fill it, and a note of
+            that model's prediction says so.
 
         Raises
         ------
@@ -167,14 +170,18 @@ class Predictor:
             When the file cannot be used.
         """
         outputs, duration_s = self._run(path, "discard")
-        notes: tuple[str, ...] = ()
-        if any(len(rows) == 0 for rows in outputs.values()):
-            outputs, duration_s = self._run(path, "repeat")
-            longest = max(f.patch_samples / f.sample_rate_hz for f in self._front_ends.values())
-            notes = (f"padded: {duration_s:.1f} s repeated to one patch of {longest:.2f} s",)
+        short = {source for source, rows in outputs.items() if len(rows) == 0}
+        if short:
+            repeated, duration_s = self._run(path, "repeat")
+            outputs |= {source: repeated[source] for source in short}
         predictions = []
         for request in self.requests:
             rows = self._rows_of(request, outputs)
+            notes: tuple[str, ...] = ()
+            if request.patch_source in short:
+                front_end = request.front_end
+                seconds = front_end.patch_samples / front_end.sample_rate_hz
+                notes = (f"padded: {duration_s:.1f} s repeated to one patch of {seconds:.2f} s",)
             predictions.append(
                 Prediction(path, request.name, request.card.classes, rows.mean(axis=0), rows, duration_s, notes)
             )
@@ -198,7 +205,11 @@ class Predictor:
 
     def _run(self, path: str, last_patch: str) -> tuple[dict[tuple[str, str], np.ndarray], float]:
         def connect(source: Source) -> None:
+            for rate_hz in {e.front_end.sample_rate_hz for e in self._embedders.values()}:
+                connect_signal(source, rate_hz)
             for key, front_end in self._front_ends.items():
+                if front_end.kind == "embedding":
+                    continue
                 graphs = [(graph, nodes) for (owner, graph), nodes in self._nodes.items() if owner == key]
                 self._connect_graphs(source, front_end, graphs, last_patch)
 
@@ -207,8 +218,13 @@ class Predictor:
         pool, duration_s = stream_audio(path, rates_hz, connect, quality)
         names = set(pool.descriptorNames())
         outputs = {}
-        for (_, graph), nodes in self._nodes.items():
+        for (key, graph), nodes in self._nodes.items():
             for node in nodes:
+                if (key, graph, node) in self._embedders:
+                    rate_hz = self._front_ends[key].sample_rate_hz
+                    embedder = self._embedders[key, graph, node]
+                    outputs[graph, node] = embedder(pool[f"{SIGNAL}.{rate_hz}"], last_patch)
+                    continue
                 name = _pool_name(graph, node)
                 rows = np.array(pool[name], dtype=np.float32) if name in names else np.zeros((0, 0), np.float32)
                 outputs[graph, node] = rows
@@ -239,6 +255,14 @@ class Predictor:
                 network.poolOut >> from_pool.pool
                 from_pool.tensor >> rows.tensor
                 rows.frame >> (source.pool, _pool_name(graph, node))
+
+    def _try_graph(self, key: str, graph: str, nodes: list[str]) -> dict[str, np.ndarray]:
+        front_end = self._front_ends[key]
+        if front_end.kind != "embedding":
+            return _check_graph(graph, self._inputs[graph], nodes, front_end)
+        # EffNet's algorithm gives back a patch less than there are when the last one ends with the signal
+        silence = np.zeros(front_end.patch_samples + 2 * front_end.hop_samples, np.float32)
+        return {node: self._embedders[key, graph, node](silence) for node in nodes}
 
     def _run_head(self, request: Request, embeddings: np.ndarray) -> np.ndarray:
         head = self._heads[request.graph]

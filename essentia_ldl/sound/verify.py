@@ -1,14 +1,15 @@
 """Replay what Keras computed through Essentia. In: a run's export folder; out: verify.json, or `GraphError`.
 
 Two proofs. Golden patches: every node of every exported graph answers under its name with the numbers that Keras
-computed. Audio: the file itself, read the way any Essentia pipeline reads it (MonoLoader >> TensorflowPredictMusiCNN,
-defaults), gives the predictions of the patches that training used.
+computed. Audio: the file itself, read the way any Essentia pipeline reads it (MonoLoader and the algorithm of the
+card, with its defaults), gives the predictions of the patches, or of the embeddings, that training used.
 """
 
 from __future__ import annotations
 
 import sys
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from essentia_ldl.errors import EssentiaLdlError, GraphError, explain
 from essentia_ldl.graph_card import GraphCard
 from essentia_ldl.records import FrontEnd
 from essentia_ldl.sound.audio import readable_audio
+from essentia_ldl.sound.embed import stack_tokens
 from essentia_ldl.store import Store, read_json, write_json
 
 PROBABILITY_TOLERANCE = 1e-5  # absolute
@@ -61,6 +63,14 @@ def verify_run(run: Path) -> dict[str, Any]:
         stem = golden.name.removesuffix(".golden.npz")
         report["golden"][stem] = replay_golden(exported / f"{stem}.pb", golden)
     stems = plan["stems"]
+    if plan.get("extractor"):
+        head = exported / f"{stems['head']}.pb"
+        for audio in plan.get("audio", []):
+            folder = Path(plan["store"], plan["extractor"]["folder"])
+            stored = np.load(folder / audio["content"][:2] / f"{audio['content']}.npy")
+            report["audio"][audio["path"]] = replay_extractor(audio["path"], stored, plan["extractor"], head)
+        write_json(exported / "verify.json", report)
+        return report
     for audio in plan.get("audio", []):
         report["audio"][audio["path"]] = replay_audio(
             audio["path"],
@@ -159,6 +169,47 @@ def replay_audio(
         embeddings = predict(graphFilename=str(extractor), output=embedding_node)(signal)
         answers = es.TensorflowPredict2D(graphFilename=str(head), output=head_card.output("predictions"))(embeddings)
         found["audio to head"] = measure_difference(ours, np.array(answers), "model/Softmax", head.name)
+    return found
+
+
+def replay_extractor(path: str, stored: np.ndarray, extractor: Mapping[str, Any], head: Path) -> dict[str, float]:
+    """Compare the embeddings that training used with a plain Essentia pipeline on the same file.
+
+    Parameters
+    ----------
+    path : str
+        Audio file.
+    stored : np.ndarray [shape=(n_patches, d), float32]
+        What the store holds for it.
+    extractor : Mapping[str, Any]
+        From plan.json.
+    head : Path
+        The exported graph.
+
+    Returns
+    -------
+    dict[str, float]
+        Largest differences: of the embeddings, relative to the largest value, and of the head's probabilities.
+    """
+    card, original = GraphCard(read_json(head.with_suffix(".json"))), Path(extractor["graph"])
+    extractor_card = GraphCard(read_json(original.with_suffix(".json")))
+    front_end = frontends.of_card(extractor_card, original.stem)
+    with readable_audio(path) as readable:
+        signal = es.MonoLoader(
+            filename=readable, sampleRate=front_end.sample_rate_hz, resampleQuality=front_end.resample_quality
+        )()
+    predict = getattr(es, front_end.predict_algorithm)
+    numbers = {"input": extractor_card.input_name, "output": extractor["node"]}
+    if front_end.patch_frames != frontends.of_algorithm(front_end.predict_algorithm, head.name).patch_frames:
+        numbers |= {"patchSize": front_end.patch_frames, "patchHopSize": front_end.patch_hop_frames}
+    answers = predict(graphFilename=str(original), **numbers)(signal)
+    embeddings = stack_tokens(np.asarray(answers, dtype=np.float32), original.stem)
+    found = {"audio to embeddings": measure_difference(stored, embeddings, extractor["node"], original.name)}
+    node = card.output("predictions")
+    network = _load(head, card.input_name, [node])
+    ours = _run(network, head, card.input_name, stored, [node])[node]
+    theirs = es.TensorflowPredict2D(graphFilename=str(head), output=node)(embeddings)
+    found["audio to head"] = measure_difference(ours, np.array(theirs), node, head.name)
     return found
 
 

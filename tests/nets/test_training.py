@@ -15,6 +15,8 @@ import pytest
 
 from essentia_ldl.errors import DataError, StoreError, TrainingError, UnknownNameError, WeightsError
 from essentia_ldl.nets import training
+from essentia_ldl.nets.classifier import build_head, set_statistics
+from essentia_ldl.nets.embeddings import Extractor
 from essentia_ldl.nets.losses import LOSSES
 from essentia_ldl.nets.plan import read_plan
 from essentia_ldl.nets.runtime import keras, tf
@@ -293,3 +295,31 @@ def test_scratch_initialisation_is_he(make_run):
     keras.utils.set_random_seed(0)
     kernel = training.build_model(plan, pretrained=True).get_layer("convolution_2").kernel.numpy()
     assert kernel.std() == pytest.approx(math.sqrt(2 / (9 * 128)), rel=0.02)
+
+
+def test_a_standardised_linear_head_does_not_care_about_the_scale_of_the_embeddings():
+    embeddings = np.random.default_rng(0).normal(3.0, 2.0, (50, 6)).astype(np.float32)
+    embeddings[:, 5] = 1.0  # never changes
+    heads = [build_head(6, 2, hidden=0, standardize=True) for _ in range(2)]
+    heads[1].get_layer("logits").set_weights(heads[0].get_layer("logits").get_weights())
+    set_statistics(heads[0], embeddings)
+    set_statistics(heads[1], 40 * embeddings - 7)
+    first, second = (
+        head(x, training=True).numpy() for head, x in zip(heads, (embeddings, 40 * embeddings - 7), strict=True)
+    )
+    assert np.all(np.isfinite(first))
+    np.testing.assert_allclose(first, second, atol=2e-3)
+    kernel, bias = heads[0].get_layer("logits").get_weights()
+    deviation = np.sqrt(embeddings.var(axis=0) + 1e-6)
+    np.testing.assert_allclose(first, (embeddings - embeddings.mean(axis=0)) / deviation @ kernel + bias, atol=1e-4)
+    assert {v.path for v in heads[0].trainable_variables} == {v.path for v in heads[0].get_layer("logits").weights}
+
+
+def test_statistics_are_those_of_training_patches_alone(make_run):
+    folder = make_run(network={"hidden": 0, "standardize": True}, training={"epochs": 1})
+    train(folder, say=lambda _: None)
+    weights = dict(np.load(folder / "weights.npz"))
+    plan = read_plan(folder)
+    embeddings = Extractor.of(plan, {}).load([plan.tracks[row].content for row in plan.rows("train")])
+    [mean] = [value for name, value in weights.items() if name.endswith("standardize/moving_mean")]
+    np.testing.assert_allclose(mean, np.concatenate(embeddings).mean(axis=0), rtol=1e-5)

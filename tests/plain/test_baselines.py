@@ -60,8 +60,12 @@ def test_scaler_and_model_know_the_tracks_given_and_no_other(name):
     settings = {key: values[-1] for key, values in baselines.GRIDS[name].items()}
     model = baselines.fit_baseline(name, settings, features, tracks[:24], CLASSES)
     rows = np.stack([features[track.id] for track in tracks[:24]])
-    np.testing.assert_allclose(model[0].mean_, rows.mean(axis=0))
-    np.testing.assert_allclose(model[0].scale_, rows.std(axis=0))
+    if name == "descriptors-svm":
+        np.testing.assert_allclose(model[1].data_min_, rows.min(axis=0))
+        np.testing.assert_allclose(model[1].data_max_, rows.max(axis=0))
+    else:
+        np.testing.assert_allclose(model[0].mean_, rows.mean(axis=0))
+        np.testing.assert_allclose(model[0].scale_, rows.std(axis=0))
 
 
 @pytest.mark.parametrize("name", baselines.GRIDS)
@@ -144,10 +148,40 @@ def test_rare_classes_weigh_the_same():
     assert baselines.predict_baseline(model, rows, 2)[:, 1].mean() > 2 * sad.mean()
 
 
-def test_too_few_artists_for_inner_folds_take_the_middle_of_the_grid():
+@pytest.mark.parametrize("name", baselines.GRIDS)
+def test_too_few_artists_for_inner_folds_take_the_usual_settings(name):
     tracks = [Track(f"t{n}", f"/{n}", CLASSES[n % 2], artist=f"artist{n % 2}") for n in range(8)]
-    settings, score = baselines.choose_settings("logreg", make_features(tracks), tracks, CLASSES, 0)
-    assert (settings, score) == ({"C": 0.1}, None)
+    settings, score = baselines.choose_settings(name, make_features(tracks), tracks, CLASSES, 0)
+    assert (settings, score) == (baselines.USUAL[name], None)
+    assert all(settings[key] in values for key, values in baselines.GRIDS[name].items())
+
+
+def test_of_equally_good_settings_a_support_vector_machine_keeps_off_the_corners_of_its_grid():
+    tracks = make_tracks()
+    features = make_features(tracks, separation=20.0)
+    middle = {"kernel": "rbf", "C": 8.0, "gamma": 0.125}
+    assert baselines.choose_settings("descriptors-svm", features, tracks, CLASSES, 0) == (middle, 1.0)
+    assert baselines.choose_settings("logreg", features, tracks, CLASSES, 0) == ({"C": 0.0001}, 1.0)
+
+
+def test_the_grid_of_the_descriptors_is_gaias():
+    grid = baselines.GRIDS["descriptors-svm"]
+    assert set(grid["kernel"]) == {"poly", "rbf"}
+    assert [np.log2(value) for value in grid["C"]] == [-5, -3, -1, 1, 3, 5, 7, 9, 11]
+    assert [np.log2(value) for value in grid["gamma"]] == [-11, -9, -7, -5, -3, -1, 1, 3]
+
+
+def test_a_descriptor_that_is_constant_where_it_is_fitted_counts_for_nothing():
+    tracks = make_tracks()
+    features = {track_id: np.append(row, 7.0) for track_id, row in make_features(tracks).items()}
+    settings = baselines.USUAL["descriptors-svm"]
+    model = baselines.fit_baseline("descriptors-svm", settings, features, tracks[:24], CLASSES)
+    rows = np.stack([features[track.id] for track in tracks[24:]])
+    moved = rows.copy()
+    moved[:, -1] = 1e9
+    np.testing.assert_array_equal(
+        baselines.predict_baseline(model, rows, 2), baselines.predict_baseline(model, moved, 2)
+    )
 
 
 def test_what_is_there_is_not_done_again_and_a_reader_that_fails_is_told(tmp_path):

@@ -168,9 +168,9 @@ def test_an_unknown_command_is_a_usage_error():
     [
         (("train", "mood-sad", "--data", "nowhere"), "data: expected a path that exists; got 'nowhere'"),
         (("train", "mood-sad", "--network", "musicn"), "Did you mean 'musicnn'?"),
-        (("train", "mood-sad", "--pretrained", "fma"), "pretrained: expected msd or mtt; got 'fma'"),
+        (("train", "mood-sad", "--pretrained", "fma"), "pretrained: expected msd, mtt or audioset; got 'fma'"),
         (("train", "mood-sad", "--fine-tune", "some"), "fine_tune: expected head, all or none; got 'some'"),
-        (("train", "mood-sad", "--labels", "sc"), "label source: expected one of none, sa, sb; got 'sc'"),
+        (("train", "mood-sad", "--labels", "sc"), "label source: expected one of emb, emb-lmnn, none, sa, sb, shares;"),
         (("crossval", "mood-sad", "--labels", "sc", "--data", "d"), "got 'sc'"),
         (("labels", "mood-sad", "--labels", "sc", "--data", "d"), "got 'sc'"),
         (("data", "nowhere"), "data: expected a path that exists"),
@@ -456,3 +456,21 @@ def test_a_file_whose_name_is_not_utf8_is_answered(predicted):
 def test_a_model_is_described_by_its_card():
     model = Model("x", "/x.pb", GraphCard(make_card()))
     assert not model.is_base
+
+
+def test_crossval_hands_on_what_it_was_asked(monkeypatch):
+    asked = {}
+
+    def cross_validate(recipe, data, sources, n_folds, n_repeats, n_jobs, say, leave_out=None, **options):
+        asked.update(options, sources=sources, n_folds=n_folds, n_jobs=n_jobs, leave_out=leave_out)
+        yield "a line"
+
+    monkeypatch.setattr("essentia_ldl.evaluation.cross_validate", cross_validate)
+    truth = ("--truth-column", "share", "--truth-class", "sad")
+    result = run("crossval", "mood-sad", "--labels", "none", "--jobs", "2", "--patch-hop", "187", *truth, "--refit")
+    assert (result.exit_code, result.stdout) == (0, "a line\n")
+    assert asked["refit_best"] is True
+    assert (asked["patch_hop"], asked["truth_column"], asked["truth_class"]) == (187, "share", "sad")
+    assert (asked["sources"], asked["n_folds"], asked["n_jobs"], asked["leave_out"]) == (("none",), 5, 2, None)
+    assert run("crossval", "mood-sad").exit_code == 0
+    assert (asked["sources"], asked["refit_best"], asked["patch_hop"]) == (("sb",), False, None)

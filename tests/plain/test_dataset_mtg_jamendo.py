@@ -214,7 +214,7 @@ def test_a_bad_row_is_named_with_its_file(row, message, tmp_path):
 def test_a_taxonomy_must_be_chosen_and_be_there(tmp_path):
     path = write_annotations(tmp_path, (SAD[0], "mood_happy---happy,happy,not_happy"), (SAD[1],))
     held = r"taxonomy: expected one of the file's: mood_happy \(0 tracks\), mood_sad \(2 tracks\); got"
-    with pytest.raises(DataError, match=f"{held} None .*taxonomy_of"):
+    with pytest.raises(DataError, match=f"{held} None .*--option taxonomy=mood-sad"):
         datasets.read_tracks(path)
     with pytest.raises(DataError, match=f"{held} 'mood-party'"):
         mtg_jamendo.read_tracks(path, taxonomy="mood-party")

@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from essentia_ldl import datasets
-from essentia_ldl.datasets import folder, gtzan
+from essentia_ldl import datasets, steps
+from essentia_ldl.cli import main
+from essentia_ldl.collection import read_corrected
+from essentia_ldl.datasets import _gtzan_lists, folder, gtzan
 from essentia_ldl.errors import DataError, UnknownNameError
+from essentia_ldl.recipe import read_recipe
 from essentia_ldl.records import Track
 
 
@@ -86,3 +90,59 @@ def test_a_real_layout_gets_its_option(tmp_path):
     assert {track.split for track in tracks} == {"train", "valid", "test"}
     with pytest.raises(DataError, match="split"):
         datasets.read_tracks(tmp_path, "gtzan", {"split": "none"})
+
+
+# --- from the command line ------------------------------------------------------------------------------------------
+
+
+def make_gtzan(root: Path) -> Path:
+    lists = _gtzan_lists.read_fault_filtered()
+    for genre in gtzan.CLASS_OF:
+        for number in {0, *(side[genre][0] for side in lists.values())}:
+            path = root / genre / f"{genre}.{number:05d}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(f"{genre} {number}".encode())
+    return root
+
+
+def test_a_recipe_reads_a_collection_by_its_layout_and_options(tmp_path):
+    root, recipe = make_gtzan(tmp_path / "genres"), read_recipe("genre-tzanetakis")
+    everything, _ = read_corrected(root, recipe)
+    assert {track.split for track in everything} == {None}
+    assert {track.label for track in everything} == set(recipe.classes)
+    filtered, _ = read_corrected(root, recipe, layout="gtzan", options={"split": "fault-filtered"})
+    assert {track.split for track in filtered} == {"train", "valid", "test"}
+    assert len(filtered) == 930
+    with pytest.raises(DataError, match="Dortmund: expected Dortmund"):
+        read_corrected(root, recipe, layout="dortmund")
+
+
+@pytest.mark.parametrize("command", ["train", "crossval"])
+def test_layout_and_options_reach_the_steps(command, tmp_path, monkeypatch):
+    monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path))
+    root, asked = make_gtzan(tmp_path / "genres"), {}
+
+    def read(data, recipe, corrections, layout, options):
+        asked.update(data=data, layout=layout, options=options)
+        raise DataError("far enough")
+
+    monkeypatch.setattr(steps, "read_corrected", read)
+    options = ["--data", str(root), "--layout", "gtzan", "--option", "split=fault-filtered"]
+    result = CliRunner().invoke(main, [command, "genre-tzanetakis", *options])
+    assert "far enough" in result.stderr
+    assert asked == {"data": str(root), "layout": "gtzan", "options": {"split": "fault-filtered"}}
+
+
+def test_new_and_data_take_them_too(tmp_path, monkeypatch):
+    monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path / "home"))
+    seen = []
+
+    def read_tracks(path, layout=None, options=None):
+        seen.append((layout, dict(options)))
+        raise DataError("far enough")
+
+    monkeypatch.setattr(datasets, "read_tracks", read_tracks)
+    for arguments in (["new", "mine", "--data", "d"], ["data", "d"]):
+        result = CliRunner().invoke(main, [*arguments, "--layout", "fma", "--option", "subset=medium"])
+        assert "far enough" in result.stderr
+    assert seen == [("fma", {"subset": "medium"})] * 2

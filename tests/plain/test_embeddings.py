@@ -9,7 +9,7 @@ import pytest
 
 from essentia_ldl import baselines, embeddings, frontends
 from essentia_ldl.collection import Collection
-from essentia_ldl.errors import RecipeError, StoreError
+from essentia_ldl.errors import RecipeError, StoreError, WeightsError
 from essentia_ldl.recipe import NetworkSettings
 from essentia_ldl.records import Track
 from essentia_ldl.store import digest_file, graphs_folder, open_store, read_json
@@ -57,7 +57,7 @@ def test_what_the_nets_zone_stored_is_read_and_averaged(collection):
 
 
 def test_embeddings_that_are_not_there_are_told_with_the_numbers(collection):
-    with pytest.raises(StoreError, match=r"pretrained weights.*graphs build"):
+    with pytest.raises(WeightsError, match=r"pretrained weights.*graphs build"):
         embeddings.read_embeddings(collection, NETWORK)
     write_embeddings(collection)
     next(open_store().root.rglob("*.npy")).unlink()

@@ -9,15 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from essentia_ldl import baselines, evaluation, frontends, splits, steps
+from essentia_ldl import baselines, cells, descriptors, evaluation, folds, frontends, gathering, refit, runs, steps
 from essentia_ldl.collection import Collection
 from essentia_ldl.errors import DataError
 from essentia_ldl.recipe import Recipe
-from essentia_ldl.records import Track
-from essentia_ldl.store import digest_file, graphs_folder, open_store, read_json
+from essentia_ldl.records import Failure, Split, Track
+from essentia_ldl.store import digest_file, graphs_folder, open_store, read_json, write_json
 
 RECIPE = Recipe("mood-sad", ("non_sad", "sad"), label_settings={"sa": {"n_neighbors": 3}})
 GENRES = ("rock", "pop", "jazz")
+ROWS = ("none", "sa", "logreg", "descriptors-svm", "mfcc-svm")
 
 
 def make_tracks(n_tracks: int = 48, artists: bool = True) -> list[Track]:
@@ -39,9 +40,10 @@ def work(tmp_path, monkeypatch):
     """Replace extraction and training by what they leave; gives the tracks, the calls and what to leave out."""
     monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path / "home"))
     state = {"tracks": make_tracks(), "trained": [], "extracted": [], "embeddings": True, "mfcc": True}
+    state |= {"shares": [], "threads": [], "hops": [], "descriptors": True}
     random = np.random.default_rng(0)
 
-    def prepare(recipe, data, sources, n_jobs, say, *, bands=True, draw=None):
+    def prepare(recipe, data, sources, n_jobs, say, *, bands=True, draw=None, **reading):
         for split in draw(state["tracks"]):
             assert set(split.train) <= {track.id for track in state["tracks"]}
         contents = {track.id: hashlib.sha256(track.id.encode()).hexdigest() for track in state["tracks"]}
@@ -61,8 +63,17 @@ def work(tmp_path, monkeypatch):
         graphs_folder().mkdir(parents=True, exist_ok=True)
         (graphs_folder() / "msd-musicnn-1.weights.h5").write_bytes(b"weights")
 
-    def run_zone(module, *cells):
+    def run_zones(module, shares, n_threads=None):
         assert module == "essentia_ldl.nets"
+        state["shares"].append([len(share) for share in shares])
+        state["threads"].append(n_threads)
+        for share in shares:
+            run_zone(module, *share)
+
+    def run_zone(module, *cells):
+        if module == "essentia_ldl.nets.hops":
+            state["hops"].append(read_json(cells[0])["hop_frames"])
+            return
         weights = digest_file(graphs_folder() / "msd-musicnn-1.weights.h5")[:8]
         folder = open_store().root / f"{frontends.MUSICNN.key}-musicnn-msd-{weights}"
         for cell in map(Path, cells):
@@ -76,13 +87,30 @@ def work(tmp_path, monkeypatch):
             keys = ("id", "role", "label")
             arrays = {f"{key}s": np.array([track[key] for track in tracks]) for key in keys}
             np.savez(cell / "predictions.npz", **arrays, probabilities=random_rows.astype(np.float32))
+            best = 3 + int(cell.name.rpartition("-")[2])
+            epochs = [{"epoch": n, "learning_rate": 0.1 if n < 4 else 0.05} for n in range(1, 9)]
+            write_json(cell / "history.json", {"best_epoch": best, "epochs": epochs})
+
+    def make_descriptors(collection, n_jobs=None):
+        folder = descriptors.descriptor_folder(open_store())
+        if not state["descriptors"]:
+            return [Failure("/3", "descriptors", "t03 is constant.")]
+        write_json(folder / "names.json", ["a", "b", "c"])
+        for track in collection.tracks:
+            path = descriptors.descriptor_path(folder, collection.contents[track.id])
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.save(path, random.normal(size=3).astype(np.float32))
+        return []
 
     monkeypatch.setitem(baselines.GRIDS, "mfcc-svm", {"C": (1.0,), "gamma": (0.01, 0.1)})
+    monkeypatch.setitem(baselines.GRIDS, "descriptors-svm", {"kernel": ("rbf",), "C": (1.0, 2.0), "gamma": (0.5,)})
+    monkeypatch.setattr(descriptors, "make_descriptors", make_descriptors)
     monkeypatch.setattr(steps, "prepare", prepare)
     monkeypatch.setattr(evaluation, "extract", extract)
     monkeypatch.setattr(evaluation.embeddings, "run_zone", lambda *_: None)
     monkeypatch.setattr(steps, "build_base_graphs", build_base_graphs)
-    monkeypatch.setattr(evaluation, "run_zone", run_zone)
+    monkeypatch.setattr(cells, "run_zone", run_zone)
+    monkeypatch.setattr(cells, "run_zones", run_zones)
     return state
 
 
@@ -103,12 +131,12 @@ def read_sides(cell: Path) -> dict[str, set[str]]:
 def test_every_source_and_baseline_has_the_same_folds_and_no_test_artist_trains(work):
     run, scores, _ = validate(("none", "sa"), n_repeats=2)
     assert list(scores["sources"]) == ["none", "sa"]
-    assert list(scores["baselines"]) == ["logreg", "mfcc-svm"]
+    assert list(scores["baselines"]) == ["logreg", "descriptors-svm", "mfcc-svm"]
     artist_of = {track.id: track.artist for track in work["tracks"]}
     for seed in (0, 1):
         tested = []
         for number in range(3):
-            sides = [read_sides(run / f"{name}-{seed}-{number}") for name in ("none", "sa", "logreg", "mfcc-svm")]
+            sides = [read_sides(run / f"{name}-{seed}-{number}") for name in ROWS]
             assert all(side == sides[0] for side in sides)
             seen = {artist_of[i] for i in sides[0]["train"] | sides[0]["valid"]}
             assert not seen & {artist_of[i] for i in sides[0]["test"]}
@@ -144,7 +172,7 @@ def test_sources_and_baselines_are_tested_against_none_wherever_it_stands(work):
 
     scores = validate(("sa", "none"), n_repeats=2)[1]
     assert [(row["name"], row["against"]) for row in scores["comparisons"]] == [
-        *(("sa", "none"), ("logreg", "none"), ("mfcc-svm", "none"))
+        *(("sa", "none"), ("logreg", "none"), ("descriptors-svm", "none"), ("mfcc-svm", "none"))
     ]
     one, two = ([f["balanced_accuracy"] for f in scores["sources"][name]["folds"]] for name in ("none", "sa"))
     row = scores["comparisons"][0]
@@ -180,13 +208,15 @@ def test_what_is_there_is_not_done_again(work):
 
 
 def test_a_baseline_without_features_is_left_out_and_the_table_says_so(work):
-    work["embeddings"] = work["mfcc"] = False
+    work["embeddings"] = work["mfcc"] = work["descriptors"] = False
     _, scores, lines = validate()
     assert scores["baselines"] == {}
     assert scores["comparisons"] == []
     reason = scores["baselines_left_out"]["logreg"]
     assert "48 of 48 missing" in reason
-    assert f"logreg    left out: {reason}" in lines
+    assert f"logreg           left out: {reason}" in lines
+    assert scores["baselines_left_out"]["descriptors-svm"].endswith("First: t03 is constant.")
+    assert scores["findings"] == [], "nothing was tested that a network could lose against"
     assert "48 of 48 missing" in scores["baselines_left_out"]["mfcc-svm"]
 
 
@@ -207,7 +237,7 @@ def test_a_value_left_out_is_the_test_side_and_its_artists_do_not_train(work):
     assert (scores["leave_out"], scores["n_folds"]) == ("genre", 3)
     by_id = {track.id: track for track in work["tracks"]}
     for fold in scores["folds"]:
-        for name in ("none", "sa", "logreg", "mfcc-svm"):
+        for name in ROWS:
             sides = read_sides(run / f"{name}-{fold['seed']}-{fold['fold']}")
             assert sides["test"] == {i for i, track in by_id.items() if track.columns["genre"] == fold["held_out"]}
             seen = sides["train"] | sides["valid"]
@@ -231,17 +261,6 @@ def test_other_values_or_another_column_are_another_run(work):
     assert validate(leave_out="genre")[0] != first
 
 
-def test_a_class_that_one_value_alone_has_cannot_be_learned_without_it():
-    tracks = [
-        Track(f"t{n}", f"/{n}", "sad" if n < 4 else "non_sad", f"a{n // 2}", columns={"g": "x"}) for n in range(8)
-    ]
-    tracks += [Track(f"u{n}", f"/u{n}", "non_sad", f"b{n}" if n else "a0", columns={"g": "y"}) for n in range(6)]
-    with pytest.raises(
-        DataError, match=r"every class in every training side; got '5 non_sad, 0 sad; 8 tracks test, 1 more .*\(g x\)"
-    ):
-        evaluation.leave_out_values(tracks, "g", 0.2, 0)
-
-
 @pytest.mark.parametrize(
     ("column", "match"),
     [
@@ -255,25 +274,172 @@ def test_a_column_that_cannot_be_left_out_is_told_before_the_long_work(work, col
     assert work["trained"] == []
 
 
-def test_one_value_cannot_be_left_out_and_a_column_is_needed():
-    tracks = [Track(f"t{n}", f"/{n}", "sad" if n % 2 else "non_sad", columns={"genre": "pop"}) for n in range(8)]
-    with pytest.raises(DataError, match=r"two or more values; got \['pop'\]"):
-        evaluation.leave_out_values(tracks, "genre", 0.2, 0)
-    bare = [Track(f"t{n}", f"/{n}", "sad" if n % 2 else "non_sad") for n in range(8)]
-    with pytest.raises(DataError, match="the columns that the collection has beside path"):
-        evaluation.leave_out_values(bare, "genre", 0.2, 0)
+# --- processes ------------------------------------------------------------------------------------------------------
 
 
-def test_a_split_column_and_the_order_of_the_tracks_do_not_matter():
-    tracks = make_tracks()
-    fixed = [Track(t.id, t.path, t.label, t.artist, "train", t.columns) for t in reversed(tracks)]
-    assert evaluation.leave_out_values(tracks, "genre", 0.2, 3) == evaluation.leave_out_values(fixed, "genre", 0.2, 3)
+def test_heads_train_in_as_many_processes_as_asked_with_one_thread_each(work):
+    recipe, lines = RECIPE, []
+    list(evaluation.cross_validate(recipe, None, ("none", "sa"), 4, 1, 3, lines.append))
+    assert work["shares"] == [[3, 3, 2]]
+    assert work["threads"] == [1]
+    assert sorted(work["trained"]) == [f"{name}-0-{number}" for name in ("none", "sa") for number in range(4)]
 
 
-def test_repetitions_draw_by_the_seeds_that_follow():
-    tracks = make_tracks()
-    folds = evaluation.draw_folds(tracks, RECIPE.override(split__seed=5), 3, 2, None)
-    assert [(fold.repeat, fold.seed, fold.number) for fold in folds] == [
-        *((0, 5, 0), (0, 5, 1), (0, 5, 2), (1, 6, 0), (1, 6, 1), (1, 6, 2))
+def test_whole_networks_train_one_at_a_time(work):
+    list(evaluation.cross_validate(RECIPE.override(network__fine_tune="all"), None, ("none",), 3, 1, 3, [].append))
+    assert work["shares"] == []
+    assert len(work["trained"]) == 3
+
+
+# --- another hop ----------------------------------------------------------------------------------------------------
+
+
+def test_another_hop_is_another_run_whose_plans_say_so(work):
+    usual, scores, _ = validate()
+    run, other, lines = validate(patch_hop=187)
+    assert run != usual
+    assert work["hops"] == [187]
+    assert read_json(run / "none-0-0" / "plan.json")["evaluation_hop_frames"] == 187
+    assert read_json(usual / "none-0-0" / "plan.json")["evaluation_hop_frames"] is None
+    assert (scores["patch_hop_frames"], other["patch_hop_frames"]) == (93, 187)
+    assert "networks scored every 187 frames" in lines[1]
+    assert validate(patch_hop=93)[0] == usual
+
+
+# --- listeners ------------------------------------------------------------------------------------------------------
+
+
+def give_shares(tracks: list[Track]) -> list[Track]:
+    """Half the listeners of a sad track and a tenth of another chose sadness, more or less."""
+    return [
+        Track(t.id, t.path, t.label, t.artist, columns={"share": f"{0.5 if t.label == 'sad' else 0.1}{n % 5}"})
+        for n, t in enumerate(tracks)
     ]
-    assert [fold.split for fold in folds[3:]] == splits.fold_tracks(tracks, 3, 0.2, 6)
+
+
+def test_predictions_are_compared_with_the_shares_of_listeners_and_the_prior_is_that_of_the_training_side(work):
+    from scipy.spatial.distance import jensenshannon
+    from scipy.stats import spearmanr
+
+    work["tracks"] = give_shares(work["tracks"])
+    run, scores, lines = validate(("none",), truth_column="share")
+    shares = {track.id: float(track.columns["share"]) for track in work["tracks"]}
+    assert scores["listeners"] == {"column": "share", "class": "sad"}
+    for name in ("none", "logreg", "descriptors-svm", "mfcc-svm"):
+        ours, constant, pairs = [], [], []
+        for number in range(3):
+            with np.load(run / f"{name}-0-{number}" / "predictions.npz") as arrays:
+                test = arrays["roles"] == "test"
+                prior = np.mean([shares[i] for i in arrays["ids"][~test]])
+                for track_id, row in zip(arrays["ids"][test], arrays["probabilities"][test], strict=True):
+                    truth = [1 - shares[track_id], shares[track_id]]
+                    ours.append(jensenshannon(truth, row) ** 2)
+                    constant.append(jensenshannon(truth, [1 - prior, prior]) ** 2)
+                    pairs.append((shares[track_id], row[1]))
+        found = (scores["sources"] | scores["baselines"])[name]["listeners"]
+        assert found["divergence"]["model"] == pytest.approx(np.mean(ours), rel=1e-4)
+        assert found["divergence"]["constant"] == pytest.approx(np.mean(constant), rel=1e-4)
+        assert found["spearman"] == pytest.approx(spearmanr(*zip(*pairs, strict=True)).statistic)
+        assert set(found["spearman_within"]) == {"non_sad", "sad"}
+    assert any(line.startswith("listeners") for line in lines)
+    assert "listeners" not in validate(("none",))[1]["sources"]["none"]
+
+
+def test_a_truth_column_that_does_not_fit_is_told_before_the_long_work(work):
+    with pytest.raises(LookupError, match="truth column"):
+        validate(truth_column="share")
+    with pytest.raises(DataError, match="a number"):
+        validate(truth_column="genre")
+    assert work["trained"] == []
+
+
+# --- findings -------------------------------------------------------------------------------------------------------
+
+
+def test_a_network_that_does_not_beat_the_baselines_is_pointed_out(work):
+    scores, lines = validate(("none", "sa"))[1:]
+    means = {name: row["balanced_accuracy_mean"] for name, row in (scores["sources"] | scores["baselines"]).items()}
+    best = max(means["none"], means["sa"])
+    assert means["logreg"] > best, "the embeddings of this test tell the classes, its networks guess"
+    (finding,) = scores["findings"]
+    assert finding.startswith("no network beats every baseline: ")
+    assert f"logreg {means['logreg']:.3f}" in finding
+    assert lines[-1] == f"finding: {finding}"
+
+
+def test_a_network_that_beats_all_baselines_is_no_finding():
+    row = {"balanced_accuracy_mean": 0.8}
+    scores = {"sources": {"none": row, "sa": {"balanced_accuracy_mean": 0.9}}, "baselines": {"logreg": row}}
+    assert gathering.find_findings(scores) == []
+    scores["baselines"]["mfcc-svm"] = {"balanced_accuracy_mean": 0.9}
+    (finding,) = gathering.find_findings(scores)
+    assert finding == "no network beats every baseline: sa, the best, has 0.900; mfcc-svm 0.900"
+
+
+# --- the final model ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def final(work, monkeypatch):
+    """Replace export and promotion; gives the runs that were finished."""
+    finished = []
+
+    def finish(run, collection, measured=None):
+        plan = read_json(run / "plan.json")
+        finished.append((run, plan, measured))
+        (graphs_folder() / "m-1.pb").touch()
+        runs.finish_run(run, ["m-1"])
+        return ("m-1",), {}
+
+    monkeypatch.setattr(steps, "finish", finish)
+    return finished
+
+
+def test_the_final_model_is_trained_on_all_tracks_as_the_folds_chose(work, final):
+    lines = list(evaluation.cross_validate(RECIPE, None, ("none", "sa"), 3, 1, 1, [].append, refit_best=True))
+    path = next(Path(line) for line in lines if line.endswith("scores.json"))
+    scores = read_json(path)
+    ((run, plan, measured),) = final
+    best = gathering.choose_best(scores)
+    assert {track["role"] for track in plan["tracks"]} == {"train"}
+    assert len(plan["tracks"]) == 48
+    assert plan["labels_source"] == best
+    # best epochs are 3, 4, 5; every fold halved after epoch 3, which is before epoch 4
+    assert (plan["training"]["epochs"], plan["training"]["halvings"]) == (4, [3])
+    assert plan["export"]
+    mean = scores["sources"][best]["balanced_accuracy_mean"]
+    assert plan["card"]["dataset"]["metrics"] == {"3-fold_cross_validation_normalized_accuracy": round(mean, 4)}
+    assert measured["crossval"]["run"] == path.parent.name
+    assert measured["crossval"]["balanced_accuracy_mean"] == mean
+    assert set(measured["crossval"]["baselines"]) == {"logreg", "descriptors-svm", "mfcc-svm"}
+    json.dumps(measured, allow_nan=False)
+    link = read_json(path.parent / "refit.json")
+    assert link == {"run": run.name, "models": ["m-1"], "source": best, "n_epochs": 4, "halvings": [3]}
+    assert f'source = "{best}"' in (run / "recipe.toml").read_text()
+    assert lines[-1] == f"run: {run}"
+
+
+def test_the_final_model_of_the_same_folds_is_not_trained_twice(work, final):
+    for _ in range(2):
+        list(evaluation.cross_validate(RECIPE, None, ("none",), 3, 1, 1, [].append, refit_best=True))
+    assert len(final) == 1
+
+
+def test_a_halving_counts_when_more_than_half_of_the_folds_made_it(tmp_path):
+    chosen = []
+    for late in (1, 2):  # of three folds, so many never halve
+        run = tmp_path / str(late)
+        drawn = [folds.Fold(0, 0, number, None, Split(("a",), (), ())) for number in range(3)]
+        for number, fold in enumerate(drawn):
+            rates = [0.1] * 10 if number < late else [0.1] * (3 + number) + [0.05] * (7 - number)
+            epochs = [{"epoch": n + 1, "learning_rate": rate} for n, rate in enumerate(rates)]
+            write_json(fold.cell(run, "none") / "history.json", {"best_epoch": 7 + number, "epochs": epochs})
+        scores = {"sources": {"none": {"balanced_accuracy_mean": 0.5}}}
+        chosen.append(refit.choose_training(run, drawn, scores))
+    assert chosen == [refit.Choice("none", 8, (5,)), refit.Choice("none", 8, ())]
+
+
+def test_too_few_artists_of_a_class_are_told_with_the_numbers(work):
+    work["tracks"] = [t for t in make_tracks() if t.label == "non_sad" or t.artist in ("artist0", "artist2")]
+    with pytest.raises(DataError, match=r"artists of class 'sad': .*got '2 for 3 folds'.*Take at most 2 folds"):
+        validate()

@@ -20,7 +20,13 @@ N_TRAIN, N_TEST = 38, 6
 @pytest.fixture(scope="module")
 def tracks():
     return [
-        Track(f"t{i:02d}.wav", f"/music/t{i:02d}.wav", CLASSES[i % 2], artist=f"artist {i % 7}")
+        Track(
+            f"t{i:02d}.wav",
+            f"/music/t{i:02d}.wav",
+            CLASSES[i % 2],
+            artist=f"artist {i % 7}",
+            columns={CLASSES[0]: f"{(i * 7 % 10) / 10}", CLASSES[1]: "0.5"},
+        )
         for i in range(N_TRAIN + N_TEST)
     ]
 
@@ -28,11 +34,13 @@ def tracks():
 @pytest.fixture(scope="module")
 def read_features(tracks):
     generator = np.random.default_rng(7)
-    frames = {}
+    frames, patches = {}, {}
     for i, track in enumerate(tracks):
         level = generator.normal(size=13) + 0.5 * (i % 2)
         frames[track.id] = (level + generator.normal(size=(1293, 13))).astype(np.float32)
-    return lambda track, front_end_name: {"mfcc": frames}[front_end_name][track.id]
+        # Tracks of 3 to 6 patches, and more dimensions than LMNN's components.
+        patches[track.id] = generator.normal(0.5 * (i % 2), 1, (3 + i % 4, 40)).astype(np.float32)
+    return lambda track, front_end_name: {"mfcc": frames, labels.EMBEDDING: patches}[front_end_name][track.id]
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +65,30 @@ def test_preset_belongs_to_one_source_only():
 def test_source_is_a_label_source(fitted, name):
     source = fitted[name]
     assert isinstance(source, labels.LabelSource)
-    assert set(source.front_ends) <= set(frontends.ALL)
+    assert set(source.front_ends) <= {*frontends.ALL, labels.EMBEDDING}
     assert json.loads(json.dumps(source.report)) == source.report
+
+
+def test_every_preset_says_what_it_is_in_a_line():
+    assert sorted(labels.summaries()) == NAMES
+    for text in labels.summaries().values():
+        assert text.strip() == text != ""
+        assert len(text) < 100
+        assert "\n" not in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_setting_is_explained(name):
+    module_name, settings = labels.presets()[name]
+    assert set(settings) <= set(labels.explanations(module_name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_check_takes_what_fit_takes_and_reads_nothing(tracks, name):
+    def refuse(track, front_end_name):
+        raise AssertionError("read before fit")
+
+    labels.build(name, CLASSES, refuse).check(tracks[:N_TRAIN])
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -123,6 +123,21 @@ def test_text_histogram_counts_every_track_once(pair):
     assert text.isascii()
 
 
+def test_own_mass_is_described_a_class():
+    ids, truth = ("x", "y", "z"), {"x": "a", "y": "a", "z": "bb"}
+    table = LabelTable(ids, ("a", "bb", "c"), np.array([[0.5, 0.5, 0], [0.2, 0.5, 0.3], [0.1, 0.6, 0.3]]))
+    assert labels.describe_own_mass(table, truth) == [
+        "  a   mean 0.35, min 0.20, 1 of 2 tracks have more on another class",
+        "  bb  mean 0.60, min 0.60, 0 of 1 tracks have more on another class",
+    ]
+
+
+def test_every_source_at_once_has_a_picture(pair, tmp_path):
+    tables = dict.fromkeys(labels.presets(), pair[0]["sa"])
+    assert labels.write_histogram(tables, pair[1], tmp_path / "all.png").stat().st_size > 5000
+    assert len(labels.text_histogram(tables, pair[1]).split("\n\n")) == len(tables)
+
+
 @pytest.mark.parametrize("k", [1, 3, 7, 10, 20, 30])
 def test_bins_hold_every_possible_mass(k):
     from essentia_ldl.labels._histogram import EDGES
@@ -151,7 +166,7 @@ def test_histogram_without_matplotlib_says_what_to_install(pair, tmp_path, monke
 
 
 def test_histogram_needs_tables_with_tracks(pair):
-    with pytest.raises(DataError, match="1 to 4 tables"):
+    with pytest.raises(DataError, match="1 to 8 tables"):
         labels.text_histogram({}, pair[1])
     with pytest.raises(DataError, match="at least one track"):
         labels.text_histogram(LabelTable((), ("a", "b"), np.zeros((0, 2))), {})

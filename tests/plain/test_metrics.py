@@ -17,7 +17,7 @@ FUNCTIONS = {
 WITH_TARGETS = sorted(
     name for name, function in FUNCTIONS.items() if "targets" in inspect.signature(function).parameters
 )
-OF_CLASSES = ["confusion_matrix", "score_accuracy", "score_balanced_accuracy", "score_recall"]
+OF_CLASSES = sorted(set(WITH_TARGETS) - {"score_divergence"})  # which takes smoothed labels too
 
 
 @pytest.fixture(params=range(3))
@@ -84,6 +84,80 @@ def test_known_answers():
     np.testing.assert_allclose(divergences, [0, np.log(2)])
 
 
+def test_likelihood_and_brier_are_those_of_scikit_learn(sample):
+    from sklearn.metrics import brier_score_loss, log_loss
+
+    targets, probabilities = sample
+    rows = probabilities.astype(np.float64)
+    rows /= rows.sum(axis=1, keepdims=True)
+    assert metrics.score_nll(targets, rows).mean() == pytest.approx(log_loss(targets, rows))
+    one_hot = np.eye(N_CLASSES)[targets]
+    by_class = [brier_score_loss(one_hot[:, k], rows[:, k]) for k in range(N_CLASSES)]
+    assert metrics.score_brier(targets, rows).mean() == pytest.approx(sum(by_class))
+
+
+@pytest.mark.parametrize("n_bins", [1, 10, 15])
+def test_bins_are_those_of_scikit_learn(sample, n_bins):
+    from sklearn.calibration import calibration_curve
+
+    targets, probabilities = sample
+    hits = (probabilities.argmax(axis=1) == targets).astype(int)
+    columns = [(metrics.bin_tracks(targets, probabilities, n_bins), hits, probabilities.max(axis=1))]
+    by_class = metrics.bin_classes(targets, probabilities, n_bins)
+    columns += [(by_class[:, k], (targets == k).astype(int), probabilities[:, k]) for k in range(N_CLASSES)]
+    for cells, truth, values in columns:
+        counts, confidence, right = cells.sum(axis=0).T
+        assert counts.sum() == N_TRACKS
+        shares, means = calibration_curve(truth, values.astype(float), n_bins=n_bins)
+        some = counts > 0
+        np.testing.assert_allclose(right[some] / counts[some], shares)
+        np.testing.assert_allclose(confidence[some] / counts[some], means)
+
+
+def test_a_bin_holds_its_upper_edge():
+    """As Guo et al. and not as scikit-learn, whose bins hold the lower one; 0.7 * 10 is more than 7 in floats."""
+    for tenth in range(1, 11):
+        row = np.array([[tenth / 10, 0.0]]) if tenth >= 5 else np.array([[tenth / 10, tenth / 10]])
+        assert metrics.bin_tracks(np.array([0]), row)[0, :, 0].argmax() == tenth - 1
+    assert metrics.bin_classes(np.array([0]), np.array([[1.0, 0.0]]))[0, 1, :, 0].argmax() == 0
+
+
+def test_known_calibration_errors():
+    # Confidence 0.85 is right once in two, 0.65 twice in two: |1.7 - 1| / 4 + |1.3 - 2| / 4.
+    targets = np.array([0, 1, 0, 0])
+    probabilities = np.array([[0.85, 0.15], [0.85, 0.15], [0.65, 0.35], [0.65, 0.35]])
+    assert metrics.score_ece(targets, probabilities) == pytest.approx(0.35)
+    np.testing.assert_allclose(metrics.score_class_ece(targets, probabilities), [0.35, 0.35])
+    assert metrics.score_ece(targets, probabilities, 1) == pytest.approx(0.0)  # 0.75 sure, 3 of 4 right
+    # A class that never occurs ought to have no probability: its error is its mean.
+    three = np.array([[0.6, 0.3, 0.1], [0.3, 0.5, 0.2]])
+    assert metrics.score_class_ece(np.array([0, 1]), three)[2] == pytest.approx(0.15)
+    np.testing.assert_allclose(metrics.score_nll(np.array([0, 1]), three), -np.log([0.6, 0.5]))
+    np.testing.assert_allclose(metrics.score_brier(np.array([0, 1]), three), [0.26, 0.38])
+
+
+def test_sure_and_wrong_has_a_finite_likelihood():
+    nll = metrics.score_nll(np.array([1, 0]), np.array([[1.0, 0.0], [1.0, 0.0]]))
+    np.testing.assert_allclose(nll, [-np.log(metrics.SMALLEST), 0])
+    assert not np.signbit(nll[1])
+    assert metrics.score_brier(np.array([1]), np.array([[1.0, 0.0]])).tolist() == [2.0]
+
+
+def test_true_confidence_has_little_error_and_false_confidence_much():
+    generator = np.random.default_rng(0)
+    sure = generator.uniform(0.5, 1, 40000)
+    probabilities = np.stack([sure, 1 - sure], axis=1)
+    targets = (generator.random(40000) > sure).astype(int)
+    assert metrics.score_ece(targets, probabilities) < 0.01
+    assert metrics.score_ece(np.zeros(40000, int), probabilities) == pytest.approx(0.25, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["bin_tracks", "bin_classes", "score_ece", "score_class_ece"])
+def test_there_is_a_bin(sample, name):
+    with pytest.raises(DataError, match="n_bins: expected 1 or more; got 0"):
+        FUNCTIONS[name](*sample, 0)
+
+
 def test_one_class_predicted_always_scores_chance(sample):
     targets, _ = sample
     constant = np.tile(np.eye(N_CLASSES)[1], (N_TRACKS, 1))
@@ -105,9 +179,9 @@ def test_order_of_tracks_does_not_matter(sample, name):
     targets, probabilities = sample
     order = np.random.default_rng(5).permutation(N_TRACKS)
     before, after = FUNCTIONS[name](targets, probabilities), FUNCTIONS[name](targets[order], probabilities[order])
-    if np.shape(before) == (N_TRACKS,):
+    if np.shape(before)[:1] == (N_TRACKS,):
         before = before[order]
-    np.testing.assert_allclose(after, before)
+    np.testing.assert_allclose(after, before, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", WITH_TARGETS)
@@ -173,6 +247,9 @@ def test_targets_are_checked(name, targets, message):
 def test_distributions_must_sum_to_one():
     with pytest.raises(DataError, match=r"distributions: expected rows that sum to 1; got 1\.5 \(row 0\)"):
         metrics.score_entropy(np.array([[1.0, 0.5]]))
+    for score in (metrics.score_nll, metrics.score_brier):
+        with pytest.raises(DataError, match="probabilities: expected rows that sum to 1"):
+            score(np.array([0]), np.array([[0.9, 0.8]]))
     with pytest.raises(DataError, match="targets: expected rows that sum to 1"):
         metrics.score_divergence(np.array([[0.2, 0.2]]), np.array([[0.5, 0.5]]))
     with pytest.raises(DataError, match=r"targets: expected shape \(1, 2\); got \(2, 2\)"):

@@ -121,9 +121,10 @@ def test_an_unknown_key_is_an_error_that_names_the_nearest(tmp_path, text, messa
         (MINIMAL + "[split]\nvalid_share = 0.6\n", r"valid_share: expected 0 to 0\.5; got 0\.6"),
         (MINIMAL + "[split]\nvalid_share = -0.1\n", "valid_share"),
         (MINIMAL + "[split]\nvalid_share = nan\n", "valid_share"),
-        (MINIMAL + "[network]\npretrained = 'fma'\n", "pretrained: expected msd or mtt; got 'fma'"),
+        (MINIMAL + "[network]\npretrained = 'fma'\n", "pretrained: expected msd, mtt or audioset; got 'fma'"),
         (MINIMAL + "[network]\nfine_tune = 'some'\n", "fine_tune: expected head, all or none"),
-        (MINIMAL + "[network]\nhidden = 0\n", "hidden: expected 1 to 100000"),
+        (MINIMAL + "[network]\nhidden = -1\n", "hidden: expected 0 to 100000"),
+        (MINIMAL + "[training]\nclass_weights = 'auto'\n", "class_weights: expected none or balanced; got 'auto'"),
         (MINIMAL + "[network]\ntrain_input_norm = 1\n", "train_input_norm: expected a bool"),
         (MINIMAL + "[training]\nepochs = '3'\n", "epochs: expected a int; got '3'"),
         (MINIMAL + "[training]\nepochs = 0\n", "epochs: expected at least 1"),
@@ -144,7 +145,7 @@ def test_a_wrong_value_is_an_error_with_its_key(tmp_path, text, message):
 
 def test_an_unknown_source_or_network_gets_the_nearest(tmp_path):
     with pytest.raises(
-        UnknownNameError, match=r"label source: expected one of none, sa, sb; got 'sbb' .*Did you mean 'sb'"
+        UnknownNameError, match=r"label source: expected one of .*, none, sa, sb, shares; got 'sbb' .*Did you mean 'sb'"
     ):
         read_recipe(write(tmp_path, MINIMAL + "[labels]\nsource = 'sbb'\n"))
     with pytest.raises(UnknownNameError, match=r"network: .*Did you mean 'musicnn'"):
@@ -186,14 +187,19 @@ def make_everything_different() -> Recipe:
         network__pretrained="mtt",
         network__fine_tune="all",
         network__hidden=64,
+        network__standardize=True,
         network__train_input_norm=True,
+        network__extractor="discogs-effnet-bs64-1",
+        network__extractor_output="PartitionedCall:1",
         training__epochs=3,
         training__epochs_from_scratch=4,
+        training__class_weights="balanced",
         training__batch_size=5,
         training__learning_rate=2e-05,
         training__l2=0.0,
         training__patience=6,
         training__loss="kl",
+        calibration__method="vector",
         card__author="Jörg Ünal",
         card__email="j@example.org",
         card__dataset="my\tmusic",

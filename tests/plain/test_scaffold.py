@@ -44,7 +44,8 @@ def test_a_table_becomes_a_recipe_named_after_its_folder(tmp_path):
 def test_more_than_two_classes_take_the_papers_settings_for_genres(tmp_path):
     _, recipe = write_new_recipe("genre", make_folder(tmp_path / "d", "jazz", "blues", "rock"))
     assert recipe.classes == ("blues", "jazz", "rock")
-    assert recipe.label_settings == {"sb": {"n_components": 64, "n_neighbors": 10}}
+    genre = {"n_components": 64, "n_neighbors": 10}
+    assert recipe.label_settings == {"sb": genre, "emb-lmnn": genre}
     assert read_recipe("genre") == recipe
 
 

@@ -47,6 +47,7 @@ def test_the_wheel_holds_the_package_the_recipes_and_the_lists_of_operations(whe
     for path in (REPOSITORY / "essentia_ldl" / "nets").glob("*.xz"):
         assert path.relative_to(REPOSITORY).as_posix() in names
     assert any(name.endswith(".xz") for name in names)
+    assert {"essentia_ldl/report.css", "essentia_ldl/report.js"} <= names
     assert not [name for name in names if name.startswith(("tests/", "graphs/", "recipes/"))]
 
 

@@ -253,7 +253,7 @@ def test_algorithm_that_we_cannot_run(no_audio, load_request):
     request = change_card(
         load_request("msd-vgg-1"), lambda fields: fields["inference"].update(algorithm="TensorflowPredictEffnet")
     )
-    with pytest.raises(CardError, match=r"inference\.algorithm: expected TensorflowPredictMusiCNN; got 'Tensorflow"):
+    with pytest.raises(CardError, match=r"inference\.algorithm: expected one of .*MusiCNN.*; got 'T"):
         Predictor([request])
 
 

@@ -160,7 +160,7 @@ def test_program_ends_with_its_status(copied_run, run_python):
     assert done.stderr.count("\n") == 1
 
 
-def test_failed_verification_promotes_nothing(copied_run, tmp_path, monkeypatch):
+def test_failed_verification_promotes_nothing(copied_run, monkeypatch):
     """The steps of `train` from verification to graphs/, with verification in this process."""
     from essentia_ldl import steps
     from essentia_ldl.zones import StepFailed
@@ -172,15 +172,8 @@ def test_failed_verification_promotes_nothing(copied_run, tmp_path, monkeypatch)
     edit_golden(copied_run, FULL, lambda values: values[f"{SOFTMAX}_0"].__iadd__(1e-4))
     monkeypatch.setattr(steps, "run_zone", run_zone)
     monkeypatch.setattr(models, "promote", lambda *_: pytest.fail("an unverified graph was promoted"))
-    monkeypatch.setattr(steps, "replacing", lambda path: (tmp_path / "recipe.toml").open("wb"))
-    for name in ("write_failures", "build_base_graphs"):
-        monkeypatch.setattr(steps, name, lambda *_: None)
-    monkeypatch.setattr(steps.splits, "split_tracks", lambda *_args, **_options: None)
-    monkeypatch.setattr(steps, "render_recipe", lambda _: "")
-    recipe = pytest.importorskip("essentia_ldl.recipe").read_recipe("mood-sad")
-    collection = steps.Collection((), {}, {}, ())
     with pytest.raises(StepFailed):
-        steps._train_run(copied_run, recipe, collection, False, None, lambda _: None)
+        steps.finish(copied_run, steps.Collection((), {}, {}, ()))
 
 
 @pytest.mark.parametrize("node", ["model/Softmax", "model/Sigmoid"])

@@ -29,6 +29,13 @@ CHECKPOINT_SIZES : Mapping[str, Mapping[str, object]]
 CHECKPOINT_LAYERS : Mapping[str, str]
     Layer of the released checkpoint -> layer here, for backbone, tail and "tags". Variables are matched by their last
     part (kernel, bias, gamma, beta, moving_mean, moving_variance) and reshaped when only axes of length 1 differ.
+GRAPH_LAYERS : tuple[str, ...], optional
+    Layers "conv<...>", "pool" and "fc<...>" in the order of a frozen graph that weights are read from (`nets.frozen`);
+    the data set and the file are in `models.USERS_GRAPHS`.
+DENSE_NODES : tuple[str, str], optional
+    Names of the nodes of the penultimate layer and of the logits, where they are not `model/dense_<n>/BiasAdd`.
+EMBEDDING_ACTIVATION : str, optional
+    "relu" where EMBEDDING_NODE is the embedding after its ReLU.
 PARAMETERS_50 : tuple[int, int], optional
     Trainable and non-trainable parameters of the whole network with 50 outputs, as published.
 """

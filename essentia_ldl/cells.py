@@ -1,0 +1,123 @@
+"""The trainings of a cross-validation, one a label source and fold: planned here, trained in the nets zone.
+
+In: folds and a collection with features; out: a folder a cell with labels.csv, plan.json and predictions.npz. What is
+there from a killed run is not done again. Heads on a frozen network train in several processes at once, with one
+thread each, so that their numbers do not depend on how many there are; whole networks train one at a time, because
+each needs some 6 GB. Embeddings are computed before, so that no two processes compute the same.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from essentia_ldl import embeddings
+from essentia_ldl.collection import Collection
+from essentia_ldl.errors import RecipeError, explain
+from essentia_ldl.folds import Fold
+from essentia_ldl.parallel import count_workers
+from essentia_ldl.planning import write_plan
+from essentia_ldl.recipe import Recipe
+from essentia_ldl.records import Split
+from essentia_ldl.steps import Say
+from essentia_ldl.store import graphs_folder, open_store, write_json
+from essentia_ldl.zones import run_zone, run_zones
+
+HEAD_THREADS = 1
+
+
+def check_hop(recipe: Recipe, patch_hop: int | None) -> None:
+    """Raise `RecipeError` when the patches of a recipe's network cannot be scored at another hop."""
+    extractor = recipe.network.extractor
+    if patch_hop is not None and extractor:
+        rule, remedy = "a network whose hop is free", "Leave the patch hop out."
+        raise RecipeError(explain("patch hop", rule, extractor, f"recipe {recipe.task}", remedy))
+
+
+def train_cells(
+    run: Path,
+    recipe: Recipe,
+    collection: Collection,
+    folds: Sequence[Fold],
+    sources: Sequence[str],
+    is_demo: bool,
+    n_jobs: int | None,
+    say: Say,
+    patch_hop: int | None = None,
+) -> None:
+    """Plan and train what is not there yet.
+
+    Parameters
+    ----------
+    run : Path
+        Folder of the cross-validation.
+    recipe : Recipe
+        The task; its seed is that of the first repetition.
+    collection : Collection
+        With features in the store.
+    folds : sequence of Fold
+        Of all repetitions.
+    sources : sequence of str
+        Label sources.
+    is_demo : bool
+        Whether the collection is the built-in one.
+    n_jobs : int or None
+        Processes that train heads; None is one a core.
+    say : callable
+        Gets lines for the user.
+    patch_hop : int or None
+        Frames between the patches that are scored; None is the front-end's. Training does not look at it.
+
+    Raises
+    ------
+    StepFailed
+        When a process fails; the other cells go on with the next call.
+    KeyboardInterrupt
+        After Ctrl-C, once all processes have ended.
+    """
+    cells = []
+    for fold in folds:
+        drawn, inside = recipe.override(split__seed=fold.seed), _within(collection, fold.split)
+        for source in sources:
+            cells.append(fold.cell(run, source))
+            if not (cells[-1] / "plan.json").is_file():
+                write_plan(
+                    *(cells[-1], drawn, inside, fold.split),
+                    source=source,
+                    is_demo=is_demo,
+                    export=False,
+                    patch_hop=patch_hop,
+                )
+    waiting = [str(cell) for cell in cells if not (cell / "predictions.npz").is_file()]
+    say(f"{len(cells)} trainings, {len(waiting)} to do")
+    if not waiting:
+        return
+    if recipe.network.fine_tune != "head":
+        run_zone("essentia_ldl.nets", *waiting)
+        return
+    embeddings.make_embeddings(collection, recipe.network)
+    if patch_hop is not None:
+        _embed_at(patch_hop, recipe, collection)
+    n_processes = min(count_workers(n_jobs), len(waiting))
+    shares = [waiting[first::n_processes] for first in range(n_processes)]
+    run_zones("essentia_ldl.nets", shares, HEAD_THREADS)
+
+
+def _embed_at(patch_hop: int, recipe: Recipe, collection: Collection) -> None:
+    """Compute the embeddings of another hop that are not there yet."""
+    network = recipe.network
+    with tempfile.TemporaryDirectory() as scratch:
+        job = Path(scratch) / "hops.json"
+        parts = {"backbone": network.backbone, "dataset": network.pretrained, "hop_frames": patch_hop}
+        contents = [collection.contents[track.id] for track in collection.tracks]
+        places = {"store": str(open_store().root), "graphs": str(graphs_folder())}
+        write_json(job, {**places, **parts, "contents": contents})
+        run_zone("essentia_ldl.nets.hops", str(job))
+
+
+def _within(collection: Collection, split: Split) -> Collection:
+    """Keep the tracks of a fold: one left out of every side must not reach a plan."""
+    ids = {*split.train, *split.valid, *split.test}
+    return dataclasses.replace(collection, tracks=tuple(track for track in collection.tracks if track.id in ids))

@@ -1,0 +1,59 @@
+"""Some seconds of a track inside a page, so that the page can be sent to somebody who does not have the files.
+
+In: an audio file; out: a data URI with mono MP3, by the ffmpeg of the system. It starts where the features for label
+smoothing start (5 s), so that a person hears what was compared, or earlier in a short track.
+"""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import subprocess
+
+from essentia_ldl.errors import AudioError, explain
+from essentia_ldl.frontends import MFCC
+
+BITRATE = "64k"
+LIMIT_S = 60  # seconds that ffmpeg may take for one file
+
+
+def find_ffmpeg() -> str:
+    """Return the path of ffmpeg; raise `AudioError` when there is none."""
+    path = shutil.which("ffmpeg")
+    if path is None:
+        remedy = "Install ffmpeg, or leave --excerpts out: the players then open the files where they are."
+        raise AudioError(explain("excerpts", "ffmpeg on the PATH", "none", "PATH", remedy))
+    return path
+
+
+def read_excerpt(ffmpeg: str, path: str, duration_s: float, track_s: float) -> str:
+    """Return some seconds of a file as a data URI.
+
+    Parameters
+    ----------
+    ffmpeg : str
+        From `find_ffmpeg`.
+    path : str
+        Audio file.
+    duration_s : float
+        Length of the excerpt.
+    track_s : float
+        Length of the track; 0 when it is not known.
+
+    Raises
+    ------
+    AudioError
+        When ffmpeg cannot read the file or has no MP3.
+    """
+    offset_s = MFCC.segment_offset_s or 0.0
+    start_s = max(0.0, min(offset_s, track_s - duration_s)) if track_s else offset_s
+    command = [ffmpeg, "-v", "error", "-nostdin", "-ss", f"{start_s:g}", "-t", f"{duration_s:g}", "-i", f"file:{path}"]
+    command += ["-map", "a:0", "-map_metadata", "-1", "-ac", "1", "-b:a", BITRATE, "-f", "mp3", "-"]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=LIMIT_S, check=False)
+    except subprocess.TimeoutExpired:
+        raise AudioError(explain("excerpt", f"ffmpeg to end within {LIMIT_S} s", "more", path, "Check it.")) from None
+    if done.returncode or not done.stdout:
+        lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no audio"]
+        raise AudioError(explain("excerpt", "a file that ffmpeg turns into MP3", lines[-1], path, "Check the file."))
+    return "data:audio/mpeg;base64," + base64.b64encode(done.stdout).decode("ascii")

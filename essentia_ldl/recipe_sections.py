@@ -1,0 +1,113 @@
+"""The sections of a recipe, the only list of their keys: defaults, ranges and explanations stand with the fields."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+from essentia_ldl.calibration import METHODS
+
+
+def _key(default: Any, text: str, rule: str = "", check: Any = None) -> Any:
+    factory = {"default_factory": default} if callable(default) else {"default": default}
+    return dataclasses.field(metadata={"text": text, "rule": rule, "check": check}, **factory)
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitSettings:
+    """Section [split]."""
+
+    valid_share: float = _key(0.2, "share of the tracks kept for validation", "0 to 0.5", lambda x: 0 <= x <= 0.5)
+    seed: int = _key(0, "seed of the split, the labels and the training", "0 to 2147483647", lambda x: 0 <= x < 2**31)
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkSettings:
+    """Section [network]."""
+
+    backbone: str = _key("musicnn", "musicnn, vgg or vggish")
+    pretrained: str = _key(
+        "msd",
+        "weights to start from: msd or mtt; audioset for vggish",
+        "msd, mtt or audioset",
+        ("msd", "mtt", "audioset").__contains__,
+    )
+    fine_tune: str = _key(
+        "head",
+        "head: frozen network, quick; all: the whole network; none: from scratch, without pretrained weights",
+        "head, all or none",
+        ("head", "all", "none").__contains__,
+    )
+    hidden: int = _key(
+        100,
+        "units of the dense layer before the classes; 0: none, a linear classifier (better where tracks are few)",
+        "0 to 100000",
+        lambda x: 0 <= x <= 100000,
+    )
+    standardize: bool = _key(
+        False, "with fine_tune head: zero mean and unit deviation of the embeddings, learned on training patches"
+    )
+    train_input_norm: bool = _key(
+        False, "with fine_tune all or none: also train gamma and beta of the input BatchNorm (four times slower)"
+    )
+    extractor: str = _key(
+        "", "a published extractor in place of the backbone: a name in graphs/ or a .pb with its .json; needs head"
+    )
+    extractor_output: str = _key("", "its output node; empty: the one that its card calls embeddings")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingSettings:
+    """Section [training]."""
+
+    epochs: int = _key(150, "epochs from pretrained weights", "at least 1", lambda x: x >= 1)
+    epochs_from_scratch: int = _key(600, "epochs with fine_tune none", "at least 1", lambda x: x >= 1)
+    batch_size: int = _key(32, "tracks a step; one random patch a track and epoch", "at least 1", lambda x: x >= 1)
+    learning_rate: float = _key(0.001, "Adam's learning rate", "above 0", lambda x: 0 < x < math.inf)
+    l2: float = _key(1e-5, "L2 on the kernels that are trained", "at least 0", lambda x: 0 <= x < math.inf)
+    patience: int = _key(75, "epochs without a better validation until the rate halves", "at least 1", lambda x: x >= 1)
+    loss: str = _key(
+        "auto",
+        "mae, cross_entropy, kl; auto: mae on smoothed labels, cross_entropy on one-hot",
+        "auto, mae, cross_entropy or kl",
+        ("auto", "mae", "cross_entropy", "kl").__contains__,
+    )
+    class_weights: str = _key(
+        "none",
+        "balanced: the loss of a track weighs by the inverse of how many training tracks its class has; none: 1",
+        "none or balanced",
+        ("none", "balanced").__contains__,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class CalibrationSettings:
+    """Section [calibration]."""
+
+    method: str = _key(
+        "temperature",
+        "temperature: one T before the softmax; vector: a factor and an offset a class, needs 20 tracks of each; none",
+        ", ".join(METHODS),
+        METHODS.__contains__,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class CardSettings:
+    """Section [card]: what the exported model says of itself."""
+
+    author: str = _key("", "your name")
+    email: str = _key("", "your address")
+    dataset: str = _key("", "name of the collection")
+    licence: str = _key("", "licence of the exported model")
+    training_data_rights: str = _key("", "what you may do with the audio that it was trained on")
+
+
+SECTIONS = {
+    "split": SplitSettings,
+    "network": NetworkSettings,
+    "training": TrainingSettings,
+    "calibration": CalibrationSettings,
+    "card": CardSettings,
+}

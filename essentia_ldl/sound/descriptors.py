@@ -1,0 +1,126 @@
+"""Descriptors of MusicExtractor for one file. In: a path; out: one vector with a name a column, kept in the store.
+
+MusicExtractor decodes by itself, so it gets what `readable_audio` makes of the file. Which entries of its pool count
+is told by `essentia_ldl.descriptors`. It takes files of a quarter of a second and longer; a silent or a constant file
+it refuses, which becomes the file's failure. A file without a beat has zeros where the loudness of beats is described.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import functools
+import tempfile
+import wave
+from pathlib import Path
+from typing import Any
+
+import essentia.standard as es
+import numpy as np
+
+from essentia_ldl.descriptors import FLATS, IGNORED, KEYS, SCALES, SETTINGS, descriptor_path
+from essentia_ldl.errors import AudioError, explain
+from essentia_ldl.sound.audio import readable_audio, require_file
+from essentia_ldl.store import Store, replacing, write_json
+
+
+def extract_descriptors(path: str) -> tuple[np.ndarray, list[str]]:
+    """Compute the descriptors of a file.
+
+    Parameters
+    ----------
+    path : str
+        Audio file.
+
+    Returns
+    -------
+    vector : np.ndarray [shape=(d,), float32]
+        In the order of the names.
+    names : list[str]
+        Name of every column; d and the names are the same for every file.
+
+    Raises
+    ------
+    AudioError
+        When the file is missing, does not decode, is silent or constant, or a value is not finite.
+    """
+    with readable_audio(path) as readable:
+        columns = _describe(readable, path)
+    names = list(list_names())
+    lacking = [name for name in names if name not in columns and not name.startswith("rhythm.beats_loudness")]
+    if lacking:
+        remedy = "Leave the file out, or use another excerpt."
+        raise AudioError(explain("descriptor", "one that every file has", f"no {lacking[0]}", path, remedy))
+    vector = np.array([columns.get(name, 0.0) for name in names], dtype=np.float32)
+    if not np.all(np.isfinite(vector)):
+        name = names[int(np.argmin(np.isfinite(vector)))]
+        raise AudioError(explain("descriptor", "a finite number", name, path, "Use another excerpt."))
+    return vector, names
+
+
+@functools.cache
+def list_names() -> tuple[str, ...]:
+    """Return the names of the columns: those of 10 s of a tone with a beat, in alphabetical order of the entries."""
+    time_s = np.arange(10 * 44100) / 44100
+    noise = np.random.default_rng(0).normal(size=len(time_s))
+    signal = 0.3 * np.sin(2 * np.pi * 220 * time_s) + 0.1 * noise * np.exp(-20 * (time_s % 0.5))
+    with tempfile.TemporaryDirectory(prefix="essentia-ldl-") as folder:
+        path = f"{folder}/reference.wav"
+        with wave.open(path, "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(44100)
+            file.writeframes(np.round(signal * 20000).astype("<i2").tobytes())
+        return tuple(_describe(path, path))
+
+
+def _describe(readable: str, path: str) -> dict[str, float]:
+    """Run MusicExtractor; return the number of every column, in alphabetical order of the entries of its pool."""
+    try:
+        pool, _ = es.MusicExtractor(**SETTINGS)(readable)
+    except RuntimeError as error:
+        reason = str(error).replace("Error while computing MusicExtractor: ", "").strip()[:200]
+        remedy = "Leave the file out, or use another excerpt."
+        raise AudioError(explain("audio", "music that MusicExtractor describes", reason, path, remedy)) from None
+    columns: dict[str, float] = {}
+    for name in sorted(pool.descriptorNames()):
+        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in IGNORED):
+            columns.update(_spread(name, pool[name], path))
+    return columns
+
+
+def _spread(name: str, value: Any, path: str) -> list[tuple[str, float]]:
+    """Make columns of an entry: one a number of a vector, one a possible value of a text."""
+    if isinstance(value, str):
+        known = KEYS if name.endswith("key") else SCALES
+        value = FLATS.get(value, value)
+        if value not in known:
+            remedy = "Report this file."
+            raise AudioError(explain(name, " or ".join(known), value, path, remedy))
+        return [(f"{name}={choice}", float(choice == value)) for choice in known]
+    numbers = np.asarray(value, dtype=np.float64)
+    if numbers.ndim == 0:
+        return [(name, float(numbers))]
+    return [(f"{name}.{index}", float(number)) for index, number in enumerate(numbers.ravel())]
+
+
+def extract_track(job: dict[str, Any]) -> str:
+    """Keep the descriptors of one file in the store; the job of a worker.
+
+    Parameters
+    ----------
+    job : dict
+        path, store (folder of the store) and folder (of the descriptors).
+
+    Returns
+    -------
+    str
+        The content (sha256) of the file.
+    """
+    path, folder = job["path"], Path(job["folder"])
+    require_file(path)
+    content = Store(job["store"]).remember(path)
+    vector, names = extract_descriptors(path)
+    write_json(folder / "names.json", names)  # every worker writes the same
+    with replacing(descriptor_path(folder, content)) as file:
+        np.save(file, vector)
+    return content

@@ -1,0 +1,80 @@
+"""How sure probabilities are: entropies of several opinions on one thing, in nats, and names for them in graphs.
+
+In: probabilities of samples or members (…, n_samples, n_classes). Out: their mean, the entropy of the mean
+(predictive), the mean of their entropies (expected) and the difference, the mutual information, which is what they
+disagree about: opinions that are all unsure have none, opinions that are sure of different classes have much.
+
+References
+----------
+Depeweg et al., "Decomposition of uncertainty in Bayesian deep learning for efficient and risk-sensitive learning",
+ICML 2018, section 3.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from essentia_ldl.errors import DataError, explain
+
+PREDICTIVE, EXPECTED, MUTUAL = "predictive_entropy", "expected_entropy", "mutual_information"
+MEAN = "mean_probabilities"
+NAMES = (PREDICTIVE, EXPECTED, MUTUAL, MEAN)
+ENTROPIES = (PREDICTIVE, EXPECTED, MUTUAL)
+SCOPE = "model/uncertainty"
+SUM_TOLERANCE = 1e-3  # of probabilities that sum to 1, in float32 and after the mean of patches
+
+
+def node_name(name: str) -> str:
+    """Name the node of a graph that answers one of `NAMES`."""
+    return f"{SCOPE}/{name}"
+
+
+def entropy(probabilities: np.ndarray) -> np.ndarray:
+    """Return the entropy of the last axis in nats.
+
+    Parameters
+    ----------
+    probabilities : np.ndarray [shape=(..., n_classes), float]
+        Each row sums to 1; 0 log 0 is 0.
+
+    Returns
+    -------
+    np.ndarray [shape=(...), float64]
+        From 0 to log(n_classes).
+    """
+    values = np.asarray(probabilities, dtype=np.float64)
+    return np.abs(-(values * np.log(np.where(values > 0, values, 1.0))).sum(axis=-1))  # never -0
+
+
+def is_distribution(probabilities: np.ndarray) -> bool:
+    """Tell whether rows sum to 1; the tags of a tagger, and two classes that were trained apart, do not."""
+    return bool(np.all(np.abs(np.asarray(probabilities, dtype=np.float64).sum(axis=-1) - 1) <= SUM_TOLERANCE))
+
+
+def measure(probabilities: np.ndarray) -> dict[str, np.ndarray]:
+    """Measure what several opinions say together.
+
+    Parameters
+    ----------
+    probabilities : np.ndarray [shape=(n, n_samples, n_classes), float]
+        Of every sample or member; rows sum to 1.
+
+    Returns
+    -------
+    dict[str, np.ndarray]
+        mean_probabilities (n, n_classes); predictive_entropy, expected_entropy and mutual_information (n, 1).
+
+    Raises
+    ------
+    DataError
+        When the array has another rank, or a row does not sum to 1.
+    """
+    values = np.asarray(probabilities, dtype=np.float64)
+    if values.ndim != 3 or 0 in values.shape:
+        rule, remedy = "shape (n, n_samples, n_classes)", "Stack the samples on the second axis."
+        raise DataError(explain("probabilities", rule, values.shape, "measure", remedy))
+    if not is_distribution(values):
+        raise DataError(explain("probabilities", "rows that sum to 1", "others", "measure", "Give them after softmax."))
+    mean = values.mean(axis=1)
+    total, expected = entropy(mean)[:, None], entropy(values).mean(axis=1)[:, None]
+    return {MEAN: mean, PREDICTIVE: total, EXPECTED: expected, MUTUAL: np.maximum(total - expected, 0.0)}

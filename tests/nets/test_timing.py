@@ -1,0 +1,30 @@
+"""The program that measures networks: plausible seconds, in a file."""
+
+from __future__ import annotations
+
+import pytest
+
+from essentia_ldl.nets import timing
+from essentia_ldl.store import read_json
+
+
+def test_a_head_is_measured_with_its_frozen_network(tmp_path):
+    path = tmp_path / "costs.json"
+    assert timing.main([str(path), "vgg:head", "--batch-size", "4"]) == 0
+    (row,) = read_json(path).values()
+    assert row["batch_size"] == 4
+    assert 0 < row["patch_s"] < row["embed_s"], "a head is quicker than the network that feeds it"
+    assert 0 < row["step_s"] < 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fine_tune", ["none", "all"])
+def test_a_whole_network_trains_slower_than_it_evaluates(fine_tune):
+    row = timing.measure("vgg", fine_tune, batch_size=2, n_repeats=1)
+    assert row["embed_s"] == 0
+    assert row["step_s"] > row["patch_s"] > 0
+
+
+def test_an_unknown_network_is_one_line(tmp_path, capsys):
+    assert timing.main([str(tmp_path / "costs.json"), "vgx:none"]) == 1
+    assert "vgg" in capsys.readouterr().err

@@ -1,0 +1,84 @@
+"""Descriptors in the store: where they are, what is missing, and what is damaged."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from essentia_ldl import descriptors
+from essentia_ldl.collection import Collection
+from essentia_ldl.errors import DataError, StoreError
+from essentia_ldl.records import Failure, Track
+from essentia_ldl.store import open_store, write_json
+
+
+@pytest.fixture
+def collection(tmp_path, monkeypatch) -> Collection:
+    monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path))
+    tracks = tuple(Track(f"t{n}", f"/{n}", "a") for n in range(3))
+    contents = {track.id: hashlib.sha256(track.id.encode()).hexdigest() for track in tracks}
+    return Collection(tracks, contents, dict.fromkeys(contents, 20.0), ())
+
+
+def store_vector(collection: Collection, track_id: str, vector) -> None:
+    folder = descriptors.descriptor_folder(open_store())
+    write_json(folder / "names.json", ["lowlevel.x", "tonal.key=C"])
+    path = descriptors.descriptor_path(folder, collection.contents[track_id])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, np.asarray(vector, dtype=np.float32))
+
+
+def test_what_is_stored_is_read_with_its_names(collection):
+    for number, track in enumerate(collection.tracks):
+        store_vector(collection, track.id, [number, 1])
+    vectors, names = descriptors.read_descriptors(collection)
+    assert names == ("lowlevel.x", "tonal.key=C")
+    assert {track_id: vector.tolist() for track_id, vector in vectors.items()} == {
+        "t0": [0, 1],
+        "t1": [1, 1],
+        "t2": [2, 1],
+    }
+
+
+def test_a_track_without_descriptors_is_told_with_the_reason_of_the_first(collection):
+    store_vector(collection, "t1", [0, 1])
+    assert [track.id for track in descriptors.list_missing(collection)] == ["t0", "t2"]
+    with pytest.raises(StoreError, match=r"got '2 of 3 missing' .*Run the same command again"):
+        descriptors.read_descriptors(collection)
+    failures = [Failure("/0", "descriptors", "/0 is silent.")]
+    with pytest.raises(StoreError, match=r"First: /0 is silent\."):
+        descriptors.read_descriptors(collection, failures)
+
+
+@pytest.mark.parametrize("vector", [[1, 2, 3], [[1, 2]]])
+def test_a_vector_of_another_shape_is_removed_and_told(collection, vector):
+    for track in collection.tracks:
+        store_vector(collection, track.id, vector if track.id == "t1" else [0, 1])
+    with pytest.raises(StoreError, match="expected 2 numbers"):
+        descriptors.read_descriptors(collection)
+    assert [track.id for track in descriptors.list_missing(collection)] == ["t1"]
+
+
+def test_a_damaged_file_is_removed_and_told(collection):
+    for track in collection.tracks:
+        store_vector(collection, track.id, [0, 1])
+    folder = descriptors.descriptor_folder(open_store())
+    descriptors.descriptor_path(folder, collection.contents["t2"]).write_bytes(b"no array")
+    with pytest.raises(StoreError, match="a readable array"):
+        descriptors.read_descriptors(collection)
+    assert [track.id for track in descriptors.list_missing(collection)] == ["t2"]
+
+
+def test_a_value_that_is_not_finite_is_told_by_name(collection):
+    for track in collection.tracks:
+        store_vector(collection, track.id, [0, np.nan if track.id == "t2" else 1])
+    with pytest.raises(DataError, match=r"a finite number; got 'tonal\.key=C' \(t2\)"):
+        descriptors.read_descriptors(collection)
+
+
+def test_other_settings_are_another_folder(collection, monkeypatch):
+    before = descriptors.descriptor_folder(open_store())
+    monkeypatch.setitem(descriptors.SETTINGS, "rhythmMethod", "multifeature")
+    assert descriptors.descriptor_folder(open_store()) != before
