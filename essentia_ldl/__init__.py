@@ -33,10 +33,13 @@ The map, in the order of the data:
   gathering     the folds' predictions become the rows of a table
   statistics    whether two label sources differ
   tables        the tables of a cross-validation on the terminal
+  members       networks that fit one another, in one run folder
+  ensembles     the ensemble command, and train with several seeds
   refit         the final model, on all tracks, as the folds chose
   paper_tables  what the paper printed in its table 2, and what is wrong with it
   estimates     how long trainings will take
   table2        the table2 command: the paper's table on the user's data
+  table2_settings  which cells, how they are trained, and how that differs from the paper
   table2_data   a folder of data sets becomes the collection of each task
   table2_cells  which cells of it are measured, and where their scores are
   table2_external  training on a whole data set, scored on MTG-Jamendo
@@ -48,6 +51,8 @@ The map, in the order of the data:
   logits        what networks said of the patches of tracks, read back from runs
   calibration   probabilities as large as the share of right answers: temperature and vector scaling
   calibrating   the calibration of a run: fitted after its training, on tracks that it was not trained on
+  uncertainty   entropies of opinions, and labels that are withheld
+  abstention    what answering only where a model is sure buys
   reliability   bins of confidence, and calibration errors with intervals
   diagrams      reliability diagrams as SVG and PNG
   summary       what the terminal shows after a training
@@ -58,6 +63,8 @@ The map, in the order of the data:
   report        the report command
   report_page   what its sections are made of
   report_scores  its sections about the model
+  report_calibration  its section about probabilities
+  report_abstention  its section about answering only where the model is sure
   report_tracks  its sections about the tracks
   report_pictures  its pictures
   models        the folder graphs/

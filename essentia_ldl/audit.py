@@ -27,6 +27,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -34,8 +35,8 @@ import numpy as np
 
 from essentia_ldl import embeddings, frontends, planning
 from essentia_ldl.collection import Collection
-from essentia_ldl.corrections import DROP
-from essentia_ldl.errors import EssentiaLdlError
+from essentia_ldl.corrections import DROP, read_corrections
+from essentia_ldl.errors import DataError, EssentiaLdlError, StoreError, explain
 from essentia_ldl.recipe import Recipe
 from essentia_ldl.records import Track
 from essentia_ldl.results import CROSSVAL, Results
@@ -44,6 +45,7 @@ from essentia_ldl.store import open_store, replacing
 N_NEIGHBORS = 10
 N_FOLDS = 5
 INVERSE_STRENGTH = 0.01  # C of the logistic regression: a few hundred tracks, a few hundred features
+AUDIT = "audit.csv"
 HEADER = ("rank", "id", "path", "artist", "label", "suggestion", "disagreement")
 
 
@@ -64,7 +66,7 @@ class Judged:
     suggestion : str
         The class that the opinions favour.
     correction : str
-        What a person has said already: a class, or nothing.
+        What a person has said already: a class, `DROP`, or nothing.
     """
 
     track: Track
@@ -76,14 +78,18 @@ class Judged:
 
 
 @dataclasses.dataclass(frozen=True)
-class Audit:
-    """All tracks judged, the most doubtful first, and where they lie; `rules` say in words who judged."""
+class LabelAudit:
+    """All tracks judged, the most doubtful first, and where they lie; `rules` say in words who judged.
+
+    `corrections` hold what persons have said by track id, of tracks that are not in the run any more too.
+    """
 
     judged: tuple[Judged, ...]
     points: np.ndarray | None
     space: str
     rules: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    corrections: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def read_features_of(results: Results) -> Callable[[Track, str], np.ndarray]:
@@ -133,7 +139,7 @@ def locate(
     return found.locate(tracks)
 
 
-def judge(results: Results, read: Callable[[Track, str], np.ndarray]) -> Audit:
+def judge(results: Results, read: Callable[[Track, str], np.ndarray]) -> LabelAudit:
     """Judge the label of every track of a run.
 
     Parameters
@@ -145,7 +151,7 @@ def judge(results: Results, read: Callable[[Track, str], np.ndarray]) -> Audit:
 
     Returns
     -------
-    Audit
+    LabelAudit
         Without neighbours and classifier where no features are there, and a note that says so.
     """
     tracks, recipe, notes = results.tracks, results.recipe, []
@@ -177,13 +183,28 @@ def judge(results: Results, read: Callable[[Track, str], np.ndarray]) -> Audit:
     if own:
         where = f"of {name}, out of fold" if results.kind == CROSSVAL else "of this run, on tracks it did not train on"
         rules.append(f"model: the prediction {where}")
-    decided = {change["id"]: change["to"] for change in results.corrections.get("changes", ())}
+    decided = {**_list_given(results), **_read_said(results.folder / AUDIT)[0]}
     judged = [
-        _judge(track, target, opinions[number], nearest[number], recipe.classes, decided.get(track.id) or "")
+        _judge(track, target, opinions[number], nearest[number], recipe.classes, decided.get(track.id, ""))
         for number, (track, target) in enumerate(zip(tracks, targets, strict=True))
     ]
     judged.sort(key=lambda row: (bool(row.correction), -row.disagreement, row.track.id))
-    return Audit(tuple(judged), points, space, tuple(rules), tuple(notes))
+    return LabelAudit(tuple(judged), points, space, tuple(rules), tuple(notes), decided)
+
+
+def _list_given(results: Results) -> dict[str, str]:
+    """Return the corrections that a run was given, by track id."""
+    return {change["id"]: change["to"] or DROP for change in results.corrections.get("changes", ())}
+
+
+def _read_said(path: Path) -> tuple[dict[str, str], str]:
+    """Return what a person wrote into an audit.csv, by track id, and why the file cannot be read, if so."""
+    if not os.path.lexists(path):
+        return {}, ""
+    try:
+        return {track_id: value for track_id, (_, value) in read_corrections(path).values.items()}, ""
+    except DataError as error:
+        return {}, str(error)
 
 
 def _judge(
@@ -282,12 +303,34 @@ def fit_classifier(
     return probabilities
 
 
-def write_audit(path: Path, audit: Audit, results: Results) -> None:
-    """Write audit.csv, atomically: every track, the most doubtful first, and an empty column for the correction.
+def write_audit(path: Path, audit: LabelAudit, results: Results) -> list[str]:
+    """Write audit.csv, atomically: every track, the most doubtful first, and a column for the correction.
 
     Corrections that the run was given stand in it already, dropped tracks at the end, so that the file can be handed
-    back as it is.
+    back as it is. What a person wrote into the file that is there is carried over, and goes before what the run was
+    given.
+
+    Parameters
+    ----------
+    path : Path
+        Where to.
+    audit : LabelAudit
+        From `judge`.
+    results : Results
+        The run.
+
+    Returns
+    -------
+    list[str]
+        Where the file that was there is kept, and why, when it could not be read.
+
+    Raises
+    ------
+    StoreError
+        When a file that cannot be read cannot be renamed either, or the disk is full.
     """
+    said, reason = _read_said(path)  # once more: judging takes minutes, and a person may have saved the file meanwhile
+    corrections = {**audit.corrections, **said}
     names = list(dict.fromkeys(name for row in audit.judged for name in row.opinions))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -297,12 +340,27 @@ def write_audit(path: Path, audit: Audit, results: Results) -> None:
         track, column = row.track, classes.index(row.track.label)
         shares = [f"{row.opinions[name][column]:.4f}" if name in row.opinions else "" for name in names]
         cells = [rank, track.id, track.path, track.artist or "", track.label, row.suggestion, f"{row.disagreement:.4f}"]
-        writer.writerow([*cells, *shares, " | ".join(row.nearest[:3]), row.correction])
+        writer.writerow([*cells, *shares, " | ".join(row.nearest[:3]), corrections.get(track.id, "")])
     known = {row.track.id for row in audit.judged}
-    for change in results.corrections.get("changes", ()):
-        if change["id"] not in known:
-            empty = [""] * (len(names) + 1)
-            word = DROP if change["to"] is None else change["to"]
-            writer.writerow(["", change["id"], "", "", change["from"], "", "", *empty, word])
+    before = {change["id"]: change["from"] for change in results.corrections.get("changes", ())}
+    for track_id, word in corrections.items():
+        if track_id not in known:
+            writer.writerow(["", track_id, "", "", before.get(track_id, ""), "", "", *[""] * (len(names) + 1), word])
+    notes = [f"{path.name} is kept as {_set_aside(path)}, because it could not be read: {reason}"] if reason else []
     with replacing(path) as file:
         file.write(text.getvalue().encode("utf-8", "surrogateescape"))
+    return notes
+
+
+def _set_aside(path: Path) -> str:
+    """Rename a file to a name that is free, and return that."""
+    names = (f"{path.stem}-unreadable{suffix}{path.suffix}" for suffix in ("", *(f"-{n}" for n in range(2, 100))))
+    name = next((name for name in names if not os.path.lexists(path.with_name(name))), None)
+    remedy = "Move it away, then run report again."
+    if name is None:
+        raise StoreError(explain("file", "a free name to keep it under", "99 that are taken", path, remedy))
+    try:
+        path.rename(path.with_name(name))
+    except OSError as error:
+        raise StoreError(explain("file", "one that can be renamed", error.strerror, path, remedy)) from None
+    return name

@@ -29,7 +29,7 @@ import numpy as np
 from essentia_ldl import frontends, metrics, splits
 from essentia_ldl.collection import Collection
 from essentia_ldl.errors import DataError, EssentiaLdlError, StoreError, explain
-from essentia_ldl.labels._mfcc import summarize_frames
+from essentia_ldl.labels import summarize_frames
 from essentia_ldl.records import Split, Track
 from essentia_ldl.store import Store, replacing, write_json
 from essentia_ldl.zones import StepFailed
@@ -234,6 +234,7 @@ def fit_baseline(
 ) -> Any:
     """Fit scaler and classifier on some tracks and nothing else; return the scikit-learn pipeline."""
     from sklearn.feature_selection import VarianceThreshold
+    from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import MinMaxScaler, StandardScaler
@@ -243,7 +244,8 @@ def fit_baseline(
         model = LogisticRegression(**settings, class_weight="balanced", max_iter=5000)
     else:
         model = SVC(**settings, class_weight="balanced", decision_function_shape="ovr", break_ties=len(classes) > 2)
-    scaling = (VarianceThreshold(), MinMaxScaler()) if name == "descriptors-svm" else (StandardScaler(),)
+    gaia = (SimpleImputer(), VarianceThreshold(), MinMaxScaler())
+    scaling = gaia if name == "descriptors-svm" else (StandardScaler(),)
     pipeline = make_pipeline(*scaling, model)
     rows = np.stack([features[track.id] for track in tracks])
     return pipeline.fit(rows, [list(classes).index(track.label) for track in tracks])

@@ -10,7 +10,7 @@ Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13 (perc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -29,8 +29,13 @@ def group_tracks(tracks: Sequence[Track]) -> np.ndarray:
     np.ndarray [shape=(n_tracks,), int64]
         From 0 to n_groups - 1.
     """
+    return group_ids([track.id for track in tracks], {track.id: track.artist for track in tracks if track.artist})
+
+
+def group_ids(ids: Sequence[str], artists: Mapping[str, str]) -> np.ndarray:
+    """Number the groups of tracks by their ids, as `group_tracks`; `artists` has those that are known."""
     numbers: dict[tuple[str, str], int] = {}
-    keys = [("artist", track.artist) if track.artist else ("track", track.id) for track in tracks]
+    keys = [("artist", artists[name]) if name in artists else ("track", name) for name in ids]
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
 
 

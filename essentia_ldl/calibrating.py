@@ -27,14 +27,15 @@ from essentia_ldl.store import digest_file, read_json, replacing
 OUT_OF_FOLD = "out-of-fold"
 
 
-def calibrate_run(run: Path, *, strict: bool = False) -> Calibration:
+def calibrate_run(run: Path, method: str | None = None, *, strict: bool = False) -> Calibration:
     """Fit the calibration that a run's plan asks for, and give its tracks the probabilities that follow.
 
     Parameters
     ----------
     run : Path
-        A trained run or cell. ``calibration`` of its plan is one of `calibration.METHODS`; a plan without the key asks
-        for none.
+        A trained run or cell.
+    method : str or None
+        One of `calibration.METHODS`; None is ``calibration`` of the plan, and none where it has no such key.
     strict : bool
         True refuses tracks that cannot calibrate. Otherwise they leave T = 1 with a reason, because a training must
         not end in nothing for it.
@@ -53,7 +54,7 @@ def calibrate_run(run: Path, *, strict: bool = False) -> Calibration:
     """
     run = Path(run)
     plan = read_json(run / "plan.json")
-    classes, method = tuple(plan["classes"]), plan.get("calibration", NONE)
+    classes, method = tuple(plan["classes"]), method or plan.get("calibration", NONE)
     digest = digest_weights(run)
     if method == NONE:
         found = identity(classes, NOT_ASKED, model=digest)

@@ -133,13 +133,17 @@ class Calibration:
         """True when it changes nothing."""
         return set(self.scale) == {1.0} and not any(self.bias)
 
+    @property
+    def name(self) -> str:
+        """What it is, in two words: "T = 1.25" or "vector scaling"."""
+        return f"T = {self.temperature:.3g}" if self.kind == TEMPERATURE else "vector scaling"
+
     def describe(self) -> str:
         """Return one line for people: what it does, from which tracks, and why when it is not what was asked for."""
-        if self.kind == TEMPERATURE:
-            text = f"T = {self.temperature:.3g}"
-        else:
+        text = self.name
+        if self.kind == VECTOR:
             parts = zip(self.classes, self.scale, self.bias, strict=True)
-            text = "vector scaling, " + ", ".join(f"{name} x {s:.3g} {b:+.3g}" for name, s, b in parts)
+            text += ", " + ", ".join(f"{name} x {s:.3g} {b:+.3g}" for name, s, b in parts)
         if self.n_tracks:
             text += f", from {self.n_tracks} {self.fitted_on or 'tracks'}"
         if self.nll_before is not None and self.nll_after is not None and not self.is_identity:

@@ -13,12 +13,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from essentia_ldl import embeddings
+from essentia_ldl import calibration, embeddings
+from essentia_ldl.calibration import NONE
 from essentia_ldl.collection import Collection
 from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.folds import Fold
 from essentia_ldl.parallel import count_workers
-from essentia_ldl.planning import write_plan
+from essentia_ldl.planning import update_places, write_plan
 from essentia_ldl.recipe import Recipe
 from essentia_ldl.records import Split
 from essentia_ldl.steps import Say
@@ -28,8 +29,16 @@ from essentia_ldl.zones import run_zone, run_zones
 HEAD_THREADS = 1
 
 
-def check_hop(recipe: Recipe, patch_hop: int | None) -> None:
-    """Raise `RecipeError` when the patches of a recipe's network cannot be scored at another hop."""
+def check_hop(recipe: Recipe, patch_hop: int | None, refit: bool = False) -> None:
+    """Raise `RecipeError` when the patches of a recipe's network cannot be scored at another hop.
+
+    With `refit` they may be only where nothing is calibrated: the calibration of the final model is fitted on what the
+    folds say, and has to hold for the patches that `predict` cuts.
+    """
+    if patch_hop is not None and refit and recipe.calibration.method != NONE:
+        rule = "the network's own, with a final model that is calibrated on the folds"
+        remedy = "Leave the patch hop out, or set calibration.method to none in the recipe."
+        raise RecipeError(explain("patch hop", rule, patch_hop, f"recipe {recipe.task}", remedy))
     extractor = recipe.network.extractor
     if patch_hop is not None and extractor:
         rule, remedy = "a network whose hop is free", "Leave the patch hop out."
@@ -90,10 +99,25 @@ def train_cells(
                     export=False,
                     patch_hop=patch_hop,
                 )
-    waiting = [str(cell) for cell in cells if not (cell / "predictions.npz").is_file()]
-    say(f"{len(cells)} trainings, {len(waiting)} to do")
+    train_folders(cells, collection, recipe, n_jobs, say, patch_hop)
+
+
+def train_folders(
+    folders: Sequence[Path],
+    collection: Collection,
+    recipe: Recipe,
+    n_jobs: int | None,
+    say: Say,
+    patch_hop: int | None = None,
+) -> None:
+    """Train and calibrate folders whose plans are written, those that are not done yet; see `train_cells`."""
+    made = ("predictions.npz", calibration.FILE)
+    waiting = [str(folder) for folder in folders if not all((folder / name).is_file() for name in made)]
+    say(f"{len(folders)} trainings, {len(waiting)} to do")
     if not waiting:
         return
+    for folder in waiting:
+        update_places(Path(folder), collection)
     if recipe.network.fine_tune != "head":
         run_zone("essentia_ldl.nets", *waiting)
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections.abc import Generator
 from typing import Any
 
 import click
@@ -26,6 +27,10 @@ from essentia_ldl.errors import EssentiaLdlError
 
 class _Group(click.Group):
     """A group in which every error is one sentence and exit status 1, and Ctrl-C is not a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """List the commands as they are defined, which is the order of the data flow."""
+        return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
         from essentia_ldl.zones import StepFailed
@@ -140,18 +145,56 @@ def labels_command(task: str, data: str | None, sources: tuple[str, ...], output
 @options_of_training
 @LABELS
 @click.option("--max-hours", type=click.FloatRange(0, min_open=True), metavar="H", help="Stop training after H hours.")
+@click.option("--members", type=click.IntRange(2), metavar="N", help="Train N seeds: one model, an ensemble.")
 @click.option("--again", is_flag=True, help="Train even when the same run ended before.")
-def train_command(task: str, again: bool, max_hours: float | None, **options: Any) -> None:
+def train_command(task: str, again: bool, max_hours: float | None, members: int | None, **options: Any) -> None:
     """Train TASK (a recipe's name or file), export it, verify it in Essentia, and put it into graphs/."""
     from essentia_ldl import steps, summary
 
     recipe, data, jobs = _resolve(task, options)
-    reading = {name: options[name] for name in ("corrections", "layout", "options")}
-    done = steps.train(recipe, data, n_jobs=jobs, max_hours=max_hours, again=again, say=click.echo, **reading)
+    more = {name: options[name] for name in ("corrections", "layout", "options")}
+    more |= {"n_jobs": jobs, "max_hours": max_hours, "again": again, "say": click.echo}
+    if members is None:
+        done = steps.train(recipe, data, **more)
+    else:
+        from essentia_ldl import ensembles
+
+        done = ensembles.train_members(recipe, data, members, **more)
     for line in summary.describe_training(done, recipe):
         click.echo(line)
     if done.failures:
         _fail(f"{len(done.failures)} files were left out: see {done.run}/failures.csv.")
+
+
+@main.command("calibrate")
+@click.argument("run", required=False)
+@click.option("--method", type=click.Choice(["temperature", "vector", "none"]), help="Default: as the run was made.")
+def calibrate_command(run: str | None, method: str | None) -> None:
+    """Calibrate the model of RUN again without training, export it, verify it, and put it into graphs/.
+
+    RUN is a run of train or of crossval --refit, by name or folder (default: the one that ended last).
+    """
+    from essentia_ldl import steps, summary
+
+    for line in summary.describe_models_made(steps.calibrate(run, method, click.echo)):
+        click.echo(line)
+
+
+@main.command("ensemble")
+@click.argument("name")
+@click.argument("runs", nargs=-1, required=True)
+@click.option("--method", type=click.Choice(["temperature", "vector", "none"]), help="Calibration (default: theirs).")
+@click.option("--again", is_flag=True, help="Make it even when the same ensemble was made before.")
+def ensemble_command(name: str, runs: tuple[str, ...], method: str | None, again: bool) -> None:
+    """Make one model NAME of the networks of RUNS: the mean of their probabilities, and what they disagree about.
+
+    RUNS are runs of train, by name or folder, or one cross-validation, whose folds are the members.
+    """
+    from essentia_ldl import ensembles, summary
+
+    done = ensembles.make_ensemble(name, runs, method, again, click.echo)
+    for line in [*summary.describe_scores_of(done.scores), *summary.describe_models_made(done)]:
+        click.echo(line)
 
 
 @main.command("crossval")
@@ -175,9 +218,19 @@ def crossval_command(
     chosen = sources or (recipe.labels,)
     names = ("patch_hop", "truth_column", "truth_class", "corrections", "layout", "options")
     more = {name: options[name] for name in names}
-    run = cross_validate(recipe, data, chosen, folds, repeats, jobs, click.echo, leave_out, refit_best=refit, **more)
-    for line in run:
-        click.echo(line)
+    lines = cross_validate(recipe, data, chosen, folds, repeats, jobs, click.echo, leave_out, refit_best=refit, **more)
+    n_failed = _echo(lines)
+    if n_failed:
+        _fail(f"{n_failed} files were left out.")
+
+
+def _echo(lines: Generator[str, None, int]) -> int:
+    """Show lines as they come, and return what the generator returns at its end."""
+    while True:
+        try:
+            click.echo(next(lines))
+        except StopIteration as end:
+            return end.value or 0
 
 
 @main.command("table2")
@@ -250,8 +303,10 @@ def graphs_group() -> None:
 def graphs_build(wheel: str | None) -> None:
     """Build the MSD- and MTT-trained MusiCNN and VGG from the weights of the musicnn package."""
     from essentia_ldl.steps import build_base_graphs
+    from essentia_ldl.store import graphs_folder
 
     build_base_graphs(wheel)
+    click.echo(f"the pretrained networks are in {graphs_folder()}")
 
 
 @main.command("models")
@@ -275,6 +330,8 @@ def models_command() -> None:
 @click.option("--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True)
 @click.option("--segments", is_flag=True, help="Also show every patch (3 s, every 1.5 s).")
 @click.option("--patch-hop", type=click.IntRange(1, 187), metavar="FRAMES", help="Distance between patches.")
+@click.option("--uncertainty", is_flag=True, help="Also show entropies in nats, and what samples or members say.")
+@click.option("--min-confidence", type=click.FloatRange(0, 1), metavar="P", help='Say "uncertain" below P.')
 @click.option("-o", "--output", metavar="FILE", help="Write there instead of on the terminal.")
 def predict_command(
     audio: tuple[str, ...],
@@ -283,6 +340,7 @@ def predict_command(
     segments: bool,
     patch_hop: int | None,
     output: str | None,
+    **answers: Any,
 ) -> None:
     """Run models on files, folders and patterns.
 
@@ -294,7 +352,7 @@ def predict_command(
     try:
         from essentia_ldl.predicting import predict
 
-        n_failed = predict(audio, names, form, segments, patch_hop, output, started)
+        n_failed = predict(audio, names, form, segments, patch_hop, output, started, **answers)
     finally:
         started.kill()
         started.wait()

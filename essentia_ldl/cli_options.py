@@ -17,7 +17,8 @@ class SourceOption(click.Option):
         from essentia_ldl import labels
 
         option, text = super().get_help_record(ctx) or ("--labels", "")
-        return option, f"{', '.join(labels.presets())}{text}"
+        space = "" if text.startswith(";") else " "
+        return option, f"{', '.join(labels.presets())}{space}{text}"
 
 
 LABELS = click.option("--labels", metavar="SOURCE", cls=SourceOption, help=" (default: as the recipe says).")
@@ -52,17 +53,30 @@ def read_names(ctx: click.Context, parameter: click.Parameter, values: tuple[str
     return tuple(dict.fromkeys(name.strip() for value in values for name in value.split(",") if name.strip()))
 
 
+_SET = click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    callback=read_pairs,
+    metavar="KEY=VALUE",
+    help="A key of the recipe, such as network.hidden=0; may repeat.",
+)
+
+
 def options_of_training(command: Any) -> Any:
     """Add the options that train and crossval share."""
     options = [
         DATA,
         *_LAYOUT,
-        click.option("--network", metavar="NAME", help="musicnn, vgg or vggish (default: as the recipe says)."),
+        click.option("--network", metavar="NAME", help="musicnn, vgg, vggish or resnet (default: as the recipe says)."),
         click.option("--pretrained", metavar="NAME", help="msd or mtt, or audioset for vggish: weights to start from."),
         click.option("--extractor", metavar="NAME", help="A head on a published graph: a name in graphs/, or a .pb."),
         click.option("--extractor-output", metavar="NODE", help="Its output (default: its card's embeddings)."),
         click.option("--fine-tune", metavar="MODE", help="head (quick), all (whole network) or none (from scratch)."),
         click.option("--epochs", type=click.IntRange(1), metavar="N", help="Epochs (default: as the recipe says)."),
+        _SET,
+        click.option("--dropout", type=click.FloatRange(0, 0.9), metavar="P", help="Rate in a head (default: recipe)."),
+        click.option("--samples", type=click.IntRange(0, 1000), metavar="N", help="Dropout samples in the graph."),
         click.option("--seed", type=int, metavar="N", help="Seed of split, labels and training."),
         click.option("--corrections", metavar="FILE", help="audit.csv of a report, its column correction filled."),
         JOBS,
@@ -74,10 +88,15 @@ def options_of_training(command: Any) -> Any:
 
 def resolve(task: str, options: dict[str, Any]) -> tuple[Any, str | None, int | None]:
     """Return the recipe with what the options change in it, the collection and the number of processes."""
-    from essentia_ldl.recipe import read_recipe
+    from essentia_ldl.recipe import change_recipe, read_recipe
 
+    if options["extractor_output"] and not options["extractor"]:
+        raise click.UsageError("--extractor-output needs --extractor.")
+    for other in ("network", "pretrained"):
+        if options["extractor"] and options[other]:
+            raise click.UsageError(f"--extractor stands in place of the network: leave --{other} out.")
     epochs = options["epochs"]
-    recipe = read_recipe(task).override(
+    recipe = change_recipe(read_recipe(task), options["changes"]).override(
         labels=options.get("labels"),
         network__backbone=options["network"],
         network__pretrained=options["pretrained"],
@@ -86,6 +105,8 @@ def resolve(task: str, options: dict[str, Any]) -> tuple[Any, str | None, int | 
         network__extractor_output=options["extractor_output"],
         training__epochs=epochs,
         training__epochs_from_scratch=epochs,
+        network__dropout=options["dropout"],
+        uncertainty__samples=options["samples"],
         split__seed=options["seed"],
     )
     return recipe, options["data"], options["jobs"]

@@ -123,7 +123,10 @@ def read_corrected(
     present = Counter(track.label for track in tracks)
     missing = [name for name in recipe.classes if name not in present]
     if missing:
-        raise DataError(explain("class", "at least one track", 0, f"{missing[0]} in {data}", "Add tracks of it."))
+        where, remedy = f"{missing[0]} in {data}", "Add tracks of it."
+        if corrections is not None:
+            where, remedy = f"{where} as {corrections} corrects it", "Add tracks of it, or look at the corrections."
+        raise DataError(explain("class", "at least one track", 0, where, remedy))
     return tracks, record
 
 

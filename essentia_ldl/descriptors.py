@@ -57,6 +57,9 @@ FLATS = {"Bb": "A#", "Db": "C#", "Eb": "D#", "Gb": "F#", "Ab": "G#"}
 SCALES = ("major", "minor")
 
 
+REFUSED_SHARE = 0.1  # of the tracks: with more of them the baseline would tell little
+
+
 def descriptor_folder(store: Store) -> Path:
     """Return where descriptors are kept; a digest of the settings and of Essentia's version is in the name."""
     try:
@@ -106,12 +109,15 @@ def read_descriptors(
 ) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """Read the descriptors of every track.
 
+    A file that MusicExtractor refuses (a constant level, say) gives NaN, for which the baseline puts the mean of the
+    tracks that it is fitted on, so that one such file does not take the baseline away.
+
     Parameters
     ----------
     collection : Collection
         Its tracks went through `make_descriptors`.
     failures : Sequence[Failure]
-        What that gave back, for the message.
+        What that gave back.
 
     Returns
     -------
@@ -123,19 +129,23 @@ def read_descriptors(
     Raises
     ------
     StoreError
-        When those of a track are missing or damaged; a damaged file is removed.
+        When those of a track are missing or damaged (a damaged file is removed), or more than a tenth were refused.
     DataError
         When a value is not finite.
     """
     folder = descriptor_folder(open_store())
     lacking = list_missing(collection)
-    if lacking:
+    refused = {failure.path for failure in failures}
+    known = all(track.path in refused for track in lacking) and len(lacking) <= REFUSED_SHARE * len(collection.tracks)
+    if lacking and not known:
         found = f"{len(lacking)} of {len(collection.tracks)} missing"
         remedy = f"First: {failures[0].reason}" if failures else "Run the same command again."
         raise StoreError(explain("descriptors", "those of every track", found, folder, remedy))
     names = tuple(read_json(folder / "names.json"))
-    vectors = {}
+    vectors = {track.id: np.full(len(names), np.nan) for track in lacking}
     for track in collection.tracks:
+        if track.id in vectors:
+            continue
         path = descriptor_path(folder, collection.contents[track.id])
         try:
             vector = np.load(path).astype(np.float64)

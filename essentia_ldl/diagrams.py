@@ -24,7 +24,7 @@ from essentia_ldl.store import replacing
 BAR, GAP = "#4c8bd0", "#e0662f"  # both stand out on white and on black
 _SIDE, _LEFT, _TOP, _COUNTS, _BETWEEN, _BOTTOM, _RIGHT = 200, 38, 34, 44, 8, 34, 10
 _STYLE = "width:100%;max-width:20rem;height:auto;display:inline-block;vertical-align:top"
-_N_COLUMNS = 4
+_N_COLUMNS = 5
 
 
 def draw_svg(reliability: Reliability) -> str:
@@ -47,7 +47,7 @@ def draw_svg(reliability: Reliability) -> str:
     step, floor = _SIDE / n_bins, base + _BETWEEN + _COUNTS
     facts = f"{reliability.n_tracks} tracks" + ("" if math.isnan(reliability.ece) else f", ECE {reliability.ece:.3f}")
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" style="{_STYLE}" role="img" '
+        f'<svg viewBox="0 0 {width} {height}" style="{_STYLE}" role="img" '
         f'aria-label="Reliability diagram of {name}: {facts}" font-family="system-ui, sans-serif" font-size="10" '
         'fill="currentColor">',
         f'<text x="{_LEFT}" y="13" font-size="12" font-weight="600">{name}</text>',

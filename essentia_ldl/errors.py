@@ -34,6 +34,10 @@ class StoreError(EssentiaLdlError, OSError):
     """A file of the store, a run or graphs/ cannot be read or written."""
 
 
+class DiskError(StoreError):
+    """The disk is full, or a folder cannot be written: whatever comes next would meet it too."""
+
+
 class UnknownNameError(EssentiaLdlError, LookupError):
     """A task, model, label source, network or layout of that name does not exist."""
 

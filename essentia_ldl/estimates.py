@@ -59,12 +59,12 @@ def measure_costs(path: Path, networks: Sequence[str], batch_size: int) -> dict[
     Returns
     -------
     dict[str, Cost]
-        By name.
+        By name. What a damaged file held is measured anew.
     """
     known: dict[str, Any] = {}
-    with contextlib.suppress(StoreError):
+    with contextlib.suppress(StoreError, AttributeError):  # an AttributeError: json that is no table
         kept = read_json(path)
-        known = {name: row for name, row in kept.items() if row["batch_size"] == batch_size}
+        known = {name: row for name, row in kept.items() if _is_cost(row) and row["batch_size"] == batch_size}
     missing = [name for name in networks if name not in known]
     if missing:
         new = path.with_name(f"{path.stem}-new.json")
@@ -73,6 +73,12 @@ def measure_costs(path: Path, networks: Sequence[str], batch_size: int) -> dict[
         write_json(path, known)
         new.unlink()
     return {name: Cost(**known[name]) for name in networks}
+
+
+def _is_cost(row: Any) -> bool:
+    """Tell whether json has all numbers of a `Cost`, and no others."""
+    names = {field.name for field in dataclasses.fields(Cost)}
+    return isinstance(row, dict) and set(row) == names and all(type(value) in (int, float) for value in row.values())
 
 
 def find_durations(tracks: Sequence[Track], store: Store, n_jobs: int | None = None) -> list[float]:
@@ -86,7 +92,7 @@ def find_durations(tracks: Sequence[Track], store: Store, n_jobs: int | None = N
         content = store.recall(track.path)
         try:
             found.append(float(store.read_info(content)["duration_s"]) if content else 0.0)
-        except StoreError:
+        except (StoreError, KeyError, TypeError, ValueError):  # json that is not a description: ask the header
             found.append(0.0)
         if not found[-1]:
             jobs.append({"path": track.path, "store": str(store.root)})

@@ -8,7 +8,7 @@ prediction is the mean of its patches' probabilities.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,13 @@ import numpy as np
 
 from essentia_ldl import __version__, baselines, descriptors, embeddings, frontends, gathering, refit, runs, steps
 from essentia_ldl.cells import check_hop, train_cells
-from essentia_ldl.collection import Collection, extract
+from essentia_ldl.collection import Collection, extract, write_failures
 from essentia_ldl.extractors import identify_weights
 from essentia_ldl.folds import Fold, describe_folds, draw_folds
 from essentia_ldl.gathering import Truth, read_truth
+from essentia_ldl.planning import identify_tracks
 from essentia_ldl.recipe import Recipe
-from essentia_ldl.records import Split, Track
+from essentia_ldl.records import Failure, Split, Track
 from essentia_ldl.steps import Say
 from essentia_ldl.store import home, open_store, read_json, write_json
 from essentia_ldl.tables import describe_scores
@@ -44,7 +45,7 @@ def cross_validate(
     corrections: str | None = None,
     layout: str | None = None,
     options: Mapping[str, object] | None = None,
-) -> Iterator[str]:
+) -> Generator[str, None, int]:
     """Train and test every label source on every fold; what is there from a killed run is not done again.
 
     Parameters
@@ -83,6 +84,11 @@ def cross_validate(
     str
         Lines of the result.
 
+    Returns
+    -------
+    int
+        Files that were left out.
+
     Raises
     ------
     DataError
@@ -91,9 +97,10 @@ def cross_validate(
         When the hop of the network cannot be chosen.
     """
     sources = list(dict.fromkeys(sources))
-    check_hop(recipe, patch_hop)
-    if patch_hop == frontends.of_network(recipe.network.backbone).patch_hop_frames:
+    own_hop = frontends.of_network(recipe.network.backbone).patch_hop_frames
+    if patch_hop == own_hop and not recipe.network.extractor:
         patch_hop = None
+    check_hop(recipe, patch_hop, refit_best)
 
     def draw(tracks: Sequence[Track]) -> list[Split]:
         read_truth(tracks, recipe.classes, truth_column, truth_class, data)  # told before the long work
@@ -103,7 +110,7 @@ def cross_validate(
     collection, is_demo = steps.prepare(recipe, data, sources, n_jobs, say, draw=draw, **reading)
     tracks = list(collection.tracks)
     truth = read_truth(tracks, recipe.classes, truth_column, truth_class, data)
-    listing = [(track.id, collection.contents[track.id], track.label, track.artist) for track in tracks]
+    listing = identify_tracks(recipe, collection)
     values = {key: value for key, value in recipe.as_dict().items() if key != "labels"}
     kind = n_folds if leave_out is None else [leave_out, [track.columns[leave_out] for track in tracks]]
     digest = runs.fingerprint(__version__, values, listing, kind, patch_hop, *identify_weights(recipe.network))
@@ -113,7 +120,9 @@ def cross_validate(
         steps.open_folder(run, recipe, collection)
         folds = draw_folds(tracks, recipe, n_folds, n_repeats, leave_out)
         train_cells(run, recipe, collection, folds, sources, is_demo, n_jobs, say, patch_hop)
-        problems = _test_baselines(run, recipe, collection, folds, n_jobs, say)
+        refused: list[Failure] = []
+        problems = _test_baselines(run, recipe, collection, folds, n_jobs, say, refused)
+        write_failures(run / "failures.csv", (*collection.failures, *refused))
         scores = describe_folds(recipe, tracks, folds, n_repeats, leave_out)
         scores["patch_hop_frames"] = _find_hop(read_json(folds[0].cell(run, sources[0]) / "plan.json"))
         _gather(run, recipe, sources, folds, tracks, truth, problems, scores)
@@ -121,9 +130,12 @@ def cross_validate(
     yield from describe_scores(scores)
     if collection.failures:
         yield f"{len(collection.failures)} files were left out: see {run / 'failures.csv'}"
+    if refused:
+        yield f"{len(refused)} files that MusicExtractor refused count as average there: see {run / 'failures.csv'}"
     yield str(run / "scores.json")
     if refit_best:
         yield from refit.refit(run, digest, recipe, collection, folds, scores, is_demo, say)
+    return len(collection.failures)
 
 
 def _find_hop(plan: Mapping[str, Any]) -> int:
@@ -154,15 +166,23 @@ def _gather(
 
 
 def _test_baselines(
-    run: Path, recipe: Recipe, collection: Collection, folds: list[Fold], n_jobs: int | None, say: Say
+    run: Path,
+    recipe: Recipe,
+    collection: Collection,
+    folds: list[Fold],
+    n_jobs: int | None,
+    say: Say,
+    refused: list[Failure],
 ) -> dict[str, str]:
-    """Run the baselines on every fold; return why one of them was left out, by its name."""
+    """Run the baselines on every fold; return why one was left out, by its name, and add files that one refused."""
     store = open_store()
 
     def read_embeddings() -> Mapping[str, np.ndarray]:
         network = recipe.network
         if network.fine_tune == "none":  # a network from scratch has to beat the pretrained one too
             known = frontends.PRETRAINED[network.backbone]
+            if not known:
+                frontends.check_pretrained(network.backbone, network.pretrained)  # says that there is none to beat
             dataset = network.pretrained if network.pretrained in known else known[0]
             network = dataclasses.replace(network, fine_tune="head", pretrained=dataset)
             steps.require_network(network)
@@ -174,6 +194,7 @@ def _test_baselines(
         if lacking:
             say(f"MusicExtractor on {len(lacking)} tracks, for a baseline")
         failures = descriptors.make_descriptors(collection, n_jobs)
+        refused.extend(failures)
         return descriptors.read_descriptors(collection, failures)[0]
 
     def read_mfcc() -> Mapping[str, np.ndarray]:

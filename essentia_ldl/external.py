@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from essentia_ldl import bootstrap, datasets, listeners, models, scoring
+from essentia_ldl import bootstrap, datasets, listeners, models, reliability, scoring
 from essentia_ldl.class_map import IGNORE, find_aliases, map_labels
 from essentia_ldl.collection import write_failures
 from essentia_ldl.errors import DataError, GraphError, StoreError, explain
@@ -133,6 +133,8 @@ def evaluate(
             **bootstrap.score_intervals(targets, probabilities, groups),
         },
     }
+    if np.allclose(probabilities.sum(axis=1), 1, atol=1e-3):  # a published graph may answer each class by itself
+        scores["calibration"] = reliability.score_calibration(targets, probabilities, classes, groups)
     if positive is not None:
         values = np.array([shares[track.id] for track in used])
         scores["listeners"] = {
@@ -165,6 +167,7 @@ def describe_evaluation(done: Evaluation) -> list[str]:
         interval = limits[key]
         known = "no interval" if interval is None else f"{limits['level']:.0%} {interval[0]:.3f} to {interval[1]:.3f}"
         lines.append(f"{key.replace('_', ' ')} {scores[key]:.3f} ({known}; n {n_tracks})")
+    lines += describe_reliability(scores.get("calibration"), limits["level"])
     if limits["n_without_artist"]:
         lines.append(f"{limits['n_without_artist']} tracks without artist: the intervals may be too narrow")
     else:
@@ -182,6 +185,19 @@ def describe_evaluation(done: Evaluation) -> list[str]:
         lines += listeners.describe_shares(scores["listeners"])
     lines += [f"failed: {failure.reason}" for failure in done.failures]
     lines.append(f"scores: {done.folder / 'scores.json'}")
+    return lines
+
+
+def describe_reliability(scores: Mapping[str, Any] | None, level: float) -> list[str]:
+    """Write calibration errors with their intervals."""
+    lines = []
+    for key, name in (("ece", "ECE, 10 bins"), ("ece_15", "ECE, 15 bins"), ("nll", "NLL"), ("brier", "Brier score")):
+        if scores:
+            value, interval = scores[key]["value"], scores[key]["interval"]
+            known = "no interval" if interval is None else f"{level:.0%} {interval[0]:.3f} to {interval[1]:.3f}"
+            lines.append(f"{name} {value:.3f} ({known})")
+    if scores:
+        lines[0] += f"; chance alone gives {scores['ece_if_calibrated']:.3f} to calibrated probabilities"
     return lines
 
 

@@ -124,7 +124,13 @@ def identify_weights(network: NetworkSettings) -> list[str]:
 def describe_extractor(model: Model, node: str = "") -> Extractor:
     """Take from a model's card what running it as an extractor needs; raises as `read_extractor`."""
     card = model.card
+    if card.algorithm == "TensorflowPredict2D":
+        remedy = "Name a network that reads audio, such as msd-musicnn-1."
+        raise CardError(explain("extractor", "a network", "a head, which reads embeddings itself", model.name, remedy))
     front_end = frontends.of_card(card, model.name)
+    if front_end.predict_algorithm == frontends.GENERAL and front_end.kind != "embedding":
+        remedy = "Train the network itself on your task, with --network and --fine-tune none."
+        raise CardError(explain("extractor", "a published one", f"a {front_end.name} of ours", model.name, remedy))
     if not node:
         outputs = [o for o in card.fields["schema"]["outputs"] if o.get("output_purpose") == "embeddings"]
         names = [output["name"] for output in outputs]
@@ -134,6 +140,10 @@ def describe_extractor(model: Model, node: str = "") -> Extractor:
             remedy = f"Choose one of {', '.join(known)} with --extractor-output."
             raise CardError(explain("card", rule, names or "none", model.name, remedy))
         node = names[0]
+    known = [output["name"] for output in card.fields["schema"]["outputs"]]
+    if node not in known and node.partition(":")[0].encode() not in Path(model.graph).read_bytes():
+        rule = "a node of the graph; its card names " + ", ".join(known)
+        raise CardError(explain("extractor output", rule, node, model.name, "Correct it."))
     sha256 = digest_graph(model.graph)
     link = str(card.fields.get("link", f"{model.name}.pb"))
     algorithm = front_end.predict_algorithm  # where the card names none, as those of OpenL3
@@ -155,5 +165,6 @@ def measure_size(folder: Path, content: str) -> int:
     try:
         return int(np.load(path, mmap_mode="r").shape[1])
     except (OSError, ValueError, IndexError) as error:
+        path.unlink(missing_ok=True)
         remedy = "Run the same command again."
         raise StoreError(explain("embeddings", "a readable array", str(error), path, remedy)) from None

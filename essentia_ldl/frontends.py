@@ -6,12 +6,12 @@ Essentia's TensorflowInput* and TensorflowPredict* algorithms (https://essentia.
 section 4.2 of Buisson et al., "Ambiguity modelling with label distribution learning for music classification" (ICASSP
 2022). Kind "embedding" are the published extractors that no network of ours reads: only Essentia runs them.
 
-`RESNET` and `OPENL3` have no TensorflowInput* algorithm; their chains are in `sound.mel`. Of `RESNET` rate, window, hop,
-bands, patch and hop of the patches are those of Lukashevich, Grollmisch and Abeßer, "Quantifying uncertainty in music
-genre classification" (2023), section Experiments; the paper names no filters and no compression, so they are those of
-TensorflowInputMusiCNN up to half the rate. `OPENL3` is the usage that Essentia's page of models publishes for its
-OpenL3 graphs: windows of 1 s around every full second, resampling quality 1. The openl3 package itself takes a window
-every 0.1 s unless told otherwise.
+`RESNET` and `OPENL3` have no TensorflowInput* algorithm; their chains are in `sound.mel`. Rate, window, hop, bands,
+patch and hop of the patches of `RESNET` are those of Lukashevich, Grollmisch and Abeßer, "Quantifying uncertainty in
+music genre classification" (2023), section Experiments; the paper names no filters and no compression, so they are
+those of TensorflowInputMusiCNN, up to half the rate. `OPENL3` is the usage that Essentia's page of models publishes for
+its OpenL3 graphs: windows of 1 s around every full second, resampling quality 1. The openl3 package itself takes a
+window every 0.1 s unless told otherwise.
 """
 
 from __future__ import annotations

@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from essentia_ldl import bootstrap, listeners, scoring, statistics
+from essentia_ldl import bootstrap, calibrating, listeners, scoring, statistics
+from essentia_ldl import calibration as calibrations
 from essentia_ldl.folds import Fold
+from essentia_ldl.logits import read_side
 from essentia_ldl.records import Track
 from essentia_ldl.store import read_json
 
@@ -75,7 +77,7 @@ def gather_row(
     -------
     dict
         balanced_accuracy_mean, _std and _pooled, own_mass_mean, pooled (one score a repetition), folds (one a fold),
-        and listeners when there is a truth.
+        listeners when there is a truth, and calibration of a network's row.
     """
     by_repeat: dict[int, list[tuple[np.ndarray, ...]]] = {}
     scored, own_mass = [], []
@@ -111,7 +113,44 @@ def gather_row(
                 listeners.score_shares(shares, probabilities, targets, classes, truth.positive, groups, prior=prior)
             )
         row["listeners"] = _average_listeners(found)
+    if all((fold.cell(run, name) / calibrations.FILE).is_file() for fold in folds):
+        row["calibration"] = gather_calibrations(run, name, folds, tracks)
     return row
+
+
+def gather_calibrations(run: Path, name: str, folds: Sequence[Fold], tracks: Sequence[Track]) -> dict[str, Any]:
+    """Score a row before and after calibration: each fold's is fitted on its validation side and scored on its test.
+
+    Returns
+    -------
+    dict
+        folds: what calibrates each; repeats: `scoring.compare_calibrations` of the pooled test tracks of each
+        repetition; before and after: the means of the repetitions, interval limits too; n_changed: tracks with another
+        most probable class, over all repetitions.
+    """
+    artists = {track.id: track.artist for track in tracks if track.artist}
+    found, by_repeat = [], {}
+    for fold in folds:
+        cell = fold.cell(run, name)
+        one = calibrating.read_run(cell)
+        found.append({**calibrating.describe_for_card(one), "text": one.describe()})
+        by_repeat.setdefault(fold.repeat, []).append((read_side(cell, "test"), one))
+    repeats = []
+    for parts in by_repeat.values():
+        ids = [track_id for sample, _ in parts for track_id in sample.ids]
+        repeats.append(scoring.compare_calibrations(parts, bootstrap.group_ids(ids, artists)))
+    averages = {side: _average_scores([repeat[side] for repeat in repeats]) for side in ("before", "after")}
+    n_changed = sum(repeat["n_changed"] for repeat in repeats)
+    return {"folds": found, "repeats": repeats, **averages, "n_changed": n_changed}
+
+
+def _average_scores(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    scores: dict[str, Any] = {}
+    for name in ("ece", "ece_15", "classwise_ece", "nll", "brier"):
+        limits = [one[name]["interval"] for one in found]
+        interval = None if None in limits else np.mean(limits, axis=0).tolist()
+        scores[name] = {"value": float(np.mean([one[name]["value"] for one in found])), "interval": interval}
+    return scores
 
 
 def _average_share(truth: Truth, fold: Fold) -> float:

@@ -17,10 +17,11 @@ import numpy as np
 from essentia_ldl import embeddings, frontends, splits
 from essentia_ldl import labels as label_sources
 from essentia_ldl.collection import Collection
+from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.extractors import plan_extractor, read_extractor
 from essentia_ldl.recipe import Recipe, read_nothing
 from essentia_ldl.records import LabelTable, Split, Track
-from essentia_ldl.store import graphs_folder, open_store, write_json
+from essentia_ldl.store import graphs_folder, open_store, read_json, write_json
 
 N_VERIFIED_TRACKS = 2
 
@@ -81,6 +82,14 @@ def build_source(
     """Make a label source of a recipe, not fitted yet."""
     overrides = recipe.label_settings.get(name)
     return label_sources.build(name, recipe.classes, read_features, overrides, recipe.split.seed)
+
+
+def check_sampling(recipe: Recipe) -> None:
+    """Raise `RecipeError` when a recipe wants dropout samples of a network without dropout."""
+    network = recipe.network
+    if recipe.uncertainty.samples and network.fine_tune == "head" and not network.dropout:
+        rule, remedy = "above 0, because dropout makes the samples", "Set it, such as 0.3, or uncertainty.samples to 0."
+        raise RecipeError(explain("network.dropout", rule, 0.0, f"recipe {recipe.task}", remedy))
 
 
 def write_plan(
@@ -151,6 +160,7 @@ def write_plan(
         "card": card,
         "evaluation_hop_frames": patch_hop,
         "calibration": recipe.calibration.method,
+        "samples": recipe.uncertainty.samples,
         "tracks": [
             {
                 "id": track.id,
@@ -176,6 +186,24 @@ def _describe_extractor(recipe: Recipe, collection: Collection) -> dict[str, Any
         "front_end": extractor.front_end.name,
         "extractor": plan_extractor(extractor, open_store(), first),
     }
+
+
+def update_places(folder: Path, collection: Collection) -> None:
+    """Write where things are into the plan of a folder again: the home or the audio may have moved since."""
+    plan = {**read_json(folder / "plan.json"), **find_places(collection)}
+    extractor = plan.get("extractor")
+    if extractor and not Path(extractor["graph"]).is_file():
+        extractor["graph"] = str(graphs_folder() / f"{extractor['name']}.pb")
+    write_json(folder / "plan.json", plan)
+
+
+def identify_tracks(recipe: Recipe, collection: Collection) -> list[list[Any]]:
+    """Return what of every track decides the numbers of a run: id, content, label, artist, columns that labels read."""
+    columns = sorted({name for preset in label_sources.presets() for name in build_source(recipe, preset).columns})
+    return [
+        [track.id, collection.contents[track.id], track.label, track.artist, [track.columns.get(c) for c in columns]]
+        for track in collection.tracks
+    ]
 
 
 def find_places(collection: Collection) -> dict[str, Any]:

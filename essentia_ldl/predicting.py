@@ -26,6 +26,9 @@ def predict(
     patch_hop_frames: int | None,
     output: str | None,
     started: subprocess.Popen[str] | None = None,
+    *,
+    uncertainty: bool = False,
+    min_confidence: float | None = None,
 ) -> int:
     """Run models on files and write what they say; returns how many files failed.
 
@@ -45,6 +48,8 @@ def predict(
         A file, which appears when everything is written; until then its name ends in .part.
     started : subprocess.Popen or None
         A process of `workers.start_worker` that was started early.
+    uncertainty, min_confidence
+        As in `prediction.Writer`.
     """
     from tqdm import tqdm
 
@@ -73,9 +78,10 @@ def predict(
     # a bar belongs on a terminal that does not show the answers themselves
     show = len(files) > 1 and sys.stderr.isatty() and (part is not None or not sys.stdout.isatty())
     try:
-        writer = Writer(stream.write, form, chosen, segments, patch_hop_frames)
+        more = {"uncertainty": uncertainty, "min_confidence": min_confidence}
+        writer = Writer(stream.write, form, chosen, segments, patch_hop_frames, **more)
         with tqdm(total=len(files), unit="file", disable=not show) as bar:
-            for answer in predict_files(chosen, files, graphs, patch_hop_frames, started):
+            for answer in predict_files(chosen, files, graphs, patch_hop_frames, started, uncertainty=uncertainty):
                 bar.update()
                 if isinstance(answer, Failure):
                     n_failed += 1

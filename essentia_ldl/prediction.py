@@ -25,6 +25,16 @@ from essentia_ldl.datasets.folder import list_audio
 from essentia_ldl.errors import AudioError, GraphError, explain
 from essentia_ldl.models import Model, find_extractor
 from essentia_ldl.records import Failure, FrontEnd, Prediction
+from essentia_ldl.uncertainty import (
+    ENTROPIES,
+    ENTROPY,
+    EXPECTED,
+    MUTUAL,
+    PREDICTIVE,
+    UNCERTAIN,
+    choose_label,
+    describe_prediction,
+)
 from essentia_ldl.workers import start_worker
 
 N_TOP_TAGS = 10
@@ -67,6 +77,8 @@ def predict_files(
     graphs: Path,
     patch_hop_frames: int | None = None,
     started: subprocess.Popen[str] | None = None,
+    *,
+    uncertainty: bool = False,
 ) -> Iterator[list[Prediction] | Failure]:
     """Run models on files, one result a file in the order of the files.
 
@@ -82,6 +94,8 @@ def predict_files(
         Distance between patch starts; None takes the card's.
     started : subprocess.Popen or None
         A process of `workers.start_worker` that was started early, to save time.
+    uncertainty : bool
+        Whether to read the entropies of the graphs that have them.
 
     Yields
     ------
@@ -103,6 +117,7 @@ def predict_files(
             "models": requests,
             "files": waiting,
             "patch_hop_frames": patch_hop_frames,
+            "uncertainty": uncertainty,
             "onednn_accepted": onednn.is_accepted(),
         }
         current, n_waiting = None, len(waiting)
@@ -184,6 +199,7 @@ def _prediction(value: dict[str, Any]) -> Prediction:
         segments,
         value["duration_s"],
         tuple(value["notes"]),
+        value.get("uncertainty", {}),
     )
 
 
@@ -229,18 +245,33 @@ class Writer:
         Also write every patch.
     patch_hop_frames : int or None
         As in `predict_files`.
+    uncertainty : bool
+        Also write how sure each model is of the track; see `uncertainty.describe_prediction`.
+    min_confidence : float or None
+        Also write a label, which is "uncertain" below that probability; None writes none. Taggers have no label.
     """
 
     def __init__(
-        self, write: Write, form: str, models: Sequence[Model], segments: bool, patch_hop_frames: int | None = None
+        self,
+        write: Write,
+        form: str,
+        models: Sequence[Model],
+        segments: bool,
+        patch_hop_frames: int | None = None,
+        *,
+        uncertainty: bool = False,
+        min_confidence: float | None = None,
     ) -> None:
+        self._uncertainty, self._min_confidence = uncertainty, min_confidence
         self._write, self._form, self._segments = write, form, segments
         self._models = {model.name: model for model in models}
         self._hop = patch_hop_frames
         self._n_written = 0
         if form == "csv":
             times = ["start_s", "end_s"] if segments else []
-            self._rows([["path", "model", *times, "class", "probability"]])
+            labels = [] if min_confidence is None else ["label"]
+            entropies = [ENTROPY, *ENTROPIES] if uncertainty else []
+            self._rows([["path", "model", *times, "class", "probability", *labels, *entropies]])
 
     def add(self, predictions: list[Prediction]) -> None:
         """Write the predictions of one file."""
@@ -267,16 +298,29 @@ class Writer:
         csv.writer(text, lineterminator="\n").writerows(rows)
         self._write(text.getvalue())
 
+    def _label(self, prediction: Prediction) -> str | None:
+        """Return the label that was asked for; None for a tagger."""
+        if self._min_confidence is None:
+            return None
+        if self._models[prediction.model].card.fields["type"] == "auto-tagging":
+            return None
+        return choose_label(prediction, self._min_confidence)
+
     def _add_csv(self, predictions: list[Prediction]) -> None:
         for prediction in predictions:
             key = [prediction.path, prediction.model]
+            more = [] if self._min_confidence is None else [self._label(prediction) or ""]
+            if self._uncertainty:
+                values = describe_prediction(prediction).values()
+                more += ["" if value is None else f"{value:.6f}" for value in values]
             if not self._segments:
                 pairs = zip(prediction.classes, prediction.probabilities, strict=True)
-                self._rows([[*key, name, f"{value:.6f}"] for name, value in pairs])
+                self._rows([[*key, name, f"{value:.6f}", *more] for name, value in pairs])
                 continue
             for (start, end), values in zip(self._times(prediction), prediction.segments, strict=True):
                 pairs = zip(prediction.classes, values, strict=True)
-                self._rows([[*key, f"{start:.3f}", f"{end:.3f}", name, f"{value:.6f}"] for name, value in pairs])
+                times = [f"{start:.3f}", f"{end:.3f}"]
+                self._rows([[*key, *times, name, f"{value:.6f}", *more] for name, value in pairs])
 
     def _as_json(self, prediction: Prediction) -> dict[str, Any]:
         value: dict[str, Any] = {
@@ -286,6 +330,11 @@ class Writer:
             "notes": list(prediction.notes),
             "probabilities": _rounded(prediction.classes, prediction.probabilities),
         }
+        if self._min_confidence is not None:
+            value["label"] = self._label(prediction)
+        if self._uncertainty:
+            found = describe_prediction(prediction)
+            value["uncertainty"] = {name: None if x is None else round(x, 6) for name, x in found.items()}
         if self._segments:
             value["segments"] = [
                 {"start_s": round(start, 3), "end_s": round(end, 3), **_rounded(prediction.classes, values)}
@@ -307,13 +356,27 @@ class Writer:
                 lines += [f"    {prediction.probabilities[i]:.2f}  {classes[i]}" for i in order[:N_TOP_TAGS]]
             else:
                 ranked = "   ".join(f"{classes[i]} {prediction.probabilities[i]:.2f}" for i in order)
-                lines.append(f"  {prediction.model:<{width}}   {ranked}")
+                refused = f"{UNCERTAIN}   " if self._label(prediction) == UNCERTAIN else ""
+                lines.append(f"  {prediction.model:<{width}}   {refused}{ranked}")
+            if self._uncertainty:
+                lines.append(f"    {_spell(describe_prediction(prediction))}")
             if self._segments:
                 for (start, end), values in zip(self._times(prediction), prediction.segments, strict=True):
                     best = np.argsort(-values, kind="stable")[:3]
                     ranked = "   ".join(f"{classes[i]} {values[i]:.2f}" for i in best)
                     lines.append(f"    {start:8.2f} - {end:8.2f} s   {ranked}")
         self._write("\n".join(lines) + "\n")
+
+
+def _spell(found: dict[str, float | None]) -> str:
+    """Write how sure a model is as a line."""
+    if found[ENTROPY] is None:
+        return "no entropy: its outputs do not sum to 1"
+    own = f"entropy {found[ENTROPY]:.2f} nats"
+    if found[MUTUAL] is None:
+        return f"{own}; no samples or members, so nothing about what the model does not know"
+    names = {PREDICTIVE: "predictive", EXPECTED: "expected", MUTUAL: "mutual information"}
+    return f"{own}; of the patches: " + ", ".join(f"{text} {found[name]:.2f}" for name, text in names.items())
 
 
 def _rounded(classes: Sequence[str], values: np.ndarray) -> dict[str, float]:

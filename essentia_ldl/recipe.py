@@ -28,6 +28,7 @@ from essentia_ldl.recipe_sections import (
     NetworkSettings,
     SplitSettings,
     TrainingSettings,
+    UncertaintySettings,
 )
 from essentia_ldl.records import Track
 from essentia_ldl.store import home, replacing
@@ -51,7 +52,7 @@ class Recipe:
         Label source: a preset of `essentia_ldl.labels`, such as "sb".
     label_settings : Mapping[str, Mapping[str, Any]]
         Settings that differ from a source's defaults, by source.
-    split, network, training, calibration, card
+    split, network, training, calibration, uncertainty, card
         The sections of the file.
 
     Raises
@@ -70,6 +71,7 @@ class Recipe:
     network: NetworkSettings = dataclasses.field(default_factory=NetworkSettings)
     training: TrainingSettings = dataclasses.field(default_factory=TrainingSettings)
     calibration: CalibrationSettings = dataclasses.field(default_factory=CalibrationSettings)
+    uncertainty: UncertaintySettings = dataclasses.field(default_factory=UncertaintySettings)
     card: CardSettings = dataclasses.field(default_factory=CardSettings)
 
     def __post_init__(self) -> None:
@@ -194,6 +196,44 @@ def _read_file(path: Path) -> Recipe:
         raise RecipeError(explain("recipe", "an existing file", "nothing there", path, "Check the path.")) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RecipeError(explain("recipe", "readable TOML", str(error), path, "Correct the file.")) from None
+    return _read_table(table, path)
+
+
+def change_recipe(recipe: Recipe, changes: Mapping[str, str]) -> Recipe:
+    """Return a copy with some keys of its file changed.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What to change.
+    changes : Mapping[str, str]
+        Key with its sections, such as "network.hidden" or "labels.sb.n_neighbors" -> value as TOML writes it; a text
+        may come without quotes.
+
+    Raises
+    ------
+    RecipeError
+        When there is no such key, or its value is of the wrong type or out of range.
+    """
+    table = tomllib.loads(render_recipe(recipe))
+    for name, text in changes.items():
+        *sections, key = name.split(".")
+        place = table
+        for section in sections:
+            place = place.get(section, {}) if isinstance(place, dict) else {}
+        if not sections or not isinstance(place, dict) or key not in place or isinstance(place[key], dict):
+            known = [f"{section}.{key}" for section in SECTIONS for key in table[section]]
+            near = difflib.get_close_matches(name, known, n=1)
+            remedy = f"Did you mean {near[0]!r}?" if near else "Look into the recipe file."
+            raise RecipeError(explain("recipe key", "SECTION.KEY, such as network.hidden", name, recipe.task, remedy))
+        try:
+            place[key] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            place[key] = text
+    return _read_table(table, Path(recipe.task))
+
+
+def _read_table(table: dict[str, Any], path: Path) -> Recipe:
     known = {"task", "classes", "description", "aliases", "labels", *SECTIONS}
     _refuse_unknown(table, known, str(path))
     for key in ("task", "classes"):

@@ -26,10 +26,10 @@ class SplitSettings:
 class NetworkSettings:
     """Section [network]."""
 
-    backbone: str = _key("musicnn", "musicnn, vgg or vggish")
+    backbone: str = _key("musicnn", "musicnn, vgg, vggish or resnet")
     pretrained: str = _key(
         "msd",
-        "weights to start from: msd or mtt; audioset for vggish",
+        "weights to start from: msd or mtt; audioset for vggish; resnet has none",
         "msd, mtt or audioset",
         ("msd", "mtt", "audioset").__contains__,
     )
@@ -47,6 +47,12 @@ class NetworkSettings:
     )
     standardize: bool = _key(
         False, "with fine_tune head: zero mean and unit deviation of the embeddings, learned on training patches"
+    )
+    dropout: float = _key(
+        0.0,
+        "rate of a dropout before each dense layer of a head, or before the last one of a whole network",
+        "0 to 0.9",
+        lambda x: 0 <= x <= 0.9,
     )
     train_input_norm: bool = _key(
         False, "with fine_tune all or none: also train gamma and beta of the input BatchNorm (four times slower)"
@@ -94,6 +100,18 @@ class CalibrationSettings:
 
 
 @dataclasses.dataclass(frozen=True)
+class UncertaintySettings:
+    """Section [uncertainty]."""
+
+    samples: int = _key(
+        0,
+        "dropout samples for predict --uncertainty, in extra outputs; a head needs network.dropout for it; 0: none",
+        "0, or 2 to 1000",
+        lambda x: x == 0 or 2 <= x <= 1000,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class CardSettings:
     """Section [card]: what the exported model says of itself."""
 
@@ -109,5 +127,6 @@ SECTIONS = {
     "network": NetworkSettings,
     "training": TrainingSettings,
     "calibration": CalibrationSettings,
+    "uncertainty": UncertaintySettings,
     "card": CardSettings,
 }

@@ -272,6 +272,9 @@ class Prediction:
         Seconds of audio decoded.
     notes : tuple[str, ...]
         What the user should know, such as "padded".
+    uncertainty : Mapping[str, float]
+        Entropies in nats that the graph answers itself, by name, each the mean over the patches; empty where it was
+        not asked or has none.
     """
 
     path: str
@@ -281,6 +284,7 @@ class Prediction:
     segments: np.ndarray
     duration_s: float
     notes: tuple[str, ...] = ()
+    uncertainty: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.segments.ndim != 2 or self.segments.shape[1] != len(self.classes):

@@ -3,6 +3,7 @@
 In: a scored cross-validation; out: a run folder as `train` leaves it, and models in graphs/ whose cards carry the
 scores of the folds. No track is left to choose anything with, so the folds choose everything:
 
+- the calibration: fitted on what the folds' networks said of the tracks that they were tested on, all together;
 - the label source with the best mean balanced accuracy, the first of equals;
 - the number of epochs: the median of the best epochs of that source's folds, rounded up; the last epoch is the result;
 - the learning rate: its k-th halving happens after the median of the epochs at which the folds halved it for the k-th
@@ -23,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl import __version__, gathering, runs, steps
+from essentia_ldl.calibrating import keep_out_of_fold
 from essentia_ldl.collection import Collection
 from essentia_ldl.folds import Fold
 from essentia_ldl.planning import write_plan
@@ -82,8 +84,13 @@ def summarize_crossval(run: Path, source: str, scores: Mapping[str, Any]) -> dic
         **{key: scores[key] for key in keys},
         **{key: row[key] for key in row if key.startswith("balanced_accuracy_")},
         "recall": recall,
+        **({"calibration": _shorten(row["calibration"])} if "calibration" in row else {}),
         "baselines": {name: other["balanced_accuracy_mean"] for name, other in scores["baselines"].items()},
     }
+
+
+def _shorten(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: found[key] for key in ("before", "after", "n_changed")}
 
 
 def name_metric(scores: Mapping[str, Any]) -> str:
@@ -149,6 +156,7 @@ def refit(
             steps.open_folder(run, final, collection)
             if not (run / "plan.json").is_file():
                 write_plan(run, final, collection, split, is_demo=is_demo, halvings=choice.halvings, metrics=metrics)
+            keep_out_of_fold(run, [fold.cell(crossval, choice.source) for fold in folds])
             steps.finish(run, collection, {"crossval": measured})
     names = read_json(run / "run.json")["models"]
     link = {"run": run.name, "models": names, **dataclasses.asdict(choice)}

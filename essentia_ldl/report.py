@@ -1,7 +1,8 @@
 """The `report` command: one page a run, which opens without a network, and the list of labels to listen to again.
 
-In: a finished run of `train` or `crossval`; out: ``report.html`` and ``audit.csv`` in its folder. Style, script and
-pictures are inside the page, and its policy forbids it to ask for anything but the audio files of the audit.
+In: a finished run of `train` or `crossval`; out: ``report.html``, ``audit.csv`` and the reliability diagrams as PNG in
+its folder. Style, script and pictures are inside the page, and its policy forbids it to ask for anything but the audio
+files of the audit.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ from importlib import resources
 from pathlib import Path
 
 from essentia_ldl import __version__
-from essentia_ldl.audit import Audit, judge, locate, read_features_of, write_audit
+from essentia_ldl.audit import AUDIT, LabelAudit, judge, locate, read_features_of, write_audit
 from essentia_ldl.errors import AudioError, EssentiaLdlError, StoreError
 from essentia_ldl.excerpts import find_ffmpeg, read_excerpt
+from essentia_ldl.report_abstention import draw_abstention
+from essentia_ldl.report_calibration import draw_calibration, write_diagrams
 from essentia_ldl.report_page import Page, Section
 from essentia_ldl.report_pictures import shown
 from essentia_ldl.report_scores import draw_confusion, draw_curves_section, draw_scores, draw_summary
 from essentia_ldl.report_tracks import draw_audit, draw_failures, draw_labels, draw_maps
-from essentia_ldl.results import CROSSVAL, Results, find_run, read_results
+from essentia_ldl.results import CROSSVAL, Results, find_finished, read_results
 from essentia_ldl.store import open_store, replacing
 from essentia_ldl.track_map import place_tracks
 
@@ -28,6 +31,8 @@ SECTIONS = (
     Section("summary", "Summary", "", draw_summary),
     Section("scores", "Scores", "Which classes does it recognise?", draw_scores),
     Section("confusion", "Confusion", "What does it take for what?", draw_confusion),
+    Section("calibration", "Calibration", "Is it right as often as it is sure?", draw_calibration),
+    Section("abstention", "Abstaining", "What does answering only where it is sure buy?", draw_abstention),
     Section("curves", "Learning", "Did it learn, and when was it best?", draw_curves_section),
     Section("labels", "Labels", "What did smoothing do to the labels?", draw_labels),
     Section("map", "Map", "Which tracks sound alike?", draw_maps),
@@ -66,7 +71,7 @@ def write_report(name: str | None = None, excerpt_s: float | None = None, n_list
     AudioError
         When excerpts are wanted and there is no ffmpeg.
     """
-    folder = find_run(name)
+    folder = find_finished(name)
     ffmpeg = find_ffmpeg() if excerpt_s is not None else ""
     results = read_results(folder)
     read = read_features_of(results)
@@ -75,16 +80,18 @@ def write_report(name: str | None = None, excerpt_s: float | None = None, n_list
     maps = place_maps(results, audit, read, notes)
     page = Page(results, audit, maps, {}, n_listed, ())
     sounds = _embed(page, ffmpeg, excerpt_s, notes) if excerpt_s is not None else _link(results, notes)
-    page = Page(results, audit, maps, sounds, n_listed, tuple(notes))
-    write_audit(folder / "audit.csv", audit, results)
+    page = Page(results, audit, maps, sounds, n_listed, tuple(notes), is_portable=excerpt_s is not None)
+    notes += write_audit(folder / AUDIT, audit, results)
     with replacing(folder / "report.html") as file:
         file.write(draw_page(page).encode("utf-8"))
     yield from (*results.notes, *audit.notes, *notes)
+    for written in write_diagrams(results):
+        yield written if isinstance(written, str) else f"picture: {written}"
     yield f"report: {folder / 'report.html'}"
-    yield f"labels to listen to again: {folder / 'audit.csv'}"
+    yield f"labels to listen to again: {folder / AUDIT}"
 
 
-def place_maps(results: Results, audit: Audit, read: object, notes: list[str]) -> list[tuple[str, object]]:
+def place_maps(results: Results, audit: LabelAudit, read: object, notes: list[str]) -> list[tuple[str, object]]:
     """Place the tracks in the space that smoothed the labels, and in the one that the audit looks at.
 
     The space of a label source is learned from the tracks that the run learned it from, of a cross-validation from

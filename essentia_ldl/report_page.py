@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from essentia_ldl.audit import Audit, Judged
+from essentia_ldl.audit import Judged, LabelAudit
 from essentia_ldl.report_pictures import shown
 from essentia_ldl.results import Results
 
@@ -33,7 +33,7 @@ class Page:
     ----------
     results : Results
         The run.
-    audit : Audit
+    audit : LabelAudit
         Its tracks, judged.
     maps : Sequence[tuple[str, np.ndarray]]
         Name of a space and the places (n_tracks, 2) in it, tracks in the order of `results.tracks`.
@@ -43,14 +43,17 @@ class Page:
         Tracks that the audit shows.
     notes : Sequence[str]
         What could not be drawn, and why.
+    is_portable : bool
+        Whether the page is to be given away: it names no place of this computer then.
     """
 
     results: Results
-    audit: Audit
+    audit: LabelAudit
     maps: Sequence[tuple[str, np.ndarray]]
     sounds: Mapping[str, str]
     n_listed: int
     notes: Sequence[str]
+    is_portable: bool = False
 
     @property
     def listed(self) -> tuple[Judged, ...]:

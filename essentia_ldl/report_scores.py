@@ -152,7 +152,8 @@ def _draw_table_of_rows(results: Results) -> str:
         cells = [f"{'<strong>' if name == best else ''}{shown(name)}{'</strong>' if name == best else ''}{kind}", mean]
         cells += [f"± {row['balanced_accuracy_std']:.3f}", f"{row['balanced_accuracy_pooled']:.3f}"]
         found = differences.get(name)
-        p = ["–" if not found or found[test]["p"] is None else f"{found[test]['p']:.3f}" for test in _TESTS]
+        known = {test: found and found[test]["p"] is not None and found[test]["t"] is not None for test in _TESTS}
+        p = [f"{found[test]['p']:.3f}" if known[test] else "–" for test in _TESTS]
         lines.append([*cells, f"{found['difference']:+.3f}" if found else "–", *p])
     lines += [
         [f'{shown(name)} <small class="tag">left out</small>', shown(reason), *[""] * 6]

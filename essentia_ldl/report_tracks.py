@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,11 +16,11 @@ import numpy as np
 
 from essentia_ldl.audit import Judged
 from essentia_ldl.corrections import DROP
-from essentia_ldl.labels import score_own_mass
-from essentia_ldl.labels._histogram import EDGES
+from essentia_ldl.labels import EDGES, score_own_mass
 from essentia_ldl.report_page import Page, draw_matrix, figure, percent, table
 from essentia_ldl.report_pictures import choose_color, draw_histogram, draw_map, glyph, shown
 from essentia_ldl.results import CROSSVAL
+from essentia_ldl.store import home
 
 # --- label distributions --------------------------------------------------------------------------------------------
 
@@ -121,7 +122,7 @@ def draw_audit(page: Page) -> str:
         return "<p>No label could be judged: the features of the tracks are not in the store any more.</p>"
     rows = page.listed
     n_doubtful = sum(row.suggestion != row.track.label and not row.correction for row in audit.judged)
-    command = f"essentia-ldl {results.kind} {results.recipe.task} --corrections corrections.csv"
+    command = f"essentia-ldl {' '.join(map(shlex.quote, write_command(page)))}"
     intro = (
         f"<p>Of {len(results.tracks)} labels, <b>{n_doubtful}</b> would be another one if these opinions decided:</p>"
         f'<ul class="opinions-used">{"".join(f"<li>{shown(rule)}</li>" for rule in audit.rules)}</ul>'
@@ -146,7 +147,7 @@ def draw_audit(page: Page) -> str:
     )
     head += '<th scope="col" class="js">correction</th>'
     # what a person said before stays in the file that the page saves; data attributes take json, escaped
-    before = [[c["id"], c["to"] or DROP] for c in results.corrections.get("changes", ()) if _is_text(c["id"])]
+    before = [[name, word] for name, word in audit.corrections.items() if _is_text(name)]
     kept = f' data-before="{shown(json.dumps(before))}"' if before else ""
     listed = f'<table class="audit" id="rows"{kept}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
     decided = sum(bool(row.correction) for row in audit.judged)
@@ -154,6 +155,22 @@ def draw_audit(page: Page) -> str:
     if decided:
         rest.append(f"{decided} that a person has judged before are not listed again.")
     return f'{intro}{tools}{listed}<p class="note">{" ".join(rest)}</p>{_write_data(page)}'
+
+
+def write_command(page: Page) -> list[str]:
+    """Return the arguments that repeat a run with corrections: of its own recipe, which it holds, on the same folds."""
+    results, scores = page.results, page.results.scores
+    path = results.folder / "recipe.toml"
+    recipe = str(path) if path.is_file() else results.recipe.task  # runs of the first versions hold none
+    if path.is_file() and page.is_portable:
+        recipe = str(path.relative_to(home() if path.is_relative_to(home()) else results.folder.parent))
+    command = [results.kind, recipe, "--corrections", "corrections.csv"]
+    if results.kind == CROSSVAL:
+        command += [word for source in scores["sources"] for word in ("--labels", source)]
+        column = scores.get("leave_out")
+        command += ["--leave-out", column] if column else ["--folds", str(scores["n_folds"])]
+        command += ["--repeats", str(scores["n_repeats"])]
+    return command
 
 
 def _draw_row(page: Page, rank: int, row: Judged, classes: Sequence[str], places: Mapping[str, tuple[int, str]]) -> str:

@@ -7,6 +7,7 @@ an older run lacks becomes a note, not an error.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -95,7 +96,7 @@ class Results:
         return tuple(self.histories)
 
 
-def find_run(name: str | None) -> Path:
+def find_finished(name: str | None) -> Path:
     """Find a finished run by its name or path.
 
     Parameters
@@ -113,11 +114,11 @@ def find_run(name: str | None) -> Path:
     UnknownNameError
         When there is none of that name.
     StoreError
-        When the run has not ended, or is neither a training nor a cross-validation.
+        When the run of that name has not ended, is damaged, or is neither a training nor a cross-validation.
     """
     runs = home() / "runs"
     if name is None:
-        found = [path for path in runs.glob("*/scores.json") if _tell_kind(path.parent)]
+        found = _list_finished(runs)
         if not found:
             remedy = "Run train or crossval first."
             raise UnknownNameError(explain("run", "a finished run", "none", runs, remedy))
@@ -130,10 +131,19 @@ def find_run(name: str | None) -> Path:
                 remedy = "Name another folder." if ended else "Give its command again: it goes on where it was."
                 raise StoreError(explain("run", "a finished run of train or crossval", found, folder, remedy))
             return folder.resolve()
-    known = sorted((path.parent.name for path in runs.glob("*/scores.json") if _tell_kind(path.parent)), reverse=True)
+    known = sorted((path.parent.name for path in _list_finished(runs)), reverse=True)
     rule = "the name of a finished run in runs/, or a folder"
     remedy = f"There are: {', '.join(known[:5])}." if known else "Run train or crossval first."
     raise UnknownNameError(explain("run", rule, name, runs, remedy))
+
+
+def _list_finished(runs: Path) -> list[Path]:
+    """Return the scores of all finished runs; a damaged one that nobody asked for stops nothing."""
+    found = []
+    for path in runs.glob("*/scores.json"):
+        with contextlib.suppress(StoreError):
+            found += [path] if _tell_kind(path.parent) else []
+    return found
 
 
 def read_results(folder: Path) -> Results:
@@ -142,7 +152,7 @@ def read_results(folder: Path) -> Results:
     Parameters
     ----------
     folder : Path
-        From `find_run`.
+        From `find_finished`.
 
     Returns
     -------
@@ -193,7 +203,8 @@ def _tell_kind(folder: Path) -> str:
     return TRAIN if (folder / "plan.json").is_file() and "classes" in scores else ""
 
 
-def _cell(folder: Path, name: str, fold: Mapping[str, Any]) -> Path:
+def locate_cell(folder: Path, name: str, fold: Mapping[str, Any]) -> Path:
+    """Return the folder of a row and a fold of a cross-validation."""
     return folder / f"{name}-{fold['seed']}-{fold['fold']}"
 
 
@@ -202,7 +213,7 @@ def _find_cells(folder: Path, scores: Mapping[str, Any], kind: str) -> dict[str,
         return {read_json(folder / "plan.json")["labels_source"]: [folder]}
     cells = {}
     for name in scores["sources"]:
-        paths = [_cell(folder, name, fold) for fold in scores["folds"]]
+        paths = [locate_cell(folder, name, fold) for fold in scores["folds"]]
         cells[name] = [path for path in paths if (path / "plan.json").is_file()]
     return cells
 
@@ -253,7 +264,7 @@ def _read_opinions(
 ) -> dict[str, dict[str, np.ndarray]]:
     opinions = {}
     for name in names:
-        paths = [folder] if kind == TRAIN else [_cell(folder, name, fold) for fold in scores["folds"]]
+        paths = [folder] if kind == TRAIN else [locate_cell(folder, name, fold) for fold in scores["folds"]]
         wanted = ("valid", "test") if kind == TRAIN else ("test",)
         found: dict[str, list[np.ndarray]] = {}
         for path in paths:

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from essentia_ldl import metrics
+from essentia_ldl import bootstrap, calibrating, metrics, reliability
+from essentia_ldl.calibration import Calibration, apply, count_changed, identity
+from essentia_ldl.logits import PatchLogits, read_side
 from essentia_ldl.store import read_json
 
 
@@ -21,7 +23,9 @@ def score_run(run: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        By side: n_tracks, balanced_accuracy, accuracy, recall by class and the confusion matrix (rows are truth).
+        By side: n_tracks, balanced_accuracy, accuracy, recall by class and the confusion matrix (rows are truth), all
+        of the calibrated probabilities; and calibration, when the run has one: what it is, and by side the scores of
+        `compare_calibrations`.
     """
     plan = read_json(run / "plan.json")
     classes = plan["classes"]
@@ -33,6 +37,39 @@ def score_run(run: Path) -> dict[str, Any]:
         rows = roles == side
         if rows.any():
             scores[side] = score_predictions(targets[rows], probabilities[rows], classes)
+    found = calibrating.read_run(run)
+    if found is not None:
+        scores["calibration"] = {**calibrating.describe_for_card(found), "text": found.describe()}
+        for side in ("valid", "test"):
+            if side in scores:
+                sample = read_side(run, side)
+                groups = bootstrap.group_ids(sample.ids, plan.get("artists", {}))
+                scores["calibration"][side] = compare_calibrations([(sample, found)], groups)
+    return scores
+
+
+def compare_calibrations(parts: Sequence[tuple[PatchLogits, Calibration]], groups: np.ndarray) -> dict[str, Any]:
+    """Score probabilities before and after calibration, pooled over networks.
+
+    Parameters
+    ----------
+    parts : sequence of (PatchLogits, Calibration)
+        Tracks and what calibrates the network that answered for them.
+    groups : np.ndarray [shape=(n_tracks,), int]
+        Artists of all tracks, in the order of the parts.
+
+    Returns
+    -------
+    dict
+        before and after: what `reliability.score_calibration` says; n_changed: tracks with another most probable class.
+    """
+    classes = parts[0][0].classes
+    targets = np.concatenate([sample.targets for sample, _ in parts])
+    n_changed = sum(count_changed(found, sample.patch_logits, sample.n_patches) for sample, found in parts)
+    scores: dict[str, Any] = {"n_changed": n_changed}
+    for name, chosen in (("before", lambda found: identity(classes)), ("after", lambda found: found)):
+        rows = [apply(chosen(found), sample.patch_logits, sample.n_patches) for sample, found in parts]
+        scores[name] = reliability.score_calibration(targets, np.concatenate(rows), classes, groups)
     return scores
 
 

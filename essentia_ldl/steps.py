@@ -11,13 +11,21 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from essentia_ldl import __version__, embeddings, frontends, models, runs, splits
+from essentia_ldl import __version__, calibrating, embeddings, frontends, models, results, runs, splits
+from essentia_ldl.calibration import NONE, TEMPERATURE
 from essentia_ldl.collection import Collection, extract, read_corrected, write_failures
 from essentia_ldl.corrections import describe_corrections
 from essentia_ldl.datasets import demo
-from essentia_ldl.errors import DataError, explain
+from essentia_ldl.errors import DataError, StoreError, explain
 from essentia_ldl.extractors import identify_weights, read_extractor
-from essentia_ldl.planning import build_source, find_places, label_front_ends, write_plan
+from essentia_ldl.planning import (
+    build_source,
+    check_sampling,
+    identify_tracks,
+    label_front_ends,
+    update_places,
+    write_plan,
+)
 from essentia_ldl.recipe import NetworkSettings, Recipe, render_recipe
 from essentia_ldl.records import Failure, Split, Track
 from essentia_ldl.scoring import score_run
@@ -105,6 +113,7 @@ def prepare(
     collection : Collection
     is_demo : bool
     """
+    check_sampling(recipe)
     path, is_demo = find_data(recipe, data, say)
     tracks, corrected = read_corrected(path, recipe, corrections, layout, options)
     if corrected:
@@ -196,11 +205,13 @@ def train(
         layout=layout,
         options=options,
     )
-    listing = [
-        (track.id, collection.contents[track.id], track.label, track.artist, track.split) for track in collection.tracks
-    ]
+    unknown = sum(track.artist is None for track in collection.tracks)
+    if unknown and not is_demo:
+        say(f"artist not known for {unknown} of {len(collection.tracks)} tracks: one may train and validate")
+    listing = identify_tracks(recipe, collection)
+    sides = [track.split for track in collection.tracks]
     digest = runs.fingerprint(
-        __version__, recipe.as_dict(), listing, is_demo, max_hours, *identify_weights(recipe.network)
+        __version__, recipe.as_dict(), listing, sides, is_demo, max_hours, *identify_weights(recipe.network)
     )
     run, finished = take_run(recipe.task, digest, again, say)
     if finished:
@@ -261,16 +272,60 @@ def finish(
     scores : dict[str, Any]
         What scores.json holds.
     """
-    write_json(run / "plan.json", {**read_json(run / "plan.json"), **find_places(collection)})
+    update_places(run, collection)
     run_zone("essentia_ldl.nets", str(run))
+    return deliver(run, measured or {})
+
+
+def deliver(run: Path, measured: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Verify, score and promote what a run exported; parameters and answers as those of `finish`."""
     run_zone("essentia_ldl.sound", str(run))
-    scores = {**score_run(run), **(measured or {})}
+    scores = {**score_run(run), **measured}
     write_json(run / "scores.json", scores)
     stems = [stem for stem in read_json(run / "plan.json")["stems"].values() if stem]
     promoted = models.promote(run / "export", stems, graphs_folder(), {"run": run.name, "scores": scores})
     names = tuple(model.name for model in promoted)
     runs.finish_run(run, names)
     return names, scores
+
+
+def calibrate(name: str | None, method: str | None = None, say: Say = print) -> Trained:
+    """Fit the calibration of a finished run again, without training, and put the models that follow into graphs/.
+
+    Parameters
+    ----------
+    name : str or None
+        A run of `train` or `crossval --refit`, by name or folder; None is the one that ended last.
+    method : str or None
+        One of `calibration.METHODS`; None is what the run's plan says, or a temperature where that says none.
+    say : callable
+        Gets lines for the user.
+
+    Returns
+    -------
+    Trained
+
+    Raises
+    ------
+    StoreError
+        When the run is not one with a model, has not ended or is damaged.
+    DataError
+        When there are no tracks to calibrate on, none of a class, or a logit is not finite; the run is as before then.
+    """
+    run = results.find_finished(name)
+    if not (run / "plan.json").is_file():
+        remedy = "Name the run of a model; the folds of a cross-validation are calibrated by crossval."
+        raise StoreError(explain("run", "one that trained a model", "a cross-validation", run, remedy))
+    with runs.locked(run):
+        plan, before = read_json(run / "plan.json"), read_json(run / "scores.json")
+        known = plan.get("calibration", NONE)
+        method = method or (TEMPERATURE if known == NONE else known)
+        found = calibrating.calibrate_run(run, method, strict=True)
+        say(f"calibration: {found.describe()}")
+        write_json(run / "plan.json", {**plan, "calibration": method})
+        run_zone("essentia_ldl.nets", "--export-only", str(run))
+        names, scores = deliver(run, {key: before[key] for key in ("crossval",) if key in before})
+    return Trained(run, names, scores, ())
 
 
 def _draw_split(recipe: Recipe, tracks: list[Track]) -> Split:

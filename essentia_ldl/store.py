@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from essentia_ldl.errors import EssentiaLdlError, StoreError, explain
+from essentia_ldl.errors import DiskError, EssentiaLdlError, StoreError, explain
 from essentia_ldl.records import FrontEnd
 
 
@@ -55,7 +55,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
     Raises
     ------
-    StoreError
+    DiskError
         When the disk is full or the folder cannot be written.
     """
     path = Path(path)
@@ -73,7 +73,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         raise
     except OSError as error:  # numpy's, on a full disk, has neither errno nor strerror
         reason, remedy = error.strerror or str(error), "Free space, or set ESSENTIA_LDL_HOME."
-        raise StoreError(explain("file", "space and permission to write", reason, path, remedy)) from None
+        raise DiskError(explain("file", "space and permission to write", reason, path, remedy)) from None
     finally:
         if temporary is not None:
             with contextlib.suppress(OSError):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from essentia_ldl.models import Model
 from essentia_ldl.recipe import Recipe
 from essentia_ldl.steps import Trained
 from essentia_ldl.store import graphs_folder
+from essentia_ldl.tables import describe_test
 
 
 def program_name() -> str:
@@ -24,9 +26,17 @@ def program_name() -> str:
 
 def describe_training(done: Trained, recipe: Recipe) -> list[str]:
     """Write what a training gave, and the command that uses it."""
+    lines = describe_scores_of(done.scores)
+    if "test" in done.scores:
+        lines += describe_test(done.scores["test"], recipe.classes)
+    return [*lines, *describe_calibration(done.scores), *describe_models_made(done)]
+
+
+def describe_scores_of(scores: Mapping[str, Any]) -> list[str]:
+    """Write the accuracy of each side that was kept from training."""
     lines = []
     for side, remark in (("valid", " (chosen by its best epoch, so on the high side)"), ("test", "")):
-        score = done.scores.get(side)
+        score = scores.get(side)
         if score is not None:
             recall = ", ".join(f"{name} {value:.2f}" for name, value in score["recall"].items() if value is not None)
             word = "validation" if side == "valid" else "test"
@@ -34,10 +44,29 @@ def describe_training(done: Trained, recipe: Recipe) -> list[str]:
                 f"balanced accuracy {score['balanced_accuracy']:.2f} on {score['n_tracks']} {word} tracks{remark};"
                 f" recall: {recall}"
             )
+    return lines
+
+
+def describe_models_made(done: Trained) -> list[str]:
+    """Write where models and run are, and the command that uses them."""
     folder = _shown(graphs_folder())
-    lines += [f"model: {folder}/{name}.pb and .json" for name in done.models]
-    lines.append(f"run: {_shown(done.run)}")
-    lines.append(f"use it: {program_name()} predict --model {done.models[0]} track.mp3")
+    return [
+        *(f"model: {folder}/{name}.pb and .json" for name in done.models),
+        f"run: {_shown(done.run)}",
+        f"use it: {program_name()} predict --model {done.models[0]} track.mp3",
+    ]
+
+
+def describe_calibration(scores: Mapping[str, Any]) -> list[str]:
+    """Write what calibrates a model, and how many tracks have another class for it."""
+    found = scores.get("calibration")
+    if found is None:
+        return []
+    lines = [f"calibration: {found['text']}"]
+    for side, word in (("valid", "validation"), ("test", "test")):
+        n_changed = found.get(side, {}).get("n_changed", 0)
+        if n_changed:
+            lines.append(f"calibration changes the class of {n_changed} of {scores[side]['n_tracks']} {word} tracks")
     return lines
 
 

@@ -16,74 +16,20 @@ import dataclasses
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from essentia_ldl import __version__, estimates, runs, table2_data, tabulation
 from essentia_ldl.collection import read_labelled
-from essentia_ldl.discover import unknown
-from essentia_ldl.errors import EssentiaLdlError, StoreError
+from essentia_ldl.errors import DiskError, EssentiaLdlError
 from essentia_ldl.evaluation import cross_validate
 from essentia_ldl.paper_tables import NETWORKS, SOURCES, STARTS, TASKS
 from essentia_ldl.recipe import read_recipe
 from essentia_ldl.records import Track
 from essentia_ldl.store import home, open_store
-from essentia_ldl.table2_cells import Book, Group
+from essentia_ldl.table2_cells import Book, Group, list_digests
 from essentia_ldl.table2_external import read_annotations, validate_externally
+from essentia_ldl.table2_settings import Grid, describe_settings, set_up
 
 Say = Callable[[str], None]
-
-
-@dataclasses.dataclass(frozen=True)
-class Grid:
-    """Which cells, and how they are trained.
-
-    Parameters
-    ----------
-    networks, starts, sources, tasks : tuple[str, ...]
-        Of those of `paper_tables`.
-    epochs : int or None
-        Of every training; None is the recipe's (150 pretrained, 600 from scratch).
-    fine_tune : str
-        How a pretrained network is trained: "all" or "head".
-    n_folds : int
-        Folds of a 5F cell.
-    patch_hop : int
-        Frames between the patches that a 5F cell is scored on; 187, no overlap, as MTG's scripts do.
-    seed : int or None
-        None is the recipe's.
-    external : bool
-        Whether Ext. cells are measured.
-
-    Raises
-    ------
-    UnknownNameError
-        When a name is not in the table.
-    """
-
-    networks: tuple[str, ...] = NETWORKS
-    starts: tuple[str, ...] = STARTS
-    sources: tuple[str, ...] = SOURCES
-    tasks: tuple[str, ...] = TASKS
-    epochs: int | None = None
-    fine_tune: str = "all"
-    n_folds: int = 5
-    patch_hop: int = 187
-    seed: int | None = None
-    external: bool = True
-
-    @property
-    def training(self) -> tuple[Any, ...]:
-        """What another table would differ in: which cells are asked for does not matter."""
-        return self.epochs, self.fine_tune, self.n_folds, self.patch_hop, self.seed
-
-    def __post_init__(self) -> None:
-        axes = (("network", self.networks, NETWORKS), ("start", self.starts, STARTS))
-        for what, values, known in (*axes, ("label source", self.sources, SOURCES), ("task", self.tasks, TASKS)):
-            for value in values:
-                if value not in known:
-                    raise unknown(f"{what} of table 2", value, known)
-        if self.fine_tune not in ("all", "head"):
-            raise unknown("fine-tuning of a pretrained network", self.fine_tune, ("all", "head"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,19 +70,8 @@ def build_table(data: str, grid: Grid, say: Say, *, n_jobs: int | None = None, d
     root = Path(data).expanduser()
     found = table2_data.find_collections(root, grid.tasks)
     problems = dict(found.problems)
-    tracks: dict[str, list[Track]] = {}
-    for task, path in found.collections.items():
-        try:
-            tracks[task] = read_labelled(path, read_recipe(task))
-        except EssentiaLdlError as error:
-            problems[task] = str(error)
     external = found.external if grid.external else None
-    annotated: dict[str, str] = {}
-    for task in tracks if external is not None else ():
-        try:
-            annotated[task] = _digest_tracks(read_annotations(external, task))
-        except EssentiaLdlError as error:
-            problems[f"{task}, Ext."] = str(error)
+    tracks, annotated = _read_sets(found.collections, external, problems)
     for task in grid.tasks:
         state = f"not used: {problems[task]}" if task in problems else "no data"
         say(f"{task:<18} {f'{len(tracks[task])} tracks in {found.collections[task]}' if task in tracks else state}")
@@ -151,6 +86,7 @@ def build_table(data: str, grid: Grid, say: Say, *, n_jobs: int | None = None, d
     groups = list(_list_groups(grid, tracks, found.collections, annotated))
     with runs.locked(run):
         book = Book(run)
+        current = [*_list_others(root, grid, book, groups), *groups]
         todo = _say_estimates(run, grid, groups, tracks, book, say, n_jobs)
         if dry_run:
             return Table(run, (f"nothing trained; the measured costs are in {run / 'costs.json'}",), _list(problems))
@@ -161,12 +97,48 @@ def build_table(data: str, grid: Grid, say: Say, *, n_jobs: int | None = None, d
                 if external is not None and "ext" in group.digests:
                     _measure_external(group, grid, external, run, book, problems, say, n_jobs)
         finally:
-            lines = _write(run, grid, book, problems, root)
+            lines = _write(run, grid, book, problems, root, current)
     return Table(run, (*lines, str(run / "table2.md")), _list(problems))
 
 
 def _list(problems: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(f"{name}: {text}" for name, text in problems.items())
+
+
+def _read_sets(
+    collections: Mapping[str, Path], external: Path | None, problems: dict[str, str]
+) -> tuple[dict[str, list[Track]], dict[str, str]]:
+    """Read the tracks of every task and digest what it is scored on; note what cannot be read."""
+    tracks: dict[str, list[Track]] = {}
+    for task, path in collections.items():
+        try:
+            tracks[task] = read_labelled(path, read_recipe(task))
+        except EssentiaLdlError as error:
+            problems[task] = str(error)
+    annotated: dict[str, str] = {}
+    for task in tracks if external is not None else ():
+        try:
+            annotated[task] = _digest_tracks(read_annotations(external, task))
+        except EssentiaLdlError as error:
+            problems[f"{task}, Ext."] = str(error)
+    return tracks, annotated
+
+
+def _list_others(root: Path, grid: Grid, book: Book, groups: Sequence[Group]) -> list[Group]:
+    """Return the groups of what was measured and is not asked for now, as its data and recipe are now.
+
+    What has no data any more, or none that can be read, is not among them.
+    """
+    lacking = {key.split("/")[0] for key in book.rows if key not in list_digests(groups)}
+    tasks = tuple(task for task in TASKS if task in lacking)
+    if not tasks:
+        return []
+    with contextlib.suppress(EssentiaLdlError):
+        found = table2_data.find_collections(root, tasks)
+        tracks, annotated = _read_sets(found.collections, found.external, {})
+        every = dataclasses.replace(grid, networks=NETWORKS, starts=STARTS)
+        return list(_list_groups(every, tracks, found.collections, annotated))
+    return []
 
 
 def _list_groups(
@@ -176,15 +148,7 @@ def _list_groups(
         listing = _digest_tracks(tracks[task])
         for network in grid.networks:
             for start in grid.starts:
-                recipe = read_recipe(task).override(
-                    network__backbone=network,
-                    network__pretrained="msd",
-                    network__fine_tune="none" if start == "scratch" else grid.fine_tune,
-                    training__epochs=grid.epochs,
-                    training__epochs_from_scratch=grid.epochs,
-                    split__seed=grid.seed,
-                    calibration__method="none",  # the paper has none
-                )
+                recipe = set_up(read_recipe(task), grid, network, start)
                 values = {key: value for key, value in recipe.as_dict().items() if key != "labels"}
                 digests = {"5f": runs.fingerprint(__version__, values, listing, grid.n_folds, grid.patch_hop)}
                 if task in annotated:
@@ -295,21 +259,31 @@ def _noting(problems: dict[str, str], name: str, say: Say) -> Iterator[None]:
     """Let the other cells go on after one that cannot be measured; a full disk stops all."""
     try:
         yield
-    except StoreError:
+    except DiskError:
         raise
     except EssentiaLdlError as error:
         problems[name] = str(error) or "its process ended with an error, told above"
         say(f"not measured: {name}: {problems[name]}")
 
 
-def _write(run: Path, grid: Grid, book: Book, problems: Mapping[str, str], root: Path) -> list[str]:
-    epochs = "150 epochs pretrained, 600 from scratch" if grid.epochs is None else f"{grid.epochs} epochs"
-    seed = "" if grid.seed is None else f", seed {grid.seed}"
-    heading = [f"{root}: {grid.n_folds} folds, {epochs}, pretrained networks fine-tuned: {grid.fine_tune}{seed}"]
-    if grid.epochs is not None or grid.n_folds != 5 or grid.fine_tune != "all":
-        heading.append("NOT trained as in the paper, so the two columns cannot be compared")
-    rows = tabulation.fill_rows(book.cells())
+def _write(
+    run: Path, grid: Grid, book: Book, problems: Mapping[str, str], root: Path, current: Sequence[Group]
+) -> list[str]:
+    """Write the table; `current` are the groups as their data and recipes are now, those asked for last."""
+    digests = list_digests(current)
+    older = [key for key, row in book.rows.items() if digests.get(key, row["digest"]) != row["digest"]]
+    alone = [key for key in book.rows if key not in digests]
+    heading = describe_settings(root, grid, [group for group in current if _is_shown(group, book)] or current)
+    if older:
+        heading.append(f"not shown, measured on other data or by another recipe: {', '.join(older)}")
+    if alone:
+        heading.append(f"measured before on data that cannot be compared now: {', '.join(alone)}")
+    rows = tabulation.fill_rows(book.cells(digests))
     settings = {**dataclasses.asdict(grid), "version": __version__, "data": os.path.abspath(root)}
     table = {"heading": heading, "settings": settings, "problems": dict(problems), "cells": rows}
     tabulation.write_files(run, table)
     return tabulation.describe_rows(rows, heading)
+
+
+def _is_shown(group: Group, book: Book) -> bool:
+    return any(book.rows.get(f"{group.key}/{c}", {}).get("digest") == digest for c, digest in group.digests.items())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,8 @@ class Book:
         self.path = run / "cells.json"
         self.rows: dict[str, dict[str, Any]] = {}
         with contextlib.suppress(StoreError):
-            self.rows = read_json(self.path)
+            kept = read_json(self.path)
+            self.rows = {key: row for key, row in kept.items() if _is_row(key, row)} if isinstance(kept, dict) else {}
 
     def note(self, group: Group, column: str, source: str, scores: Path) -> None:
         """Add a cell; what was measured on other data or by another recipe leaves the row."""
@@ -71,10 +72,19 @@ class Book:
         kept = row["scores"] if row.get("digest") == group.digests.get(column) else {}
         return [source for source in SOURCES if source in kept and _read_cell(column, source, kept[source])]
 
-    def cells(self) -> dict[Cell, dict[str, Any]]:
-        """Return every cell with the numbers of its scores.json."""
+    def cells(self, digests: Mapping[str, str]) -> dict[Cell, dict[str, Any]]:
+        """Return the cells that hold, with the numbers of their scores.json.
+
+        Parameters
+        ----------
+        digests : Mapping[str, str]
+            Key of a row -> digest of the recipe and the data as they are now, from `list_digests`. What was measured
+            with others is left out; a row that has none here cannot be compared, and is taken as it is.
+        """
         found = {}
         for key, row in self.rows.items():
+            if digests.get(key, row["digest"]) != row["digest"]:
+                continue
             task, network, start, column = key.split("/")
             for source, path in row["scores"].items():
                 if values := _read_cell(column, source, path):
@@ -82,11 +92,26 @@ class Book:
         return found
 
 
+def list_digests(groups: Iterable[Group]) -> dict[str, str]:
+    """Return the digests of groups by the keys of the book; of two groups of the same name the later one counts."""
+    return {f"{group.key}/{column}": digest for group in groups for column, digest in group.digests.items()}
+
+
+def _is_row(key: str, row: Any) -> bool:
+    """Tell whether json is a row that `Book.note` wrote."""
+    if key.count("/") != 3 or not isinstance(row, dict) or set(row) != {"digest", "scores"}:
+        return False
+    scores = row["scores"]
+    return isinstance(scores, dict) and all(isinstance(value, str) for value in (row["digest"], *scores.values()))
+
+
 def _read_cell(column: str, source: str, path: str) -> dict[str, Any]:
-    """Return the numbers of a cell; nothing when its scores are gone, or are no longer of this source."""
+    """Return the numbers of a cell; nothing when its scores are gone or damaged, or are no longer of this source."""
     with contextlib.suppress(StoreError, KeyError, TypeError):
         scores = read_json(home() / path)
-        if column == "5f":
-            return tabulation.score_fold_cell(scores, source)
-        return tabulation.score_external_cell(scores)
+        is_fold = column == "5f"
+        values = tabulation.score_fold_cell(scores, source) if is_fold else tabulation.score_external_cell(scores)
+        needed = ("measured", "n_tracks", *(["deviation"] if is_fold else []))
+        given = [value for name, value in values.items() if name in needed or value is not None]
+        return values if all(type(value) in (int, float) for value in given) else {}
     return {}

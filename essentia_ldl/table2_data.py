@@ -13,7 +13,6 @@ from pathlib import Path
 
 from essentia_ldl import datasets
 from essentia_ldl.datasets import mtg_jamendo, table
-from essentia_ldl.datasets._genre_folders import describe
 from essentia_ldl.errors import DataError, EssentiaLdlError, explain
 
 EXTERNAL = "mtg-jamendo"
@@ -60,7 +59,8 @@ def find_collections(root: Path, tasks: Sequence[str]) -> Found:
     """
     rule = f"a folder with an entry a task, such as {tasks[0]}/ or {tasks[0]}.csv"
     if not root.is_dir():
-        raise DataError(explain("data", rule, describe(root), root, "Give the folder that holds the data sets."))
+        remedy = "Give the folder that holds the data sets."
+        raise DataError(explain("data", rule, datasets.describe_path(root), root, remedy))
     collections, problems, external = {}, {}, None
     for task in tasks:
         try:
@@ -73,12 +73,12 @@ def find_collections(root: Path, tasks: Sequence[str]) -> Found:
     if mtg_jamendo.matches(annotations):
         external = annotations
     elif annotations.exists():
-        found = describe(annotations)
+        found = datasets.describe_path(annotations)
         remedy = "Put one of the two TSVs and the audio there."
         problems[EXTERNAL] = explain("MTG-Jamendo", mtg_jamendo.EXPECTED, found, annotations, remedy)
     if not collections and not (set(problems) - {EXTERNAL}):
         remedy = "Name each folder or table after its task: " + ", ".join(tasks) + "."
-        raise DataError(explain("data", rule, describe(root), root, remedy))
+        raise DataError(explain("data", rule, datasets.describe_path(root), root, remedy))
     return Found(collections, problems, external)
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from essentia_ldl import datasets, runs, splits, steps
 from essentia_ldl.external import evaluate
-from essentia_ldl.planning import find_places, write_plan
+from essentia_ldl.planning import update_places, write_plan
 from essentia_ldl.recipe import Recipe
 from essentia_ldl.records import Split, Track
-from essentia_ldl.store import read_json, write_json
+from essentia_ldl.store import read_json
 from essentia_ldl.zones import run_zone
 
 Say = Callable[[str], None]
@@ -83,7 +83,7 @@ def _train(cell: Path, recipe: Recipe, source: str, data: str, say: Say, n_jobs:
     collection, is_demo = steps.prepare(recipe, data, [source], n_jobs, say, draw=draw)
     steps.open_folder(cell, recipe.override(labels=source), collection)
     if (cell / "plan.json").is_file():
-        write_json(cell / "plan.json", {**read_json(cell / "plan.json"), **find_places(collection)})
+        update_places(cell, collection)
     else:
         (split,) = draw(list(collection.tracks))
         write_plan(cell, recipe, collection, split, source=source, is_demo=is_demo)

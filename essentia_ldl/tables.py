@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -39,6 +40,7 @@ def describe_scores(scores: Mapping[str, Any]) -> list[str]:
     lines += [f"{name:<{width}}  left out: {reason}" for name, reason in scores["baselines_left_out"].items()]
     if scores["leave_out"]:
         lines += _describe_held_out(scores, rows, width)
+    lines += _describe_calibrations(scores["sources"], width)
     if scores["listeners"]:
         lines += _describe_listeners(scores["listeners"], rows, classes, width)
     if scores["comparisons"]:
@@ -64,6 +66,29 @@ def _describe_held_out(scores: Mapping[str, Any], rows: Mapping[str, Any], width
         cells = (f"{mean:>{max(5, len(value))}.3f}" for mean, value in zip(means, values, strict=True))
         lines.append(f"{name:<{width}}  " + "   ".join(cells))
     return lines
+
+
+def _describe_calibrations(rows: Mapping[str, Any], width: int) -> list[str]:
+    """Write how far probabilities are from shares of right answers, before and after calibration."""
+    known = {name: row["calibration"] for name, row in rows.items() if "calibration" in row}
+    if not known:
+        return []
+    lines = [f"{'calibration':<{max(width, 11)}}  {'by fold':<15} ECE before  after     NLL before  after     Brier"]
+    for name, found in known.items():
+        values = [fold["temperature"] for fold in found["folds"] if "temperature" in fold]
+        kind = f"T {min(values):.2f} to {max(values):.2f}" if len(values) == len(found["folds"]) else "vector scaling"
+        cells = []
+        for score in ("ece", "nll", "brier"):
+            before, after = (found[side][score]["value"] for side in ("before", "after"))
+            cells.append(f"{before:.3f} -> {after:.3f}")
+        changed = f"   {found['n_changed']} tracks change class" if found["n_changed"] else ""
+        lines.append(f"{name:<{max(width, 11)}}  {kind:<15} {'     '.join(cells)}{changed}")
+    reasons = [fold["reason"] for found in known.values() for fold in found["folds"] if fold["reason"]]
+    kinds: dict[str, list[str]] = {}
+    for reason in reasons:
+        kinds.setdefault(re.sub(r"[\d.]+", "", reason), []).append(reason)
+    n_folds = sum(len(found["folds"]) for found in known.values())
+    return [*lines, *(f"({len(same)} of {n_folds} folds, such as: {same[0]})" for same in kinds.values())]
 
 
 def _describe_listeners(
@@ -104,11 +129,47 @@ def _describe_confusion(scores: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def describe_test(score: Mapping[str, Any], classes: Sequence[str]) -> list[str]:
+    """Write filewise accuracy and confusion matrix of test tracks, as papers with fixed test sides do.
+
+    Parameters
+    ----------
+    score : Mapping[str, Any]
+        What `scoring.score_predictions` says of the test side.
+    classes : sequence of str
+        In the order of the matrix.
+
+    Returns
+    -------
+    list[str]
+        Rows of the matrix are true classes, cells are percent of the row; a class without test tracks has dashes.
+
+    References
+    ----------
+    Lukashevich, Grollmisch and Abeßer, "Quantifying uncertainty in music genre classification" (2023), figures 3, 4.
+    """
+    n_right, n_tracks = sum(score["confusion"][i][i] for i in range(len(classes))), score["n_tracks"]
+    title = "true / predicted, %"
+    width = max(map(len, (title, *classes)))
+    lines = [
+        f"filewise accuracy {score['accuracy']:.4f}: {n_right} of {n_tracks} test tracks right",
+        "  ".join([f"{title:<{width}}", *(f"{label:>5}" for label in classes), "tracks"]),
+    ]
+    for label, counts in zip(classes, score["confusion"], strict=True):
+        n_true = sum(counts)
+        shares = [f"{100 * count / n_true:.0f}" if n_true else "-" for count in counts]
+        cells = [f"{share:>{max(5, len(column))}}" for share, column in zip(shares, classes, strict=True)]
+        lines.append("  ".join([f"{label:<{width}}", *cells, f"{n_true:>6}"]))
+    return lines
+
+
 def _describe_comparisons(comparisons: Sequence[Mapping[str, Any]], width: int) -> list[str]:
     tests = ("independent", "paired", "corrected")
     lines = [f"{'against ' + comparisons[0]['against']:<{width + 6}}  difference   p t-test   p paired   p corrected"]
     for row in comparisons:
-        p = ["-" if row[test]["p"] is None else f"{row[test]['p']:.3f}" for test in tests]
+        # Without any deviation there is no t, and what it would say of so few folds is not to be believed.
+        known = {test: row[test]["p"] is not None and row[test]["t"] is not None for test in tests}
+        p = [f"{row[test]['p']:.3f}" if known[test] else "-" for test in tests]
         lines.append(f"{row['name']:<{width + 6}}  {row['difference']:>+10.3f}   {p[0]:>8}   {p[1]:>8}   {p[2]:>11}")
     df = [comparisons[0][test]["df"] for test in tests]
     lines.append(

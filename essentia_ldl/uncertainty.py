@@ -15,12 +15,15 @@ from __future__ import annotations
 import numpy as np
 
 from essentia_ldl.errors import DataError, explain
+from essentia_ldl.records import Prediction
 
 PREDICTIVE, EXPECTED, MUTUAL = "predictive_entropy", "expected_entropy", "mutual_information"
 MEAN = "mean_probabilities"
 NAMES = (PREDICTIVE, EXPECTED, MUTUAL, MEAN)
 ENTROPIES = (PREDICTIVE, EXPECTED, MUTUAL)
+ENTROPY = "entropy"  # of a track's own probabilities, which every classifier has
 SCOPE = "model/uncertainty"
+UNCERTAIN = "uncertain"
 SUM_TOLERANCE = 1e-3  # of probabilities that sum to 1, in float32 and after the mean of patches
 
 
@@ -78,3 +81,24 @@ def measure(probabilities: np.ndarray) -> dict[str, np.ndarray]:
     mean = values.mean(axis=1)
     total, expected = entropy(mean)[:, None], entropy(values).mean(axis=1)[:, None]
     return {MEAN: mean, PREDICTIVE: total, EXPECTED: expected, MUTUAL: np.maximum(total - expected, 0.0)}
+
+
+def describe_prediction(prediction: Prediction) -> dict[str, float | None]:
+    """Return how sure a model is of a track, in nats.
+
+    Returns
+    -------
+    dict[str, float or None]
+        entropy, of the track's probabilities, which are the mean over its patches; None where they do not sum to 1, as
+        tags. predictive_entropy, expected_entropy and mutual_information, each the mean over the patches; None where
+        the graph has neither samples nor members.
+    """
+    known = is_distribution(prediction.probabilities)
+    own = {ENTROPY: float(entropy(prediction.probabilities)) if known else None}
+    return own | {name: prediction.uncertainty.get(name) for name in ENTROPIES}
+
+
+def choose_label(prediction: Prediction, min_confidence: float) -> str:
+    """Return the most probable class, or `UNCERTAIN` when its probability is below `min_confidence`."""
+    best = int(prediction.probabilities.argmax())
+    return prediction.classes[best] if prediction.probabilities[best] >= min_confidence else UNCERTAIN

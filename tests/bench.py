@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from essentia_ldl import models
-from essentia_ldl.store import graphs_folder
+from essentia_ldl.store import digest_file, graphs_folder, read_json, write_json
 from essentia_ldl.zones import zone_environment
 
 REPEATS = int(os.environ.get("BENCH_REPEATS", "5"))
@@ -26,6 +26,50 @@ PUBLISHED = """
 import essentia.standard as es, sys
 audio = es.MonoLoader(filename=sys.argv[2], sampleRate=16000, resampleQuality=4)()
 print(es.TensorflowPredictMusiCNN(graphFilename=sys.argv[1])(audio).mean(axis=0))
+"""
+WITHOUT_CALIBRATION = """
+import sys
+from essentia_ldl.nets.runtime import tf
+graph = tf.compat.v1.GraphDef.FromString(open(sys.argv[1], "rb").read())
+nodes = {node.name: node for node in graph.node}
+softmax, logits = nodes["model/Softmax"], nodes["model/Softmax"].input[0]
+while nodes[logits].op != "BiasAdd":
+    logits = nodes[logits].input[0]
+softmax.input[0] = logits
+open(sys.argv[2], "wb").write(graph.SerializeToString())
+"""
+ONE_SAMPLE = """
+import sys
+import numpy as np
+from essentia_ldl.nets.runtime import tf
+graph = tf.compat.v1.GraphDef.FromString(open(sys.argv[1], "rb").read())
+for node in graph.node:
+    if node.op == "Const" and node.name.endswith(("Tile/multiples", "Reshape/shape")):
+        value = tf.make_ndarray(node.attr["value"].tensor)
+        one = np.where(value == int(sys.argv[3]), 1, value).astype(value.dtype)
+        node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(one))
+open(sys.argv[2], "wb").write(graph.SerializeToString())
+"""
+SAMPLES = """
+import sys, time
+import numpy as np
+import essentia.standard as es
+from essentia_ldl.sound.runs import load_graph, run_graph
+many, one, size, name = sys.argv[1], sys.argv[2], int(sys.argv[3]), "model/Placeholder"
+rows = np.random.default_rng(0).normal(size=(18, size)).astype("float32")
+def measure(graph, times):
+    nodes = ["model/uncertainty/mean_probabilities"]
+    network = load_graph(graph, name, nodes)
+    run_graph(network, graph, name, rows, nodes)
+    found = []
+    for _ in range(50):
+        started = time.perf_counter()
+        for _ in range(times):
+            run_graph(network, graph, name, rows, nodes)
+        found.append(time.perf_counter() - started)
+    return float(np.median(found)) * 1000
+print(measure(many, 1), measure(one, int(sys.argv[4])), flush=True)
+import os; os._exit(0)
 """
 EXTRACT = """
 import sys, time
@@ -78,14 +122,61 @@ def compare(first: list[str], second: list[str], plain_second: bool = False) -> 
     return float(np.median(times[0])), float(np.median(times[1]))
 
 
+def remove_calibration(graph: Path, target: Path) -> Path:
+    """Copy a graph whose softmax reads the logits as they are; in a process of its own, as TensorFlow has to be."""
+    measure([sys.executable, "-c", WITHOUT_CALIBRATION, str(graph), str(target)])
+    card = read_json(graph.with_suffix(".json"))
+    card["essentia_ldl"]["sha256"] = digest_file(target)
+    write_json(target.with_suffix(".json"), card)
+    return target
+
+
+def find_head(method: str, *options: str) -> models.Model:
+    """Return a head with uncertainty by "ensemble" or "dropout", or without any; train one where there is none."""
+    for _ in range(2):
+        for model in models.list_models(graphs_folder())[0]:
+            found = model.card.extra.get("uncertainty", {}).get("method", "")
+            if model.card.embedding_model is not None and not model.is_base and found == method:
+                return model
+        subprocess.run([*COMMAND, "train", "mood-sad", *options], check=True, env=zone_environment())
+    raise SystemExit(f"bench: no head with {method or 'one network'} in {graphs_folder()}")
+
+
+def measure_uncertainty(audio: str, single: models.Model) -> list[tuple[str, str, str]]:
+    """Compare five members with one network, and 30 dropout samples with 30 runs."""
+    ensemble = find_head("ensemble", "--members", "5", "--epochs", "5")
+    five, one = compare(
+        [*COMMAND, "predict", "--uncertainty", "--model", ensemble.graph, audio],
+        [*COMMAND, "predict", "--model", single.graph, audio],
+    )
+    n_members = len(ensemble.card.extra["uncertainty"]["members"])
+    sampled = find_head("dropout", "--dropout", "0.3", "--samples", "30", "--epochs", "5")
+    size = sampled.card.fields["schema"]["inputs"][0]["shape"][0]
+    n_samples = sampled.card.extra["uncertainty"]["samples"]
+    with tempfile.TemporaryDirectory(prefix="essentia-ldl-bench-") as folder:
+        one_sample = str(Path(folder, "one.pb"))
+        measure([sys.executable, "-c", ONE_SAMPLE, sampled.graph, one_sample, str(n_samples)])
+        command = [sys.executable, "-c", SAMPLES, sampled.graph, one_sample, str(size), str(n_samples)]
+        told = subprocess.run(command, check=True, capture_output=True, text=True, env=zone_environment()).stdout
+    batch_ms, runs_ms = map(float, told.split())
+    return [
+        (
+            f"ensemble of {n_members} heads against one",
+            f"{five / one:.2f} times the time",
+            f"{five:.2f} s / {one:.2f} s",
+        ),
+        (
+            f"{n_samples} dropout samples against 30 runs of the head",
+            f"{batch_ms / runs_ms:.2f} times the time",
+            f"{batch_ms:.1f} ms / {runs_ms:.1f} ms, 18 patches",
+        ),
+    ]
+
+
 def main() -> None:
     """Print the table."""
     graphs = graphs_folder()
-    heads = [model for model in models.list_models(graphs)[0] if model.card.embedding_model is not None]
-    if not heads:
-        subprocess.run([*COMMAND, "train", "mood-sad"], check=True, env=zone_environment())
-        heads = [model for model in models.list_models(graphs)[0] if model.card.embedding_model is not None]
-    head = heads[0]
+    head = find_head("")
     run = head.card.extra["run"]
     full = next(
         m for m in models.list_models(graphs)[0] if m.card.extra.get("run") == run and m.card.embedding_model is None
@@ -115,10 +206,19 @@ def main() -> None:
                 f"{ours:.2f} s / {theirs:.2f} s",
             )
         )
+        plain = remove_calibration(Path(full.graph), Path(folder, "plain.pb"))
+        with_it, without = compare(
+            [*COMMAND, "predict", "--model", full.graph, three_minutes],
+            [*COMMAND, "predict", "--model", str(plain), three_minutes],
+        )
+        rows.append(
+            ("calibrated against not", f"{with_it / without:.2f} times the time", f"{with_it:.2f} s / {without:.2f} s")
+        )
         ten, one = compare(
             [*COMMAND, "predict", *copies, three_minutes],
             [*COMMAND, "predict", *copies[:2], three_minutes],
         )
+        rows += measure_uncertainty(three_minutes, head)
         rows.append(("ten heads against one", f"{ten / one:.2f} times the time", f"{ten:.2f} s / {one:.2f} s"))
         seconds, peak_mb = measure([*COMMAND, "predict", "--model", full.graph, half_hour])
         rows.append(("peak memory, 30 minutes, full model", f"{peak_mb:.0f} MB", f"{seconds:.1f} s"))

@@ -21,6 +21,7 @@ from essentia_ldl.nets.runtime import keras, tf
 VGGISH_SIZE = {"n_filters": (4, 4, 8, 8, 8, 8), "n_units": (32, 32)}
 VGGISH_NODE = "model/vggish/embeddings"
 N_EFFNET, N_MAEST, N_TOKENS = 24, 8, 5
+N_OPENL3 = 512
 MAEST_FRAMES = 316  # the 5-second network
 
 
@@ -107,11 +108,26 @@ def write_maest(folder: Path, name: str = "fake-maest-5s-1") -> Path:
     return write_graph(folder, card, [None, MAEST_FRAMES, 96], build)
 
 
+def write_openl3(folder: Path, name: str = "openl3-music-mel128-emb512-3") -> Path:
+    """Write a graph that reads (batch, 128 bands, 199 frames, 1) and answers 512 numbers; late frames weigh more."""
+    weights = np.random.default_rng(3).normal(0, 0.01, (128, N_OPENL3)).astype(np.float32)
+    ramp = np.linspace(0, 2 / 199, 199, dtype=np.float32)
+
+    def build(patches: tf.Tensor) -> None:
+        mean = tf.reduce_sum(patches[..., 0] * ramp, axis=2)
+        tf.matmul(mean, weights, name="embeddings")
+
+    inputs, outputs = [node("melspectrogram", [128, 199, 1])], [node("embeddings", [N_OPENL3], "embeddings")]
+    card = describe(name, "TensorflowPredict", inputs, outputs)
+    card["inference"]["sample_rate"] = 48000
+    return write_graph(folder, card, [None, 128, 199, 1], build)
+
+
 def main(arguments: list[str]) -> int:
     """Write all of them into a folder."""
     folder = Path(arguments[0])
     folder.mkdir(parents=True, exist_ok=True)
-    for write in (write_vggish, write_effnet, write_maest):
+    for write in (write_vggish, write_effnet, write_maest, write_openl3):
         write(folder)
     return 0
 

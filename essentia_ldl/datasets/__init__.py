@@ -22,8 +22,19 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 
 from essentia_ldl import discover
+from essentia_ldl.datasets._genre_folders import describe as describe_path
 from essentia_ldl.errors import DataError, UnknownNameError, explain
 from essentia_ldl.records import Track
+
+__all__ = [
+    "FALLBACK",
+    "FILE_FALLBACK",
+    "CollectionSummary",
+    "describe_path",
+    "find_layout",
+    "read_tracks",
+    "summarise",
+]
 
 FALLBACK = "folder"
 FILE_FALLBACK = "table"

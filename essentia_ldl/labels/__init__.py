@@ -28,11 +28,13 @@ import numpy as np
 from essentia_ldl import discover
 from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.labels._embedding import EMBEDDING
-from essentia_ldl.labels._histogram import describe_own_mass, score_own_mass, text_histogram, write_histogram
+from essentia_ldl.labels._histogram import EDGES, describe_own_mass, score_own_mass, text_histogram, write_histogram
+from essentia_ldl.labels._mfcc import summarize_frames
 from essentia_ldl.labels._tables import read_table, write_table
 from essentia_ldl.records import LabelTable, Track
 
 __all__ = [
+    "EDGES",
     "EMBEDDING",
     "LabelSource",
     "ReadFeatures",
@@ -44,6 +46,7 @@ __all__ = [
     "resolve",
     "score_own_mass",
     "summaries",
+    "summarize_frames",
     "text_histogram",
     "write_histogram",
     "write_table",
@@ -60,11 +63,14 @@ class LabelSource(Protocol):
     ----------
     front_ends : tuple[str, ...]
         Names of the front-ends whose features it reads, or `EMBEDDING`; empty when it needs none.
+    columns : tuple[str, ...]
+        Columns of the collection that it reads, beside path, label and artist.
     report : dict[str, Any]
         What `fit` measured, ready for json; empty before `fit` and for sources that learn nothing.
     """
 
     front_ends: tuple[str, ...]
+    columns: tuple[str, ...]
     report: dict[str, Any]
 
     def check(self, tracks: Sequence[Track]) -> None:

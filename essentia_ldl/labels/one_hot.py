@@ -30,6 +30,7 @@ class OneHot:
     """
 
     front_ends: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
     def __init__(self, classes: Sequence[str]) -> None:
         self.classes = tuple(classes)

@@ -105,6 +105,7 @@ class Shares:
     def __init__(self, classes: Sequence[str], column: str, positive: int, where: str, even_share: float = 0.5) -> None:
         self.classes = tuple(classes)
         self.report: dict[str, Any] = {}
+        self.columns = (column,) if column else self.classes
         self._column = column
         self._positive = positive
         self._where = where

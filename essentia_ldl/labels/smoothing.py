@@ -154,6 +154,8 @@ class Smoothing:
         not learn from, and tracks voted out that it needed nevertheless.
     """
 
+    columns: tuple[str, ...] = ()
+
     def __init__(
         self,
         classes: Sequence[str],

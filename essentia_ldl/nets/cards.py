@@ -13,8 +13,8 @@ from types import ModuleType
 from typing import Any
 
 import essentia_ldl
-from essentia_ldl import models
-from essentia_ldl.calibrating import describe_for_card
+from essentia_ldl import frontends, models
+from essentia_ldl.calibrating import OUT_OF_FOLD, describe_for_card
 from essentia_ldl.calibration import Calibration
 from essentia_ldl.graph_card import GraphCard
 from essentia_ldl.nets.nodes import PLACEHOLDER, SIGMOID, SOFTMAX, Node, tagger_nodes
@@ -22,6 +22,7 @@ from essentia_ldl.nets.plan import Plan
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.tags import TAGS
 from essentia_ldl.records import FrontEnd
+from essentia_ldl.uncertainty import SCOPE
 
 VERSIONED_FIELDS = ("link",)
 WEIGHTS_LICENCE = "ISC (weights of the musicnn package 0.1.0)"
@@ -149,6 +150,7 @@ def describe_classifier(
             "labels_source": plan.labels_source,
             "loss": plan.loss,
             "calibration": describe_for_card(calibration),
+            **_describe_uncertainty(plan, nodes),
             **{key: ours.pop(key, default) for key, default in _PROMISED.items()},
             **ours,
             "versions": {
@@ -159,6 +161,7 @@ def describe_classifier(
             "notes": [
                 f"{SIGMOID} is an Identity of {SOFTMAX}: the probabilities of all classes sum to 1.",
                 *_note_calibration(nodes, calibration),
+                *_note_members(plan, calibration),
                 *_note_origin(plan),
             ],
             **extra,
@@ -186,12 +189,28 @@ def _describe_extractor(plan: Plan) -> dict[str, Any]:
     return {"extractor": {key: getattr(plan.extractor, key) for key in ("name", "node", "sha256", "size")}}
 
 
+def _describe_uncertainty(plan: Plan, nodes: Sequence[Node]) -> dict[str, Any]:
+    """Say what the nodes of uncertainty are made of, in nats; nothing for a graph without them."""
+    if not any(node.name.startswith(SCOPE) for node in nodes):
+        return {}
+    if plan.members:
+        return {"uncertainty": {"method": "ensemble", "members": list(plan.members), "unit": "nats"}}
+    return {"uncertainty": {"method": "dropout", "samples": plan.samples, "unit": "nats"}}
+
+
 def _note_calibration(nodes: Sequence[Node], calibration: Calibration) -> list[str]:
     """Say that probabilities and logits of a calibrated graph differ."""
     if calibration.is_identity:
         return []
     raw = next(node.name for node in nodes if node.layer == "logits" and not node.activation and not node.alias_of)
     return [f"Probabilities are calibrated: {calibration.describe()}. The logits at {raw} are not."]
+
+
+def _note_members(plan: Plan, calibration: Calibration) -> list[str]:
+    """Say that the folds of a cross-validation are calibrated one by one, which leaves their mean less sure."""
+    if not plan.members or calibration.is_identity or not calibration.fitted_on.startswith(OUT_OF_FOLD):
+        return []
+    return ["NLL and ECE of the calibration are of the members one by one, each on the tracks of its own test side."]
 
 
 def _note_origin(plan: Plan) -> list[str]:
@@ -233,12 +252,27 @@ def _compose(**parts: Any) -> GraphCard:
 
 
 def _describe_front_end(front_end: FrontEnd) -> dict[str, Any]:
-    return {
+    """Name the analysis, and spell it out where the algorithm of the card does not imply it."""
+    described = {
         "front_end": front_end.name,
         "resample_quality": front_end.resample_quality,
         "patch_frames": front_end.patch_frames,
         "patch_hop_frames": front_end.patch_hop_frames,
     }
+    if front_end.predict_algorithm == frontends.GENERAL and front_end.kind == "mel":
+        described["analysis"] = {
+            "FrameCutter": {"frameSize": front_end.frame_samples, "hopSize": front_end.hop_samples},
+            "Windowing": {"type": "hann", "normalized": False},
+            "Spectrum": {},
+            "MelBands": {
+                "numberBands": front_end.n_bands,
+                "inputSize": front_end.frame_samples // 2 + 1,
+                "sampleRate": front_end.sample_rate_hz,
+                **dict(front_end.input_parameters),
+            },
+            "compression": f"log10(1 + {frontends.LOG_SCALE:.0f} x)",
+        }
+    return described
 
 
 def _describe_input(shape: Sequence[int]) -> list[dict[str, Any]]:

@@ -12,7 +12,8 @@ and ``<stem>.golden.npz``. Stems have no version: whoever promotes a graph adds 
 - ``patches_<i>`` : inputs, float32. Full graph: 0 is random (n, patch_frames, n_bands); 1 is cut from the first tracks
   of the run; 2, when the network takes any number of frames, is random with 64 frames. Head: 0 is (n, d) embeddings of
   the first tracks of the run;
-- ``<node>_<i>`` : answers (n, size), float32, with every "/" of the node's name written as "__", for every node and i.
+- ``<node>_<i>`` : answers (n, size), float32, with every "/" of the node's name written as "__", for every node and i;
+- of a graph with dropout samples, what `sampling.draw_golden` gives: inputs, and means and deviations of many runs.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import numpy as np
 from essentia_ldl import calibration as calibrations
 from essentia_ldl.calibrating import digest_weights
 from essentia_ldl.calibration import Calibration
-from essentia_ldl.nets import cards, nodes
+from essentia_ldl.nets import cards, ensembles, nodes, sampling
 from essentia_ldl.nets.checkpoints import read_weights
 from essentia_ldl.nets.classifier import join
 from essentia_ldl.nets.embeddings import Extractor
@@ -71,26 +72,55 @@ def export(folder: Path, *, extractors: dict[tuple[str, ...], Extractor] | None 
         When the calibration is that of other weights or classes.
     """
     plan = read_plan(folder)
+    calibration = _read_calibration(plan)
+    if plan.members:
+        return _export_ensemble(plan, calibration, {} if extractors is None else extractors)
     model = build_model(plan, pretrained=False)
     read_weights(plan.folder / "weights.npz", model)
-    calibration = _read_calibration(plan)
     written = []
     if plan.network.fine_tune == "head":
         extractor = Extractor.of(plan, {} if extractors is None else extractors)
         if plan.stems.get("head"):
-            embeddings = extractor.load([track.content for track in plan.tracks[:GOLDEN_TRACKS]])
-            inputs = [np.concatenate([e[:GOLDEN_PATCHES] for e in embeddings])]
+            inputs = [_load_embeddings(plan, extractor)]
             written.append(_write(plan, "head", model, nodes.head_nodes(plan.network.hidden), inputs, calibration))
         if plan.extractor is not None:
             return written  # the network below the head is not ours
         model = join(extractor.model, model)
-    backbone = plan.network.module
-    inputs = [_draw_patches(plan, plan.front_end.patch_frames), _cut_grids(plan)]
-    if backbone.FREE_TIME:
-        inputs.append(_draw_patches(plan, REAL_TIME_FRAMES))
-    wanted = nodes.classifier_nodes(backbone, plan.network.hidden)
-    written.append(_write(plan, "full", model, wanted, inputs, calibration))
+    wanted = nodes.classifier_nodes(plan.network.module, plan.network.hidden)
+    written.append(_write(plan, "full", model, wanted, _gather_patches(plan), calibration))
     return written
+
+
+def _export_ensemble(plan: Plan, calibration: Calibration, extractors: dict[tuple[str, ...], Extractor]) -> list[Path]:
+    """Export the members of an ensemble as one graph; heads share the frozen network below them."""
+    members, hidden = ensembles.read_members(plan), plan.network.hidden
+    written, body = [], None
+    if plan.network.fine_tune == "head":
+        extractor = Extractor.of(plan, extractors)
+        if plan.stems.get("head"):
+            model = ensembles.combine(members, calibration)
+            wanted = ensembles.list_nodes(nodes.head_nodes(hidden), len(members))
+            written.append(_write(plan, "head", model, wanted, [_load_embeddings(plan, extractor)], calibration))
+        if plan.extractor is not None:
+            return written
+        body = extractor.model
+    model = ensembles.combine(members, calibration, body)
+    wanted = nodes.classifier_nodes(plan.network.module, hidden)
+    wanted = ensembles.list_nodes(wanted, len(members), shared_body=body is not None)
+    written.append(_write(plan, "full", model, wanted, _gather_patches(plan), calibration))
+    return written
+
+
+def _load_embeddings(plan: Plan, extractor: Extractor) -> np.ndarray:
+    embeddings = extractor.load([track.content for track in plan.tracks[:GOLDEN_TRACKS]])
+    return np.concatenate([e[:GOLDEN_PATCHES] for e in embeddings])
+
+
+def _gather_patches(plan: Plan) -> list[np.ndarray]:
+    inputs = [_draw_patches(plan, plan.front_end.patch_frames), _cut_grids(plan)]
+    if plan.network.module.FREE_TIME:
+        inputs.append(_draw_patches(plan, REAL_TIME_FRAMES))
+    return inputs
 
 
 def _read_calibration(plan: Plan) -> Calibration:
@@ -109,6 +139,9 @@ def _write(
     calibration: Calibration,
 ) -> Path:
     stem, wanted = plan.stems[kind], nodes.calibrate(nodes_of_kind, calibration)
+    plain = model
+    if plan.samples:
+        model, wanted = sampling.attach(plan, model, wanted, calibration)
     shape = model.input_shape[1:] if kind == "head" else (plan.front_end.patch_frames, plan.front_end.n_bands)
     graph = freeze_model(model, wanted, shape)
     data = graph.SerializeToString(deterministic=True)
@@ -118,16 +151,20 @@ def _write(
     extra = {"tensorflow_ops": list_versions(graph), "sha256": hashlib.sha256(data).hexdigest()}
     card = cards.describe_classifier(plan, wanted, widths, extra, calibration, head=kind == "head")
 
-    evaluate = build_evaluator(model, wanted)
+    exact = [node for node in wanted if not node.sampled]
+    evaluate = build_evaluator(model, exact)
     golden: dict[str, np.ndarray] = {
         "graph": np.array(f"{stem}.pb"),
         "input": np.array(nodes.PLACEHOLDER),
-        "nodes": np.array([node.name for node in wanted]),
+        "nodes": np.array([node.name for node in exact]),
     }
     for index, batch in enumerate(inputs):
         golden[f"patches_{index}"] = batch
         for name, value in evaluate(batch).items():
             golden[f"{name.replace('/', '__')}_{index}"] = value.numpy()
+    if plan.samples:
+        patches = inputs[0] if kind == "head" else inputs[1]
+        golden |= sampling.draw_golden(plan, plain, patches, calibration)
 
     target = plan.folder / "export" / f"{stem}.pb"
     with replacing(target.with_name(f"{stem}.golden.npz")) as file:

@@ -32,7 +32,9 @@ class FixedBatchNormalization(keras.layers.BatchNormalization):
         return super().call(inputs, training=False, mask=mask)
 
 
-def normalise(x: keras.KerasTensor, name: str, frozen_statistics: bool) -> keras.KerasTensor:
+def normalise(
+    x: keras.KerasTensor, name: str, frozen_statistics: bool, momentum: float = BATCH_NORM_MOMENTUM
+) -> keras.KerasTensor:
     """Apply batch normalisation.
 
     Parameters
@@ -44,6 +46,8 @@ def normalise(x: keras.KerasTensor, name: str, frozen_statistics: bool) -> keras
     frozen_statistics : bool
         True uses the stored mean and variance even in training; scale and offset stay trainable. This is how a
         pretrained network is fine-tuned.
+    momentum : float
+        Share that the stored statistics keep at a step of training.
 
     Returns
     -------
@@ -51,7 +55,7 @@ def normalise(x: keras.KerasTensor, name: str, frozen_statistics: bool) -> keras
         Output.
     """
     kind = FixedBatchNormalization if frozen_statistics else keras.layers.BatchNormalization
-    return kind(epsilon=BATCH_NORM_EPSILON, momentum=BATCH_NORM_MOMENTUM, name=name)(x)
+    return kind(epsilon=BATCH_NORM_EPSILON, momentum=momentum, name=name)(x)
 
 
 def convolve(

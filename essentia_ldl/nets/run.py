@@ -1,8 +1,8 @@
 """Train, calibrate and export runs: `python -m essentia_ldl.nets.run [--export-only] RUN_DIR [RUN_DIR ...]`.
 
-In: run folders. Out: what `training`, `calibrating` and `export` write in them, and one line or two
-a run. Several folders share one process and its embeddings. Exit status 0; 1 after an error, 130 after Ctrl-C, each
-with one line on stderr.
+In: run folders. Out: what `training`, `calibrating` and `export` write in them, and a line or more a
+run. Several folders share one process and its embeddings. Exit status 0; 1 after an error, 130 after Ctrl-C, each with
+one line on stderr.
 """
 
 from __future__ import annotations
@@ -47,14 +47,13 @@ def run_all(folders: list[Path], *, export_only: bool = False) -> None:
         score = "" if best["valid_loss"] is None else f", validation mean recall {best['valid_accuracy']:.3f}"
         limit = " (stopped by max_hours)" if history["stopped"] == "max_hours" else ""
         plan = read_plan(folder)
+        found = calibrate_run(folder)
+        scaled = "" if plan.calibration == NONE else f", {found.name}"
         print(
-            f"{plan.name}: trained {len(history['epochs'])} epochs{limit}, best is epoch {best['epoch']}{score} "
-            f"({time.monotonic() - start:.0f} s)",
+            f"{plan.name}: trained {len(history['epochs'])} epochs{limit}, best is epoch {best['epoch']}{score}"
+            f"{scaled} ({time.monotonic() - start:.0f} s)",
             flush=True,
         )
-        calibration = calibrate_run(folder)
-        if plan.calibration != NONE:
-            print(f"{plan.name}: calibration {calibration.describe()}", flush=True)
         if plan.export:
             _export(folder, extractors)
 

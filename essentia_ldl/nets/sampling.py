@@ -25,10 +25,14 @@ import numpy as np
 
 from essentia_ldl.calibration import Calibration
 from essentia_ldl.errors import GraphError, explain
+from essentia_ldl.nets.classifier import DROPOUTS
 from essentia_ldl.nets.nodes import Node
+from essentia_ldl.nets.plan import Plan
 from essentia_ldl.nets.runtime import keras, tf
-from essentia_ldl.uncertainty import EXPECTED, MEAN, MUTUAL, NAMES, PREDICTIVE, node_name
+from essentia_ldl.uncertainty import EXPECTED, MEAN, MUTUAL, NAMES, PREDICTIVE, measure, node_name
 
+N_RUNS = 64  # of the graph, and of its reference, in verification
+N_GOLDEN = 4  # patches there
 TINY = 1e-30  # added to a probability before its logarithm: 0 log 0 is 0
 
 OPS = {MEAN: "Mean", PREDICTIVE: "Entropy", EXPECTED: "Entropy", MUTUAL: "Mutual information"}
@@ -57,7 +61,7 @@ class SampledDropout(keras.layers.Layer):
         """Drop inputs of any shape."""
         # Both seeds 0 mean seeds that differ from process to process; the operation goes on from there.
         noise = tf.raw_ops.RandomUniform(shape=tf.shape(inputs), dtype=tf.float32, seed=0, seed2=0)
-        return inputs * (tf.cast(noise >= self.rate, tf.float32) / (1.0 - self.rate))
+        return inputs * tf.cast(noise >= self.rate, tf.float32) * (1.0 / (1.0 - self.rate))
 
 
 class Repeat(keras.layers.Layer):
@@ -154,6 +158,51 @@ def repeat_logits(
         model, input_tensors=model.input, clone_function=lambda layer: layer, call_function=call
     )
     return keras.tree.flatten(copy.output)[0]
+
+
+def attach(
+    plan: Plan, model: keras.Model, nodes: Sequence[Node], calibration: Calibration
+) -> tuple[keras.Model, tuple[Node, ...]]:
+    """Add dropout samples to the model of a plan, and their nodes to its own.
+
+    Raises
+    ------
+    GraphError
+        When the network was trained without dropout.
+    """
+    sampled = sample_dropout(model, _dropouts_of(plan, model), plan.samples, calibration)
+    return sampled, (*nodes, *list_nodes(f"{plan.samples} dropout samples", sampled=True))
+
+
+def draw_golden(plan: Plan, model: keras.Model, patches: np.ndarray, calibration: Calibration) -> dict[str, np.ndarray]:
+    """Draw what Essentia must find in many runs of the sampled nodes of a plan.
+
+    Parameters
+    ----------
+    plan, model, calibration
+        As in `attach`.
+    patches : np.ndarray [shape=(n, ...), float32]
+        Inputs; the first `N_GOLDEN` are used.
+
+    Returns
+    -------
+    dict[str, np.ndarray]
+        sampled_patches; sampled_nodes, their names; sampled_runs, how many runs; and of every node mean and deviation
+        over the runs, ``<node with __ for />__mean`` and ``__std`` (n, size).
+    """
+    few = np.ascontiguousarray(patches[:N_GOLDEN])
+    drawn = draw_reference(model, _dropouts_of(plan, model), few, plan.samples, N_RUNS, calibration, plan.seed)
+    golden = {"sampled_patches": few, "sampled_nodes": np.array([node_name(name) for name in NAMES])}
+    golden["sampled_runs"] = np.array(N_RUNS)
+    for name, runs in drawn.items():
+        key = node_name(name).replace("/", "__")
+        golden |= {f"{key}__mean": runs.mean(axis=0), f"{key}__std": runs.std(axis=0, ddof=1)}
+    return golden
+
+
+def _dropouts_of(plan: Plan, model: keras.Model) -> list[str]:
+    """Name the dropout layers that were active in training: those below a trained head were not."""
+    return find_dropouts(model, DROPOUTS if plan.network.fine_tune == "head" else None)
 
 
 def sample_dropout(
@@ -269,8 +318,6 @@ def draw_reference(
     dict[str, np.ndarray [shape=(n_runs, n, size), float64]]
         By `NAMES`.
     """
-    from essentia_ldl.uncertainty import measure
-
     random = keras.random.SeedGenerator(seed)
 
     def draw(layer: keras.layers.Layer) -> keras.layers.Layer:

@@ -16,6 +16,7 @@ validation, are multiplied by `Plan.weights`; the mean recall is not.
 "epochs": [{"epoch" (from 1), "train_loss", "valid_loss", "valid_accuracy" (mean recall over classes of whole tracks),
 "learning_rate"}]}; `predictions.npz` is {ids, roles, labels, classes (str), probabilities (n_tracks, n_classes): mean
 of the probabilities of a track's patches, patch_logits (sum of n_patches, n_classes), n_patches (n_tracks,)}.
+`calibrating` replaces these probabilities by calibrated ones afterwards; the logits stay.
 """
 
 from __future__ import annotations

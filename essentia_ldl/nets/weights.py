@@ -275,7 +275,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         for stem, built in build_base_graphs(options.graphs, options.wheel).items():
-            print(f"{stem}: {'built' if built else 'already there'}")
+            if built:
+                print(f"{stem}: built")
     except EssentiaLdlError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -4,8 +4,9 @@ In: a path and an extractor's graph. Out: embeddings (n_patches, d) float32, als
 whole through the standard-mode algorithm that the card names, with its own patches, batches and padding:
 TensorflowPredictEffnetDiscogs keeps its fixed batch of 64, fills the last one up and gives back what belongs to the
 signal. OpenL3's graphs have no algorithm of their own: `mel` makes the patches of their published usage, and
-TensorflowPredict runs them. MAEST's layers have four axes (patch, 1, token, d): the classification token, the distillation token and the
-mean of the others stand next to each other in the embedding (3 d numbers), the order in which its authors stack them.
+TensorflowPredict runs them. MAEST's layers have four axes (patch, 1, token, d): the classification token, the
+distillation token and the mean of the others stand next to each other in the embedding (3 d numbers), the order in
+which its authors stack them.
 
 References
 ----------

@@ -1,14 +1,14 @@
 """Mel bands of the front-ends that no TensorflowInput* algorithm of Essentia makes, from Essentia's smaller algorithms.
 
-In: Essentia's frames, or a signal. Out: float32 bands. One chain, Windowing >> Spectrum >> MelBands, with the numbers of
-the front-end; bands of the ResNet are compressed as log10(1 + 10000 x), frame by frame, so that the chain streams;
+In: Essentia's frames, or a signal. Out: float32 bands. One chain, Windowing >> Spectrum >> MelBands, with the numbers
+of the front-end; bands of the ResNet are compressed as log10(1 + 10000 x), frame by frame, so that the chain streams;
 patches of OpenL3 are told in decibels below their own loudest value, so that each is cut from the signal first.
 
 References
 ----------
 https://essentia.upf.edu/reference: TensorflowInputMusiCNN for window and compression.
-https://essentia.upf.edu/models.html, OpenL3, and the script that the page names for its embeddings: windows of 1 s whose
-centres are one second apart, the first at the start of the signal, silence around it; in each, 199 frames of 2048
+https://essentia.upf.edu/models.html, OpenL3, and the script that the page names for its embeddings: windows of 1 s
+whose centres are one second apart, the first at the start of the signal, silence around it; in each, 199 frames of 2048
 samples around every 242nd. The openl3 package (marl/openl3, openl3/models.py) differs in three things: it pads the end
 of a window only, so its frames are centred 1024 samples later, its Hann window is periodic and not symmetric, and its
 windows are 0.1 s apart unless told otherwise.

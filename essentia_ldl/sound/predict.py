@@ -29,9 +29,12 @@ from essentia_ldl.records import FrontEnd, Prediction
 from essentia_ldl.sound.audio import Source, stream_audio
 from essentia_ldl.sound.embed import SIGNAL, Embedder, connect_signal
 from essentia_ldl.sound.features import connect_bands
+from essentia_ldl.sound.runs import load_graph, measure_rows
+from essentia_ldl.uncertainty import ENTROPIES, node_name
 from essentia_ldl.zones import follow_parent
 
 BATCH_PATCHES = 2
+ANSWERED = ("path", "model", "classes", "duration_s", "notes", "uncertainty")
 HEAD_ALGORITHM = "TensorflowPredict2D"
 
 
@@ -85,6 +88,12 @@ class Request:
         return source.graph, node
 
     @property
+    def spread_nodes(self) -> list[str]:
+        """The entropies among the outputs of its card; empty for most models."""
+        known = {output["name"] for output in self.card.fields["schema"]["outputs"]}
+        return [node_name(name) for name in ENTROPIES if node_name(name) in known]
+
+    @property
     def front_end(self) -> FrontEnd:
         """Front-end of the graph that reads patches, found by its card."""
         source = self if self.extractor is None else self.extractor
@@ -100,6 +109,8 @@ class Predictor:
         The models.
     patch_hop_frames : int or None
         Distance between patch starts; None takes the card's.
+    uncertainty : bool
+        Whether to read the entropies of the graphs that have them.
 
     Raises
     ------
@@ -107,8 +118,12 @@ class Predictor:
         When a graph cannot be loaded or a card does not fit it.
     """
 
-    def __init__(self, requests: Sequence[Request], patch_hop_frames: int | None = None) -> None:
+    def __init__(
+        self, requests: Sequence[Request], patch_hop_frames: int | None = None, uncertainty: bool = False
+    ) -> None:
         self.requests = list(requests)
+        self._spreads = {request.name: request.spread_nodes for request in self.requests if uncertainty}
+        self._spread_heads: dict[str, Any] = {}
         self._front_ends: dict[str, FrontEnd] = {}
         self._nodes: dict[tuple[str, str], list[str]] = {}
         self._inputs: dict[str, str] = {}
@@ -122,13 +137,16 @@ class Predictor:
             source = request if request.extractor is None else request.extractor
             self._front_ends[front_end.key] = front_end
             nodes = self._nodes.setdefault((front_end.key, graph), [])
-            if node not in nodes:
-                nodes.append(node)
+            spread = self._spreads.get(request.name, [])
+            own = spread if request.extractor is None else []
+            nodes += [name for name in (node, *own) if name not in nodes]
             self._inputs[graph] = source.card.input_name
             if front_end.kind == "embedding":
                 self._embedders[front_end.key, graph, node] = Embedder(graph, source.card.input_name, node, front_end)
             if request.extractor is not None:
                 self._heads[request.graph] = _load_head(request)
+                if spread:
+                    self._spread_heads[request.graph] = load_graph(request.graph, request.card.input_name, spread)
         qualities = {front_end.resample_quality for front_end in self._front_ends.values()}
         if len(qualities) > 1:
             names = ", ".join(request.name for request in self.requests)
@@ -182,10 +200,20 @@ class Predictor:
                 front_end = request.front_end
                 seconds = front_end.patch_samples / front_end.sample_rate_hz
                 notes = (f"padded: {duration_s:.1f} s repeated to one patch of {seconds:.2f} s",)
+            spread = self._measure_spread(request, outputs)
             predictions.append(
-                Prediction(path, request.name, request.card.classes, rows.mean(axis=0), rows, duration_s, notes)
+                Prediction(path, request.name, request.card.classes, rows.mean(axis=0), rows, duration_s, notes, spread)
             )
         return predictions
+
+    def _measure_spread(self, request: Request, outputs: dict[tuple[str, str], np.ndarray]) -> dict[str, float]:
+        """Return the mean over patches of each entropy that a graph has."""
+        nodes = self._spreads.get(request.name, [])
+        rows = {node: outputs[request.graph, node] for node in nodes if request.extractor is None}
+        if nodes and request.extractor is not None:
+            head, embeddings = self._spread_heads[request.graph], outputs[request.patch_source]
+            rows = measure_rows(head, request.graph, request.card.input_name, embeddings, nodes)
+        return {node.rpartition("/")[2]: float(values.mean()) for node, values in rows.items()}
 
     def _rows_of(self, request: Request, outputs: dict[tuple[str, str], np.ndarray]) -> np.ndarray:
         rows = outputs[request.patch_source]
@@ -317,7 +345,7 @@ def _answers(job: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0" and not job.get("onednn_accepted"):
         # oneDNN kills this process on some processors: better now than in the middle of a file that takes the blame
         requests = [dataclasses.replace(request, proved=False) for request in requests]
-    predictor = Predictor(requests, job.get("patch_hop_frames"))
+    predictor = Predictor(requests, job.get("patch_hop_frames"), job.get("uncertainty", False))
     yield {"ready": True}
     for path in job["files"]:
         yield {"start": path}
@@ -331,7 +359,7 @@ def _answers(job: dict[str, Any]) -> Iterator[dict[str, Any]]:
             "result": path,
             "predictions": [
                 {
-                    **{key: getattr(prediction, key) for key in ("path", "model", "classes", "duration_s", "notes")},
+                    **{key: getattr(prediction, key) for key in ANSWERED},
                     "segments": prediction.segments.tolist(),
                 }
                 for prediction in predictions

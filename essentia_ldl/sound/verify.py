@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import essentia
 import essentia.standard as es
 import numpy as np
 
@@ -22,8 +21,12 @@ from essentia_ldl.errors import EssentiaLdlError, GraphError, explain
 from essentia_ldl.graph_card import GraphCard
 from essentia_ldl.records import FrontEnd
 from essentia_ldl.sound.audio import readable_audio
-from essentia_ldl.sound.embed import stack_tokens
+from essentia_ldl.sound.embed import Embedder, stack_tokens
+from essentia_ldl.sound.mel import compute_bands
+from essentia_ldl.sound.runs import load_graph, run_graph
+from essentia_ldl.sound.samples import replay_samples
 from essentia_ldl.store import Store, read_json, write_json
+from essentia_ldl.uncertainty import SCOPE
 
 PROBABILITY_TOLERANCE = 1e-5  # absolute
 VALUE_TOLERANCE = 1e-4  # logits and embeddings, relative to the largest value
@@ -46,8 +49,8 @@ def verify_run(run: Path) -> dict[str, Any]:
     Raises
     ------
     GraphError
-        When a node differs from Keras by more than 1e-5 (probabilities, absolute) or 1e-4 (logits and embeddings,
-        relative), or a graph cannot be loaded.
+        When a node differs from Keras by more than 1e-5 (probabilities and entropies, absolute) or 1e-4 (logits and
+        embeddings, relative), sampled nodes do not answer as `samples` says, or a graph cannot be loaded.
     """
     plan = read_json(run / "plan.json")
     exported = run / "export"
@@ -62,6 +65,11 @@ def verify_run(run: Path) -> dict[str, Any]:
     for golden in goldens:
         stem = golden.name.removesuffix(".golden.npz")
         report["golden"][stem] = replay_golden(exported / f"{stem}.pb", golden)
+        with np.load(golden, allow_pickle=False) as arrays:
+            if "sampled_nodes" in arrays:
+                exact = [str(node) for node in arrays["nodes"]]
+                found = replay_samples(exported / f"{stem}.pb", str(arrays["input"]), exact, arrays)
+                report.setdefault("samples", {})[stem] = found
     stems = plan["stems"]
     if plan.get("extractor"):
         head = exported / f"{stems['head']}.pb"
@@ -103,11 +111,11 @@ def replay_golden(graph: Path, golden: Path) -> dict[str, float]:
     worst: dict[str, float] = {}
     with np.load(golden, allow_pickle=False) as arrays:
         nodes = [str(node) for node in arrays["nodes"]]
-        network = _load(graph, card.input_name, nodes)
+        network = load_graph(graph, card.input_name, nodes)
         index = 0
         while f"patches_{index}" in arrays:
             patches = arrays[f"patches_{index}"].astype(np.float32)
-            answers = _run(network, graph, card.input_name, patches, nodes)
+            answers = run_graph(network, graph, card.input_name, patches, nodes)
             for node in nodes:
                 key = f"{node.replace('/', '__')}_{index}"
                 if key not in arrays:
@@ -144,14 +152,13 @@ def replay_audio(
     dict[str, float]
         Largest absolute difference of the probabilities: ours against the pipeline, and head against full graph.
     """
-    starts = range(0, len(bands) - front_end.patch_frames + 1, front_end.patch_hop_frames)
-    patches = np.stack([bands[start : start + front_end.patch_frames] for start in starts])
+    patches = _cut(bands, front_end)
     card = GraphCard(read_json(full.with_suffix(".json")))
     node = card.output("predictions")
-    network = _load(full, card.input_name, [node])
+    network = load_graph(full, card.input_name, [node])
     ours = np.concatenate(
         [
-            _run(network, full, card.input_name, patches[start : start + 8], [node])[node]
+            run_graph(network, full, card.input_name, patches[start : start + 8], [node])[node]
             for start in range(0, len(patches), 8)
         ]
     )
@@ -159,6 +166,10 @@ def replay_audio(
         signal = es.MonoLoader(
             filename=readable, sampleRate=front_end.sample_rate_hz, resampleQuality=front_end.resample_quality
         )()
+    if front_end.predict_algorithm == frontends.GENERAL:  # always a full graph alone: there are no weights to freeze
+        patches = _cut(compute_bands(signal, front_end), front_end)
+        parts = [run_graph(network, full, card.input_name, patch[None], [node])[node] for patch in patches]
+        return {"audio to full graph": measure_difference(ours, np.concatenate(parts), node, full.name)}
     predict = getattr(es, front_end.predict_algorithm)
     theirs = np.array(predict(graphFilename=str(full))(signal))
     found = {"audio to full graph": measure_difference(ours, theirs, node, full.name)}
@@ -198,16 +209,19 @@ def replay_extractor(path: str, stored: np.ndarray, extractor: Mapping[str, Any]
         signal = es.MonoLoader(
             filename=readable, sampleRate=front_end.sample_rate_hz, resampleQuality=front_end.resample_quality
         )()
-    predict = getattr(es, front_end.predict_algorithm)
-    numbers = {"input": extractor_card.input_name, "output": extractor["node"]}
-    if front_end.patch_frames != frontends.of_algorithm(front_end.predict_algorithm, head.name).patch_frames:
-        numbers |= {"patchSize": front_end.patch_frames, "patchHopSize": front_end.patch_hop_frames}
-    answers = predict(graphFilename=str(original), **numbers)(signal)
-    embeddings = stack_tokens(np.asarray(answers, dtype=np.float32), original.stem)
+    if front_end.predict_algorithm == frontends.GENERAL:
+        embeddings = Embedder(str(original), extractor_card.input_name, extractor["node"], front_end)(signal)
+    else:
+        predict = getattr(es, front_end.predict_algorithm)
+        numbers = {"input": extractor_card.input_name, "output": extractor["node"]}
+        if front_end.patch_frames != frontends.of_algorithm(front_end.predict_algorithm, head.name).patch_frames:
+            numbers |= {"patchSize": front_end.patch_frames, "patchHopSize": front_end.patch_hop_frames}
+        answers = predict(graphFilename=str(original), **numbers)(signal)
+        embeddings = stack_tokens(np.asarray(answers, dtype=np.float32), original.stem)
     found = {"audio to embeddings": measure_difference(stored, embeddings, extractor["node"], original.name)}
     node = card.output("predictions")
-    network = _load(head, card.input_name, [node])
-    ours = _run(network, head, card.input_name, stored, [node])[node]
+    network = load_graph(head, card.input_name, [node])
+    ours = run_graph(network, head, card.input_name, stored, [node])[node]
     theirs = es.TensorflowPredict2D(graphFilename=str(head), output=node)(embeddings)
     found["audio to head"] = measure_difference(ours, np.array(theirs), node, head.name)
     return found
@@ -226,7 +240,8 @@ def measure_difference(expected: np.ndarray, found: np.ndarray, node: str, graph
     Returns
     -------
     float
-        Largest absolute difference for probabilities; relative to the largest expected value for the others.
+        Largest absolute difference for probabilities and entropies; relative to the largest expected value for the
+        others.
 
     Raises
     ------
@@ -237,7 +252,7 @@ def measure_difference(expected: np.ndarray, found: np.ndarray, node: str, graph
         raise GraphError(explain(node, f"shape {expected.shape}", found.shape, graph, "Do not use this graph."))
     difference = float(np.max(np.abs(expected - found))) if expected.size else 0.0
     tolerance = PROBABILITY_TOLERANCE
-    if node not in PROBABILITY_NODES:
+    if node not in PROBABILITY_NODES and not node.startswith(SCOPE):  # entropies may all be near 0
         difference /= max(float(np.max(np.abs(expected))), 1e-12)
         tolerance = VALUE_TOLERANCE
     if not difference <= tolerance:  # also true for NaN
@@ -247,25 +262,10 @@ def measure_difference(expected: np.ndarray, found: np.ndarray, node: str, graph
     return difference
 
 
-def _load(graph: Path, input_name: str, nodes: list[str]) -> Any:
-    try:
-        return es.TensorflowPredict(graphFilename=str(graph), inputs=[input_name], outputs=nodes, squeeze=True)
-    except RuntimeError as error:
-        reason = str(error).split("\n")[0][:200]
-        raise GraphError(explain("graph", "one that Essentia loads", reason, graph, "Export again.")) from None
-
-
-def _run(network: Any, graph: Path, input_name: str, values: np.ndarray, nodes: list[str]) -> dict[str, np.ndarray]:
-    pool = essentia.Pool()
-    batch = values[:, np.newaxis] if values.ndim == 3 else values[:, np.newaxis, np.newaxis]
-    pool.set(input_name, np.ascontiguousarray(batch))
-    try:
-        answers = network(pool)
-    except RuntimeError as error:
-        network.reset()
-        reason = str(error).split("\n")[0][:200]
-        raise GraphError(explain("graph", "one that Essentia runs", reason, graph, "Export again.")) from None
-    return {node: np.array(answers[node]).reshape(len(values), -1) for node in nodes}
+def _cut(bands: np.ndarray, front_end: FrontEnd) -> np.ndarray:
+    """Cut bands (n_frames, n_bands) into patches (n_patches, patch_frames, n_bands)."""
+    starts = range(0, len(bands) - front_end.patch_frames + 1, front_end.patch_hop_frames)
+    return np.stack([bands[start : start + front_end.patch_frames] for start in starts])
 
 
 def main(arguments: list[str]) -> int:

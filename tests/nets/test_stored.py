@@ -100,11 +100,12 @@ def test_two_runs_of_a_process_share_what_is_read(run):
         (lambda path: np.save(path, np.zeros((3, SIZE))), "float64"),
     ],
 )
-def test_damaged_embeddings_are_told(damage, found, run):
+def test_damaged_embeddings_are_told_and_removed_so_that_they_are_made_again(damage, found, run):
     plan = read_plan(run)
     damage(path_of(plan, 2))
     with pytest.raises(StoreError, match=rf"expected finite float32 \(n_patches, 24\); got .*{found}"):
         Extractor.of(plan, {}).load([track.content for track in plan.tracks])
+    assert not path_of(plan, 2).exists()
 
 
 def test_the_extractor_is_part_of_what_decides_the_numbers(run):

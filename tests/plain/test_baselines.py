@@ -61,8 +61,8 @@ def test_scaler_and_model_know_the_tracks_given_and_no_other(name):
     model = baselines.fit_baseline(name, settings, features, tracks[:24], CLASSES)
     rows = np.stack([features[track.id] for track in tracks[:24]])
     if name == "descriptors-svm":
-        np.testing.assert_allclose(model[1].data_min_, rows.min(axis=0))
-        np.testing.assert_allclose(model[1].data_max_, rows.max(axis=0))
+        np.testing.assert_allclose(model["minmaxscaler"].data_min_, rows.min(axis=0))
+        np.testing.assert_allclose(model["minmaxscaler"].data_max_, rows.max(axis=0))
     else:
         np.testing.assert_allclose(model[0].mean_, rows.mean(axis=0))
         np.testing.assert_allclose(model[0].scale_, rows.std(axis=0))

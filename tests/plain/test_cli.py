@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from essentia_ldl import __version__, predicting, steps, zones
+from essentia_ldl import __version__, ensembles, predicting, steps, zones
 from essentia_ldl.cli import main
 from essentia_ldl.collection import Audit
 from essentia_ldl.errors import GraphError, StoreError
@@ -350,6 +350,44 @@ def test_train_gets_the_options_and_says_what_to_do_next(tmp_path, monkeypatch):
     assert "predict --model sad-1 track.mp3" in result.stdout
 
 
+def test_train_with_members_is_an_ensemble(tmp_path, monkeypatch):
+    asked = {}
+
+    def train_members(recipe, data, n_members, **keywords):
+        asked.update(recipe=recipe, n_members=n_members, **keywords)
+        return make_trained(tmp_path)
+
+    monkeypatch.setattr(ensembles, "train_members", train_members)
+    result = run("train", "mood-sad", "--members", "5", "--dropout", "0.3", "--samples", "20", "--again")
+    assert result.exit_code == 0, result.stderr
+    assert (asked["n_members"], asked["again"]) == (5, True)
+    assert (asked["recipe"].network.dropout, asked["recipe"].uncertainty.samples) == (0.3, 20)
+    assert run("train", "mood-sad", "--members", "1").exit_code == 2
+
+
+def test_ensemble_names_its_runs(tmp_path, monkeypatch):
+    asked = []
+
+    def make_ensemble(name, sources, method, again, say):
+        asked.append((name, sources, method, again))
+        return make_trained(tmp_path)
+
+    monkeypatch.setattr(ensembles, "make_ensemble", make_ensemble)
+    result = run("ensemble", "my-sad", "a", "b", "--method", "none")
+    assert result.exit_code == 0, result.stderr
+    assert asked == [("my-sad", ("a", "b"), "none", False)]
+    assert "use it: " in result.stdout
+    assert run("ensemble", "my-sad").exit_code == 2
+
+
+def test_predict_passes_on_what_is_asked_of_uncertainty(predicted, monkeypatch):
+    result = run("predict", "a.wav", "--uncertainty", "--min-confidence", "0.7")
+    assert result.exit_code == 0, result.stderr
+    assert "uncertain   sad 0.62" in result.stdout
+    assert "entropy 0.66 nats" in result.stdout
+    assert run("predict", "a.wav", "--min-confidence", "1.5").exit_code == 2
+
+
 def test_train_without_options_is_the_recipe(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(
@@ -389,7 +427,7 @@ def predicted(tmp_path, monkeypatch):
         (tmp_path / name).touch()
     segments = np.array([[0.25, 0.75], [0.5, 0.5]], dtype=np.float32)
 
-    def predict_files(models, files, graphs, patch_hop_frames=None, started=None):
+    def predict_files(models, files, graphs, patch_hop_frames=None, started=None, *, uncertainty=False):
         for path in files:
             if "bad" in path:
                 yield Failure(path, "predict", f"audio: expected sound; got 'silence' ({path}). Leave it out.")
@@ -456,6 +494,31 @@ def test_a_file_whose_name_is_not_utf8_is_answered(predicted):
 def test_a_model_is_described_by_its_card():
     model = Model("x", "/x.pb", GraphCard(make_card()))
     assert not model.is_base
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--extractor-output", "x"), "needs --extractor"),
+        (("--extractor", "a", "--network", "vgg"), "leave --network out"),
+        (("--extractor", "a", "--pretrained", "msd"), "leave --pretrained out"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(options, message):
+    result = run("train", "mood-sad", *options)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_crossval_fails_at_its_end_when_files_were_left_out(monkeypatch):
+    def cross_validate(*args, **options):
+        yield "a line"
+        return 3
+
+    monkeypatch.setattr("essentia_ldl.evaluation.cross_validate", cross_validate)
+    result = run("crossval", "mood-sad")
+    assert (result.exit_code, result.stdout) == (1, "a line\n")
+    assert "3 files were left out" in result.stderr
 
 
 def test_crossval_hands_on_what_it_was_asked(monkeypatch):

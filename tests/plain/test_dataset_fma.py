@@ -11,6 +11,8 @@ import pytest
 from essentia_ldl import datasets
 from essentia_ldl.datasets import fma
 from essentia_ldl.errors import DataError
+from essentia_ldl.recipe import read_recipe
+from essentia_ldl.splits import split_tracks
 
 HEADER = (
     ("", "album", "artist", "artist", "artist", "set", "set", "track", "track", "track", "track"),
@@ -181,3 +183,60 @@ def test_reading_leaves_the_limit_of_the_csv_module_alone(tmp_path):
     limit = csv.field_size_limit()
     datasets.read_tracks(write_fma(tmp_path))
     assert csv.field_size_limit() == limit
+
+
+# --- the whole header, and the recipes --------------------------------------------------------------------------------
+
+COLUMNS = {  # of fma_metadata.zip, in its order
+    "album": "comments date_created date_released engineer favorites id information listens producer tags title tracks "
+    "type",
+    "artist": "active_year_begin active_year_end associated_labels bio comments date_created favorites id latitude "
+    "location longitude members name related_projects tags website wikipedia_page",
+    "set": "split subset",
+    "track": "bit_rate comments composer date_created date_recorded duration favorites genre_top genres genres_all "
+    "information interest language_code license listens lyricist number publisher tags title",
+}
+
+
+def write_whole_header(root: Path) -> Path:
+    """Write tracks.csv with all its 52 columns: two training, one validation and one test track a genre."""
+    names = [(top, name) for top, texts in COLUMNS.items() for name in texts.split()]
+    assert len(names) == 52
+    header = (("", *(top for top, _ in names)), ("", *(name for _, name in names)), ("track_id", *[""] * len(names)))
+    rows = []
+    for number, (genre, split) in enumerate(
+        (genre, split) for genre in fma.CLASSES_SMALL for split in ("training", "training", "validation", "test")
+    ):
+        values = {
+            **{("set", "split"): split, ("set", "subset"): "small", ("artist", "id"): 100 + number},
+            **{("track", "genre_top"): genre, ("track", "genres"): "[1]", ("track", "genres_all"): "[1, 2]"},
+            **{("album", "id"): 7, ("track", "tags"): "['a', 'b']", ("artist", "bio"): BIO},
+        }
+        rows.append((2 + number, *(values.get(name, "") for name in names)))
+    return write_fma(root, rows, header)
+
+
+def test_the_official_sides_are_those_of_a_training(tmp_path):
+    tracks = datasets.read_tracks(write_whole_header(tmp_path))
+    assert tuple(sorted({track.label for track in tracks})) == fma.CLASSES_SMALL
+    split = split_tracks(tracks, valid_share=0.2, seed=3)
+    official = {side: {track.id for track in tracks if track.split == side} for side in ("train", "valid", "test")}
+    assert {side: len(ids) for side, ids in official.items()} == {"train": 16, "valid": 8, "test": 8}
+    assert {side: set(getattr(split, side)) for side in official} == official
+
+
+@pytest.mark.parametrize("task", ["genre-fma-small", "genre-fma-small-openl3"])
+def test_the_recipes_have_its_classes(task):
+    """Pop, where the paper's section on its data says Classical; its results say Pop too."""
+    recipe = read_recipe(task)
+    assert recipe.classes == fma.CLASSES_SMALL
+    assert recipe.labels == "none"
+    assert "Pop" in recipe.classes
+    assert "Classical" not in recipe.classes
+
+
+def test_the_recipes_are_the_two_networks_of_the_paper():
+    resnet, mlp = (read_recipe(task).network for task in ("genre-fma-small", "genre-fma-small-openl3"))
+    assert (resnet.backbone, resnet.fine_tune, resnet.hidden) == ("resnet", "none", 0)
+    assert (mlp.extractor, mlp.fine_tune) == ("openl3-music-mel128-emb512-3", "head")
+    assert mlp.hidden > 0

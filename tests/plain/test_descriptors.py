@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from essentia_ldl import descriptors
+from essentia_ldl import baselines, descriptors
 from essentia_ldl.collection import Collection
 from essentia_ldl.errors import DataError, StoreError
 from essentia_ldl.records import Failure, Track
@@ -82,3 +82,27 @@ def test_other_settings_are_another_folder(collection, monkeypatch):
     before = descriptors.descriptor_folder(open_store())
     monkeypatch.setitem(descriptors.SETTINGS, "rhythmMethod", "multifeature")
     assert descriptors.descriptor_folder(open_store()) != before
+
+
+def test_a_refused_file_is_average_and_not_the_end_of_the_baseline(tmp_path, monkeypatch):
+    monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path))
+    tracks = tuple(Track(f"t{n:02}", f"/{n}", "ab"[n % 2]) for n in range(20))
+    contents = {track.id: hashlib.sha256(track.id.encode()).hexdigest() for track in tracks}
+    collection = Collection(tracks, contents, dict.fromkeys(contents, 20.0), ())
+    for number, track in enumerate(tracks[1:]):
+        store_vector(collection, track.id, [number % 2, number])
+    failures = [Failure("/0", "descriptors", "/0 is silent.")]
+    vectors, _ = descriptors.read_descriptors(collection, failures)
+    assert np.isnan(vectors["t00"]).all()
+    settings = {"kernel": "rbf", "C": 1.0, "gamma": 1.0}
+    model = baselines.fit_baseline("descriptors-svm", settings, vectors, tracks, ("a", "b"))
+    rows = np.stack([vectors["t00"], np.mean([vectors[track.id] for track in tracks[1:]], axis=0)])
+    answers = baselines.predict_baseline(model, rows, 2)
+    np.testing.assert_allclose(answers[0], answers[1])
+
+
+def test_a_few_refused_files_are_too_many_for_few_tracks(collection):
+    store_vector(collection, "t1", [0, 1])
+    store_vector(collection, "t2", [0, 1])
+    with pytest.raises(StoreError, match="1 of 3 missing"):
+        descriptors.read_descriptors(collection, [Failure("/0", "descriptors", "/0 is silent.")])

@@ -10,7 +10,7 @@ from essentia_ldl import estimates
 from essentia_ldl.estimates import Cost
 from essentia_ldl.recipe import Recipe
 from essentia_ldl.records import Failure, Track
-from essentia_ldl.store import Store, digest_file
+from essentia_ldl.store import Store, digest_file, read_json, write_json
 
 RECIPE = Recipe("mood-sad", ("non_sad", "sad")).override(network__fine_tune="none", training__epochs_from_scratch=600)
 COST = Cost(batch_size=32, step_s=3.2, patch_s=0.02, embed_s=0.01)
@@ -64,6 +64,28 @@ def test_measurements_are_kept(tmp_path, monkeypatch):
     assert [file.name for file in tmp_path.iterdir()] == ["costs.json"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "3",
+        "{",
+        '{"vgg:all": {}}',
+        '{"vgg:all": []}',
+        '{"vgg:all": {"batch_size": 32}}',
+        '{"vgg:all": {"batch_size": 32, "step_s": "1", "patch_s": 0.1, "embed_s": 0.0}}',
+        '{"vgg:all": {"batch_size": 32, "step_s": 1, "patch_s": 0.1, "embed_s": 0.0, "more": 1}}',
+    ],
+)
+def test_what_a_damaged_file_held_is_measured_anew(tmp_path, monkeypatch, text):
+    row = {"batch_size": 32, "step_s": 2.0, "patch_s": 0.1, "embed_s": 0.0}
+    monkeypatch.setattr(estimates, "run_zone", lambda module, path, *_: write_json(path, {"vgg:all": row}))
+    path = tmp_path / "costs.json"
+    path.write_text(text)
+    assert estimates.measure_costs(path, ["vgg:all"], 32) == {"vgg:all": Cost(**row)}
+    assert read_json(path) == {"vgg:all": row}
+
+
 def test_durations_come_from_the_store_and_from_headers(tmp_path, monkeypatch):
     tracks = []
     for number in range(4):
@@ -83,6 +105,12 @@ def test_durations_come_from_the_store_and_from_headers(tmp_path, monkeypatch):
     monkeypatch.setattr(estimates, "run_jobs", run_jobs)
     assert estimates.find_durations(tracks, store) == [12.5, 20.0]
     assert asked == [track.path for track in tracks[1:]]
+    store.write_info(digest_file(tracks[0].path), {})
+    asked.clear()
+    answer = [({}, {"duration_s": 12.5})]
+    monkeypatch.setattr(estimates, "run_jobs", lambda function, jobs, *_, **__: asked.extend(jobs) or answer)
+    assert estimates.find_durations(tracks[:1], store) == [12.5]
+    assert [job["path"] for job in asked] == [tracks[0].path]
     monkeypatch.setattr(estimates, "run_jobs", lambda *_, **__: [({}, {"duration_s": 0.0})])
     assert estimates.find_durations(tracks[1:], store) == [estimates.UNKNOWN_S]
 

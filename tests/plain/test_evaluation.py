@@ -9,9 +9,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from essentia_ldl import baselines, cells, descriptors, evaluation, folds, frontends, gathering, refit, runs, steps
+from essentia_ldl import (
+    baselines,
+    calibrating,
+    cells,
+    descriptors,
+    evaluation,
+    folds,
+    frontends,
+    gathering,
+    refit,
+    runs,
+    steps,
+)
+from essentia_ldl.calibration import fit
 from essentia_ldl.collection import Collection
-from essentia_ldl.errors import DataError
+from essentia_ldl.errors import DataError, RecipeError
+from essentia_ldl.logits import gather_out_of_fold, read_side
+from essentia_ldl.metrics import score_nll
 from essentia_ldl.recipe import Recipe
 from essentia_ldl.records import Failure, Split, Track
 from essentia_ldl.store import digest_file, graphs_folder, open_store, read_json, write_json
@@ -83,10 +98,14 @@ def work(tmp_path, monkeypatch):
                 path = folder / track["content"][:2] / f"{track['content']}.npy"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 np.save(path, np.full((3, 4), track["label"] == "sad") + random.normal(size=(3, 4)).astype(np.float32))
-            random_rows = random.dirichlet([1, 1], len(tracks))
+            random_rows = random.dirichlet([1, 1], len(tracks)).astype(np.float32)
             keys = ("id", "role", "label")
             arrays = {f"{key}s": np.array([track[key] for track in tracks]) for key in keys}
-            np.savez(cell / "predictions.npz", **arrays, probabilities=random_rows.astype(np.float32))
+            arrays |= {"classes": np.array(["non_sad", "sad"]), "n_patches": np.ones(len(tracks), dtype=np.int64)}
+            logits = np.log(random_rows)
+            np.savez(cell / "predictions.npz", **arrays, probabilities=random_rows, patch_logits=logits)
+            np.savez(cell / "weights.npz", seed=np.array(random.random()))
+            calibrating.calibrate_run(cell)
             best = 3 + int(cell.name.rpartition("-")[2])
             epochs = [{"epoch": n, "learning_rate": 0.1 if n < 4 else 0.05} for n in range(1, 9)]
             write_json(cell / "history.json", {"best_epoch": best, "epochs": epochs})
@@ -306,6 +325,56 @@ def test_another_hop_is_another_run_whose_plans_say_so(work):
     assert validate(patch_hop=93)[0] == usual
 
 
+def test_another_hop_and_a_calibrated_final_model_do_not_go_together(work):
+    with pytest.raises(RecipeError, match=r"patch hop: expected the network's own, .*got 187"):
+        validate(patch_hop=187, refit_best=True)
+    assert work["trained"] == []
+
+
+# --- calibration ----------------------------------------------------------------------------------------------------
+
+
+def test_each_fold_is_calibrated_on_its_validation_side_and_scored_on_its_test_side(work):
+    work["tracks"] = make_tracks(240)
+    run, scores, lines = validate(("none", "sa"), n_repeats=2)
+    for name in ("none", "sa"):
+        found, after, truth, n_changed = scores["sources"][name]["calibration"], [], [], 0
+        for fold, told in zip(scores["folds"], found["folds"], strict=True):
+            cell = run / f"{name}-{fold['seed']}-{fold['fold']}"
+            golden = fit(read_side(cell, "valid"), "temperature", selected=True)
+            assert told["temperature"] == golden.temperature
+            assert told["n_tracks"] == fold["n_valid"] >= 20
+            with np.load(cell / "predictions.npz") as arrays:
+                test = arrays["roles"] == "test"
+                after.append(arrays["probabilities"][test])
+                truth.append((arrays["labels"][test] == "sad").astype(int))
+                n_changed += int((arrays["patch_logits"][test].argmax(1) != after[-1].argmax(1)).sum())
+        value = np.mean([score_nll(t, p).mean() for t, p in zip(truth, after, strict=True)])  # folds of one size
+        assert found["after"]["nll"]["value"] == pytest.approx(value, abs=1e-6)
+        assert found["before"]["nll"]["value"] > found["after"]["nll"]["value"], "its networks guess, and are sure"
+        assert found["n_changed"] == n_changed == 0, "one patch a track"
+        assert len(found["repeats"]) == 2
+        low, high = found["after"]["brier"]["interval"]
+        assert low < found["after"]["brier"]["value"] < high
+    assert "calibration" not in scores["baselines"]["logreg"]
+    (row,) = [line for line in lines if line.startswith("none") and " -> " in line]
+    found = scores["sources"]["none"]["calibration"]
+    assert f"{found['before']['ece']['value']:.3f} -> {found['after']['ece']['value']:.3f}" in row
+
+
+def test_a_fold_with_too_few_tracks_says_so(work):
+    _, scores, lines = validate()
+    assert {fold["temperature"] for fold in scores["sources"]["none"]["calibration"]["folds"]} == {1.0}
+    assert any("tracks are too few to fit a temperature, 20 are needed" in line for line in lines)
+
+
+def test_a_cell_that_was_killed_before_its_calibration_is_finished(work):
+    run, _, _ = validate()
+    (run / "none-0-2" / "calibration.json").unlink()
+    validate()
+    assert work["trained"][3:] == ["none-0-2"]
+
+
 # --- listeners ------------------------------------------------------------------------------------------------------
 
 
@@ -417,6 +486,14 @@ def test_the_final_model_is_trained_on_all_tracks_as_the_folds_chose(work, final
     assert link == {"run": run.name, "models": ["m-1"], "source": best, "n_epochs": 4, "halvings": [3]}
     assert f'source = "{best}"' in (run / "recipe.toml").read_text()
     assert lines[-1] == f"run: {run}"
+    cells = [path.parent / f"{best}-0-{number}" for number in range(3)]
+    pooled, golden = read_side(run / calibrating.OUT_OF_FOLD, "test"), gather_out_of_fold(cells)
+    assert pooled.ids == golden.ids
+    assert sorted(pooled.ids) == sorted(track.id for track in work["tracks"]), "every track, by a network without it"
+    np.testing.assert_array_equal(pooled.patch_logits, golden.patch_logits)
+    assert plan["calibration"] == "temperature"
+    found = scores["sources"][best]["calibration"]
+    assert measured["crossval"]["calibration"] == {key: found[key] for key in ("before", "after", "n_changed")}
 
 
 def test_the_final_model_of_the_same_folds_is_not_trained_twice(work, final):

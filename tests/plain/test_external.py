@@ -112,6 +112,33 @@ def test_scores_are_those_of_scikit_learn(setting, classes, tmp_path):
     assert len(list((tmp_path / "out").iterdir())) == 3, "nothing temporary is left"
 
 
+def test_calibration_errors_stand_beside_the_accuracy(setting, tmp_path):
+    from sklearn import metrics
+
+    data, targets, probabilities, _ = make_many(setting, classes=GENRES)
+    done = external.evaluate("m-1", data, output=str(tmp_path / "out"))
+    found, rows = done.scores["calibration"], probabilities.astype(np.float64)
+    rows /= rows.sum(axis=1, keepdims=True)
+    assert found["nll"]["value"] == pytest.approx(metrics.log_loss(targets, rows), rel=1e-5)
+    brier = ((probabilities - np.eye(3)[targets]) ** 2).sum(axis=1).mean()
+    assert found["brier"]["value"] == pytest.approx(brier, rel=1e-5)
+    assert set(found["class_ece"]) == set(GENRES)
+    lines = external.describe_evaluation(done)
+    for key, name in (("ece", "ECE, 10 bins"), ("ece_15", "ECE, 15 bins"), ("nll", "NLL"), ("brier", "Brier score")):
+        low, high = found[key]["interval"]
+        assert low < found[key]["value"] < high
+        start = f"{name} {found[key]['value']:.3f} (95% {low:.3f} to {high:.3f})"
+        assert any(line.startswith(start) for line in lines)
+
+
+def test_probabilities_that_are_no_distribution_have_no_calibration(setting, tmp_path):
+    rows = [[f"{i}.mp3", SAD[i % 2], f"artist {i}", "0"] for i in range(6)]
+    data = setting(rows, {row[0]: [0.9, 0.8] for row in rows})
+    done = external.evaluate("m-1", data, output=str(tmp_path / "out"))
+    assert "calibration" not in done.scores
+    assert not any("ECE" in line for line in external.describe_evaluation(done))
+
+
 def test_two_evaluations_give_the_same_numbers(setting, tmp_path):
     data, *_ = make_many(setting)
     first, second = (external.evaluate("m-1", data, truth_column="share", output=str(tmp_path / n)) for n in "ab")

@@ -124,8 +124,16 @@ def test_the_output_is_the_cards_unless_another_is_named():
         extractors.read_extractor(NETWORK)
     chosen = NetworkSettings(extractor=EFFNET, extractor_output="PartitionedCall:2")
     assert extractors.read_extractor(chosen).node == "PartitionedCall:2"
+    with pytest.raises(CardError, match=r"its card names PartitionedCall:0, PartitionedCall:1.*got 'nosuch'"):
+        extractors.read_extractor(NetworkSettings(extractor=EFFNET, extractor_output="nosuch"))
     write_extractor(purposes=("embeddings", "embeddings"))
     with pytest.raises(CardError, match=r"one output for embeddings; got \['PartitionedCall:0', 'PartitionedCall:1'\]"):
+        extractors.read_extractor(NETWORK)
+
+
+def test_a_head_is_no_extractor():
+    write_extractor(algorithm="TensorflowPredict2D")
+    with pytest.raises(CardError, match="got 'a head, which reads embeddings itself'"):
         extractors.read_extractor(NETWORK)
 
 
@@ -287,7 +295,8 @@ def test_a_head_takes_only_the_extractor_it_was_trained_on(tmp_path):
 
 
 def test_the_option_means_a_head_whatever_the_recipe_says():
-    given = dict.fromkeys(("network", "pretrained", "fine_tune", "epochs", "seed", "data", "jobs", "extractor_output"))
+    names = ("network", "pretrained", "fine_tune", "epochs", "seed", "data", "jobs", "extractor_output")
+    given = {**dict.fromkeys((*names, "dropout", "samples")), "changes": {}}
     recipe, _, _ = cli._resolve("mood-sad", {**given, "extractor": EFFNET})
     assert (recipe.network.extractor, recipe.network.fine_tune) == (EFFNET, "head")
     recipe, _, _ = cli._resolve("mood-sad", {**given, "extractor": EFFNET, "fine_tune": "all"})

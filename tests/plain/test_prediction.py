@@ -488,3 +488,69 @@ def test_json_and_csv_say_the_same():
     rows = csv.DictReader(io.StringIO(write("csv", *made)))
     from_csv = {(row["path"], row["class"]): float(row["probability"]) for row in rows}
     assert from_csv == pytest.approx(from_json, abs=1e-6)
+
+
+# --- how sure -------------------------------------------------------------------------------------------------------
+
+SURE = {"predictive_entropy": 0.62, "expected_entropy": 0.5, "mutual_information": 0.12}
+
+
+def write_answers(form, predictions, models, **settings):
+    parts: list[str] = []
+    writer = Writer(parts.append, form, models, settings.pop("segments", False), **settings)
+    writer.add(predictions)
+    writer.close()
+    return "".join(parts)
+
+
+def test_uncertainty_in_text_says_what_the_model_does_not_know():
+    sampled, single = make_prediction(uncertainty=SURE), make_prediction(model="other-1")
+    text = write_answers("text", [sampled, single], [make_model(), make_model("other-1")], uncertainty=True)
+    lines = text.splitlines()
+    expected = "    entropy 0.66 nats; of the patches: predictive 0.62, expected 0.50, mutual information 0.12"
+    assert lines[2] == expected
+    assert lines[4] == "    entropy 0.66 nats; no samples or members, so nothing about what the model does not know"
+
+
+def test_uncertainty_in_json_is_null_where_the_graph_says_nothing():
+    sampled, single = make_prediction(uncertainty=SURE), make_prediction(model="other-1")
+    models = [make_model(), make_model("other-1")]
+    first, second = json.loads(write_answers("json", [sampled, single], models, uncertainty=True))
+    assert first["uncertainty"] == {"entropy": pytest.approx(0.661563, abs=1e-6), **SURE}
+    assert second["uncertainty"]["mutual_information"] is None
+    assert "label" not in first
+
+
+@pytest.mark.parametrize("segments", [False, True])
+def test_csv_rows_carry_label_and_entropies_of_the_track(segments):
+    settings = {"segments": segments, "uncertainty": True, "min_confidence": 0.7}
+    text = write_answers("csv", [make_prediction(uncertainty=SURE)], [make_model()], **settings)
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert len(rows) == (4 if segments else 2)
+    assert {row["label"] for row in rows} == {"uncertain"}  # 0.625
+    assert {row["mutual_information"] for row in rows} == {"0.120000"}
+    assert None not in rows[0]
+
+
+@pytest.mark.parametrize(("threshold", "label"), [(0.625, "sad"), (0.63, "uncertain")])
+def test_a_label_below_the_confidence_is_uncertain(threshold, label):
+    models = [make_model()]
+    (value,) = json.loads(write_answers("json", [make_prediction()], models, min_confidence=threshold))
+    assert value["label"] == label
+    text = write_answers("text", [make_prediction()], models, min_confidence=threshold)
+    assert ("uncertain" in text) == (label == "uncertain")
+
+
+def test_tags_have_no_label():
+    fields = {**make_model().card.fields, "type": "auto-tagging"}
+    tagger = Model("sad-1", "/graphs/sad-1.pb", GraphCard(fields))
+    (value,) = json.loads(write_answers("json", [make_prediction()], [tagger], min_confidence=0.99))
+    assert value["label"] is None
+
+
+def test_the_process_is_told_that_entropies_are_wanted(monkeypatch):
+    worker = Worker(all_well, all_well)
+    monkeypatch.setattr(prediction, "_ask", lambda job, started=None: worker(job, ""))
+    list(predict_files([make_model()], ["a.wav"], Path("/graphs"), uncertainty=True))
+    list(predict_files([make_model()], ["a.wav"], Path("/graphs")))
+    assert [job["uncertainty"] for job in worker.jobs] == [True, False]

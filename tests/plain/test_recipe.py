@@ -11,7 +11,15 @@ import pytest
 import essentia_ldl
 from essentia_ldl import labels, recipe
 from essentia_ldl.errors import RecipeError, UnknownNameError
-from essentia_ldl.recipe import SECTIONS, Recipe, list_tasks, read_recipe, render_recipe, write_recipe
+from essentia_ldl.recipe import (
+    SECTIONS,
+    Recipe,
+    change_recipe,
+    list_tasks,
+    read_recipe,
+    render_recipe,
+    write_recipe,
+)
 
 SHIPPED_FOLDERS = [Path(essentia_ldl.__file__).parents[1] / "recipes", Path(essentia_ldl.__file__).parent / "recipes"]
 SHIPPED = sorted(path for folder in SHIPPED_FOLDERS for path in folder.glob("*.toml"))
@@ -188,6 +196,7 @@ def make_everything_different() -> Recipe:
         network__fine_tune="all",
         network__hidden=64,
         network__standardize=True,
+        network__dropout=0.25,
         network__train_input_norm=True,
         network__extractor="discogs-effnet-bs64-1",
         network__extractor_output="PartitionedCall:1",
@@ -200,6 +209,7 @@ def make_everything_different() -> Recipe:
         training__patience=6,
         training__loss="kl",
         calibration__method="vector",
+        uncertainty__samples=12,
         card__author="Jörg Ünal",
         card__email="j@example.org",
         card__dataset="my\tmusic",
@@ -308,3 +318,44 @@ def test_the_order_of_keys_in_a_file_does_not_matter(tmp_path):
 def test_a_default_that_is_written_out_is_the_default(tmp_path):
     written = read_recipe(write(tmp_path, MINIMAL + "[labels.sb]\nn_neighbors = 30\n[network]\nhidden = 100\n"))
     assert written == read_recipe(write(tmp_path, MINIMAL))
+
+
+# --- single keys ------------------------------------------------------------------------------------------------------
+
+
+def test_single_keys_are_changed_as_if_the_file_said_so():
+    recipe = read_recipe("mood-sad")
+    assert change_recipe(recipe, {}) == recipe
+    changed = change_recipe(
+        recipe,
+        {
+            "network.hidden": "0",
+            "network.standardize": "true",
+            "training.l2": "0.1",
+            "training.loss": "kl",
+            "labels.sb.n_neighbors": "7",
+            "card.author": '"me, myself"',
+        },
+    )
+    assert (changed.network.hidden, changed.network.standardize, changed.training.l2) == (0, True, 0.1)
+    assert (changed.training.loss, changed.card.author) == ("kl", "me, myself")
+    assert changed.label_settings["sb"] == {"n_neighbors": 7}
+    assert (changed.task, changed.classes) == (recipe.task, recipe.classes)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("network.hiden", "0", r"recipe key: expected SECTION.KEY.*Did you mean 'network.hidden'"),
+        ("hidden", "0", "recipe key: expected SECTION.KEY"),
+        ("network", "0", "recipe key: expected SECTION.KEY"),
+        ("labels.sb", "0", "recipe key: expected SECTION.KEY"),
+        ("labels.nothing.lmnn", "true", "recipe key: expected SECTION.KEY"),
+        ("network.hidden", "many", "hidden: expected a int"),
+        ("network.hidden", "-1", "hidden: expected 0 to 100000"),
+        ("labels.sb.n_neighbors", "0", "n_neighbors"),
+    ],
+)
+def test_a_key_that_cannot_be_changed_is_told(name, value, message):
+    with pytest.raises(RecipeError, match=message):
+        change_recipe(read_recipe("mood-sad"), {name: value})

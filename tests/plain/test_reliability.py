@@ -210,13 +210,13 @@ def test_a_png_has_a_diagram_for_each(tmp_path):
     targets, probabilities = draw()
     parts = (measure(targets, probabilities), *split_by_class(targets, probabilities, CLASSES), measure(*draw(20)))
     sizes = []
-    for number in (1, 5):
+    for number in (1, 6):
         path = tmp_path / f"{number}.png"
-        draw_png(path, parts[:number], "title")
+        draw_png(path, (parts * 2)[:number], "title")
         data = path.read_bytes()
         assert data.startswith(b"\x89PNG\r\n")
         sizes.append((int.from_bytes(data[16:20]), int.from_bytes(data[20:24])))
-    assert sizes[1] == (4 * sizes[0][0], 2 * sizes[0][1])
+    assert sizes[1] == (5 * sizes[0][0], 2 * sizes[0][1])
     (empty,) = split_by_class(np.array([0]), np.array([[0.9, 0.1]]), ("a", "b"))[1:]
     draw_png(tmp_path / "empty.png", [empty])
     with pytest.raises(DataError, match="diagrams: expected one at least"):

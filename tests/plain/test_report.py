@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import html
 import json
 import os
 import re
@@ -32,7 +33,7 @@ from essentia_ldl.store import open_store, write_json
 
 MANY = ("blues", "classic", "country", "disco", "hip hop", "jazz", "metal", "pop", "reggae", "rock")
 NASTY = ("a<script>alert(1)</script>.wav", "q\"uote' &amp;.wav", b"caf\xe9.wav".decode("utf-8", "surrogateescape"))
-SECTIONS = ["summary", "scores", "confusion", "curves", "labels", "map", "audit"]
+SECTIONS = ["summary", "scores", "confusion", "abstention", "curves", "labels", "map", "audit"]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
@@ -237,6 +238,22 @@ def test_numbers_are_those_of_scores_json(home):
     assert shown_counts == [count for row in scores["confusion"] for count in row]
 
 
+def test_abstaining_shows_the_coverage_of_every_threshold(home):
+    folder = Writer(home).train()
+    page, _ = write(folder)
+    part = page[page.index('id="abstention"') : page.index('id="curves"')]
+    with np.load(folder / "predictions.npz") as arrays:
+        kept = np.isin(arrays["roles"], ["valid", "test"])
+        rows, labels = arrays["probabilities"][kept].astype(float), arrays["labels"][kept]
+    confidence, right = rows.max(axis=1), np.array(["non_sad", "sad"])[rows.argmax(axis=1)] == labels
+    for threshold in (0.5, 0.6, 0.7, 0.8, 0.9, 0.95):
+        answered = confidence >= threshold
+        accuracy = f"{right[answered].mean():.3f}" if answered.any() else "–"
+        row = f'<th scope="row">{threshold:g}</th><td>{100 * answered.mean():.0f} %</td><td>{accuracy}</td>'
+        assert row in part
+    assert "<svg" in part
+
+
 def test_the_table_of_a_cross_validation_is_that_of_scores_json(home):
     folder = Writer(home).crossval()
     scores = json.loads((folder / "scores.json").read_text())
@@ -300,20 +317,27 @@ def test_the_last_run_is_taken_and_another_one_by_name(home):
     writer = Writer(home)
     first, second = writer.train("one"), writer.train("two", source="none")
     os.utime(first / "scores.json", (1, 1))
-    assert results.find_run(None) == second
-    assert results.find_run("one") == first
-    assert results.find_run(str(first)) == first
+    assert results.find_finished(None) == second
+    assert results.find_finished("one") == first
+    assert results.find_finished(str(first)) == first
     with pytest.raises(UnknownNameError, match=r"got 'three'.*There are: two, one"):
-        results.find_run("three")
+        results.find_finished("three")
+    (home / "runs" / "damaged").mkdir()
+    (home / "runs" / "damaged" / "scores.json").write_text('{"a":')
+    assert results.find_finished(None) == second, "a damaged run that nobody asked for"
+    with pytest.raises(UnknownNameError, match=r"There are: two, one\."):
+        results.find_finished("three")
+    with pytest.raises(StoreError, match=r"expected readable json.*damaged/scores\.json"):
+        results.find_finished("damaged")
     (home / "runs" / "busy").mkdir()
     with pytest.raises(StoreError, match=r"one without scores\.json"):
-        results.find_run("busy")
+        results.find_finished("busy")
     write_json(home / "runs" / "busy" / "scores.json", {"model": "x"})
     with pytest.raises(StoreError, match="one that is neither"):
-        results.find_run("busy")
+        results.find_finished("busy")
     shutil.rmtree(home / "runs")
     with pytest.raises(UnknownNameError, match="Run train or crossval first"):
-        results.find_run(None)
+        results.find_finished(None)
 
 
 def test_the_command_writes_both_files_and_fails_in_one_sentence(home):
@@ -416,6 +440,119 @@ def test_corrections_go_round_and_are_not_asked_again(home):
     assert "2 that a person has judged before are not listed again" in page
     final, _ = apply_corrections(tracks, read_corrections(second / "audit.csv"), writer.classes, {})
     assert [(t.id, t.label) for t in final] == [(t.id, t.label) for t in kept]
+
+
+def fill_audit(folder: Path, words: dict[str, str], delimiter: str = ",") -> list[dict[str, str]]:
+    """Write corrections into audit.csv, as a person does with a spreadsheet."""
+    rows = read_audit(folder)
+    for row in rows:
+        row["correction"] = words.get(row["id"], row["correction"])
+    with open(folder / "audit.csv", "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        filled = csv.DictWriter(file, list(rows[0]), delimiter=delimiter)
+        filled.writeheader()
+        filled.writerows(rows)
+    return rows
+
+
+def read_words(folder: Path) -> dict[str, str]:
+    return {row["id"]: row["correction"] for row in read_audit(folder) if row["correction"]}
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_a_second_report_keeps_what_a_person_wrote_into_the_audit(home, delimiter):
+    writer = Writer(home)
+    folder = writer.train()
+    write(folder)
+    words = {writer.ids[2]: "sad", writer.ids[9]: "drop", writer.ids[11]: "a word that is no class"}
+    fill_audit(folder, words, delimiter)
+    page, lines = write(folder)
+    assert read_words(folder) == words
+    assert len(read_audit(folder)) == len(writer.ids)
+    assert "3 that a person has judged before are not listed again" in page
+    before = json.loads(html.unescape(re.search(r'data-before="([^"]*)"', page)[1]))
+    # the page saves all that can be written as UTF-8
+    assert dict(before) == {name: word for name, word in words.items() if name != NASTY[2]}
+    assert not any("could not be read" in line for line in lines)
+    assert not list(folder.glob("audit-*"))
+
+
+def test_what_a_person_wrote_goes_before_what_the_run_was_given(home):
+    writer = Writer(home)
+    folder = writer.train()
+    changes = [
+        {"id": writer.ids[4], "from": "sad", "to": "non_sad"},
+        {"id": writer.ids[6], "from": "sad", "to": "non_sad"},
+        {"id": "gone.wav", "from": "sad", "to": None},
+        {"id": "also gone.wav", "from": "sad", "to": None},
+    ]
+    record = {"file": "a.csv", "n_changed": 2, "n_dropped": 2, "n_confirmed": 0, "changes": changes}
+    write_json(folder / "corrections.json", record)
+    write(folder)
+    given = {writer.ids[4]: "non_sad", writer.ids[6]: "non_sad", "gone.wav": "drop", "also gone.wav": "drop"}
+    assert read_words(folder) == given
+    fill_audit(folder, {writer.ids[4]: "drop", "gone.wav": "sad"})
+    with open(folder / "audit.csv", "a") as file:  # a row that no report wrote
+        file.write(f",new.wav{',' * (len(audit.HEADER) - 2)},,,,,sad\n")
+    write(folder)
+    assert read_words(folder) == {**given, writer.ids[4]: "drop", "gone.wav": "sad", "new.wav": "sad"}
+    assert {row["id"]: row["label"] for row in read_audit(folder)}["gone.wav"] == "sad"
+
+
+def test_what_is_written_while_the_report_is_made_is_kept(home, monkeypatch):
+    writer = Writer(home)
+    folder = writer.train()
+    write(folder)
+    place_maps = report.place_maps
+
+    def wait(*arguments):
+        fill_audit(folder, {writer.ids[3]: "drop"})
+        return place_maps(*arguments)
+
+    monkeypatch.setattr(report, "place_maps", wait)
+    write(folder)
+    assert read_words(folder) == {writer.ids[3]: "drop"}
+
+
+def test_an_audit_that_cannot_be_read_is_kept_under_another_name(home):
+    writer = Writer(home)
+    folder = writer.train()
+    for name in ("audit-unreadable.csv", "audit-unreadable-2.csv"):
+        (folder / "audit.csv").write_text(f"my own table\n{name}\n")
+        _, lines = write(folder)
+        note = next(line for line in lines if "could not be read" in line)
+        assert note.startswith(f"audit.csv is kept as {name}, because it could not be read: header: expected one")
+        assert name in (folder / name).read_text()
+        assert len(read_audit(folder)) == len(writer.ids)
+
+
+def test_the_command_that_takes_corrections_back_repeats_the_run(home, monkeypatch):
+    writer = Writer(home)
+    folder = writer.train("a run")
+    page, _ = write(folder)
+    assert f"<code>essentia-ldl train &#x27;{folder}/recipe.toml&#x27; --corrections corrections.csv</code>" in page
+    monkeypatch.setattr(report, "find_ffmpeg", lambda: "ffmpeg")
+    monkeypatch.setattr(report, "read_excerpt", lambda *_: "data:audio/mpeg;base64,x")
+    page, _ = write(folder, excerpt_s=3.0)
+    assert "essentia-ldl train &#x27;runs/a run/recipe.toml&#x27; --corrections" in page
+    (folder / "recipe.toml").unlink()
+    page, _ = write(folder)
+    assert "<code>essentia-ldl train mood-sad --corrections corrections.csv</code>" in page
+
+    folder = writer.crossval()
+    (folder / "recipe.toml").write_text(render_recipe(writer.recipe))
+    page, _ = write(folder)
+    options = "--labels none --labels sa --folds 3 --repeats 1"
+    command = f"crossval {folder}/recipe.toml --corrections corrections.csv {options}"
+    assert f"<code>essentia-ldl {command}</code>" in page
+    asked = {}
+    monkeypatch.setattr("essentia_ldl.evaluation.cross_validate", lambda *a, **k: asked.update(a=a, k=k) or iter(()))
+    done = CliRunner().invoke(main, command.split())
+    assert done.exit_code == 0, done.output
+    assert list(asked["a"][2:5]) == [("none", "sa"), 3, 1]
+    scores = json.loads((folder / "scores.json").read_text())
+    write_json(folder / "scores.json", {**scores, "leave_out": "artist", "n_repeats": 2})
+    page, _ = write(folder)
+    assert "--labels sa --leave-out artist --repeats 2</code>" in page
 
 
 # --- players --------------------------------------------------------------------------------------------------------

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
-from essentia_ldl import datasets, planning, steps
+from essentia_ldl import calibrating, datasets, ensembles, planning, steps, summary
+from essentia_ldl.calibrating import read_run
+from essentia_ldl.cli import main
 from essentia_ldl.collection import Collection
 from essentia_ldl.doctor import installed_versions
-from essentia_ldl.errors import DataError, GraphError
+from essentia_ldl.errors import DataError, GraphError, RecipeError, StoreError
 from essentia_ldl.models import read_model
 from essentia_ldl.planning import fit_labels, label_front_ends, name_stems
 from essentia_ldl.recipe import Recipe, read_recipe
@@ -69,7 +72,9 @@ def test_a_class_without_a_track_has_no_recall_and_the_scores_are_json():
     assert json.loads(json.dumps(scores, allow_nan=False)) == scores
 
 
-def write_predictions(run: Path, roles: list[str], labels: list[str], probabilities: list[list[float]]) -> None:
+def write_predictions(
+    run: Path, roles: list[str], labels: list[str], probabilities: list[list[float]], **more: np.ndarray
+) -> None:
     run.mkdir(parents=True, exist_ok=True)
     np.savez(
         run / "predictions.npz",
@@ -77,6 +82,8 @@ def write_predictions(run: Path, roles: list[str], labels: list[str], probabilit
         roles=np.array(roles),
         labels=np.array(labels),
         probabilities=np.array(probabilities, dtype=np.float32),
+        classes=np.array(["non_sad", "sad"]),
+        **more,
     )
 
 
@@ -208,20 +215,28 @@ def test_labels_of_validation_and_test_stay_one_hot_and_only_training_tracks_are
 @pytest.fixture
 def zones(monkeypatch, extracted):
     """Replace the processes of the other zones by what they leave; gives the calls, and a place for an error."""
-    state = {"calls": [], "error": None, **extracted}
+    state = {"calls": [], "error": None, "flags": [], **extracted}
 
     def run_zone(module, *arguments):
         state["calls"].append(module)
         if state["error"] == module:
             raise GraphError("verification: expected equal numbers.")
         if module == "essentia_ldl.nets":
-            (run,) = map(Path, arguments)
+            *flags, run = arguments
+            state["flags"].append(flags)
+            run = Path(run)
             plan = read_json(run / "plan.json")
             tracks = plan["tracks"]
-            sure = [[0.9, 0.1] if track["label"] == "non_sad" else [0.1, 0.9] for track in tracks]
-            write_predictions(run, [t["role"] for t in tracks], [t["label"] for t in tracks], sure)
+            if not flags:
+                sure = [[0.9, 0.1] if track["label"] == "non_sad" else [0.1, 0.9] for track in tracks]
+                more = {"patch_logits": 4 * np.log(sure), "n_patches": np.ones(len(tracks), dtype=int)}
+                if len(tracks) > 100:  # one in five is taken for the other class, surely
+                    more["patch_logits"][::5] *= -1
+                write_predictions(run, [t["role"] for t in tracks], [t["label"] for t in tracks], sure, **more)
+                np.savez(run / "weights.npz", kernel=np.arange(3))
+                calibrating.calibrate_run(run)
             for stem in filter(None, plan["stems"].values()):
-                graph = f"{run.name} {stem}".encode()
+                graph = f"{run.name} {stem} {read_json(run / 'calibration.json')['scale']}".encode()
                 (run / "export").mkdir(exist_ok=True)
                 (run / "export" / f"{stem}.pb").write_bytes(graph)
                 write_json(run / "export" / f"{stem}.json", make_card(graph, stem, plan))
@@ -338,6 +353,129 @@ def test_a_step_that_fails_leaves_no_model_and_the_next_try_goes_on_in_the_same_
     assert f"going on with {run}" in said
     assert done.run == run
     assert done.models[0] == "mood_sad-musicnn-msd-1"
+
+
+# --- calibrate ------------------------------------------------------------------------------------------------------
+
+
+def train_some(tmp_path, n_tracks=160, **changes):
+    return steps.train(RECIPE.override(**changes), str(make_tracks(tmp_path / "data", n_tracks)), say=[].append)
+
+
+def test_members_train_with_their_own_seeds_on_one_split(tmp_path, zones, monkeypatch):
+    trained = []
+
+    def train_folders(folders, collection, recipe, n_jobs, say):
+        for number, folder in enumerate(folders):
+            plan = read_json(folder / "plan.json")
+            trained.append(plan)
+            labels = [track["label"] for track in plan["tracks"]]
+            sure = np.array([[0.9, 0.1] if label == "non_sad" else [0.1, 0.9] for label in labels])
+            more = {"patch_logits": (number + 1) * np.log(sure), "n_patches": np.ones(len(labels), dtype=int)}
+            ids = np.array([track["id"] for track in plan["tracks"]])
+            roles = np.array([track["role"] for track in plan["tracks"]])
+            arrays = {"ids": ids, "roles": roles, "labels": np.array(labels), "probabilities": sure, **more}
+            np.savez(folder / "predictions.npz", **arrays)
+            np.savez(folder / "weights.npz", kernel=np.arange(3))
+            write_json(folder / "history.json", {})
+
+    monkeypatch.setattr(ensembles, "train_folders", train_folders)
+    monkeypatch.setattr(ensembles, "run_zone", steps.run_zone)
+    data = str(make_tracks(tmp_path / "data", 40))
+    done = ensembles.train_members(RECIPE.override(split__seed=7), data, 3, say=[].append)
+    plan = read_json(done.run / "plan.json")
+    assert [one["seed"] for one in trained] == [7, 8, 9]
+    assert all(one["tracks"] == trained[0]["tracks"] for one in trained)
+    assert not any(one["export"] for one in trained)
+    assert plan["members"] == ["seed 7", "seed 8", "seed 9"]
+    assert [track["role"] for track in plan["tracks"]] == [track["role"] for track in trained[0]["tracks"]]
+    assert zones["flags"][-1] == ["--export-only"]
+    assert done.models
+    assert done.scores["valid"]["n_tracks"] == sum(track["role"] == "valid" for track in plan["tracks"])
+    again = ensembles.train_members(RECIPE.override(split__seed=7), data, 3, say=[].append)
+    assert (again.repeated, again.run) == (True, done.run)
+    assert not ensembles.train_members(RECIPE.override(split__seed=7), data, 2, say=[].append).repeated
+
+
+def test_samples_of_a_head_without_dropout_are_refused_before_the_work(tmp_path):
+    recipe = RECIPE.override(network__fine_tune="head", uncertainty__samples=30)
+    with pytest.raises(RecipeError, match=r"network\.dropout: expected above 0"):
+        steps.train(recipe, str(tmp_path / "nothing"))
+
+
+def test_calibrating_again_does_not_train_and_gives_the_next_version(tmp_path, zones):
+    first = train_some(tmp_path)
+    found = read_run(first.run)
+    assert found.temperature > 1.5, "one in five tracks is surely wrong"
+    assert first.scores["calibration"]["valid"]["after"]["nll"]["value"] == pytest.approx(found.nll_after, abs=1e-6)
+    zones["calls"].clear()
+    said = []
+    done = steps.calibrate(first.run.name, "none", said.append)
+    assert said == ["calibration: T = 1 (calibration was not asked for)"]
+    assert (zones["calls"], zones["flags"][-1]) == (ORDER[1:], ["--export-only"])
+    assert done.models == ("mood_sad-musicnn-msd-2", "mood_sad-msd-musicnn-2")
+    assert read_json(done.run / "run.json") == {**read_json(first.run / "run.json"), "models": list(done.models)}
+    assert read_json(done.run / "plan.json")["calibration"] == "none"
+    assert done.scores["valid"]["accuracy"] == first.scores["valid"]["accuracy"]
+    again = steps.calibrate(str(first.run), say=said.append)  # a temperature, where none was before
+    assert read_run(first.run) == found
+    assert said[-1] == f"calibration: {found.describe()}"
+    assert again.models[0] == "mood_sad-musicnn-msd-3"
+    assert read_json(again.run / "scores.json")["calibration"]["temperature"] == found.temperature
+
+
+def test_the_command_tells_the_calibration_and_the_model(tmp_path, zones):
+    done = train_some(tmp_path)
+    shown = CliRunner().invoke(main, ["calibrate", "--method", "vector"])  # the run that ended last
+    assert shown.exit_code == 0, shown.output
+    assert shown.output.splitlines()[0] == f"calibration: {read_run(done.run).describe()}"
+    assert "mood_sad-musicnn-msd-2.pb and .json" in shown.output
+    shown = CliRunner().invoke(main, ["calibrate", "nothing"])
+    assert shown.exit_code == 1
+    assert "error: run: expected the name of a finished run in runs/, or a folder; got 'nothing'" in shown.output
+
+
+def test_a_final_model_keeps_the_scores_of_its_cross_validation(tmp_path, zones):
+    done = train_some(tmp_path)
+    write_json(done.run / "scores.json", {**read_json(done.run / "scores.json"), "crossval": {"run": "cv"}})
+    scores = steps.calibrate(done.run.name, "none", [].append).scores
+    assert scores["crossval"] == {"run": "cv"}
+    assert read_json(done.run / "scores.json")["crossval"] == {"run": "cv"}
+
+
+def test_a_run_that_cannot_be_calibrated_is_one_clear_error_and_stays_as_it_is(tmp_path, zones):
+    done = train_some(tmp_path, split__valid_share=0.0)
+    assert "no track was kept for validation" in read_run(done.run).reason
+    state = {path.name: path.read_bytes() for path in done.run.iterdir() if path.is_file() and path.name != "lock"}
+    with pytest.raises(DataError, match="tracks: expected one of the valid side at least; got 0"):
+        steps.calibrate(done.run.name, say=[].append)
+    after = {path.name: path.read_bytes() for path in done.run.iterdir() if path.is_file() and path.name != "lock"}
+    assert after == state
+
+
+def test_a_cross_validation_is_not_calibrated_again(tmp_path):
+    folder = tmp_path / "home" / "runs" / "mood-sad-crossval-1"
+    write_json(folder / "scores.json", {"sources": {}, "folds": []})
+    with pytest.raises(StoreError, match="run: expected one that trained a model; got 'a cross-validation'"):
+        steps.calibrate("mood-sad-crossval-1", say=[].append)
+
+
+def test_another_method_is_another_run(tmp_path, zones):
+    first = train_some(tmp_path)
+    assert train_some(tmp_path, calibration__method="none").run != first.run
+    assert train_some(tmp_path).repeated
+
+
+def test_what_is_shown_after_a_training_tells_the_calibration(tmp_path, zones):
+    done = train_some(tmp_path)
+    lines = summary.describe_training(done, RECIPE)
+    assert f"calibration: {read_run(done.run).describe()}" in lines
+    scores = {"valid": {"n_tracks": 9}, "calibration": {"text": "T = 2", "valid": {"n_changed": 3}}}
+    assert summary.describe_calibration(scores)[1] == "calibration changes the class of 3 of 9 validation tracks"
+    assert summary.describe_calibration({}) == []
+
+
+# --- files left out -------------------------------------------------------------------------------------------------
 
 
 def test_files_left_out_are_a_table_in_the_run(tmp_path, zones, extracted):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from essentia_ldl import store as store_module
-from essentia_ldl.errors import AudioError, StoreError
+from essentia_ldl.errors import AudioError, DiskError, StoreError
 from essentia_ldl.frontends import MFCC, MUSICNN
 from essentia_ldl.store import Store, digest_file, home, read_json, replacing, write_json
 
@@ -80,7 +80,7 @@ def test_a_full_disk_is_a_store_error_and_leaves_what_was_there(tmp_path, monkey
     path = tmp_path / "file"
     path.write_bytes(b"old")
     monkeypatch.setattr(store_module.os, call, no_space)
-    with pytest.raises(StoreError, match=r"expected space and permission to write; got 'No space left.*Free space"):
+    with pytest.raises(DiskError, match=r"expected space and permission to write; got 'No space left.*Free space"):
         write_json(path, {"a": 1})
     monkeypatch.undo()
     assert path.read_bytes() == b"old"
@@ -88,7 +88,7 @@ def test_a_full_disk_is_a_store_error_and_leaves_what_was_there(tmp_path, monkey
 
 
 def test_a_full_disk_while_writing_is_a_store_error(tmp_path):
-    with pytest.raises(StoreError, match="No space left"), replacing(tmp_path / "file") as file:  # noqa: PT012
+    with pytest.raises(DiskError, match="No space left"), replacing(tmp_path / "file") as file:  # noqa: PT012
         file.write(b"x")
         no_space()
     assert list_files(tmp_path) == []
@@ -96,7 +96,7 @@ def test_a_full_disk_while_writing_is_a_store_error(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_a_store_error(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(StoreError, match=r"expected space and permission to write.*file/below"):
+    with pytest.raises(DiskError, match=r"expected space and permission to write.*file/below"):
         write_json(tmp_path / "file" / "below" / "x.json", 1)
 
 
@@ -153,8 +153,9 @@ def test_what_is_no_json_is_a_store_error(tmp_path, text):
     path = tmp_path / "x.json"
     if text is not None:
         path.write_bytes(text)
-    with pytest.raises(StoreError, match=r"expected readable json; .*x\.json"):
+    with pytest.raises(StoreError, match=r"expected readable json; .*x\.json") as caught:
         read_json(path)
+    assert not isinstance(caught.value, DiskError), "a damaged file is no full disk"
 
 
 def test_a_digest_is_the_sha256(tmp_path):

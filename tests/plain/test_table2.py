@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +15,10 @@ from click.testing import CliRunner
 
 from essentia_ldl import table2
 from essentia_ldl.cli import main
-from essentia_ldl.errors import DataError, StoreError, UnknownNameError
+from essentia_ldl.errors import DataError, DiskError, StoreError, UnknownNameError
 from essentia_ldl.estimates import Cost
 from essentia_ldl.paper_tables import TABLE_2, Cell
+from essentia_ldl.recipe import read_recipe, render_recipe
 from essentia_ldl.store import read_json, write_json
 from essentia_ldl.table2 import Grid, build_table
 
@@ -130,7 +132,7 @@ def test_the_same_command_repeats_nothing_and_more_cells_join_the_same_table(wor
     assert sum(row["measured"] is not None for row in cells_of(table).values()) == 5
 
 
-@pytest.mark.parametrize("stop", [KeyboardInterrupt(), StoreError("the disk is full")])
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), DiskError("the disk is full")])
 def test_a_stop_keeps_what_was_measured(work, stop):
     work["wrong"]["mood-sad", "sa"] = stop
     with pytest.raises(type(stop)):
@@ -184,8 +186,117 @@ def test_other_data_or_another_recipe_is_measured_again(work):
     work["calls"].clear()
     other = build(work, Grid(**{**vars(SMALL), "epochs": 2}))
     assert len(work["calls"]) == 4
-    assert any("NOT trained as in the paper" in line for line in other.lines)
-    assert not any("NOT trained" in line for line in build(work).lines)
+    assert any("NOT as in the paper" in line for line in other.lines)
+    assert not any("NOT as" in line for line in build(work).lines)
+
+
+def find_heading(table):
+    return read_json(table.folder / "table2.json")["heading"]
+
+
+def measured_of(table):
+    return {(row["task"], row["source"]) for row in cells_of(table).values() if row["measured"] is not None}
+
+
+ALL = {(task, source) for task in ("mood-sad", "mood-happy") for source in ("none", "sa")}
+
+
+def test_what_was_measured_on_other_data_is_not_shown_as_measured(work):
+    assert measured_of(build(work)) == ALL
+    make_collection(work["root"] / "mood-sad", "sad", n_tracks=4)
+    work["wrong"]["mood-sad", "none"] = work["wrong"]["mood-sad", "sa"] = DataError("folds: too few")
+    table = build(work)
+    assert measured_of(table) == {cell for cell in ALL if cell[0] == "mood-happy"}
+    older = "not shown, measured on other data or by another recipe: mood-sad/vgg/pretrained/5f"
+    assert older in find_heading(table)
+    assert older in (table.folder / "table2.md").read_text()
+    work["wrong"].clear()
+    table = build(work)
+    assert measured_of(table) == ALL
+    assert len(find_heading(table)) == 1
+
+
+def test_other_data_of_a_task_that_is_not_asked_for_is_seen_too(work):
+    build(work)
+    make_collection(work["root"] / "mood-sad", "sad", n_tracks=4)
+    happy = Grid(**{**vars(SMALL), "tasks": ("mood-happy",)})
+    table = build(work, happy)
+    assert measured_of(table) == {cell for cell in ALL if cell[0] == "mood-happy"}
+    assert "measured on other data or by another recipe: mood-sad/" in find_heading(table)[1]
+    shutil.rmtree(work["root"] / "mood-sad")
+    table = build(work, happy)
+    assert measured_of(table) == ALL
+    assert "cannot be compared now: mood-sad/vgg/pretrained/5f" in find_heading(table)[1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "{",
+        '{"mood-sad/vgg/pretrained/5f": []}',
+        '{"mood-sad/vgg/pretrained/5f": {"digest": "x"}}',
+        '{"mood-sad/vgg/pretrained/5f": {"digest": "x", "scores": {"none": 3}}}',
+        '{"mood-sad": {"digest": "x", "scores": {}}}',
+    ],
+)
+def test_a_damaged_book_is_measured_anew(work, text):
+    first = build(work)
+    (first.folder / "cells.json").write_text(text)
+    work["calls"].clear()
+    assert measured_of(build(work)) == ALL
+    assert len(work["calls"]) == 4
+
+
+@pytest.mark.parametrize(
+    "change", [{"n_tracks": None}, {"sources": []}, {"sources": {"none": {"balanced_accuracy_mean": "0.7"}}}]
+)
+def test_scores_with_something_else_than_numbers_are_no_cell(work, change):
+    build(work)
+    path = Path(os.environ["ESSENTIA_LDL_HOME"]) / "runs" / "mood-sad-vgg-all" / "scores.json"
+    write_json(path, {**read_json(path), **change})
+    work["calls"].clear()
+    assert measured_of(build(work)) == ALL
+    assert [call[3:] for call in work["calls"]] == [("none",), ("none", "sa")]
+
+
+def test_the_heading_tells_the_epochs_of_the_recipes_and_the_hop(work):
+    table = build(work, Grid(**{**vars(SMALL), "starts": ("pretrained", "scratch")}))
+    settings = "5 folds, 150 epochs pretrained, 600 epochs from scratch, scored every 187 frames, "
+    assert find_heading(table) == [f"{work['root']}: {settings}pretrained networks fine-tuned: all"]
+    recipes = Path(os.environ["ESSENTIA_LDL_HOME"]) / "recipes"
+    recipes.mkdir(parents=True)
+    changed = read_recipe("mood-sad").override(training__epochs=20, network__hidden=50, labels="sa")
+    (recipes / "mood-sad.toml").write_text(render_recipe(changed))
+    heading = find_heading(build(work))
+    # mood-happy from scratch was measured before and is still shown; mood-sad from scratch was with the old recipe
+    assert "5 folds, 20 or 150 epochs pretrained, 600 epochs from scratch" in heading[0]
+    beside = "the recipe of mood-sad has another network.hidden, training.epochs"
+    assert heading[1] == f"NOT as in the paper, so the two columns cannot be compared: {beside}"
+    assert heading[2].endswith("recipe: mood-sad/vgg/scratch/5f")
+
+
+def test_a_recipe_that_only_says_the_defaults_in_fewer_words_is_the_shipped_one(work):
+    recipes = Path(os.environ["ESSENTIA_LDL_HOME"]) / "recipes"
+    recipes.mkdir(parents=True)
+    text = 'task = "mood-sad"\ndescription = "mine"\nclasses = ["non_sad", "sad"]\n'
+    (recipes / "mood-sad.toml").write_text(text)
+    assert len(find_heading(build(work))) == 1
+    (recipes / "mood-sad.toml").write_text(text + "[labels.sb]\nn_neighbors = 3\n")
+    assert find_heading(build(work))[1].endswith(": the recipe of mood-sad has another labels.sb.n_neighbors")
+
+
+def test_another_hop_is_told(work):
+    heading = find_heading(build(work, Grid(**{**vars(SMALL), "patch_hop": 93, "n_folds": 3})))
+    assert "3 folds, 150 epochs pretrained, scored every 93 frames" in heading[0]
+    assert heading[1] == "NOT as in the paper, so the two columns cannot be compared: 3 folds; scored every 93 frames"
+
+
+def test_a_damaged_file_of_one_task_does_not_stop_the_others(work):
+    work["wrong"]["mood-sad", "none"] = StoreError("features: expected a readable array")
+    table = build(work)
+    assert measured_of(table) == ALL - {("mood-sad", "none")}
+    assert table.problems == ("mood-sad, vgg, pretrained, none: features: expected a readable array",)
 
 
 def test_scores_that_are_gone_or_of_other_sources_are_measured_again(work):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from essentia_ldl.statistics import compare_all
-from essentia_ldl.tables import describe_scores
+from essentia_ldl.tables import _describe_comparisons, describe_scores, describe_test
 
 
 def make_scores(**changes) -> dict:
@@ -91,3 +91,22 @@ def test_the_table_says_what_is_not_grouped_and_what_was_left_out():
     start = next(number for number, line in enumerate(lines) if line.startswith("left out"))
     assert lines[start].split() == ["left", "out", "pop", "classical"]
     assert lines[start + 1].split() == ["none", "0.500", "0.700"]
+
+
+def test_a_test_side_has_its_filewise_accuracy_and_its_confusion_in_percent():
+    classes = ("Folk", "Instrumental", "Rock")
+    score = {"accuracy": 0.625, "n_tracks": 8, "confusion": [[3, 1, 0], [1, 2, 1], [0, 0, 0]]}
+    assert describe_test(score, classes) == [
+        "filewise accuracy 0.6250: 5 of 8 test tracks right",
+        "true / predicted, %   Folk  Instrumental   Rock  tracks",
+        "Folk                    75            25      0       4",
+        "Instrumental            25            50     25       4",
+        "Rock                     -             -      -       0",
+    ]
+
+
+def test_a_difference_without_any_deviation_is_no_evidence():
+    values = {"none": [0.5, 0.5], "sb": [0.75, 0.75]}
+    rows = compare_all(values, "none", 0.25)
+    line = _describe_comparisons(rows, 8)[1]
+    assert line.split() == ["sb", "+0.250", "-", "-", "-"]

@@ -128,6 +128,24 @@ def test_labels_sound_and_nets_do_not_import_one_another(path):
     assert found == []
 
 
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_private_modules_stay_inside_their_package(path):
+    package = module_name(path) if path.name == "__init__.py" else module_name(path).rpartition(".")[0]
+    for name, _ in imports_of(path):
+        owner, mark, private = name.partition("._")
+        if mark and not private.startswith("_") and owner.startswith("essentia_ldl"):
+            assert f"{package}.".startswith(f"{owner}."), f"{name}: import a public name of {owner}"
+
+
+def test_public_classes_of_plain_modules_have_names_of_their_own():
+    places: dict[str, list[str]] = {}
+    for path, name in zip(FILES, NAMES, strict=True):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body if zone_of(path) == "plain" else ():
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(name)
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
+
+
 def test_imports_go_down_only():
     """No two modules import each other, however long the way round, when the imports inside functions are left out."""
     known = {module_name(path) for path in FILES}

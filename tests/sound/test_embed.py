@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from essentia_ldl import frontends
-from essentia_ldl.errors import AudioError, CardError, GraphError
+from essentia_ldl.errors import AudioError, GraphError
 from essentia_ldl.extractors import Extractor, describe_extractor, plan_extractor
 from essentia_ldl.frontends import EFFNET, MAEST, MUSICNN, VGGISH
 from essentia_ldl.models import find_extractor, read_model
@@ -397,16 +397,6 @@ def test_another_extractor_of_the_same_name_is_refused(runs, folder, tmp_path):
         find_extractor(model, tmp_path)
     with pytest.raises(GraphError, match=r"nothing there.*They are published at https://example\.org/fake-effnet"):
         find_extractor(model, tmp_path / "none")
-
-
-def test_openl3_is_refused_with_what_is_missing(folder, tmp_path):
-    model = read_model(folder / "fake-effnet-bs64-1.pb")
-    fields = json.loads(json.dumps(dict(model.card.fields)))
-    fields["inference"]["algorithm"] = "TensorflowPredict"
-    (tmp_path / "openl3-music-mel128-emb512-3.pb").write_bytes(b"graph")
-    (tmp_path / "openl3-music-mel128-emb512-3.json").write_text(json.dumps(fields))
-    with pytest.raises(CardError, match=r"OpenL3 Essentia has no input algorithm, and the card tells neither mel"):
-        describe_extractor(read_model(tmp_path / "openl3-music-mel128-emb512-3.pb"))
 
 
 def test_the_length_of_a_maest_is_in_its_card(load_extractor):

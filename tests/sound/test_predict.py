@@ -422,7 +422,7 @@ def test_lean_import_gives_the_same_numbers(exported_run, song, trained, run_pyt
         "job = json.loads(sys.argv[1])\n"
         "features, _ = extract_features(job['path'], (MUSICNN, MFCC))\n"
         "[prediction] = Predictor([Request.from_json(job['models'][0])]).predict(job['path'])\n"
-        "np.savez(sys.argv[2], **features, segments=prediction.segments, slow=hasattr(es, 'MusicExtractor'))\n"
+        "np.savez(sys.argv[2], **features, segments=prediction.segments, slow=hasattr(es, 'RhythmExtractor2013'))\n"
     )
     found = {}
     for lean in ("0", "1"):
