@@ -324,7 +324,15 @@ except KeyboardInterrupt:
 
 
 @pytest.fixture
-def slow_child(tmp_path, monkeypatch):
+def _ctrl_c():
+    """Let Ctrl-C count, in this process and those that it starts: a job in the background is started to ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def slow_child(tmp_path, monkeypatch, _ctrl_c):
     (tmp_path / "path").mkdir()
     (tmp_path / "path" / "slow_child.py").write_text(SLOW_CHILD)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))

@@ -121,11 +121,15 @@ def test_predict_reads_entropies_where_they_are_asked_for(sampled_run, load_requ
     assert 0 < first.uncertainty["mutual_information"] < np.log(2)
 
 
-def test_head_and_full_graph_say_about_the_same(sampled_run, load_request, song):
+def test_head_and_full_graph_agree_but_for_chance(sampled_run, load_request, song):
     requests = [load_request(sampled_run / "export" / f"{stem}.pb") for stem in STEMS]
-    head, full = Predictor(requests, uncertainty=True).predict(str(song))
+    predictor = Predictor(requests, uncertainty=True)
+    runs = [predictor.predict(str(song)) for _ in range(12)]
     for name in ENTROPIES:
-        assert head.uncertainty[name] == pytest.approx(full.uncertainty[name], abs=0.1)
+        values = np.array([[prediction.uncertainty[name] for prediction in run] for run in runs])
+        error = np.sqrt((values.var(axis=0, ddof=1) / len(runs)).sum())
+        assert 0 < error < 0.05
+        assert abs(values[:, 0].mean() - values[:, 1].mean()) < 6 * error
 
 
 def test_a_graph_without_samples_is_asked_for_nothing(exported_run, load_request, song):
