@@ -9,7 +9,6 @@ each needs some 6 GB. Embeddings are computed before, so that no two processes c
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,7 +22,6 @@ from essentia_ldl.planning import update_places, write_plan
 from essentia_ldl.recipe import Recipe
 from essentia_ldl.records import Split
 from essentia_ldl.steps import Say
-from essentia_ldl.store import graphs_folder, open_store, write_json
 from essentia_ldl.zones import run_zone, run_zones
 
 HEAD_THREADS = 1
@@ -123,22 +121,10 @@ def train_folders(
         return
     embeddings.make_embeddings(collection, recipe.network)
     if patch_hop is not None:
-        _embed_at(patch_hop, recipe, collection)
+        embeddings.make_embeddings(collection, recipe.network, patch_hop)
     n_processes = min(count_workers(n_jobs), len(waiting))
     shares = [waiting[first::n_processes] for first in range(n_processes)]
     run_zones("essentia_ldl.nets", shares, HEAD_THREADS)
-
-
-def _embed_at(patch_hop: int, recipe: Recipe, collection: Collection) -> None:
-    """Compute the embeddings of another hop that are not there yet."""
-    network = recipe.network
-    with tempfile.TemporaryDirectory() as scratch:
-        job = Path(scratch) / "hops.json"
-        parts = {"backbone": network.backbone, "dataset": network.pretrained, "hop_frames": patch_hop}
-        contents = [collection.contents[track.id] for track in collection.tracks]
-        places = {"store": str(open_store().root), "graphs": str(graphs_folder())}
-        write_json(job, {**places, **parts, "contents": contents})
-        run_zone("essentia_ldl.nets.hops", str(job))
 
 
 def _within(collection: Collection, split: Split) -> Collection:

@@ -22,7 +22,7 @@ from essentia_ldl.errors import DataError, explain
 from essentia_ldl.parallel import run_jobs
 from essentia_ldl.recipe import NetworkSettings, Recipe
 from essentia_ldl.records import Failure, FrontEnd, Track
-from essentia_ldl.store import Store, replacing
+from essentia_ldl.store import Store, array_path, replacing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,7 +164,7 @@ def extract(
     jobs = []
     for track in tracks:
         content = store.recall(track.path)
-        embedded = extractor is None or content is None or _is_embedded(content, extractor)
+        embedded = extractor is None or content is None or array_path(extractor["folder"], content).is_file()
         if content is not None and embedded and store.is_complete(content, front_ends):
             contents[track.id] = content
             durations_s[track.id] = store.read_info(content)["duration_s"]
@@ -182,10 +182,6 @@ def extract(
     kept, copies = _drop_copies(usable, contents)
     failures = sorted(failures, key=lambda failure: failure.path) + copies
     return Collection(tuple(kept), contents, durations_s, tuple(failures))
-
-
-def _is_embedded(content: str, extractor: Mapping[str, Any]) -> bool:
-    return Path(extractor["folder"], content[:2], f"{content}.npy").is_file()
 
 
 def _drop_copies(tracks: Sequence[Track], contents: Mapping[str, str]) -> tuple[list[Track], list[Failure]]:

@@ -27,7 +27,7 @@ from essentia_ldl.collection import Collection
 from essentia_ldl.errors import DataError, StoreError, explain
 from essentia_ldl.parallel import run_jobs
 from essentia_ldl.records import Failure, Track
-from essentia_ldl.store import Store, open_store, read_json
+from essentia_ldl.store import Store, array_path, open_store, read_json
 
 _STATISTICS = ["mean", "var", "stdev", "median"]  # Gaia drops minima, maxima and derivatives
 SETTINGS = {
@@ -70,11 +70,6 @@ def descriptor_folder(store: Store) -> Path:
     return store.root / f"descriptors-{hashlib.sha256(parts).hexdigest()[:8]}"
 
 
-def descriptor_path(folder: Path, content: str) -> Path:
-    """Return where the descriptors of a content are, whether they exist or not."""
-    return folder / content[:2] / f"{content}.npy"
-
-
 def make_descriptors(collection: Collection, n_jobs: int | None = None) -> list[Failure]:
     """Compute the descriptors that are not there yet, in worker processes of the sound zone.
 
@@ -101,7 +96,7 @@ def make_descriptors(collection: Collection, n_jobs: int | None = None) -> list[
 def list_missing(collection: Collection) -> list[Track]:
     """List the tracks of a collection that have no descriptors."""
     folder = descriptor_folder(open_store())
-    return [t for t in collection.tracks if not descriptor_path(folder, collection.contents[t.id]).is_file()]
+    return [t for t in collection.tracks if not array_path(folder, collection.contents[t.id]).is_file()]
 
 
 def read_descriptors(
@@ -146,7 +141,7 @@ def read_descriptors(
     for track in collection.tracks:
         if track.id in vectors:
             continue
-        path = descriptor_path(folder, collection.contents[track.id])
+        path = array_path(folder, collection.contents[track.id])
         try:
             vector = np.load(path).astype(np.float64)
         except (OSError, ValueError, EOFError) as error:

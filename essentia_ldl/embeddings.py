@@ -7,6 +7,7 @@ network of ours and ``<store>/extractor-<name>-<digest>/`` for a published extra
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from essentia_ldl.models import require_weights
 from essentia_ldl.parallel import run_jobs
 from essentia_ldl.recipe import NetworkSettings
 from essentia_ldl.records import Failure
-from essentia_ldl.store import graphs_folder, open_store, write_json
+from essentia_ldl.store import array_path, graphs_folder, open_store, write_json
 from essentia_ldl.zones import run_zone
 
 NAME = "embedding"  # what a label source calls these features
@@ -34,8 +35,15 @@ def check_network(network: NetworkSettings) -> None:
         raise RecipeError(explain("embeddings", "a pretrained network", "fine_tune none", network.backbone, remedy))
 
 
-def embedding_folder(network: NetworkSettings) -> Path:
+def embedding_folder(network: NetworkSettings, hop_frames: int | None = None) -> Path:
     """Return where the embeddings of a network are kept; the digest of its weights is in the name.
+
+    Parameters
+    ----------
+    network : NetworkSettings
+        Which frozen network.
+    hop_frames : int or None
+        Frames between patches; None is the front-end's, the only one that an extractor has.
 
     Raises
     ------
@@ -51,18 +59,20 @@ def embedding_folder(network: NetworkSettings) -> Path:
         return read_extractor(network).folder(open_store())
     weights = require_weights(graphs_folder(), network.backbone, network.pretrained)
     front_end = frontends.of_network(network.backbone)
+    if hop_frames is not None:
+        front_end = dataclasses.replace(front_end, patch_hop_frames=hop_frames)
     return open_store().embeddings(front_end, network.backbone, network.pretrained, weights)
 
 
-def make_embeddings(collection: Collection, network: NetworkSettings) -> None:
+def make_embeddings(collection: Collection, network: NetworkSettings, hop_frames: int | None = None) -> None:
     """Compute the embeddings that are not there yet: in the nets zone, or in workers of the sound zone.
 
     Parameters
     ----------
     collection : Collection
         Its mel bands are in the store.
-    network : NetworkSettings
-        Which frozen network.
+    network, hop_frames
+        As in `embedding_folder`.
 
     Raises
     ------
@@ -71,9 +81,9 @@ def make_embeddings(collection: Collection, network: NetworkSettings) -> None:
     StoreError
         When an extractor cannot embed a track any more that was usable before.
     """
-    folder = embedding_folder(network)
+    folder = embedding_folder(network, hop_frames)
     contents = [collection.contents[track.id] for track in collection.tracks]
-    missing = [content for content in contents if not _path(folder, content).is_file()]
+    missing = [content for content in contents if not array_path(folder, content).is_file()]
     if not missing:
         return
     if network.extractor:
@@ -81,8 +91,9 @@ def make_embeddings(collection: Collection, network: NetworkSettings) -> None:
         return
     with tempfile.TemporaryDirectory() as scratch:
         job = Path(scratch) / "embed.json"
-        parts = {"backbone": network.backbone, "dataset": network.pretrained, "contents": missing}
-        write_json(job, {"store": str(open_store().root), "graphs": str(graphs_folder()), **parts})
+        kind = {"backbone": network.backbone, "dataset": network.pretrained, "hop_frames": hop_frames}
+        places = {"store": str(open_store().root), "graphs": str(graphs_folder())}
+        write_json(job, {**places, **kind, "contents": missing})
         run_zone("essentia_ldl.nets.embed", str(job))
 
 
@@ -114,16 +125,12 @@ def read_embeddings(collection: Collection, network: NetworkSettings) -> dict[st
         When those of a track are missing or damaged.
     """
     folder = embedding_folder(network)
-    paths = {track.id: _path(folder, collection.contents[track.id]) for track in collection.tracks}
+    paths = {track.id: array_path(folder, collection.contents[track.id]) for track in collection.tracks}
     missing = sum(not path.is_file() for path in paths.values())
     if missing:
         found = f"{missing} of {len(paths)} missing"
         raise StoreError(explain("embeddings", "those of every track", found, folder, REMEDY))
     return {track_id: _read(path) for track_id, path in paths.items()}
-
-
-def _path(folder: Path, content: str) -> Path:
-    return folder / content[:2] / f"{content}.npy"
 
 
 def _read(path: Path) -> np.ndarray:

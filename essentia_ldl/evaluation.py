@@ -22,10 +22,12 @@ from essentia_ldl.folds import Fold, describe_folds, draw_folds
 from essentia_ldl.gathering import Truth, read_truth
 from essentia_ldl.planning import identify_tracks
 from essentia_ldl.recipe import Recipe
-from essentia_ldl.records import Failure, Split, Track
+from essentia_ldl.records import Split, Track
 from essentia_ldl.steps import Say
 from essentia_ldl.store import home, open_store, read_json, write_json
 from essentia_ldl.tables import describe_scores
+
+REFUSED = "descriptors-failures.csv"
 
 
 def cross_validate(
@@ -120,9 +122,7 @@ def cross_validate(
         steps.open_folder(run, recipe, collection)
         folds = draw_folds(tracks, recipe, n_folds, n_repeats, leave_out)
         train_cells(run, recipe, collection, folds, sources, is_demo, n_jobs, say, patch_hop)
-        refused: list[Failure] = []
-        problems = _test_baselines(run, recipe, collection, folds, n_jobs, say, refused)
-        write_failures(run / "failures.csv", (*collection.failures, *refused))
+        problems = _test_baselines(run, recipe, collection, folds, n_jobs, say)
         scores = describe_folds(recipe, tracks, folds, n_repeats, leave_out)
         scores["patch_hop_frames"] = _find_hop(read_json(folds[0].cell(run, sources[0]) / "plan.json"))
         _gather(run, recipe, sources, folds, tracks, truth, problems, scores)
@@ -130,8 +130,8 @@ def cross_validate(
     yield from describe_scores(scores)
     if collection.failures:
         yield f"{len(collection.failures)} files were left out: see {run / 'failures.csv'}"
-    if refused:
-        yield f"{len(refused)} files that MusicExtractor refused count as average there: see {run / 'failures.csv'}"
+    if (run / REFUSED).is_file():
+        yield f"files that MusicExtractor refused count as average there: see {run / REFUSED}"
     yield str(run / "scores.json")
     if refit_best:
         yield from refit.refit(run, digest, recipe, collection, folds, scores, is_demo, say)
@@ -166,15 +166,9 @@ def _gather(
 
 
 def _test_baselines(
-    run: Path,
-    recipe: Recipe,
-    collection: Collection,
-    folds: list[Fold],
-    n_jobs: int | None,
-    say: Say,
-    refused: list[Failure],
+    run: Path, recipe: Recipe, collection: Collection, folds: list[Fold], n_jobs: int | None, say: Say
 ) -> dict[str, str]:
-    """Run the baselines on every fold; return why one was left out, by its name, and add files that one refused."""
+    """Run the baselines on every fold; return why one of them was left out, by its name."""
     store = open_store()
 
     def read_embeddings() -> Mapping[str, np.ndarray]:
@@ -194,7 +188,8 @@ def _test_baselines(
         if lacking:
             say(f"MusicExtractor on {len(lacking)} tracks, for a baseline")
         failures = descriptors.make_descriptors(collection, n_jobs)
-        refused.extend(failures)
+        if failures:  # kept beside failures.csv, which is written again whenever the command is given again
+            write_failures(run / REFUSED, failures)
         return descriptors.read_descriptors(collection, failures)[0]
 
     def read_mfcc() -> Mapping[str, np.ndarray]:

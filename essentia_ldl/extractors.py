@@ -28,7 +28,7 @@ from essentia_ldl.errors import CardError, RecipeError, StoreError, explain
 from essentia_ldl.models import PUBLISHED, USERS_GRAPHS, Model, digest_graph, find_model, require_weights
 from essentia_ldl.recipe import NetworkSettings
 from essentia_ldl.records import FrontEnd
-from essentia_ldl.store import Store, graphs_folder
+from essentia_ldl.store import Store, array_path, graphs_folder
 
 FORMAT = 1  # raised when the same graph would give other embeddings
 
@@ -161,7 +161,7 @@ def plan_extractor(extractor: Extractor, store: Store, content: str) -> dict[str
 
 def measure_size(folder: Path, content: str) -> int:
     """Return how many numbers an embedding of a folder has."""
-    path = folder / content[:2] / f"{content}.npy"
+    path = array_path(folder, content)
     try:
         return int(np.load(path, mmap_mode="r").shape[1])
     except (OSError, ValueError, IndexError) as error:

@@ -28,7 +28,12 @@ class Fold:
 
     def cell(self, run: Path, name: str) -> Path:
         """Return the folder of a label source or a baseline on this fold."""
-        return run / f"{name}-{self.seed}-{self.number}"
+        return cell_folder(run, name, self.seed, self.number)
+
+
+def cell_folder(run: Path, name: str, seed: int, number: int) -> Path:
+    """Return the folder of a label source or a baseline on a fold of a cross-validation."""
+    return run / f"{name}-{seed}-{number}"
 
 
 def draw_folds(

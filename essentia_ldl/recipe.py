@@ -215,6 +215,8 @@ def change_recipe(recipe: Recipe, changes: Mapping[str, str]) -> Recipe:
     RecipeError
         When there is no such key, or its value is of the wrong type or out of range.
     """
+    if not changes:
+        return recipe
     table = tomllib.loads(render_recipe(recipe))
     for name, text in changes.items():
         *sections, key = name.split(".")

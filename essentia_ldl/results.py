@@ -18,6 +18,7 @@ import numpy as np
 
 from essentia_ldl import labels as label_sources
 from essentia_ldl.errors import EssentiaLdlError, StoreError, UnknownNameError, explain
+from essentia_ldl.folds import cell_folder
 from essentia_ldl.recipe import NetworkSettings, Recipe, SplitSettings, read_recipe
 from essentia_ldl.records import LabelTable, Track
 from essentia_ldl.store import home, read_json
@@ -205,7 +206,7 @@ def _tell_kind(folder: Path) -> str:
 
 def locate_cell(folder: Path, name: str, fold: Mapping[str, Any]) -> Path:
     """Return the folder of a row and a fold of a cross-validation."""
-    return folder / f"{name}-{fold['seed']}-{fold['fold']}"
+    return cell_folder(folder, name, fold["seed"], fold["fold"])
 
 
 def _find_cells(folder: Path, scores: Mapping[str, Any], kind: str) -> dict[str, list[Path]]:

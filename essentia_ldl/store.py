@@ -107,6 +107,11 @@ def digest_file(path: str | os.PathLike[str]) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def array_path(folder: str | os.PathLike[str], content: str) -> Path:
+    """Return where a folder of the store keeps the array of a content (sha256), whether it exists or not."""
+    return Path(folder) / content[:2] / f"{content}.npy"
+
+
 class Store:
     """Features keyed by content and front-end.
 
@@ -121,7 +126,7 @@ class Store:
 
     def path(self, content: str, front_end: FrontEnd) -> Path:
         """Return where the features of a content are, whether they exist or not."""
-        return self.root / front_end.key / content[:2] / f"{content}.npy"
+        return array_path(self.root / front_end.key, content)
 
     def embeddings(self, front_end: FrontEnd, backbone: str, dataset: str, weights: Path) -> Path:
         """Return the folder of a pretrained network's embeddings; the digest of its weights file is in the name."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from essentia_ldl import __version__, estimates, runs, table2_data, tabulation
@@ -24,12 +24,11 @@ from essentia_ldl.evaluation import cross_validate
 from essentia_ldl.paper_tables import NETWORKS, SOURCES, STARTS, TASKS
 from essentia_ldl.recipe import read_recipe
 from essentia_ldl.records import Track
+from essentia_ldl.steps import Say
 from essentia_ldl.store import home, open_store
 from essentia_ldl.table2_cells import Book, Group, list_digests
 from essentia_ldl.table2_external import read_annotations, validate_externally
 from essentia_ldl.table2_settings import Grid, describe_settings, set_up
-
-Say = Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,6 @@ Nothing is put into graphs/: these models are there to be measured. 20 % of the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from essentia_ldl import datasets, runs, splits, steps
@@ -14,10 +13,10 @@ from essentia_ldl.external import evaluate
 from essentia_ldl.planning import update_places, write_plan
 from essentia_ldl.recipe import Recipe
 from essentia_ldl.records import Split, Track
+from essentia_ldl.steps import Say
 from essentia_ldl.store import read_json
 from essentia_ldl.zones import run_zone
 
-Say = Callable[[str], None]
 LAYOUT = "mtg_jamendo"
 
 

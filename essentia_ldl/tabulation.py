@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ LEVEL = 0.05
 FIELDS = (*Cell._fields, "measured", "deviation", "n_tracks", "p", "paper", "mark", "scores")
 _STARTS = {"scratch": "trained from scratch", "pretrained": "pretrained on MSD"}
 _COLUMNS = {"5f": "5F", "ext": "Ext."}
+_ORDER = [(column, source) for column in COLUMNS for source in SOURCES]
+_HEADS = [f"{_COLUMNS[column]} {source}" for column, source in _ORDER]
 
 
 def score_fold_cell(scores: Mapping[str, Any], source: str) -> dict[str, Any]:
@@ -78,17 +80,10 @@ def describe_rows(rows: Sequence[Mapping[str, Any]], heading: Sequence[str] = ()
     names = [f"{network:<8} {task}" for network in NETWORKS for task in TASKS]
     width, lines = max(map(len, names)), [*heading]
     for start in STARTS:
-        heads = [f"{_COLUMNS[column]} {source}" for column in COLUMNS for source in SOURCES]
-        lines += ["", _STARTS[start], f"{'':<{width}}" + "".join(f"{head:>13}" for head in heads)]
-        for network in NETWORKS:
-            for task in TASKS:
-                cells = []
-                for column in COLUMNS:
-                    for source in SOURCES:
-                        row = found[Cell(network, task, start, column, source)]
-                        ours, paper = _write(row)
-                        cells.append(f"  {ours:>5}|{paper:<5}")
-                lines.append(f"{f'{network:<8} {task}':<{width}}{''.join(cells)}".rstrip())
+        lines += ["", _STARTS[start], f"{'':<{width}}" + "".join(f"{head:>13}" for head in _HEADS)]
+        for network, task, row in _lay_out(found, start):
+            cells = ["  {:>5}|{:<5}".format(*_write(cell)) for cell in row]
+            lines.append(f"{f'{network:<8} {task}':<{width}}{''.join(cells)}".rstrip())
     return [*lines, "", *_explain()]
 
 
@@ -113,23 +108,26 @@ def write_files(folder: Path, table: Mapping[str, Any]) -> None:
             file.write(content.encode("utf-8", "surrogateescape"))
 
 
+def _lay_out(found: Mapping[Cell, Mapping[str, Any]], start: str) -> Iterator[tuple[str, str, list[Mapping[str, Any]]]]:
+    """Yield the lines of one half of the table: network, task, and its cells in the order of the columns."""
+    for network in NETWORKS:
+        for task in TASKS:
+            yield network, task, [found[Cell(network, task, start, *column)] for column in _ORDER]
+
+
 def _write_markdown(rows: Sequence[Mapping[str, Any]], heading: Sequence[str]) -> str:
     found = _index(rows)
     lines = ["# Table 2, measured / paper", "", *heading, ""]
     for start in STARTS:
-        heads = [f"{_COLUMNS[column]} {source}" for column in COLUMNS for source in SOURCES]
-        lines += [f"## {_STARTS[start].capitalize()}", "", f"| network | data set | {' | '.join(heads)} |"]
-        lines.append("| --- " * (2 + len(heads)) + "|")
-        for network in NETWORKS:
-            for task in TASKS:
-                cells = []
-                for column in COLUMNS:
-                    for source in SOURCES:
-                        row = found[Cell(network, task, start, column, source)]
-                        ours, paper = _write(row)
-                        deviation = "" if row["deviation"] is None else f" ± {row['deviation']:.2f}"
-                        cells.append(f"{ours}{deviation} / {paper}".replace("*", "\\*"))
-                lines.append(f"| {network} | {task} | {' | '.join(cells)} |")
+        lines += [f"## {_STARTS[start].capitalize()}", "", f"| network | data set | {' | '.join(_HEADS)} |"]
+        lines.append("| --- " * (2 + len(_HEADS)) + "|")
+        for network, task, row in _lay_out(found, start):
+            cells = []
+            for cell in row:
+                ours, paper = _write(cell)
+                deviation = "" if cell["deviation"] is None else f" ± {cell['deviation']:.2f}"
+                cells.append(f"{ours}{deviation} / {paper}".replace("*", "\\*"))
+            lines.append(f"| {network} | {task} | {' | '.join(cells)} |")
         lines.append("")
     return "\n".join([*lines, *(f"- {line}".replace("*", "\\*") for line in _explain())]) + "\n"
 

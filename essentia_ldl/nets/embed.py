@@ -1,7 +1,8 @@
 """Embeddings of a frozen network before any training: `python -m essentia_ldl.nets.embed JOB.json`.
 
-In: a job {store, graphs, backbone, dataset, contents}; out: one array a content in the store, as `embeddings.Extractor`
-writes them. Exit status 0; 1 after an error, 130 after Ctrl-C, each with one line on stderr.
+In: a job {store, graphs, backbone, dataset, hop_frames (null: the front-end's), contents}; out: one array a content in
+the store, as `embeddings.Extractor` writes them. Exit status 0; 1 after an error, 130 after Ctrl-C, each with one line
+on stderr.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ def main(arguments: list[str]) -> int:
     """Run the job of a file; return the exit status."""
     try:
         job = read_json(arguments[0])
-        extractor = Extractor(Path(job["store"]), Path(job["graphs"]), job["backbone"], job["dataset"])
-        extractor.load(job["contents"])
+        places = (Path(job["store"]), Path(job["graphs"]))
+        Extractor(*places, job["backbone"], job["dataset"], job["hop_frames"]).load(job["contents"])
     except EssentiaLdlError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

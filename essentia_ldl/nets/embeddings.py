@@ -8,6 +8,7 @@ set>-<digest of the weights>/<two digits>/<content>.npy``, so that other weights
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from essentia_ldl.nets.batches import cut_grid
 from essentia_ldl.nets.plan import BACKBONES, ExtractorPlan, Plan
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.weights import load_tagger
-from essentia_ldl.store import Store, replacing
+from essentia_ldl.store import Store, array_path, replacing
 
 BATCH_PATCHES = 8  # on a CPU larger batches are no faster and need more memory
 
@@ -35,6 +36,9 @@ class Extractor:
         Where mel bands and embeddings are, and where the weights are.
     backbone, dataset : str
         Such as "musicnn" and "msd".
+    hop_frames : int or None
+        Frames between the starts of patches; None is the front-end's. Embeddings of another hop are kept apart, because
+        the key of their folder holds a digest of every number of the analysis.
 
     Raises
     ------
@@ -42,23 +46,28 @@ class Extractor:
         When the weights are missing.
     """
 
-    def __init__(self, store: Path, graphs: Path, backbone: str, dataset: str) -> None:
+    def __init__(self, store: Path, graphs: Path, backbone: str, dataset: str, hop_frames: int | None = None) -> None:
         self.module = discover.load(BACKBONES, backbone)
         self.graphs, self.backbone, self.dataset = Path(graphs), backbone, dataset
         self._store = Store(store)
         weights = require_weights(graphs, backbone, dataset)
-        self._folder = self._store.embeddings(self.module.FRONT_END, backbone, dataset, weights)
+        own = self.module.FRONT_END
+        self._grid = own if hop_frames is None else dataclasses.replace(own, patch_hop_frames=hop_frames)
+        self._folder = self._store.embeddings(self._grid, backbone, dataset, weights)
         self._model: keras.Model | None = None
         self._loaded: dict[str, np.ndarray] = {}
 
     @classmethod
-    def of(cls, plan: Plan, known: dict[tuple[str, ...], Extractor | Stored]) -> Extractor | Stored:
+    def of(
+        cls, plan: Plan, known: dict[tuple[str, ...], Extractor | Stored], hop_frames: int | None = None
+    ) -> Extractor | Stored:
         """Return the extractor of a plan, from `known` when an earlier run of this process made it."""
         if plan.extractor is not None:
             return known.setdefault((str(plan.store), plan.extractor.folder), Stored(plan.store, plan.extractor))
-        parts = (str(plan.store), str(plan.graphs), plan.network.backbone, str(plan.network.pretrained))
+        kind = (plan.network.backbone, str(plan.network.pretrained))
+        parts = (str(plan.store), str(plan.graphs), *kind, str(hop_frames))
         if parts not in known:
-            known[parts] = cls(plan.store, plan.graphs, plan.network.backbone, str(plan.network.pretrained))
+            known[parts] = cls(plan.store, plan.graphs, *kind, hop_frames)
         return known[parts]
 
     @property
@@ -96,24 +105,21 @@ class Extractor:
                 return model(patches, training=False)
 
             for content in tqdm(missing, desc="embeddings", unit="track", disable=None):
-                patches = cut_grid(self._store.read(content, self.module.FRONT_END), self.module.FRONT_END)
+                patches = cut_grid(self._store.read(content, self.module.FRONT_END), self._grid)
                 pieces = [
                     embed(np.ascontiguousarray(patches[start : start + BATCH_PATCHES])).numpy()
                     for start in range(0, len(patches), BATCH_PATCHES)
                 ]
                 self._loaded[content] = np.concatenate(pieces)
-                with replacing(self._path(content)) as file:
+                with replacing(array_path(self._folder, content)) as file:
                     np.save(file, self._loaded[content])
         return [self._loaded[content] for content in contents]
-
-    def _path(self, content: str) -> Path:
-        return self._folder / content[:2] / f"{content}.npy"
 
     def _recall(self, content: str) -> bool:
         if content not in self._loaded:
             # A damaged file is made again.
             with contextlib.suppress(OSError, ValueError, EOFError):
-                array = np.load(self._path(content))
+                array = np.load(array_path(self._folder, content))
                 if array.ndim == 2 and array.dtype == np.float32 and np.all(np.isfinite(array)):
                     self._loaded[content] = array
         return content in self._loaded
@@ -158,7 +164,7 @@ class Stored:
         return [self._loaded[content] for content in contents]
 
     def _read(self, content: str) -> np.ndarray:
-        path = self._folder / content[:2] / f"{content}.npy"
+        path = array_path(self._folder, content)
         rule, remedy = f"finite float32 (n_patches, {self._size})", "Run the same command again."
         try:
             array = np.load(path)

@@ -17,10 +17,10 @@ from typing import Any
 import essentia.standard as es
 import numpy as np
 
-from essentia_ldl.descriptors import FLATS, IGNORED, KEYS, SCALES, SETTINGS, descriptor_path
+from essentia_ldl.descriptors import FLATS, IGNORED, KEYS, SCALES, SETTINGS
 from essentia_ldl.errors import AudioError, explain
 from essentia_ldl.sound.audio import readable_audio, require_file
-from essentia_ldl.store import Store, replacing, write_json
+from essentia_ldl.store import Store, array_path, replacing, write_json
 
 
 def extract_descriptors(path: str) -> tuple[np.ndarray, list[str]]:
@@ -121,6 +121,6 @@ def extract_track(job: dict[str, Any]) -> str:
     content = Store(job["store"]).remember(path)
     vector, names = extract_descriptors(path)
     write_json(folder / "names.json", names)  # every worker writes the same
-    with replacing(descriptor_path(folder, content)) as file:
+    with replacing(array_path(folder, content)) as file:
         np.save(file, vector)
     return content

@@ -29,7 +29,7 @@ from essentia_ldl.frontends import GENERAL
 from essentia_ldl.records import FrontEnd
 from essentia_ldl.sound.audio import Source, stream_audio
 from essentia_ldl.sound.mel import compute_patches
-from essentia_ldl.store import replacing
+from essentia_ldl.store import array_path, replacing
 
 # less memory than the defaults (64, and 60 in the usage of OpenL3), the same numbers
 BATCHES = {"TensorflowPredictMusiCNN": 8, "TensorflowPredictVGGish": 8, GENERAL: 8}
@@ -225,7 +225,7 @@ def embed_content(path: str, content: str, extractor: dict[str, Any]) -> float:
     front_end = FrontEnd(**extractor["front_end"])
     embedder = load_embedder(extractor["graph"], extractor["input_name"], extractor["node"], front_end)
     embeddings, duration_s = embed_file(path, embedder)
-    with replacing(Path(extractor["folder"]) / content[:2] / f"{content}.npy") as file:
+    with replacing(array_path(extractor["folder"], content)) as file:
         np.save(file, np.ascontiguousarray(embeddings, dtype=np.float32))
     return duration_s
 

@@ -8,7 +8,6 @@ start forward, one shorter than 15 s is repeated up to 15 s, so that every track
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import Any
 
 import essentia
@@ -22,7 +21,7 @@ from essentia_ldl.records import FrontEnd
 from essentia_ldl.sound.audio import Source, probe_audio, require_file, stream_audio
 from essentia_ldl.sound.embed import embed_content
 from essentia_ldl.sound.mel import connect_mel
-from essentia_ldl.store import Store
+from essentia_ldl.store import Store, array_path
 
 
 def extract_features(path: str, front_ends: tuple[FrontEnd, ...]) -> tuple[dict[str, np.ndarray], float]:
@@ -166,7 +165,9 @@ def extract_track(job: dict[str, Any]) -> dict[str, Any]:
     require_file(path)
     content = store.remember(path)
     extractor = job.get("extractor")
-    if extractor is not None and not (store.is_complete(content, ()) and _is_embedded(content, extractor)):
+    if extractor is not None and not (
+        store.is_complete(content, ()) and array_path(extractor["folder"], content).is_file()
+    ):
         store.write_info(content, {"duration_s": embed_content(path, content, extractor)})
     if not store.is_complete(content, wanted):
         missing = tuple(front_end for front_end in wanted if not store.has(content, front_end)) or wanted[:1]
@@ -175,10 +176,6 @@ def extract_track(job: dict[str, Any]) -> dict[str, Any]:
             store.write(content, front_end, features[front_end.name])
         store.write_info(content, {"duration_s": duration_s})
     return {"content": content, "duration_s": store.read_info(content)["duration_s"]}
-
-
-def _is_embedded(content: str, extractor: dict[str, Any]) -> bool:
-    return Path(extractor["folder"], content[:2], f"{content}.npy").is_file()
 
 
 def probe_track(job: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,13 @@ def test_a_job_leaves_one_array_a_content(tmp_path, random_graphs):
     contents = ["a" * 64, "b" * 64]
     for content, n_frames in zip(contents, (187, 300), strict=True):
         store.write(content, frontends.MUSICNN, random.uniform(0, 4, (n_frames, 96)).astype(np.float32))
-    job = {"store": str(store.root), "graphs": str(random_graphs), "backbone": "musicnn", "dataset": "msd"}
+    job = {
+        "store": str(store.root),
+        "graphs": str(random_graphs),
+        "backbone": "musicnn",
+        "dataset": "msd",
+        "hop_frames": None,
+    }
     write_json(tmp_path / "job.json", {**job, "contents": contents})
     assert main([str(tmp_path / "job.json")]) == 0
     folder = store.embeddings(frontends.MUSICNN, "musicnn", "msd", weights_path(random_graphs, "musicnn", "msd"))
@@ -28,8 +34,8 @@ def test_a_job_leaves_one_array_a_content(tmp_path, random_graphs):
 
 
 def test_a_missing_weight_is_one_line(tmp_path, capsys):
-    job = {"store": str(tmp_path), "graphs": str(tmp_path), "backbone": "musicnn", "dataset": "msd", "contents": []}
-    write_json(tmp_path / "job.json", job)
+    job = {"store": str(tmp_path), "graphs": str(tmp_path), "backbone": "musicnn", "dataset": "msd"}
+    write_json(tmp_path / "job.json", {**job, "hop_frames": None, "contents": []})
     assert main([str(tmp_path / "job.json")]) == 1
     assert "pretrained weights" in capsys.readouterr().err
 

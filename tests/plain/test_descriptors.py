@@ -11,7 +11,7 @@ from essentia_ldl import baselines, descriptors
 from essentia_ldl.collection import Collection
 from essentia_ldl.errors import DataError, StoreError
 from essentia_ldl.records import Failure, Track
-from essentia_ldl.store import open_store, write_json
+from essentia_ldl.store import array_path, open_store, write_json
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def collection(tmp_path, monkeypatch) -> Collection:
 def store_vector(collection: Collection, track_id: str, vector) -> None:
     folder = descriptors.descriptor_folder(open_store())
     write_json(folder / "names.json", ["lowlevel.x", "tonal.key=C"])
-    path = descriptors.descriptor_path(folder, collection.contents[track_id])
+    path = array_path(folder, collection.contents[track_id])
     path.parent.mkdir(parents=True, exist_ok=True)
     np.save(path, np.asarray(vector, dtype=np.float32))
 
@@ -65,7 +65,7 @@ def test_a_damaged_file_is_removed_and_told(collection):
     for track in collection.tracks:
         store_vector(collection, track.id, [0, 1])
     folder = descriptors.descriptor_folder(open_store())
-    descriptors.descriptor_path(folder, collection.contents["t2"]).write_bytes(b"no array")
+    array_path(folder, collection.contents["t2"]).write_bytes(b"no array")
     with pytest.raises(StoreError, match="a readable array"):
         descriptors.read_descriptors(collection)
     assert [track.id for track in descriptors.list_missing(collection)] == ["t2"]

@@ -29,7 +29,7 @@ from essentia_ldl.logits import gather_out_of_fold, read_side
 from essentia_ldl.metrics import score_nll
 from essentia_ldl.recipe import Recipe
 from essentia_ldl.records import Failure, Split, Track
-from essentia_ldl.store import digest_file, graphs_folder, open_store, read_json, write_json
+from essentia_ldl.store import array_path, digest_file, graphs_folder, open_store, read_json, write_json
 
 RECIPE = Recipe("mood-sad", ("non_sad", "sad"), label_settings={"sa": {"n_neighbors": 3}})
 GENRES = ("rock", "pop", "jazz")
@@ -55,7 +55,7 @@ def work(tmp_path, monkeypatch):
     """Replace extraction and training by what they leave; gives the tracks, the calls and what to leave out."""
     monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path / "home"))
     state = {"tracks": make_tracks(), "trained": [], "extracted": [], "embeddings": True, "mfcc": True}
-    state |= {"shares": [], "threads": [], "hops": [], "descriptors": True}
+    state |= {"shares": [], "threads": [], "hops": [], "descriptors": True, "refused": ()}
     random = np.random.default_rng(0)
 
     def prepare(recipe, data, sources, n_jobs, say, *, bands=True, draw=None, **reading):
@@ -78,6 +78,11 @@ def work(tmp_path, monkeypatch):
         graphs_folder().mkdir(parents=True, exist_ok=True)
         (graphs_folder() / "msd-musicnn-1.weights.h5").write_bytes(b"weights")
 
+    def embed(module, job):
+        assert module == "essentia_ldl.nets.embed"
+        hop_frames = read_json(job)["hop_frames"]
+        state["hops"] += [] if hop_frames is None else [hop_frames]
+
     def run_zones(module, shares, n_threads=None):
         assert module == "essentia_ldl.nets"
         state["shares"].append([len(share) for share in shares])
@@ -86,9 +91,6 @@ def work(tmp_path, monkeypatch):
             run_zone(module, *share)
 
     def run_zone(module, *cells):
-        if module == "essentia_ldl.nets.hops":
-            state["hops"].append(read_json(cells[0])["hop_frames"])
-            return
         weights = digest_file(graphs_folder() / "msd-musicnn-1.weights.h5")[:8]
         folder = open_store().root / f"{frontends.MUSICNN.key}-musicnn-msd-{weights}"
         for cell in map(Path, cells):
@@ -115,18 +117,19 @@ def work(tmp_path, monkeypatch):
         if not state["descriptors"]:
             return [Failure("/3", "descriptors", "t03 is constant.")]
         write_json(folder / "names.json", ["a", "b", "c"])
-        for track in collection.tracks:
-            path = descriptors.descriptor_path(folder, collection.contents[track.id])
+        refused = [track for track in collection.tracks if track.id in state["refused"]]
+        for track in [track for track in collection.tracks if track not in refused]:
+            path = array_path(folder, collection.contents[track.id])
             path.parent.mkdir(parents=True, exist_ok=True)
             np.save(path, random.normal(size=3).astype(np.float32))
-        return []
+        return [Failure(track.path, "descriptors", f"{track.id} is constant.") for track in refused]
 
     monkeypatch.setitem(baselines.GRIDS, "mfcc-svm", {"C": (1.0,), "gamma": (0.01, 0.1)})
     monkeypatch.setitem(baselines.GRIDS, "descriptors-svm", {"kernel": ("rbf",), "C": (1.0, 2.0), "gamma": (0.5,)})
     monkeypatch.setattr(descriptors, "make_descriptors", make_descriptors)
     monkeypatch.setattr(steps, "prepare", prepare)
     monkeypatch.setattr(evaluation, "extract", extract)
-    monkeypatch.setattr(evaluation.embeddings, "run_zone", lambda *_: None)
+    monkeypatch.setattr(evaluation.embeddings, "run_zone", embed)
     monkeypatch.setattr(steps, "build_base_graphs", build_base_graphs)
     monkeypatch.setattr(cells, "run_zone", run_zone)
     monkeypatch.setattr(cells, "run_zones", run_zones)
@@ -520,3 +523,12 @@ def test_too_few_artists_of_a_class_are_told_with_the_numbers(work):
     work["tracks"] = [t for t in make_tracks() if t.label == "non_sad" or t.artist in ("artist0", "artist2")]
     with pytest.raises(DataError, match=r"artists of class 'sad': .*got '2 for 3 folds'.*Take at most 2 folds"):
         validate()
+
+
+def test_files_that_musicextractor_refuses_are_told_with_their_reason_the_next_time_too(work):
+    work["refused"] = ("t03",)
+    for _ in range(2):
+        run, scores, lines = validate()
+        assert "descriptors-svm" in scores["baselines"]
+        assert f"files that MusicExtractor refused count as average there: see {run / evaluation.REFUSED}" in lines
+        assert "/3,descriptors,t03 is constant." in (run / evaluation.REFUSED).read_text()

@@ -13,7 +13,7 @@ from essentia_ldl.collection import Collection
 from essentia_ldl.errors import AudioError
 from essentia_ldl.records import Failure, Track
 from essentia_ldl.sound.descriptors import extract_descriptors, extract_track
-from essentia_ldl.store import Store, read_json
+from essentia_ldl.store import Store, array_path, read_json
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_a_job_keeps_the_vector_and_its_names(tmp_path, clip, described):
     folder = descriptors.descriptor_folder(Store(tmp_path))
     job = {"path": str(clip), "store": str(tmp_path), "folder": str(folder)}
     content = extract_track(job)
-    np.testing.assert_array_equal(np.load(descriptors.descriptor_path(folder, content)), described[0])
+    np.testing.assert_array_equal(np.load(array_path(folder, content)), described[0])
     assert read_json(folder / "names.json") == described[1]
 
 
