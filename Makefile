@@ -1,5 +1,6 @@
 # make train TASK=mood-sad [DATA=folder-or-table] [OPTIONS="--labels sa --network vgg"]
 # make table2 DATA=folder-of-datasets [OPTIONS="--starts pretrained --dry-run"]    the paper's table, measured
+# make agf [DATA=fma]    what artist groups add to genre, measured; without DATA on a synthesised demo
 # make test      every test, one process a zone (PYTEST="-m 'not slow'" leaves out the long ones)
 # make lint      ruff         make bench     speed and memory, as ratios
 
@@ -9,9 +10,9 @@ TASK ?= mood-sad
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help install train graphs table2 test lint bench clean
+.PHONY: help install train graphs table2 agf test lint bench clean
 help:
-	@sed -n '1,4s/^# //p' Makefile
+	@sed -n '1,5s/^# //p' Makefile
 
 $(READY): setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python %d.%d: expected 3.11 to 3.13. Run make with PYTHON=python3.12, say." % v)'
@@ -30,6 +31,9 @@ graphs: $(READY)
 table2: $(READY)
 	@test -n "$(DATA)" || { echo "DATA: expected a folder with one entry a task. Say make table2 DATA=folder."; exit 1; }
 	@$(BIN)/essentia-ldl table2 "$(DATA)" $(OPTIONS)
+
+agf: $(READY)
+	@$(BIN)/essentia-ldl agf $(if $(DATA),"$(DATA)") $(OPTIONS)
 
 # one process a zone, because Essentia and TensorFlow cannot share one
 test: $(READY)

@@ -22,6 +22,8 @@ The map, in the order of the data:
   metrics       scores as pure functions
   extractors    published graphs under a trained head
   embeddings    what a frozen network makes of tracks
+  track_features  stored features of tracks, as label sources read them
+  transfer      several targets become networks, and a classifier on what they learned
   planning      targets and plan of a run
   scoring       scores of predictions, ready for json
   steps         the steps of train in order
@@ -29,7 +31,7 @@ The map, in the order of the data:
   folds         the folds of a cross-validation
   cells         its trainings, heads in parallel
   baselines     what a network has to beat, on the same folds
-  descriptors   MusicExtractor's description of tracks, for a baseline
+  descriptors   MusicExtractor's description of tracks, for a baseline and for groups of artists
   gathering     the folds' predictions become the rows of a table
   statistics    whether two label sources differ
   tables        the tables of a cross-validation on the terminal
@@ -44,6 +46,12 @@ The map, in the order of the data:
   table2_cells  which cells of it are measured, and where their scores are
   table2_external  training on a whole data set, scored on MTG-Jamendo
   tabulation    measured values beside the paper's
+  agf           the agf command: what artist groups add, in all combinations of the paper
+  agf_cells     its trainings: targets, networks and split of each
+  agf_paper     what the paper on artist group factors printed, and what is wrong with it
+  agf_comparison  whether artist groups beat the genre alone, with intervals over seeds
+  agf_tables    trainings on artist groups beside that paper's tables
+  agf_figure    and beside its figure
   external      the evaluate command: an exported graph on another collection
   class_map     labels of a collection become classes of a model
   bootstrap     intervals by resampling artists

@@ -259,6 +259,27 @@ def table2_command(data: str, jobs: int | None, dry_run: bool, **options: Any) -
         _fail("\n".join([f"{len(table.problems)} not measured:", *table.problems]))
 
 
+@main.command("agf")
+@click.argument("data", required=False)
+@click.option("--task", metavar="TASK", help="Recipe (default: genre-fma, without DATA genre-agf-demo).")
+@click.option("--targets", multiple=True, callback=read_names, metavar="LETTERS", help="g,gm,... (default: all 31).")
+@click.option("--networks", multiple=True, callback=read_names, metavar="NAMES", help="separate,shared,wide.")
+@click.option("--splits", multiple=True, callback=read_names, metavar="NAMES", help="stratified,artist.")
+@click.option("--seeds", type=click.IntRange(1), metavar="N", help="Seeds 0 to N - 1 (default: 1).")
+@click.option("--epochs", type=click.IntRange(1), metavar="N", help="Of one network (default: as the recipe says).")
+@click.option("--dry-run", is_flag=True, help="Stop after the estimated time.")
+@layout
+@JOBS
+def agf_command(data: str | None, **options: Any) -> None:
+    """Measure what artist groups add to genre on DATA: the tables of Kim et al. (2018), ours beside theirs."""
+    from essentia_ldl.agf import measure
+
+    done = measure(data, click.echo, **options)
+    click.echo("\n".join(done.lines))
+    if done.n_failures:
+        _fail(f"{done.n_failures} files were left out: see {done.folder}/failures.csv.")
+
+
 @main.command("evaluate")
 @click.argument("model")
 @click.argument("data")

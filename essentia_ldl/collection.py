@@ -64,9 +64,14 @@ class Audit:
     failures: tuple[Failure, ...]
 
 
-def read_labelled(data: str | os.PathLike[str], recipe: Recipe) -> list[Track]:
+def read_labelled(
+    data: str | os.PathLike[str],
+    recipe: Recipe,
+    layout: str | None = None,
+    options: Mapping[str, object] | None = None,
+) -> list[Track]:
     """Read the tracks of a collection, checked as `read_corrected` does, without corrections."""
-    return read_corrected(data, recipe)[0]
+    return read_corrected(data, recipe, None, layout, options)[0]
 
 
 def read_corrected(

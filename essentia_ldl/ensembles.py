@@ -22,7 +22,7 @@ from typing import Any
 from essentia_ldl import __version__, calibrating, gathering, results, runs, splits, steps
 from essentia_ldl.calibration import NONE
 from essentia_ldl.cells import train_folders
-from essentia_ldl.errors import DataError, explain
+from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.extractors import identify_weights
 from essentia_ldl.members import MEMBERS, Member, assemble, check_members
 from essentia_ldl.planning import identify_tracks, update_places, write_plan
@@ -119,6 +119,10 @@ def train_members(
     EssentiaLdlError
         As `steps.train`.
     """
+
+    if recipe.transfer_networks != "none":
+        rule, remedy = "a network without transfer", "Train seeds one by one, or set transfer.networks to none."
+        raise RecipeError(explain("members", rule, recipe.labels, f"recipe {recipe.task}", remedy))
 
     def draw(tracks: Sequence[Any]) -> list[Any]:
         return [splits.split_tracks(list(tracks), recipe.split.valid_share, seed=recipe.split.seed)]

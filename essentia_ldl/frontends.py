@@ -12,6 +12,12 @@ music genre classification" (2023), section Experiments; the paper names no filt
 those of TensorflowInputMusiCNN, up to half the rate. `OPENL3` is the usage that Essentia's page of models publishes for
 its OpenL3 graphs: windows of 1 s around every full second, resampling quality 1. The openl3 package itself takes a
 window every 0.1 s unless told otherwise.
+
+`DCNN` and the two whole-track MFCC are those of artist group factors: Kim, Won, Serra and Liem, "Transfer learning of
+artist group factors to musical genre classification" (WWW 2018), table 1 and sections 3.1.1, 3.2.1 and 3.4: windows of
+46 ms that overlap by half, 128 mel bands in decibels, patches of 43 frames, one second; 25 MFCC of every frame
+of a track, where the authors' code takes 13. What the paper does not say is as in that code: 44.1 kHz, and half a patch
+from one to the next at inference. The filters are those of `RESNET`.
 """
 
 from __future__ import annotations
@@ -84,8 +90,22 @@ MFCC = FrontEnd(
     input_algorithm="MFCC",
 )
 
+MFCC_FRAMES_25 = FrontEnd(  # without a segment: the whole track
+    name="mfcc-frames-25",
+    kind="mfcc",
+    sample_rate_hz=44100,
+    frame_samples=2048,
+    hop_samples=1024,
+    n_bands=25,
+    patch_frames=1,
+    patch_hop_frames=1,
+    input_algorithm="MFCC",
+)
+
+MFCC_FRAMES_13 = dataclasses.replace(MFCC_FRAMES_25, name="mfcc-frames-13", n_bands=13)
+
 LOG_SCALE = 10000.0  # RESNET: log10(1 + 10000 x) of the bands' power, as TensorflowInputMusiCNN
-DECIBEL_FLOOR = 1e-10  # OPENL3: 10 log10(max(x, floor)) of the bands' magnitude,
+DECIBEL_FLOOR = 1e-10  # DCNN: 10 log10(max(x, floor)) of the bands' power; OPENL3: of their magnitude,
 DECIBEL_RANGE = 80.0  # less the largest value of the patch, never below -80
 
 RESNET = FrontEnd(
@@ -107,6 +127,16 @@ RESNET = FrontEnd(
         ("warpingFormula", "slaneyMel"),
         ("weighting", "linear"),
     ),
+)
+
+DCNN = dataclasses.replace(
+    RESNET,
+    name="dcnn",
+    hop_samples=1024,
+    n_bands=128,
+    patch_frames=43,  # 1 s
+    patch_hop_frames=21,
+    compression="decibel",
 )
 
 OPENL3 = FrontEnd(
@@ -145,8 +175,9 @@ _OPENL3_NAME = re.compile(r"openl3-(env|music)-mel(?P<n_bands>\d+)-")
 
 # What a network reads and which weights it can start from, told here for the code that must not import it; tests hold
 # both to the network's own FRONT_END, CHECKPOINTS and GRAPHS.
-_OF_NETWORK = {"musicnn": MUSICNN, "resnet": RESNET, "vgg": MUSICNN, "vggish": VGGISH}
-PRETRAINED = {"musicnn": ("msd", "mtt"), "resnet": (), "vgg": ("msd", "mtt"), "vggish": ("audioset",)}
+_OF_NETWORK = {"dcnn": DCNN, "musicnn": MUSICNN, "resnet": RESNET, "vgg": MUSICNN, "vggish": VGGISH}
+PRETRAINED = {"dcnn": (), "musicnn": ("msd", "mtt"), "resnet": (), "vgg": ("msd", "mtt"), "vggish": ("audioset",)}
+COMPRESSED = {"": f"log10(1 + {LOG_SCALE:.0f} x)", "decibel": f"10 log10(max(x, {DECIBEL_FLOOR:.0e}))"}  # in words
 
 
 def of_network(backbone: str) -> FrontEnd:

@@ -1,4 +1,8 @@
-"""The `labels` command: distributions of a collection as tables, a histogram and a few lines for the terminal."""
+"""The `labels` command: distributions of a collection as tables, a histogram and a few lines for the terminal.
+
+Sources whose columns are the classes are told by the mass on a track's own class; auxiliary ones, groups of artists,
+by the groups.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,7 @@ def describe_labels(
     data : str or None
         Folder or table; None is the demo.
     sources : sequence of str
-        Label sources; empty means SA and SB.
+        Label sources, also joined by "+", and "agf" for all of artist group factors; empty means SA and SB.
     output : str or None
         Folder to write to; None is runs/<task>-labels.
     n_jobs : int or None
@@ -43,7 +47,8 @@ def describe_labels(
     Buisson et al. 2022, Figure 1: histogram of the mass on a track's own class.
     """
     recipe = read_recipe(task)
-    sources = list(dict.fromkeys(sources)) or list(DEFAULT_SOURCES)
+    sources = list(dict.fromkeys(name for text in sources for name in label_sources.expand(text)))
+    sources = sources or list(DEFAULT_SOURCES)
     lines: list[str] = []
     collection, _ = steps.prepare(recipe, data, sources, n_jobs, lines.append, bands=False, draw=_take_all)
     yield from lines
@@ -53,9 +58,13 @@ def describe_labels(
     tables, reports = {}, {}
     for source in sources:
         table, report = fit_labels(recipe, source, collection, split)
-        tables[source], reports[source] = table, report
+        reports[source] = report
         label_sources.write_table(table, folder / f"{source}.csv")
         yield f"{source}: {folder / f'{source}.csv'}"
+        if label_sources.is_auxiliary(source):
+            yield from label_sources.tell_groups(report)
+            continue
+        tables[source] = table
         yield label_sources.text_histogram({source: table}, true_labels)
         yield from label_sources.describe_own_mass(table, true_labels)
         if "n_iter" in report:
@@ -66,9 +75,10 @@ def describe_labels(
             if any(report["n_put_back"].values()):
                 yield f"it learned from {_count(report['n_put_back'])} all the same: too few were left"
     write_json(folder / "labels.json", reports)
-    picture = folder / "histogram.png"
-    label_sources.write_histogram(tables, true_labels, picture, title=recipe.task)
-    yield str(picture)
+    if tables:
+        picture = folder / "histogram.png"
+        label_sources.write_histogram(tables, true_labels, picture, title=recipe.task)
+        yield str(picture)
 
 
 def _take_all(tracks: Sequence[Track]) -> list[Split]:

@@ -89,6 +89,9 @@ def check_members(members: Sequence[Member]) -> None:
         if plan.get(MEMBERS):
             remedy = "Name its members."
             raise DataError(explain("member", "a single network", "an ensemble", member.name, remedy))
+        if plan.get("features"):
+            remedy = "Name runs without artist groups."
+            raise DataError(explain("member", "a network without transfer", "transfer", member.name, remedy))
         if plan.get("evaluation_hop_frames") is not None:
             rule, remedy = "patches as predict cuts them", "Cross-validate without --patch-hop."
             raise DataError(explain("patch hop", rule, plan["evaluation_hop_frames"], member.name, remedy))

@@ -14,14 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from essentia_ldl import embeddings, frontends, splits
+from essentia_ldl import embeddings, frontends, splits, transfer
 from essentia_ldl import labels as label_sources
 from essentia_ldl.collection import Collection
 from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.extractors import plan_extractor, read_extractor
 from essentia_ldl.recipe import Recipe, read_nothing
-from essentia_ldl.records import LabelTable, Split, Track
+from essentia_ldl.records import LabelTable, Split
 from essentia_ldl.store import graphs_folder, open_store, read_json, write_json
+from essentia_ldl.track_features import TrackFeatures
 
 N_VERIFIED_TRACKS = 2
 
@@ -35,11 +36,16 @@ def label_front_ends(recipe: Recipe, sources: Sequence[str]) -> list[str]:
         When one of them reads embeddings and the network has none.
     """
     needed = set()
-    for source in sources:
+    for source in list_sources(sources):
         needed |= set(build_source(recipe, source).front_ends)
     if embeddings.NAME in needed:
         embeddings.check_network(recipe.network)
     return sorted(needed)
+
+
+def list_sources(sources: Sequence[str]) -> list[str]:
+    """Return every source of a list in which some stand for several, each once."""
+    return list(dict.fromkeys(name for source in sources for name in label_sources.expand(source)))
 
 
 def fit_labels(
@@ -50,24 +56,17 @@ def fit_labels(
     Returns
     -------
     table : LabelTable
-        Every track of the split.
+        Every track of the split; of a source with columns of its own, the training tracks that it has a target for.
     report : Mapping[str, Any]
         What the source measured while fitting.
     """
-    store = open_store()
-    embedded: dict[str, np.ndarray] = {}
-
-    def read_features(track: Track, front_end: str) -> np.ndarray:
-        if front_end == embeddings.NAME:
-            if not embedded:
-                embedded.update(embeddings.read_embeddings(collection, recipe.network))
-            return embedded[track.id]
-        return store.read(collection.contents[track.id], frontends.get(front_end))
-
+    read_features = TrackFeatures(collection, recipe.network)
     by_id = {track.id: track for track in collection.tracks}
     train = [by_id[track_id] for track_id in split.train]
     others = [by_id[track_id] for track_id in (*split.valid, *split.test)]
     source = build_source(recipe, source_name, read_features).fit(train)
+    if label_sources.is_auxiliary(source_name):
+        return source([track for track in train if source.covers(track)]), source.report
     tables = [source(train)]
     if others:
         tables.append(build_source(recipe, "none", read_features).fit(train)(others))
@@ -87,7 +86,9 @@ def build_source(
 def check_sampling(recipe: Recipe) -> None:
     """Raise `RecipeError` when a recipe wants dropout samples of a network without dropout."""
     network = recipe.network
-    if recipe.uncertainty.samples and network.fine_tune == "head" and not network.dropout:
+    if recipe.transfer_networks != "none":
+        transfer.check_transfer(recipe)
+    elif recipe.uncertainty.samples and network.fine_tune == "head" and not network.dropout:
         rule, remedy = "above 0, because dropout makes the samples", "Set it, such as 0.3, or uncertainty.samples to 0."
         raise RecipeError(explain("network.dropout", rule, 0.0, f"recipe {recipe.task}", remedy))
 
@@ -127,23 +128,75 @@ def write_plan(
     metrics : Mapping[str, float] or None
         What the card says of the collection as a measure, in Essentia's names.
     """
-    source = source or recipe.labels
-    table, report = fit_labels(recipe, source, collection, split)
+    recipe = recipe.override(labels=source)
+    n_networks = transfer.count_networks(recipe)
+    table, report = fit_labels(recipe, recipe.main_source, collection, split)
+    plan = compose_plan(recipe, collection, split, run.name, is_demo=is_demo, export=export, metrics=metrics)
+    plan["max_hours"] = None if max_hours is None else max_hours / (n_networks + 1)
+    plan["evaluation_hop_frames"] = patch_hop
+    plan["training"]["halvings"] = None if halvings is None else list(halvings)
+    reports = {"source": recipe.labels, **report}
+    if n_networks:
+        targets, fitted = fit_targets(recipe, collection, split, {recipe.main_source: (table, report)})
+        reports |= {"targets": fitted}
+        names = transfer.write_networks(run / transfer.FOLDER, recipe, targets, plan)
+        plan |= transfer.plan_classifier(recipe, [f"{transfer.FOLDER}/{name}" for name in names])
     label_sources.write_table(table, run / "labels.csv")
-    write_json(run / "labels.json", {"source": source, **report})
+    write_json(run / "labels.json", reports)
+    write_json(run / "plan.json", plan)
+
+
+def fit_targets(
+    recipe: Recipe, collection: Collection, split: Split, known: Mapping[str, tuple[LabelTable, Mapping[str, Any]]]
+) -> tuple[dict[str, transfer.Target], dict[str, Mapping[str, Any]]]:
+    """Fit what the networks of a transfer learn.
+
+    Parameters
+    ----------
+    recipe, collection, split
+        What to train on.
+    known : Mapping[str, tuple[LabelTable, Mapping[str, Any]]]
+        Tables and reports that are fitted already, by source.
+
+    Returns
+    -------
+    targets : dict[str, transfer.Target]
+        By letter, in the order of the recipe's sources; of wide networks, which learn the first only, that one.
+    reports : dict[str, Mapping[str, Any]]
+        What each source measured, by letter.
+    """
+    targets, reports = {}, {}
+    sources = recipe.sources[:1] if recipe.transfer_networks == transfer.WIDE else recipe.sources
+    for source in sources:
+        table, report = known[source] if source in known else fit_labels(recipe, source, collection, split)
+        name = transfer.name_target(source)
+        targets[name], reports[name] = transfer.Target(name, source, table), report
+    return targets, reports
+
+
+def compose_plan(
+    recipe: Recipe,
+    collection: Collection,
+    split: Split,
+    name: str,
+    *,
+    is_demo: bool = False,
+    export: bool = True,
+    metrics: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
+    """Compose what plan.json says; parameters as those of `write_plan`, and the name of the run."""
     sides = splits.describe(split, collection.tracks)
     training = dataclasses.asdict(recipe.training)
     training["epochs"] = recipe.n_epochs
     training.pop("epochs_from_scratch")
-    training["halvings"] = None if halvings is None else list(halvings)
     network = dataclasses.asdict(recipe.network)
     if network["fine_tune"] == "none":
         network["pretrained"] = None
     card = _card_fields(recipe, collection, is_demo)
     if metrics:
         card["dataset"]["metrics"] = dict(metrics)
-    plan = {
-        "run": run.name,
+    return {
+        "run": name,
         "task": recipe.task,
         "name": recipe.task.replace("-", " "),
         "description": recipe.description,
@@ -152,13 +205,13 @@ def write_plan(
         "network": network,
         **_describe_extractor(recipe, collection),
         "training": training,
-        "labels_source": source,
+        "labels_source": recipe.labels,
         "seed": recipe.split.seed,
-        "max_hours": max_hours,
+        "max_hours": None,
         "export": export,
         "stems": name_stems(recipe, is_demo),
         "card": card,
-        "evaluation_hop_frames": patch_hop,
+        "evaluation_hop_frames": None,
         "calibration": recipe.calibration.method,
         "samples": recipe.uncertainty.samples,
         "tracks": [
@@ -173,7 +226,6 @@ def write_plan(
         "split": {"grouped": sides.grouped},
         **find_places(collection),
     }
-    write_json(run / "plan.json", plan)
 
 
 def _describe_extractor(recipe: Recipe, collection: Collection) -> dict[str, Any]:
@@ -189,7 +241,9 @@ def _describe_extractor(recipe: Recipe, collection: Collection) -> dict[str, Any
 
 
 def update_places(folder: Path, collection: Collection) -> None:
-    """Write where things are into the plan of a folder again: the home or the audio may have moved since."""
+    """Write where things are into the plan of a folder, and of its networks, again: they may have moved since."""
+    for network in sorted((folder / transfer.FOLDER).glob("*/plan.json")):
+        update_places(network.parent, collection)
     plan = {**read_json(folder / "plan.json"), **find_places(collection)}
     extractor = plan.get("extractor")
     if extractor and not Path(extractor["graph"]).is_file():
@@ -225,10 +279,14 @@ def name_stems(recipe: Recipe, is_demo: bool) -> dict[str, str | None]:
     -------
     dict
         full ``mood_sad-musicnn-msd`` and head ``mood_sad-msd-musicnn`` (the middle parts swap, as Essentia's do); only
-        the head, ``mood_sad-discogs-effnet``, over a published extractor.
+        the head, ``mood_sad-discogs-effnet``, over a published extractor; only the full graph,
+        ``genre_fma-dcnn-agf``, over networks that learned artist groups.
     """
     prefix = f"{'demo-' if is_demo else ''}{recipe.file_task}"
     network = recipe.network
+    if recipe.transfer_networks != "none":
+        learned = any(label_sources.is_auxiliary(source) for source in recipe.sources)
+        return {"full": f"{prefix}-{network.backbone}-{'agf' if learned else 'transfer'}", "head": None}
     if network.fine_tune == "none":
         return {"full": f"{prefix}-{network.backbone}-scratch", "head": None}
     if network.extractor:

@@ -25,9 +25,11 @@ from essentia_ldl.recipe_sections import (
     SECTIONS,
     CalibrationSettings,
     CardSettings,
+    DemoSettings,
     NetworkSettings,
     SplitSettings,
     TrainingSettings,
+    TransferSettings,
     UncertaintySettings,
 )
 from essentia_ldl.records import Track
@@ -49,10 +51,11 @@ class Recipe:
     aliases : Mapping[str, str]
         Label in a collection -> class name.
     labels : str
-        Label source: a preset of `essentia_ldl.labels`, such as "sb".
+        Label source: a preset of `essentia_ldl.labels`, such as "sb"; several joined by "+", or a name for several,
+        such as "agf".
     label_settings : Mapping[str, Mapping[str, Any]]
         Settings that differ from a source's defaults, by source.
-    split, network, training, calibration, uncertainty, card
+    split, network, training, transfer, calibration, uncertainty, card, demo
         The sections of the file.
 
     Raises
@@ -70,9 +73,11 @@ class Recipe:
     split: SplitSettings = dataclasses.field(default_factory=SplitSettings)
     network: NetworkSettings = dataclasses.field(default_factory=NetworkSettings)
     training: TrainingSettings = dataclasses.field(default_factory=TrainingSettings)
+    transfer: TransferSettings = dataclasses.field(default_factory=TransferSettings)
     calibration: CalibrationSettings = dataclasses.field(default_factory=CalibrationSettings)
     uncertainty: UncertaintySettings = dataclasses.field(default_factory=UncertaintySettings)
     card: CardSettings = dataclasses.field(default_factory=CardSettings)
+    demo: DemoSettings = dataclasses.field(default_factory=DemoSettings)
 
     def __post_init__(self) -> None:
         where = f"recipe {self.task}"
@@ -94,7 +99,7 @@ class Recipe:
             if name not in classes:
                 raise RecipeError(explain(f"aliases.{alias}", f"one of {classes}", name, where, "Correct the alias."))
         known = label_sources.presets()
-        for source in (self.labels, *self.label_settings):
+        for source in (*label_sources.expand(self.labels), *self.label_settings):
             if source not in known:
                 raise unknown("label source", source, known)
             label_sources.build(source, self.classes, read_nothing, self.label_settings.get(source))
@@ -105,11 +110,44 @@ class Recipe:
             _check_section(getattr(self, section), f"{where}, [{section}]")
         if self.network.fine_tune != "none" and not self.network.extractor:
             frontends.check_pretrained(self.network.backbone, self.network.pretrained)
+        self._check_transfer(where)
+
+    def _check_transfer(self, where: str) -> None:
+        sources, networks = self.sources, self.transfer.networks
+        if self.transfer_networks == "none":
+            if len(sources) > 1 or label_sources.is_auxiliary(sources[0]):
+                rule, remedy = "separate, shared or wide with several label sources", "Set it, or name one source."
+                raise RecipeError(explain("transfer.networks", rule, networks, where, remedy))
+            return
+        main = [source for source in sources if not label_sources.is_auxiliary(source)]
+        if len(main) > 1:
+            rule, remedy = "one source of the task's own classes", "Name one of them, beside artist groups."
+            raise RecipeError(explain("label sources", rule, ", ".join(main), where, remedy))
+        if self.network.extractor:
+            remedy = "Leave the extractor out, or train a head on it without transfer."
+            raise RecipeError(explain("transfer", "a network of ours", self.network.extractor, where, remedy))
 
     @property
     def file_task(self) -> str:
         """The task as file names write it: "mood_sad"."""
         return self.task.replace("-", "_")
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Its label sources, each by its own name."""
+        return label_sources.expand(self.labels)
+
+    @property
+    def main_source(self) -> str:
+        """The source of the task's own classes: the one among `sources`, or "none", the label as it is."""
+        return next((source for source in self.sources if not label_sources.is_auxiliary(source)), "none")
+
+    @property
+    def transfer_networks(self) -> str:
+        """How networks learn its targets before the classifier: separate, shared, wide, or none for no transfer."""
+        if self.transfer.networks != "auto":
+            return self.transfer.networks
+        return "separate" if any(label_sources.is_auxiliary(source) for source in self.sources) else "none"
 
     @property
     def digest(self) -> str:
@@ -244,7 +282,7 @@ def _read_table(table: dict[str, Any], path: Path) -> Recipe:
     labels = _table(table, "labels", path)
     for key, value in (
         *((key, table.get(key, "")) for key in ("task", "description")),
-        ("source", labels.get("source", "")),
+        ("source", _join(labels.get("source", ""))),
     ):
         if not isinstance(value, str):
             raise RecipeError(explain(key, "a text", value, path, "Put it in quotes."))
@@ -262,10 +300,16 @@ def _read_table(table: dict[str, Any], path: Path) -> Recipe:
         classes=tuple(table["classes"]),
         description=table.get("description", ""),
         aliases=_table(table, "aliases", path),
-        labels=labels.get("source", "sb"),
+        labels=_join(labels.get("source", "sb")),
         label_settings={name: values for name, values in settings.items() if values},
         **{name: _read_section(cls, _table(table, name, path), f"{path}, [{name}]") for name, cls in SECTIONS.items()},
     )
+
+
+def _join(value: Any) -> Any:
+    """Return a list of label sources as one text; anything else as it is."""
+    is_list = isinstance(value, list) and value and all(isinstance(name, str) for name in value)
+    return "+".join(value) if is_list else value
 
 
 def _table(table: Mapping[str, Any], key: str, path: Path) -> dict[str, Any]:
@@ -319,7 +363,8 @@ def render_recipe(recipe: Recipe) -> str:
         "",
         "[labels]",
         *(f"# {source}: {text}" for source, text in label_sources.summaries().items()),
-        f"source = {_toml(recipe.labels)}",
+        '# a list, such as ["none", "agf-m"]: several targets; agf: none and all four of the artist groups',
+        f"source = {_toml(recipe.labels.split('+') if '+' in recipe.labels else recipe.labels)}",
     ]
     for source, (module, defaults) in sorted(label_sources.presets().items()):
         if defaults:

@@ -26,10 +26,10 @@ class SplitSettings:
 class NetworkSettings:
     """Section [network]."""
 
-    backbone: str = _key("musicnn", "musicnn, vgg, vggish or resnet")
+    backbone: str = _key("musicnn", "musicnn, vgg, vggish, resnet or dcnn")
     pretrained: str = _key(
         "msd",
-        "weights to start from: msd or mtt; audioset for vggish; resnet has none",
+        "weights to start from: msd or mtt; audioset for vggish; resnet and dcnn have none",
         "msd, mtt or audioset",
         ("msd", "mtt", "audioset").__contains__,
     )
@@ -88,6 +88,34 @@ class TrainingSettings:
 
 
 @dataclasses.dataclass(frozen=True)
+class TransferSettings:
+    """Section [transfer]: networks that learn several targets first, and a classifier on all of them (AGF, 3.2)."""
+
+    networks: str = _key(
+        "auto",
+        "separate: a network a label source; shared: one with the first layers in common; wide: one on the first "
+        "source, as large as all; none: no transfer; auto: separate with artist groups",
+        "auto, none, separate, shared or wide",
+        ("auto", "none", "separate", "shared", "wide").__contains__,
+    )
+    hidden: int = _key(1024, "ELU units of the classifier on their features", "1 to 100000", lambda x: 1 <= x <= 100000)
+    dropout: float = _key(
+        0.5, "its rate of dropout on the features and on the hidden layer", "0 to 0.9", lambda x: 0 <= x <= 0.9
+    )
+    epochs: int = _key(50, "its epochs, always all of them", "at least 1", lambda x: x >= 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class DemoSettings:
+    """Section [demo]: the collection that is synthesised when none is given."""
+
+    tracks: int = _key(0, "tracks a class; 0: as many as the task needs", "at least 0", lambda x: x >= 0)
+    artists: int = _key(0, "artists a class; 0: one for five tracks", "at least 0", lambda x: x >= 0)
+    substyles: int = _key(0, "sub-styles a class, which artists keep to; 0: none", "0 to 16", lambda x: 0 <= x <= 16)
+    seconds: float = _key(21.0, "length of a track", "8 to 600", lambda x: 8 <= x <= 600)
+
+
+@dataclasses.dataclass(frozen=True)
 class CalibrationSettings:
     """Section [calibration]."""
 
@@ -126,7 +154,9 @@ SECTIONS = {
     "split": SplitSettings,
     "network": NetworkSettings,
     "training": TrainingSettings,
+    "transfer": TransferSettings,
     "calibration": CalibrationSettings,
     "uncertainty": UncertaintySettings,
     "card": CardSettings,
+    "demo": DemoSettings,
 }

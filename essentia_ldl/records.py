@@ -17,6 +17,7 @@ import numpy as np
 from essentia_ldl.errors import DataError, explain
 
 FRONT_END_KINDS = ("mel", "waveform", "embedding", "mfcc")
+COMPRESSIONS = ("", "decibel")
 ROLES = ("train", "valid", "test")
 
 
@@ -147,11 +148,14 @@ class FrontEnd:
         Name and value of the parameters of `input_algorithm` that no other number decides; pairs.
     patch_hop_samples : int or None
         Distance between patch starts where patches are cut from the signal, each around its centre; None: from frames.
+    compression : str
+        How bands are compressed that no TensorflowInput* algorithm makes: "decibel", 10 log10(max(x, 1e-10)), or "",
+        log10(1 + 10000 x); kind "embedding" has a rule of its own.
 
     Raises
     ------
     DataError
-        When the kind is unknown or a number is not positive.
+        When the kind or the compression is unknown or a number is not positive.
     """
 
     name: str
@@ -170,6 +174,7 @@ class FrontEnd:
     resample_quality: int = 4
     input_parameters: tuple[tuple[str, str | float], ...] = ()
     patch_hop_samples: int | None = None
+    compression: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "input_parameters", tuple(map(tuple, self.input_parameters)))  # json knows lists only
@@ -177,6 +182,9 @@ class FrontEnd:
             raise DataError(
                 explain("front-end kind", " or ".join(FRONT_END_KINDS), self.kind, self.name, "Correct frontends.py.")
             )
+        if self.compression not in COMPRESSIONS:
+            rule = " or ".join(map(repr, COMPRESSIONS))
+            raise DataError(explain("compression", rule, self.compression, self.name, "Correct frontends.py."))
         for field in ("sample_rate_hz", "frame_samples", "hop_samples", "n_bands", "patch_frames", "patch_hop_frames"):
             if getattr(self, field) < 1:
                 raise DataError(
@@ -187,7 +195,8 @@ class FrontEnd:
     def key(self) -> str:
         """Folder name in the store: the name and a digest of every number, so that a changed number is a new key."""
         numbers = dataclasses.asdict(self)
-        for field in ("input_parameters", "patch_hop_samples"):  # came later: stores from before keep their keys
+        # came later: stores from before keep their keys
+        for field in ("input_parameters", "patch_hop_samples", "compression"):
             if not numbers[field]:
                 del numbers[field]
         digest = hashlib.sha256(json.dumps(numbers, sort_keys=True).encode()).hexdigest()

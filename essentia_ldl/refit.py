@@ -141,8 +141,9 @@ def refit(
         Whatever went wrong; nothing half-written is left in graphs/.
     """
     choice = choose_training(crossval, folds, scores)
-    epochs = {"training__epochs": choice.n_epochs, "training__epochs_from_scratch": choice.n_epochs}
-    final = recipe.override(labels=choice.source, **epochs)
+    final = recipe.override(labels=choice.source)
+    if final.transfer_networks == "none":  # otherwise every network trains for the epochs of the recipe
+        final = final.override(training__epochs=choice.n_epochs, training__epochs_from_scratch=choice.n_epochs)
     measured = summarize_crossval(crossval, choice.source, scores)
     own = runs.fingerprint(__version__, "refit", digest, final.as_dict(), choice.halvings, measured)
     run, finished = steps.take_run(recipe.task, own, False, say)

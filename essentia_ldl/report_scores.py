@@ -52,7 +52,11 @@ def _headline(results: Results) -> tuple[float | None, float | None, str]:
     if score is None:
         return None, None, "not measured: no track was kept from training"
     where = f"balanced accuracy on {score['n_tracks']} {'test' if side == 'test' else 'validation'} tracks"
-    remark = "" if side == "test" else "; they chose the epoch, so it is on the high side"
+    remark = (
+        ""
+        if side == "test" or not score.get("chose_epoch", True)
+        else "; they chose the epoch, so it is on the high side"
+    )
     return score["balanced_accuracy"], None, f"{where}{remark}; {chance}"
 
 

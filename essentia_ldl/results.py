@@ -229,6 +229,8 @@ def _read_recipe(folder: Path, plan: Mapping[str, Any], notes: list[str]) -> Rec
         notes.append("This run does not hold its recipe, so label settings are the defaults.")
     known = {field.name for field in dataclasses.fields(NetworkSettings)}
     network = {key: value for key, value in plan["network"].items() if key in known and value is not None}
+    if plan.get("features"):  # the plan's network is the classifier on the features
+        network = {"backbone": network["backbone"], "fine_tune": "none"}
     return Recipe(
         task=plan["task"],
         classes=tuple(plan["classes"]),

@@ -24,7 +24,8 @@ def score_run(run: Path) -> dict[str, Any]:
     -------
     dict
         By side: n_tracks, balanced_accuracy, accuracy, recall by class and the confusion matrix (rows are truth), all
-        of the calibrated probabilities; and calibration, when the run has one: what it is, and by side the scores of
+        of the calibrated probabilities, and chose_epoch, false, where validation tracks had no say in the number of
+        epochs; and calibration, when the run has one: what it is, and by side the scores of
         `compare_calibrations`.
     """
     plan = read_json(run / "plan.json")
@@ -37,6 +38,8 @@ def score_run(run: Path) -> dict[str, Any]:
         rows = roles == side
         if rows.any():
             scores[side] = score_predictions(targets[rows], probabilities[rows], classes)
+    if "valid" in scores and plan.get("training", {}).get("halvings") is not None:
+        scores["valid"]["chose_epoch"] = False  # the schedule was fixed before
     found = calibrating.read_run(run)
     if found is not None:
         scores["calibration"] = {**calibrating.describe_for_card(found), "text": found.describe()}

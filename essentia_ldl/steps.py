@@ -11,7 +11,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from essentia_ldl import __version__, calibrating, embeddings, frontends, models, results, runs, splits
+from essentia_ldl import (
+    __version__,
+    calibrating,
+    descriptors,
+    embeddings,
+    frontends,
+    models,
+    results,
+    runs,
+    splits,
+)
+from essentia_ldl import labels as label_sources
 from essentia_ldl.calibration import NONE, TEMPERATURE
 from essentia_ldl.collection import Collection, extract, read_corrected, write_failures
 from essentia_ldl.corrections import describe_corrections
@@ -23,6 +34,7 @@ from essentia_ldl.planning import (
     check_sampling,
     identify_tracks,
     label_front_ends,
+    list_sources,
     update_places,
     write_plan,
 )
@@ -69,7 +81,10 @@ def find_data(recipe: Recipe, data: str | None, say: Say) -> tuple[str, bool]:
         return data, any((folder / "demo.json").is_file() for folder in (Path(data), Path(data).parent))
     root = home() / "store" / "demo" / recipe.task
     say(f"no DATA given: using the built-in demo collection in {root}")
-    return str(demo.build_demo(root, recipe.classes, seed=recipe.split.seed)), True
+    wanted = recipe.demo
+    sizes = {"n_tracks": wanted.tracks or None, "n_artists": wanted.artists or None, "n_substyles": wanted.substyles}
+    made = demo.build_demo(root, recipe.classes, seed=recipe.split.seed, duration_s=wanted.seconds, **sizes)
+    return str(made), True
 
 
 def prepare(
@@ -121,7 +136,7 @@ def prepare(
     network = recipe.network
     bands_of = frontends.of_network(recipe.network.backbone).name
     read = label_front_ends(recipe, sources)
-    wanted = [name for name in read if name != embeddings.NAME]
+    wanted = [name for name in read if name not in (embeddings.NAME, label_sources.DESCRIPTORS)]
     extractor: dict[str, Any] = {}
     if bands or not wanted or embeddings.NAME in read:
         if network.extractor:
@@ -134,7 +149,7 @@ def prepare(
     for split in draw(tracks) if draw else ():
         chosen = set(split.train)
         train = [track for track in tracks if track.id in chosen]
-        for source in sources:
+        for source in list_sources(sources):
             build_source(recipe, source).check(train)
     collection = extract(tracks, open_store(), [frontends.get(name) for name in wanted], n_jobs, **extractor)
     present = {track.label for track in collection.tracks}
@@ -146,10 +161,22 @@ def prepare(
     left_out = f", {len(collection.failures)} left out" if collection.failures else ""
     say(f"{len(collection.tracks)} tracks ({counts}){left_out}")
     collection = dataclasses.replace(collection, corrections=corrected)
+    if label_sources.DESCRIPTORS in read:
+        _describe(collection, n_jobs, say)
     if embeddings.NAME in read:
         require_network(recipe.network)
         embeddings.make_embeddings(collection, recipe.network)
     return collection, is_demo
+
+
+def _describe(collection: Collection, n_jobs: int | None, say: Say) -> None:
+    """Compute the descriptors that artist groups read; a file that has none counts for its artist no words there."""
+    lacking = descriptors.list_missing(collection, "all")
+    if lacking:
+        say(f"MusicExtractor on {len(lacking)} tracks, for artist groups")
+    refused = descriptors.make_descriptors(collection, n_jobs, "all")
+    if refused:
+        say(f"MusicExtractor refused {len(refused)} of {len(collection.tracks)} files; first: {refused[0].reason}")
 
 
 def train(

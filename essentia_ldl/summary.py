@@ -40,6 +40,7 @@ def describe_scores_of(scores: Mapping[str, Any]) -> list[str]:
         if score is not None:
             recall = ", ".join(f"{name} {value:.2f}" for name, value in score["recall"].items() if value is not None)
             word = "validation" if side == "valid" else "test"
+            remark = remark if score.get("chose_epoch", True) else ""
             lines.append(
                 f"balanced accuracy {score['balanced_accuracy']:.2f} on {score['n_tracks']} {word} tracks{remark};"
                 f" recall: {recall}"

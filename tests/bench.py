@@ -1,10 +1,14 @@
 """`make bench`: speed and memory as a table. Every ratio comes from runs that alternate on the same machine.
 
+``make bench OPTIONS="--only artist-groups"`` measures one section.
+
 Not a test: machines are shared and noisy, so nothing here passes or fails.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -79,6 +83,25 @@ started = time.perf_counter()
 extract_features(sys.argv[1], (frontends.MUSICNN, frontends.MFCC))
 print(time.perf_counter() - started, flush=True)
 import os; os._exit(0)
+"""
+
+TRACKS_OF_GROUPS = (100, 300, 1000, 3000)
+TRACKS_AN_ARTIST = 5
+FRAMES = (1292, 25)  # of 30 s
+ARTIST_GROUPS = """
+import json, resource, sys
+from pathlib import Path
+import numpy as np
+from essentia_ldl import labels
+from essentia_ldl.records import Track
+paths, n_groups = sorted(Path(sys.argv[1]).glob("*.npy"))[: int(sys.argv[2])], int(sys.argv[4])
+def read(track, front_end):
+    return np.load(track.path, mmap_mode="r")
+tracks = [Track(p.stem, str(p), "a", artist=f"{i // int(sys.argv[3]):04d}") for i, p in enumerate(paths)]
+peaks = [resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]
+report = labels.build("agf-m", ("a", "b"), read, {"n_groups": n_groups}).fit(tracks).report
+peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(json.dumps([report[f"{step}_seconds"] for step in ("dictionary", "counting", "lda")] + peaks))
 """
 
 
@@ -173,8 +196,54 @@ def measure_uncertainty(audio: str, single: models.Model) -> list[tuple[str, str
     ]
 
 
+def write_frames(folder: Path, n_tracks: int) -> None:
+    """Write frames of tracks, drawn from a mixture: an artist has eight sounds of 200."""
+    rng = np.random.default_rng(0)
+    sounds = rng.normal(0, 20, (200, FRAMES[1])).astype(np.float32)
+    for number in range(n_tracks):
+        if number % TRACKS_AN_ARTIST == 0:
+            own = rng.choice(len(sounds), 8, replace=False)
+        frames = rng.standard_normal(FRAMES, dtype=np.float32) * 8 + sounds[rng.choice(own, FRAMES[0])]
+        np.save(folder / f"{number:05d}.npy", frames)
+
+
+def measure_artist_groups() -> None:
+    """Print how dictionary, counting and LDA of artist group factors grow with the tracks; each size in a process."""
+    with tempfile.TemporaryDirectory(prefix="essentia-ldl-bench-") as folder:
+        write_frames(Path(folder), max(TRACKS_OF_GROUPS))
+        print("artist groups, 2048 clusters: seconds (and growth), memory in MB before and at its peak")
+        print("tracks  artists  groups      dictionary        counting             LDA  before   peak")
+        first: list[float] = []
+        for n_tracks in TRACKS_OF_GROUPS:
+            n_artists = n_tracks // TRACKS_AN_ARTIST
+            n_groups = min(40, n_artists)
+            told = subprocess.run(
+                [sys.executable, "-c", ARTIST_GROUPS, folder, *map(str, (n_tracks, TRACKS_AN_ARTIST, n_groups))],
+                check=True,
+                capture_output=True,
+                text=True,
+                env=zone_environment(),
+            ).stdout
+            *seconds, before, peak = json.loads(told)
+            first = first or seconds
+            steps = "  ".join(f"{s:7.1f} ({s / f:4.1f})" for s, f in zip(seconds, first, strict=True))
+            memory = f"{before / 1024:6.0f}  {peak / 1024:5.0f}"
+            print(f"{n_tracks:6}  {n_artists:7}  {n_groups:6}  {steps}  {memory}", flush=True)
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the sections that are asked for."""
+    parser = argparse.ArgumentParser(description="Speed and memory, as tables.")
+    parser.add_argument("--only", choices=["predict", "artist-groups"], help="One section (default: both).")
+    only = parser.parse_args().only
+    if only != "artist-groups":
+        measure_predict()
+    if only != "predict":
+        measure_artist_groups()
+
+
+def measure_predict() -> None:
+    """Print the table of prediction and extraction."""
     graphs = graphs_folder()
     head = find_head("")
     run = head.card.extra["run"]

@@ -81,6 +81,9 @@ _CODE = np.array(
     ]
 )
 _SPREAD = 0.4  # distance of a spread style from the middle, in every parameter
+MAX_SUBSTYLES = len(_CODE)
+SUBSTYLE_SPREAD = 0.1  # distance of a sub-style from its class, in every parameter
+_ROOM = 0.8  # styles of classes move that much nearer to the middle, so that sub-styles fit around them
 
 
 def mirror_style(style: Style) -> Style:
@@ -119,3 +122,28 @@ def read_styles(classes: Sequence[str]) -> list[Style]:
         return spread[word]
 
     return [style_of(name) for name in classes]
+
+
+def spread_substyles(style: Style, n_substyles: int, rng: np.random.Generator) -> list[Style]:
+    """Put sub-styles around a class's style, as other words of the code that classes are spread by.
+
+    Two of them differ in four of the eight parameters, some pairs in all, by 0.2: they are 0.4 or 0.57 apart. Classes
+    that are spread are 1.28 apart or more, and a sub-style of one at least 0.88 from any of another.
+
+    Parameters
+    ----------
+    style : Style
+        Of the class.
+    n_substyles : int
+        At most `MAX_SUBSTYLES`.
+    rng : np.random.Generator
+        Source of which words they are.
+
+    Returns
+    -------
+    list[Style]
+        One a sub-style.
+    """
+    middle = 0.5 + _ROOM * (style.values - 0.5)
+    words = _CODE[rng.permutation(MAX_SUBSTYLES)[:n_substyles]]
+    return [Style.from_values(middle + SUBSTYLE_SPREAD * (2 * word - 1)) for word in words]

@@ -1,8 +1,10 @@
-"""FMA: the official metadata (tracks.csv) flows in, Tracks with their official splits flow out.
+"""FMA: the official metadata (tracks.csv and genres.csv) flows in, Tracks with their official splits flow out.
 
 tracks.csv has two rows of column names, a third that names the index (`track_id`), and then one row a track; cells hold
 ends of lines. Subsets are ordered, small < medium < large, and a track of the small one is in the others too. The label
-is `track.genre_top`. Audio stands in folders of the first three digits of the six-digit id: fma_small/000/000002.mp3.
+is `track.genre_top`. The sub-genres of a track are the titles that genres.csv, beside tracks.csv, gives the ids of its
+`track.genres_all`: all the genres that it was given and theirs above them. Audio stands in folders of the first three
+digits of the six-digit id: fma_small/000/000002.mp3.
 
 References
 ----------
@@ -39,6 +41,8 @@ _NEEDED = {
     "genres_all": ("track", "genres_all"),
     "artist": ("artist", "id"),
 }
+_GENRE_COLUMNS = ("genre_id", "title")  # of genres.csv, which also has #tracks, parent and top_level
+_AGAIN = "Download fma_metadata.zip again."
 _KEPT = {"artist_name": ("artist", "name"), "title": ("track", "title"), "album": ("album", "id")}
 
 
@@ -75,15 +79,17 @@ def read_tracks(
     -------
     list[Track]
         Sorted by id, such as "000/000002.mp3". The artist is FMA's artist id, the split the official one, which keeps
-        artists apart. Columns: track_id, subset, genres and genres_all (ids with spaces between), artist_name, title
-        and album. Tracks without a top genre, which only "large" has, are left out; single audio files may be missing,
-        the step that opens them reports that.
+        artists apart. Columns: track_id, subset, genres and genres_all (ids with spaces between), subgenres (titles
+        with semicolons between, an id where genres.csv has no title), artist_name, title and album. Tracks without a
+        top genre, which only "large" has, are left out; single audio files may be missing, the step that opens them
+        reports that.
 
     Raises
     ------
     DataError
         When the option or the header does not fit, the subset has no rows, there is no audio; and with file and row
-        when a row has too few or too many cells, or an id, subset, split or list of genres that is not one.
+        when a row of tracks.csv or genres.csv has too few or too many cells, or an id, title, subset, split or list of
+        genres that is not one.
     """
     if subset not in SUBSETS:
         raise DataError(explain("subset", " or ".join(SUBSETS), subset, "FMA", "Correct the option."))
@@ -97,6 +103,7 @@ def read_tracks(
         found = f"no {', '.join('.'.join(name) for name in missing)}"
         raise row_error("header of FMA's tracks.csv", rule, found, table, 1, "Give the tracks.csv of fma_metadata.zip.")
     root = _find_audio(table, subset, audio)
+    titles = _read_titles(table.with_name("genres.csv"))
 
     column_of = {key: names.index(name) for key, name in (_NEEDED | _KEPT).items() if name in names}
     tracks: dict[str, Track] = {}
@@ -104,11 +111,9 @@ def read_tracks(
         if cells[0] == "track_id" and not any(cells[1:]):
             continue
         if len(cells) != len(names):
-            remedy = "Download fma_metadata.zip again."
-            raise row_error("row", f"{len(names)} columns", len(cells), table, line, remedy)
-        track = _read_track(
-            {key: cells[i].strip() for key, i in column_of.items()}, cells[0], subset, root, table, line
-        )
+            raise row_error("row", f"{len(names)} columns", len(cells), table, line, _AGAIN)
+        values = {key: cells[i].strip() for key, i in column_of.items()}
+        track = _read_track(values, cells[0], subset, titles, root, table, line)
         if track is None or (int(track.columns["track_id"]) in BROKEN and not keep_broken):
             continue
         if track.id in tracks:
@@ -140,6 +145,30 @@ def _missing(names: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return [name for name in _NEEDED.values() if name not in names]
 
 
+def _read_titles(path: Path) -> dict[int, str]:
+    """Read the title of every genre id; empty when there is no genres.csv."""
+    if not path.is_file():
+        return {}
+    rows = read_rows(path, ",", quoted=True)
+    line, names = next(rows, (1, []))
+    if missing := [name for name in _GENRE_COLUMNS if name not in names]:
+        rule = f"columns {', '.join(_GENRE_COLUMNS)}"
+        raise row_error("header of FMA's genres.csv", rule, f"no {', '.join(missing)}", path, line, _AGAIN)
+    titles: dict[int, str] = {}
+    for line, cells in rows:
+        if len(cells) != len(names):
+            raise row_error("row", f"{len(names)} columns", len(cells), path, line, _AGAIN)
+        number, title = (cells[names.index(name)].strip() for name in ("genre_id", "title"))
+        if not (number.isascii() and number.isdigit()):
+            raise row_error("genre_id", "a number", number, path, line, _AGAIN)
+        if not title or ";" in title:  # semicolons stand between the sub-genres of a track
+            raise row_error("title", "a name without semicolon", title, path, line, _AGAIN)
+        if int(number) in titles:
+            raise row_error("genre_id", "each genre once", number, path, line, _AGAIN)
+        titles[int(number)] = title
+    return titles
+
+
 def _find_audio(table: Path, subset: str, audio: str | Path | None) -> Path:
     """Find the folder of the audio files."""
     if audio is not None:
@@ -158,16 +187,17 @@ def _find_audio(table: Path, subset: str, audio: str | Path | None) -> Path:
     raise DataError(explain("audio of FMA", rule, describe(folder.parent), folder.parent, remedy))
 
 
-def _read_track(values: dict[str, str], number: str, subset: str, root: Path, table: Path, line: int) -> Track | None:
+def _read_track(
+    values: dict[str, str], number: str, subset: str, titles: dict[int, str], root: Path, table: Path, line: int
+) -> Track | None:
     """Check one row; None when it is not in the subset or has no top genre."""
-    remedy = "Download fma_metadata.zip again."
     number = number.strip()
     if not (number.isascii() and number.isdigit() and len(number) <= 6):
-        raise row_error("track_id", "a number of six digits or fewer", number, table, line, remedy)
+        raise row_error("track_id", "a number of six digits or fewer", number, table, line, _AGAIN)
     if values["subset"] not in SUBSETS:
-        raise row_error("set.subset", " or ".join(SUBSETS), values["subset"], table, line, remedy)
+        raise row_error("set.subset", " or ".join(SUBSETS), values["subset"], table, line, _AGAIN)
     if values["split"] not in _SPLITS:
-        raise row_error("set.split", " or ".join(_SPLITS), values["split"], table, line, remedy)
+        raise row_error("set.split", " or ".join(_SPLITS), values["split"], table, line, _AGAIN)
     if SUBSETS.index(values["subset"]) > SUBSETS.index(subset) or not values["genre_top"]:
         return None
     for key in ("genres", "genres_all"):
@@ -176,8 +206,9 @@ def _read_track(values: dict[str, str], number: str, subset: str, root: Path, ta
         except (SyntaxError, ValueError):
             genres = None
         if not isinstance(genres, list) or not all(type(genre) is int for genre in genres):
-            raise row_error(f"track.{key}", "a list such as [21, 33]", values[key], table, line, remedy)
+            raise row_error(f"track.{key}", "a list such as [21, 33]", values[key], table, line, _AGAIN)
         values[key] = " ".join(map(str, genres))
+    values["subgenres"] = ";".join(titles.get(genre, str(genre)) for genre in genres)  # of genres_all, the last
     track_id = f"{int(number) // 1000:03d}/{int(number):06d}.mp3"
     return Track(
         id=track_id,

@@ -13,8 +13,15 @@ A file of this package is a source of labels when it has
 
 ``read_features(track, front_end_name) -> np.ndarray`` returns the stored frames of a track: for "mfcc" the
 (n_frames, 13) float32 coefficients of its 15 s segment, for `EMBEDDING` the (n_patches, d) float32 embeddings of the
-recipe's frozen network. Sources learn from training tracks only; labels of validation
+recipe's frozen network, for "mfcc-frames-25" and "mfcc-frames-13" the (n_frames, 25 or 13) float32 coefficients of
+the whole track, for `DESCRIPTORS` its (1, d) float32 descriptors, all NaN when it has none. It pickles, because a
+source may read in worker processes. Sources learn from training tracks only; labels of validation
 and test tracks stay one-hot when scores are computed. Files with a leading underscore are not sources.
+
+A file with ``AUXILIARY = True`` makes targets that train features beside the classes: the columns of its tables,
+`LabelSource.classes`, are its own, known when it is built; its ``covers(track) -> bool`` tells which tracks have a
+target; and it raises `DataError` for a track whose artist did not train. Names joined by "+" are several sources at
+once, and "agf" stands for the targets of the artist group factors paper, see `expand`.
 """
 
 from __future__ import annotations
@@ -27,32 +34,40 @@ import numpy as np
 
 from essentia_ldl import discover
 from essentia_ldl.errors import DataError, RecipeError, explain
+from essentia_ldl.labels._descriptors import DESCRIPTORS
 from essentia_ldl.labels._embedding import EMBEDDING
+from essentia_ldl.labels._groups import tell_groups
 from essentia_ldl.labels._histogram import EDGES, describe_own_mass, score_own_mass, text_histogram, write_histogram
 from essentia_ldl.labels._mfcc import summarize_frames
 from essentia_ldl.labels._tables import read_table, write_table
 from essentia_ldl.records import LabelTable, Track
 
 __all__ = [
+    "AGF",
+    "DESCRIPTORS",
     "EDGES",
     "EMBEDDING",
     "LabelSource",
     "ReadFeatures",
     "build",
     "describe_own_mass",
+    "expand",
     "explanations",
+    "is_auxiliary",
     "presets",
     "read_table",
     "resolve",
     "score_own_mass",
     "summaries",
     "summarize_frames",
+    "tell_groups",
     "text_histogram",
     "write_histogram",
     "write_table",
 ]
 
 ReadFeatures = Callable[[Track, str], np.ndarray]
+AGF = ("none", "agf-m", "agf-d", "agf-e", "agf-s")  # g, m, d, e, s: table 1 of Kim et al. (WWW 2018)
 
 
 @runtime_checkable
@@ -110,6 +125,44 @@ def summaries() -> dict[str, str]:
 def explanations(module_name: str) -> dict[str, str]:
     """Return what each setting of a source means, by setting."""
     return dict(discover.load(__name__, module_name).EXPLANATIONS)
+
+
+def is_auxiliary(preset: str) -> bool:
+    """Tell whether the columns of a preset are its own, and not the classes of a recipe.
+
+    Raises
+    ------
+    UnknownNameError
+        When no source has a preset of that name.
+    """
+    return getattr(discover.load(__name__, resolve(preset)[0]), "AUXILIARY", False)
+
+
+def expand(text: str) -> tuple[str, ...]:
+    """Return the presets that a text names: joined by "+", each once, in their order.
+
+    Parameters
+    ----------
+    text : str
+        "sb", "none+agf-m", or "agf", which stands for `AGF`.
+
+    Returns
+    -------
+    tuple[str, ...]
+        Presets, one or more.
+
+    Raises
+    ------
+    UnknownNameError
+        When no source has a preset of one of these names.
+    """
+    known = presets()
+    found: list[str] = []
+    for name in (part.strip() for part in text.split("+")):
+        if name != "agf" and name not in known:
+            raise discover.unknown("label source", name, [*known, "agf"])
+        found += AGF if name == "agf" else [name]
+    return tuple(dict.fromkeys(found))
 
 
 def resolve(name: str, overrides: Mapping[str, Any] | None = None) -> tuple[str, dict[str, Any]]:

@@ -32,6 +32,12 @@ CITATION = (
     "tagging}, author={Pons, Jordi and Serra, Xavier}, booktitle={Late-breaking/demo session in 20th International "
     "Society for Music Information Retrieval Conference (ISMIR-LBD)}, year={2019}}"
 )
+AGF_CITATION = (
+    "@inproceedings{kim2018transfer, title={Transfer learning of artist group factors to musical genre "
+    "classification}, "
+    "author={Kim, Jaehun and Won, Minz and Serra, Xavier and Liem, Cynthia C. S.}, booktitle={Companion Proceedings of "
+    "The Web Conference 2018}, year={2018}}"
+)
 DATASETS = {"msd": "Million Song Dataset", "mtt": "MagnaTagATune"}
 # ROC-AUC and PR-AUC on the test set, README of https://github.com/jordipons/musicnn.
 TAGGER_METRICS = {
@@ -139,13 +145,14 @@ def describe_classifier(
         dataset=card.get("dataset", {}),
         inputs=_describe_input(shape),
         outputs=_describe_outputs(nodes, widths),
-        citation=card.get("citation", ""),
+        citation=card.get("citation", "") or (AGF_CITATION if set(plan.transfer.get("targets", ())) - {"g"} else ""),
         inference=inference,
         essentia_ldl={
             **_describe_front_end(front_end),
             "backbone": network.backbone if plan.extractor is None else None,
             "pretrained": network.pretrained if plan.extractor is None else None,
             "fine_tune": network.fine_tune,
+            **_describe_transfer(plan),
             **_describe_extractor(plan),
             "labels_source": plan.labels_source,
             "loss": plan.loss,
@@ -187,6 +194,14 @@ def _describe_extractor(plan: Plan) -> dict[str, Any]:
     if plan.extractor is None:
         return {}
     return {"extractor": {key: getattr(plan.extractor, key) for key in ("name", "node", "sha256", "size")}}
+
+
+def _describe_transfer(plan: Plan) -> dict[str, Any]:
+    """Say which networks are below the classifier and what they learned; nothing without transfer."""
+    if not plan.features:
+        return {}
+    start = {key: plan.transfer.get(key) for key in ("pretrained", "fine_tune")}
+    return {**start, "transfer": {key: plan.transfer.get(key) for key in ("networks", "targets")}}
 
 
 def _describe_uncertainty(plan: Plan, nodes: Sequence[Node]) -> dict[str, Any]:
@@ -270,7 +285,7 @@ def _describe_front_end(front_end: FrontEnd) -> dict[str, Any]:
                 "sampleRate": front_end.sample_rate_hz,
                 **dict(front_end.input_parameters),
             },
-            "compression": f"log10(1 + {frontends.LOG_SCALE:.0f} x)",
+            "compression": frontends.COMPRESSED[front_end.compression],
         }
     return described
 

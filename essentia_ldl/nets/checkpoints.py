@@ -115,5 +115,30 @@ def read_weights(path: Path, model: keras.Model) -> None:
                 weight.assign(arrays[weight.path])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise StoreError(
-            explain("weights", "those of the plan's network", str(error), path, "Train the run again.")
+            explain("weights", "those of the plan's network", str(error)[:160], path, "Train the run again.")
         ) from None
+
+
+def count_features(folder: Path) -> int:
+    """Return how many numbers the last dense layers of a trained network read, over all of its targets.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds `weights.npz`.
+
+    Raises
+    ------
+    StoreError
+        When the file is missing, damaged or without logits.
+    """
+    path = Path(folder) / "weights.npz"
+    remedy = "Run the same command again."
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            kernels = [arrays[name] for name in arrays.files if name.endswith("logits/kernel")]
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise StoreError(explain("weights", "those of a trained network", str(error), path, remedy)) from None
+    if not kernels:
+        raise StoreError(explain("weights", "a dense layer of logits", "none", path, remedy))
+    return sum(len(kernel) for kernel in kernels)

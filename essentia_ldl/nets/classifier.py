@@ -8,6 +8,7 @@ tail, as the end-to-end classifiers do.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -20,6 +21,7 @@ from essentia_ldl.records import FrontEnd
 STANDARDIZE = "standardize"
 DROPOUTS = ("embedding_dropout", "hidden_dropout")
 VARIANCE_FLOOR = 1e-6  # added to the variance: a dimension that never changes stays finite
+ACTIVATIONS = {"relu": keras.layers.ReLU, "elu": keras.layers.ELU}
 
 
 def build_tagger(backbone: ModuleType, n_tags: int = 50, **size: Any) -> keras.Model:
@@ -44,9 +46,15 @@ def build_tagger(backbone: ModuleType, n_tags: int = 50, **size: Any) -> keras.M
 
 
 def build_head(
-    n_inputs: int, n_classes: int, hidden: int = 100, *, standardize: bool = False, dropout: float = 0.0
+    n_inputs: int,
+    n_classes: int,
+    hidden: int = 100,
+    *,
+    standardize: bool = False,
+    dropout: float = 0.0,
+    activation: str = "relu",
 ) -> keras.Model:
-    """Build the classifier of a frozen network: dense, ReLU, dense; or a single dense layer.
+    """Build the classifier of a frozen network: dense, activation, dense; or a single dense layer.
 
     Parameters
     ----------
@@ -58,6 +66,8 @@ def build_head(
         Put "standardize" before them, a fixed shift and scale of every dimension; see `set_statistics`.
     dropout : float
         Rate of the layers of `DROPOUTS`, one before each dense layer; 0 leaves them out.
+    activation : str
+        Of the hidden layer: a name of `ACTIVATIONS`.
 
     Returns
     -------
@@ -65,13 +75,13 @@ def build_head(
         Embeddings (batch, n_inputs) float32 -> logits (batch, n_classes) float32.
     """
     embedding = keras.Input((n_inputs,), name="embeddings")
-    outputs = _classify(embedding, n_classes, hidden, standardize, (dropout, dropout))
+    outputs = _classify(embedding, n_classes, hidden, standardize, (dropout, dropout), activation)
     return keras.Model(embedding, outputs, name="network")
 
 
-def set_statistics(head: keras.Model, embeddings: np.ndarray) -> None:
-    """Give the layer "standardize" of a head the mean and variance of training embeddings (n, d), float32."""
-    head.get_layer(STANDARDIZE).set_weights([embeddings.mean(axis=0), embeddings.var(axis=0)])
+def set_statistics(model: keras.Model, mean: np.ndarray, variance: np.ndarray, layer: str = STANDARDIZE) -> None:
+    """Give a layer that shifts and scales the mean and variance of every dimension over training tracks, each (d,)."""
+    model.get_layer(layer).set_weights([mean, variance])
 
 
 def build_network(
@@ -83,9 +93,10 @@ def build_network(
     fine_tune: str = "all",
     train_input_norm: bool = False,
     dropout: float = 0.0,
+    activation: str = "relu",
     **size: Any,
 ) -> keras.Model:
-    """Build a network that trains as a whole: backbone, tail, dense, ReLU, dense.
+    """Build a network that trains as a whole: backbone, tail, dense, activation, dense.
 
     Parameters
     ----------
@@ -103,6 +114,8 @@ def build_network(
         fixed at 1 and 0; its statistics are learnt all the same.
     dropout : float
         Rate of a dropout before the last of two dense layers; the backbone's tail has one before the first.
+    activation : str
+        Of the hidden layer: a name of `ACTIVATIONS`.
     **size
         Passed on to the backbone's `build`.
 
@@ -114,7 +127,7 @@ def build_network(
     frozen = fine_tune == "all"
     body = backbone.build(front_end, frozen_statistics=frozen, **size)
     embedding = backbone.tail(body.output, frozen_statistics=frozen)
-    outputs = _classify(embedding, n_classes, hidden, dropouts=(0.0, dropout))
+    outputs = _classify(embedding, n_classes, hidden, dropouts=(0.0, dropout), activation=activation)
     model = keras.Model(body.input, outputs, name="network")
     if backbone.INPUT_NORM is not None and not train_input_norm:
         norm = model.get_layer(backbone.INPUT_NORM)
@@ -131,21 +144,51 @@ def join(body: keras.Model, head: keras.Model) -> keras.Model:
     body : keras.Model
         Patches -> embedding.
     head : keras.Model
-        Made by `build_head`.
+        Made by `build_head`, or with several outputs.
 
     Returns
     -------
     keras.Model
         Patches -> logits: the layers of `body`, and layers of its own with the weights of `head`.
     """
-    units = {layer.name: layer.units for layer in head.layers if isinstance(layer, keras.layers.Dense)}
-    standardize = any(layer.name == STANDARDIZE for layer in head.layers)
-    rates = {layer.name: layer.rate for layer in head.layers if layer.name in DROPOUTS}
-    dropouts = tuple(rates.get(name, 0.0) for name in DROPOUTS)
-    outputs = _classify(body.output, units["logits"], units.get("hidden", 0), standardize, dropouts)
+    outputs = apply_copies(head, head.input, body.output)
+    outputs = outputs[0] if len(outputs) == 1 else outputs
     model = keras.Model(body.input, outputs, name="network")
     copy_weights(head, model)
     return model
+
+
+def apply_copies(
+    model: keras.Model,
+    start: keras.KerasTensor,
+    x: keras.KerasTensor,
+    configure: Callable[[keras.layers.Layer], dict[str, Any]] = lambda layer: layer.get_config(),
+) -> list[keras.KerasTensor]:
+    """Apply new layers like those of a model, from one of its tensors on, to another tensor.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Functional; every layer of it is called once.
+    start : keras.KerasTensor
+        Its input or the output of a layer that all layers not before it come after.
+    x : keras.KerasTensor
+        What takes the place of `start`.
+    configure : callable
+        From a layer to the configuration of the new one; as it is unless given.
+
+    Returns
+    -------
+    list[keras.KerasTensor]
+        In place of the model's outputs. The weights are drawn anew.
+    """
+    before = {layer.name for layer in keras.Model(model.input, start).layers}
+    tensors = {id(start): x}
+    for layer in model.layers:  # inputs first
+        if layer.name not in before:
+            inputs = keras.tree.map_structure(lambda tensor: tensors[id(tensor)], layer.input)
+            tensors[id(layer.output)] = type(layer).from_config(configure(layer))(inputs)
+    return [tensors[id(output)] for output in model.outputs]
 
 
 def copy_weights(source: keras.Model, target: keras.Model) -> list[str]:
@@ -174,6 +217,7 @@ def _classify(
     hidden: int,
     standardize: bool = False,
     dropouts: tuple[float, ...] = (0.0, 0.0),
+    activation: str = "relu",
 ) -> keras.KerasTensor:
     if standardize:
         # No scale and offset to train: the dense layer that follows has them.
@@ -182,7 +226,7 @@ def _classify(
     if first:
         x = keras.layers.Dropout(first, name=DROPOUTS[0])(x)
     if hidden:
-        x = keras.layers.ReLU(name="hidden_relu")(connect(x, hidden, "hidden"))
+        x = ACTIVATIONS[activation](name=f"hidden_{activation}")(connect(x, hidden, "hidden"))
         if second:
             x = keras.layers.Dropout(second, name=DROPOUTS[1])(x)
     return connect(x, n_classes, "logits")

@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -58,9 +59,7 @@ class Extractor:
         self._loaded: dict[str, np.ndarray] = {}
 
     @classmethod
-    def of(
-        cls, plan: Plan, known: dict[tuple[str, ...], Extractor | Stored], hop_frames: int | None = None
-    ) -> Extractor | Stored:
+    def of(cls, plan: Plan, known: dict[tuple[str, ...], Any], hop_frames: int | None = None) -> Extractor | Stored:
         """Return the extractor of a plan, from `known` when an earlier run of this process made it."""
         if plan.extractor is not None:
             return known.setdefault((str(plan.store), plan.extractor.folder), Stored(plan.store, plan.extractor))

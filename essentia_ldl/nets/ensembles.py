@@ -22,10 +22,10 @@ import numpy as np
 from essentia_ldl.calibration import Calibration, identity
 from essentia_ldl.errors import StoreError, explain
 from essentia_ldl.nets import sampling
+from essentia_ldl.nets.networks import build_model
 from essentia_ldl.nets.nodes import SOFTMAX, Node
 from essentia_ldl.nets.plan import Plan
 from essentia_ldl.nets.runtime import keras, tf
-from essentia_ldl.nets.training import build_model
 from essentia_ldl.uncertainty import MEAN
 
 

@@ -28,24 +28,24 @@ from essentia_ldl import calibration as calibrations
 from essentia_ldl.calibrating import digest_weights
 from essentia_ldl.calibration import Calibration
 from essentia_ldl.nets import cards, ensembles, nodes, sampling
+from essentia_ldl.nets.bodies import Body, Known, open_body
 from essentia_ldl.nets.checkpoints import read_weights
 from essentia_ldl.nets.classifier import join
-from essentia_ldl.nets.embeddings import Extractor
 from essentia_ldl.nets.freeze import build_evaluator, freeze_model, list_versions
+from essentia_ldl.nets.networks import build_model
 from essentia_ldl.nets.plan import Plan, read_plan
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.nets.sources import BandSource
-from essentia_ldl.nets.training import build_model
 from essentia_ldl.store import replacing, write_json
 
 GOLDEN_TRACKS = 2
 GOLDEN_PATCHES = 4
 GOLDEN_SEED = 0
 REAL_TIME_FRAMES = 64  # patch of Essentia's real-time examples
-BANDS_MAXIMUM = 6.0  # random patches fill the range of log-compressed mel bands
+BANDS_RANGES = {"": (0.0, 6.0), "decibel": (-100.0, 30.0)}  # of mel bands, by compression: random patches fill it
 
 
-def export(folder: Path, *, extractors: dict[tuple[str, ...], Extractor] | None = None) -> list[Path]:
+def export(folder: Path, *, extractors: Known | None = None) -> list[Path]:
     """Export a trained run.
 
     Parameters
@@ -79,24 +79,27 @@ def export(folder: Path, *, extractors: dict[tuple[str, ...], Extractor] | None 
     read_weights(plan.folder / "weights.npz", model)
     written = []
     if plan.network.fine_tune == "head":
-        extractor = Extractor.of(plan, {} if extractors is None else extractors)
+        extractor = open_body(plan, {} if extractors is None else extractors)
         if plan.stems.get("head"):
             inputs = [_load_embeddings(plan, extractor)]
             written.append(_write(plan, "head", model, nodes.head_nodes(plan.network.hidden), inputs, calibration))
         if plan.extractor is not None:
             return written  # the network below the head is not ours
         model = join(extractor.model, model)
-    wanted = nodes.classifier_nodes(plan.network.module, plan.network.hidden)
+    if plan.features:
+        wanted = nodes.transfer_nodes(plan.network.hidden)
+    else:
+        wanted = nodes.classifier_nodes(plan.network.module, plan.network.hidden)
     written.append(_write(plan, "full", model, wanted, _gather_patches(plan), calibration))
     return written
 
 
-def _export_ensemble(plan: Plan, calibration: Calibration, extractors: dict[tuple[str, ...], Extractor]) -> list[Path]:
+def _export_ensemble(plan: Plan, calibration: Calibration, extractors: Known) -> list[Path]:
     """Export the members of an ensemble as one graph; heads share the frozen network below them."""
     members, hidden = ensembles.read_members(plan), plan.network.hidden
     written, body = [], None
     if plan.network.fine_tune == "head":
-        extractor = Extractor.of(plan, extractors)
+        extractor = open_body(plan, extractors)
         if plan.stems.get("head"):
             model = ensembles.combine(members, calibration)
             wanted = ensembles.list_nodes(nodes.head_nodes(hidden), len(members))
@@ -111,8 +114,8 @@ def _export_ensemble(plan: Plan, calibration: Calibration, extractors: dict[tupl
     return written
 
 
-def _load_embeddings(plan: Plan, extractor: Extractor) -> np.ndarray:
-    embeddings = extractor.load([track.content for track in plan.tracks[:GOLDEN_TRACKS]])
+def _load_embeddings(plan: Plan, body: Body) -> np.ndarray:
+    embeddings = body.load([track.content for track in plan.tracks[:GOLDEN_TRACKS]])
     return np.concatenate([e[:GOLDEN_PATCHES] for e in embeddings])
 
 
@@ -185,4 +188,4 @@ def _cut_grids(plan: Plan) -> np.ndarray:
 def _draw_patches(plan: Plan, n_frames: int) -> np.ndarray:
     random = np.random.default_rng(GOLDEN_SEED)
     shape = (GOLDEN_PATCHES, n_frames, plan.front_end.n_bands)
-    return random.uniform(0.0, BANDS_MAXIMUM, shape).astype(np.float32)
+    return random.uniform(*BANDS_RANGES[plan.front_end.compression], shape).astype(np.float32)

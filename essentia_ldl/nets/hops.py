@@ -13,7 +13,7 @@ import numpy as np
 
 from essentia_ldl.errors import TrainingError, explain
 from essentia_ldl.nets.batches import count_grid, cut_grid
-from essentia_ldl.nets.embeddings import Extractor
+from essentia_ldl.nets.bodies import Known, open_body
 from essentia_ldl.nets.plan import Plan
 from essentia_ldl.nets.sources import BandSource, EmbeddingSource
 
@@ -32,7 +32,7 @@ class HopBands(BandSource):
         return cut_grid(self._bands(row), self._grid)
 
 
-def open_source(plan: Plan, extractors: dict[tuple[str, ...], Extractor] | None = None) -> BandSource | EmbeddingSource:
+def open_source(plan: Plan, extractors: Known | None = None) -> BandSource | EmbeddingSource:
     """Open the source of a plan with its evaluation hop; for predictions only.
 
     Raises
@@ -46,4 +46,4 @@ def open_source(plan: Plan, extractors: dict[tuple[str, ...], Extractor] | None 
         rule, remedy = "a network whose hop is free", "Leave the patch hop out."
         raise TrainingError(explain("patch hop", rule, plan.extractor.name, plan.folder, remedy))
     known = {} if extractors is None else extractors
-    return EmbeddingSource(plan, Extractor.of(plan, known, plan.evaluation_hop_frames))
+    return EmbeddingSource(plan, open_body(plan, known, plan.evaluation_hop_frames))

@@ -16,6 +16,7 @@ from essentia_ldl.calibration import Calibration
 PLACEHOLDER = "model/Placeholder"
 SOFTMAX = "model/Softmax"
 SIGMOID = "model/Sigmoid"
+FEATURES = "model/features"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +91,12 @@ def classifier_nodes(backbone: ModuleType, hidden: int = 100) -> tuple[Node, ...
 def head_nodes(hidden: int = 100) -> tuple[Node, ...]:
     """List the nodes of a head alone with `hidden` units (0: a linear one), from embeddings to probabilities."""
     return _classes(dense_node(0), dense_node(1), hidden)
+
+
+def transfer_nodes(hidden: int) -> tuple[Node, ...]:
+    """List the nodes of a classifier on the features of several networks."""
+    text = "penultimate layers of the networks, side by side"
+    return (*head_nodes(hidden), Node(FEATURES, "embedding", "concatenation", "embeddings", text))
 
 
 def _embedding(backbone: ModuleType) -> Node:

@@ -13,145 +13,26 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from essentia_ldl import discover, frontends, models
+from essentia_ldl import frontends, models
 from essentia_ldl.calibration import METHODS, NONE
 from essentia_ldl.errors import DataError, TrainingError, explain
-from essentia_ldl.records import ROLES, FrontEnd, LabelTable
-from essentia_ldl.store import read_json
+from essentia_ldl.nets.plan_parts import (
+    BACKBONES,
+    REMEDY,
+    ExtractorPlan,
+    NetworkPlan,
+    PlannedTrack,
+    TaskPlan,
+    TrainingPlan,
+)
+from essentia_ldl.records import FrontEnd, LabelTable
+from essentia_ldl.store import digest_file, read_json
 
-BACKBONES = "essentia_ldl.nets.backbones"
-FINE_TUNE = ("head", "all", "none")
-LOSSES = ("auto", "mae", "cross_entropy", "kl")
-CLASS_WEIGHTS = ("none", "balanced")
-REMEDY = "Start the run again with essentia-ldl train."
-
-
-@dataclasses.dataclass(frozen=True)
-class NetworkPlan:
-    """The network: which backbone, from which weights, and what of it trains.
-
-    Parameters
-    ----------
-    backbone : str
-        Name of a module of `essentia_ldl.nets.backbones`.
-    fine_tune : str
-        "head": the backbone is frozen; "all": everything trains from pretrained weights; "none": from scratch.
-    pretrained : str or None
-        Data set of the weights, such as "msd"; not used when `fine_tune` is "none".
-    hidden : int
-        Units of the dense layer before the classes; 0 for none.
-    standardize : bool
-        With "head" only: shift and scale the embeddings by mean and deviation of the training patches.
-    dropout : float
-        Rate of a dropout before each dense layer of a head; in a whole network, before the last one.
-    train_input_norm : bool
-        Train scale and offset of the batch normalisation of the input too, at four times the cost of a step.
-    extractor, extractor_output : str
-        A published extractor in place of the backbone, and its node; empty for none. `Plan.extractor` has its numbers.
-    """
-
-    backbone: str
-    fine_tune: str = "head"
-    pretrained: str | None = None
-    hidden: int = 100
-    standardize: bool = False
-    dropout: float = 0.0
-    train_input_norm: bool = False
-    extractor: str = ""
-    extractor_output: str = ""
-
-    def __post_init__(self) -> None:
-        if self.fine_tune not in FINE_TUNE:
-            raise TrainingError(explain("fine_tune", "head, all or none", self.fine_tune, "plan.json", REMEDY))
-        if self.fine_tune != "none" and self.pretrained is None:
-            raise TrainingError(
-                explain("pretrained", "the name of weights", None, "plan.json", "Use fine_tune none to train without.")
-            )
-        if self.fine_tune == "none":
-            object.__setattr__(self, "pretrained", None)
-
-    @property
-    def module(self) -> ModuleType:
-        """The backbone's module; `UnknownNameError` when there is none."""
-        return discover.load(BACKBONES, self.backbone)
-
-
-@dataclasses.dataclass(frozen=True)
-class ExtractorPlan:
-    """A published extractor whose embeddings the sound zone has stored: what a head needs to know of it.
-
-    Parameters
-    ----------
-    name, graph, algorithm, link : str
-        Stem of its file, its path, the Essentia algorithm that runs it, and where its card says it is published.
-    sha256 : str
-        Of the graph.
-    node : str
-        The output that was read.
-    size : int
-        Numbers an embedding.
-    folder : str
-        Name of a folder of the store, one array a content.
-    patch_frames, patch_hop_frames, resample_quality : int
-        Of its front-end.
-    """
-
-    name: str
-    graph: str
-    algorithm: str
-    link: str
-    sha256: str
-    node: str
-    size: int
-    folder: str
-    patch_frames: int
-    patch_hop_frames: int
-    resample_quality: int
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainingPlan:
-    """How long and how fast: see `essentia_ldl.nets.training` for what each number does."""
-
-    epochs: int
-    batch_size: int = 32
-    learning_rate: float = 1e-3
-    l2: float = 1e-5
-    patience: int = 75
-    loss: str = "auto"
-    class_weights: str = "none"
-    halvings: tuple[int, ...] | None = None  # epochs after which the rate halves; None: by the plateau rule
-
-    def __post_init__(self) -> None:
-        if self.halvings is not None:
-            object.__setattr__(self, "halvings", tuple(self.halvings))  # json knows lists only
-        if self.class_weights not in CLASS_WEIGHTS:
-            rule = " or ".join(CLASS_WEIGHTS)
-            raise TrainingError(explain("class_weights", rule, self.class_weights, "plan.json", REMEDY))
-        for field in ("epochs", "batch_size", "patience"):
-            if getattr(self, field) < 1:
-                raise TrainingError(explain(field, "at least 1", getattr(self, field), "plan.json", REMEDY))
-        if self.loss not in LOSSES:
-            raise TrainingError(explain("loss", " or ".join(LOSSES), self.loss, "plan.json", REMEDY))
-
-
-@dataclasses.dataclass(frozen=True)
-class PlannedTrack:
-    """One track of a run: its id, the sha256 of its audio file, its side of the split and its class."""
-
-    id: str
-    content: str
-    role: str
-    label: str
-
-    def __post_init__(self) -> None:
-        if self.role not in ROLES:
-            raise TrainingError(explain("role", "train, valid or test", self.role, self.id, REMEDY))
+__all__ = ["BACKBONES", "ExtractorPlan", "NetworkPlan", "Plan", "PlannedTrack", "TaskPlan", "TrainingPlan", "read_plan"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -200,6 +81,16 @@ class Plan:
         Dropout samples behind the extra outputs of the exported graph; 0 for none.
     members : tuple[str, ...]
         Names of the networks of an ensemble, whose weights `weights.npz` holds; empty for a single network.
+    tasks : tuple[TaskPlan, ...]
+        What a network with shared layers learns, each from ``labels-<name>.csv``; `classes` and `targets` are those of
+        the first. Empty for a network with one target.
+    features : tuple[Path, ...]
+        Folders of trained networks whose penultimate layers, side by side, are what this classifier reads; "head" only.
+        They replace the backbone's pretrained weights.
+    predictions : bool
+        Whether predictions.npz is written; networks that only serve as features write none.
+    transfer : Mapping[str, Any]
+        With features: networks ("separate", …) and targets (letters), for the card.
     """
 
     folder: Path
@@ -225,6 +116,10 @@ class Plan:
     calibration: str = NONE
     samples: int = 0
     members: tuple[str, ...] = ()
+    tasks: tuple[TaskPlan, ...] = ()
+    features: tuple[Path, ...] = ()
+    predictions: bool = True
+    transfer: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "members", tuple(self.members))  # json knows lists only
@@ -239,6 +134,9 @@ class Plan:
                 raise TrainingError(
                     explain("fine_tune", "head, over an extractor", self.network.fine_tune, self.folder, REMEDY)
                 )
+        elif self.features and self.network.fine_tune != "head":
+            found = self.network.fine_tune
+            raise TrainingError(explain("fine_tune", "head, over features", found, self.folder, REMEDY))
         elif self.front_end.kind != "mel" or self.front_end != self.network.module.FRONT_END:
             raise TrainingError(
                 explain(
@@ -256,8 +154,10 @@ class Plan:
 
     @property
     def size(self) -> dict[str, Any]:
-        """Keyword arguments of the backbone's `build` that the pretrained weights ask for."""
+        """Keyword arguments of the backbone's `build` that the pretrained weights, or `n_networks`, ask for."""
         network = self.network
+        if network.n_networks > 1:
+            return network.widen(len(self.classes))
         if network.pretrained is not None and (network.backbone, network.pretrained) in models.USERS_GRAPHS:
             from essentia_ldl.nets import frozen  # TensorFlow only where a graph is read
 
@@ -270,6 +170,10 @@ class Plan:
         """Numbers of an embedding, which are what a head reads."""
         if self.extractor is not None:
             return self.extractor.size
+        if self.features:
+            from essentia_ldl.nets.checkpoints import count_features  # TensorFlow only where weights are read
+
+            return sum(count_features(folder) for folder in self.features)
         return int(self.size.get("n_embedding", self.network.module.EMBEDDING_SIZE))
 
     @property
@@ -310,6 +214,12 @@ class Plan:
             "tracks": [dataclasses.astuple(track) for track in self.tracks],
             "targets": hashlib.sha256(self.targets.tobytes()).hexdigest(),
         }
+        if self.tasks:
+            parts["tasks"] = [
+                (task.name, task.classes, hashlib.sha256(task.targets.tobytes()).hexdigest()) for task in self.tasks
+            ]
+        if self.features:
+            parts["features"] = [digest_file(folder / "weights.npz") for folder in self.features]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -342,6 +252,8 @@ def read_plan(folder: Path) -> Plan:
     try:
         classes = tuple(fields["classes"])
         tracks = tuple(PlannedTrack(**track) for track in fields["tracks"])
+        ids = [track.id for track in tracks]
+        tasks = tuple(_read_task(folder, task, ids) for task in fields.get("tasks") or ())
         network, training = NetworkPlan(**fields["network"]), TrainingPlan(**fields["training"])
         extractor = ExtractorPlan(**fields["extractor"]) if fields.get("extractor") else None
         front_end = frontends.get(fields["front_end"])
@@ -349,7 +261,7 @@ def read_plan(folder: Path) -> Plan:
             numbers = ("patch_frames", "patch_hop_frames", "resample_quality")
             front_end = dataclasses.replace(front_end, **{name: getattr(extractor, name) for name in numbers})
         optional = ["labels_source", "seed", "max_hours", "export", "stems", "card"]
-        optional += ["evaluation_hop_frames", "calibration", "samples", "members"]
+        optional += ["evaluation_hop_frames", "calibration", "samples", "members", "predictions", "transfer"]
         return Plan(
             folder=folder,
             task=fields["task"],
@@ -360,7 +272,9 @@ def read_plan(folder: Path) -> Plan:
             network=network,
             training=training,
             tracks=tracks,
-            targets=_read_targets(folder / "labels.csv", classes, [track.id for track in tracks]),
+            targets=tasks[0].targets if tasks else _read_targets(folder / "labels.csv", classes, ids),
+            tasks=tasks,
+            features=tuple((folder / name).resolve() for name in fields.get("features") or ()),
             store=Path(fields["store"]),
             graphs=Path(fields["graphs"]),
             extractor=extractor,
@@ -371,6 +285,23 @@ def read_plan(folder: Path) -> Plan:
 
 
 def _read_targets(path: Path, classes: tuple[str, ...], ids: list[str]) -> np.ndarray:
+    return _read_table(path, classes).rows(ids)
+
+
+def _read_task(folder: Path, fields: Mapping[str, Any], ids: list[str]) -> TaskPlan:
+    """Read the targets of one task; a track that its table lacks has none."""
+    classes = tuple(fields["classes"])
+    table = _read_table(folder / f"labels-{fields['name']}.csv", classes)
+    row_of = {track_id: row for row, track_id in enumerate(ids)}
+    targets = np.zeros((len(ids), len(classes)), dtype=np.float32)
+    for track_id, row in zip(table.ids, table.distributions, strict=True):
+        if track_id not in row_of:
+            raise DataError(explain("track", "an id of the plan", track_id, f"labels-{fields['name']}.csv", REMEDY))
+        targets[row_of[track_id]] = row
+    return TaskPlan(fields["name"], classes, targets)
+
+
+def _read_table(path: Path, classes: tuple[str, ...]) -> LabelTable:
     try:
         with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
             header, *rows = list(csv.reader(file))
@@ -379,4 +310,4 @@ def _read_targets(path: Path, classes: tuple[str, ...], ids: list[str]) -> np.nd
         raise DataError(explain("labels", "a readable table of numbers", str(error), path, REMEDY)) from None
     if tuple(header[1:]) != classes:
         raise DataError(explain("labels", f"the columns id, {', '.join(classes)}", header, path, REMEDY))
-    return LabelTable(tuple(row[0] for row in rows), classes, table).rows(ids)
+    return LabelTable(tuple(row[0] for row in rows), classes, table)

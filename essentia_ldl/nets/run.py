@@ -1,4 +1,4 @@
-"""Train, calibrate and export runs: `python -m essentia_ldl.nets.run [--export-only] RUN_DIR [RUN_DIR ...]`.
+"""Train, calibrate and export runs: `python -m essentia_ldl.nets.run [--networks | --export-only] RUN_DIR ...`.
 
 In: run folders. Out: what `training`, `calibrating` and `export` write in them, and a line or more a
 run. Several folders share one process and its embeddings. Exit status 0; 1 after an error, 130 after Ctrl-C, each with
@@ -11,18 +11,19 @@ import argparse
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from essentia_ldl.calibrating import calibrate_run
 from essentia_ldl.calibration import NONE
 from essentia_ldl.errors import EssentiaLdlError
-from essentia_ldl.nets.embeddings import Extractor
+from essentia_ldl.nets.bodies import Known
 from essentia_ldl.nets.export import export
 from essentia_ldl.nets.plan import read_plan
 from essentia_ldl.nets.training import train
 
 
 def run_all(folders: list[Path], *, export_only: bool = False) -> None:
-    """Train and calibrate, and export where the plan asks for it, every run folder in turn.
+    """Train and calibrate, and export where the plan asks for it, every run folder in turn, its networks first.
 
     Parameters
     ----------
@@ -36,17 +37,19 @@ def run_all(folders: list[Path], *, export_only: bool = False) -> None:
     EssentiaLdlError
         What `train`, `calibrate_run` and `export` raise.
     """
-    extractors: dict[tuple[str, ...], Extractor] = {}
+    extractors: Known = {}
     for folder in folders:
         if export_only:
             _export(folder, extractors)
             continue
+        plan = read_plan(folder)
+        for network in plan.features:
+            train_network(network)
         start = time.monotonic()
         history = train(folder, extractors=extractors)
         best = history["epochs"][history["best_epoch"] - 1]
         score = "" if best["valid_loss"] is None else f", validation mean recall {best['valid_accuracy']:.3f}"
-        limit = " (stopped by max_hours)" if history["stopped"] == "max_hours" else ""
-        plan = read_plan(folder)
+        limit = _describe_limit(history)
         found = calibrate_run(folder)
         scaled = "" if plan.calibration == NONE else f", {found.name}"
         print(
@@ -58,7 +61,37 @@ def run_all(folders: list[Path], *, export_only: bool = False) -> None:
             _export(folder, extractors)
 
 
-def _export(folder: Path, extractors: dict[tuple[str, ...], Extractor]) -> None:
+def train_network(folder: Path) -> None:
+    """Train a network that others read as features, unless it is trained already.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the network's own plan.json.
+
+    Raises
+    ------
+    EssentiaLdlError
+        What `train` raises.
+    """
+    if (folder / "history.json").is_file() and (folder / "weights.npz").is_file():
+        return
+    start = time.monotonic()
+    history = train(folder)
+    last = history["epochs"][-1]
+    seconds = time.monotonic() - start
+    print(
+        f"{read_plan(folder).name}: trained {len(history['epochs'])} epochs{_describe_limit(history)}, "
+        f"training loss {last['train_loss']:.3f} ({seconds:.0f} s)",
+        flush=True,
+    )
+
+
+def _describe_limit(history: dict[str, Any]) -> str:
+    return " (stopped by max_hours)" if history["stopped"] == "max_hours" else ""
+
+
+def _export(folder: Path, extractors: Known) -> None:
     for path in export(folder, extractors=extractors):
         print(f"{read_plan(folder).name}: exported {path}", flush=True)
 
@@ -67,10 +100,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Train and export run folders; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m essentia_ldl.nets.run", description=main.__doc__)
     parser.add_argument("folders", nargs="+", type=Path, metavar="RUN_DIR", help="holds plan.json and labels.csv")
+    parser.add_argument("--networks", action="store_true", help="they are networks that a classifier reads")
     parser.add_argument("--export-only", action="store_true", help="they are trained and calibrated already")
     try:
         given = parser.parse_args(arguments)
-        run_all(given.folders, export_only=given.export_only)
+        if given.networks:
+            for folder in given.folders:
+                train_network(folder)
+        else:
+            run_all(given.folders, export_only=given.export_only)
     except EssentiaLdlError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

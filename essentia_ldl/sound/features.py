@@ -3,6 +3,8 @@
 Mel bands come from the same Essentia algorithms that `predict` and any Essentia pipeline run (rule 1 of the design).
 MFCC follow section 4.2 of the LDL paper: one segment of 15 s that starts at 5 s; a track shorter than 20 s moves the
 start forward, one shorter than 15 s is repeated up to 15 s, so that every track gives the same number of windows.
+A front-end of MFCC without a segment takes the whole track, frame by frame, so that a long one needs no more memory
+than its coefficients.
 """
 
 from __future__ import annotations
@@ -44,12 +46,14 @@ def extract_features(path: str, front_ends: tuple[FrontEnd, ...]) -> tuple[dict[
     Raises
     ------
     AudioError
-        As `stream_audio`, and when the track does not fill one patch.
+        As `stream_audio`, and when the track does not fill one patch, or one frame of MFCC over the whole track.
     """
 
     def connect(source: Source) -> None:
         for front_end in front_ends:
-            if front_end.kind == "mfcc":
+            if front_end.kind == "mfcc" and front_end.segment_duration_s is None:
+                connect_mfcc(source, front_end) >> (source.pool, front_end.name)
+            elif front_end.kind == "mfcc":
                 end_s = front_end.segment_offset_s + front_end.segment_duration_s
                 trimmer = source.keep(ess.Trimmer(startTime=0, endTime=end_s, sampleRate=front_end.sample_rate_hz))
                 source.signals[front_end.sample_rate_hz] >> trimmer.signal
@@ -64,16 +68,22 @@ def extract_features(path: str, front_ends: tuple[FrontEnd, ...]) -> tuple[dict[
     features = {}
     for front_end in front_ends:
         values = _collected(pool, front_end.name)
-        if front_end.kind == "mfcc":
+        if front_end.segment_duration_s is not None:
             features[front_end.name] = compute_mfcc(cut_segment(values, front_end), front_end)
             continue
-        if len(values) < front_end.patch_frames:
-            seconds = front_end.patch_samples / front_end.sample_rate_hz
+        whole = front_end.kind == "mfcc"
+        n_least = 1 + front_end.frame_samples // front_end.hop_samples if whole else front_end.patch_frames
+        if len(values) < n_least:
+            # The first frame is centred on the first sample and the last is past the end: a frame less tells how long
+            # the track is at most, where the duration is rounded up to 0.1 s.
+            least_s, found_s = (
+                max(0, n - 1) * front_end.hop_samples / front_end.sample_rate_hz for n in (n_least, len(values))
+            )
             raise AudioError(
                 explain(
                     "audio",
-                    f"at least {seconds:.2f} s, one patch of {front_end.name}",
-                    f"{duration_s:.2f} s",
+                    f"at least {least_s:.2f} s, one {'frame' if whole else 'patch'} of {front_end.name}",
+                    f"{min(duration_s, found_s):.2f} s",
                     path,
                     "Leave the file out, or use a longer excerpt.",
                 )
@@ -91,6 +101,26 @@ def connect_bands(source: Source, front_end: FrontEnd) -> Any:
     bands = source.keep(getattr(ess, front_end.input_algorithm)())
     cutter.frame >> bands.frame
     return bands.bands
+
+
+def connect_mfcc(source: Source, front_end: FrontEnd) -> Any:
+    """Attach the chain of MFCC to the whole signal; return the source of the coefficients.
+
+    Silent frames are kept as they are: the noise that Essentia puts in their place differs from run to run.
+    """
+    parameters = _describe_mfcc(front_end)
+    cutter = source.keep(
+        ess.FrameCutter(frameSize=front_end.frame_samples, hopSize=front_end.hop_samples, silentFrames="keep")
+    )
+    window = source.keep(ess.Windowing(**parameters["Windowing"]))
+    spectrum = source.keep(ess.Spectrum(**parameters["Spectrum"]))
+    mfcc = source.keep(ess.MFCC(**parameters["MFCC"]))
+    source.signals[front_end.sample_rate_hz] >> cutter.signal
+    cutter.frame >> window.frame
+    window.frame >> spectrum.frame
+    spectrum.spectrum >> mfcc.spectrum
+    mfcc.bands >> None
+    return mfcc.mfcc
 
 
 def cut_segment(signal: np.ndarray, front_end: FrontEnd) -> np.ndarray:
@@ -115,14 +145,14 @@ def cut_segment(signal: np.ndarray, front_end: FrontEnd) -> np.ndarray:
 
 
 def compute_mfcc(signal: np.ndarray, front_end: FrontEnd) -> np.ndarray:
-    """Compute MFCC frames with Essentia's defaults (htkMel, 40 bands, C0 included).
+    """Compute MFCC frames of a signal in standard mode, with Essentia's defaults (htkMel, 40 bands, C0 included).
 
     Parameters
     ----------
     signal : np.ndarray [shape=(n_samples,), float32]
         Samples at the front-end's rate.
     front_end : FrontEnd
-        Of kind "mfcc".
+        Of kind "mfcc"; a segment is not cut here.
 
     Returns
     -------
@@ -132,19 +162,32 @@ def compute_mfcc(signal: np.ndarray, front_end: FrontEnd) -> np.ndarray:
     ----------
     Buisson et al. 2022, section 4.2: 13 coefficients, window 1024, FFT 2048, 50 % overlap, 44.1 kHz.
     """
-    window = es.Windowing(
-        type="hann", size=front_end.frame_samples, zeroPadding=front_end.fft_samples - front_end.frame_samples
-    )
-    spectrum = es.Spectrum(size=front_end.fft_samples)
-    mfcc = es.MFCC(
-        inputSize=front_end.fft_samples // 2 + 1,
-        sampleRate=front_end.sample_rate_hz,
-        numberCoefficients=front_end.n_bands,
-    )
+    parameters = _describe_mfcc(front_end)
+    window = es.Windowing(**parameters["Windowing"])
+    spectrum = es.Spectrum(**parameters["Spectrum"])
+    mfcc = es.MFCC(**parameters["MFCC"])
     frames = es.FrameGenerator(
         signal, frameSize=front_end.frame_samples, hopSize=front_end.hop_samples, startFromZero=False
     )
     return np.array([mfcc(spectrum(window(frame)))[1] for frame in frames], dtype=np.float32)
+
+
+def _describe_mfcc(front_end: FrontEnd) -> dict[str, dict[str, Any]]:
+    """Return the parameters of Windowing, Spectrum and MFCC of a front-end, by algorithm."""
+    n_fft = front_end.fft_samples or front_end.frame_samples
+    return {
+        "Windowing": {
+            "type": "hann",
+            "size": front_end.frame_samples,
+            "zeroPadding": n_fft - front_end.frame_samples,
+        },
+        "Spectrum": {"size": n_fft},
+        "MFCC": {
+            "inputSize": n_fft // 2 + 1,
+            "sampleRate": front_end.sample_rate_hz,
+            "numberCoefficients": front_end.n_bands,
+        },
+    }
 
 
 def extract_track(job: dict[str, Any]) -> dict[str, Any]:

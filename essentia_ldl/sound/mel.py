@@ -1,8 +1,9 @@
 """Mel bands of the front-ends that no TensorflowInput* algorithm of Essentia makes, from Essentia's smaller algorithms.
 
 In: Essentia's frames, or a signal. Out: float32 bands. One chain, Windowing >> Spectrum >> MelBands, with the numbers
-of the front-end; bands of the ResNet are compressed as log10(1 + 10000 x), frame by frame, so that the chain streams;
-patches of OpenL3 are told in decibels below their own loudest value, so that each is cut from the signal first.
+of the front-end; bands of the ResNet are compressed as log10(1 + 10000 x) and those of the DCNN as
+10 log10(max(x, 1e-10)), frame by frame, so that the chain streams; patches of OpenL3 are told in decibels below their
+own loudest value, so that each is cut from the signal first.
 
 References
 ----------
@@ -51,11 +52,15 @@ def connect_mel(source: Source, frames: Any, front_end: FrontEnd) -> Any:
     window = source.keep(ess.Windowing(**parameters["Windowing"]))
     spectrum = source.keep(ess.Spectrum(**parameters["Spectrum"]))
     bands = source.keep(ess.MelBands(**parameters["MelBands"]))
-    scaled = source.keep(ess.UnaryOperator(type="identity", scale=LOG_SCALE, shift=1))
-    compressed = source.keep(ess.UnaryOperator(type="log10"))
     frames >> window.frame
     window.frame >> spectrum.frame
     spectrum.spectrum >> bands.spectrum
+    if front_end.compression == "decibel":  # a value below 1e-10 is -100: a test holds lin2db to `DECIBEL_FLOOR`
+        compressed = source.keep(ess.UnaryOperator(type="lin2db"))
+        bands.bands >> compressed.array
+        return compressed.array
+    scaled = source.keep(ess.UnaryOperator(type="identity", scale=LOG_SCALE, shift=1))
+    compressed = source.keep(ess.UnaryOperator(type="log10"))
     bands.bands >> scaled.array
     scaled.array >> compressed.array
     return compressed.array
@@ -76,7 +81,10 @@ def compute_bands(signal: np.ndarray, front_end: FrontEnd) -> np.ndarray:
     np.ndarray [shape=(n_frames, n_bands), float32]
     """
     frames = es.FrameGenerator(signal, frameSize=front_end.frame_samples, hopSize=front_end.hop_samples)
-    return np.log10(1 + np.float32(LOG_SCALE) * Chain(front_end)(frames)).astype(np.float32)
+    bands = Chain(front_end)(frames)
+    if front_end.compression == "decibel":
+        return (10 * np.log10(np.maximum(bands, np.float32(DECIBEL_FLOOR)))).astype(np.float32)
+    return np.log10(1 + np.float32(LOG_SCALE) * bands).astype(np.float32)
 
 
 def compute_patches(signal: np.ndarray, front_end: FrontEnd) -> np.ndarray:

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 from essentia_ldl.errors import WeightsError
-from essentia_ldl.frontends import MUSICNN
+from essentia_ldl.frontends import DCNN, MUSICNN
 from essentia_ldl.nets import weights
+from essentia_ldl.nets.backbones import dcnn
 from essentia_ldl.nets.classifier import build_tagger
 from essentia_ldl.nets.plan import BACKBONES
 from essentia_ldl.nets.runtime import keras
+from essentia_ldl.store import Store
 
 CLASSES = ("non_sad", "sad")
 
@@ -140,3 +142,55 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
             raise
         reason = f"the released weights cannot be had: {error}"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)  # a check that is skipped in CI checks nothing
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks of an eighth of the width, for speed."""
+    monkeypatch.setattr(dcnn, "CHECKPOINT_SIZES", {None: {"factor": 0.125}})
+
+
+def _write_tracks(store: Store, n_tracks: int = 12, n_frames: int = 60, roles=("train",)) -> list[dict[str, str]]:
+    """Store bands in decibels whose low half is louder for one class, and with it high ones for every third track."""
+    tracks = []
+    for index in range(n_tracks):
+        random = np.random.default_rng([11, index])
+        bands = random.normal(-50, 6, (n_frames + index, 128))
+        bands[:, :64] += 12.0 * (index % 2)
+        bands[:, 100:] += 12.0 * (index % 3 == 0)
+        content = hashlib.sha256(f"dcnn {index} {n_frames}".encode()).hexdigest()
+        store.write(content, DCNN, bands)
+        role = roles[index * len(roles) // n_tracks]
+        tracks.append({"id": f"t{index}", "content": content, "role": role, "label": CLASSES[index % 2]})
+    return tracks
+
+
+@pytest.fixture
+def make_dcnn(make_run: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]:
+    """A function (name, **changes of the plan) -> run folder of a DCNN from scratch; with `tasks`, shared."""
+
+    def make(name: str = "run", *, roles=("train",), n_tracks: int = 12, network=None, training=None, **changes):
+        store = Store(tmp_path / "bands")
+        tracks = _write_tracks(store, n_tracks, roles=roles)
+        plain = {"backbone": "dcnn", "pretrained": None, "fine_tune": "none", "hidden": 0, **(network or {})}
+        schedule = {"epochs": 2, "batch_size": 4, "halvings": [], "loss": "cross_entropy", **(training or {})}
+        stems = {"full": "mood_sad-dcnn-scratch", "head": None}
+        settings = {"store": store.root, "front_end": "dcnn", "tracks": tracks, "stems": stems, **changes}
+        run = make_run(name, network=plain, training=schedule, **settings)
+        rows = [f"t{i},{1.0 - i % 2},{float(i % 2)}" for i in range(n_tracks)]
+        (run / "labels.csv").write_text("\n".join(["id,non_sad,sad", *rows]) + "\n")
+        for number, task in enumerate(changes.get("tasks", ())):
+            rows = [_target(task, number, i) for i in range(n_tracks)]
+            lines = [",".join(["id", *task["classes"]]), *rows]
+            (run / f"labels-{task['name']}.csv").write_text("\n".join(lines) + "\n")
+        return run
+
+    return make
+
+
+def _target(task: dict, number: int, index: int) -> str:
+    """Write the target of a track: the class for the first task, soft groups that the high bands tell for others."""
+    classes = task["classes"]
+    values = [0.1 / (len(classes) - 1)] * len(classes)
+    values[index % 2 if number == 0 else int(index % 3 == 0)] = 0.9
+    return ",".join([f"t{index}", *map(str, values)])

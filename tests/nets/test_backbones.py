@@ -7,6 +7,7 @@ import pytest
 
 from essentia_ldl import discover
 from essentia_ldl.nets.classifier import build_network, build_tagger
+from essentia_ldl.nets.multitask import share
 from essentia_ldl.nets.plan import BACKBONES
 from essentia_ldl.nets.runtime import keras, tf
 
@@ -39,6 +40,11 @@ def test_contract(name):
     assert isinstance(backbone.N_DENSE, int)
     if backbone.INPUT_NORM is not None:
         assert isinstance(model.get_layer(backbone.INPUT_NORM), keras.layers.BatchNormalization)
+    if hasattr(backbone, "INPUT_STANDARDIZE"):
+        layer = model.get_layer(backbone.INPUT_STANDARDIZE)
+        assert [weight.name for weight in layer.weights] == ["moving_mean", "moving_variance"]
+        assert not layer.trainable_weights
+        assert backbone.INPUT_DEVIATION_FLOOR > 0
     tagger = build_tagger(backbone)
     with_weights = {layer.name for layer in tagger.layers if layer.weights}
     if backbone.CHECKPOINTS:
@@ -75,7 +81,7 @@ def test_batch_statistics(name, fine_tune, moves):
     """Fine-tuning keeps the statistics and trains scale and offset; training from scratch learns the statistics."""
     backbone = discover.load(BACKBONES, name)
     model = build_network(backbone, backbone.FRONT_END, 2, fine_tune=fine_tune, **SMALL.get(name, {}))
-    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization) and layer.scale]
     before = [norm.moving_mean.numpy() for norm in norms]
     with tf.GradientTape() as tape:
         cost = tf.reduce_sum(model(draw_for(backbone), training=True) ** 2)
@@ -85,6 +91,25 @@ def test_batch_statistics(name, fine_tune, moves):
         assert bool(np.any(norm.moving_mean.numpy() != mean)) == moves
         expected = norm.name != backbone.INPUT_NORM
         assert (norm.gamma.path in trained, norm.beta.path in trained) == (expected, expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_tasks_can_share_it(name):
+    """Every network can be cut: what is before the cut is there once, the rest once a task."""
+    backbone = discover.load(BACKBONES, name)
+    single = build_network(backbone, backbone.FRONT_END, 2, 8, fine_tune="none", **SMALL.get(name, {}))
+    model = share(single, getattr(backbone, "SHARED_UNTIL", "embedding"), {"a": 2, "b": 3})
+    outputs = model(draw_for(backbone))
+    assert [output.shape for output in outputs] == [(3, 2), (3, 3)]
+    names = [layer.name for layer in model.layers if layer.name not in {layer.name for layer in single.layers}]
+    own = [layer.name.removeprefix("a_") for layer in model.layers if layer.name.startswith("a_")]
+    assert sorted(names) == sorted([f"{task}_{layer}" for task in "ab" for layer in own])
+    assert {"hidden", "logits"} <= set(own)
+    assert [layer.name for layer in single.layers if layer.name not in own] == [
+        layer.name for layer in model.layers if layer.name not in names
+    ]
+    trained = {variable.path for variable in model.trainable_variables}
+    assert f"{backbone.INPUT_NORM}/gamma" not in trained  # as in a network with one target
 
 
 def test_input_norm_trains_when_asked():

@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 
 from essentia_ldl.errors import DataError, StoreError, TrainingError, UnknownNameError, WeightsError
-from essentia_ldl.nets import training
+from essentia_ldl.nets import training, updates
 from essentia_ldl.nets.classifier import build_head, set_statistics
 from essentia_ldl.nets.embeddings import Extractor
 from essentia_ldl.nets.losses import LOSSES
 from essentia_ldl.nets.plan import read_plan
 from essentia_ldl.nets.runtime import keras, tf
+from essentia_ldl.nets.sources import measure_frames
 from essentia_ldl.nets.training import Plateau, step_plateau, train
 
 
@@ -97,14 +98,14 @@ def test_same_seed_same_numbers(make_run, tmp_path):
 
 
 def interrupt_after(monkeypatch, n_epochs):
-    real = training._Run.train_epoch
+    real = updates.Run.train_epoch
 
     def train_epoch(self, epoch):
         if epoch >= n_epochs:
             raise KeyboardInterrupt
         return real(self, epoch)
 
-    monkeypatch.setattr(training._Run, "train_epoch", train_epoch)
+    monkeypatch.setattr(updates.Run, "train_epoch", train_epoch)
 
 
 def test_resume_gives_the_same_numbers(make_run, monkeypatch):
@@ -302,8 +303,8 @@ def test_a_standardised_linear_head_does_not_care_about_the_scale_of_the_embeddi
     embeddings[:, 5] = 1.0  # never changes
     heads = [build_head(6, 2, hidden=0, standardize=True) for _ in range(2)]
     heads[1].get_layer("logits").set_weights(heads[0].get_layer("logits").get_weights())
-    set_statistics(heads[0], embeddings)
-    set_statistics(heads[1], 40 * embeddings - 7)
+    set_statistics(heads[0], *measure_frames([embeddings]))
+    set_statistics(heads[1], *measure_frames([40 * embeddings - 7]))
     first, second = (
         head(x, training=True).numpy() for head, x in zip(heads, (embeddings, 40 * embeddings - 7), strict=True)
     )

@@ -44,6 +44,12 @@ def write_fma(root: Path, rows=ROWS, header=HEADER, audio=("fma_small",)) -> Pat
     return root
 
 
+def write_genres(root: Path, *rows: tuple, header=("genre_id", "#tracks", "parent", "title", "top_level")) -> Path:
+    with open(root / "fma_metadata" / "genres.csv", "w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows((header, *rows))
+    return root
+
+
 def changed(row: int, **cells: object) -> list[tuple]:
     names = {"id": 0, "split": 5, "subset": 6, "genres": 8, "genres_all": 9}
     rows = [list(cells_) for cells_ in ROWS]
@@ -70,6 +76,7 @@ def test_it_is_found_as_file_folder_or_folder_above_and_read(tmp_path):
         "subset": "small",
         "genres": "17",
         "genres_all": "17",
+        "subgenres": "17",
         "artist_name": "Alec",
         "title": 'Queen of "the" Wires',
         "album": "61",
@@ -85,6 +92,41 @@ def test_subsets_hold_one_another_and_tracks_without_top_genre_are_left_out(tmp_
     assert numbers == {"small": ["2", "140", "155066"], "medium": ["2", "5", "140", "155066"]} | {
         "large": ["2", "5", "140", "155066"]
     }
+
+
+def test_subgenres_are_the_titles_of_all_genres_or_their_ids(tmp_path):
+    root = write_fma(tmp_path, audio=("fma_large",))
+    read = {track.columns["track_id"]: track.columns["subgenres"] for track in fma.read_tracks(root)}
+    assert read == {"2": "21", "140": "17", "155066": "12;25"}
+    write_genres(root, (21, 8000, 0, "Hip-Hop", 21), (25, 9261, 12, "Punk", 12), (17, 12706, 0, 'Folk, "old"', 17))
+    read = {track.columns["track_id"]: track.columns["subgenres"] for track in fma.read_tracks(root)}
+    assert read == {"2": "Hip-Hop", "140": 'Folk, "old"', "155066": "12;Punk"}
+    assert {track.columns["genres_all"] for track in fma.read_tracks(root)} == {"21", "17", "12 25"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (((1, 2, 0, "Pop", 1), ("1a", 2, 0, "Rock", 1)), r"genre_id: expected a number; got '1a' .*row 3\)"),
+        (((1, 2, 0, "Pop", 1), (1, 2, 0, "Rock", 1)), r"genre_id: expected each genre once; got '1' .*row 3\)"),
+        (((1, 2, 0, "", 1),), r"title: expected a name without semicolon; got '' .*row 2\)"),
+        (((1, 2, 0, "Pop;Rock", 1),), r"title: expected a name without semicolon; got 'Pop;Rock' .*row 2\)"),
+        (((1, 2, 0, "Pop"),), r"row: expected 5 columns; got 4 .*row 2\)"),
+    ],
+)
+def test_a_bad_row_of_genres_is_named_with_its_file(rows, message, tmp_path):
+    root = write_genres(write_fma(tmp_path), *rows)
+    with pytest.raises(DataError, match=rf"{message}\. Download fma_metadata\.zip again\.") as caught:
+        fma.read_tracks(root)
+    assert "genres.csv, row" in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "found"), [("", "no genre_id, title"), ("genre_id,name\n1,Pop\n", "no title")])
+def test_a_table_of_genres_with_another_header_is_refused(text, found, tmp_path):
+    root = write_fma(tmp_path)
+    (root / "fma_metadata" / "genres.csv").write_text(text)
+    with pytest.raises(DataError, match=rf"header of FMA's genres\.csv: .*got '{found}' \(.*genres\.csv, row 1\)"):
+        fma.read_tracks(root)
 
 
 def test_known_broken_clips_are_left_out_unless_asked_for(tmp_path):

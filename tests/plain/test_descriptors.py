@@ -9,9 +9,9 @@ import pytest
 
 from essentia_ldl import baselines, descriptors
 from essentia_ldl.collection import Collection
-from essentia_ldl.errors import DataError, StoreError
+from essentia_ldl.errors import DataError, StoreError, UnknownNameError
 from essentia_ldl.records import Failure, Track
-from essentia_ldl.store import array_path, open_store, write_json
+from essentia_ldl.store import Store, array_path, open_store, write_json
 
 
 @pytest.fixture
@@ -106,3 +106,62 @@ def test_a_few_refused_files_are_too_many_for_few_tracks(collection):
     store_vector(collection, "t2", [0, 1])
     with pytest.raises(StoreError, match="1 of 3 missing"):
         descriptors.read_descriptors(collection, [Failure("/0", "descriptors", "/0 is silent.")])
+
+
+# --- the profile "all" ----------------------------------------------------------------------------------------------
+
+
+def store_all(collection: Collection, track_id: str, vector, names=("lowlevel.x", "tonal.key=C")) -> None:
+    folder = descriptors.descriptor_folder(open_store(), "all")
+    write_json(folder / "names.json", {"essentia": "2.1", "names": list(names)})
+    path = array_path(folder, collection.contents[track_id])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, np.asarray(vector, dtype=np.float32))
+
+
+def test_profiles_have_folders_of_their_own_and_that_of_gaia_stays(monkeypatch):
+    monkeypatch.setattr("importlib.metadata.version", lambda _name: "2.1b6.dev1389")
+    folders = [descriptors.descriptor_folder(Store("/x"), *profile).name for profile in ((), ("gaia",), ("all",))]
+    assert folders[0] == folders[1] == "descriptors-677174a2"
+    assert folders[2] != folders[0]
+    monkeypatch.setattr("importlib.metadata.version", lambda _name: "2.1b6.dev1400")
+    assert descriptors.descriptor_folder(Store("/x"), "all").name != folders[2]
+    with pytest.raises(UnknownNameError, match=r"profile of descriptors: .*'al'"):
+        descriptors.descriptor_folder(Store("/x"), "al")
+
+
+def test_all_may_have_gaps_and_files_without_any(collection):
+    store_all(collection, "t0", [0, np.nan])
+    store_vector(collection, "t1", [5, 6])  # of the other profile
+    failures = [Failure(f"/{n}", "descriptors", f"/{n} is silent.") for n in (1, 2)]
+    vectors, names = descriptors.read_descriptors(collection, failures, profile="all")
+    assert names == ("lowlevel.x", "tonal.key=C")
+    np.testing.assert_array_equal(
+        np.stack([vectors[f"t{n}"] for n in range(3)]), [[0, np.nan], [np.nan] * 2, [np.nan] * 2]
+    )
+    one = descriptors.read_vector(open_store(), collection.contents["t0"])
+    assert one.dtype == np.float32
+    np.testing.assert_array_equal(one, [0, np.nan])
+    np.testing.assert_array_equal(descriptors.read_vector(open_store(), collection.contents["t1"]), [np.nan] * 2)
+    np.testing.assert_array_equal(descriptors.read_vector(open_store(), collection.contents["t1"], "gaia"), [5, 6])
+
+
+def test_all_without_a_reason_for_a_gap_or_with_every_file_refused_is_told(collection):
+    with pytest.raises(StoreError, match="descriptors: expected those of one file or more; got 'none'"):
+        descriptors.read_vector(open_store(), collection.contents["t0"])
+    failures = [Failure(f"/{n}", "descriptors", f"/{n} is silent.") for n in range(3)]
+    with pytest.raises(StoreError, match=r"got '3 of 3 missing' .*First: /0 is silent\."):
+        descriptors.read_descriptors(collection, failures, "all")
+    store_all(collection, "t0", [0, 1])
+    with pytest.raises(StoreError, match=r"got '2 of 3 missing' .*First: /1 is silent\."):
+        descriptors.read_descriptors(collection, failures[1:2], "all")
+
+
+def test_another_length_is_removed_and_told_and_changed_names_are_read_again(collection):
+    store_all(collection, "t0", [0, 1])
+    assert descriptors.read_vector(open_store(), collection.contents["t0"]).tolist() == [0, 1]
+    store_all(collection, "t1", [0, 1, 2], ("a", "b", "c"))
+    assert descriptors.read_vector(open_store(), collection.contents["t1"]).tolist() == [0, 1, 2]
+    with pytest.raises(StoreError, match=r"descriptors: expected 3 numbers; got \(2,\)"):
+        descriptors.read_vector(open_store(), collection.contents["t0"])
+    assert [track.id for track in descriptors.list_missing(collection, "all")] == ["t0", "t2"]

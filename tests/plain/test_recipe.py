@@ -56,7 +56,7 @@ def test_a_shipped_recipe_is_valid_and_complete(path, tmp_path):
     assert list(shipped.classes) == sorted(shipped.classes)
     assert read_recipe(write(tmp_path, render_recipe(shipped))) == shipped
     assert path.read_text(encoding="utf-8") == render_recipe(shipped), "written by hand: write it with render_recipe"
-    for source in {shipped.labels, *shipped.label_settings}:
+    for source in {*shipped.sources, *shipped.label_settings}:
         labels.resolve(source, shipped.label_settings.get(source))
 
 
@@ -121,7 +121,7 @@ def test_an_unknown_key_is_an_error_that_names_the_nearest(tmp_path, text, messa
         ("description = 3\n" + MINIMAL, "description"),
         (MINIMAL + "labels = 'sa'\n", r"a section \[labels\]"),
         (MINIMAL + "[labels]\nsource = 3\n", "source"),
-        (MINIMAL + "[labels]\nsource = ['sa']\n", "source"),
+        (MINIMAL + "[labels]\nsource = ['sa', 3]\n", "source"),
         (MINIMAL + "[labels]\nsb = 3\n", r"a section \[sb\]"),
         (MINIMAL + "split = 3\n", r"a section \[split\]"),
         (MINIMAL + "[split]\nseed = 1.5\n", "seed: expected a int; got 1.5"),
@@ -208,6 +208,10 @@ def make_everything_different() -> Recipe:
         training__l2=0.0,
         training__patience=6,
         training__loss="kl",
+        transfer__networks="none",
+        transfer__hidden=8,
+        transfer__dropout=0.1,
+        transfer__epochs=9,
         calibration__method="vector",
         uncertainty__samples=12,
         card__author="Jörg Ünal",
@@ -215,6 +219,10 @@ def make_everything_different() -> Recipe:
         card__dataset="my\tmusic",
         card__licence="CC BY 4.0",
         card__training_data_rights="mine\nall of it",
+        demo__tracks=30,
+        demo__artists=12,
+        demo__substyles=3,
+        demo__seconds=9.5,
     )
 
 

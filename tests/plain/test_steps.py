@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from essentia_ldl import calibrating, datasets, ensembles, planning, steps, summary
+from essentia_ldl import calibrating, datasets, ensembles, steps, summary, track_features
 from essentia_ldl.calibrating import read_run
 from essentia_ldl.cli import main
 from essentia_ldl.collection import Collection
@@ -123,8 +123,13 @@ def test_without_data_the_demo_is_made_in_the_store(tmp_path, monkeypatch):
     monkeypatch.setattr(steps.demo, "build_demo", lambda *a, **k: made.append((a, k)) or a[0])
     root = tmp_path / "home" / "store" / "demo" / "mood-sad"
     assert steps.find_data(RECIPE.override(split__seed=7), None, said.append) == (str(root), True)
-    assert made == [((root, ("non_sad", "sad")), {"seed": 7})]
+    sizes = {"n_tracks": None, "n_artists": None, "n_substyles": 0, "duration_s": 21.0}
+    assert made == [((root, ("non_sad", "sad")), {"seed": 7, **sizes})]
     assert "demo collection" in said[0]
+    steps.find_data(
+        RECIPE.override(demo__tracks=30, demo__artists=12, demo__substyles=3, demo__seconds=9.0), None, print
+    )
+    assert made[1][1] == {"seed": 0, "n_tracks": 30, "n_artists": 12, "n_substyles": 3, "duration_s": 9.0}
 
 
 def test_the_front_ends_are_those_that_the_sources_read():
@@ -196,7 +201,7 @@ def test_labels_of_validation_and_test_stay_one_hot_and_only_training_tracks_are
             random = np.random.default_rng(int(content[1:]))  # tracks differ, whatever their class
             return random.normal(random.normal(size=13), 1.0, (1292, 13)).astype(np.float32)
 
-    monkeypatch.setattr(planning, "open_store", Frames)
+    monkeypatch.setattr(track_features, "open_store", Frames)
     recipe = Recipe("mood-sad", ("non_sad", "sad"), label_settings={"sa": {"n_neighbors": 5}})
     table, report = fit_labels(recipe, "sa", collection, split)
     assert set(read) == set(split.train)

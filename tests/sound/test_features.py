@@ -10,12 +10,19 @@ import pytest
 
 from essentia_ldl import frontends
 from essentia_ldl.errors import AudioError, StoreError
-from essentia_ldl.frontends import MFCC, MUSICNN
+from essentia_ldl.frontends import MFCC, MFCC_FRAMES_13, MFCC_FRAMES_25, MUSICNN
 from essentia_ldl.labels._mfcc import pool_frames
 from essentia_ldl.parallel import run_jobs
 from essentia_ldl.records import Failure
 from essentia_ldl.sound import audio, features
-from essentia_ldl.sound.features import connect_bands, cut_segment, extract_features, extract_track, probe_track
+from essentia_ldl.sound.features import (
+    compute_mfcc,
+    connect_bands,
+    cut_segment,
+    extract_features,
+    extract_track,
+    probe_track,
+)
 from essentia_ldl.store import Store, digest_file
 
 EXTRACT = "essentia_ldl.sound.features:extract_track"
@@ -104,6 +111,75 @@ def test_one_pass_gives_what_two_give(long_song):
     for front_end in (MUSICNN, MFCC):
         alone = extract_features(str(long_song), (front_end,))[0][front_end.name]
         np.testing.assert_array_equal(both[front_end.name], alone)
+
+
+def compute_whole_track_mfcc(signal: np.ndarray) -> np.ndarray:
+    """25 coefficients of every frame by Essentia's algorithms in standard mode, every parameter written out."""
+    window, spectrum = es.Windowing(type="hann", size=2048, zeroPadding=0), es.Spectrum(size=2048)
+    mfcc = es.MFCC(
+        inputSize=1025, sampleRate=44100, numberBands=40, numberCoefficients=25, highFrequencyBound=11000, liftering=0
+    )
+    frames = es.FrameGenerator(signal, frameSize=2048, hopSize=1024)
+    return np.array([mfcc(spectrum(window(frame)))[1] for frame in frames])
+
+
+@pytest.mark.parametrize("rate_hz", [44100, 48000])
+def test_mfcc_of_the_whole_track_are_essentias(rate_hz, make_signal, write_wav, tmp_path):
+    path = write_wav(tmp_path / "a.wav", make_signal(22, rate_hz, n_channels=2), rate_hz)
+    found = extract_features(str(path), (MFCC_FRAMES_25, MFCC_FRAMES_13))[0]
+    signal = es.MonoLoader(filename=str(path), sampleRate=44100, resampleQuality=4)()
+    expected = compute_whole_track_mfcc(signal)
+    assert found["mfcc-frames-25"].shape == expected.shape == (-(-len(signal) // 1024) + 1, 25)
+    assert {array.dtype for array in found.values()} == {np.dtype(np.float32)}
+    np.testing.assert_allclose(found["mfcc-frames-25"], expected, atol=1e-4, rtol=1e-6)
+    np.testing.assert_allclose(compute_mfcc(signal, MFCC_FRAMES_25), expected, atol=1e-4, rtol=1e-6)
+    assert expected.std(axis=0).min() > 0.5
+    # the transform is orthogonal: fewer coefficients are the first of more
+    np.testing.assert_array_equal(found["mfcc-frames-13"], found["mfcc-frames-25"][:, :13])
+
+
+def test_louder_is_the_first_coefficient_alone(make_signal, write_wav, tmp_path):
+    """Twice the level is four times the power, 20 log10 of it ("dbamp") in 40 bands, an orthonormal transform."""
+    signal = make_signal(3, seed=4)
+    quiet, loud = (
+        extract_features(str(write_wav(tmp_path / f"{gain}.wav", gain * signal, form="f32")), (MFCC_FRAMES_25,))[0]
+        for gain in (0.5, 1.0)
+    )
+    found = (loud["mfcc-frames-25"] - quiet["mfcc-frames-25"])[2:-4]
+    expected = np.zeros(25)
+    expected[0] = np.sqrt(40) * 20 * np.log10(4)
+    np.testing.assert_allclose(found, np.broadcast_to(expected, found.shape), atol=1e-2)
+
+
+def test_mfcc_of_silent_frames_are_the_same_in_every_run(make_signal, write_wav, tmp_path):
+    signal = np.concatenate([make_signal(1), np.zeros(44100)])
+    path = write_wav(tmp_path / "a.wav", signal)
+    first, second = (extract_features(str(path), (MFCC_FRAMES_25,))[0]["mfcc-frames-25"] for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert np.all(np.isfinite(first))
+    assert len(np.unique(first[46:], axis=0)) == 1
+
+
+@pytest.mark.parametrize("n_samples", [1025, 2048])
+def test_one_frame_of_mfcc_is_enough(n_samples, make_signal, write_wav, tmp_path):
+    path = write_wav(tmp_path / "a.wav", make_signal(1)[:n_samples])
+    assert extract_features(str(path), (MFCC_FRAMES_25,))[0]["mfcc-frames-25"].shape == (3, 25)
+
+
+def test_less_than_a_frame_of_mfcc_is_told(make_signal, write_wav, tmp_path):
+    path = write_wav(tmp_path / "a.wav", make_signal(1)[:1000])
+    with pytest.raises(AudioError, match=r"at least 0\.05 s, one frame of mfcc-frames-25; got '0\.02 s' \(.*a\.wav\)"):
+        extract_features(str(path), (MFCC_FRAMES_25,))
+
+
+def test_a_store_holds_mfcc_of_whole_tracks_beside_those_of_segments(song, tmp_path):
+    store = Store(tmp_path / "store")
+    job = {"path": str(song), "store": str(store.root), "front_ends": ["mfcc", "mfcc-frames-25", "mfcc-frames-13"]}
+    content = extract_track(job)["content"]
+    shapes = [store.read(content, front_end).shape for front_end in (MFCC, MFCC_FRAMES_25, MFCC_FRAMES_13)]
+    assert shapes[0][1] == 13
+    assert shapes[0][0] >= 1290
+    assert shapes[1:] == [(432, 25), (432, 13)]
 
 
 def test_segment_of_a_long_track():

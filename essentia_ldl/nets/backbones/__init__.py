@@ -22,6 +22,13 @@ FREE_TIME : bool
     Whether any number of frames is accepted; False: exactly ``front_end.patch_frames``.
 INPUT_NORM : str or None
     Name of the batch normalisation of the input, whose scale and offset stay fixed unless asked.
+INPUT_STANDARDIZE, INPUT_DEVIATION_FLOOR : str and float, optional
+    Name of a layer that shifts and scales every band, `layers.FixedBatchNormalization` without scale and offset, and
+    the least deviation: `training` gives it mean and variance of the training tracks' frames before the first epoch.
+SHARED_UNTIL : str, optional
+    Name of the last layer that several targets share (`nets.multitask`); "embedding" where it is missing.
+widen(n_networks, n_outputs) -> dict[str, object], optional
+    Keyword arguments of `build` for one network with as many trainable numbers as several with so many outputs.
 CHECKPOINTS : Mapping[str, str]
     Released networks: data set ("msd") -> name in the wheel of the weights ("MSD_musicnn"); may be empty.
 CHECKPOINT_SIZES : Mapping[str, Mapping[str, object]]
