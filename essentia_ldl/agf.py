@@ -1,14 +1,14 @@
 """The agf command: the experiment of the paper on artist group factors, on the user's collection or on the demo.
 
-In: a collection with artists; out: a run folder with agf.md, agf.csv and figure3, written anew after every split and
-seed. All 31 combinations of five targets, each with separate networks and with a shared one, and wide networks.
-Whatever was measured is not measured again, and a network is trained once for all cells that read it.
+In: a collection with artists; out: a run folder with agf.md, agf.csv and figure3, written anew with every few cells.
+All 31 combinations of five targets, each with separate networks and with a shared one, and wide networks. Whatever was
+measured is not measured again, and a network is trained once for all cells that read it.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from essentia_ldl import __version__, agf_cells, agf_tables, estimates, runs, steps
@@ -172,16 +172,17 @@ def run_experiment(
         waiting = [cell for cell in cells if not (_folder(run, cell) / "scores.json").is_file()]
         say(f"{len(cells)} cells, {len(cells) - len(waiting)} measured before, {len(waiting)} to do")
         for group in dict.fromkeys(cell.group for cell in waiting):
-            measure_group(run, recipe, collection, [cell for cell in waiting if cell.group == group], n_jobs, say)
-            _write(run, is_demo)
+            own = [cell for cell in waiting if cell.group == group]
+            for _ in measure_group(run, recipe, collection, own, n_jobs, say):
+                _write(run, is_demo)
         runs.finish_run(run)
         return Experiment(run, (*_write(run, is_demo), str(run / "agf.md")), len(collection.failures))
 
 
 def measure_group(
     run: Path, recipe: Recipe, collection: Collection, cells: Sequence[Trial], n_jobs: int | None, say: Say
-) -> None:
-    """Fit the targets of a split and seed once, train its networks, several at once, then its classifiers."""
+) -> Iterator[None]:
+    """Fit the targets of a split and seed once, and measure its cells; yields whenever there are new scores."""
     first = cells[0]
     group = run / first.group
     split = agf_cells.draw_split(collection.tracks, first.split, first.seed)
@@ -190,19 +191,37 @@ def measure_group(
     redrawn = first.split == STRATIFIED or not any(track.split == "test" for track in collection.tracks)
     say(f"{first.split} split, seed {first.seed}: {len(split.train)} training and {len(split.test)} test tracks")
     targets = agf_cells.fit_targets(group / "targets", letters, recipe.override(split__seed=first.seed), inside, split)
-    planned = [agf_cells.plan_cell(group, cell, recipe, inside, split, targets) for cell in cells]
-    networks = list(dict.fromkeys(network for _, own in planned for network in own))
+    for batch in _batch(cells, count_workers(n_jobs)):
+        planned = [agf_cells.plan_cell(group, cell, recipe, inside, split, targets) for cell in batch]
+        _train_networks(list(dict.fromkeys(network for _, own in planned for network in own)), n_jobs, say)
+        run_zone("essentia_ldl.nets", *(str(folder) for folder, _ in planned))
+        for cell, (folder, own) in zip(batch, planned, strict=True):
+            scores = agf_cells.score_cell(folder, cell, own, redrawn=redrawn)
+            say(f"{cell.group} {cell.name}: log loss {scores['log_loss']:.4f}, macro F1 {scores['macro_f1']:.4f}")
+            if cell.networks != SEPARATE:  # gigabytes on large collections, which no other cell reads
+                for network in own:
+                    agf_cells.remove_features(network)
+        yield
+
+
+def _batch(cells: Sequence[Trial], n_workers: int) -> list[list[Trial]]:
+    """Part cells so that scores come early: separate networks, which share theirs, at once, others a few at a time."""
+    separate = [cell for cell in cells if cell.networks == SEPARATE]
+    others = [cell for cell in cells if cell.networks != SEPARATE]
+    batches = [separate, *(others[start : start + n_workers] for start in range(0, len(others), n_workers))]
+    return [batch for batch in batches if batch]
+
+
+def _train_networks(networks: Sequence[Path], n_jobs: int | None, say: Say) -> None:
+    """Train the networks that are not trained yet, several at once."""
     missing = [str(network) for network in networks if not (network / "history.json").is_file()]
-    if missing:
-        n_processes = min(count_workers(n_jobs), len(missing))
-        longest_first = missing[::-1]  # cells are listed from cheap to dear
-        shares = [["--networks", *longest_first[first::n_processes]] for first in range(n_processes)]
-        say(f"{len(missing)} networks to train, {n_processes} at once")
-        run_zones("essentia_ldl.nets", shares, N_THREADS)
-    run_zone("essentia_ldl.nets", *(str(folder) for folder, _ in planned))
-    for cell, (folder, own) in zip(cells, planned, strict=True):
-        scores = agf_cells.score_cell(folder, cell, own, redrawn=redrawn)
-        say(f"{cell.group} {cell.name}: log loss {scores['log_loss']:.4f}, macro F1 {scores['macro_f1']:.4f}")
+    if not missing:
+        return
+    n_processes = min(count_workers(n_jobs), len(missing))
+    longest_first = missing[::-1]  # cells are listed from cheap to dear
+    shares = [["--networks", *longest_first[first::n_processes]] for first in range(n_processes)]
+    say(f"{len(missing)} networks to train, {n_processes} at once")
+    run_zones("essentia_ldl.nets", shares, N_THREADS)
 
 
 def say_estimate(recipe: Recipe, cells: Sequence[Trial], tracks: Sequence[Track], n_jobs: int | None, say: Say) -> None:

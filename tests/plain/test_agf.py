@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -172,6 +173,64 @@ def test_the_time_is_told_from_a_step(small, monkeypatch):
     assert "120 tracks, 5 cells: 6 x 10 epochs" in lines[0]
     steps_s, patches = 10 * 120 * 0.85 / 32 * 0.5, estimates.count_patches(small, [30.0])
     assert estimates.describe_length(6 * (steps_s + 120 * patches * 0.01)) in lines[0]
+
+
+def test_cells_come_in_batches_that_give_scores_early():
+    cells = list_cells(["g", "gs", "gms"], agf_cells.NETWORKS, ["artist"], [0])
+    names = [[cell.name for cell in batch] for batch in agf._batch(cells, 2)]
+    assert names == [["separate-g", "separate-gs", "separate-gms"], ["wide-2", "wide-3"], ["shared-gs", "shared-gms"]]
+
+
+def test_an_experiment_trains_a_network_once_and_goes_on(tmp_path, small, collection, monkeypatch):
+    """The zones are replaced by what they leave; cells, folders and tables are real."""
+    trained, asked, said = [], [], []
+
+    def train(module, shares, n_threads):
+        assert (module, n_threads) == ("essentia_ldl.nets", 1)
+        for flag, *folders in shares:
+            assert flag == "--networks"
+            for folder in folders:
+                trained.append(folder.split("/networks/")[1])
+                np.savez(f"{folder}/weights.npz", **{"logits/kernel": np.zeros((4, 2))})
+                (Path(folder) / "embeddings-21").mkdir()
+                (Path(folder) / "history.json").write_text("{}")
+
+    def classify(module, *folders):
+        asked.append([Path(folder).name for folder in folders])
+        for folder in folders:
+            tracks = read_json(Path(folder) / "plan.json")["tracks"]
+            rows = np.array([[0.6, 0.4] if track["label"] == "Folk" else [0.3, 0.7] for track in tracks])
+            arrays = {"labels": np.array([track["label"] for track in tracks]), "classes": np.array(CLASSES)}
+            roles = np.array([track["role"] for track in tracks])
+            np.savez(f"{folder}/predictions.npz", probabilities=rows, roles=roles, **arrays)
+            np.savez(f"{folder}/weights.npz", **{"logits/kernel": np.zeros((4, 2))})
+
+    monkeypatch.setattr(agf, "run_zones", train)
+    monkeypatch.setattr(agf, "run_zone", classify)
+    monkeypatch.setattr(agf, "say_estimate", lambda *_: None)
+    monkeypatch.setattr(agf.steps, "find_data", lambda *_: ("data", False))
+    monkeypatch.setattr(agf, "read_labelled", lambda *_: list(collection.tracks))
+    monkeypatch.setattr(agf.steps, "prepare", lambda *_, **__: (collection, False))
+    trials = agf.Trials(("g", "s", "gs"), agf_cells.NETWORKS, ("artist",), (0,))
+    done = agf.run_experiment(small, "data", trials, said.append, n_jobs=2)
+    assert sorted(trained) == ["g", "s", "shared-gs/shared", "wide-2/wide"]
+    assert asked == [["separate-g", "separate-s", "separate-gs"], ["wide-2", "shared-gs"]]
+    rows = {(row["networks"], row["targets"]): row for row in agf_cells.read_rows(done.folder)}
+    assert rows["separate", "gs"]["macro_f1"] == 1.0
+    assert rows["separate", "gs"]["parameters"] == 3 * 8
+    assert rows["wide", "g"]["n"] == 2
+    assert {path.name for path in done.folder.iterdir()} >= {"agf.md", "agf.csv", "recipe.toml", "failures.csv"}
+    # what other cells read stays, what one cell alone has read goes
+    kept = {path.parent.name for path in done.folder.glob("artist-0/networks/**/embeddings-21")}
+    assert kept == {"g", "s"}
+    assert any("Table 4" in line for line in done.lines)
+
+    again = agf.run_experiment(small, "data", trials, said.append, n_jobs=2)
+    assert (again.folder, len(trained), len(asked)) == (done.folder, 4, 2)
+    assert "5 cells, 5 measured before, 0 to do" in said
+    more = agf.Trials(("gs",), ("separate",), ("artist",), (0, 1))
+    agf.run_experiment(small, "data", more, said.append, n_jobs=2)
+    assert sorted(trained[4:]) == ["g", "s"]  # of the other seed
 
 
 def test_unknown_parts_of_a_grid_are_refused():
