@@ -73,6 +73,7 @@ The map, in the order of the data:
   report_scores  its sections about the model
   report_calibration  its section about probabilities
   report_abstention  its section about answering only where the model is sure
+  report_groups  its section about groups of artists
   report_tracks  its sections about the tracks
   report_pictures  its pictures
   models        the folder graphs/

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
-from essentia_ldl import __version__
+from essentia_ldl import __version__, labels
 from essentia_ldl.audit import AUDIT, LabelAudit, judge, locate, read_features_of, write_audit
 from essentia_ldl.errors import AudioError, EssentiaLdlError, StoreError
 from essentia_ldl.excerpts import find_ffmpeg, read_excerpt
 from essentia_ldl.report_abstention import draw_abstention
 from essentia_ldl.report_calibration import draw_calibration, write_diagrams
+from essentia_ldl.report_groups import draw_groups
 from essentia_ldl.report_page import Page, Section
 from essentia_ldl.report_pictures import shown
 from essentia_ldl.report_scores import draw_confusion, draw_curves_section, draw_scores, draw_summary
@@ -35,6 +36,7 @@ SECTIONS = (
     Section("abstention", "Abstaining", "What does answering only where it is sure buy?", draw_abstention),
     Section("curves", "Learning", "Did it learn, and when was it best?", draw_curves_section),
     Section("labels", "Labels", "What did smoothing do to the labels?", draw_labels),
+    Section("groups", "Artist groups", "Which artists belong together?", draw_groups),
     Section("map", "Map", "Which tracks sound alike?", draw_maps),
     Section("audit", "Label audit", "Which labels should somebody listen to again?", draw_audit),
     Section("failures", "Files left out", "Which files could not be used?", draw_failures),
@@ -98,10 +100,13 @@ def place_maps(results: Results, audit: LabelAudit, read: object, notes: list[st
     those of its first fold, so that the others lie where they would lie unseen.
     """
     maps, seed = [], results.recipe.split.seed
-    spaces = [name for name in results.sources if name not in ("none", "shares")]
+    rows = list(results.sources)
     # of several sources the one that the table likes best
     if results.kind == CROSSVAL:
-        spaces.sort(key=lambda name: -results.scores["sources"][name]["balanced_accuracy_mean"])
+        rows.sort(key=lambda name: -results.scores["sources"][name]["balanced_accuracy_mean"])
+    # artist groups have no space of their own; what is smoothed beside them does
+    named = [source for name in rows for source in labels.expand(name)]
+    spaces = [source for source in named if source not in ("none", "shares") and not labels.is_auxiliary(source)]
     for source in spaces[:1]:
         fitted = [track for track in results.tracks if track.id in results.training]
         try:

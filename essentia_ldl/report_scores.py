@@ -82,6 +82,9 @@ def _facts(results: Results) -> list[tuple[str, object]]:
     start = f"{network['pretrained']}-pretrained" if network.get("pretrained") else "from scratch"
     start = network.get("extractor") or f"{network['backbone']}, {start}"
     tuned = {"head": "head only", "all": "whole network", "none": "whole network"}.get(network["fine_tune"], "")
+    if plan.get("features"):
+        below = plan["transfer"]
+        start, tuned = f"{network['backbone']}, {below['networks']}", f"a classifier on {', '.join(below['targets'])}"
     facts.append(("network", f"{start}, {tuned}"))
     facts.append(("labels", ", ".join(results.sources)))
     if results.kind != CROSSVAL:
