@@ -6,6 +6,7 @@ The map, in the order of the data:
   cli_options   options that commands share
   recipe        a TOML file becomes a checked Recipe
   recipe_sections  its keys, explained
+  recipe_rules  what its sections must have together
   scaffold      a recipe for the user's own classes
   datasets/     a folder or a table becomes Tracks; one file a layout
   corrections   labels that a person corrected

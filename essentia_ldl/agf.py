@@ -14,14 +14,16 @@ from pathlib import Path
 from essentia_ldl import __version__, agf_cells, agf_tables, estimates, runs, steps
 from essentia_ldl.agf_cells import ARTIST, COMBINATIONS, NETWORKS, SOURCES, SPLITS, STRATIFIED, Trial
 from essentia_ldl.collection import Collection, read_labelled, write_failures
-from essentia_ldl.datasets import find_layout
 from essentia_ldl.discover import unknown
+from essentia_ldl.errors import RecipeError, explain
+from essentia_ldl.extractors import identify_weights
+from essentia_ldl.frontends import WIDENED
 from essentia_ldl.parallel import count_workers
 from essentia_ldl.planning import identify_tracks
 from essentia_ldl.recipe import Recipe, read_recipe, render_recipe
 from essentia_ldl.records import Split, Track
-from essentia_ldl.store import home, open_store, replacing
-from essentia_ldl.transfer import SEPARATE, SHARED
+from essentia_ldl.store import home, open_store, read_json, replacing
+from essentia_ldl.transfer import SEPARATE, SHARED, WIDE, describe_left_out, remove_features
 from essentia_ldl.zones import run_zone, run_zones
 
 Say = Callable[[str], None]
@@ -96,9 +98,10 @@ def measure(
                 raise unknown(name, value, known)
     recipe = read_recipe(task or (DEMO_TASK if data is None else TASK))
     recipe = recipe.override(training__epochs=epochs, training__epochs_from_scratch=epochs)
-    if data is not None and recipe.task == TASK and (layout or find_layout(Path(data))) == "fma":
-        options = {"subset": "medium", **(options or {})}  # the paper's
     usual = Trials() if data is not None else Trials(DEMO_COMBINATIONS, (SEPARATE, SHARED), (ARTIST,))
+    if not networks and recipe.network.backbone not in WIDENED:
+        usual = dataclasses.replace(usual, networks=tuple(name for name in usual.networks if name != WIDE))
+        say(f"no wide networks: {recipe.network.backbone} cannot be made wider")
     grid = Trials(
         tuple(targets) or usual.combinations,
         tuple(networks) or usual.networks,
@@ -150,6 +153,12 @@ def run_experiment(
         Whatever else goes wrong; what was measured stays.
     """
     cells = agf_cells.list_cells(grid.combinations, grid.networks, grid.splits, grid.seeds)
+    if not cells:
+        rule, remedy = "one network or more", "Name combinations of two letters and more, or other networks."
+        raise RecipeError(explain("networks", rule, "none for these targets", "agf", remedy))
+    for cell in cells:
+        cell.set_up(recipe)  # what cannot be trained is told before the long work
+    steps.require_network(recipe.network)
     letters = sorted({letter for cell in cells for letter in cell.targets[: _count_targets(cell)]})
     sources = [SOURCES[letter] for letter in letters]
 
@@ -163,7 +172,8 @@ def run_experiment(
     collection, is_demo = steps.prepare(recipe, path, sources, n_jobs, say, draw=draw, layout=layout, options=options)
     same = {key: value for key, value in recipe.as_dict().items() if key not in ("labels", "card")}
     sides = [track.split for track in collection.tracks]
-    digest = runs.fingerprint(__version__, same, identify_tracks(recipe, collection), sides)
+    listing = identify_tracks(recipe, collection)
+    digest = runs.fingerprint(__version__, same, listing, sides, *identify_weights(recipe.network))
     run = runs.find_run(home() / "runs", "agf", digest)[0] or runs.make_run(home() / "runs", "agf", digest)
     with runs.locked(run):
         with replacing(run / "recipe.toml") as file:
@@ -191,6 +201,8 @@ def measure_group(
     redrawn = first.split == STRATIFIED or not any(track.split == "test" for track in collection.tracks)
     say(f"{first.split} split, seed {first.seed}: {len(split.train)} training and {len(split.test)} test tracks")
     targets = agf_cells.fit_targets(group / "targets", letters, recipe.override(split__seed=first.seed), inside, split)
+    for line in describe_left_out({letter: read_json(group / "targets" / f"{letter}.json") for letter in letters}):
+        say(line)
     for batch in _batch(cells, count_workers(n_jobs)):
         planned = [agf_cells.plan_cell(group, cell, recipe, inside, split, targets) for cell in batch]
         _train_networks(list(dict.fromkeys(network for _, own in planned for network in own)), n_jobs, say)
@@ -200,7 +212,7 @@ def measure_group(
             say(f"{cell.group} {cell.name}: log loss {scores['log_loss']:.4f}, macro F1 {scores['macro_f1']:.4f}")
             if cell.networks != SEPARATE:  # gigabytes on large collections, which no other cell reads
                 for network in own:
-                    agf_cells.remove_features(network)
+                    remove_features(network)
         yield
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -262,12 +261,6 @@ def score_cell(folder: Path, cell: Trial, networks: Sequence[Path], *, redrawn: 
     }
     write_json(folder / "scores.json", scores)
     return scores
-
-
-def remove_features(network: Path) -> None:
-    """Remove what a network made of the tracks; its weights stay, and it can be made again."""
-    for folder in network.glob("embeddings-*"):
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _count_parameters(path: Path) -> int:

@@ -275,7 +275,8 @@ def agf_command(data: str | None, **options: Any) -> None:
     from essentia_ldl.agf import measure
 
     done = measure(data, click.echo, **options)
-    click.echo("\n".join(done.lines))
+    for line in done.lines:
+        click.echo(line)
     if done.n_failures:
         _fail(f"{done.n_failures} files were left out: see {done.folder}/failures.csv.")
 

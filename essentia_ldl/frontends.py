@@ -16,8 +16,9 @@ window every 0.1 s unless told otherwise.
 `DCNN` and the two whole-track MFCC are those of artist group factors: Kim, Won, Serra and Liem, "Transfer learning of
 artist group factors to musical genre classification" (WWW 2018), table 1 and sections 3.1.1, 3.2.1 and 3.4: windows of
 46 ms that overlap by half, 128 mel bands in decibels, patches of 43 frames, one second; 25 MFCC of every frame
-of a track, where the authors' code takes 13. What the paper does not say is as in that code: 44.1 kHz, and half a patch
-from one to the next at inference. The filters are those of `RESNET`.
+of a track, where the authors' code takes 13. What the paper does not say of the patches is as in that code: 44.1 kHz,
+and half a patch from one to the next at inference. It does not say the frames of the MFCC either; they are those of the
+patches here, where the code's are twice as long (2048 samples at 22.05 kHz). The filters are those of `RESNET`.
 """
 
 from __future__ import annotations
@@ -178,6 +179,8 @@ _OPENL3_NAME = re.compile(r"openl3-(env|music)-mel(?P<n_bands>\d+)-")
 _OF_NETWORK = {"dcnn": DCNN, "musicnn": MUSICNN, "resnet": RESNET, "vgg": MUSICNN, "vggish": VGGISH}
 PRETRAINED = {"dcnn": (), "musicnn": ("msd", "mtt"), "resnet": (), "vgg": ("msd", "mtt"), "vggish": ("audioset",)}
 COMPRESSED = {"": f"log10(1 + {LOG_SCALE:.0f} x)", "decibel": f"10 log10(max(x, {DECIBEL_FLOOR:.0e}))"}  # in words
+CUT = ("dcnn",)  # networks whose first layers several targets can share, with layers of their own above
+WIDENED = ("dcnn",)  # networks that can be made as large as several
 
 
 def of_network(backbone: str) -> FrontEnd:

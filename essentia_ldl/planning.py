@@ -36,16 +36,18 @@ def label_front_ends(recipe: Recipe, sources: Sequence[str]) -> list[str]:
         When one of them reads embeddings and the network has none.
     """
     needed = set()
-    for source in list_sources(sources):
+    for source in list_sources(recipe, sources):
         needed |= set(build_source(recipe, source).front_ends)
     if embeddings.NAME in needed:
         embeddings.check_network(recipe.network)
     return sorted(needed)
 
 
-def list_sources(sources: Sequence[str]) -> list[str]:
-    """Return every source of a list in which some stand for several, each once."""
-    return list(dict.fromkeys(name for source in sources for name in label_sources.expand(source)))
+def list_sources(recipe: Recipe, sources: Sequence[str]) -> list[str]:
+    """Return every source of a list in which some stand for several, each once; of wide networks the first of each."""
+    wide = recipe.transfer.networks == transfer.WIDE
+    named = [label_sources.expand(source)[: 1 if wide else None] for source in sources]
+    return list(dict.fromkeys(name for names in named for name in names))
 
 
 def fit_labels(
@@ -86,11 +88,11 @@ def build_source(
 def check_sampling(recipe: Recipe) -> None:
     """Raise `RecipeError` when a recipe wants dropout samples of a network without dropout."""
     network = recipe.network
-    if recipe.transfer_networks != "none":
-        transfer.check_transfer(recipe)
-    elif recipe.uncertainty.samples and network.fine_tune == "head" and not network.dropout:
+    transferred = recipe.transfer_networks != "none"
+    key, rate = ("transfer.dropout", recipe.transfer.dropout) if transferred else ("network.dropout", network.dropout)
+    if recipe.uncertainty.samples and (transferred or network.fine_tune == "head") and not rate:
         rule, remedy = "above 0, because dropout makes the samples", "Set it, such as 0.3, or uncertainty.samples to 0."
-        raise RecipeError(explain("network.dropout", rule, 0.0, f"recipe {recipe.task}", remedy))
+        raise RecipeError(explain(key, rule, 0.0, f"recipe {recipe.task}", remedy))
 
 
 def write_plan(
@@ -166,8 +168,7 @@ def fit_targets(
         What each source measured, by letter.
     """
     targets, reports = {}, {}
-    sources = recipe.sources[:1] if recipe.transfer_networks == transfer.WIDE else recipe.sources
-    for source in sources:
+    for source in recipe.learned:
         table, report = known[source] if source in known else fit_labels(recipe, source, collection, split)
         name = transfer.name_target(source)
         targets[name], reports[name] = transfer.Target(name, source, table), report
@@ -285,7 +286,7 @@ def name_stems(recipe: Recipe, is_demo: bool) -> dict[str, str | None]:
     prefix = f"{'demo-' if is_demo else ''}{recipe.file_task}"
     network = recipe.network
     if recipe.transfer_networks != "none":
-        learned = any(label_sources.is_auxiliary(source) for source in recipe.sources)
+        learned = any(label_sources.is_auxiliary(source) for source in recipe.learned)
         return {"full": f"{prefix}-{network.backbone}-{'agf' if learned else 'transfer'}", "head": None}
     if network.fine_tune == "none":
         return {"full": f"{prefix}-{network.backbone}-scratch", "head": None}

@@ -21,6 +21,7 @@ from essentia_ldl import frontends
 from essentia_ldl import labels as label_sources
 from essentia_ldl.discover import names, unknown
 from essentia_ldl.errors import DataError, RecipeError, explain
+from essentia_ldl.recipe_rules import check_transfer
 from essentia_ldl.recipe_sections import (
     SECTIONS,
     CalibrationSettings,
@@ -110,22 +111,7 @@ class Recipe:
             _check_section(getattr(self, section), f"{where}, [{section}]")
         if self.network.fine_tune != "none" and not self.network.extractor:
             frontends.check_pretrained(self.network.backbone, self.network.pretrained)
-        self._check_transfer(where)
-
-    def _check_transfer(self, where: str) -> None:
-        sources, networks = self.sources, self.transfer.networks
-        if self.transfer_networks == "none":
-            if len(sources) > 1 or label_sources.is_auxiliary(sources[0]):
-                rule, remedy = "separate, shared or wide with several label sources", "Set it, or name one source."
-                raise RecipeError(explain("transfer.networks", rule, networks, where, remedy))
-            return
-        main = [source for source in sources if not label_sources.is_auxiliary(source)]
-        if len(main) > 1:
-            rule, remedy = "one source of the task's own classes", "Name one of them, beside artist groups."
-            raise RecipeError(explain("label sources", rule, ", ".join(main), where, remedy))
-        if self.network.extractor:
-            remedy = "Leave the extractor out, or train a head on it without transfer."
-            raise RecipeError(explain("transfer", "a network of ours", self.network.extractor, where, remedy))
+        check_transfer(self.sources, self.transfer_networks, self.network, where)
 
     @property
     def file_task(self) -> str:
@@ -136,6 +122,11 @@ class Recipe:
     def sources(self) -> tuple[str, ...]:
         """Its label sources, each by its own name."""
         return label_sources.expand(self.labels)
+
+    @property
+    def learned(self) -> tuple[str, ...]:
+        """The sources that its networks learn: all, but for wide networks, which learn the first."""
+        return self.sources[:1] if self.transfer_networks == "wide" else self.sources
 
     @property
     def main_source(self) -> str:

@@ -150,7 +150,8 @@ def refit(
     if not finished:
         rates = f", learning rate halved after {', '.join(map(str, choice.halvings))}" if choice.halvings else ""
         n_tracks = len(collection.tracks)
-        say(f"final model on all {n_tracks} tracks: labels {choice.source}, {choice.n_epochs} epochs{rates}")
+        n_epochs = final.n_epochs if final.transfer_networks == "none" else f"networks of {final.n_epochs}"
+        say(f"final model on all {n_tracks} tracks: labels {choice.source}, {n_epochs} epochs{rates}")
         split = Split(tuple(track.id for track in collection.tracks), (), ())
         metrics = {name_metric(scores): round(measured["balanced_accuracy_mean"], 4)}
         with runs.locked(run):

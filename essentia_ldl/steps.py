@@ -42,6 +42,7 @@ from essentia_ldl.recipe import NetworkSettings, Recipe, render_recipe
 from essentia_ldl.records import Failure, Split, Track
 from essentia_ldl.scoring import score_run
 from essentia_ldl.store import graphs_folder, home, open_store, read_json, replacing, write_json
+from essentia_ldl.transfer import describe_left_out
 from essentia_ldl.zones import run_zone
 
 Say = Callable[[str], None]
@@ -149,7 +150,7 @@ def prepare(
     for split in draw(tracks) if draw else ():
         chosen = set(split.train)
         train = [track for track in tracks if track.id in chosen]
-        for source in list_sources(sources):
+        for source in list_sources(recipe, sources):
             build_source(recipe, source).check(train)
     collection = extract(tracks, open_store(), [frontends.get(name) for name in wanted], n_jobs, **extractor)
     present = {track.label for track in collection.tracks}
@@ -250,6 +251,8 @@ def train(
         if not (run / "plan.json").is_file():
             say(f"labels: {recipe.labels}")
             write_plan(run, recipe, collection, split, is_demo=is_demo, max_hours=max_hours)
+            for line in describe_left_out(read_json(run / "labels.json").get("targets", {})):
+                say(line)
         names, scores = finish(run, collection)
     return Trained(run, names, scores, collection.failures)
 

@@ -15,13 +15,13 @@ features of all networks.
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from essentia_ldl import labels as label_sources
 from essentia_ldl.calibration import NONE
-from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.recipe import Recipe
 from essentia_ldl.records import LabelTable
 from essentia_ldl.store import write_json
@@ -29,6 +29,7 @@ from essentia_ldl.store import write_json
 FOLDER = "features"
 MAIN = "g"  # the task's own classes, the paper's letter for genre
 SEPARATE, SHARED, WIDE = "separate", "shared", "wide"
+N_NAMED = 5  # artists
 LOADED = "features"  # what a plan calls the weights below its classifier
 
 
@@ -56,17 +57,32 @@ def name_target(source: str) -> str:
     return source.removeprefix("agf-") if label_sources.is_auxiliary(source) else MAIN
 
 
+def describe_left_out(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Say which artists and tracks taught a target nothing; one line a target that lacks some.
+
+    Parameters
+    ----------
+    reports : Mapping[str, Mapping[str, Any]]
+        What the label sources measured, by letter.
+    """
+    lines = []
+    for letter, report in reports.items():
+        silent, nameless = report.get("artists_without_words", ()), report.get("tracks_without_artist", 0)
+        parts = [f"{nameless} tracks without artist"] if nameless else []
+        refused = report.get("n_tracks_without_descriptors", 0)
+        parts += [f"{refused} tracks that MusicExtractor refused"] if refused else []
+        if silent:
+            named = ", ".join(silent[:N_NAMED]) + (", ..." if len(silent) > N_NAMED else "")
+            parts.append(f"{len(silent)} artists without words ({named})")
+        if parts:
+            lines.append(f"target {letter} is not learned from {' and '.join(parts)}")
+    return lines
+
+
 def count_networks(recipe: Recipe) -> int:
     """Return how many networks a recipe trains below its classifier; 0 without transfer."""
     networks = recipe.transfer_networks
     return {NONE: 0, SEPARATE: len(recipe.sources)}.get(networks, 1)
-
-
-def check_transfer(recipe: Recipe) -> None:
-    """Raise `RecipeError` where a recipe with transfer asks for what its graph cannot have."""
-    if recipe.transfer_networks != NONE and recipe.uncertainty.samples and not recipe.transfer.dropout:
-        rule, remedy = "above 0, because dropout makes the samples", "Set it, or uncertainty.samples to 0."
-        raise RecipeError(explain("transfer.dropout", rule, 0.0, f"recipe {recipe.task}", remedy))
 
 
 def write_networks(
@@ -139,8 +155,15 @@ def _write_network(
     else:
         for name, table in tables.items():
             label_sources.write_table(table, folder / f"labels-{name}.csv")
-        plan["tasks"] = [{"name": target.name, "classes": list(target.table.classes)} for target in targets]
+        plan["tasks"] = [_plan_task(recipe, target) for target in targets]
     write_json(folder / "plan.json", plan)
+
+
+def _plan_task(recipe: Recipe, target: Target) -> dict[str, Any]:
+    """Return what the plan of a shared network says of a target: it is learned as by a network of its own."""
+    training = plan_training(recipe, 1, target.source)
+    how = {key: training[key] for key in ("loss", "class_weights")}
+    return {"name": target.name, "classes": list(target.table.classes), **how}
 
 
 def _take_rows(table: LabelTable, ids: Sequence[str]) -> LabelTable:
@@ -191,8 +214,14 @@ def plan_classifier(recipe: Recipe, folders: Sequence[str]) -> dict[str, Any]:
         "features": list(folders),
         "transfer": {
             "networks": recipe.transfer_networks,
-            "targets": [name_target(source) for source in recipe.sources],
+            "targets": [name_target(source) for source in recipe.learned],
             "fine_tune": recipe.network.fine_tune,
             "pretrained": None if recipe.network.fine_tune == "none" else recipe.network.pretrained,
         },
     }
+
+
+def remove_features(network: Path) -> None:
+    """Remove what a network made of the tracks; its weights stay, and it can be made again."""
+    for folder in network.glob("embeddings-*"):
+        shutil.rmtree(folder, ignore_errors=True)

@@ -144,7 +144,8 @@ def expand(text: str) -> tuple[str, ...]:
     Parameters
     ----------
     text : str
-        "sb", "none+agf-m", or "agf", which stands for `AGF`.
+        "sb", "none+agf-m", or "agf", which stands for `AGF`, without "none" where another source of the classes is
+        named: "sb+agf".
 
     Returns
     -------
@@ -157,11 +158,15 @@ def expand(text: str) -> tuple[str, ...]:
         When no source has a preset of one of these names.
     """
     known = presets()
-    found: list[str] = []
-    for name in (part.strip() for part in text.split("+")):
+    names = [part.strip() for part in text.split("+")]
+    for name in names:
         if name != "agf" and name not in known:
             raise discover.unknown("label source", name, [*known, "agf"])
-        found += AGF if name == "agf" else [name]
+    # beside a source of the classes, such as "sa+agf", the groups alone
+    named = any(name != "agf" and not is_auxiliary(name) for name in names)
+    found: list[str] = []
+    for name in names:
+        found += AGF[named:] if name == "agf" else [name]
     return tuple(dict.fromkeys(found))
 
 

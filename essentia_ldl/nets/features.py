@@ -22,8 +22,7 @@ from tqdm import tqdm
 from essentia_ldl.errors import StoreError, explain
 from essentia_ldl.nets.batches import cut_grid
 from essentia_ldl.nets.checkpoints import count_features, read_weights
-from essentia_ldl.nets.classifier import join
-from essentia_ldl.nets.embeddings import Extractor
+from essentia_ldl.nets.embeddings import Extractor, Stored
 from essentia_ldl.nets.networks import build_model
 from essentia_ldl.nets.plan import Plan, read_plan
 from essentia_ldl.nets.runtime import keras, tf
@@ -48,8 +47,8 @@ def build_features(plan: Plan, name: str) -> keras.Model:
     Returns
     -------
     keras.Model
-        Patches (batch, time, n_bands) float32 -> features (batch, d) float32; of a network with several targets, those
-        of every branch in their order.
+        What the network reads, patches (batch, time, n_bands) or, of a head, embeddings (batch, n), float32 -> features
+        (batch, d) float32; of a network with several targets, those of every branch in their order.
 
     Raises
     ------
@@ -58,8 +57,6 @@ def build_features(plan: Plan, name: str) -> keras.Model:
     """
     model = build_model(plan, pretrained=False)
     read_weights(plan.folder / "weights.npz", model)
-    if plan.network.fine_tune == "head":
-        model = join(Extractor.of(plan, {}).model, model)
     names = [f"{task.name}_logits" for task in plan.tasks] or ["logits"]
     parts = [model.get_layer(layer).input for layer in names]
     joined = parts[0] if len(parts) == 1 else keras.layers.Concatenate(name="branches")(parts)
@@ -94,16 +91,24 @@ class Features:
         self._kept = [folder / f"embeddings-{front_end.patch_hop_frames}" for folder in self._folders]
         for folder, kept in zip(self._folders, self._kept, strict=True):
             _check_digest(kept, digest_file(folder / "weights.npz"))
+        self._plans = {folder: read_plan(folder) for folder in self._folders}
         self._networks: dict[Path, keras.Model] = {}
+        self._bodies: dict[tuple[str, ...], Extractor | Stored] = {}  # frozen networks, each once for all heads on it
         self._model: keras.Model | None = None
 
     @property
     def model(self) -> keras.Model:
         """The networks on one input: patches -> features, its last layer called `EMBEDDING`."""
         if self._model is None:
-            networks = [self._network(folder) for folder in self._folders]
-            patches = keras.Input(networks[0].input_shape[1:], name="patches")
-            parts = [network(patches) for network in networks]
+            known: dict[int, keras.KerasTensor] = {}
+            patches, parts = None, []
+            for folder in self._folders:
+                network, body = self._network(folder), self._body(folder)
+                first = network if body is None else body.model
+                patches = keras.Input(first.input_shape[1:], name="patches") if patches is None else patches
+                if body is not None and id(body) not in known:
+                    known[id(body)] = keras.Model(first.input, first.output, name=f"body_{len(known)}")(patches)
+                parts.append(network(patches if body is None else known[id(body)]))
             if len(parts) > 1:
                 joined = keras.layers.Concatenate(name=EMBEDDING)(parts)
             else:
@@ -153,22 +158,35 @@ class Features:
 
     def _network(self, folder: Path) -> keras.Model:
         if folder not in self._networks:
-            self._networks[folder] = build_features(read_plan(folder), f"network_of_{folder.name}")
+            self._networks[folder] = build_features(self._plans[folder], f"network_of_{folder.name}")
         return self._networks[folder]
+
+    def _body(self, folder: Path) -> Extractor | Stored | None:
+        """Return the frozen network below a head; None for a network that reads patches."""
+        plan = self._plans[folder]
+        if plan.network.fine_tune != "head":
+            return None
+        return Extractor.of(plan, self._bodies, self.front_end.patch_hop_frames)
+
+    def _read_inputs(self, folder: Path, content: str) -> np.ndarray:
+        """Return what a network reads of every patch of a track."""
+        body = self._body(folder)
+        if body is not None:
+            return body.load([content])[0]
+        return cut_grid(self._store.read(content, self.front_end), self.front_end)
 
     def _compute(self, folder: Path, kept: Path, contents: Sequence[str]) -> None:
         model = self._network(folder)
-        shape = (None, self.front_end.patch_frames, self.front_end.n_bands)
 
-        @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32)], autograph=False)
-        def embed(patches: tf.Tensor) -> tf.Tensor:
-            return model(patches, training=False)
+        @tf.function(input_signature=[tf.TensorSpec(model.input_shape, tf.float32)], autograph=False)
+        def embed(inputs: tf.Tensor) -> tf.Tensor:
+            return model(inputs, training=False)
 
         for content in tqdm(contents, desc=f"features {folder.name}", unit="track", disable=None):
-            patches = cut_grid(self._store.read(content, self.front_end), self.front_end)
+            inputs = self._read_inputs(folder, content)
             pieces = [
-                embed(np.ascontiguousarray(patches[start : start + BATCH_PATCHES])).numpy()
-                for start in range(0, len(patches), BATCH_PATCHES)
+                embed(np.ascontiguousarray(inputs[start : start + BATCH_PATCHES])).numpy()
+                for start in range(0, len(inputs), BATCH_PATCHES)
             ]
             with replacing(array_path(kept, content)) as file:
                 np.save(file, np.concatenate(pieces))

@@ -135,7 +135,7 @@ class SharedRun(Run):
                 rule, remedy = "a training track that has it", "Leave this target out."
                 raise TrainingError(explain(f"target {task.name}", rule, 0, plan.folder, remedy))
             self.rows.append(rows)
-            self.steps.append(self.compile_step(keras.Model(self.model.input, output)))
+            self.steps.append(self.compile_step(keras.Model(self.model.input, output), task.loss))
         self.step = self.steps[0]  # which the estimate measures; branches cost the same
         self._losses: dict[str, float] = {}
 
@@ -173,4 +173,7 @@ class SharedRun(Run):
         return {"task_losses": self._losses}
 
     def _take(self, number: int, rows: np.ndarray, choices: np.ndarray) -> tuple[np.ndarray, ...]:
-        return self.source.take(rows, choices), self.plan.tasks[number].targets[rows], self.weights[rows]
+        task = self.plan.tasks[number]
+        even = (task.class_weights or self.plan.training.class_weights) == "none"
+        weights = np.ones(len(rows), dtype=np.float32) if even else self.weights[rows]
+        return self.source.take(rows, choices), task.targets[rows], weights

@@ -216,7 +216,14 @@ class Plan:
         }
         if self.tasks:
             parts["tasks"] = [
-                (task.name, task.classes, hashlib.sha256(task.targets.tobytes()).hexdigest()) for task in self.tasks
+                (
+                    task.name,
+                    task.classes,
+                    hashlib.sha256(task.targets.tobytes()).hexdigest(),
+                    task.loss,
+                    task.class_weights,
+                )
+                for task in self.tasks
             ]
         if self.features:
             parts["features"] = [digest_file(folder / "weights.npz") for folder in self.features]
@@ -298,7 +305,7 @@ def _read_task(folder: Path, fields: Mapping[str, Any], ids: list[str]) -> TaskP
         if track_id not in row_of:
             raise DataError(explain("track", "an id of the plan", track_id, f"labels-{fields['name']}.csv", REMEDY))
         targets[row_of[track_id]] = row
-    return TaskPlan(fields["name"], classes, targets)
+    return TaskPlan(fields["name"], classes, targets, fields.get("loss", ""), fields.get("class_weights", ""))
 
 
 def _read_table(path: Path, classes: tuple[str, ...]) -> LabelTable:

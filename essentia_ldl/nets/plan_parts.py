@@ -176,11 +176,24 @@ class TaskPlan:
         Names of its columns.
     targets : np.ndarray [shape=(n_tracks, n_classes), float32]
         Distributions, in the order of the plan's tracks; zeros for a track without one.
+    loss : str
+        "mae", "cross_entropy" or "kl"; empty for the plan's.
+    class_weights : str
+        "balanced" or "none"; empty for the plan's.
     """
 
     name: str
     classes: tuple[str, ...]
     targets: np.ndarray
+    loss: str = ""
+    class_weights: str = ""
+
+    def __post_init__(self) -> None:
+        if self.loss and self.loss not in LOSSES[1:]:
+            raise TrainingError(explain("loss", " or ".join(LOSSES[1:]), self.loss, f"task {self.name}", REMEDY))
+        if self.class_weights and self.class_weights not in CLASS_WEIGHTS:
+            rule = " or ".join(CLASS_WEIGHTS)
+            raise TrainingError(explain("class_weights", rule, self.class_weights, f"task {self.name}", REMEDY))
 
     @property
     def covered(self) -> np.ndarray:

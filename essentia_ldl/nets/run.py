@@ -8,6 +8,7 @@ one line on stderr.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import time
 from pathlib import Path
@@ -15,11 +16,13 @@ from typing import Any
 
 from essentia_ldl.calibrating import calibrate_run
 from essentia_ldl.calibration import NONE
-from essentia_ldl.errors import EssentiaLdlError
+from essentia_ldl.errors import EssentiaLdlError, StoreError
 from essentia_ldl.nets.bodies import Known
+from essentia_ldl.nets.checkpoints import count_features
 from essentia_ldl.nets.export import export
 from essentia_ldl.nets.plan import read_plan
 from essentia_ldl.nets.training import train
+from essentia_ldl.transfer import remove_features
 
 
 def run_all(folders: list[Path], *, export_only: bool = False) -> None:
@@ -59,6 +62,9 @@ def run_all(folders: list[Path], *, export_only: bool = False) -> None:
         )
         if plan.export:
             _export(folder, extractors)
+        for network in plan.features:
+            if network.is_relative_to(plan.folder):  # no other classifier reads them
+                remove_features(network)
 
 
 def train_network(folder: Path) -> None:
@@ -74,8 +80,9 @@ def train_network(folder: Path) -> None:
     EssentiaLdlError
         What `train` raises.
     """
-    if (folder / "history.json").is_file() and (folder / "weights.npz").is_file():
-        return
+    with contextlib.suppress(StoreError):  # lost or damaged weights are made again, from the checkpoint
+        if (folder / "history.json").is_file() and count_features(folder):
+            return
     start = time.monotonic()
     history = train(folder)
     last = history["epochs"][-1]

@@ -48,9 +48,10 @@ class Run:
         inputs = tf.TensorSpec((None, *self.source.shape), tf.float32)
         self.infer = tf.function(lambda x: self.model(x, training=False), input_signature=[inputs], autograph=False)
 
-    def compile_step(self, model: keras.Model) -> Callable[..., tf.Tensor]:
+    def compile_step(self, model: keras.Model, loss_name: str = "") -> Callable[..., tf.Tensor]:
         """Give a model an optimiser, and make the step (inputs, targets, weights) -> mean loss that trains it."""
-        training, variables, loss = self.plan.training, model.trainable_variables, self.loss
+        training, variables = self.plan.training, model.trainable_variables
+        loss = LOSSES[loss_name] if loss_name else self.loss
         optimizer = keras.optimizers.Adam(training.learning_rate, epsilon=ADAM_EPSILON)
         optimizer.build(variables)
         self.optimizers.append(optimizer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from essentia_ldl import discover
+from essentia_ldl import discover, frontends
 from essentia_ldl.nets.classifier import build_network, build_tagger
 from essentia_ldl.nets.multitask import share
 from essentia_ldl.nets.plan import BACKBONES
@@ -147,3 +147,9 @@ def test_pooled_features_are_interleaved():
     maximum, mean, pooled = keras.Model(model.input, [model.get_layer(n).output for n in names])(draw(187))
     assert np.array_equal(pooled[:, 0::2], maximum)
     assert np.array_equal(pooled[:, 1::2], mean)
+
+
+def test_the_plain_zone_knows_which_networks_can_be_cut_and_widened():
+    modules = {name: discover.load(BACKBONES, name) for name in discover.names(BACKBONES)}
+    assert set(frontends.CUT) == {name for name, module in modules.items() if hasattr(module, "SHARED_UNTIL")}
+    assert set(frontends.WIDENED) == {name for name, module in modules.items() if hasattr(module, "widen")}

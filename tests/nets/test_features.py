@@ -208,9 +208,47 @@ def test_a_frozen_networks_hidden_layer_is_a_feature(make_run):
     train(plan.features[0])
     assert count_features(plan.features[0]) == 6
     model = build_features(read_plan(plan.features[0]), "network_of_first")
+    assert (model.input_shape, model.output_shape) == ((None, 200), (None, 6))
+    assert np.all(model(np.ones((2, 200), np.float32), training=False).numpy() >= 0)  # after the ReLU
+
+
+def test_heads_share_the_frozen_network_below_them(make_run):
+    for number, name in enumerate(("first", "second", "third")):
+        make_run(name, **QUIET, seed=number, network={"hidden": 6})
+    names = ["../first", "../second", "../third"]
+    plan = read_plan(make_run("run", network=HEAD | {"hidden": 3}, features=names))
+    for folder in plan.features:
+        train(folder)
+    model = open_body(plan, {}).model
+    bodies = [layer for layer in model.layers if layer.name.startswith("body_")]
+    assert len(bodies) == 1
     assert model.input_shape[1:] == (None, 96)
-    assert model.output_shape == (None, 6)
-    assert np.all(model(np.ones((2, 187, 96), np.float32), training=False).numpy() >= 0)  # after the ReLU
+    patches = read_patches(plan)
+    np.testing.assert_allclose(
+        model(patches, training=False), open_body(plan, {}).load([plan.tracks[0].content])[0], atol=1e-4
+    )
+
+
+def test_lost_and_damaged_weights_are_made_again(classifier):
+    plan = read_plan(classifier)
+    folders = [str(folder) for folder in plan.features[:2]]
+    assert main(["--networks", *folders]) == 0
+    before = [np.load(folder / "weights.npz")["logits/kernel"] for folder in plan.features[:2]]
+    (plan.features[0] / "weights.npz").write_bytes(b"damaged")
+    (plan.features[1] / "weights.npz").unlink()
+    assert main(["--networks", *folders]) == 0
+    after = [np.load(folder / "weights.npz")["logits/kernel"] for folder in plan.features[:2]]
+    for first, second in zip(before, after, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_features_that_nobody_else_reads_go_at_the_end(make_dcnn):
+    folder = make_dcnn("run", network=HEAD, features=["features/g", "../shared-with-others"], calibration="none")
+    make_dcnn("run/features/g", **QUIET)
+    make_dcnn("shared-with-others", **QUIET)
+    run_all([folder])
+    assert not list((folder / "features" / "g").glob("embeddings-*"))
+    assert list((folder.parent / "shared-with-others").glob("embeddings-*"))
 
 
 def test_what_is_missing_is_named(make_dcnn, tmp_path):

@@ -12,7 +12,7 @@ from essentia_ldl.collection import Collection
 from essentia_ldl.ensembles import train_members
 from essentia_ldl.errors import DataError, RecipeError
 from essentia_ldl.members import Member, check_members
-from essentia_ldl.planning import compose_plan, name_stems, update_places, write_plan
+from essentia_ldl.planning import check_sampling, compose_plan, list_sources, name_stems, update_places, write_plan
 from essentia_ldl.recipe import Recipe, change_recipe, read_recipe, render_recipe
 from essentia_ldl.records import LabelTable, Split, Track
 from essentia_ldl.store import read_json, write_json
@@ -93,7 +93,8 @@ def test_what_cannot_be_combined_is_refused(sources, changes, message):
 
 
 def test_an_extractor_has_no_network_of_ours_to_transfer():
-    recipe = make_recipe("agf").override(network__fine_tune="head", network__pretrained="msd", network__backbone="vgg")
+    head = {"network__fine_tune": "head", "network__pretrained": "msd", "network__hidden": 100}
+    recipe = make_recipe("agf").override(network__backbone="vgg", **head)
     with pytest.raises(RecipeError, match="a network of ours"):
         recipe.override(network__extractor="discogs-effnet-bs64-1")
 
@@ -139,6 +140,17 @@ def test_separate_networks_learn_training_tracks_alone(run, collection):
     assert rows["t00"].argmax() == rows["t04"].argmax() != rows["t02"].argmax()
     report = read_json(run / "labels.json")["targets"]["s"]
     assert report["artists_without_words"] == ["silent"]
+
+
+def test_who_taught_nothing_is_told():
+    reports = {
+        "g": {},
+        "m": {"artists_without_words": [], "tracks_without_artist": 0},
+        "s": {"artists_without_words": [f"a{n}" for n in range(7)], "tracks_without_artist": 3},
+    }
+    (line,) = transfer.describe_left_out(reports)
+    expected = "3 tracks without artist and 7 artists without words (a0, a1, a2, a3, a4, ...)"
+    assert line == f"target s is not learned from {expected}"
 
 
 def test_targets_do_not_see_validation_or_test_tracks(run, collection):
@@ -207,4 +219,46 @@ def test_ensembles_of_transferred_networks_are_refused(tmp_path):
 
 def test_samples_need_dropout():
     with pytest.raises(RecipeError, match=r"transfer.dropout"):
-        transfer.check_transfer(make_recipe(transfer__dropout=0.0, uncertainty__samples=10))
+        check_sampling(make_recipe(transfer__dropout=0.0, uncertainty__samples=10))
+    check_sampling(make_recipe(uncertainty__samples=10))
+
+
+@pytest.mark.parametrize("kind", ["separate", "shared"])
+def test_heads_without_a_hidden_layer_have_nothing_of_their_own(kind):
+    head = {"network__backbone": "musicnn", "network__fine_tune": "head", "network__hidden": 0}
+    with pytest.raises(RecipeError, match="has the same features whatever its head learns"):
+        make_recipe("agf").override(**head, transfer__networks=kind)
+    assert make_recipe("agf").override(**{**head, "network__hidden": 9}, transfer__networks=kind)
+
+
+def test_networks_without_a_cut_or_a_wider_kind_are_refused_early():
+    with pytest.raises(RecipeError, match="share all of vgg"):
+        make_recipe("agf").override(network__backbone="vgg", transfer__networks="shared")
+    with pytest.raises(RecipeError, match="dcnn for a wide network"):
+        make_recipe("agf").override(network__backbone="vgg", network__hidden=100, transfer__networks="wide")
+
+
+def test_groups_join_another_source_of_the_classes():
+    assert make_recipe("sb+agf").sources == ("sb", "agf-m", "agf-d", "agf-e", "agf-s")
+    assert make_recipe("agf+none").sources[-1] == "none"
+
+
+def test_a_wide_network_is_said_to_learn_what_it_learns(run, collection):
+    recipe = make_recipe("none+agf-s", transfer__networks="wide")
+    write_plan(run, recipe, collection, make_split(collection))
+    assert read_json(run / "plan.json")["transfer"]["targets"] == ["g"]
+    assert name_stems(recipe, False)["full"] == "genre_x-dcnn-transfer"
+    assert list_sources(recipe, ["none+agf-s"]) == ["none"]  # nothing is extracted for what is not learned
+
+
+def test_a_shared_network_learns_each_target_as_its_own_network_would(run, collection):
+    recipe = make_recipe("shares+agf-s", transfer__networks="shared", training__class_weights="balanced")
+    targets = {
+        letter: Target(letter, source, LabelTable(("t00", "t01"), CLASSES, np.eye(2)))
+        for letter, source in (("g", "shares"), ("s", "agf-s"))
+    }
+    transfer.write_networks(run, recipe, targets, compose_plan(recipe, collection, make_split(collection), "x"))
+    found = {
+        task["name"]: (task["loss"], task["class_weights"]) for task in read_json(run / "shared/plan.json")["tasks"]
+    }
+    assert found == {"g": ("mae", "balanced"), "s": ("cross_entropy", "none")}
