@@ -232,6 +232,9 @@ def _find_points(results: Results, read: Callable, notes: list[str]) -> tuple[np
         settings = {"lmnn": False, "n_neighbors": 1, "include_self": True, "standardize": True}
         try:
             return locate(results.recipe, source, results.tracks, results.tracks, read, **settings), name
+        except StoreError as error:
+            reason = "they were not extracted. A training with labels sa or sb does." if source == "sb" else error
+            notes.append(f"Neighbours by {name} could not be looked for: {reason}")
         except EssentiaLdlError as error:
             notes.append(f"Neighbours by {name} could not be looked for: {error}")
     return None, ""

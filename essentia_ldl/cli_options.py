@@ -18,7 +18,7 @@ class SourceOption(click.Option):
 
         option, text = super().get_help_record(ctx) or ("--labels", "")
         space = "" if text.startswith(";") else " "
-        return option, f"{', '.join(labels.presets())}{space}{text}"
+        return option, f"{', '.join((*labels.presets(), 'agf'))}, or several joined by +{space}{text}"
 
 
 LABELS = click.option("--labels", metavar="SOURCE", cls=SourceOption, help=" (default: as the recipe says).")
@@ -50,7 +50,10 @@ def layout(command: Any) -> Any:
 
 def read_names(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     """Split names that are joined by commas."""
-    return tuple(dict.fromkeys(name.strip() for value in values for name in value.split(",") if name.strip()))
+    names = tuple(dict.fromkeys(name.strip() for value in values for name in value.split(",") if name.strip()))
+    if values and not names:
+        raise click.BadParameter(f"{values[0]!r} names nothing", ctx, parameter)
+    return names
 
 
 _SET = click.option(
@@ -68,7 +71,7 @@ def options_of_training(command: Any) -> Any:
     options = [
         DATA,
         *_LAYOUT,
-        click.option("--network", metavar="NAME", help="musicnn, vgg, vggish or resnet (default: as the recipe says)."),
+        click.option("--network", metavar="NAME", help="musicnn, vgg, vggish, resnet, dcnn (default: recipe)."),
         click.option("--pretrained", metavar="NAME", help="msd or mtt, or audioset for vggish: weights to start from."),
         click.option("--extractor", metavar="NAME", help="A head on a published graph: a name in graphs/, or a .pb."),
         click.option("--extractor-output", metavar="NODE", help="Its output (default: its card's embeddings)."),

@@ -141,8 +141,10 @@ def _choose_subset(
     data: Path, recipe: Recipe, layout: str | None, options: Mapping[str, object] | None
 ) -> Mapping[str, object] | None:
     """Read the subset of FMA that has the recipe's classes, unless the options name one."""
-    named = "subset" in (options or {})
-    if named or set(recipe.classes) <= set(fma.CLASSES_SMALL) or (layout or datasets.find_layout(data)) != "fma":
+    small = set(recipe.classes) <= set(fma.CLASSES_SMALL)
+    if small or "subset" in (options or {}) or not data.exists():
+        return options
+    if (layout or datasets.find_layout(data)) != fma.__name__.rpartition(".")[2]:
         return options
     return {**(options or {}), "subset": "medium"}
 

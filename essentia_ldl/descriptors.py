@@ -253,7 +253,11 @@ def read_names(folder: Path) -> tuple[str, ...]:
 def _parse_names(path: Path, _changed_ns: int) -> tuple[str, ...]:
     """Parse names.json once for many vectors; a changed file is parsed again."""
     stored = read_json(path)
-    return tuple(stored if isinstance(stored, list) else stored["names"])  # "gaia" keeps names alone
+    names = stored.get("names") if isinstance(stored, dict) else stored  # "gaia" keeps names alone
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        remedy = f"Delete the folder {path.parent} and run again."
+        raise StoreError(explain("names of descriptors", "a list of names", type(names).__name__, path, remedy))
+    return tuple(names)
 
 
 def _load(path: Path, n_columns: int) -> np.ndarray:

@@ -121,7 +121,7 @@ def train_members(
     """
 
     if recipe.transfer_networks != "none":
-        rule, remedy = "a network without transfer", "Train seeds one by one, or set transfer.networks to none."
+        rule, remedy = "a network without transfer", "Name one label source that is no artist group."
         raise RecipeError(explain("members", rule, recipe.labels, f"recipe {recipe.task}", remedy))
 
     def draw(tracks: Sequence[Any]) -> list[Any]:

@@ -17,7 +17,7 @@ import numpy as np
 from essentia_ldl import embeddings, frontends, splits, transfer
 from essentia_ldl import labels as label_sources
 from essentia_ldl.collection import Collection
-from essentia_ldl.errors import RecipeError, explain
+from essentia_ldl.errors import DataError, RecipeError, StoreError, explain
 from essentia_ldl.extractors import plan_extractor, read_extractor
 from essentia_ldl.recipe import Recipe, read_nothing
 from essentia_ldl.records import LabelTable, Split
@@ -239,6 +239,20 @@ def _describe_extractor(recipe: Recipe, collection: Collection) -> dict[str, Any
         "front_end": extractor.front_end.name,
         "extractor": plan_extractor(extractor, open_store(), first),
     }
+
+
+def is_planned(run: Path) -> bool:
+    """Tell whether a run folder holds all that `write_plan` writes; what is damaged has to be written again."""
+    try:
+        plan = read_json(run / "plan.json")
+        for name in plan.get("features", ()):
+            network = read_json(run / name / "plan.json")
+            tables = [f"labels-{task['name']}.csv" for task in network.get("tasks", ())] or ["labels.csv"]
+            for table in tables:
+                label_sources.read_table(run / name / table)
+    except (StoreError, DataError, AttributeError, KeyError, TypeError):  # json of another shape
+        return False
+    return True
 
 
 def update_places(folder: Path, collection: Collection) -> None:

@@ -22,7 +22,7 @@ import numpy as np
 
 from essentia_ldl import errors, frontends, onednn
 from essentia_ldl.datasets.folder import list_audio
-from essentia_ldl.errors import AudioError, GraphError, explain
+from essentia_ldl.errors import AudioError, DataError, GraphError, explain
 from essentia_ldl.models import Model, find_extractor
 from essentia_ldl.records import Failure, FrontEnd, Prediction
 from essentia_ldl.uncertainty import (
@@ -109,6 +109,8 @@ def predict_files(
     """
     requests = []
     for model in models:
+        if patch_hop_frames is not None:
+            _check_hop(model, patch_hop_frames)
         extractor = find_extractor(model, graphs)
         requests.append({**_request(model), "extractor": None if extractor is None else _request(extractor)})
     waiting = list(files)
@@ -225,6 +227,15 @@ def _front_end(model: Model) -> FrontEnd:
     front_end = frontends.of_algorithm(embedding["algorithm"], model.name, name, stem)
     names = ("patch_frames", "patch_hop_frames")
     return dataclasses.replace(front_end, **{name: int(own.get(name, getattr(front_end, name))) for name in names})
+
+
+def _check_hop(model: Model, patch_hop_frames: int) -> None:
+    """Refuse a distance that leaves frames out; Essentia would say so for every file, in its own words."""
+    front_end = _front_end(model)
+    if not front_end.patch_hop_samples and patch_hop_frames > front_end.patch_frames:
+        rule = f"1 to {front_end.patch_frames}, the frames of a patch"
+        remedy = "Take a shorter one, or leave the model out."
+        raise DataError(explain("patch hop", rule, patch_hop_frames, model.name, remedy))
 
 
 Write = Callable[[str], None]

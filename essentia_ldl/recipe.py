@@ -271,12 +271,12 @@ def _read_table(table: dict[str, Any], path: Path) -> Recipe:
         if key not in table:
             raise RecipeError(explain("recipe", f"the key {key!r}", sorted(table), path, "Add it."))
     labels = _table(table, "labels", path)
-    for key, value in (
-        *((key, table.get(key, "")) for key in ("task", "description")),
-        ("source", _join(labels.get("source", ""))),
-    ):
-        if not isinstance(value, str):
-            raise RecipeError(explain(key, "a text", value, path, "Put it in quotes."))
+    for key in ("task", "description"):
+        if not isinstance(table.get(key, ""), str):
+            raise RecipeError(explain(key, "a text", table[key], path, "Put it in quotes."))
+    if not isinstance(_join(labels.get("source", "")), str):
+        rule = "a text, or a list of one or more"
+        raise RecipeError(explain("source", rule, labels["source"], f"{path}, [labels]", "Name label sources."))
     if not isinstance(table["classes"], list) or not all(isinstance(name, str) for name in table["classes"]):
         raise RecipeError(explain("classes", "a list of names", table["classes"], path, "Correct it."))
     sources = label_sources.presets()

@@ -30,15 +30,15 @@ def check_transfer(sources: Sequence[str], networks: str, network: NetworkSettin
         When several sources have no transfer, two sources are of the task's own classes, or the networks cannot be
         separate, shared or wide.
     """
+    main = [source for source in sources if not label_sources.is_auxiliary(source)]
+    if len(main) > 1:
+        rule, remedy = "one source of the task's own classes", "Name one of them, beside artist groups."
+        raise RecipeError(explain("label sources", rule, ", ".join(main), where, remedy))
     if networks == "none":
         if len(sources) > 1 or label_sources.is_auxiliary(sources[0]):
             rule, remedy = "separate, shared or wide with several label sources", "Set it, or name one source."
             raise RecipeError(explain("transfer.networks", rule, networks, where, remedy))
         return
-    main = [source for source in sources if not label_sources.is_auxiliary(source)]
-    if len(main) > 1:
-        rule, remedy = "one source of the task's own classes", "Name one of them, beside artist groups."
-        raise RecipeError(explain("label sources", rule, ", ".join(main), where, remedy))
     if network.extractor:
         remedy = "Leave the extractor out, or train a head on it without transfer."
         raise RecipeError(explain("transfer", "a network of ours", network.extractor, where, remedy))

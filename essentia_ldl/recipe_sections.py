@@ -98,7 +98,12 @@ class TransferSettings:
         "auto, none, separate, shared or wide",
         ("auto", "none", "separate", "shared", "wide").__contains__,
     )
-    hidden: int = _key(1024, "ELU units of the classifier on their features", "1 to 100000", lambda x: 1 <= x <= 100000)
+    hidden: int = _key(
+        1024,
+        "ELU units of the classifier on their features; 0: none, a linear classifier (safer where tracks are few)",
+        "0 to 100000",
+        lambda x: 0 <= x <= 100000,
+    )
     dropout: float = _key(
         0.5, "its rate of dropout on the features and on the hidden layer", "0 to 0.9", lambda x: 0 <= x <= 0.9
     )

@@ -33,6 +33,7 @@ from essentia_ldl.planning import (
     build_source,
     check_sampling,
     identify_tracks,
+    is_planned,
     label_front_ends,
     list_sources,
     update_places,
@@ -248,7 +249,7 @@ def train(
     with runs.locked(run):
         split = _draw_split(recipe, list(collection.tracks))
         open_folder(run, recipe, collection)
-        if not (run / "plan.json").is_file():
+        if not is_planned(run):
             say(f"labels: {recipe.labels}")
             write_plan(run, recipe, collection, split, is_demo=is_demo, max_hours=max_hours)
             for line in describe_left_out(read_json(run / "labels.json").get("targets", {})):

@@ -173,7 +173,8 @@ class Features:
         body = self._body(folder)
         if body is not None:
             return body.load([content])[0]
-        return cut_grid(self._store.read(content, self.front_end), self.front_end)
+        # The key of stored bands holds the front-end's own hop.
+        return cut_grid(self._store.read(content, self._plans[folder].front_end), self.front_end)
 
     def _compute(self, folder: Path, kept: Path, contents: Sequence[str]) -> None:
         model = self._network(folder)

@@ -84,7 +84,7 @@ def _write_run(folder: Path, *, store: Path, graphs: Path, n_tracks: int = 24, n
         "tracks": tracks,
     }
     for key, value in changes.items():
-        plan[key] = {**plan[key], **value} if isinstance(value, dict) else value
+        plan[key] = {**plan.get(key, {}), **value} if isinstance(value, dict) else value
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "plan.json").write_text(json.dumps(plan))
     (folder / "labels.csv").write_text("\n".join(lines) + "\n")

@@ -103,6 +103,17 @@ def test_features_are_computed_once_and_damage_is_repaired(classifier, monkeypat
     np.testing.assert_array_equal(open_features(plan).load(contents)[2], loaded[2])
 
 
+def test_another_hop_reads_the_same_bands(classifier):
+    plan = read_plan(classifier)
+    for folder in plan.features:
+        train(folder)
+    contents = [track.content for track in plan.tracks]
+    own, coarse = open_body(plan, {}), open_body(plan, {}, 5)
+    n_frames = len(Store(plan.store).read(contents[11], plan.front_end))
+    assert coarse.count(contents)[11] == (n_frames - 43) // 5 + 1
+    np.testing.assert_allclose(coarse.read(contents[0])[0], own.load(contents[:1])[0][0], atol=1e-5)
+
+
 def test_features_of_other_weights_are_forgotten(classifier):
     plan = read_plan(classifier)
     for folder in plan.features:
@@ -181,6 +192,20 @@ def test_an_exported_transfer_is_one_graph_that_old_tensorflow_runs(classifier):
     np.testing.assert_allclose(features, open_features(plan).load([plan.tracks[0].content])[0], atol=1e-4)
     with np.load(classifier / "predictions.npz") as arrays:
         np.testing.assert_allclose(logits, arrays["patch_logits"][: len(patches)], atol=1e-4)
+
+
+def test_a_linear_classifier_on_features_is_exported(make_dcnn):
+    make_dcnn("first", **QUIET)
+    stems = {"full": "mood_sad-dcnn-agf", "head": None}
+    made = {"networks": "separate", "targets": ["g"], "fine_tune": "none", "pretrained": None}
+    folder = make_dcnn(
+        *("run",), network=HEAD | {"hidden": 0}, features=["../first"], stems=stems, transfer=made, calibration="none"
+    )
+    run_all([folder])
+    card = json.loads((folder / "export" / "mood_sad-dcnn-agf.json").read_text())
+    names = [output["name"] for output in card["schema"]["outputs"]]
+    assert names == [nodes.SOFTMAX, nodes.SIGMOID, "model/dense/BiasAdd", nodes.FEATURES]
+    assert card["citation"] == ""  # it has learned no artist groups
 
 
 def test_a_single_network_is_a_transfer_too(make_dcnn):

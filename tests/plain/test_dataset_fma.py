@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from essentia_ldl import datasets
+from essentia_ldl.collection import read_labelled
 from essentia_ldl.datasets import fma
 from essentia_ldl.errors import DataError
-from essentia_ldl.recipe import read_recipe
+from essentia_ldl.recipe import Recipe, read_recipe
 from essentia_ldl.splits import split_tracks
 
 HEADER = (
@@ -92,6 +93,20 @@ def test_subsets_hold_one_another_and_tracks_without_top_genre_are_left_out(tmp_
     assert numbers == {"small": ["2", "140", "155066"], "medium": ["2", "5", "140", "155066"]} | {
         "large": ["2", "5", "140", "155066"]
     }
+
+
+def test_a_recipe_of_more_classes_reads_the_larger_subset(tmp_path):
+    """Sixteen classes are those of the medium subset; an option says otherwise."""
+    root = write_fma(tmp_path, audio=("fma_large",))
+    classes = ("Folk", "Hip-Hop", "Rock")
+    small = Recipe("x", classes)
+    assert {t.columns["track_id"] for t in read_labelled(root, small)} == {"2", "140", "155066"}
+    more = [*ROWS, (7, 1, "", 3, "Blue", "training", "medium", "Blues", "[5]", "[5]", "Slow")]
+    root = write_fma(tmp_path / "more", more, audio=("fma_large",))
+    large = Recipe("y", ("Blues", *classes))
+    assert {t.columns["track_id"] for t in read_labelled(root, large)} == {"2", "5", "7", "140", "155066"}
+    with pytest.raises(DataError, match="Blues"):
+        read_labelled(root, large, options={"subset": "small"})
 
 
 def test_subgenres_are_the_titles_of_all_genres_or_their_ids(tmp_path):

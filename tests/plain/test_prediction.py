@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from essentia_ldl import errors, onednn, prediction
-from essentia_ldl.errors import AudioError, CardError, GraphError
+from essentia_ldl.errors import AudioError, CardError, DataError, GraphError
 from essentia_ldl.graph_card import GraphCard
 from essentia_ldl.models import Model
 from essentia_ldl.prediction import Writer, expand_files, predict_files, segment_times
@@ -142,6 +142,13 @@ def ask(monkeypatch, files, *scripts, models=None, started=None):
     results = list(predict_files(models or [make_model()], files, Path("/nowhere"), None, started))
     assert worker.scripts == [], "every process was needed"
     return results, worker
+
+
+def test_a_patch_hop_that_leaves_frames_out_is_refused_for_the_model():
+    long = list(predict_files([make_model()], [], Path("/nowhere"), 187))
+    assert long == []  # no file, and nothing wrong
+    with pytest.raises(DataError, match=r"patch hop: expected 1 to 187, the frames of a patch; got 188 \(sad-1\)"):
+        list(predict_files([make_model()], [], Path("/nowhere"), 188))
 
 
 def test_every_file_has_its_predictions_in_order(monkeypatch):

@@ -12,7 +12,15 @@ from essentia_ldl.collection import Collection
 from essentia_ldl.ensembles import train_members
 from essentia_ldl.errors import DataError, RecipeError
 from essentia_ldl.members import Member, check_members
-from essentia_ldl.planning import check_sampling, compose_plan, list_sources, name_stems, update_places, write_plan
+from essentia_ldl.planning import (
+    check_sampling,
+    compose_plan,
+    is_planned,
+    list_sources,
+    name_stems,
+    update_places,
+    write_plan,
+)
 from essentia_ldl.recipe import Recipe, change_recipe, read_recipe, render_recipe
 from essentia_ldl.records import LabelTable, Split, Track
 from essentia_ldl.store import read_json, write_json
@@ -84,7 +92,7 @@ def test_a_list_of_sources_in_a_file_reads_back(tmp_path):
         ("none+sa", {"transfer__networks": "separate"}, "one source of the task's own classes"),
         ("none+agf-m", {"transfer__networks": "none"}, "separate, shared or wide"),
         ("agf-m", {"transfer__networks": "none"}, "separate, shared or wide"),
-        ("none+sa", {}, "separate, shared or wide"),
+        ("none+sa", {}, "one source of the task's own classes"),
     ],
 )
 def test_what_cannot_be_combined_is_refused(sources, changes, message):
@@ -204,6 +212,22 @@ def test_networks_move_with_their_run(run, collection, monkeypatch, tmp_path):
     update_places(run, collection)
     for folder in (run, run / "features" / "g", run / "features" / "s"):
         assert read_json(folder / "plan.json")["store"] == str(tmp_path / "new" / "store")
+
+
+@pytest.mark.parametrize("damage", ["lost plan", "lost table", "garbage", "other json", "own plan"])
+def test_damaged_plans_are_seen(run, collection, damage):
+    write_plan(run, make_recipe(), collection, make_split(collection))
+    assert is_planned(run)
+    network = run / "features" / "s"
+    if damage == "lost plan":
+        (network / "plan.json").unlink()
+    elif damage == "lost table":
+        (network / "labels.csv").unlink()
+    elif damage == "garbage":
+        (network / "plan.json").write_bytes(b"{\xff")
+    else:
+        ((network if damage == "other json" else run) / "plan.json").write_text("[]")
+    assert not is_planned(run)
 
 
 def test_ensembles_of_transferred_networks_are_refused(tmp_path):
