@@ -17,6 +17,7 @@ import numpy as np
 from essentia_ldl import __version__, baselines, descriptors, embeddings, frontends, gathering, refit, runs, steps
 from essentia_ldl.cells import check_hop, train_cells
 from essentia_ldl.collection import Collection, extract, write_failures
+from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.extractors import identify_weights
 from essentia_ldl.folds import Fold, describe_folds, draw_folds
 from essentia_ldl.gathering import Truth, read_truth
@@ -176,7 +177,8 @@ def _test_baselines(
         if network.fine_tune == "none":  # a network from scratch has to beat the pretrained one too
             known = frontends.PRETRAINED[network.backbone]
             if not known:
-                frontends.check_pretrained(network.backbone, network.pretrained)  # says that there is none to beat
+                rule, remedy = "a pretrained network of this kind to take embeddings of", "The other baselines stand."
+                raise RecipeError(explain("baseline", rule, "none", f"network {network.backbone}", remedy))
             dataset = network.pretrained if network.pretrained in known else known[0]
             network = dataclasses.replace(network, fine_tune="head", pretrained=dataset)
             steps.require_network(network)
