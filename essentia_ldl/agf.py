@@ -20,7 +20,7 @@ from essentia_ldl.extractors import identify_weights
 from essentia_ldl.frontends import WIDENED
 from essentia_ldl.parallel import count_workers
 from essentia_ldl.planning import identify_tracks
-from essentia_ldl.recipe import Recipe, read_recipe, render_recipe
+from essentia_ldl.recipe import Recipe, change_recipe, read_recipe, render_recipe
 from essentia_ldl.records import Split, Track
 from essentia_ldl.store import home, open_store, read_json, replacing
 from essentia_ldl.transfer import SEPARATE, SHARED, WIDE, describe_left_out, remove_features
@@ -61,6 +61,7 @@ def measure(
     splits: Sequence[str] = (),
     seeds: int | None = None,
     epochs: int | None = None,
+    changes: Mapping[str, str] | None = None,
     jobs: int | None = None,
     dry_run: bool = False,
     layout: str | None = None,
@@ -80,6 +81,8 @@ def measure(
         Parts of a `Trials`; empty for all, or on the demo for few.
     seeds, epochs, jobs : int or None
         Seeds 0 to so many less 1, epochs of one network, worker processes.
+    changes : Mapping[str, str] or None
+        Keys of the recipe that differ, as in `recipe.change_recipe`.
     dry_run, layout, options
         As in `run_experiment`.
 
@@ -96,7 +99,7 @@ def measure(
         for value in given:
             if value not in known:
                 raise unknown(name, value, known)
-    recipe = read_recipe(task or (DEMO_TASK if data is None else TASK))
+    recipe = change_recipe(read_recipe(task or (DEMO_TASK if data is None else TASK)), changes or {})
     recipe = recipe.override(training__epochs=epochs, training__epochs_from_scratch=epochs)
     usual = Trials() if data is not None else Trials(DEMO_COMBINATIONS, (SEPARATE, SHARED), (ARTIST,))
     if not networks and recipe.network.backbone not in WIDENED:

@@ -15,6 +15,7 @@ from essentia_ldl.cli_options import (
     DATA,
     JOBS,
     LABELS,
+    SET,
     SourceOption,
     layout,
     options_of_training,
@@ -112,11 +113,11 @@ def demo_command(task: str, folder: str, tracks: int | None, artists: int | None
     """Synthesise the demo collection of a task into FOLDER."""
     from pathlib import Path
 
-    from essentia_ldl.datasets.demo import build_demo
     from essentia_ldl.recipe import read_recipe
+    from essentia_ldl.steps import make_demo
 
-    recipe = read_recipe(task)
-    click.echo(build_demo(Path(folder), recipe.classes, n_tracks=tracks, n_artists=artists, seed=seed, replace=False))
+    sizes = {"n_tracks": tracks, "n_artists": artists, "seed": seed}
+    click.echo(make_demo(Path(folder), read_recipe(task), **sizes, replace=False))
 
 
 @main.command("labels")
@@ -268,6 +269,7 @@ def table2_command(data: str, jobs: int | None, dry_run: bool, **options: Any) -
 @click.option("--seeds", type=click.IntRange(1), metavar="N", help="Seeds 0 to N - 1 (default: 1).")
 @click.option("--epochs", type=click.IntRange(1), metavar="N", help="Of one network (default: as the recipe says).")
 @click.option("--dry-run", is_flag=True, help="Stop after the estimated time.")
+@SET
 @layout
 @JOBS
 def agf_command(data: str | None, **options: Any) -> None:

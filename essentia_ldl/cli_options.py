@@ -56,7 +56,7 @@ def read_names(ctx: click.Context, parameter: click.Parameter, values: tuple[str
     return names
 
 
-_SET = click.option(
+SET = click.option(
     "--set",
     "changes",
     multiple=True,
@@ -77,7 +77,7 @@ def options_of_training(command: Any) -> Any:
         click.option("--extractor-output", metavar="NODE", help="Its output (default: its card's embeddings)."),
         click.option("--fine-tune", metavar="MODE", help="head (quick), all (whole network) or none (from scratch)."),
         click.option("--epochs", type=click.IntRange(1), metavar="N", help="Epochs (default: as the recipe says)."),
-        _SET,
+        SET,
         click.option("--dropout", type=click.FloatRange(0, 0.9), metavar="P", help="Rate in a head (default: recipe)."),
         click.option("--samples", type=click.IntRange(0, 1000), metavar="N", help="Dropout samples in the graph."),
         click.option("--seed", type=int, metavar="N", help="Seed of split, labels and training."),

@@ -83,10 +83,45 @@ def find_data(recipe: Recipe, data: str | None, say: Say) -> tuple[str, bool]:
         return data, any((folder / "demo.json").is_file() for folder in (Path(data), Path(data).parent))
     root = home() / "store" / "demo" / recipe.task
     say(f"no DATA given: using the built-in demo collection in {root}")
+    return str(make_demo(root, recipe)), True
+
+
+def make_demo(
+    root: Path,
+    recipe: Recipe,
+    *,
+    n_tracks: int | None = None,
+    n_artists: int | None = None,
+    seed: int | None = None,
+    replace: bool = True,
+) -> Path:
+    """Synthesise the demo of a recipe, of the sizes in its section [demo] unless others are given.
+
+    Parameters
+    ----------
+    root : Path
+        Folder to make.
+    recipe : Recipe
+        Its classes, seed and section demo are meant.
+    n_tracks, n_artists, seed, replace
+        As in `datasets.demo.build_demo`; None is the recipe's.
+
+    Returns
+    -------
+    Path
+        The folder.
+    """
     wanted = recipe.demo
-    sizes = {"n_tracks": wanted.tracks or None, "n_artists": wanted.artists or None, "n_substyles": wanted.substyles}
-    made = demo.build_demo(root, recipe.classes, seed=recipe.split.seed, duration_s=wanted.seconds, **sizes)
-    return str(made), True
+    return demo.build_demo(
+        root,
+        recipe.classes,
+        n_tracks=n_tracks or wanted.tracks or None,
+        n_artists=n_artists or wanted.artists or None,
+        n_substyles=wanted.substyles,
+        seed=recipe.split.seed if seed is None else seed,
+        duration_s=wanted.seconds,
+        replace=replace,
+    )
 
 
 def prepare(

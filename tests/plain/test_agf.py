@@ -240,6 +240,22 @@ def test_unknown_parts_of_a_grid_are_refused():
         agf.measure(None, print, splits=("stratifed",))
 
 
+def test_keys_of_the_recipe_can_be_changed(monkeypatch):
+    asked = []
+    monkeypatch.setattr(agf, "run_experiment", lambda recipe, data, grid, say, **_: asked.append((recipe, grid)))
+    agf.measure(None, print, changes={"labels.agf-m.n_clusters": "17", "transfer.hidden": "0"}, epochs=3, seeds=2)
+    ((recipe, trials),) = asked
+    assert recipe.label_settings["agf-m"]["n_clusters"] == 17
+    assert (recipe.transfer.hidden, recipe.n_epochs, trials.seeds) == (0, 3, (0, 1))
+    assert trials.combinations == agf.DEMO_COMBINATIONS
+    agf.measure("fma", print, task="genre-fma")
+    assert (len(asked[1][1].combinations), asked[1][1].networks) == (31, agf_cells.NETWORKS)
+    said = []
+    agf.measure("x", said.append, changes={"network.backbone": "vgg", "network.hidden": "9"})
+    assert asked[2][1].networks == ("separate", "shared")
+    assert "vgg cannot be made wider" in said[0]
+
+
 def test_a_collection_without_artists_is_told_before_the_long_work(tmp_path):
     import wave
 

@@ -123,13 +123,14 @@ def test_without_data_the_demo_is_made_in_the_store(tmp_path, monkeypatch):
     monkeypatch.setattr(steps.demo, "build_demo", lambda *a, **k: made.append((a, k)) or a[0])
     root = tmp_path / "home" / "store" / "demo" / "mood-sad"
     assert steps.find_data(RECIPE.override(split__seed=7), None, said.append) == (str(root), True)
-    sizes = {"n_tracks": None, "n_artists": None, "n_substyles": 0, "duration_s": 21.0}
+    sizes = {"n_tracks": None, "n_artists": None, "n_substyles": 0, "duration_s": 21.0, "replace": True}
     assert made == [((root, ("non_sad", "sad")), {"seed": 7, **sizes})]
     assert "demo collection" in said[0]
     steps.find_data(
         RECIPE.override(demo__tracks=30, demo__artists=12, demo__substyles=3, demo__seconds=9.0), None, print
     )
-    assert made[1][1] == {"seed": 0, "n_tracks": 30, "n_artists": 12, "n_substyles": 3, "duration_s": 9.0}
+    sizes = {"n_tracks": 30, "n_artists": 12, "n_substyles": 3, "duration_s": 9.0}
+    assert made[1][1] == {"seed": 0, **sizes, "replace": True}
 
 
 def test_the_front_ends_are_those_that_the_sources_read():
