@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from essentia_ldl import __version__, agf_cells, agf_tables, estimates, runs, steps
-from essentia_ldl.agf_cells import ARTIST, COMBINATIONS, NETWORKS, SOURCES, SPLITS, STRATIFIED, Trial
+from essentia_ldl.agf_cells import ARTIST, SOURCES, STRATIFIED, Trial
+from essentia_ldl.agf_comparison import SPLITS
+from essentia_ldl.agf_paper import COMBINATIONS, LETTERS, NETWORKS
 from essentia_ldl.collection import Collection, read_labelled, write_failures
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import RecipeError, explain
@@ -200,7 +202,7 @@ def measure_group(
     group = run / first.group
     split = agf_cells.draw_split(collection.tracks, first.split, first.seed)
     inside = _within(collection, split)
-    letters = [x for x in agf_cells.LETTERS if any(x in cell.targets[: _count_targets(cell)] for cell in cells)]
+    letters = [x for x in LETTERS if any(x in cell.targets[: _count_targets(cell)] for cell in cells)]
     redrawn = first.split == STRATIFIED or not any(track.split == "test" for track in collection.tracks)
     say(f"{first.split} split, seed {first.seed}: {len(split.train)} training and {len(split.test)} test tracks")
     targets = agf_cells.fit_targets(group / "targets", letters, recipe.override(split__seed=first.seed), inside, split)

@@ -22,6 +22,8 @@ import numpy as np
 
 from essentia_ldl import labels as label_sources
 from essentia_ldl import metrics, planning, splits, transfer
+from essentia_ldl.agf_comparison import SPLITS
+from essentia_ldl.agf_paper import LETTERS, order_targets
 from essentia_ldl.calibration import NONE
 from essentia_ldl.collection import Collection
 from essentia_ldl.errors import DataError, RecipeError, explain
@@ -30,14 +32,8 @@ from essentia_ldl.records import Split, Track
 from essentia_ldl.store import read_json, write_json
 from essentia_ldl.transfer import SEPARATE, SHARED, WIDE, Target
 
-LETTERS = "gmdes"
 SOURCES = {"g": "none", **{letter: f"agf-{letter}" for letter in LETTERS[1:]}}
-COMBINATIONS = tuple(
-    "".join(letters) for n in range(1, len(LETTERS) + 1) for letters in itertools.combinations(LETTERS, n)
-)
-NETWORKS = (SEPARATE, SHARED, WIDE)
-STRATIFIED, ARTIST = "stratified", "artist"
-SPLITS = (STRATIFIED, ARTIST)
+STRATIFIED, ARTIST = SPLITS
 TEST_SHARE = 0.15  # section 4
 
 
@@ -97,7 +93,7 @@ def list_cells(
     RecipeError
         When a combination has a letter that is no target, or none.
     """
-    ordered = [order_targets(letters) for letters in combinations]
+    ordered = [check_targets(letters) for letters in combinations]
     found = []
     for kind, seed in itertools.product(kinds, seeds):
         if SEPARATE in networks:
@@ -110,13 +106,13 @@ def list_cells(
     return list(dict.fromkeys(found))
 
 
-def order_targets(letters: str) -> str:
-    """Return a combination with its letters in the order of `LETTERS`, each once; raise `RecipeError` for others."""
+def check_targets(letters: str) -> str:
+    """Return a combination in the order of `LETTERS`, each letter once; raise `RecipeError` for others."""
     unknown = [letter for letter in letters if letter not in LETTERS]
     if unknown or not letters:
         rule, remedy = f"some of the letters {LETTERS}", "g is the genre, m, d, e and s are artist groups."
         raise RecipeError(explain("targets", rule, letters, "agf", remedy))
-    return "".join(letter for letter in LETTERS if letter in letters)
+    return order_targets(set(letters))
 
 
 def draw_split(tracks: Sequence[Track], kind: str, seed: int) -> Split:

@@ -11,7 +11,8 @@ import pytest
 from sklearn.metrics import f1_score, log_loss
 
 from essentia_ldl import agf, agf_cells, estimates
-from essentia_ldl.agf_cells import COMBINATIONS, Trial, draw_split, fit_targets, list_cells, plan_cell, score_cell
+from essentia_ldl.agf_cells import Trial, draw_split, fit_targets, list_cells, plan_cell, score_cell
+from essentia_ldl.agf_paper import COMBINATIONS, NETWORKS
 from essentia_ldl.collection import Collection
 from essentia_ldl.errors import DataError, RecipeError, UnknownNameError
 from essentia_ldl.recipe import Recipe, read_recipe
@@ -56,8 +57,8 @@ def own_home(tmp_path, monkeypatch):
 
 def test_the_grid_is_that_of_the_paper():
     assert len(COMBINATIONS) == len(set(COMBINATIONS)) == 31
-    cells = list_cells(COMBINATIONS, agf_cells.NETWORKS, ("stratified",), (0,))
-    counts = {kind: sum(cell.networks == kind for cell in cells) for kind in agf_cells.NETWORKS}
+    cells = list_cells(COMBINATIONS, NETWORKS, ("stratified",), (0,))
+    counts = {kind: sum(cell.networks == kind for cell in cells) for kind in NETWORKS}
     # a single target has no shared network: "N/A" in table 4; table 5 has wide networks for 2 to 5 targets
     assert counts == {"separate": 31, "shared": 26, "wide": 4}
     assert len({(cell.group, cell.name) for cell in cells}) == 61
@@ -65,10 +66,10 @@ def test_the_grid_is_that_of_the_paper():
 
 
 def test_letters_have_one_order_and_others_are_refused():
-    assert agf_cells.order_targets("segdm") == "gmdes"
+    assert agf_cells.check_targets("segdm") == "gmdes"
     for wrong in ("gx", ""):
         with pytest.raises(RecipeError, match="some of the letters gmdes"):
-            agf_cells.order_targets(wrong)
+            agf_cells.check_targets(wrong)
 
 
 def test_a_cell_sets_up_its_recipe(small):
@@ -124,7 +125,7 @@ def test_separate_networks_are_shared_by_the_cells_that_name_them(tmp_path, coll
     targets = fit_targets(tmp_path / "targets", "gs", small, collection, split)
     planned = {
         cell.name: plan_cell(tmp_path, cell, small, collection, split, targets)
-        for cell in list_cells(["g", "s", "gs"], agf_cells.NETWORKS, ["artist"], [0])
+        for cell in list_cells(["g", "s", "gs"], NETWORKS, ["artist"], [0])
     }
     networks = {name: [str(path.relative_to(tmp_path)) for path in own] for name, (_, own) in planned.items()}
     assert networks == {
@@ -166,7 +167,7 @@ def test_the_time_is_told_from_a_step(small, monkeypatch):
     costs = {"dcnn:none": estimates.Cost(batch_size=32, step_s=0.5, patch_s=0.01, embed_s=0.0)}
     monkeypatch.setattr(estimates, "measure_costs", lambda *_: costs)
     monkeypatch.setattr(estimates, "find_durations", lambda *_: [30.0])
-    cells = list_cells(["g", "s", "gs"], agf_cells.NETWORKS, ["artist"], [0])
+    cells = list_cells(["g", "s", "gs"], NETWORKS, ["artist"], [0])
     lines: list[str] = []
     agf.say_estimate(small, cells, make_tracks(), None, lines.append)
     # g and s once for all separate cells, gs shared and the wide network of two: 2 + 2 + 2 trainings
@@ -176,7 +177,7 @@ def test_the_time_is_told_from_a_step(small, monkeypatch):
 
 
 def test_cells_come_in_batches_that_give_scores_early():
-    cells = list_cells(["g", "gs", "gms"], agf_cells.NETWORKS, ["artist"], [0])
+    cells = list_cells(["g", "gs", "gms"], NETWORKS, ["artist"], [0])
     names = [[cell.name for cell in batch] for batch in agf._batch(cells, 2)]
     assert names == [["separate-g", "separate-gs", "separate-gms"], ["wide-2", "wide-3"], ["shared-gs", "shared-gms"]]
 
@@ -211,7 +212,7 @@ def test_an_experiment_trains_a_network_once_and_goes_on(tmp_path, small, collec
     monkeypatch.setattr(agf.steps, "find_data", lambda *_: ("data", False))
     monkeypatch.setattr(agf, "read_labelled", lambda *_: list(collection.tracks))
     monkeypatch.setattr(agf.steps, "prepare", lambda *_, **__: (collection, False))
-    trials = agf.Trials(("g", "s", "gs"), agf_cells.NETWORKS, ("artist",), (0,))
+    trials = agf.Trials(("g", "s", "gs"), NETWORKS, ("artist",), (0,))
     done = agf.run_experiment(small, "data", trials, said.append, n_jobs=2)
     assert sorted(trained) == ["g", "s", "shared-gs/shared", "wide-2/wide"]
     assert asked == [["separate-g", "separate-s", "separate-gs"], ["wide-2", "shared-gs"]]
@@ -249,7 +250,7 @@ def test_keys_of_the_recipe_can_be_changed(monkeypatch):
     assert (recipe.transfer.hidden, recipe.n_epochs, trials.seeds) == (0, 3, (0, 1))
     assert trials.combinations == agf.DEMO_COMBINATIONS
     agf.measure("fma", print, task="genre-fma")
-    assert (len(asked[1][1].combinations), asked[1][1].networks) == (31, agf_cells.NETWORKS)
+    assert (len(asked[1][1].combinations), asked[1][1].networks) == (31, NETWORKS)
     said = []
     agf.measure("x", said.append, changes={"network.backbone": "vgg", "network.hidden": "9"})
     assert asked[2][1].networks == ("separate", "shared")
