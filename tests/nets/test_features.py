@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,24 @@ def classifier(make_dcnn) -> Path:
     return make_dcnn("run", roles=roles, network=HEAD, features=["../first", "../second", "../shared"])
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory) -> Path:
+    """Where the networks of `trained` are kept between tests."""
+    return tmp_path_factory.mktemp("kept")
+
+
+@pytest.fixture
+def trained(classifier: Path, kept: Path) -> Path:
+    """The run folder of `classifier` with its three networks trained, once for all tests."""
+    for folder in read_plan(classifier).features:
+        if not (kept / folder.name).is_dir():
+            train(folder)
+            shutil.copytree(folder, kept / folder.name)
+        for name in ("weights.npz", "history.json"):
+            shutil.copy(kept / folder.name / name, folder / name)
+    return classifier
+
+
 def open_features(plan: Plan) -> Features:
     return Features(plan.store, plan.features, plan.front_end)
 
@@ -51,10 +70,8 @@ def read_patches(plan: Plan, row: int = 0) -> np.ndarray:
     return np.ascontiguousarray(cut_grid(bands, plan.front_end))
 
 
-def test_features_are_what_the_last_dense_layers_read(classifier):
-    plan = read_plan(classifier)
-    for folder in plan.features:
-        train(folder)
+def test_features_are_what_the_last_dense_layers_read(trained):
+    plan = read_plan(trained)
     assert [count_features(folder) for folder in plan.features] == [N_FEATURES, N_FEATURES, 2 * N_FEATURES]
     assert plan.embedding_size == 4 * N_FEATURES
     features, patches = open_features(plan), read_patches(plan)
@@ -80,10 +97,8 @@ def test_features_are_what_the_last_dense_layers_read(classifier):
             start += N_FEATURES
 
 
-def test_features_are_computed_once_and_damage_is_repaired(classifier, monkeypatch):
-    plan = read_plan(classifier)
-    for folder in plan.features:
-        train(folder)
+def test_features_are_computed_once_and_damage_is_repaired(trained, monkeypatch):
+    plan = read_plan(trained)
     features = open_features(plan)
     contents = [track.content for track in plan.tracks]
     counts = features.count(contents)
@@ -103,10 +118,8 @@ def test_features_are_computed_once_and_damage_is_repaired(classifier, monkeypat
     np.testing.assert_array_equal(open_features(plan).load(contents)[2], loaded[2])
 
 
-def test_another_hop_reads_the_same_bands(classifier):
-    plan = read_plan(classifier)
-    for folder in plan.features:
-        train(folder)
+def test_another_hop_reads_the_same_bands(trained):
+    plan = read_plan(trained)
     contents = [track.content for track in plan.tracks]
     own, coarse = open_body(plan, {}), open_body(plan, {}, 5)
     n_frames = len(Store(plan.store).read(contents[11], plan.front_end))
@@ -114,10 +127,8 @@ def test_another_hop_reads_the_same_bands(classifier):
     np.testing.assert_allclose(coarse.read(contents[0])[0], own.load(contents[:1])[0][0], atol=1e-5)
 
 
-def test_features_of_other_weights_are_forgotten(classifier):
-    plan = read_plan(classifier)
-    for folder in plan.features:
-        train(folder)
+def test_features_of_other_weights_are_forgotten(trained):
+    plan = read_plan(trained)
     contents = [track.content for track in plan.tracks[:2]]
     before = open_features(plan).load(contents)
     with np.load(plan.features[0] / "weights.npz") as arrays:
@@ -152,10 +163,8 @@ def test_networks_can_be_trained_alone(classifier, capsys):
     assert "trained 2 epochs" in capsys.readouterr().out
 
 
-def test_the_classifier_is_that_of_the_paper(classifier):
-    plan = read_plan(classifier)
-    for folder in plan.features:
-        train(folder)
+def test_the_trained_is_that_of_the_paper(trained):
+    plan = read_plan(trained)
     head = build_model(plan, pretrained=False)
     kinds = [type(layer).__name__ for layer in head.layers if not isinstance(layer, keras.layers.InputLayer)]
     assert [kind for kind in kinds if kind in ("Dropout", "Dense")] == ["Dropout", "Dense", "Dropout", "Dense"]
@@ -217,10 +226,8 @@ def test_a_single_network_is_a_transfer_too(make_dcnn):
     assert join(model, build_model(plan, pretrained=False)).get_layer(EMBEDDING).output.shape == (None, N_FEATURES)
 
 
-def test_networks_under_one_name_are_one_in_a_process(classifier):
-    plan = read_plan(classifier)
-    for folder in plan.features:
-        train(folder)
+def test_networks_under_one_name_are_one_in_a_process(trained):
+    plan = read_plan(trained)
     known: dict = {}
     assert open_body(plan, known) is open_body(plan, known)
     assert open_body(plan, known, 43) is not open_body(plan, known)
