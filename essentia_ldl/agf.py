@@ -15,7 +15,7 @@ from essentia_ldl import __version__, agf_cells, agf_tables, estimates, runs, st
 from essentia_ldl.agf_cells import ARTIST, SOURCES, STRATIFIED, Trial
 from essentia_ldl.agf_comparison import SPLITS
 from essentia_ldl.agf_paper import COMBINATIONS, LETTERS, NETWORKS
-from essentia_ldl.collection import Collection, read_labelled, write_failures
+from essentia_ldl.collection import Collection, keep_split, read_labelled, write_failures
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.extractors import identify_weights
@@ -164,8 +164,7 @@ def run_experiment(
     for cell in cells:
         cell.set_up(recipe)  # what cannot be trained is told before the long work
     steps.require_network(recipe.network)
-    letters = sorted({letter for cell in cells for letter in cell.targets[: _count_targets(cell)]})
-    sources = [SOURCES[letter] for letter in letters]
+    sources = [SOURCES[letter] for letter in _list_letters(cells)]
 
     def draw(tracks: list) -> list[Split]:
         return [agf_cells.draw_split(tracks, kind, seed) for kind in grid.splits for seed in grid.seeds]
@@ -197,23 +196,38 @@ def run_experiment(
 def measure_group(
     run: Path, recipe: Recipe, collection: Collection, cells: Sequence[Trial], n_jobs: int | None, say: Say
 ) -> Iterator[None]:
-    """Fit the targets of a split and seed once, and measure its cells; yields whenever there are new scores."""
+    """Fit the targets of a split and seed once, and measure its cells.
+
+    Parameters
+    ----------
+    run : Path
+        Folder of the experiment.
+    recipe, collection, n_jobs, say
+        As in `run_experiment`.
+    cells : sequence of Trial
+        Of one split and seed.
+
+    Yields
+    ------
+    None
+        Whenever there are new scores.
+    """
     first = cells[0]
     group = run / first.group
     split = agf_cells.draw_split(collection.tracks, first.split, first.seed)
-    inside = _within(collection, split)
-    letters = [x for x in LETTERS if any(x in cell.targets[: _count_targets(cell)] for cell in cells)]
+    inside, letters = keep_split(collection, split), _list_letters(cells)
     redrawn = first.split == STRATIFIED or not any(track.split == "test" for track in collection.tracks)
     say(f"{first.split} split, seed {first.seed}: {len(split.train)} training and {len(split.test)} test tracks")
     targets = agf_cells.fit_targets(group / "targets", letters, recipe.override(split__seed=first.seed), inside, split)
     for line in describe_left_out({letter: read_json(group / "targets" / f"{letter}.json") for letter in letters}):
         say(line)
     for batch in _batch(cells, count_workers(n_jobs)):
-        planned = [agf_cells.plan_cell(group, cell, recipe, inside, split, targets) for cell in batch]
-        _train_networks(list(dict.fromkeys(network for _, own in planned for network in own)), n_jobs, say)
-        run_zone("essentia_ldl.nets", *(str(folder) for folder, _ in planned))
-        for cell, (folder, own) in zip(batch, planned, strict=True):
-            scores = agf_cells.score_cell(folder, cell, own, redrawn=redrawn)
+        agf_cells.plan_cells(group, batch, recipe, inside, split, targets)
+        _train_networks([group / name for name in _list_networks(batch)], n_jobs, say)
+        run_zone("essentia_ldl.nets", *(str(_folder(run, cell)) for cell in batch))
+        for cell in batch:
+            own = [group / name for name in cell.list_networks()]
+            scores = agf_cells.score_cell(_folder(run, cell), cell, own, redrawn=redrawn)
             say(f"{cell.group} {cell.name}: log loss {scores['log_loss']:.4f}, macro F1 {scores['macro_f1']:.4f}")
             if cell.networks != SEPARATE:  # gigabytes on large collections, which no other cell reads
                 for network in own:
@@ -261,18 +275,16 @@ def say_estimate(recipe: Recipe, cells: Sequence[Trial], tracks: Sequence[Track]
     say("one network after the other, without features and classifiers; what was measured before is not done again")
 
 
-def _count_targets(cell: Trial) -> int:
-    """Return how many targets a cell learns: those that it names, or one."""
-    return len(cell.targets) if cell.networks in (SEPARATE, SHARED) else 1
+def _list_letters(cells: Sequence[Trial]) -> list[str]:
+    return [letter for letter in LETTERS if any(letter in cell.learned for cell in cells)]
+
+
+def _list_networks(cells: Sequence[Trial]) -> list[str]:
+    return list(dict.fromkeys(name for cell in cells for name in cell.list_networks()))
 
 
 def _folder(run: Path, cell: Trial) -> Path:
     return run / cell.group / "cells" / cell.name
-
-
-def _within(collection: Collection, split: Split) -> Collection:
-    ids = {*split.train, *split.test}
-    return dataclasses.replace(collection, tracks=tuple(track for track in collection.tracks if track.id in ids))
 
 
 def _write(run: Path, is_demo: bool) -> list[str]:

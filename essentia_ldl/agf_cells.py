@@ -32,7 +32,7 @@ from essentia_ldl.records import Split, Track
 from essentia_ldl.store import read_json, write_json
 from essentia_ldl.transfer import SEPARATE, SHARED, WIDE, Target
 
-SOURCES = {"g": "none", **{letter: f"agf-{letter}" for letter in LETTERS[1:]}}
+SOURCES = {transfer.name_target(source): source for source in label_sources.AGF}
 STRATIFIED, ARTIST = SPLITS
 TEST_SHARE = 0.15  # section 4
 
@@ -68,6 +68,21 @@ class Trial:
     def name(self) -> str:
         """Folder among the cells of its group."""
         return f"{self.networks}-{len(self.targets) if self.networks == WIDE else self.targets}"
+
+    @property
+    def learned(self) -> str:
+        """Letters of the targets that its networks learn."""
+        return self.targets[:1] if self.networks == WIDE else self.targets
+
+    @property
+    def networks_folder(self) -> str:
+        """Folder of its networks in that of its group: separate ones are there once, for all cells that name them."""
+        return "networks" if self.networks == SEPARATE else f"networks/{self.name}"
+
+    def list_networks(self) -> list[str]:
+        """Return the folders of the networks that it reads, in the folder of its group."""
+        names = self.learned if self.networks == SEPARATE else [self.networks]
+        return [f"{self.networks_folder}/{name}" for name in names]
 
     def set_up(self, recipe: Recipe) -> Recipe:
         """Return the recipe of this cell."""
@@ -190,45 +205,68 @@ def fit_targets(
     return found
 
 
-def plan_cell(
-    group: Path, cell: Trial, recipe: Recipe, collection: Collection, split: Split, targets: Mapping[str, Target]
-) -> tuple[Path, list[Path]]:
-    """Write the plan of a cell, and those of its networks where no cell before it has.
+def plan_cells(
+    group: Path,
+    cells: Sequence[Trial],
+    recipe: Recipe,
+    collection: Collection,
+    split: Split,
+    targets: Mapping[str, Target],
+) -> None:
+    """Write the plans of some cells, and of the networks that they read, each once.
 
-    Returns
-    -------
-    folder : Path
-        Of the cell.
-    networks : list[Path]
-        Of what it reads.
+    Parameters
+    ----------
+    group : Path
+        Folder of everything that shares the split.
+    cells : sequence of Trial
+        Of that split and seed.
+    recipe : Recipe
+        Network, training and transfer.
+    collection, split
+        What to train and test on.
+    targets : Mapping[str, Target]
+        From `fit_targets`, by letter.
     """
-    recipe, folder = cell.set_up(recipe), group / "cells" / cell.name
-    plan = planning.compose_plan(recipe, collection, split, cell.name, export=False)
-    plan["stems"] = {}
-    place = group / "networks"
-    if cell.networks != SEPARATE:
-        place = place / cell.name
-    chosen = {letter: targets[letter] for letter in (cell.targets[:1] if cell.networks == WIDE else cell.targets)}
-    names = transfer.write_networks(place, recipe, chosen, plan)
-    networks = [place / name for name in names]
-    table = planning.fit_labels(recipe, recipe.main_source, collection, split)[0]
-    label_sources.write_table(table, folder / "labels.csv")
-    up = Path("..", "..")  # so that the run may be moved
-    write_json(
-        folder / "plan.json",
-        plan | transfer.plan_classifier(recipe, [str(up / network.relative_to(group)) for network in networks]),
-    )
-    return folder, networks
+    for cell in cells:
+        own, folder = cell.set_up(recipe), group / "cells" / cell.name
+        plan = planning.compose_plan(own, collection, split, cell.name, export=False)
+        plan["stems"] = {}
+        if cell.networks != SEPARATE:
+            chosen = {letter: targets[letter] for letter in cell.learned}
+            transfer.write_networks(group / cell.networks_folder, own, chosen, plan)
+        table = planning.fit_labels(own, own.main_source, collection, split)[0]
+        label_sources.write_table(table, folder / "labels.csv")
+        networks = [f"../../{name}" for name in cell.list_networks()]  # so that the run may be moved
+        write_json(folder / "plan.json", plan | transfer.plan_classifier(own, plan, networks))
+    separate = [cell for cell in cells if cell.networks == SEPARATE]
+    letters = "".join(letter for letter in LETTERS if any(letter in cell.targets for cell in separate))
+    if letters:
+        every = dataclasses.replace(separate[0], targets=letters)
+        own = every.set_up(recipe)
+        plan = planning.compose_plan(own, collection, split, every.name, export=False)
+        transfer.write_networks(group / every.networks_folder, own, {x: targets[x] for x in letters}, plan)
 
 
 def score_cell(folder: Path, cell: Trial, networks: Sequence[Path], *, redrawn: bool = True) -> dict[str, Any]:
     """Score a trained cell on its test tracks, and write scores.json, whose presence says that it is done.
 
+    Parameters
+    ----------
+    folder : Path
+        Of the cell, with predictions.npz and weights.npz.
+    cell : Trial
+        Which.
+    networks : sequence of Path
+        Folders of the networks that it reads.
+    redrawn : bool
+        Whether another seed has another split.
+
     Returns
     -------
     dict[str, Any]
-        networks, targets, n (networks whose parameters it has), split, seed, redrawn (whether another seed has another
-        split), log_loss (nats), macro_f1, accuracy, n_test, n_train, parameters.
+        networks, targets, n (networks whose parameters it has), split, seed, redrawn, log_loss (nats), macro_f1,
+        accuracy, n_test, n_train, parameters.
     """
     from sklearn.metrics import f1_score
 
@@ -243,7 +281,7 @@ def score_cell(folder: Path, cell: Trial, networks: Sequence[Path], *, redrawn: 
     present = np.unique(truth)
     scores = {
         "networks": cell.networks,
-        "targets": "g" if cell.networks == WIDE else cell.targets,
+        "targets": cell.learned,
         "n": len(cell.targets),
         "split": cell.split,
         "seed": cell.seed,

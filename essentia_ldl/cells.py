@@ -8,19 +8,17 @@ each needs some 6 GB. Embeddings are computed before, so that no two processes c
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
 from essentia_ldl import calibration, embeddings
 from essentia_ldl.calibration import NONE
-from essentia_ldl.collection import Collection
+from essentia_ldl.collection import Collection, keep_split
 from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.folds import Fold
 from essentia_ldl.parallel import count_workers
 from essentia_ldl.planning import update_places, write_plan
 from essentia_ldl.recipe import Recipe
-from essentia_ldl.records import Split
 from essentia_ldl.steps import Say
 from essentia_ldl.zones import run_zone, run_zones
 
@@ -86,7 +84,7 @@ def train_cells(
     """
     cells = []
     for fold in folds:
-        drawn, inside = recipe.override(split__seed=fold.seed), _within(collection, fold.split)
+        drawn, inside = recipe.override(split__seed=fold.seed), keep_split(collection, fold.split)
         for source in sources:
             cells.append(fold.cell(run, source))
             if not (cells[-1] / "plan.json").is_file():
@@ -125,9 +123,3 @@ def train_folders(
     n_processes = min(count_workers(n_jobs), len(waiting))
     shares = [waiting[first::n_processes] for first in range(n_processes)]
     run_zones("essentia_ldl.nets", shares, HEAD_THREADS)
-
-
-def _within(collection: Collection, split: Split) -> Collection:
-    """Keep the tracks of a fold: one left out of every side must not reach a plan."""
-    ids = {*split.train, *split.valid, *split.test}
-    return dataclasses.replace(collection, tracks=tuple(track for track in collection.tracks if track.id in ids))

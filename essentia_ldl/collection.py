@@ -22,7 +22,7 @@ from essentia_ldl.discover import unknown
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.parallel import run_jobs
 from essentia_ldl.recipe import NetworkSettings, Recipe
-from essentia_ldl.records import Failure, FrontEnd, Track
+from essentia_ldl.records import Failure, FrontEnd, Split, Track
 from essentia_ldl.store import Store, array_path, replacing
 
 
@@ -147,6 +147,12 @@ def _choose_subset(
     if (layout or datasets.find_layout(data)) != fma.__name__.rpartition(".")[2]:
         return options
     return {**(options or {}), "subset": "medium"}
+
+
+def keep_split(collection: Collection, split: Split) -> Collection:
+    """Keep the tracks of a split: one left out of every side must not reach a plan."""
+    ids = {*split.train, *split.valid, *split.test}
+    return dataclasses.replace(collection, tracks=tuple(track for track in collection.tracks if track.id in ids))
 
 
 def extract(

@@ -142,7 +142,7 @@ def write_plan(
         targets, fitted = fit_targets(recipe, collection, split, {recipe.main_source: (table, report)})
         reports |= {"targets": fitted}
         names = transfer.write_networks(run / transfer.FOLDER, recipe, targets, plan)
-        plan |= transfer.plan_classifier(recipe, [f"{transfer.FOLDER}/{name}" for name in names])
+        plan |= transfer.plan_classifier(recipe, plan, [f"{transfer.FOLDER}/{name}" for name in names])
     label_sources.write_table(table, run / "labels.csv")
     write_json(run / "labels.json", reports)
     write_json(run / "plan.json", plan)

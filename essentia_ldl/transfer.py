@@ -85,9 +85,7 @@ def count_networks(recipe: Recipe) -> int:
     return {NONE: 0, SEPARATE: len(recipe.sources)}.get(networks, 1)
 
 
-def write_networks(
-    folder: Path, recipe: Recipe, targets: Mapping[str, Target], shared: Mapping[str, Any], networks: str | None = None
-) -> list[str]:
+def write_networks(folder: Path, recipe: Recipe, targets: Mapping[str, Target], shared: Mapping[str, Any]) -> list[str]:
     """Write the plans of the networks that learn the targets.
 
     Parameters
@@ -95,20 +93,19 @@ def write_networks(
     folder : Path
         Gets a sub-folder a network: the letter of its target, "shared" or "wide".
     recipe : Recipe
-        Its sections network and training say how they are built and trained.
+        Its section training says how they are trained, its transfer whether they are separate, shared or wide. A
+        single target has a network of its own unless wide.
     targets : Mapping[str, Target]
         By letter, in the order of the recipe's sources.
     shared : Mapping[str, Any]
-        What every plan of the run says: task, tracks, places, seed and the like.
-    networks : str or None
-        "separate", "shared" or "wide"; None is the recipe's. A single target has a network of its own unless "wide".
+        What every plan of the run says: task, tracks, network, places, seed and the like.
 
     Returns
     -------
     list[str]
         Names of the sub-folders, in the order in which a classifier reads them.
     """
-    networks = networks or recipe.transfer_networks
+    networks = recipe.transfer_networks
     found = list(targets.values())
     if networks == WIDE:
         _write_network(folder / WIDE, recipe, found[:1], shared, n_networks=len(recipe.sources))
@@ -129,16 +126,13 @@ def _write_network(
     tracks = [track for track in shared["tracks"] if track["role"] == "train" and track["id"] in known]
     tables = {target.name: _take_rows(target.table, [track["id"] for track in tracks]) for target in targets}
     training = plan_training(recipe, recipe.n_epochs * len(targets), targets[0].source)
-    network = dataclasses.asdict(recipe.network)
-    if network["fine_tune"] == "none":
-        network["pretrained"] = None
     letters = "".join(target.name for target in targets)
     plan = {
         **shared,
         "run": folder.name,
         "name": f"{shared['name']}, {letters}{f' with the parameters of {n_networks}' if n_networks > 1 else ''}",
         "classes": list(targets[0].table.classes),
-        "network": {**network, "n_networks": n_networks},
+        "network": {**shared["network"], "n_networks": n_networks},
         "extractor": None,
         "training": training,
         "labels_source": "+".join(target.source for target in targets),
@@ -188,18 +182,21 @@ def plan_training(recipe: Recipe, n_epochs: int, source: str) -> dict[str, Any]:
     return {**training, "epochs": n_epochs, "halvings": []}
 
 
-def plan_classifier(recipe: Recipe, folders: Sequence[str]) -> dict[str, Any]:
+def plan_classifier(recipe: Recipe, shared: Mapping[str, Any], folders: Sequence[str]) -> dict[str, Any]:
     """Return what the plan of a classifier on features says that differs from other plans (paper, 3.2.3).
 
     Parameters
     ----------
     recipe : Recipe
         Its section transfer is meant.
+    shared : Mapping[str, Any]
+        As in `write_networks`.
     folders : sequence of str
         Of the networks that it reads, relative to its own or absolute.
     """
+    below = shared["network"]
     network = {
-        **dataclasses.asdict(recipe.network),
+        **below,
         "fine_tune": "head",
         "pretrained": LOADED,
         "hidden": recipe.transfer.hidden,
@@ -215,8 +212,8 @@ def plan_classifier(recipe: Recipe, folders: Sequence[str]) -> dict[str, Any]:
         "transfer": {
             "networks": recipe.transfer_networks,
             "targets": [name_target(source) for source in recipe.learned],
-            "fine_tune": recipe.network.fine_tune,
-            "pretrained": None if recipe.network.fine_tune == "none" else recipe.network.pretrained,
+            "fine_tune": below["fine_tune"],
+            "pretrained": below["pretrained"],
         },
     }
 

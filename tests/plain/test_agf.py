@@ -11,7 +11,7 @@ import pytest
 from sklearn.metrics import f1_score, log_loss
 
 from essentia_ldl import agf, agf_cells, estimates
-from essentia_ldl.agf_cells import Trial, draw_split, fit_targets, list_cells, plan_cell, score_cell
+from essentia_ldl.agf_cells import Trial, draw_split, fit_targets, list_cells, plan_cells, score_cell
 from essentia_ldl.agf_paper import COMBINATIONS, NETWORKS
 from essentia_ldl.collection import Collection
 from essentia_ldl.errors import DataError, RecipeError, UnknownNameError
@@ -123,11 +123,9 @@ def test_targets_are_fitted_once(tmp_path, collection, small, monkeypatch):
 def test_separate_networks_are_shared_by_the_cells_that_name_them(tmp_path, collection, small):
     split = draw_split(collection.tracks, "artist", 0)
     targets = fit_targets(tmp_path / "targets", "gs", small, collection, split)
-    planned = {
-        cell.name: plan_cell(tmp_path, cell, small, collection, split, targets)
-        for cell in list_cells(["g", "s", "gs"], NETWORKS, ["artist"], [0])
-    }
-    networks = {name: [str(path.relative_to(tmp_path)) for path in own] for name, (_, own) in planned.items()}
+    cells = list_cells(["g", "s", "gs"], NETWORKS, ["artist"], [0])
+    plan_cells(tmp_path, cells, small, collection, split, targets)
+    networks = {cell.name: cell.list_networks() for cell in cells}
     assert networks == {
         "separate-g": ["networks/g"],
         "separate-s": ["networks/s"],
@@ -135,10 +133,14 @@ def test_separate_networks_are_shared_by_the_cells_that_name_them(tmp_path, coll
         "shared-gs": ["networks/shared-gs/shared"],
         "wide-2": ["networks/wide-2/wide"],
     }
-    for folder, own in planned.values():
+    for cell in cells:
+        folder = tmp_path / "cells" / cell.name
         plan = read_json(folder / "plan.json")
-        assert [(folder / name).resolve() for name in plan["features"]] == [path.resolve() for path in own]
+        assert [(folder / name).resolve() for name in plan["features"]] == [
+            (tmp_path / name).resolve() for name in networks[cell.name]
+        ]
         assert {track["role"] for track in plan["tracks"]} == {"train", "test"}
+        assert all((tmp_path / name / "plan.json").is_file() for name in networks[cell.name])
     assert read_json(tmp_path / "networks/wide-2/wide/plan.json")["network"]["n_networks"] == 2
     assert read_json(tmp_path / "networks/shared-gs/shared/plan.json")["training"]["epochs"] == 20
 
