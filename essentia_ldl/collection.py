@@ -17,7 +17,6 @@ from typing import Any
 
 from essentia_ldl import datasets, frontends
 from essentia_ldl.corrections import apply_corrections, read_corrections
-from essentia_ldl.datasets import fma
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.parallel import run_jobs
@@ -108,8 +107,7 @@ def read_corrected(
     DataError
         When a label is not a class of the recipe, a class has no track, or a correction does not fit.
     """
-    options = _choose_subset(Path(data), recipe, layout, options)
-    found, record = datasets.read_tracks(Path(data), layout, options), {}
+    found, record = datasets.read_tracks(Path(data), layout, options, recipe.classes), {}
     if corrections is not None:
         found, record = apply_corrections(found, read_corrections(corrections), recipe.classes, recipe.aliases)
     tracks = []
@@ -135,18 +133,6 @@ def read_corrected(
             where, remedy = f"{where} as {corrections} corrects it", "Add tracks of it, or look at the corrections."
         raise DataError(explain("class", "at least one track", 0, where, remedy))
     return tracks, record
-
-
-def _choose_subset(
-    data: Path, recipe: Recipe, layout: str | None, options: Mapping[str, object] | None
-) -> Mapping[str, object] | None:
-    """Read the subset of FMA that has the recipe's classes, unless the options name one."""
-    small = set(recipe.classes) <= set(fma.CLASSES_SMALL)
-    if small or "subset" in (options or {}) or not data.exists():
-        return options
-    if (layout or datasets.find_layout(data)) != fma.__name__.rpartition(".")[2]:
-        return options
-    return {**(options or {}), "subset": "medium"}
 
 
 def keep_split(collection: Collection, split: Split) -> Collection:

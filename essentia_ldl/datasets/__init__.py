@@ -6,7 +6,8 @@ A layout is a public module of this package with
 - ``matches(path: pathlib.Path) -> bool``, cheap, false for what does not exist; at most one layout matches a path,
   not counting `FALLBACK` for folders and `FILE_FALLBACK` for files, which give way;
 - ``read_tracks(path: pathlib.Path, **options) -> list[Track]``, options by keyword with defaults, `DataError` with a
-  remedy for what it cannot read. `Track.path` is absolute, `Track.id` is the path as the collection writes it.
+  remedy for what it cannot read. `Track.path` is absolute, `Track.id` is the path as the collection writes it;
+- ``suit_options(classes) -> dict``, optional: its options, such as a subset, for a task of these classes.
 
 Nothing here opens audio.
 """
@@ -70,7 +71,10 @@ class CollectionSummary:
 
 
 def read_tracks(
-    path: str | Path, layout: str | None = None, options: Mapping[str, object] | None = None
+    path: str | Path,
+    layout: str | None = None,
+    options: Mapping[str, object] | None = None,
+    classes: Iterable[str] = (),
 ) -> list[Track]:
     """Read a collection, whatever its layout.
 
@@ -83,6 +87,8 @@ def read_tracks(
     options : Mapping[str, object] or None
         Keyword options of the layout's `read_tracks`, such as ``{"taxonomy": "mood_sad"}``. Texts of a command line
         become what the default says: "yes" a bool, "none" None where None is the default.
+    classes : Iterable[str]
+        Of the task that is read for, where there is one; a layout may choose options by them that are not given.
 
     Returns
     -------
@@ -105,7 +111,8 @@ def read_tracks(
             explain("data", "a path that exists", str(path), f"from {os.getcwd()}", "Check the spelling of the path.")
         )
     module = discover.load(__name__, layout or find_layout(path))
-    settings = _check_options(module, options or {})
+    suited = module.suit_options(classes) if hasattr(module, "suit_options") else {}
+    settings = _check_options(module, {**suited, **(options or {})})
     tracks = sorted(module.read_tracks(path, **settings), key=lambda track: track.id)
     if not tracks:
         raise DataError(explain("collection", "at least one track", 0, path, "Add audio files."))

@@ -16,6 +16,7 @@ from __future__ import annotations
 import ast
 import itertools
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from essentia_ldl.datasets._genre_folders import describe
@@ -55,6 +56,11 @@ def matches(path: Path) -> bool:
         return _missing(_read_names(table)) == []
     except DataError:
         return False
+
+
+def suit_options(classes: Iterable[str]) -> dict[str, object]:
+    """Choose the medium subset for classes that the small one lacks."""
+    return {} if set(classes) <= set(CLASSES_SMALL) else {"subset": "medium"}
 
 
 def read_tracks(
