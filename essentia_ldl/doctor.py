@@ -12,11 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from essentia_ldl import __version__, models, onednn
+from essentia_ldl import __version__
 from essentia_ldl.errors import EssentiaLdlError
-from essentia_ldl.prediction import predict_files
+from essentia_ldl.files import graphs_folder, home
+from essentia_ldl.models import folder as models
+from essentia_ldl.predict import onednn
+from essentia_ldl.predict.ask import predict_files
 from essentia_ldl.records import Failure
-from essentia_ldl.store import graphs_folder, home
 
 RATE_HZ = 44100
 

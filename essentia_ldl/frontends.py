@@ -28,7 +28,7 @@ import re
 
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import CardError, RecipeError, explain
-from essentia_ldl.graph_card import GraphCard
+from essentia_ldl.models.card import GraphCard
 from essentia_ldl.records import FrontEnd
 
 MUSICNN = FrontEnd(

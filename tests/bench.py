@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from essentia_ldl import models
-from essentia_ldl.store import digest_file, graphs_folder, read_json, write_json
+from essentia_ldl.files import digest_file, graphs_folder, read_json, write_json
+from essentia_ldl.models import folder as models
 from essentia_ldl.zones import zone_environment
 
 REPEATS = int(os.environ.get("BENCH_REPEATS", "5"))

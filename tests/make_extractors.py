@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from essentia_ldl.nets.backbones import vggish
-from essentia_ldl.nets.freeze import freeze_model
-from essentia_ldl.nets.nodes import Node
+from essentia_ldl.nets.export.freeze import freeze_model
+from essentia_ldl.nets.export.nodes import Node
 from essentia_ldl.nets.runtime import keras, tf
 
 VGGISH_SIZE = {"n_filters": (4, 4, 8, 8, 8, 8), "n_units": (32, 32)}

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from essentia_ldl.errors import DataError, explain
+from essentia_ldl.files import replacing
 from essentia_ldl.records import LabelTable
-from essentia_ldl.store import replacing
 
 # Eleven bins centred on 0, 0.1, …, 1: the masses of 10 neighbours are the centres, those of 30 fall three a bin. The
 # small shift keeps multiples of 1/20 off the edges, where rounding would choose the side.

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from essentia_ldl.errors import DataError, StoreError, explain
+from essentia_ldl.files import replacing
 from essentia_ldl.records import LabelTable
-from essentia_ldl.store import replacing
 
 
 def write_table(table: LabelTable, path: str | os.PathLike[str]) -> Path:

@@ -25,9 +25,9 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl.errors import DataError, explain
+from essentia_ldl.files import replacing
 from essentia_ldl.parallel import count_workers, run_jobs
 from essentia_ldl.records import Failure, Track
-from essentia_ldl.store import replacing
 
 TRACKS_A_JOB = 256  # a second of counting; starting workers takes two
 _FRAMES_AT_ONCE = 512  # distances to 2048 clusters: 4 MB

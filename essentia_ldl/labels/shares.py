@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from essentia_ldl import listeners
 from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.labels.one_hot import find_targets
 from essentia_ldl.records import LabelTable, Track
+from essentia_ldl.scores import listeners
 
 PRESETS: dict[str, dict[str, Any]] = {"shares": {"column": "", "positive_class": "", "even_share": 0.5}}
 SUMMARIES = {"shares": "shares of listeners, from columns of the table"}

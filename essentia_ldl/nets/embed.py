@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 from essentia_ldl.errors import EssentiaLdlError
-from essentia_ldl.nets.embeddings import Extractor
-from essentia_ldl.store import read_json
+from essentia_ldl.files import read_json
+from essentia_ldl.nets.inputs.embeddings import Extractor
 from essentia_ldl.zones import follow_parent
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from essentia_ldl.nets import classifier, multitask
-from essentia_ldl.nets.plan import Plan
+from essentia_ldl.nets import classifier
+from essentia_ldl.nets.pretrained.weights import load_tagger
 from essentia_ldl.nets.runtime import keras
-from essentia_ldl.nets.weights import load_tagger
+from essentia_ldl.nets.training import multitask
+from essentia_ldl.runs.plan import Plan
 
 
 def build_model(plan: Plan, *, pretrained: bool) -> keras.Model:

@@ -14,15 +14,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from essentia_ldl.calibrating import calibrate_run
-from essentia_ldl.calibration import NONE
 from essentia_ldl.errors import EssentiaLdlError, StoreError
-from essentia_ldl.nets.bodies import Known
-from essentia_ldl.nets.checkpoints import count_features
-from essentia_ldl.nets.export import export
-from essentia_ldl.nets.plan import read_plan
-from essentia_ldl.nets.training import train
-from essentia_ldl.transfer import remove_features
+from essentia_ldl.nets.export.export import export
+from essentia_ldl.nets.inputs.bodies import Known
+from essentia_ldl.nets.training.checkpoints import count_features
+from essentia_ldl.nets.training.train import train
+from essentia_ldl.runs.calibrate import calibrate_run
+from essentia_ldl.runs.plan import read_plan
+from essentia_ldl.scores.calibration import NONE
+from essentia_ldl.train.multi_target import remove_features
 
 
 def run_all(folders: list[Path], *, export_only: bool = False) -> None:

@@ -18,11 +18,11 @@ import numpy as np
 
 from essentia_ldl import discover
 from essentia_ldl.errors import EssentiaLdlError
+from essentia_ldl.files import write_json
 from essentia_ldl.nets import classifier
-from essentia_ldl.nets.embeddings import BATCH_PATCHES
-from essentia_ldl.nets.plan import BACKBONES
+from essentia_ldl.nets.inputs.embeddings import BATCH_PATCHES
 from essentia_ldl.nets.runtime import keras, tf
-from essentia_ldl.store import write_json
+from essentia_ldl.runs.plan import BACKBONES
 from essentia_ldl.zones import follow_parent
 
 N_CLASSES = 10

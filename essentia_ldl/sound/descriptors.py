@@ -1,9 +1,9 @@
 """Descriptors of MusicExtractor for one file. In: a path; out: one vector with a name a column, kept in the store.
 
 MusicExtractor decodes by itself, so it gets what `readable_audio` makes of the file. Which entries of its pool count
-is told by the profiles of `essentia_ldl.descriptors`. It takes files of a quarter of a second and longer; a silent or a
-constant file it refuses, which becomes the file's failure. Where the loudness of beats is described, a file without a
-beat has zeros, in a profile that may have gaps NaN, as for whatever else it lacks.
+is told by the profiles of `essentia_ldl.features.descriptors`. It takes files of a quarter of a second and longer; a
+silent or a constant file it refuses, which becomes the file's failure. Where the loudness of beats is described, a
+file without a beat has zeros, in a profile that may have gaps NaN, as for whatever else it lacks.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from typing import Any
 import essentia.standard as es
 import numpy as np
 
-from essentia_ldl.descriptors import FLATS, KEYS, SCALES, Profile, get_profile
 from essentia_ldl.errors import AudioError, StoreError, explain
+from essentia_ldl.features.descriptors import FLATS, KEYS, SCALES, Profile, get_profile
+from essentia_ldl.features.store import Store, array_path
+from essentia_ldl.files import read_json, replacing, write_json
 from essentia_ldl.sound.audio import readable_audio, require_file
-from essentia_ldl.store import Store, array_path, read_json, replacing, write_json
 
 
 def extract_descriptors(path: str, profile: str = "gaia") -> tuple[np.ndarray, list[str]]:

@@ -19,11 +19,11 @@ import numpy as np
 
 from essentia_ldl import frontends
 from essentia_ldl.errors import AudioError, explain
+from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.records import FrontEnd
 from essentia_ldl.sound.audio import Source, probe_audio, require_file, stream_audio
-from essentia_ldl.sound.embed import embed_content
+from essentia_ldl.sound.extractors import embed_content
 from essentia_ldl.sound.mel import connect_mel
-from essentia_ldl.store import Store, array_path
 
 
 def extract_features(path: str, front_ends: tuple[FrontEnd, ...]) -> tuple[dict[str, np.ndarray], float]:

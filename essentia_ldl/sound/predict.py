@@ -24,13 +24,13 @@ import numpy as np
 
 from essentia_ldl import frontends
 from essentia_ldl.errors import CardError, EssentiaLdlError, GraphError, explain
-from essentia_ldl.graph_card import GraphCard
+from essentia_ldl.models.card import GraphCard
 from essentia_ldl.records import FrontEnd, Prediction
+from essentia_ldl.scores.uncertainty import ENTROPIES, node_name
 from essentia_ldl.sound.audio import Source, stream_audio
-from essentia_ldl.sound.embed import SIGNAL, Embedder, connect_signal
+from essentia_ldl.sound.extractors import SIGNAL, Embedder, connect_signal
 from essentia_ldl.sound.features import connect_bands
-from essentia_ldl.sound.runs import load_graph, measure_rows
-from essentia_ldl.uncertainty import ENTROPIES, node_name
+from essentia_ldl.sound.graph import load_graph, measure_rows
 from essentia_ldl.zones import follow_parent
 
 BATCH_PATCHES = 2

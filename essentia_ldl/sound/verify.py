@@ -18,15 +18,16 @@ import numpy as np
 
 from essentia_ldl import frontends
 from essentia_ldl.errors import EssentiaLdlError, GraphError, explain
-from essentia_ldl.graph_card import GraphCard
+from essentia_ldl.features.store import Store
+from essentia_ldl.files import read_json, write_json
+from essentia_ldl.models.card import GraphCard
 from essentia_ldl.records import FrontEnd
+from essentia_ldl.scores.uncertainty import SCOPE
 from essentia_ldl.sound.audio import readable_audio
-from essentia_ldl.sound.embed import Embedder, stack_tokens
+from essentia_ldl.sound.extractors import Embedder, stack_tokens
+from essentia_ldl.sound.graph import load_graph, run_graph
 from essentia_ldl.sound.mel import compute_bands
-from essentia_ldl.sound.runs import load_graph, run_graph
-from essentia_ldl.sound.samples import replay_samples
-from essentia_ldl.store import Store, read_json, write_json
-from essentia_ldl.uncertainty import SCOPE
+from essentia_ldl.sound.sampled import replay_samples
 
 PROBABILITY_TOLERANCE = 1e-5  # absolute
 VALUE_TOLERANCE = 1e-4  # logits and embeddings, relative to the largest value

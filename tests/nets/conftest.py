@@ -5,6 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,13 +16,13 @@ import numpy as np
 import pytest
 
 from essentia_ldl.errors import WeightsError
+from essentia_ldl.features.store import Store
 from essentia_ldl.frontends import DCNN, MUSICNN
-from essentia_ldl.nets import weights
 from essentia_ldl.nets.backbones import dcnn
 from essentia_ldl.nets.classifier import build_tagger
-from essentia_ldl.nets.plan import BACKBONES
+from essentia_ldl.nets.pretrained import weights
 from essentia_ldl.nets.runtime import keras
-from essentia_ldl.store import Store
+from essentia_ldl.runs.plan import BACKBONES
 
 CLASSES = ("non_sad", "sad")
 
@@ -194,3 +198,25 @@ def _target(task: dict, number: int, index: int) -> str:
     values = [0.1 / (len(classes) - 1)] * len(classes)
     values[index % 2 if number == 0 else int(index % 3 == 0)] = 0.9
     return ",".join([f"t{index}", *map(str, values)])
+
+
+@pytest.fixture
+def kill_training() -> Callable[[Path], None]:
+    """A function that trains a run folder in a process and kills it some time after its first checkpoint."""
+
+    def kill(folder: Path) -> None:
+        code = (
+            "import sys, pathlib\n"
+            "from essentia_ldl.nets.training.train import train\n"
+            "train(pathlib.Path(sys.argv[1]), checkpoint_every_s=0.2)\n"
+        )
+        child = subprocess.Popen([sys.executable, "-c", code, str(folder)], stderr=subprocess.DEVNULL)
+        limit = time.monotonic() + 90
+        while not (folder / "checkpoint.npz").is_file() and time.monotonic() < limit:
+            time.sleep(0.05)
+        time.sleep(0.5)
+        os.kill(child.pid, signal.SIGKILL)
+        assert child.wait() == -signal.SIGKILL
+        assert not (folder / "history.json").exists()
+
+    return kill

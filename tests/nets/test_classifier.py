@@ -8,9 +8,9 @@ import pytest
 from essentia_ldl.errors import TrainingError
 from essentia_ldl.nets.backbones import vgg
 from essentia_ldl.nets.classifier import build_head, build_network, join
-from essentia_ldl.nets.plan import read_plan
 from essentia_ldl.nets.runtime import keras
-from essentia_ldl.nets.training import build_model
+from essentia_ldl.nets.training.train import build_model
+from essentia_ldl.runs.plan import read_plan
 
 EXPECTED = {"relu": lambda x: np.maximum(x, 0), "elu": lambda x: np.where(x > 0, x, np.expm1(x))}
 

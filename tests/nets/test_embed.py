@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from essentia_ldl import discover, frontends
+from essentia_ldl.features.store import Store
+from essentia_ldl.files import write_json
 from essentia_ldl.nets.backbones import musicnn
 from essentia_ldl.nets.embed import main
-from essentia_ldl.nets.plan import BACKBONES
-from essentia_ldl.nets.weights import weights_path
-from essentia_ldl.store import Store, write_json
+from essentia_ldl.nets.pretrained.weights import weights_path
+from essentia_ldl.runs.plan import BACKBONES
 
 
 def test_a_job_leaves_one_array_a_content(tmp_path, random_graphs):

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from essentia_ldl.nets import embeddings, run
+from essentia_ldl.nets import run
+from essentia_ldl.nets.inputs import embeddings
 from essentia_ldl.nets.runtime import quiet
 
 

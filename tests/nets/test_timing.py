@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from essentia_ldl.files import read_json
 from essentia_ldl.nets import timing
-from essentia_ldl.store import read_json
 
 
 def test_a_head_is_measured_with_its_frozen_network(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 from essentia_ldl import errors, frontends
 from essentia_ldl.errors import CardError, DataError, EssentiaLdlError, UnknownNameError, explain
-from essentia_ldl.graph_card import GraphCard
+from essentia_ldl.models.card import GraphCard
 from essentia_ldl.records import Failure, FrontEnd, LabelTable, Prediction, Split, Track
 
 

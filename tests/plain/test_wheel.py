@@ -44,10 +44,10 @@ def test_the_wheel_holds_the_package_the_recipes_and_the_lists_of_operations(whe
         assert path.relative_to(REPOSITORY).as_posix() in names
     for path in (REPOSITORY / "recipes").glob("*.toml"):
         assert f"essentia_ldl/recipes/{path.name}" in names
-    for path in (REPOSITORY / "essentia_ldl" / "nets").glob("*.xz"):
+    for path in (REPOSITORY / "essentia_ldl" / "nets" / "export").glob("*.xz"):
         assert path.relative_to(REPOSITORY).as_posix() in names
     assert any(name.endswith(".xz") for name in names)
-    assert {"essentia_ldl/report.css", "essentia_ldl/report.js"} <= names
+    assert {"essentia_ldl/report/report.css", "essentia_ldl/report/report.js"} <= names
     assert not [name for name in names if name.startswith(("tests/", "graphs/", "recipes/"))]
 
 
@@ -56,7 +56,7 @@ def test_the_wheel_says_what_it_is(wheel):
     (info,) = {name.split("/")[0] for name in archive.namelist() if ".dist-info/" in name}
     assert info == f"essentia_ldl-{essentia_ldl.__version__}.dist-info"
     entry_points = archive.read(f"{info}/entry_points.txt").decode()
-    assert "essentia-ldl = essentia_ldl.cli:main" in entry_points
+    assert "essentia-ldl = essentia_ldl.cli.main:main" in entry_points
     metadata = archive.read(f"{info}/METADATA").decode()
     assert "License: AGPL-3.0-or-later" in metadata or "License-Expression: AGPL-3.0-or-later" in metadata
     assert "Requires-Dist: essentia-tensorflow" in metadata

@@ -20,8 +20,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from essentia_ldl.features.store import Store
 from essentia_ldl.frontends import MUSICNN
-from essentia_ldl.models import find_extractor, find_model, read_model
+from essentia_ldl.models.folder import find_extractor, find_model, read_model
 from essentia_ldl.sound.features import extract_track
 from essentia_ldl.sound.predict import Request
 
@@ -141,13 +142,65 @@ def long_song(audio_folder: Path) -> Path:
 def run_python() -> Callable[..., subprocess.CompletedProcess]:
     """A function (arguments, **environment) -> a finished Python process that sees this repository."""
 
-    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    def run(*arguments: str, timeout_s: float = 300, **environment: str) -> subprocess.CompletedProcess:
         paths = [environment.pop("PYTHONPATH", ""), str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
         variables = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), **environment}
         command = [sys.executable, *arguments]
-        return subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=300)
+        return subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=timeout_s)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def run_command(run_python: Callable[..., subprocess.CompletedProcess]) -> Callable[..., str]:
+    """A function (home, *arguments) -> what the command line prints; it has to end well."""
+
+    def run(home: Path, *arguments: str) -> str:
+        done = run_python("-m", "essentia_ldl", *arguments, timeout_s=1800, ESSENTIA_LDL_HOME=str(home))
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def train_from_scratch(
+    tmp_path_factory: pytest.TempPathFactory,
+    make_signal: Callable[..., np.ndarray],
+    write_wav: Callable[..., Path],
+    run_python: Callable[..., subprocess.CompletedProcess],
+) -> Callable[..., Path]:
+    """A function (network, classes, training) -> run folder with its export: four tracks train, two validate."""
+
+    def train(backbone: str, classes: tuple[str, str], training: dict[str, float]) -> Path:
+        root = tmp_path_factory.mktemp(backbone)
+        store, folder = Store(root / "store"), root / "run"
+        paths = [write_wav(root / f"{i}.wav", make_signal(3.5, seed=60 + i)) for i in range(6)]
+        job = {"store": str(store.root), "front_ends": [backbone]}
+        contents = [extract_track({**job, "path": str(path)})["content"] for path in paths]
+        tracks = [
+            {"id": p.name, "content": c, "role": "train" if i < 4 else "valid", "label": classes[i % 2]}
+            for i, (p, c) in enumerate(zip(paths, contents, strict=True))
+        ]
+        plan = {
+            **{"run": "run", "task": "genre", "name": "genre", "description": "", "classes": classes},
+            "training": training,
+            **{"store": str(store.root), "graphs": str(root)},
+            "network": {"backbone": backbone, "pretrained": None, "fine_tune": "none", "hidden": 0},
+            "front_end": backbone,
+            "stems": {"full": f"genre-{backbone}-scratch", "head": None},
+            "tracks": tracks,
+            "audio": [{"path": str(p), "content": c} for p, c in zip(paths[:2], contents[:2], strict=True)],
+        }
+        folder.mkdir()
+        (folder / "plan.json").write_text(json.dumps(plan))
+        rows = [f"{track['id']},{1.0 - i % 2},{float(i % 2)}" for i, track in enumerate(tracks)]
+        (folder / "labels.csv").write_text("\n".join([",".join(["id", *classes]), *rows]) + "\n")
+        done = run_python("-m", "essentia_ldl.nets", str(folder))
+        assert done.returncode == 0, done.stderr
+        return folder
+
+    return train
 
 
 @pytest.fixture(scope="session")
@@ -156,7 +209,7 @@ def graphs(run_python: Callable[..., subprocess.CompletedProcess]) -> Path:
     folder = Path(os.environ.get("ESSENTIA_LDL_TEST_CACHE") or REPOSITORY / ".cache" / "graphs")
     wheel = os.environ.get("ESSENTIA_LDL_WHEEL")
     arguments = [str(folder), *(["--wheel", wheel] if wheel else [])]
-    done = run_python("-m", "essentia_ldl.nets.weights", *arguments)
+    done = run_python("-m", "essentia_ldl.nets.pretrained.weights", *arguments)
     if done.returncode != 0:
         if wheel or "pip" not in done.stderr:
             pytest.fail(f"the base graphs cannot be built: {done.stderr}")

@@ -8,13 +8,14 @@ import essentia.standard as es
 import numpy as np
 import pytest
 
-from essentia_ldl import descriptors
-from essentia_ldl.collection import Collection
+from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import AudioError, StoreError
+from essentia_ldl.features import descriptors
+from essentia_ldl.features.store import Store, array_path
+from essentia_ldl.files import read_json, write_json
 from essentia_ldl.records import Failure, Track
 from essentia_ldl.sound import descriptors as sound_descriptors
 from essentia_ldl.sound.descriptors import extract_descriptors, extract_track, list_names
-from essentia_ldl.store import Store, array_path, read_json, write_json
 
 
 @pytest.fixture(scope="module")

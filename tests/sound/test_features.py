@@ -10,6 +10,8 @@ import pytest
 
 from essentia_ldl import frontends
 from essentia_ldl.errors import AudioError, StoreError
+from essentia_ldl.features.store import Store
+from essentia_ldl.files import digest_file
 from essentia_ldl.frontends import MFCC, MFCC_FRAMES_13, MFCC_FRAMES_25, MUSICNN
 from essentia_ldl.labels._mfcc import pool_frames
 from essentia_ldl.parallel import run_jobs
@@ -23,7 +25,6 @@ from essentia_ldl.sound.features import (
     extract_track,
     probe_track,
 )
-from essentia_ldl.store import Store, digest_file
 
 EXTRACT = "essentia_ldl.sound.features:extract_track"
 
@@ -236,7 +237,7 @@ def test_extract_track_fills_the_store_once(song, tmp_path, monkeypatch):
         raise RuntimeError("this file was read already")
 
     monkeypatch.setattr(features, "extract_features", fail)
-    monkeypatch.setattr("essentia_ldl.store.digest_file", fail)
+    monkeypatch.setattr("essentia_ldl.features.store.digest_file", fail)
     assert extract_track(job) == answer
 
 

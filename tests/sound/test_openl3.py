@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 from essentia_ldl.errors import CardError
-from essentia_ldl.extractors import describe_extractor, plan_extractor
+from essentia_ldl.features.extractors import describe_extractor, plan_extractor
+from essentia_ldl.features.store import Store
 from essentia_ldl.frontends import OPENL3, RESNET
-from essentia_ldl.models import find_extractor, read_model
-from essentia_ldl.prediction import segment_times
+from essentia_ldl.models.folder import find_extractor, read_model
+from essentia_ldl.predict.ask import segment_times
 from essentia_ldl.sound import mel
-from essentia_ldl.sound.embed import Embedder, embed_file
+from essentia_ldl.sound.extractors import Embedder, embed_file
 from essentia_ldl.sound.features import extract_track
 from essentia_ldl.sound.predict import Predictor, Request
 from essentia_ldl.sound.verify import verify_run
-from essentia_ldl.store import Store
 
 MAKER = Path(__file__).resolve().parents[1] / "make_extractors.py"
 NAME = "openl3-music-mel128-emb512-3"

@@ -18,9 +18,9 @@ import pytest
 from essentia_ldl import frontends
 from essentia_ldl.errors import AudioError, CardError, GraphError
 from essentia_ldl.frontends import MUSICNN
-from essentia_ldl.graph_card import GraphCard
-from essentia_ldl.models import Model
-from essentia_ldl.prediction import predict_files
+from essentia_ldl.models.card import GraphCard
+from essentia_ldl.models.folder import Model
+from essentia_ldl.predict.ask import predict_files
 from essentia_ldl.records import Failure
 from essentia_ldl.sound import ALGORITHMS, predict
 from essentia_ldl.sound.predict import Predictor, Request

@@ -12,13 +12,12 @@ import pytest
 
 from essentia_ldl.errors import AudioError, GraphError
 from essentia_ldl.frontends import MUSICNN, RESNET
-from essentia_ldl.models import read_model
-from essentia_ldl.prediction import segment_times
-from essentia_ldl.sound.features import extract_features, extract_track
+from essentia_ldl.models.folder import read_model
+from essentia_ldl.predict.ask import segment_times
+from essentia_ldl.sound.features import extract_features
 from essentia_ldl.sound.mel import compute_bands
 from essentia_ldl.sound.predict import Predictor, Request
 from essentia_ldl.sound.verify import verify_run
-from essentia_ldl.store import Store
 
 CLASSES = ("Folk", "Rock")
 
@@ -101,34 +100,9 @@ def test_two_front_ends_share_a_decoding(song):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory, make_signal, write_wav, run_python) -> Path:
+def run(train_from_scratch) -> Path:
     """A run folder with an exported ResNet, trained on four tracks."""
-    root = tmp_path_factory.mktemp("resnet")
-    store, folder = Store(root / "store"), root / "run"
-    paths = [write_wav(root / f"{i}.wav", make_signal(3.5, seed=60 + i)) for i in range(6)]
-    job = {"store": str(store.root), "front_ends": ["resnet"]}
-    contents = [extract_track({**job, "path": str(path)})["content"] for path in paths]
-    tracks = [
-        {"id": p.name, "content": c, "role": "train" if i < 4 else "valid", "label": CLASSES[i % 2]}
-        for i, (p, c) in enumerate(zip(paths, contents, strict=True))
-    ]
-    plan = {
-        **{"run": "run", "task": "genre", "name": "genre", "description": "", "classes": CLASSES},
-        "training": {"epochs": 12, "batch_size": 1, "learning_rate": 1e-4},
-        **{"store": str(store.root), "graphs": str(root)},
-        "network": {"backbone": "resnet", "pretrained": None, "fine_tune": "none", "hidden": 0},
-        "front_end": "resnet",
-        "stems": {"full": "genre-resnet-scratch", "head": None},
-        "tracks": tracks,
-        "audio": [{"path": str(p), "content": c} for p, c in zip(paths[:2], contents[:2], strict=True)],
-    }
-    folder.mkdir()
-    (folder / "plan.json").write_text(json.dumps(plan))
-    rows = [f"{track['id']},{1.0 - i % 2},{float(i % 2)}" for i, track in enumerate(tracks)]
-    (folder / "labels.csv").write_text("\n".join(["id,Folk,Rock", *rows]) + "\n")
-    done = run_python("-m", "essentia_ldl.nets", str(folder))
-    assert done.returncode == 0, done.stderr
-    return folder
+    return train_from_scratch("resnet", CLASSES, {"epochs": 12, "batch_size": 1, "learning_rate": 1e-4})
 
 
 @pytest.fixture(scope="module")

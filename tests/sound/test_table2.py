@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from essentia_ldl.datasets.demo import build_demo
-from essentia_ldl.recipe import read_recipe
+from essentia_ldl.recipe.recipe import read_recipe
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SMALL = 'source = "sb"\n[labels.sa]\nn_neighbors = 3\n[labels.sb]\nn_neighbors = 3\nn_components = 4\nmax_iter = 60\n'
@@ -46,20 +44,17 @@ def home(tmp_path_factory, graphs) -> Path:
     return home
 
 
-def run_table(home: Path, *options: str) -> str:
-    arguments = ("table2", str(home / "sets"), "--epochs", "2", "--folds", "2", "--networks", "vgg", *options)
-    paths = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
-    variables = {**os.environ, "PYTHONPATH": paths, "ESSENTIA_LDL_HOME": str(home)}
-    command = [sys.executable, "-m", "essentia_ldl", *arguments]
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=1800)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+@pytest.fixture
+def run_table(home: Path, run_command: Callable[..., str]) -> Callable[..., str]:
+    """A function (*options) -> what table2 prints of a small grid."""
+    grid = ("table2", str(home / "sets"), "--epochs", "2", "--folds", "2", "--networks", "vgg")
+    return lambda *options: run_command(home, *grid, *options)
 
 
 @pytest.mark.slow
-def test_a_small_grid_is_measured_once_and_stands_beside_the_paper(home):
+def test_a_small_grid_is_measured_once_and_stands_beside_the_paper(home, run_table):
     heads = ("--starts", "pretrained", "--fine-tune", "head", "--labels", "none,sb")
-    shown = run_table(home, *heads)
+    shown = run_table(*heads)
     assert "4 cells with data, 0 measured before, 4 to do" in shown
     assert shown.index("together about") < shown.index("trainings, 2 to do")
     assert "genre-dortmund     no data" in shown
@@ -86,15 +81,15 @@ def test_a_small_grid_is_measured_once_and_stands_beside_the_paper(home):
             assert row["n_tracks"] == 7
     assert not list((home / "graphs").glob("*mood_sad*")), "what is only measured does not become a model to use"
 
-    again = run_table(home, *heads)
+    again = run_table(*heads)
     assert "4 cells with data, 4 measured before, 0 to do" in again
     assert "trainings" not in again
     assert again[again.index("trained from scratch") :] == shown[shown.index("trained from scratch") :]
 
 
 @pytest.mark.slow
-def test_a_network_from_scratch_is_a_cell_too(home):
-    shown = run_table(home, "--starts", "scratch", "--labels", "none", "--no-external")
+def test_a_network_from_scratch_is_a_cell_too(home, run_table):
+    shown = run_table("--starts", "scratch", "--labels", "none", "--no-external")
     assert "1 cells with data, 0 measured before, 1 to do" in shown
     line = re.findall(r"^vgg      mood-sad .*$", shown, re.MULTILINE)[0].split()[2:]
     assert re.fullmatch(r"[01]\.\d\d\|0\.86", line[0])

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from essentia_ldl import models
 from essentia_ldl.errors import EssentiaLdlError, GraphError
 from essentia_ldl.frontends import MUSICNN
+from essentia_ldl.models import folder as models
 from essentia_ldl.sound import verify
 from essentia_ldl.sound.features import extract_features
 from essentia_ldl.sound.verify import TRANSFER_TOLERANCE, measure_difference, verify_run
@@ -162,7 +162,7 @@ def test_program_ends_with_its_status(copied_run, run_python):
 
 def test_failed_verification_promotes_nothing(copied_run, monkeypatch):
     """The steps of `train` from verification to graphs/, with verification in this process."""
-    from essentia_ldl import steps
+    from essentia_ldl.train import train as steps
     from essentia_ldl.zones import StepFailed
 
     def run_zone(module: str, *arguments: str) -> None:

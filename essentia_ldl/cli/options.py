@@ -1,0 +1,115 @@
+"""Options that several commands of the command line share, and the recipe that the options of a training make."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+DATA = click.option("--data", metavar="PATH", help="Folder with one sub-folder a class, or a CSV / TSV table.")
+JOBS = click.option("--jobs", type=click.IntRange(1), metavar="N", help="Worker processes (default: one a core).")
+
+
+class SourceOption(click.Option):
+    """An option whose help names the label sources; they are looked for when help is shown, so that help is quick."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        from essentia_ldl import labels
+
+        option, text = super().get_help_record(ctx) or ("--labels", "")
+        space = "" if text.startswith(";") else " "
+        return option, f"{', '.join((*labels.presets(), 'agf'))}, or several joined by +{space}{text}"
+
+
+LABELS = click.option("--labels", metavar="SOURCE", cls=SourceOption, help=" (default: as the recipe says).")
+
+
+def read_pairs(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Split ``name=value`` options."""
+    pairs = {}
+    for value in values:
+        name, sign, rest = value.partition("=")
+        if not sign or not name:
+            raise click.BadParameter(f"{value!r} is not of the form NAME=VALUE", ctx, parameter)
+        pairs[name] = rest
+    return pairs
+
+
+_LAYOUT = (
+    click.option("--layout", metavar="NAME", help="folder, table, gtzan, dortmund, fma, mtg_jamendo (else by look)."),
+    click.option("--option", "options", multiple=True, callback=read_pairs, metavar="KEY=VALUE", help="Of layout."),
+)
+
+
+def layout(command: Any) -> Any:
+    """Add the options that say how a collection is read."""
+    for option in reversed(_LAYOUT):
+        command = option(command)
+    return command
+
+
+def read_names(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Split names that are joined by commas."""
+    names = tuple(dict.fromkeys(name.strip() for value in values for name in value.split(",") if name.strip()))
+    if values and not names:
+        raise click.BadParameter(f"{values[0]!r} names nothing", ctx, parameter)
+    return names
+
+
+SET = click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    callback=read_pairs,
+    metavar="KEY=VALUE",
+    help="A key of the recipe, such as network.hidden=0; may repeat.",
+)
+
+
+def options_of_training(command: Any) -> Any:
+    """Add the options that train and crossval share."""
+    options = [
+        DATA,
+        *_LAYOUT,
+        click.option("--network", metavar="NAME", help="musicnn, vgg, vggish, resnet, dcnn (default: recipe)."),
+        click.option("--pretrained", metavar="NAME", help="msd or mtt, or audioset for vggish: weights to start from."),
+        click.option("--extractor", metavar="NAME", help="A head on a published graph: a name in graphs/, or a .pb."),
+        click.option("--extractor-output", metavar="NODE", help="Its output (default: its card's embeddings)."),
+        click.option("--fine-tune", metavar="MODE", help="head (quick), all (whole network) or none (from scratch)."),
+        click.option("--epochs", type=click.IntRange(1), metavar="N", help="Epochs (default: as the recipe says)."),
+        SET,
+        click.option("--dropout", type=click.FloatRange(0, 0.9), metavar="P", help="Rate in a head (default: recipe)."),
+        click.option("--samples", type=click.IntRange(0, 1000), metavar="N", help="Dropout samples in the graph."),
+        click.option("--seed", type=int, metavar="N", help="Seed of split, labels and training."),
+        click.option("--corrections", metavar="FILE", help="audit.csv of a report, its column correction filled."),
+        JOBS,
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def resolve(task: str, options: dict[str, Any]) -> tuple[Any, str | None, int | None]:
+    """Return the recipe with what the options change in it, the collection and the number of processes."""
+    from essentia_ldl.recipe.recipe import change_recipe, read_recipe
+
+    if options["extractor_output"] and not options["extractor"]:
+        raise click.UsageError("--extractor-output needs --extractor.")
+    for other in ("network", "pretrained"):
+        if options["extractor"] and options[other]:
+            raise click.UsageError(f"--extractor stands in place of the network: leave --{other} out.")
+    epochs = options["epochs"]
+    recipe = change_recipe(read_recipe(task), options["changes"]).override(
+        labels=options.get("labels"),
+        network__backbone=options["network"],
+        network__pretrained=options["pretrained"],
+        network__fine_tune=options["fine_tune"] or ("head" if options["extractor"] else None),
+        network__extractor=options["extractor"],
+        network__extractor_output=options["extractor_output"],
+        training__epochs=epochs,
+        training__epochs_from_scratch=epochs,
+        network__dropout=options["dropout"],
+        uncertainty__samples=options["samples"],
+        split__seed=options["seed"],
+    )
+    return recipe, options["data"], options["jobs"]

@@ -1,0 +1,1 @@
+"""Tracks with checked labels, their splits, and what a person corrected."""

@@ -1,0 +1,275 @@
+"""Descriptors of Essentia's MusicExtractor: asked for here, computed once by the sound zone, read from the store.
+
+In: a collection; out: one vector a track. Keys, scales and chords are one column a value. A profile says which
+descriptors count:
+
+- "gaia", for a baseline: what the preprocessing of Gaia, Essentia's trainer of SVM classifiers, keeps (`IGNORED` says
+  what it drops and what we drop besides): statistics of low-level, rhythmic and tonal descriptors. What a file says of
+  itself is no music and is left out: tags, sampling rate, codec, bit rate, replay gain, and whatever grows with the
+  length of the excerpt.
+- "all", for the groups of artists: every number at the statistics that MusicExtractor takes unasked, 3744 of them, as
+  many as the authors' code has (their paper: 4374). Left out are tags and properties of the file, the positions of the
+  beats, of which every file has another number (no other entry's length depends on the file), and covariances. A value
+  that a file lacks or that is not finite is NaN: whoever reads it decides.
+
+Kept under ``<store>/descriptors-<digest of settings and version>/<two digits>/<content>.npy``, float32 (d,), with the
+names of the columns in ``names.json`` beside them, for "all" together with the version of Essentia that made them.
+Vectors of two versions are not mixed: a worker whose names or version are others than the folder's refuses.
+
+References
+----------
+Template ``classification_project_template_2.1-beta5.yaml`` of Gaia (https://github.com/MTG/gaia), preprocessing
+"normalized".
+Kim, Won, Serra and Liem, "Transfer learning of artist group factors to musical genre classification" (WWW 2018),
+section 3.1.3.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from essentia_ldl.collection.read import Collection
+from essentia_ldl.discover import unknown
+from essentia_ldl.errors import DataError, StoreError, explain
+from essentia_ldl.features.store import Store, array_path, open_store
+from essentia_ldl.files import read_json
+from essentia_ldl.parallel import run_jobs
+from essentia_ldl.records import Failure, Track
+
+_STATISTICS = ["mean", "var", "stdev", "median"]  # Gaia drops minima, maxima and derivatives
+SETTINGS = {
+    "analysisSampleRate": 44100,
+    "rhythmMethod": "degara",
+    "lowlevelStats": _STATISTICS,
+    "rhythmStats": _STATISTICS,
+    "tonalStats": _STATISTICS,
+    "mfccStats": ["mean"],
+    "gfccStats": ["mean"],
+}
+IGNORED = (
+    "metadata.*",
+    "tonal.thpcp",  # divides by zero
+    "lowlevel.spectral_energyband_high.*",  # 0 for a low sampling rate
+    "lowlevel.silence_rate*",
+    "rhythm.bpm_histogram",
+    "lowlevel.melbands128.*",
+    *("*dmean*", "*dvar*", "*.min", "*.max", "*cov"),  # statistics that a single value gets unasked
+    # ours: they count, so that they tell the length of an excerpt
+    "rhythm.beats_count",
+    "rhythm.beats_position",
+    "tonal.chords_number_rate",
+)
+EVERY_SETTINGS = {  # statistics that are not named are those that MusicExtractor takes unasked
+    "analysisSampleRate": 44100,
+    "rhythmMethod": "degara",
+    "mfccStats": ["mean"],
+    "gfccStats": ["mean"],
+}
+EVERY_IGNORED = ("metadata.*", "*beats_position*", "*cov")
+KEYS = ("A", "A#", "B", "C", "C#", "D", "D#", "E", "F", "F#", "G", "G#")
+FLATS = {"Bb": "A#", "Db": "C#", "Eb": "D#", "Gb": "F#", "Ab": "G#"}
+SCALES = ("major", "minor")
+REFUSED_SHARE = 0.1  # of the tracks: with more of them the baseline would tell little
+
+
+@dataclasses.dataclass(frozen=True)
+class Profile:
+    """Which descriptors count.
+
+    Parameters
+    ----------
+    settings : Mapping[str, Any]
+        Of MusicExtractor.
+    ignored : tuple[str, ...]
+        Patterns of the entries that do not count.
+    gaps : bool
+        Whether a value may lack; NaN stands for it.
+    """
+
+    settings: Mapping[str, Any]
+    ignored: tuple[str, ...]
+    gaps: bool
+
+
+PROFILES = {"gaia": Profile(SETTINGS, IGNORED, gaps=False), "all": Profile(EVERY_SETTINGS, EVERY_IGNORED, gaps=True)}
+
+
+def get_profile(name: str) -> Profile:
+    """Return the profile of a name; raise `UnknownNameError` when there is none."""
+    if name not in PROFILES:
+        raise unknown("profile of descriptors", name, PROFILES)
+    return PROFILES[name]
+
+
+def descriptor_folder(store: Store, profile: str = "gaia") -> Path:
+    """Return where descriptors are kept; a digest of the settings and of Essentia's version is in the name."""
+    chosen = get_profile(profile)
+    try:
+        version = importlib.metadata.version("essentia-tensorflow")
+    except importlib.metadata.PackageNotFoundError:
+        version = "unknown"
+    parts = json.dumps([chosen.settings, chosen.ignored, KEYS, SCALES, version], sort_keys=True).encode()
+    return store.root / f"descriptors-{hashlib.sha256(parts).hexdigest()[:8]}"
+
+
+def make_descriptors(collection: Collection, n_jobs: int | None = None, profile: str = "gaia") -> list[Failure]:
+    """Compute the descriptors that are not there yet, in worker processes of the sound zone.
+
+    Parameters
+    ----------
+    collection : Collection
+        Any files that Essentia or ffmpeg decodes.
+    n_jobs : int or None
+        Worker processes; None is one a core.
+    profile : str
+        "gaia" or "all".
+
+    Returns
+    -------
+    list[Failure]
+        Files that have none, and why.
+
+    Raises
+    ------
+    StoreError
+        When descriptors of another version of Essentia are in the folder.
+    """
+    store = open_store()
+    place = {"store": str(store.root), "folder": str(descriptor_folder(store, profile)), "profile": profile}
+    jobs = [{"path": track.path, **place} for track in list_missing(collection, profile)]
+    results = run_jobs("essentia_ldl.sound.descriptors:extract_track", jobs, "descriptors", n_jobs)
+    failures = [result for _, result in results if isinstance(result, Failure)]
+    return sorted(failures, key=lambda failure: failure.path)
+
+
+def list_missing(collection: Collection, profile: str = "gaia") -> list[Track]:
+    """List the tracks of a collection that have no descriptors."""
+    folder = descriptor_folder(open_store(), profile)
+    return [t for t in collection.tracks if not array_path(folder, collection.contents[t.id]).is_file()]
+
+
+def read_descriptors(
+    collection: Collection, failures: Sequence[Failure] = (), profile: str = "gaia"
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """Read the descriptors of every track.
+
+    A file that MusicExtractor refuses (a constant level, say) gives NaN, for which the baseline puts the mean of the
+    tracks that it is fitted on, so that one such file does not take the baseline away. Everything is in memory at once;
+    `read_vector` reads one.
+
+    Parameters
+    ----------
+    collection : Collection
+        Its tracks went through `make_descriptors`.
+    failures : Sequence[Failure]
+        What that gave back.
+    profile : str
+        "gaia" or "all".
+
+    Returns
+    -------
+    vectors : dict[str, np.ndarray [shape=(d,), float64]]
+        By track id.
+    names : tuple[str, ...]
+        Of the d columns, such as "lowlevel.mfcc.mean.0" or "tonal.key_edma.key=C#".
+
+    Raises
+    ------
+    StoreError
+        When those of a track are missing or damaged (a damaged file is removed), or too many were refused: more than a
+        tenth for "gaia", every one for "all".
+    DataError
+        When a value of "gaia" is not finite.
+    """
+    store, gaps = open_store(), get_profile(profile).gaps
+    folder = descriptor_folder(store, profile)
+    lacking = list_missing(collection, profile)
+    refused = {failure.path for failure in failures}
+    n_tracks = len(collection.tracks)
+    few = len(lacking) < n_tracks if gaps else len(lacking) <= REFUSED_SHARE * n_tracks
+    if lacking and not (few and all(track.path in refused for track in lacking)):
+        found = f"{len(lacking)} of {len(collection.tracks)} missing"
+        remedy = f"First: {failures[0].reason}" if failures else "Run the same command again."
+        raise StoreError(explain("descriptors", "those of every track", found, folder, remedy))
+    names = read_names(folder)
+    vectors = {track.id: np.full(len(names), np.nan) for track in lacking}
+    for track in collection.tracks:
+        if track.id in vectors:
+            continue
+        vector = _load(array_path(folder, collection.contents[track.id]), len(names)).astype(np.float64)
+        if not gaps and not np.all(np.isfinite(vector)):
+            name = names[int(np.argmin(np.isfinite(vector)))]
+            raise DataError(explain("descriptor", "a finite number", name, track.id, "Leave the file out."))
+        vectors[track.id] = vector
+    return vectors, names
+
+
+def read_vector(store: Store, content: str, profile: str = "all") -> np.ndarray:
+    """Read the descriptors of one file.
+
+    Parameters
+    ----------
+    store : Store
+        Whose folder went through `make_descriptors`.
+    content : str
+        sha256 of the file.
+    profile : str
+        "gaia" or "all".
+
+    Returns
+    -------
+    np.ndarray [shape=(d,), float32]
+        NaN everywhere when there are none: MusicExtractor refused the file.
+
+    Raises
+    ------
+    StoreError
+        When no file has any, or those of this one are damaged (they are removed).
+    """
+    folder = descriptor_folder(store, profile)
+    names = read_names(folder)
+    path = array_path(folder, content)
+    return _load(path, len(names)) if path.is_file() else np.full(len(names), np.nan, dtype=np.float32)
+
+
+def read_names(folder: Path) -> tuple[str, ...]:
+    """Return the names of the columns in a folder of descriptors; raise `StoreError` when there are none."""
+    path = folder / "names.json"
+    if not path.is_file():
+        remedy = "Run the same command again; failures.csv says why a file has none."
+        raise StoreError(explain("descriptors", "those of one file or more", "none", folder, remedy))
+    return _parse_names(path, path.stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=8)
+def _parse_names(path: Path, _changed_ns: int) -> tuple[str, ...]:
+    """Parse names.json once for many vectors; a changed file is parsed again."""
+    stored = read_json(path)
+    names = stored.get("names") if isinstance(stored, dict) else stored  # "gaia" keeps names alone
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        remedy = f"Delete the folder {path.parent} and run again."
+        raise StoreError(explain("names of descriptors", "a list of names", type(names).__name__, path, remedy))
+    return tuple(names)
+
+
+def _load(path: Path, n_columns: int) -> np.ndarray:
+    """Load a vector (n_columns,); a damaged file or another shape is removed and told."""
+    remedy = "Run the same command again."
+    try:
+        vector = np.load(path)
+    except (OSError, ValueError, EOFError) as error:
+        path.unlink(missing_ok=True)
+        raise StoreError(explain("descriptors", "a readable array", str(error), path, remedy)) from None
+    if vector.shape != (n_columns,):
+        path.unlink()
+        raise StoreError(explain("descriptors", f"{n_columns} numbers", vector.shape, path, remedy))
+    return vector

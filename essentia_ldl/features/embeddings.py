@@ -1,0 +1,146 @@
+"""What a frozen network makes of tracks: asked for here, computed once in a zone's process, read from the store.
+
+In: the network of a recipe and a collection whose features are in the store. Out: embeddings (n_patches, d), float32,
+of the patch grid of every track, under ``<store>/<front-end key>-<network>-<data set>-<digest of the weights>/`` for a
+network of ours and ``<store>/extractor-<name>-<digest>/`` for a published extractor, which the sound zone runs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from essentia_ldl import frontends
+from essentia_ldl.collection.read import Collection
+from essentia_ldl.errors import RecipeError, StoreError, explain
+from essentia_ldl.features.extractors import read_extractor
+from essentia_ldl.features.store import array_path, open_store
+from essentia_ldl.files import graphs_folder, write_json
+from essentia_ldl.models.folder import require_weights
+from essentia_ldl.parallel import run_jobs
+from essentia_ldl.recipe.recipe import NetworkSettings
+from essentia_ldl.records import Failure
+from essentia_ldl.zones import run_zone
+
+NAME = "embedding"  # what a label source calls these features
+REMEDY = "Run the same command again."
+
+
+def check_network(network: NetworkSettings) -> None:
+    """Raise `RecipeError` when a network is trained from scratch, so that there is nothing frozen to ask."""
+    if network.fine_tune == "none":
+        remedy = "Use fine_tune head or all, or other labels."
+        raise RecipeError(explain("embeddings", "a pretrained network", "fine_tune none", network.backbone, remedy))
+
+
+def embedding_folder(network: NetworkSettings, hop_frames: int | None = None) -> Path:
+    """Return where the embeddings of a network are kept; the digest of its weights is in the name.
+
+    Parameters
+    ----------
+    network : NetworkSettings
+        Which frozen network.
+    hop_frames : int or None
+        Frames between patches; None is the front-end's, the only one that an extractor has.
+
+    Raises
+    ------
+    RecipeError
+        As `check_network`.
+    WeightsError
+        When its weights are missing.
+    CardError, GraphError
+        When the extractor is missing, or cannot be run.
+    """
+    check_network(network)
+    if network.extractor:
+        return read_extractor(network).folder(open_store())
+    weights = require_weights(graphs_folder(), network.backbone, network.pretrained)
+    front_end = frontends.of_network(network.backbone)
+    if hop_frames is not None:
+        front_end = dataclasses.replace(front_end, patch_hop_frames=hop_frames)
+    return open_store().embeddings(front_end, network.backbone, network.pretrained, weights)
+
+
+def make_embeddings(collection: Collection, network: NetworkSettings, hop_frames: int | None = None) -> None:
+    """Compute the embeddings that are not there yet: in the nets zone, or in workers of the sound zone.
+
+    Parameters
+    ----------
+    collection : Collection
+        Its mel bands are in the store.
+    network, hop_frames
+        As in `embedding_folder`.
+
+    Raises
+    ------
+    RecipeError, WeightsError, CardError, GraphError
+        As `embedding_folder`.
+    StoreError
+        When an extractor cannot embed a track any more that was usable before.
+    """
+    folder = embedding_folder(network, hop_frames)
+    contents = [collection.contents[track.id] for track in collection.tracks]
+    missing = [content for content in contents if not array_path(folder, content).is_file()]
+    if not missing:
+        return
+    if network.extractor:
+        _run_extractor(collection, network, set(missing))
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        job = Path(scratch) / "embed.json"
+        kind = {"backbone": network.backbone, "dataset": network.pretrained, "hop_frames": hop_frames}
+        places = {"store": str(open_store().root), "graphs": str(graphs_folder())}
+        write_json(job, {**places, **kind, "contents": missing})
+        run_zone("essentia_ldl.nets.embed", str(job))
+
+
+def _run_extractor(collection: Collection, network: NetworkSettings, missing: set[str]) -> None:
+    extractor = read_extractor(network).as_job(open_store())
+    jobs = [
+        {"path": track.path, "content": collection.contents[track.id], "extractor": extractor}
+        for track in collection.tracks
+        if collection.contents[track.id] in missing
+    ]
+    for _, result in run_jobs("essentia_ldl.sound.extractors:embed_track", jobs, "embeddings"):
+        if isinstance(result, Failure):
+            raise StoreError(result.reason)
+
+
+def read_embeddings(collection: Collection, network: NetworkSettings) -> dict[str, np.ndarray]:
+    """Read the embeddings of every track.
+
+    Returns
+    -------
+    dict[str, np.ndarray [shape=(n_patches, d), float32]]
+        By track id.
+
+    Raises
+    ------
+    RecipeError
+        As `embedding_folder`.
+    StoreError
+        When those of a track are missing or damaged.
+    """
+    folder = embedding_folder(network)
+    paths = {track.id: array_path(folder, collection.contents[track.id]) for track in collection.tracks}
+    missing = sum(not path.is_file() for path in paths.values())
+    if missing:
+        found = f"{missing} of {len(paths)} missing"
+        raise StoreError(explain("embeddings", "those of every track", found, folder, REMEDY))
+    return {track_id: _read(path) for track_id, path in paths.items()}
+
+
+def _read(path: Path) -> np.ndarray:
+    try:
+        array = np.load(path)
+    except (OSError, ValueError, EOFError) as error:
+        path.unlink(missing_ok=True)
+        raise StoreError(explain("embeddings", "a readable array", str(error), path, REMEDY)) from None
+    if array.ndim != 2 or not len(array) or not np.all(np.isfinite(array)):
+        path.unlink()
+        raise StoreError(explain("embeddings", "finite (n_patches, d)", array.shape, path, REMEDY))
+    return array

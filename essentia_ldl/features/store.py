@@ -1,0 +1,144 @@
+"""Features on disk. In: arrays from the sound zone; out: arrays for labels and networks.
+
+Layout: ``<root>/<front-end key>/<first two digits>/<content>.npy``, float32. `content` is the sha256 of the audio
+file's bytes, so a moved or renamed file keeps its features and a changed file gets new ones; the front-end's key
+holds a digest of its numbers, so a changed hop size never meets old features. ``<root>/files/`` remembers the content
+of a path by size and time of change, so that a second run does not even read the audio. Everything is written to a
+temporary name and renamed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from essentia_ldl.errors import StoreError, explain
+from essentia_ldl.files import digest_file, home, read_json, replacing, write_json
+from essentia_ldl.records import FrontEnd
+
+
+def open_store() -> Store:
+    """Return the store in the home folder."""
+    return Store(home() / "store")
+
+
+def array_path(folder: str | os.PathLike[str], content: str) -> Path:
+    """Return where a folder of the store keeps the array of a content (sha256), whether it exists or not."""
+    return Path(folder) / content[:2] / f"{content}.npy"
+
+
+class Store:
+    """Features keyed by content and front-end.
+
+    Parameters
+    ----------
+    root : path
+        Folder of the store; made when first written to.
+    """
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = Path(root).resolve()
+
+    def path(self, content: str, front_end: FrontEnd) -> Path:
+        """Return where the features of a content are, whether they exist or not."""
+        return array_path(self.root / front_end.key, content)
+
+    def embeddings(self, front_end: FrontEnd, backbone: str, dataset: str, weights: Path) -> Path:
+        """Return the folder of a pretrained network's embeddings; the digest of its weights file is in the name."""
+        return self.root / f"{front_end.key}-{backbone}-{dataset}-{digest_file(weights)[:8]}"
+
+    def has(self, content: str, front_end: FrontEnd) -> bool:
+        """Tell whether the features exist."""
+        return self.path(content, front_end).is_file()
+
+    def read(self, content: str, front_end: FrontEnd) -> np.ndarray:
+        """Read features, mapped from disk.
+
+        Returns
+        -------
+        np.ndarray [shape=(n_frames, n_bands), float32]
+
+        Raises
+        ------
+        StoreError
+            When they do not exist or are damaged; a damaged file is removed so that the next run makes it again.
+        """
+        path = self.path(content, front_end)
+        try:
+            array = np.load(path, mmap_mode="r")
+        except OSError as error:
+            raise StoreError(
+                explain("features", "a readable array", error.strerror, path, "Run the command again.")
+            ) from None
+        except (ValueError, EOFError) as error:
+            path.unlink(missing_ok=True)
+            raise StoreError(
+                explain("features", "a readable array", str(error), path, "Run the command again.")
+            ) from None
+        if array.ndim != 2 or array.shape[1] != front_end.n_bands or array.dtype != np.float32:
+            path.unlink()
+            raise StoreError(
+                explain(
+                    "features",
+                    f"float32 (n_frames, {front_end.n_bands})",
+                    (array.dtype.name, array.shape),
+                    path,
+                    "Run the command again.",
+                )
+            )
+        return array
+
+    def write(self, content: str, front_end: FrontEnd, array: np.ndarray) -> None:
+        """Write features atomically; array is (n_frames, n_bands), stored as float32."""
+        with replacing(self.path(content, front_end)) as file:
+            np.save(file, np.ascontiguousarray(array, dtype=np.float32))
+
+    def is_complete(self, content: str, front_ends: Sequence[FrontEnd]) -> bool:
+        """Tell whether a content's description and the features of all these front-ends exist."""
+        return self._info(content).is_file() and all(self.has(content, front_end) for front_end in front_ends)
+
+    def write_info(self, content: str, info: dict[str, Any]) -> None:
+        """Write what is known of an audio file beside its features (duration_s)."""
+        write_json(self._info(content), info)
+
+    def read_info(self, content: str) -> dict[str, Any]:
+        """Read what `write_info` wrote."""
+        return read_json(self._info(content))
+
+    def _info(self, content: str) -> Path:
+        return self.root / "audio" / content[:2] / f"{content}.json"
+
+    def recall(self, path: str) -> str | None:
+        """Return the content of a file when it has not changed since `remember`, without reading it; else None."""
+        try:
+            status = os.stat(path)
+            known = json.loads(self._memory(path).read_text(encoding="utf-8", errors="surrogateescape"))
+        except (OSError, ValueError):
+            return None
+        if not isinstance(known, dict):
+            return None
+        same = known.get("size") == status.st_size and known.get("mtime_ns") == status.st_mtime_ns
+        return known.get("content") if same else None
+
+    def remember(self, path: str) -> str:
+        """Digest a file, keep the result beside its size and time of change, and return the content."""
+        known = self.recall(path)
+        if known is not None:
+            return known
+        status = os.stat(path)
+        content = digest_file(path)
+        write_json(
+            self._memory(path),
+            {"path": str(path), "size": status.st_size, "mtime_ns": status.st_mtime_ns, "content": content},
+        )
+        return content
+
+    def _memory(self, path: str) -> Path:
+        name = hashlib.sha256(os.fsencode(os.path.abspath(path))).hexdigest()
+        return self.root / "files" / name[:2] / f"{name}.json"

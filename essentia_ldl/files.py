@@ -1,0 +1,95 @@
+"""Files: where things are, atomic writing, json and digests. In and out: paths and values; no arrays.
+
+Everything is written to a temporary name in the same folder and renamed, so that a killed process leaves no half file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from essentia_ldl.errors import DiskError, EssentiaLdlError, StoreError, explain
+
+
+def home() -> Path:
+    """Return the folder that holds runs, store and graphs: ESSENTIA_LDL_HOME, or the current folder."""
+    return Path(os.environ.get("ESSENTIA_LDL_HOME") or ".").expanduser().resolve()
+
+
+def graphs_folder() -> Path:
+    """Return graphs/ in the home folder."""
+    return home() / "graphs"
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a binary file that appears under its name only when the block ends well.
+
+    Parameters
+    ----------
+    path : path
+        Final name; its folder is made when missing.
+
+    Yields
+    ------
+    BinaryIO
+        A temporary file in the same folder; renamed at the end, removed after an exception.
+
+    Raises
+    ------
+    DiskError
+        When the disk is full or the folder cannot be written.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=".part-", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except EssentiaLdlError:
+        raise
+    except OSError as error:  # numpy's, on a full disk, has neither errno nor strerror
+        reason, remedy = error.strerror or str(error), "Free space, or set ESSENTIA_LDL_HOME."
+        raise DiskError(explain("file", "space and permission to write", reason, path, remedy)) from None
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Write a value as json, atomically."""
+    with replacing(path) as file:
+        text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+        file.write(text.encode("utf-8", "surrogateescape"))  # file names need not be UTF-8
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """Read a json file.
+
+    Raises
+    ------
+    StoreError
+        When it is missing or not json.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8", errors="surrogateescape"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise StoreError(explain("file", "readable json", str(error), path, "Delete it and run again.")) from None
+
+
+def digest_file(path: str | os.PathLike[str]) -> str:
+    """Return the sha256 of a file's bytes, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

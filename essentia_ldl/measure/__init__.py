@@ -1,0 +1,1 @@
+"""Cross-validation, and an exported model on another collection."""

@@ -1,0 +1,135 @@
+"""Folds of a cross-validation: Tracks flow in, a list of `Fold` flows out, the same for every label source.
+
+Folds are drawn, grouped by artist, or are the values of a column of the collection, of which one is left out at a time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from essentia_ldl.collection import splits
+from essentia_ldl.errors import DataError, explain
+from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.records import Split, Track
+
+
+@dataclasses.dataclass(frozen=True)
+class Fold:
+    """One fold of one repetition; `held_out` is the value of the column that its test side has, or None."""
+
+    repeat: int
+    seed: int
+    number: int
+    held_out: str | None
+    split: Split
+
+    def cell(self, run: Path, name: str) -> Path:
+        """Return the folder of a label source or a baseline on this fold."""
+        return cell_folder(run, name, self.seed, self.number)
+
+
+def cell_folder(run: Path, name: str, seed: int, number: int) -> Path:
+    """Return the folder of a label source or a baseline on a fold of a cross-validation."""
+    return run / f"{name}-{seed}-{number}"
+
+
+def draw_folds(
+    tracks: Sequence[Track], recipe: Recipe, n_folds: int, n_repeats: int, leave_out: str | None
+) -> list[Fold]:
+    """Draw the folds of every repetition, seeded by the recipe's seed, seed + 1, …; the same for every source."""
+    folds, share = [], recipe.split.valid_share
+    for repeat in range(n_repeats):
+        seed = recipe.split.seed + repeat
+        if leave_out is None:
+            drawn = [(None, split) for split in splits.fold_tracks(tracks, n_folds, share, seed)]
+        else:
+            drawn = list(leave_out_values(tracks, leave_out, share, seed).items())
+        folds += [Fold(repeat, seed, number, value, split) for number, (value, split) in enumerate(drawn)]
+    return folds
+
+
+def leave_out_values(tracks: Sequence[Track], column: str, valid_share: float, seed: int) -> dict[str, Split]:
+    """Make one fold a value of a column: its tracks test; the others train, but for those of an artist who tests.
+
+    Parameters
+    ----------
+    tracks : Sequence[Track]
+        The collection; a split column is not looked at.
+    column : str
+        Name of a column of the collection, such as "genre".
+    valid_share : float
+        Share of the tracks that remain, which validates.
+    seed : int
+        Another seed is another validation side.
+
+    Returns
+    -------
+    dict[str, Split]
+        By value, in alphabetical order.
+
+    Raises
+    ------
+    DataError
+        When the column is missing, is not filled for every track or has one value only, a class is missing on a
+        training side, or there are too few artists to validate with.
+    """
+    where = f"leave out {column}"
+    known = sorted({name for track in tracks for name in track.columns})
+    if column not in known:
+        rule = "one of " + (", ".join(known) or "the columns that the collection has beside path, label, artist, split")
+        raise DataError(explain("column", rule, column, where, "Name another one, or add it to the table."))
+    empty = [track.id for track in tracks if not track.columns.get(column)]
+    if empty:
+        found = f"{len(empty)} of {len(tracks)} tracks without one"
+        raise DataError(explain(f"column {column!r}", "a value for every track", found, empty[0], "Fill it."))
+    values = sorted({track.columns[column] for track in tracks})
+    if len(values) < 2:
+        raise DataError(explain(f"column {column!r}", "two or more values", values, where, "Name another column."))
+    classes, found = sorted({track.label for track in tracks}), {}
+    for value in values:
+        test = [track for track in tracks if track.columns[column] == value]
+        testing = {track.artist for track in test} - {None}
+        others = [track for track in tracks if track.columns[column] != value]
+        rest = [dataclasses.replace(track, split=None) for track in others if track.artist not in testing]
+        counts = {name: sum(track.label == name for track in rest) for name in classes}
+        if not all(counts.values()):
+            numbers = ", ".join(f"{n} {name}" for name, n in counts.items())
+            numbers += f"; {len(test)} tracks test, {len(others) - len(rest)} more are of artists who test"
+            where, remedy = f"{column} {value}", "Add tracks, or merge values."
+            raise DataError(explain("folds", "every class in every training side", numbers, where, remedy))
+        side = splits.split_tracks(rest, valid_share, seed=seed)
+        artists = {track.id: track.artist for track in (*rest, *test) if track.artist is not None}
+        found[value] = Split(side.train, side.valid, tuple(sorted(track.id for track in test)), artists)
+    return found
+
+
+def describe_folds(
+    recipe: Recipe, tracks: Sequence[Track], folds: Sequence[Fold], n_repeats: int, leave_out: str | None
+) -> dict[str, Any]:
+    """Describe the folds for scores.json: sizes, classes and artists of every side, and what is to be warned of."""
+    unknown = sum(track.artist is None for track in tracks)
+    warning = f"NOT grouped by artist: not known for {unknown} of {len(tracks)} tracks, so one may train and test"
+    scores: dict[str, Any] = {
+        "task": recipe.task,
+        "classes": list(recipe.classes),
+        "n_tracks": len(tracks),
+        "class_counts": {name: sum(track.label == name for track in tracks) for name in recipe.classes},
+        "n_folds": len(folds) // n_repeats,
+        "n_repeats": n_repeats,
+        "leave_out": leave_out,
+        "seeds": list(dict.fromkeys(fold.seed for fold in folds)),
+        "grouped_by_artist": unknown == 0,
+        "warnings": [warning] if unknown else [],
+        "folds": [],
+    }
+    for fold in folds:
+        sides = splits.describe(fold.split, tracks)
+        sizes = {f"n_{side}": len(getattr(fold.split, side)) for side in ("train", "valid", "test")}
+        row = {"repeat": fold.repeat, "seed": fold.seed, "fold": fold.number, "held_out": fold.held_out, **sizes}
+        row["n_dropped"] = len(tracks) - sum(sizes.values())
+        row["class_counts"] = {side: dict(counts) for side, counts in sides.counts.items()}
+        scores["folds"].append({**row, "artists": dict(sides.artists)})
+    return scores

@@ -1,0 +1,1 @@
+"""The folder graphs/ and the card beside each graph."""

@@ -1,0 +1,1 @@
+"""From a trained network to a frozen graph with its card."""

@@ -1,0 +1,191 @@
+"""From a trained run to frozen graphs with their cards, and golden values to verify them with.
+
+In: a run folder with `plan.json`, `weights.npz` and, where the plan asks for one, the `calibration.json` of these
+weights, which goes between the logits and the softmax; the logits under their official node stay as they are. Out, in
+`<run>/export/`, for the full graph and, when the network was frozen, for the head alone: ``<stem>.pb``, ``<stem>.json``
+and ``<stem>.golden.npz``. Stems have no version: whoever promotes a graph adds one, and rewrites the card's
+`cards.VERSIONED_FIELDS`.
+
+``<stem>.golden.npz`` holds what Keras answers:
+
+- ``graph`` : str, the file name ``<stem>.pb``; ``input`` : str, the input node; ``nodes`` : (n_nodes,) str;
+- ``patches_<i>`` : inputs, float32. Full graph: 0 is random (n, patch_frames, n_bands); 1 is cut from the first tracks
+  of the run; 2, when the network takes any number of frames, is random with 64 frames. Head: 0 is (n, d) embeddings of
+  the first tracks of the run;
+- ``<node>_<i>`` : answers (n, size), float32, with every "/" of the node's name written as "__", for every node and i;
+- of a graph with dropout samples, what `sampling.draw_golden` gives: inputs, and means and deviations of many runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from essentia_ldl.files import replacing, write_json
+from essentia_ldl.nets.classifier import join
+from essentia_ldl.nets.export import cards, ensembles, nodes, sampling
+from essentia_ldl.nets.export.freeze import build_evaluator, freeze_model, list_versions
+from essentia_ldl.nets.inputs.bodies import Body, Known, open_body
+from essentia_ldl.nets.inputs.sources import BandSource
+from essentia_ldl.nets.networks import build_model
+from essentia_ldl.nets.runtime import keras
+from essentia_ldl.nets.training.checkpoints import read_weights
+from essentia_ldl.runs.calibrate import digest_weights
+from essentia_ldl.runs.plan import Plan, read_plan
+from essentia_ldl.scores import calibration as calibrations
+from essentia_ldl.scores.calibration import Calibration
+
+GOLDEN_TRACKS = 2
+GOLDEN_PATCHES = 4
+GOLDEN_SEED = 0
+REAL_TIME_FRAMES = 64  # patch of Essentia's real-time examples
+BANDS_RANGES = {"": (0.0, 6.0), "decibel": (-100.0, 30.0)}  # of mel bands, by compression: random patches fill it
+
+
+def export(folder: Path, *, extractors: Known | None = None) -> list[Path]:
+    """Export a trained run.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    extractors : dict or None
+        As for `training.train`.
+
+    Returns
+    -------
+    list[Path]
+        The .pb files written.
+
+    Raises
+    ------
+    GraphError
+        When a graph would not run in Essentia.
+    CardError
+        When a card would not be valid.
+    StoreError, WeightsError
+        When an input is missing or broken, or the disk is full.
+    DataError
+        When the calibration is that of other weights or classes.
+    """
+    plan = read_plan(folder)
+    calibration = _read_calibration(plan)
+    if plan.members:
+        return _export_ensemble(plan, calibration, {} if extractors is None else extractors)
+    model = build_model(plan, pretrained=False)
+    read_weights(plan.folder / "weights.npz", model)
+    written = []
+    if plan.network.fine_tune == "head":
+        extractor = open_body(plan, {} if extractors is None else extractors)
+        if plan.stems.get("head"):
+            inputs = [_load_embeddings(plan, extractor)]
+            written.append(_write(plan, "head", model, nodes.head_nodes(plan.network.hidden), inputs, calibration))
+        if plan.extractor is not None:
+            return written  # the network below the head is not ours
+        model = join(extractor.model, model)
+    if plan.features:
+        wanted = nodes.transfer_nodes(plan.network.hidden)
+    else:
+        wanted = nodes.classifier_nodes(plan.network.module, plan.network.hidden)
+    written.append(_write(plan, "full", model, wanted, _gather_patches(plan), calibration))
+    return written
+
+
+def _export_ensemble(plan: Plan, calibration: Calibration, extractors: Known) -> list[Path]:
+    """Export the members of an ensemble as one graph; heads share the frozen network below them."""
+    members, hidden = ensembles.read_members(plan), plan.network.hidden
+    written, body = [], None
+    if plan.network.fine_tune == "head":
+        extractor = open_body(plan, extractors)
+        if plan.stems.get("head"):
+            model = ensembles.combine(members, calibration)
+            wanted = ensembles.list_nodes(nodes.head_nodes(hidden), len(members))
+            written.append(_write(plan, "head", model, wanted, [_load_embeddings(plan, extractor)], calibration))
+        if plan.extractor is not None:
+            return written
+        body = extractor.model
+    model = ensembles.combine(members, calibration, body)
+    wanted = nodes.classifier_nodes(plan.network.module, hidden)
+    wanted = ensembles.list_nodes(wanted, len(members), shared_body=body is not None)
+    written.append(_write(plan, "full", model, wanted, _gather_patches(plan), calibration))
+    return written
+
+
+def _load_embeddings(plan: Plan, body: Body) -> np.ndarray:
+    embeddings = body.load([track.content for track in plan.tracks[:GOLDEN_TRACKS]])
+    return np.concatenate([e[:GOLDEN_PATCHES] for e in embeddings])
+
+
+def _gather_patches(plan: Plan) -> list[np.ndarray]:
+    inputs = [_draw_patches(plan, plan.front_end.patch_frames), _cut_grids(plan)]
+    if plan.network.module.FREE_TIME:
+        inputs.append(_draw_patches(plan, REAL_TIME_FRAMES))
+    return inputs
+
+
+def _read_calibration(plan: Plan) -> Calibration:
+    if plan.calibration == calibrations.NONE:
+        return calibrations.identity(plan.classes, calibrations.NOT_ASKED)
+    digest = digest_weights(plan.folder)
+    return calibrations.read_calibration(plan.folder / calibrations.FILE, digest, plan.classes)
+
+
+def _write(
+    plan: Plan,
+    kind: str,
+    model: keras.Model,
+    nodes_of_kind: Sequence[nodes.Node],
+    inputs: list[np.ndarray],
+    calibration: Calibration,
+) -> Path:
+    stem, wanted = plan.stems[kind], nodes.calibrate(nodes_of_kind, calibration)
+    plain = model
+    if plan.samples:
+        model, wanted = sampling.attach(plan, model, wanted, calibration)
+    shape = model.input_shape[1:] if kind == "head" else (plan.front_end.patch_frames, plan.front_end.n_bands)
+    graph = freeze_model(model, wanted, shape)
+    data = graph.SerializeToString(deterministic=True)
+    widths = {name: model.get_layer(name).output.shape[-1] for name in {node.layer for node in wanted}}
+    if kind == "head":
+        widths["embedding"] = shape[0]
+    extra = {"tensorflow_ops": list_versions(graph), "sha256": hashlib.sha256(data).hexdigest()}
+    card = cards.describe_classifier(plan, wanted, widths, extra, calibration, head=kind == "head")
+
+    exact = [node for node in wanted if not node.sampled]
+    evaluate = build_evaluator(model, exact)
+    golden: dict[str, np.ndarray] = {
+        "graph": np.array(f"{stem}.pb"),
+        "input": np.array(nodes.PLACEHOLDER),
+        "nodes": np.array([node.name for node in exact]),
+    }
+    for index, batch in enumerate(inputs):
+        golden[f"patches_{index}"] = batch
+        for name, value in evaluate(batch).items():
+            golden[f"{name.replace('/', '__')}_{index}"] = value.numpy()
+    if plan.samples:
+        patches = inputs[0] if kind == "head" else inputs[1]
+        golden |= sampling.draw_golden(plan, plain, patches, calibration)
+
+    target = plan.folder / "export" / f"{stem}.pb"
+    with replacing(target.with_name(f"{stem}.golden.npz")) as file:
+        np.savez(file, **golden)
+    with replacing(target) as file:
+        file.write(data)
+    # The card comes last: it vouches for the graph.
+    write_json(target.with_suffix(".json"), dict(card.fields))
+    return target
+
+
+def _cut_grids(plan: Plan) -> np.ndarray:
+    source = BandSource(plan)
+    rows = range(min(GOLDEN_TRACKS, len(plan.tracks)))
+    return np.ascontiguousarray(np.concatenate([source.grid(row)[:GOLDEN_PATCHES] for row in rows]))
+
+
+def _draw_patches(plan: Plan, n_frames: int) -> np.ndarray:
+    random = np.random.default_rng(GOLDEN_SEED)
+    shape = (GOLDEN_PATCHES, n_frames, plan.front_end.n_bands)
+    return random.uniform(*BANDS_RANGES[plan.front_end.compression], shape).astype(np.float32)

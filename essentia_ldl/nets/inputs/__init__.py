@@ -1,0 +1,1 @@
+"""What networks read, batch by batch."""

@@ -1,0 +1,270 @@
+"""Training of one run: an epoch loop, a plateau rule, and a checkpoint that a killed run goes on from.
+
+In: a run folder with `plan.json` and `labels.csv`, features of the store, base weights. Out, in the run folder:
+`weights.npz` (best weights, by path of the variable), `history.json` and `predictions.npz`.
+
+The recipe is that of MTG's classifiers (https://github.com/xaviliz/musicnn-training): Adam, one random patch a track
+and epoch, L2 on kernels (half the sum of squares times `l2`), the cost of the validation tracks on the patch grid
+after every epoch, and `step_plateau`. What an epoch does depends on the seed and the number of the epoch alone.
+
+A plan with `halvings` has its schedule from elsewhere (the folds of a cross-validation): the rate halves after those
+epochs, and the last epoch is the result. With `class_weights` "balanced" the losses of a track, in training and in
+validation, are multiplied by `Plan.weights`; the mean recall is not. What a network with several targets does
+otherwise is in `multitask`; its entries of "epochs" have "task_losses" too.
+
+`history.json` is {"loss", "valid_cost" ("valid", "train", or "none" where the schedule is given), "best_epoch",
+"stopped" ("epochs" or "max_hours"),
+"epochs": [{"epoch" (from 1), "train_loss", "valid_loss", "valid_accuracy" (mean recall over classes of whole tracks),
+"learning_rate"}]}; `predictions.npz` is {ids, roles, labels, classes (str), probabilities (n_tracks, n_classes): mean
+of the probabilities of a track's patches, patch_logits (sum of n_patches, n_classes), n_patches (n_tracks,)}.
+`calibrating` replaces these probabilities by calibrated ones afterwards; the logits stay.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from essentia_ldl.files import replacing, write_json
+from essentia_ldl.nets import classifier
+from essentia_ldl.nets.inputs import hops
+from essentia_ldl.nets.inputs.bodies import Known, open_body
+from essentia_ldl.nets.inputs.sources import BandSource, EmbeddingSource, iterate_grid
+from essentia_ldl.nets.networks import build_model
+from essentia_ldl.nets.runtime import keras, tf
+from essentia_ldl.nets.training import multitask
+from essentia_ldl.nets.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint, write_weights
+from essentia_ldl.nets.training.updates import Run
+from essentia_ldl.runs.plan import Plan, read_plan
+
+CHECKPOINT_EVERY_S = 20.0
+ESTIMATE_ABOVE_S = 120.0
+
+
+class Plateau(NamedTuple):
+    """Where the plateau rule stands: the best cost so far, and epochs that were no better since the last halving."""
+
+    best: float = math.inf
+    n_worse: int = 0
+
+
+def step_plateau(state: Plateau, cost: float, patience: int) -> tuple[Plateau, bool, bool]:
+    """Apply the plateau rule to the cost of an epoch.
+
+    An improvement does not reset the counter: it counts all epochs without one, and starts again after a halving.
+
+    Parameters
+    ----------
+    state : Plateau
+        Before the epoch.
+    cost : float
+        Validation cost of the epoch.
+    patience : int
+        Count at which the learning rate halves.
+
+    Returns
+    -------
+    state : Plateau
+        After the epoch.
+    improved : bool
+        Whether the cost is the best so far.
+    halve : bool
+        Whether the learning rate halves now.
+    """
+    if cost < state.best:
+        return Plateau(cost, state.n_worse), True, False
+    n_worse = state.n_worse + 1
+    return (
+        (Plateau(state.best, 0), False, True) if n_worse >= patience else (Plateau(state.best, n_worse), False, False)
+    )
+
+
+def train(
+    folder: Path,
+    *,
+    extractors: Known | None = None,
+    checkpoint_every_s: float = CHECKPOINT_EVERY_S,
+    say: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Train the network of a run folder, or go on where it was stopped.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    extractors : dict or None
+        Frozen networks of earlier runs of this process, added to; see `bodies.open_body`.
+    checkpoint_every_s : float
+        Seconds between checkpoints; one is also written at the end.
+    say : Callable[[str], None]
+        Takes lines for the user.
+
+    Returns
+    -------
+    dict[str, Any]
+        What `history.json` holds.
+
+    Raises
+    ------
+    TrainingError
+        When the plan does not fit or the loss is not a number.
+    WeightsError, StoreError, DataError
+        When an input is missing or broken.
+    """
+    plan = read_plan(folder)
+    source: EmbeddingSource | BandSource
+    if plan.network.fine_tune == "head":
+        source = EmbeddingSource(plan, open_body(plan, {} if extractors is None else extractors))
+    else:
+        source = BandSource(plan)
+    # Only now: how much was drawn before depends on which embeddings were there already.
+    keras.utils.set_random_seed(plan.seed)
+    tf.config.experimental.enable_op_determinism()
+    model = build_model(plan, pretrained=True)
+    _standardize(plan, source, model)
+    run = multitask.SharedRun(plan, source, model) if plan.tasks else Run(plan, source, model)
+    history = _loop(run, checkpoint_every_s, say)
+    write_weights(plan.folder / "weights.npz", run.model)
+    write_json(plan.folder / "history.json", history)
+    if not plan.predictions:
+        return history
+    if plan.evaluation_hop_frames is not None:
+        run.source = hops.open_source(plan, extractors)
+    _write_predictions(run)
+    return history
+
+
+def _standardize(plan: Plan, source: EmbeddingSource | BandSource, model: keras.Model) -> None:
+    """Set the layer that shifts and scales the inputs, where there is one, by the training tracks."""
+    rows = plan.rows("train")
+    if plan.network.fine_tune == "head":
+        if plan.network.standardize:
+            classifier.set_statistics(model, *source.measure(rows))
+        return
+    layer = getattr(plan.network.module, "INPUT_STANDARDIZE", None)
+    if layer is not None and plan.network.pretrained is None:
+        mean, variance = source.measure(rows)
+        floor = np.float32(plan.network.module.INPUT_DEVIATION_FLOOR) ** 2
+        classifier.set_statistics(model, mean, np.maximum(variance, floor), layer)
+
+
+def _loop(run: Run, checkpoint_every_s: float, say: Callable[[str], None]) -> dict[str, Any]:
+    plan, training = run.plan, run.plan.training
+    path = plan.folder / "checkpoint.npz"
+    history: list[dict[str, Any]] = []
+    plateau, best, best_epoch, elapsed = Plateau(), run.snapshot(), 0, 0.0
+    saved = read_checkpoint(path, plan.digest)
+    if saved is not None and len(saved.history) <= training.epochs:
+        run.restore(saved.values)
+        history, best, best_epoch, elapsed = saved.history, saved.best, saved.best_epoch, saved.elapsed_s
+        plateau = Plateau(saved.best_cost, saved.n_worse)
+        if len(history) < training.epochs:
+            say(f"{plan.name}: goes on after epoch {len(history)} of {training.epochs}")
+    if not run.valid_rows.size and not history and training.halvings is None:
+        say(f"{plan.name}: no validation tracks, so the best epoch and the learning rate go by the training loss")
+    if len(history) < training.epochs:
+        _estimate(run, training.epochs - len(history), say)
+
+    def save() -> None:
+        write_checkpoint(
+            path,
+            Checkpoint(plan.digest, run.snapshot(), best, history, best_epoch, plateau.best, plateau.n_worse, elapsed),
+        )
+
+    limit_s = math.inf if plan.max_hours is None else plan.max_hours * 3600
+    stopped = "epochs"
+    last_save, save_s = time.monotonic(), 0.0
+    quiet = os.environ.get("ESSENTIA_LDL_BARS") == "0" or None  # None: off where there is no terminal
+    with tqdm(total=training.epochs, initial=len(history), desc=plan.name, unit="epoch", disable=quiet) as bar:
+        for epoch in range(len(history), training.epochs):
+            if history and elapsed >= limit_s:
+                stopped = "max_hours"
+                break
+            start = time.monotonic()
+            train_loss = run.train_epoch(epoch)
+            valid_loss, accuracy = run.validate() if run.valid_rows.size else (None, None)
+            rate = run.rate
+            cost = train_loss if valid_loss is None else valid_loss
+            if training.halvings is None:
+                plateau, improved, halve = step_plateau(plateau, cost, training.patience)
+            else:
+                improved, halve = True, epoch + 1 in training.halvings
+            if improved:
+                best, best_epoch = run.snapshot(), epoch + 1
+            if halve:
+                run.rate = rate / 2
+            history.append(
+                {
+                    "epoch": epoch + 1,
+                    "train_loss": train_loss,
+                    "valid_loss": valid_loss,
+                    "valid_accuracy": accuracy,
+                    "learning_rate": rate,
+                    **run.describe_epoch(),
+                }
+            )
+            elapsed += time.monotonic() - start
+            bar.update()
+            bar.set_postfix(train=f"{train_loss:.3f}", **({} if valid_loss is None else {"valid": f"{valid_loss:.3f}"}))
+            if time.monotonic() - last_save >= checkpoint_every_s * max(1.0, save_s):  # VGGish writes gigabytes
+                start = time.monotonic()
+                save()
+                last_save = time.monotonic()
+                save_s = last_save - start
+    save()
+    run.restore(best)
+    return {
+        "loss": plan.loss,
+        "valid_cost": "none" if training.halvings is not None else "valid" if run.valid_rows.size else "train",
+        "best_epoch": best_epoch,
+        "stopped": stopped,
+        "epochs": history,
+    }
+
+
+def _estimate(run: Run, n_epochs: int, say: Callable[[str], None]) -> None:
+    """Say how long a long run will take, from one step and one evaluation whose effects are taken back."""
+    state = run.snapshot()
+    batch = run.sample_batch()
+    run.step(*(array[:1] for array in batch))  # traces
+    step_s = math.inf
+    for _ in range(2):  # the first step of full size is slower than those that follow
+        start = time.monotonic()
+        run.step(*batch).numpy()
+        step_s = min(step_s, time.monotonic() - start)
+    valid_s = 0.0
+    if run.valid_rows.size:
+        patches = next(iterate_grid(run.source, run.valid_rows[:1]))
+        run.infer(patches)
+        start = time.monotonic()
+        run.infer(patches).numpy()
+        valid_s = (time.monotonic() - start) * run.source.n_patches[run.valid_rows].sum() / len(patches)
+    run.restore(state)
+    seconds = n_epochs * (step_s * len(run.train_rows) / len(batch[0]) + valid_s)
+    if seconds > ESTIMATE_ABOVE_S:
+        length = f"{seconds / 3600:.1f} hours" if seconds > 5400 else f"{seconds / 60:.0f} minutes"
+        say(f"{run.plan.name}: {n_epochs} epochs take about {length}; a stopped run goes on where it was")
+
+
+def _write_predictions(run: Run) -> None:
+    tracks = run.plan.tracks
+    rows = np.arange(len(tracks))
+    logits = run.predict(rows)
+    with replacing(run.plan.folder / "predictions.npz") as file:
+        np.savez(
+            file,
+            ids=np.array([track.id for track in tracks]),
+            roles=np.array([track.role for track in tracks]),
+            labels=np.array([track.label for track in tracks]),
+            classes=np.array(run.plan.classes),
+            probabilities=run.mean_probabilities(logits, rows),
+            patch_logits=logits,
+            n_patches=run.source.n_patches,
+        )

@@ -1,0 +1,148 @@
+"""A model in training: its optimiser, its data, its compiled steps, and what an epoch of them does.
+
+In: a `Plan`, a source and a Keras model. Out: changed weights and the losses of epochs. Losses are those of `losses`,
+one value a patch, times the weight of its track; L2 is half the sum of squares of every kernel times `training.l2`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from essentia_ldl.errors import TrainingError, explain
+from essentia_ldl.nets.inputs.batches import draw_epoch
+from essentia_ldl.nets.inputs.sources import BandSource, EmbeddingSource, iterate_grid
+from essentia_ldl.nets.runtime import keras, tf
+from essentia_ldl.nets.training.losses import LOSSES
+from essentia_ldl.runs.plan import Plan
+
+ADAM_EPSILON = 1e-8  # TensorFlow 1's default, which the recipe used
+
+
+class Run:
+    """A model with its optimiser, its data and its compiled steps.
+
+    Parameters
+    ----------
+    plan : Plan
+        The run.
+    source : EmbeddingSource or BandSource
+        Where its inputs come from.
+    model : keras.Model
+        Inputs -> logits.
+    """
+
+    def __init__(self, plan: Plan, source: EmbeddingSource | BandSource, model: keras.Model) -> None:
+        self.plan, self.source, self.model = plan, source, model
+        self.train_rows, self.valid_rows = plan.rows("train"), plan.rows("valid")
+        self.weights, self.loss = plan.weights, LOSSES[plan.loss]
+        self.optimizers: list[keras.Optimizer] = []
+        self.build()
+
+    def build(self) -> None:
+        """Make the optimiser and compile what trains and what predicts."""
+        self.step = self.compile_step(self.model)
+        inputs = tf.TensorSpec((None, *self.source.shape), tf.float32)
+        self.infer = tf.function(lambda x: self.model(x, training=False), input_signature=[inputs], autograph=False)
+
+    def compile_step(self, model: keras.Model, loss_name: str = "") -> Callable[..., tf.Tensor]:
+        """Give a model an optimiser, and make the step (inputs, targets, weights) -> mean loss that trains it."""
+        training, variables = self.plan.training, model.trainable_variables
+        loss = LOSSES[loss_name] if loss_name else self.loss
+        optimizer = keras.optimizers.Adam(training.learning_rate, epsilon=ADAM_EPSILON)
+        optimizer.build(variables)
+        self.optimizers.append(optimizer)
+        kernels = [variable for variable in variables if variable.name == "kernel"]
+        inputs = tf.TensorSpec((None, *self.source.shape), tf.float32)
+        targets = tf.TensorSpec((None, model.output_shape[-1]), tf.float32)
+
+        @tf.function(input_signature=[inputs, targets, tf.TensorSpec((None,), tf.float32)], autograph=False)
+        def step(x: tf.Tensor, t: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
+            with tf.GradientTape() as tape:
+                data_loss = tf.reduce_mean(w * loss(t, model(x, training=True)))
+                cost = data_loss + training.l2 * tf.add_n([tf.nn.l2_loss(kernel.value) for kernel in kernels])
+            optimizer.apply(tape.gradient(cost, [v.value for v in variables]), variables)
+            return data_loss
+
+        return step
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """All that a training changes: weights, state of the dropouts, state of the optimisers."""
+        return [*self.model.variables, *(v for optimizer in self.optimizers for v in optimizer.variables)]
+
+    @property
+    def rate(self) -> float:
+        """The learning rate."""
+        return float(self.optimizers[0].learning_rate)
+
+    @rate.setter
+    def rate(self, value: float) -> None:
+        for optimizer in self.optimizers:
+            optimizer.learning_rate.assign(value)
+
+    def snapshot(self) -> list[np.ndarray]:
+        """Copy `variables`."""
+        return [variable.numpy() for variable in self.variables]
+
+    def restore(self, values: list[np.ndarray]) -> None:
+        """Put back what `snapshot` copied."""
+        for variable, value in zip(self.variables, values, strict=True):
+            variable.assign(value)
+
+    def sample_batch(self) -> tuple[np.ndarray, ...]:
+        """Return what a step is given, with the first patch of the first tracks."""
+        rows = self.train_rows[: self.plan.training.batch_size]
+        return self.source.take(rows, np.zeros(len(rows), dtype=np.int64)), self.plan.targets[rows], self.weights[rows]
+
+    def train_epoch(self, epoch: int) -> float:
+        """Take one step a batch; return the mean loss of the tracks."""
+        order, choices = draw_epoch(self.plan.seed, epoch, self.source.n_choices[self.train_rows])
+        size = self.plan.training.batch_size
+        starts = list(range(0, len(order), size))
+        if self.plan.network.fine_tune == "none" and len(order) % size == 1 and len(starts) > 1:
+            starts.pop()  # a last batch of one joins the one before it: its batch normalisation would be all zeros
+        total = 0.0
+        for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
+            picked = order[start:end]
+            rows = self.train_rows[picked]
+            value = float(
+                self.step(self.source.take(rows, choices[picked]), self.plan.targets[rows], self.weights[rows])
+            )
+            total += check_loss(value, epoch) * len(rows)
+        return total / len(order)
+
+    def describe_epoch(self) -> dict[str, Any]:
+        """Return what the history keeps of the last epoch beside its loss."""
+        return {}
+
+    def predict(self, rows: np.ndarray) -> np.ndarray:
+        """Return the logits of every patch of the grid of some tracks, one track after the other."""
+        return np.concatenate([self.infer(batch).numpy() for batch in iterate_grid(self.source, rows)])
+
+    def mean_probabilities(self, logits: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Return the mean of the probabilities of each track's patches, shape (n_rows, n_classes), float32."""
+        counts = self.source.n_patches[rows]
+        probabilities = tf.nn.softmax(logits).numpy()
+        return np.add.reduceat(probabilities, np.cumsum(counts) - counts, axis=0) / counts[:, None].astype(np.float32)
+
+    def validate(self) -> tuple[float, float]:
+        """Return the (weighted) mean loss of the validation tracks' patches, and the mean recall of whole tracks."""
+        rows = self.valid_rows
+        logits = self.predict(rows)
+        targets, counts = self.plan.targets[rows], self.source.n_patches[rows]
+        losses = self.loss(np.repeat(targets, counts, axis=0), logits)
+        loss = float(tf.reduce_mean(np.repeat(self.weights[rows], counts) * losses))
+        truth = targets.argmax(axis=1)
+        right = self.mean_probabilities(logits, rows).argmax(axis=1) == truth
+        return loss, float(np.mean([right[truth == k].mean() for k in np.unique(truth)]))
+
+
+def check_loss(value: float, epoch: int) -> float:
+    """Return a loss that is a number; raise `TrainingError` for another."""
+    if not math.isfinite(value):
+        raise TrainingError(explain("loss", "a number", value, f"epoch {epoch + 1}", "Lower training.learning_rate."))
+    return value

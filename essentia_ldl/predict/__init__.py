@@ -1,0 +1,1 @@
+"""The predict command: models on files."""

@@ -1,0 +1,1 @@
+"""A TOML file becomes a checked Recipe, and a Recipe becomes TOML."""

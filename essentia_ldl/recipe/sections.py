@@ -1,0 +1,167 @@
+"""The sections of a recipe, the only list of their keys: defaults, ranges and explanations stand with the fields."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+from essentia_ldl.scores.calibration import METHODS
+
+
+def _key(default: Any, text: str, rule: str = "", check: Any = None) -> Any:
+    factory = {"default_factory": default} if callable(default) else {"default": default}
+    return dataclasses.field(metadata={"text": text, "rule": rule, "check": check}, **factory)
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitSettings:
+    """Section [split]."""
+
+    valid_share: float = _key(0.2, "share of the tracks kept for validation", "0 to 0.5", lambda x: 0 <= x <= 0.5)
+    seed: int = _key(0, "seed of the split, the labels and the training", "0 to 2147483647", lambda x: 0 <= x < 2**31)
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkSettings:
+    """Section [network]."""
+
+    backbone: str = _key("musicnn", "musicnn, vgg, vggish, resnet or dcnn")
+    pretrained: str = _key(
+        "msd",
+        "weights to start from: msd or mtt; audioset for vggish; resnet and dcnn have none",
+        "msd, mtt or audioset",
+        ("msd", "mtt", "audioset").__contains__,
+    )
+    fine_tune: str = _key(
+        "head",
+        "head: frozen network, quick; all: the whole network; none: from scratch, without pretrained weights",
+        "head, all or none",
+        ("head", "all", "none").__contains__,
+    )
+    hidden: int = _key(
+        100,
+        "units of the dense layer before the classes; 0: none, a linear classifier (better where tracks are few)",
+        "0 to 100000",
+        lambda x: 0 <= x <= 100000,
+    )
+    standardize: bool = _key(
+        False, "with fine_tune head: zero mean and unit deviation of the embeddings, learned on training patches"
+    )
+    dropout: float = _key(
+        0.0,
+        "rate of a dropout before each dense layer of a head, or before the last one of a whole network",
+        "0 to 0.9",
+        lambda x: 0 <= x <= 0.9,
+    )
+    train_input_norm: bool = _key(
+        False, "with fine_tune all or none: also train gamma and beta of the input BatchNorm (four times slower)"
+    )
+    extractor: str = _key(
+        "", "a published extractor in place of the backbone: a name in graphs/ or a .pb with its .json; needs head"
+    )
+    extractor_output: str = _key("", "its output node; empty: the one that its card calls embeddings")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingSettings:
+    """Section [training]."""
+
+    epochs: int = _key(150, "epochs from pretrained weights", "at least 1", lambda x: x >= 1)
+    epochs_from_scratch: int = _key(600, "epochs with fine_tune none", "at least 1", lambda x: x >= 1)
+    batch_size: int = _key(32, "tracks a step; one random patch a track and epoch", "at least 1", lambda x: x >= 1)
+    learning_rate: float = _key(0.001, "Adam's learning rate", "above 0", lambda x: 0 < x < math.inf)
+    l2: float = _key(1e-5, "L2 on the kernels that are trained", "at least 0", lambda x: 0 <= x < math.inf)
+    patience: int = _key(75, "epochs without a better validation until the rate halves", "at least 1", lambda x: x >= 1)
+    loss: str = _key(
+        "auto",
+        "mae, cross_entropy, kl; auto: mae on smoothed labels, cross_entropy on one-hot",
+        "auto, mae, cross_entropy or kl",
+        ("auto", "mae", "cross_entropy", "kl").__contains__,
+    )
+    class_weights: str = _key(
+        "none",
+        "balanced: the loss of a track weighs by the inverse of how many training tracks its class has; none: 1",
+        "none or balanced",
+        ("none", "balanced").__contains__,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class TransferSettings:
+    """Section [transfer]: networks that learn several targets first, and a classifier on all of them (AGF, 3.2)."""
+
+    networks: str = _key(
+        "auto",
+        "separate: a network a label source; shared: one with the first layers in common; wide: one on the first "
+        "source, as large as all; none: no transfer; auto: separate with artist groups",
+        "auto, none, separate, shared or wide",
+        ("auto", "none", "separate", "shared", "wide").__contains__,
+    )
+    hidden: int = _key(
+        1024,
+        "ELU units of the classifier on their features; 0: none, a linear classifier (safer where tracks are few)",
+        "0 to 100000",
+        lambda x: 0 <= x <= 100000,
+    )
+    dropout: float = _key(
+        0.5, "its rate of dropout on the features and on the hidden layer", "0 to 0.9", lambda x: 0 <= x <= 0.9
+    )
+    epochs: int = _key(50, "its epochs, always all of them", "at least 1", lambda x: x >= 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class DemoSettings:
+    """Section [demo]: the collection that is synthesised when none is given."""
+
+    tracks: int = _key(0, "tracks a class; 0: as many as the task needs", "at least 0", lambda x: x >= 0)
+    artists: int = _key(0, "artists a class; 0: one for five tracks", "at least 0", lambda x: x >= 0)
+    substyles: int = _key(0, "sub-styles a class, which artists keep to; 0: none", "0 to 16", lambda x: 0 <= x <= 16)
+    seconds: float = _key(21.0, "length of a track", "8 to 600", lambda x: 8 <= x <= 600)
+
+
+@dataclasses.dataclass(frozen=True)
+class CalibrationSettings:
+    """Section [calibration]."""
+
+    method: str = _key(
+        "temperature",
+        "temperature: one T before the softmax; vector: a factor and an offset a class, needs 20 tracks of each; none",
+        ", ".join(METHODS),
+        METHODS.__contains__,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class UncertaintySettings:
+    """Section [uncertainty]."""
+
+    samples: int = _key(
+        0,
+        "dropout samples for predict --uncertainty, in extra outputs; a head needs network.dropout for it; 0: none",
+        "0, or 2 to 1000",
+        lambda x: x == 0 or 2 <= x <= 1000,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class CardSettings:
+    """Section [card]: what the exported model says of itself."""
+
+    author: str = _key("", "your name")
+    email: str = _key("", "your address")
+    dataset: str = _key("", "name of the collection")
+    licence: str = _key("", "licence of the exported model")
+    training_data_rights: str = _key("", "what you may do with the audio that it was trained on")
+
+
+SECTIONS = {
+    "split": SplitSettings,
+    "network": NetworkSettings,
+    "training": TrainingSettings,
+    "transfer": TransferSettings,
+    "calibration": CalibrationSettings,
+    "uncertainty": UncertaintySettings,
+    "card": CardSettings,
+    "demo": DemoSettings,
+}

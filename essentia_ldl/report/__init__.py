@@ -1,0 +1,1 @@
+"""The report command: a finished run as a page."""

@@ -1,0 +1,186 @@
+"""The `report` command: one page a run, which opens without a network, and the list of labels to listen to again.
+
+In: a finished run of `train` or `crossval`; out: ``report.html``, ``audit.csv`` and the reliability diagrams as PNG in
+its folder. Style, script and pictures are inside the page, and its policy forbids it to ask for anything but the audio
+files of the audit.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+from essentia_ldl import __version__, labels
+from essentia_ldl.errors import AudioError, EssentiaLdlError, StoreError
+from essentia_ldl.features.store import open_store
+from essentia_ldl.files import replacing
+from essentia_ldl.report.abstention import draw_abstention
+from essentia_ldl.report.confidence import draw_calibration, write_diagrams
+from essentia_ldl.report.doubts import AUDIT, LabelAudit, judge, locate, read_features_of, write_audit
+from essentia_ldl.report.excerpts import find_ffmpeg, read_excerpt
+from essentia_ldl.report.groups import draw_groups
+from essentia_ldl.report.map import place_tracks
+from essentia_ldl.report.page import Page, Section
+from essentia_ldl.report.pictures import shown
+from essentia_ldl.report.results import CROSSVAL, Results, find_finished, read_results
+from essentia_ldl.report.scores import draw_confusion, draw_curves_section, draw_scores, draw_summary
+from essentia_ldl.report.tracks import draw_audit, draw_failures, draw_labels, draw_maps
+
+N_LISTED = 40
+SECTIONS = (
+    Section("summary", "Summary", "", draw_summary),
+    Section("scores", "Scores", "Which classes does it recognise?", draw_scores),
+    Section("confusion", "Confusion", "What does it take for what?", draw_confusion),
+    Section("calibration", "Calibration", "Is it right as often as it is sure?", draw_calibration),
+    Section("abstention", "Abstaining", "What does answering only where it is sure buy?", draw_abstention),
+    Section("curves", "Learning", "Did it learn, and when was it best?", draw_curves_section),
+    Section("labels", "Labels", "What did smoothing do to the labels?", draw_labels),
+    Section("groups", "Artist groups", "Which artists belong together?", draw_groups),
+    Section("map", "Map", "Which tracks sound alike?", draw_maps),
+    Section("audit", "Label audit", "Which labels should somebody listen to again?", draw_audit),
+    Section("failures", "Files left out", "Which files could not be used?", draw_failures),
+)
+# Nothing of the page may come from elsewhere; players open files of this computer or what is in the page.
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; media-src file: data:; img-src data:"
+)
+
+
+def write_report(name: str | None = None, excerpt_s: float | None = None, n_listed: int = N_LISTED) -> Iterator[str]:
+    """Write the report of a run.
+
+    Parameters
+    ----------
+    name : str or None
+        Name or folder of a run; None is the one that ended last.
+    excerpt_s : float or None
+        Put that many seconds of every listed track into the page, instead of opening the files where they are.
+    n_listed : int
+        Tracks that the audit of the page shows; audit.csv has all.
+
+    Yields
+    ------
+    str
+        Lines for the terminal: notes, then the files written.
+
+    Raises
+    ------
+    UnknownNameError
+        When there is no such run.
+    StoreError
+        When it has not ended or is damaged.
+    AudioError
+        When excerpts are wanted and there is no ffmpeg.
+    """
+    folder = find_finished(name)
+    ffmpeg = find_ffmpeg() if excerpt_s is not None else ""
+    results = read_results(folder)
+    read = read_features_of(results)
+    audit = judge(results, read)
+    notes: list[str] = []
+    maps = place_maps(results, audit, read, notes)
+    page = Page(results, audit, maps, {}, n_listed, ())
+    sounds = _embed(page, ffmpeg, excerpt_s, notes) if excerpt_s is not None else _link(results, notes)
+    page = Page(results, audit, maps, sounds, n_listed, tuple(notes), is_portable=excerpt_s is not None)
+    notes += write_audit(folder / AUDIT, audit, results)
+    with replacing(folder / "report.html") as file:
+        file.write(draw_page(page).encode("utf-8"))
+    yield from (*results.notes, *audit.notes, *notes)
+    for written in write_diagrams(results):
+        yield written if isinstance(written, str) else f"picture: {written}"
+    yield f"report: {folder / 'report.html'}"
+    yield f"labels to listen to again: {folder / AUDIT}"
+
+
+def place_maps(results: Results, audit: LabelAudit, read: object, notes: list[str]) -> list[tuple[str, object]]:
+    """Place the tracks in the space that smoothed the labels, and in the one that the audit looks at.
+
+    The space of a label source is learned from the tracks that the run learned it from, of a cross-validation from
+    those of its first fold, so that the others lie where they would lie unseen.
+    """
+    maps, seed = [], results.recipe.split.seed
+    rows = list(results.sources)
+    # of several sources the one that the table likes best
+    if results.kind == CROSSVAL:
+        rows.sort(key=lambda name: -results.scores["sources"][name]["balanced_accuracy_mean"])
+    # artist groups have no space of their own; what is smoothed beside them does
+    named = [source for name in rows for source in labels.expand(name)]
+    spaces = [source for source in named if source not in ("none", "shares") and not labels.is_auxiliary(source)]
+    for source in spaces[:1]:
+        fitted = [track for track in results.tracks if track.id in results.training]
+        try:
+            points = locate(results.recipe, source, fitted, results.tracks, read)
+        except (EssentiaLdlError, AttributeError) as error:
+            notes.append(f"There is no map of the smoothing space of {source}: {error}")
+            continue
+        learned = f"learned from {len(fitted)} of the tracks"
+        maps.append((f"smoothing space of {source}, {learned}", place_tracks(points, seed)))
+    if audit.points is not None:
+        maps.append((f"{audit.space}: what the audit looks at", place_tracks(audit.points, seed)))
+    return maps
+
+
+def _link(results: Results, notes: list[str]) -> dict[str, str]:
+    """Return the URL of every audio file that is where it was."""
+    found = {
+        track.id: Path(track.path).as_uri() for track in results.tracks if track.path and Path(track.path).is_file()
+    }
+    told = [track for track in results.tracks if track.path]
+    if told and len(found) < len(told):
+        notes.append(
+            f"{len(told) - len(found)} of {len(told)} audio files are not where they were: no player for them."
+        )
+    return found
+
+
+def _embed(page: Page, ffmpeg: str, excerpt_s: float, notes: list[str]) -> dict[str, str]:
+    """Return excerpts of the listed tracks as data URIs."""
+    found, store = {}, open_store()
+    for row in page.listed:
+        if not row.track.path:
+            continue
+        try:
+            track_s = float(store.read_info(page.results.contents[row.track.id])["duration_s"])
+        except (StoreError, KeyError):
+            track_s = 0.0
+        try:
+            found[row.track.id] = read_excerpt(ffmpeg, row.track.path, excerpt_s, track_s)
+        except AudioError as error:
+            notes.append(str(error))
+    return found
+
+
+def draw_page(page: Page) -> str:
+    """Return the whole page."""
+    results = page.results
+    drawn = [(section, section.draw(page)) for section in SECTIONS]
+    drawn = [(section, body) for section, body in drawn if body]
+    links = "".join(f'<a href="#{section.anchor}">{shown(section.title)}</a>' for section, _ in drawn)
+    # two narrow sections share a row of a wide screen
+    narrow = results.kind != CROSSVAL and len(results.recipe.classes) <= 12 and "test" not in results.scores
+    half = {"scores": " class=half", "confusion": " class=half"} if narrow else {}
+    bodies = "".join(
+        f'<section id="{section.anchor}"{half.get(section.anchor, "")}><h2>{shown(section.title)}</h2>'
+        f"{f'<p class=question>{shown(section.question)}</p>' if section.question else ''}{body}</section>"
+        for section, body in drawn
+    )
+    kind = "Cross-validation" if results.kind == CROSSVAL else "Training"
+    task = results.recipe.task
+    about = results.recipe.description or ", ".join(results.recipe.classes)
+    made = f"essentia-ldl {__version__}, {datetime.date.today().isoformat()}"
+    parts = resources.files("essentia_ldl.report")
+    style, script = ((parts / f"report.{suffix}").read_text("utf-8") for suffix in ("css", "js"))
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
+        f"<title>{shown(task)}: {kind.lower()}</title><style>{style}</style></head>\n"
+        f'<body data-task="{shown(task)}"><header><p class="eyebrow">{kind} · {shown(results.folder.name)}</p>'
+        f"<h1>{shown(task)}</h1><p class=lede>{shown(about)}</p></header>"
+        f'<nav aria-label="sections">{links}</nav>\n<main>{bodies}</main>\n'
+        f"<footer>{shown(made)}. Every number is from {shown(results.folder.name)}/.</footer>\n"
+        f"<script>{script}</script></body></html>\n"
+    )

@@ -1,0 +1,148 @@
+"""Reliability diagrams, as SVG for a page and as PNG.
+
+In: `Reliability` records. Out: text of `<svg>` elements without script, font or link, which take the colour of the text
+around them, so that they fit a light and a dark page, and a PNG through matplotlib (the extra `plots`).
+
+A diagram shows, for each bin of confidence, the share of right answers as a bar, the expected share as a dashed
+diagonal, the gap between the two as a thin line at the bin's mean confidence, and below how many tracks are in it: an
+accuracy of three tracks is no accuracy.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from essentia_ldl.errors import DataError, explain
+from essentia_ldl.files import replacing
+from essentia_ldl.scores.reliability import Reliability
+
+BAR, GAP = "#4c8bd0", "#e0662f"  # both stand out on white and on black
+_SIDE, _LEFT, _TOP, _COUNTS, _BETWEEN, _BOTTOM, _RIGHT = 200, 38, 34, 44, 8, 34, 10
+_STYLE = "width:100%;max-width:20rem;height:auto;display:inline-block;vertical-align:top"
+_N_COLUMNS = 5
+
+
+def draw_svg(reliability: Reliability) -> str:
+    """Draw one diagram.
+
+    Parameters
+    ----------
+    reliability : Reliability
+        The bins; its name is the title.
+
+    Returns
+    -------
+    str
+        One `<svg>` element, at most 20rem wide and never wider than what it stands in; every bar says its numbers when
+        pointed at.
+    """
+    width, height = _LEFT + _SIDE + _RIGHT, _TOP + _SIDE + _BETWEEN + _COUNTS + _BOTTOM
+    base, name = _TOP + _SIDE, html.escape(reliability.name, quote=True)
+    n_bins, most = len(reliability.counts), max(1, int(reliability.counts.max()))
+    step, floor = _SIDE / n_bins, base + _BETWEEN + _COUNTS
+    facts = f"{reliability.n_tracks} tracks" + ("" if math.isnan(reliability.ece) else f", ECE {reliability.ece:.3f}")
+    parts = [
+        f'<svg viewBox="0 0 {width} {height}" style="{_STYLE}" role="img" '
+        f'aria-label="Reliability diagram of {name}: {facts}" font-family="system-ui, sans-serif" font-size="10" '
+        'fill="currentColor">',
+        f'<text x="{_LEFT}" y="13" font-size="12" font-weight="600">{name}</text>',
+        f'<text x="{_LEFT}" y="27" opacity=".75">{facts}</text>',
+    ]
+    for share in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0):
+        x, y = _LEFT + share * _SIDE, base - share * _SIDE
+        parts += [
+            f'<line x1="{_LEFT}" x2="{_LEFT + _SIDE}" y1="{y:g}" y2="{y:g}" stroke="currentColor" opacity=".15"/>',
+            f'<text x="{_LEFT - 4}" y="{y + 3.5:g}" text-anchor="end">{share:g}</text>',
+            f'<text x="{x:g}" y="{floor + 12}" text-anchor="middle">{share:g}</text>',
+        ]
+    rows = zip(reliability.counts.tolist(), reliability.confidence, reliability.accuracy, strict=True)
+    for number, (count, confidence, accuracy) in enumerate(rows):
+        if not count:
+            continue
+        x, wide = _LEFT + number * step + 1, step - 2
+        tall, bar = accuracy * _SIDE, max(1.0, _COUNTS * 0.75 * count / most)
+        middle, expected = _LEFT + confidence * _SIDE, base - confidence * _SIDE
+        words = f"{number / n_bins:g} to {(number + 1) / n_bins:g}: {count} tracks"
+        parts += [
+            f"<g><title>{words}, confidence {confidence:.3f}, accuracy {accuracy:.3f}</title>",
+            _box(x, base - tall, wide, tall, BAR, 0.75),
+            f'<line x1="{middle:.1f}" x2="{middle:.1f}" y1="{base - tall:.1f}" y2="{expected:.1f}" stroke="{GAP}" '
+            'stroke-width="2.5"/>',
+            _box(x, floor - bar, wide, bar, "currentColor", 0.4),
+            f'<text x="{x + wide / 2:.1f}" y="{floor - bar - 2:.1f}" text-anchor="middle" font-size="7.5">{count}'
+            "</text></g>",
+        ]
+    parts += [
+        f'<line x1="{_LEFT}" y1="{base}" x2="{_LEFT + _SIDE}" y2="{_TOP}" stroke="currentColor" '
+        'stroke-dasharray="4 3" opacity=".7"/>',
+        f'<line x1="{_LEFT}" x2="{_LEFT + _SIDE}" y1="{floor}" y2="{floor}" stroke="currentColor" opacity=".5"/>',
+        f'<text x="{_LEFT + _SIDE / 2}" y="{floor + 26}" text-anchor="middle">confidence</text>',
+        f'<text transform="translate(10 {base - _SIDE / 2}) rotate(-90)" text-anchor="middle">accuracy</text>',
+        f'<text transform="translate(10 {floor - _COUNTS / 2}) rotate(-90)" text-anchor="middle">tracks</text>',
+        "</svg>",
+    ]
+    return "".join(parts)
+
+
+def draw_png(path: Path, reliabilities: Sequence[Reliability], title: str = "") -> None:
+    """Draw diagrams side by side into a PNG.
+
+    Parameters
+    ----------
+    path : Path
+        The file; written atomically.
+    reliabilities : sequence of Reliability
+        One or more.
+    title : str
+        Above all of them.
+
+    Raises
+    ------
+    DataError
+        When there is nothing to draw, or matplotlib is not installed.
+    """
+    if not reliabilities:
+        raise DataError(explain("diagrams", "one at least", 0, path, "Give a Reliability."))
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        remedy = "Install it: pip install 'essentia-ldl[plots]'."
+        raise DataError(explain("png", "matplotlib", "not installed", path, remedy)) from None
+    n_columns = min(_N_COLUMNS, len(reliabilities))
+    n_rows = math.ceil(len(reliabilities) / n_columns)
+    figure = Figure(figsize=(3.2 * n_columns, 4.1 * n_rows), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    grid = figure.add_gridspec(2 * n_rows, n_columns, height_ratios=[3, 1] * n_rows)
+    for number, reliability in enumerate(reliabilities):
+        row, column = divmod(number, n_columns)
+        upper = figure.add_subplot(grid[2 * row, column])
+        lower = figure.add_subplot(grid[2 * row + 1, column], sharex=upper)
+        counts, n_bins = reliability.counts, len(reliability.counts)
+        centres, some = (np.arange(n_bins) + 0.5) / n_bins, counts > 0
+        upper.bar(centres, np.nan_to_num(reliability.accuracy), width=0.9 / n_bins, color=BAR, label="accuracy")
+        ends = [values[some] for values in (reliability.confidence, reliability.accuracy, reliability.confidence)]
+        upper.vlines(*ends, color=GAP, linewidth=2, label="gap")
+        upper.plot([0, 1], [0, 1], "--", color="0.3", linewidth=1, zorder=3)
+        ece = "" if math.isnan(reliability.ece) else f", ECE {reliability.ece:.3f}"
+        upper.set_title(f"{reliability.name}\n{reliability.n_tracks} tracks{ece}", fontsize=9)
+        upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy" if column == 0 else "")
+        upper.tick_params(labelbottom=False)
+        lower.bar(centres, counts, width=0.9 / n_bins, color="0.6")
+        for centre, count in zip(centres[some], counts[some], strict=True):
+            lower.text(centre, count, str(count), ha="center", va="bottom", fontsize=6)
+        lower.set(xlabel="confidence", ylabel="tracks" if column == 0 else "", ylim=(0, 1.25 * max(1, counts.max())))
+    if title:
+        figure.suptitle(title, fontsize=11)
+    with replacing(path) as file:
+        figure.savefig(file, format="png")
+
+
+def _box(x: float, y: float, width: float, height: float, colour: str, opacity: float) -> str:
+    place = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
+    return f'<rect {place} fill="{colour}" opacity="{opacity}"/>'

@@ -1,0 +1,1 @@
+"""The run folder, sole owner of its files."""

@@ -1,0 +1,201 @@
+"""The parts of a plan: network, extractor, training, tracks and tasks, checked when they are made.
+
+In: tables of `plan.json`. Out: frozen records that `plan.Plan` holds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from types import ModuleType
+
+import numpy as np
+
+from essentia_ldl import discover
+from essentia_ldl.errors import TrainingError, explain
+from essentia_ldl.records import ROLES
+
+BACKBONES = "essentia_ldl.nets.backbones"
+FINE_TUNE = ("head", "all", "none")
+LOSSES = ("auto", "mae", "cross_entropy", "kl")
+CLASS_WEIGHTS = ("none", "balanced")
+ACTIVATIONS = ("relu", "elu")
+REMEDY = "Start the run again with essentia-ldl train."
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkPlan:
+    """The network: which backbone, from which weights, and what of it trains.
+
+    Parameters
+    ----------
+    backbone : str
+        Name of a module of `essentia_ldl.nets.backbones`.
+    fine_tune : str
+        "head": the backbone is frozen; "all": everything trains from pretrained weights; "none": from scratch.
+    pretrained : str or None
+        Data set of the weights, such as "msd"; not used when `fine_tune` is "none".
+    hidden : int
+        Units of the dense layer before the classes; 0 for none.
+    standardize : bool
+        With "head" only: shift and scale the embeddings by mean and deviation of the training patches.
+    dropout : float
+        Rate of a dropout before each dense layer of a head; in a whole network, before the last one.
+    train_input_norm : bool
+        Train scale and offset of the batch normalisation of the input too, at four times the cost of a step.
+    extractor, extractor_output : str
+        A published extractor in place of the backbone, and its node; empty for none. `Plan.extractor` has its numbers.
+    activation : str
+        Of the hidden layer: "relu" or "elu".
+    n_networks : int
+        Above 1: a network made wider until it has as many parameters as so many networks, where its backbone knows how.
+    """
+
+    backbone: str
+    fine_tune: str = "head"
+    pretrained: str | None = None
+    hidden: int = 100
+    standardize: bool = False
+    dropout: float = 0.0
+    train_input_norm: bool = False
+    extractor: str = ""
+    extractor_output: str = ""
+    activation: str = "relu"
+    n_networks: int = 1
+
+    def __post_init__(self) -> None:
+        if self.activation not in ACTIVATIONS:
+            raise TrainingError(explain("activation", "relu or elu", self.activation, "plan.json", REMEDY))
+        if self.fine_tune not in FINE_TUNE:
+            raise TrainingError(explain("fine_tune", "head, all or none", self.fine_tune, "plan.json", REMEDY))
+        if self.fine_tune != "none" and self.pretrained is None:
+            raise TrainingError(
+                explain("pretrained", "the name of weights", None, "plan.json", "Use fine_tune none to train without.")
+            )
+        if self.fine_tune == "none":
+            object.__setattr__(self, "pretrained", None)
+
+    @property
+    def module(self) -> ModuleType:
+        """The backbone's module; `UnknownNameError` when there is none."""
+        return discover.load(BACKBONES, self.backbone)
+
+    def widen(self, n_outputs: int) -> dict[str, object]:
+        """Return what makes the backbone as large as `n_networks`; raise `TrainingError` when it cannot grow."""
+        if self.fine_tune != "none":
+            rule, remedy = "1 with pretrained weights", "Use fine_tune none."
+            raise TrainingError(explain("n_networks", rule, self.n_networks, self.backbone, remedy))
+        if not hasattr(self.module, "widen"):
+            able = [name for name in discover.names(BACKBONES) if hasattr(discover.load(BACKBONES, name), "widen")]
+            remedy = f"Use a network that can be made wider: {', '.join(able)}."
+            raise TrainingError(explain("n_networks", "1", self.n_networks, f"network {self.backbone}", remedy))
+        return self.module.widen(self.n_networks, n_outputs)
+
+
+@dataclasses.dataclass(frozen=True)
+class ExtractorPlan:
+    """A published extractor whose embeddings the sound zone has stored: what a head needs to know of it.
+
+    Parameters
+    ----------
+    name, graph, algorithm, link : str
+        Stem of its file, its path, the Essentia algorithm that runs it, and where its card says it is published.
+    sha256 : str
+        Of the graph.
+    node : str
+        The output that was read.
+    size : int
+        Numbers an embedding.
+    folder : str
+        Name of a folder of the store, one array a content.
+    patch_frames, patch_hop_frames, resample_quality : int
+        Of its front-end.
+    """
+
+    name: str
+    graph: str
+    algorithm: str
+    link: str
+    sha256: str
+    node: str
+    size: int
+    folder: str
+    patch_frames: int
+    patch_hop_frames: int
+    resample_quality: int
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingPlan:
+    """How long and how fast: see `essentia_ldl.nets.training.train` for what each number does."""
+
+    epochs: int
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    l2: float = 1e-5
+    patience: int = 75
+    loss: str = "auto"
+    class_weights: str = "none"
+    halvings: tuple[int, ...] | None = None  # epochs after which the rate halves; None: by the plateau rule
+
+    def __post_init__(self) -> None:
+        if self.halvings is not None:
+            object.__setattr__(self, "halvings", tuple(self.halvings))  # json knows lists only
+        if self.class_weights not in CLASS_WEIGHTS:
+            rule = " or ".join(CLASS_WEIGHTS)
+            raise TrainingError(explain("class_weights", rule, self.class_weights, "plan.json", REMEDY))
+        for field in ("epochs", "batch_size", "patience"):
+            if getattr(self, field) < 1:
+                raise TrainingError(explain(field, "at least 1", getattr(self, field), "plan.json", REMEDY))
+        if self.loss not in LOSSES:
+            raise TrainingError(explain("loss", " or ".join(LOSSES), self.loss, "plan.json", REMEDY))
+
+
+@dataclasses.dataclass(frozen=True)
+class PlannedTrack:
+    """One track of a run: its id, the sha256 of its audio file, its side of the split and its class."""
+
+    id: str
+    content: str
+    role: str
+    label: str
+
+    def __post_init__(self) -> None:
+        if self.role not in ROLES:
+            raise TrainingError(explain("role", "train, valid or test", self.role, self.id, REMEDY))
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskPlan:
+    """One of several targets that a network with shared layers learns.
+
+    Parameters
+    ----------
+    name : str
+        Short name, such as "g" or "m": prefix of its layers.
+    classes : tuple[str, ...]
+        Names of its columns.
+    targets : np.ndarray [shape=(n_tracks, n_classes), float32]
+        Distributions, in the order of the plan's tracks; zeros for a track without one.
+    loss : str
+        "mae", "cross_entropy" or "kl"; empty for the plan's.
+    class_weights : str
+        "balanced" or "none"; empty for the plan's.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    targets: np.ndarray
+    loss: str = ""
+    class_weights: str = ""
+
+    def __post_init__(self) -> None:
+        if self.loss and self.loss not in LOSSES[1:]:
+            raise TrainingError(explain("loss", " or ".join(LOSSES[1:]), self.loss, f"task {self.name}", REMEDY))
+        if self.class_weights and self.class_weights not in CLASS_WEIGHTS:
+            rule = " or ".join(CLASS_WEIGHTS)
+            raise TrainingError(explain("class_weights", rule, self.class_weights, f"task {self.name}", REMEDY))
+
+    @property
+    def covered(self) -> np.ndarray:
+        """Which tracks have a target, shape (n_tracks,), bool."""
+        return self.targets.any(axis=1)

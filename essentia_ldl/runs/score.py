@@ -1,0 +1,91 @@
+"""Scores of predictions, ready for json.
+
+In: ``predictions.npz`` of a run folder, or arrays; out: what ``scores.json`` holds of one side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from essentia_ldl.files import read_json
+from essentia_ldl.runs import calibrate as calibrating
+from essentia_ldl.scores import bootstrap, metrics, reliability
+from essentia_ldl.scores.calibration import Calibration, apply, count_changed, identity
+from essentia_ldl.scores.logits import PatchLogits, read_side
+
+
+def score_run(run: Path) -> dict[str, Any]:
+    """Score a run's predictions on its validation and test tracks.
+
+    Returns
+    -------
+    dict
+        By side: n_tracks, balanced_accuracy, accuracy, recall by class and the confusion matrix (rows are truth), all
+        of the calibrated probabilities, and chose_epoch, false, where validation tracks had no say in the number of
+        epochs; and calibration, when the run has one: what it is, and by side the scores of
+        `compare_calibrations`.
+    """
+    plan = read_json(run / "plan.json")
+    classes = plan["classes"]
+    with np.load(run / "predictions.npz", allow_pickle=False) as arrays:
+        roles, labels, probabilities = arrays["roles"], arrays["labels"], arrays["probabilities"]
+    targets = np.array([classes.index(str(label)) for label in labels])
+    scores: dict[str, Any] = {"classes": classes}
+    for side in ("valid", "test"):
+        rows = roles == side
+        if rows.any():
+            scores[side] = score_predictions(targets[rows], probabilities[rows], classes)
+    if "valid" in scores and plan.get("training", {}).get("halvings") is not None:
+        scores["valid"]["chose_epoch"] = False  # the schedule was fixed before
+    found = calibrating.read_run(run)
+    if found is not None:
+        scores["calibration"] = {**calibrating.describe_for_card(found), "text": found.describe()}
+        for side in ("valid", "test"):
+            if side in scores:
+                sample = read_side(run, side)
+                groups = bootstrap.group_ids(sample.ids, plan.get("artists", {}))
+                scores["calibration"][side] = compare_calibrations([(sample, found)], groups)
+    return scores
+
+
+def compare_calibrations(parts: Sequence[tuple[PatchLogits, Calibration]], groups: np.ndarray) -> dict[str, Any]:
+    """Score probabilities before and after calibration, pooled over networks.
+
+    Parameters
+    ----------
+    parts : sequence of (PatchLogits, Calibration)
+        Tracks and what calibrates the network that answered for them.
+    groups : np.ndarray [shape=(n_tracks,), int]
+        Artists of all tracks, in the order of the parts.
+
+    Returns
+    -------
+    dict
+        before and after: what `reliability.score_calibration` says; n_changed: tracks with another most probable class.
+    """
+    classes = parts[0][0].classes
+    targets = np.concatenate([sample.targets for sample, _ in parts])
+    n_changed = sum(count_changed(found, sample.patch_logits, sample.n_patches) for sample, found in parts)
+    scores: dict[str, Any] = {"n_changed": n_changed}
+    for name, chosen in (("before", lambda found: identity(classes)), ("after", lambda found: found)):
+        rows = [apply(chosen(found), sample.patch_logits, sample.n_patches) for sample, found in parts]
+        scores[name] = reliability.score_calibration(targets, np.concatenate(rows), classes, groups)
+    return scores
+
+
+def score_predictions(targets: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
+    """Score probabilities (n_tracks, n_classes) against class indices (n_tracks,), ready for json."""
+    recall = metrics.score_recall(targets, probabilities)
+    return {
+        "n_tracks": len(targets),
+        "balanced_accuracy": float(metrics.score_balanced_accuracy(targets, probabilities)),
+        "accuracy": float(metrics.score_accuracy(targets, probabilities)),
+        "recall": {
+            name: None if np.isnan(value) else float(value) for name, value in zip(classes, recall, strict=True)
+        },
+        "confusion": np.asarray(metrics.confusion_matrix(targets, probabilities)).tolist(),
+    }

@@ -1,0 +1,1 @@
+"""The papers' experiments; nothing but the command line imports them."""

@@ -1,0 +1,1 @@
+"""The tables of Kim et al. (2018), measured."""

@@ -1,0 +1,1 @@
+"""Table 2 of Buisson et al. (2022), measured."""

@@ -1,0 +1,1 @@
+"""The train command: from a recipe and a collection to a verified model."""

@@ -1,0 +1,224 @@
+"""Transfer: several targets become networks, and their penultimate layers become what a classifier reads.
+
+In: a recipe with several label sources, and a collection with features; out: a folder a network below the run, each a
+plan of its own that the nets zone trains before the classifier's. Targets of artist groups are fitted on the training
+tracks alone and exist for them alone, so these networks know neither validation nor test tracks; they train for a fixed
+number of epochs, and so does the classifier.
+
+References
+----------
+Kim, Won, Serra and Liem, "Transfer learning of artist group factors to musical genre classification", WWW 2018,
+section 3.2: single-task networks, a multi-task network that shares its first block, and a multilayer perceptron on the
+features of all networks.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from essentia_ldl import labels as label_sources
+from essentia_ldl.files import write_json
+from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.records import LabelTable
+from essentia_ldl.scores.calibration import NONE
+
+FOLDER = "features"
+MAIN = "g"  # the task's own classes, the paper's letter for genre
+SEPARATE, SHARED, WIDE = "separate", "shared", "wide"
+N_NAMED = 5  # artists
+LOADED = "features"  # what a plan calls the weights below its classifier
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """What one network, or one branch of a shared one, learns.
+
+    Parameters
+    ----------
+    name : str
+        A letter of the paper: g, m, d, e or s.
+    source : str
+        Label source that made it.
+    table : LabelTable
+        Distributions of the tracks that it is learned from.
+    """
+
+    name: str
+    source: str
+    table: LabelTable
+
+
+def name_target(source: str) -> str:
+    """Return the paper's letter of a label source: "m" for "agf-m", "g" for a source of the task's own classes."""
+    return source.removeprefix("agf-") if label_sources.is_auxiliary(source) else MAIN
+
+
+def describe_left_out(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Say which artists and tracks taught a target nothing; one line a target that lacks some.
+
+    Parameters
+    ----------
+    reports : Mapping[str, Mapping[str, Any]]
+        What the label sources measured, by letter.
+    """
+    lines = []
+    for letter, report in reports.items():
+        silent, nameless = report.get("artists_without_words", ()), report.get("tracks_without_artist", 0)
+        parts = [f"{nameless} tracks without artist"] if nameless else []
+        refused = report.get("n_tracks_without_descriptors", 0)
+        parts += [f"{refused} tracks that MusicExtractor refused"] if refused else []
+        if silent:
+            named = ", ".join(silent[:N_NAMED]) + (", ..." if len(silent) > N_NAMED else "")
+            parts.append(f"{len(silent)} artists without words ({named})")
+        if parts:
+            lines.append(f"target {letter} is not learned from {' and '.join(parts)}")
+    return lines
+
+
+def count_networks(recipe: Recipe) -> int:
+    """Return how many networks a recipe trains below its classifier; 0 without transfer."""
+    networks = recipe.transfer_networks
+    return {NONE: 0, SEPARATE: len(recipe.sources)}.get(networks, 1)
+
+
+def write_networks(folder: Path, recipe: Recipe, targets: Mapping[str, Target], shared: Mapping[str, Any]) -> list[str]:
+    """Write the plans of the networks that learn the targets.
+
+    Parameters
+    ----------
+    folder : Path
+        Gets a sub-folder a network: the letter of its target, "shared" or "wide".
+    recipe : Recipe
+        Its section training says how they are trained, its transfer whether they are separate, shared or wide. A
+        single target has a network of its own unless wide.
+    targets : Mapping[str, Target]
+        By letter, in the order of the recipe's sources.
+    shared : Mapping[str, Any]
+        What every plan of the run says: task, tracks, network, places, seed and the like.
+
+    Returns
+    -------
+    list[str]
+        Names of the sub-folders, in the order in which a classifier reads them.
+    """
+    networks = recipe.transfer_networks
+    found = list(targets.values())
+    if networks == WIDE:
+        _write_network(folder / WIDE, recipe, found[:1], shared, n_networks=len(recipe.sources))
+        return [WIDE]
+    if networks == SHARED and len(found) > 1:
+        _write_network(folder / SHARED, recipe, found, shared)
+        return [SHARED]
+    for target in found:
+        _write_network(folder / target.name, recipe, [target], shared)
+    return [target.name for target in found]
+
+
+def _write_network(
+    folder: Path, recipe: Recipe, targets: list[Target], shared: Mapping[str, Any], n_networks: int = 1
+) -> None:
+    """Write labels and plan of one network; with several targets it is one with shared layers."""
+    known = {track_id for target in targets for track_id in target.table.ids}
+    tracks = [track for track in shared["tracks"] if track["role"] == "train" and track["id"] in known]
+    tables = {target.name: _take_rows(target.table, [track["id"] for track in tracks]) for target in targets}
+    training = plan_training(recipe, recipe.n_epochs * len(targets), targets[0].source)
+    letters = "".join(target.name for target in targets)
+    plan = {
+        **shared,
+        "run": folder.name,
+        "name": f"{shared['name']}, {letters}{f' with the parameters of {n_networks}' if n_networks > 1 else ''}",
+        "classes": list(targets[0].table.classes),
+        "network": {**shared["network"], "n_networks": n_networks},
+        "extractor": None,
+        "training": training,
+        "labels_source": "+".join(target.source for target in targets),
+        "export": False,
+        "stems": {},
+        "calibration": NONE,
+        "samples": 0,
+        "evaluation_hop_frames": None,
+        "predictions": False,
+        "tracks": tracks,
+    }
+    if len(targets) == 1:
+        label_sources.write_table(tables[targets[0].name], folder / "labels.csv")
+    else:
+        for name, table in tables.items():
+            label_sources.write_table(table, folder / f"labels-{name}.csv")
+        plan["tasks"] = [_plan_task(recipe, target) for target in targets]
+    write_json(folder / "plan.json", plan)
+
+
+def _plan_task(recipe: Recipe, target: Target) -> dict[str, Any]:
+    """Return what the plan of a shared network says of a target: it is learned as by a network of its own."""
+    training = plan_training(recipe, 1, target.source)
+    how = {key: training[key] for key in ("loss", "class_weights")}
+    return {"name": target.name, "classes": list(target.table.classes), **how}
+
+
+def _take_rows(table: LabelTable, ids: Sequence[str]) -> LabelTable:
+    """Keep the rows of some tracks, those that the table has."""
+    known = set(table.ids)
+    kept = tuple(track_id for track_id in ids if track_id in known)
+    return LabelTable(kept, table.classes, table.rows(kept))
+
+
+def plan_training(recipe: Recipe, n_epochs: int, source: str) -> dict[str, Any]:
+    """Return how long and how fast a network of a transfer trains: a fixed number of epochs, as the paper's.
+
+    Targets of artist groups are distributions over groups, learned by cross-entropy (public code of the paper).
+    """
+    training = dataclasses.asdict(recipe.training)
+    training.pop("epochs_from_scratch")
+    auxiliary = label_sources.is_auxiliary(source)
+    if training["loss"] == "auto":
+        training["loss"] = "cross_entropy" if auxiliary or source == "none" else "mae"
+    if auxiliary:
+        training["class_weights"] = "none"
+    return {**training, "epochs": n_epochs, "halvings": []}
+
+
+def plan_classifier(recipe: Recipe, shared: Mapping[str, Any], folders: Sequence[str]) -> dict[str, Any]:
+    """Return what the plan of a classifier on features says that differs from other plans (paper, 3.2.3).
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Its section transfer is meant.
+    shared : Mapping[str, Any]
+        As in `write_networks`.
+    folders : sequence of str
+        Of the networks that it reads, relative to its own or absolute.
+    """
+    below = shared["network"]
+    network = {
+        **below,
+        "fine_tune": "head",
+        "pretrained": LOADED,
+        "hidden": recipe.transfer.hidden,
+        "standardize": False,
+        "dropout": recipe.transfer.dropout,
+        "activation": "elu",
+    }
+    training = plan_training(recipe, recipe.transfer.epochs, recipe.main_source)
+    return {
+        "network": network,
+        "training": training,
+        "features": list(folders),
+        "transfer": {
+            "networks": recipe.transfer_networks,
+            "targets": [name_target(source) for source in recipe.learned],
+            "fine_tune": below["fine_tune"],
+            "pretrained": below["pretrained"],
+        },
+    }
+
+
+def remove_features(network: Path) -> None:
+    """Remove what a network made of the tracks; its weights stay, and it can be made again."""
+    for folder in network.glob("embeddings-*"):
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,155 @@
+"""The contract of every backbone, and what is particular to each."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from essentia_ldl import discover, frontends
+from essentia_ldl.nets.classifier import build_network, build_tagger
+from essentia_ldl.nets.runtime import keras, tf
+from essentia_ldl.nets.training.multitask import share
+from essentia_ldl.runs.plan import BACKBONES
+
+NAMES = discover.names(BACKBONES)
+SMALL = {"vggish": {"n_filters": (4, 4, 4, 4, 4, 4), "n_units": (8, 8)}}  # 72 million numbers are slow to draw
+
+
+def count(variables) -> int:
+    return sum(int(np.prod(variable.shape)) for variable in variables)
+
+
+def draw(n_frames: int, n: int = 3, n_bands: int = 96) -> np.ndarray:
+    return np.random.default_rng(0).uniform(0, 5, (n, n_frames, n_bands)).astype(np.float32)
+
+
+def draw_for(backbone, n: int = 3) -> np.ndarray:
+    return draw(backbone.FRONT_END.patch_frames, n, backbone.FRONT_END.n_bands)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_contract(name):
+    backbone = discover.load(BACKBONES, name)
+    front_end = backbone.FRONT_END
+    model = backbone.build(front_end)
+    embedding = model(draw_for(backbone), training=False)
+    assert embedding.shape == (3, backbone.EMBEDDING_SIZE)
+    assert embedding.dtype == tf.float32
+    assert model.layers[-1].name == "embedding"
+    assert backbone.EMBEDDING_NODE.startswith("model/")
+    assert isinstance(backbone.N_DENSE, int)
+    if backbone.INPUT_NORM is not None:
+        assert isinstance(model.get_layer(backbone.INPUT_NORM), keras.layers.BatchNormalization)
+    if hasattr(backbone, "INPUT_STANDARDIZE"):
+        layer = model.get_layer(backbone.INPUT_STANDARDIZE)
+        assert [weight.name for weight in layer.weights] == ["moving_mean", "moving_variance"]
+        assert not layer.trainable_weights
+        assert backbone.INPUT_DEVIATION_FLOOR > 0
+    tagger = build_tagger(backbone)
+    with_weights = {layer.name for layer in tagger.layers if layer.weights}
+    if backbone.CHECKPOINTS:
+        assert set(backbone.CHECKPOINT_LAYERS.values()) == with_weights
+    assert set(backbone.CHECKPOINT_SIZES) <= set(backbone.CHECKPOINTS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_parameter_counts(name):
+    backbone = discover.load(BACKBONES, name)
+    published = getattr(backbone, "PARAMETERS_50", None)
+    if published is None:
+        pytest.skip("the backbone states no published count")
+    tagger = build_tagger(backbone, 50)
+    assert (count(tagger.trainable_weights), count(tagger.non_trainable_weights)) == published
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_time_axis(name):
+    backbone = discover.load(BACKBONES, name)
+    model = backbone.build(**SMALL.get(name, {}))
+    for n_frames in (64, 100):
+        patches = draw(n_frames, n_bands=backbone.FRONT_END.n_bands)
+        if backbone.FREE_TIME:
+            assert model(patches, training=False).shape == (3, backbone.EMBEDDING_SIZE)
+        else:
+            with pytest.raises(Exception, match=r"(?s)(shape|reshape)"):
+                model(patches, training=False)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("fine_tune", "moves"), [("all", False), ("none", True)])
+def test_batch_statistics(name, fine_tune, moves):
+    """Fine-tuning keeps the statistics and trains scale and offset; training from scratch learns the statistics."""
+    backbone = discover.load(BACKBONES, name)
+    model = build_network(backbone, backbone.FRONT_END, 2, fine_tune=fine_tune, **SMALL.get(name, {}))
+    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization) and layer.scale]
+    before = [norm.moving_mean.numpy() for norm in norms]
+    with tf.GradientTape() as tape:
+        cost = tf.reduce_sum(model(draw_for(backbone), training=True) ** 2)
+    trained = {variable.path for variable in model.trainable_variables}
+    assert all(g is not None for g in tape.gradient(cost, [v.value for v in model.trainable_variables]))
+    for norm, mean in zip(norms, before, strict=True):
+        assert bool(np.any(norm.moving_mean.numpy() != mean)) == moves
+        expected = norm.name != backbone.INPUT_NORM
+        assert (norm.gamma.path in trained, norm.beta.path in trained) == (expected, expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_tasks_can_share_it(name):
+    """Every network can be cut: what is before the cut is there once, the rest once a task."""
+    backbone = discover.load(BACKBONES, name)
+    single = build_network(backbone, backbone.FRONT_END, 2, 8, fine_tune="none", **SMALL.get(name, {}))
+    model = share(single, getattr(backbone, "SHARED_UNTIL", "embedding"), {"a": 2, "b": 3})
+    outputs = model(draw_for(backbone))
+    assert [output.shape for output in outputs] == [(3, 2), (3, 3)]
+    names = [layer.name for layer in model.layers if layer.name not in {layer.name for layer in single.layers}]
+    own = [layer.name.removeprefix("a_") for layer in model.layers if layer.name.startswith("a_")]
+    assert sorted(names) == sorted([f"{task}_{layer}" for task in "ab" for layer in own])
+    assert {"hidden", "logits"} <= set(own)
+    assert [layer.name for layer in single.layers if layer.name not in own] == [
+        layer.name for layer in model.layers if layer.name not in names
+    ]
+    trained = {variable.path for variable in model.trainable_variables}
+    assert f"{backbone.INPUT_NORM}/gamma" not in trained  # as in a network with one target
+
+
+def test_input_norm_trains_when_asked():
+    backbone = discover.load(BACKBONES, "vgg")
+    model = build_network(backbone, backbone.FRONT_END, 2, fine_tune="all", train_input_norm=True)
+    assert f"{backbone.INPUT_NORM}/gamma" in {variable.path for variable in model.trainable_variables}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_dropout_is_active_while_statistics_are_frozen(name):
+    backbone = discover.load(BACKBONES, name)
+    model = build_network(backbone, backbone.FRONT_END, 2, fine_tune="all", **SMALL.get(name, {}))
+    patches = draw_for(backbone, 1)
+    assert not np.allclose(model(patches, training=True), model(patches, training=True))
+    assert np.array_equal(model(patches, training=False), model(patches, training=False))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_whole_network_sizes(name):
+    """Sizes of the networks with K outputs and no dense layer between follow from those with 50."""
+    backbone = discover.load(BACKBONES, name)
+    if not hasattr(backbone, "PARAMETERS_50"):
+        pytest.skip("the backbone states no published count")
+    d, hidden, n_classes = backbone.EMBEDDING_SIZE, 100, 2
+    model = build_network(backbone, backbone.FRONT_END, n_classes, hidden, train_input_norm=True)
+    expected = backbone.PARAMETERS_50[0] - 50 * (d + 1) + (d + 1) * hidden + (hidden + 1) * n_classes
+    assert count(model.trainable_weights) == expected
+
+
+def test_pooled_features_are_interleaved():
+    """Maximum and mean of a channel stand next to each other, as the released weights need."""
+    backbone = discover.load(BACKBONES, "musicnn")
+    model = backbone.build()
+    names = ("max_over_time", "mean_over_time", "pooled")
+    maximum, mean, pooled = keras.Model(model.input, [model.get_layer(n).output for n in names])(draw(187))
+    assert np.array_equal(pooled[:, 0::2], maximum)
+    assert np.array_equal(pooled[:, 1::2], mean)
+
+
+def test_the_plain_zone_knows_which_networks_can_be_cut_and_widened():
+    modules = {name: discover.load(BACKBONES, name) for name in discover.names(BACKBONES)}
+    assert set(frontends.CUT) == {name for name, module in modules.items() if hasattr(module, "SHARED_UNTIL")}
+    assert set(frontends.WIDENED) == {name for name, module in modules.items() if hasattr(module, "widen")}

@@ -1,0 +1,311 @@
+"""Export: names, operations, attributes, values, cards; and the check refuses what Essentia would read wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from essentia_ldl.errors import GraphError, StoreError
+from essentia_ldl.models.card import GraphCard
+from essentia_ldl.nets.export import cards
+from essentia_ldl.nets.export.export import export
+from essentia_ldl.nets.export.freeze import check_graph, find_unknown, list_versions
+from essentia_ldl.nets.export.oplists import VERSIONS, read_ops
+from essentia_ldl.nets.runtime import tf
+from essentia_ldl.nets.training.train import train
+
+GraphDef = tf.compat.v1.GraphDef
+
+MUSICNN_NODES = {
+    "model/Softmax": 2,
+    "model/Sigmoid": 2,
+    "model/dense_2/BiasAdd": 2,
+    "model/dense_1/BiasAdd": 100,
+    "model/dense/BiasAdd": 200,
+}
+VGG_NODES = {
+    "model/Softmax": 2,
+    "model/Sigmoid": 2,
+    "model/dense_1/BiasAdd": 2,
+    "model/dense/BiasAdd": 100,
+    "model/flatten/Reshape": 256,
+}
+HEAD_NODES = {"model/Softmax": 2, "model/Sigmoid": 2, "model/dense_1/BiasAdd": 2, "model/dense/BiasAdd": 100}
+LINEAR_NODES = {"model/Softmax": 2, "model/Sigmoid": 2, "model/dense/BiasAdd": 2}
+LINEAR_VGG_NODES = {**LINEAR_NODES, "model/flatten/Reshape": 256}
+
+
+def run_graph(path, names, inputs):
+    with tf.Graph().as_default() as graph:
+        definition = GraphDef.FromString(path.read_bytes())
+        for node in definition.node:
+            if node.op == "Placeholder":
+                node.attr["shape"].shape.dim[1].size = -1  # Essentia does not look at it, this session does
+        tf.import_graph_def(definition, name="")
+        with tf.compat.v1.Session(graph=graph) as session:
+            return session.run([f"{name}:0" for name in names], {"model/Placeholder:0": inputs})
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory, write_run, store, random_graphs):
+    """One trained and exported run of each kind: name -> run folder."""
+    root = tmp_path_factory.mktemp("runs")
+    small = {"store": store, "graphs": random_graphs, "n_tracks": 6, "n_frames": 190}
+    runs = {
+        "head": write_run(root / "head", **small, training={"epochs": 2}),
+        "vgg": write_run(
+            root / "vgg",
+            **small,
+            network={"backbone": "vgg", "fine_tune": "all"},
+            training={"epochs": 1, "batch_size": 2},
+            stems={"full": "mood_sad-vgg-msd", "head": None},
+        ),
+        "vgg head": write_run(
+            root / "vgg head",
+            **small,
+            network={"backbone": "vgg"},
+            training={"epochs": 1},
+            stems={"full": "mood_sad-vgg-msd", "head": "mood_sad-msd-vgg"},
+        ),
+        "linear": write_run(
+            root / "linear",
+            **small,
+            network={"backbone": "vgg", "hidden": 0, "standardize": True},
+            training={"epochs": 1},
+            stems={"full": "mood_sad-vgg-msd", "head": "mood_sad-msd-vgg"},
+        ),
+    }
+    for folder in runs.values():
+        train(folder, say=lambda _: None)
+        export(folder)
+    return runs
+
+
+GRAPHS = [
+    ("head", "mood_sad-musicnn-msd", MUSICNN_NODES),
+    ("head", "mood_sad-msd-musicnn", HEAD_NODES),
+    ("vgg", "mood_sad-vgg-msd", VGG_NODES),
+    ("vgg head", "mood_sad-vgg-msd", VGG_NODES),
+    ("vgg head", "mood_sad-msd-vgg", HEAD_NODES),
+    ("linear", "mood_sad-vgg-msd", LINEAR_VGG_NODES),
+    ("linear", "mood_sad-msd-vgg", LINEAR_NODES),
+]
+
+
+@pytest.mark.parametrize(("run", "stem", "nodes"), GRAPHS)
+def test_graph_equals_keras(exported, run, stem, nodes):
+    path = exported[run] / "export" / f"{stem}.pb"
+    with np.load(path.with_name(f"{stem}.golden.npz")) as golden:
+        assert str(golden["graph"]) == f"{stem}.pb"
+        assert str(golden["input"]) == "model/Placeholder"
+        names = golden["nodes"].tolist()
+        assert set(names) == set(nodes)
+        index = 0
+        while f"patches_{index}" in golden:
+            inputs = golden[f"patches_{index}"]
+            for name, value in zip(names, run_graph(path, names, inputs), strict=True):
+                assert value.dtype == np.float32
+                assert value.shape == (len(inputs), nodes[name])
+                np.testing.assert_allclose(
+                    value, golden[f"{name.replace('/', '__')}_{index}"], rtol=1e-4, atol=1e-5, err_msg=name
+                )
+            index += 1
+        is_full = nodes not in (HEAD_NODES, LINEAR_NODES)
+        assert index == (3 if stem == "mood_sad-musicnn-msd" else 2 if is_full else 1)
+        if stem == "mood_sad-musicnn-msd":
+            assert golden["patches_2"].shape[1] == 64
+
+
+@pytest.mark.parametrize(("run", "stem", "nodes"), GRAPHS)
+def test_graph_is_plain(exported, run, stem, nodes):
+    path = exported[run] / "export" / f"{stem}.pb"
+    graph = GraphDef.FromString(path.read_bytes())
+    assert not graph.library.function
+    assert [node.name for node in graph.node if node.op == "Placeholder"] == ["model/Placeholder"]
+    assert set(nodes) <= {node.name for node in graph.node}
+    for node in graph.node:
+        assert not node.device
+        assert not [name for name in node.attr if name.startswith("_")]
+        assert not [source for source in node.input if source.startswith("^")]
+        defaults = {a.name: a.default_value for a in read_ops("2.5.0")[node.op].attr if a.HasField("default_value")}
+        assert not [name for name in node.attr if name in defaults and node.attr[name] == defaults[name]]
+    assert list_versions(graph) == list(VERSIONS)
+    by_name = {node.name: node for node in graph.node}
+    assert by_name["model/Softmax"].op == "Softmax"
+    assert (by_name["model/Sigmoid"].op, list(by_name["model/Sigmoid"].input)) == ("Identity", ["model/Softmax"])
+    assert all(by_name[name].op == "BiasAdd" for name in nodes if name.endswith("BiasAdd"))
+    assert graph.SerializeToString(deterministic=True) == path.read_bytes()
+
+
+def test_placeholder_shapes(exported):
+    shapes = {"mood_sad-musicnn-msd": [-1, 187, 96], "mood_sad-msd-musicnn": [-1, 200]}
+    for stem, expected in shapes.items():
+        graph = GraphDef.FromString((exported["head"] / "export" / f"{stem}.pb").read_bytes())
+        (placeholder,) = [node for node in graph.node if node.op == "Placeholder"]
+        assert [d.size for d in placeholder.attr["shape"].shape.dim] == expected
+
+
+def test_full_graph_is_extractor_and_head(exported):
+    """The head on the embedding of the full graph gives the full graph's probabilities."""
+    folder = exported["head"] / "export"
+    patches = np.random.default_rng(1).uniform(0, 5, (3, 187, 96)).astype(np.float32)
+    embedding, full = run_graph(folder / "mood_sad-musicnn-msd.pb", ["model/dense/BiasAdd", "model/Softmax"], patches)
+    (head,) = run_graph(folder / "mood_sad-msd-musicnn.pb", ["model/Softmax"], embedding)
+    np.testing.assert_allclose(head, full, atol=1e-6)
+
+
+def test_vgg_refuses_other_lengths(exported):
+    path = exported["vgg"] / "export" / "mood_sad-vgg-msd.pb"
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        run_graph(path, ["model/Softmax"], np.zeros((2, 64, 96), np.float32))
+
+
+def test_predictions_are_those_of_the_graph(exported):
+    """The mean over the patches of the grid, from bands through the exported graph."""
+    folder = exported["head"]
+    with (
+        np.load(folder / "predictions.npz") as predictions,
+        np.load(folder / "export" / "mood_sad-musicnn-msd.golden.npz") as golden,
+    ):
+        (probabilities,) = run_graph(
+            folder / "export" / "mood_sad-musicnn-msd.pb", ["model/Softmax"], golden["patches_1"]
+        )
+        assert predictions["n_patches"].tolist() == [1] * 6
+        np.testing.assert_allclose(predictions["probabilities"][: len(probabilities)], probabilities, atol=1e-5)
+
+
+def test_same_bytes_every_time(exported):
+    path = exported["head"] / "export" / "mood_sad-musicnn-msd.pb"
+    before = path.read_bytes()
+    export(exported["head"])
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(("run", "stem", "nodes"), GRAPHS)
+def test_card(exported, run, stem, nodes):
+    path = exported[run] / "export" / f"{stem}.json"
+    fields = json.loads(path.read_text())
+    card = GraphCard(fields)
+    assert list(fields) == [
+        "name", "type", "link", "version", "description", "author", "email", "release_date", "framework",
+        "framework_version", "classes", "model_types", "dataset", "schema", "citation", "inference", "essentia_ldl",
+    ]  # fmt: skip
+    assert card.classes == ("non_sad", "sad")
+    assert isinstance(fields["version"], str)
+    assert fields["link"].endswith(f"/{stem}.pb")
+    outputs = fields["schema"]["outputs"]
+    assert outputs[0]["name"] == "model/Softmax"
+    assert outputs[0]["output_purpose"] == "predictions"
+    assert all("output_purpose" in output for output in outputs)
+    assert {output["name"]: output["shape"][0] for output in outputs} == nodes
+    ours = fields["essentia_ldl"]
+    assert ours["sha256"] == hashlib.sha256(path.with_suffix(".pb").read_bytes()).hexdigest()
+    assert (ours["demo"], ours["patch_hop_frames"], ours["resample_quality"]) == (True, 93, 4)
+    assert {"licence", "training_data_rights", "recipe_hash", "labels_source", "fine_tune", "front_end"} <= set(ours)
+    assert set(ours["versions"]) == {"essentia_ldl", "tensorflow", "keras"}
+    assert "Identity" in ours["notes"][0]
+
+
+def test_card_of_a_head_names_its_extractor(exported):
+    fields = json.loads((exported["head"] / "export" / "mood_sad-msd-musicnn.json").read_text())
+    assert fields["inference"] == {
+        "sample_rate": 16000,
+        "algorithm": "TensorflowPredict2D",
+        "embedding_model": {
+            "algorithm": "TensorflowPredictMusiCNN",
+            "model_name": "msd-musicnn-1",
+            "link": "feature-extractors/musicnn/msd-musicnn-1.pb",
+        },
+    }
+    assert fields["schema"]["inputs"] == [{"name": "model/Placeholder", "type": "float", "shape": [200]}]
+
+
+def test_only_the_link_depends_on_the_file_name(exported):
+    assert cards.VERSIONED_FIELDS == ("link",)
+    fields = json.loads((exported["head"] / "export" / "mood_sad-musicnn-msd.json").read_text())
+    del fields["link"]
+    assert "mood_sad-musicnn-msd" not in json.dumps(fields)
+
+
+def test_nothing_temporary_is_left(exported):
+    for folder in exported.values():
+        assert not [path for path in (folder / "export").iterdir() if path.name.startswith(".")]
+
+
+def test_export_without_weights(make_run):
+    with pytest.raises(StoreError, match="Train the run again"):
+        export(make_run())
+
+
+def build_graph(build):
+    """Make a GraphDef with one Placeholder and the node model/Softmax, then drop what newer TensorFlow added."""
+    with tf.Graph().as_default() as graph:
+        x = tf.compat.v1.placeholder(tf.float32, [None, 4], name="model/Placeholder")
+        tf.identity(build(x), name="model/Softmax")
+        definition = graph.as_graph_def()
+    known = read_ops("2.5.0")
+    for node in definition.node:
+        if node.op in known:
+            for name in set(node.attr) - {attr.name for attr in known[node.op].attr}:
+                del node.attr[name]
+    return definition
+
+
+def test_check_accepts_a_plain_graph():
+    check_graph(build_graph(tf.nn.softmax), ["model/Softmax"])
+
+
+def test_check_refuses_a_new_operation():
+    graph = build_graph(lambda x: tf.nn.softmax(tf.raw_ops.BatchMatMulV3(x=x, y=tf.ones((4, 2)), Tout=tf.float32)))
+    with pytest.raises(GraphError, match="BatchMatMulV3"):
+        check_graph(graph, ["model/Softmax"])
+
+
+def test_check_refuses_a_new_attribute():
+    graph = build_graph(tf.nn.softmax)
+    graph.node[-1].attr["invented"].i = 1
+    with pytest.raises(GraphError, match="has invented"):
+        check_graph(graph, ["model/Softmax"])
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda x: tf.cast(tf.nn.softmax(x), tf.float64), "float64"),
+        (lambda x: tf.argmax(x, axis=1), "int64"),
+        (lambda x: tf.reshape(x, tf.compat.v1.placeholder_with_default([4, 1], [None])), "None"),
+        (lambda x: tf.reduce_sum(x, axis=1), "rank 2"),
+        (lambda x: tf.reduce_sum(x, axis=0, keepdims=True), "a free batch axis"),
+    ],
+)
+def test_check_refuses_outputs_that_essentia_reads_wrong(build, message):
+    with pytest.raises(GraphError, match=message):
+        check_graph(build_graph(build), ["model/Softmax"])
+
+
+def test_check_refuses_other_inputs_and_outputs():
+    with pytest.raises(GraphError, match="a node model/Sigmoid"):
+        check_graph(build_graph(tf.nn.softmax), ["model/Sigmoid"])
+    two = build_graph(lambda x: x + tf.compat.v1.placeholder(tf.float32, [None, 4], name="second"))
+    with pytest.raises(GraphError, match="one Placeholder"):
+        check_graph(two, ["model/Softmax"])
+
+
+def test_check_refuses_functions():
+    @tf.function
+    def square(x):
+        return x * x
+
+    with pytest.raises(GraphError, match="no function library"):
+        check_graph(build_graph(square), ["model/Softmax"])
+
+
+def test_operation_lists():
+    assert (len(read_ops("1.15.0")), len(read_ops("2.5.0"))) == (1399, 1630)
+    stripped = build_graph(lambda x: tf.matmul(x, tf.ones((4, 2))))
+    assert find_unknown(stripped, "2.5.0") == []
+    stripped.node[-1].op = "RFFTND"
+    assert "RFFTND" in find_unknown(stripped, "2.5.0")[0]

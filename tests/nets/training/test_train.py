@@ -1,0 +1,310 @@
+"""Training: it learns, it is deterministic, it goes on after a kill, and its rules are those of the recipe."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from essentia_ldl.errors import DataError, StoreError, TrainingError, UnknownNameError, WeightsError
+from essentia_ldl.nets.classifier import build_head, set_statistics
+from essentia_ldl.nets.inputs.embeddings import Extractor
+from essentia_ldl.nets.inputs.sources import measure_frames
+from essentia_ldl.nets.runtime import keras, tf
+from essentia_ldl.nets.training import train as training
+from essentia_ldl.nets.training import updates
+from essentia_ldl.nets.training.losses import LOSSES
+from essentia_ldl.nets.training.train import Plateau, step_plateau, train
+from essentia_ldl.runs.plan import read_plan
+
+
+def predictions(folder):
+    with np.load(folder / "predictions.npz") as arrays:
+        return dict(arrays)
+
+
+def test_plateau_rule():
+    """The counter is not reset by an improvement; it starts again after a halving."""
+    state, events = Plateau(), []
+    for cost in (5.0, 6.0, 4.0, 4.5, 4.5, 3.0, 3.5, 3.5, 3.0):
+        state, improved, halve = step_plateau(state, cost, patience=3)
+        events.append(("better" if improved else "worse") + (" halve" if halve else ""))
+    assert events == [
+        "better", "worse", "better", "worse", "worse halve", "better", "worse", "worse", "worse halve",
+    ]  # fmt: skip
+    assert state == Plateau(3.0, 0)
+    assert not step_plateau(Plateau(), math.inf, 2)[1]
+
+
+def test_losses_against_closed_forms():
+    targets = np.array([[1.0, 0.0], [0.7, 0.3]], np.float32)
+    logits = np.array([[2.0, -1.0], [0.1, 0.4]], np.float32)
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    cross = -(targets * np.log(p)).sum(1)
+    entropy = np.array([0.0, -(0.7 * np.log(0.7) + 0.3 * np.log(0.3))])
+    np.testing.assert_allclose(LOSSES["mae"](targets, logits), np.abs(p - targets).mean(1), rtol=1e-5)
+    np.testing.assert_allclose(LOSSES["cross_entropy"](targets, logits), cross, rtol=1e-5)
+    np.testing.assert_allclose(LOSSES["kl"](targets, logits), cross - entropy, rtol=1e-4)
+
+
+def test_head_learns_a_separable_problem(make_run):
+    folder = make_run(training={"epochs": 60})
+    history = train(folder)
+    assert history["epochs"][-1]["train_loss"] < 0.5 * history["epochs"][0]["train_loss"]
+    result = predictions(folder)
+    test = result["roles"] == "test"
+    assert np.all(result["probabilities"][test].argmax(1) == (result["labels"][test] == "sad"))
+    np.testing.assert_allclose(result["probabilities"].sum(1), 1, atol=1e-5)
+    assert len(result["patch_logits"]) == result["n_patches"].sum()
+    first = tf.nn.softmax(result["patch_logits"][: result["n_patches"][0]]).numpy().mean(0)
+    np.testing.assert_allclose(result["probabilities"][0], first, atol=1e-6)
+
+
+def test_history_and_best_weights(make_run):
+    folder = make_run(training={"epochs": 25, "learning_rate": 0.05, "patience": 2})
+    history = train(folder)
+    costs = [epoch["valid_loss"] for epoch in history["epochs"]]
+    assert history["best_epoch"] == 1 + int(np.argmin(costs))
+    assert json.loads((folder / "history.json").read_text()) == history
+    state, rate = Plateau(), 0.05
+    for epoch in history["epochs"]:
+        assert epoch["learning_rate"] == pytest.approx(rate)
+        state, _, halve = step_plateau(state, epoch["valid_loss"], 2)
+        rate = rate / 2 if halve else rate
+    result = predictions(folder)
+    valid = result["roles"] == "valid"
+    logits = np.split(result["patch_logits"], np.cumsum(result["n_patches"])[:-1])
+    logits = np.concatenate([logits[row] for row in np.flatnonzero(valid)])
+    targets = np.repeat(result["labels"][valid] == "sad", result["n_patches"][valid])
+    targets = np.stack([~targets, targets], axis=1).astype(np.float32)
+    assert float(np.mean(LOSSES["cross_entropy"](targets, logits))) == pytest.approx(min(costs), rel=1e-4)
+
+
+def test_same_seed_same_numbers(make_run, tmp_path):
+    """Whether the embeddings were there before makes no difference, nor does the number of runs in the process."""
+    cold = train(make_run("cold", store=tmp_path / "new store"))
+    warm = train(make_run("warm", store=tmp_path / "new store"))
+    other = train(make_run("other", seed=1))
+    assert cold == warm
+    assert cold["epochs"] != other["epochs"]
+    for name in ("probabilities", "patch_logits"):
+        assert np.array_equal(predictions(tmp_path / "cold")[name], predictions(tmp_path / "warm")[name])
+
+
+def interrupt_after(monkeypatch, n_epochs):
+    real = updates.Run.train_epoch
+
+    def train_epoch(self, epoch):
+        if epoch >= n_epochs:
+            raise KeyboardInterrupt
+        return real(self, epoch)
+
+    monkeypatch.setattr(updates.Run, "train_epoch", train_epoch)
+
+
+def test_resume_gives_the_same_numbers(make_run, monkeypatch):
+    whole = train(make_run("whole"))
+    folder = make_run("cut")
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, 7)
+        with pytest.raises(KeyboardInterrupt):
+            train(folder, checkpoint_every_s=0)
+    said = []
+    assert train(folder, say=said.append) == whole
+    assert said == ["mood sad: goes on after epoch 7 of 20"]
+    assert np.array_equal(predictions(folder)["patch_logits"], predictions(folder.parent / "whole")["patch_logits"])
+
+
+def test_resume_of_a_whole_network(make_run, monkeypatch):
+    """Dropout draws, statistics of batch normalisation and the optimiser go on where they were."""
+    changes = {
+        "n_tracks": 6,
+        "n_frames": 190,
+        "network": {"backbone": "vgg", "fine_tune": "none", "pretrained": None},
+        "training": {"epochs": 3, "batch_size": 2},
+    }
+    whole = train(make_run("whole", **changes))
+    folder = make_run("cut", **changes)
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, 1)
+        with pytest.raises(KeyboardInterrupt):
+            train(folder, checkpoint_every_s=0)
+    assert train(folder, say=lambda _: None) == whole
+
+
+@pytest.mark.slow
+def test_resume_after_sigkill(make_run, kill_training):
+    settings = {"training": {"epochs": 1500, "patience": 50}, "export": False}
+    folder = make_run("killed", **settings)
+    train(make_run("warm up", training={"epochs": 1}))  # embeddings
+    kill_training(folder)
+    said = []
+    resumed = train(folder, say=said.append)
+    assert "goes on after epoch" in said[0]
+    assert resumed == train(make_run("whole", **settings))
+
+
+def test_damaged_or_foreign_checkpoint_starts_anew(make_run):
+    whole = train(make_run("whole"))
+    folder = make_run("damaged")
+    (folder / "checkpoint.npz").write_bytes(b"PK\x03\x04 not a zip")
+    assert train(folder) == whole
+    foreign = make_run("foreign", seed=5)
+    (foreign / "checkpoint.npz").write_bytes((folder / "checkpoint.npz").read_bytes())
+    assert train(foreign)["epochs"] != whole["epochs"]
+
+
+def test_fine_tune_all_keeps_statistics_and_input_norm(make_run):
+    folder = make_run(
+        n_tracks=6,
+        n_frames=190,
+        network={"fine_tune": "all", "backbone": "vgg"},
+        training={"epochs": 2, "batch_size": 2},
+        stems={"head": None},
+    )
+    plan = read_plan(folder)
+    before = training.build_model(plan, pretrained=True)
+    train(folder)
+    with np.load(folder / "weights.npz") as after:
+        for layer in before.layers:
+            for variable in layer.weights:
+                fixed = "moving_" in variable.name or variable.path.startswith("input_norm/")
+                assert np.array_equal(variable.numpy(), after[variable.path]) == fixed, variable.path
+
+
+@pytest.mark.slow
+def test_fine_tune_all_of_musicnn(make_run):
+    folder = make_run(n_tracks=4, n_frames=190, network={"fine_tune": "all"}, training={"epochs": 1, "batch_size": 2})
+    before = training.build_model(read_plan(folder), pretrained=True)
+    train(folder)
+    with np.load(folder / "weights.npz") as after:
+        changed = {v.path for v in before.weights if not np.array_equal(v.numpy(), after[v.path])}
+    assert "timbral_74/kernel" in changed
+    assert "tail_norm/gamma" in changed
+    assert not any("moving_" in path or path.startswith("input_norm/") for path in changed)
+
+
+def test_l2_shrinks_kernels_only(make_run):
+    plain = make_run("plain", training={"l2": 0.0, "epochs": 40, "learning_rate": 0.01})
+    decayed = make_run("decayed", training={"l2": 0.3, "epochs": 40, "learning_rate": 0.01})
+    train(plain)
+    train(decayed)
+    with np.load(plain / "weights.npz") as a, np.load(decayed / "weights.npz") as b:
+        assert np.linalg.norm(b["hidden/kernel"]) < 0.8 * np.linalg.norm(a["hidden/kernel"])
+
+
+def test_loss_follows_the_labels(make_run):
+    assert read_plan(make_run("a")).loss == "cross_entropy"
+    assert read_plan(make_run("b", labels_source="sa")).loss == "mae"
+    assert read_plan(make_run("c", labels_source="sa", training={"loss": "kl"})).loss == "kl"
+    history = train(make_run("d", labels_source="sa", training={"epochs": 2}))
+    assert history["loss"] == "mae"
+    assert history["epochs"][0]["valid_loss"] <= 1
+
+
+def test_no_validation_tracks(make_run):
+    folder = make_run(training={"epochs": 3})
+    plan = json.loads((folder / "plan.json").read_text())
+    for track in plan["tracks"]:
+        track["role"] = "train" if track["role"] == "valid" else track["role"]
+    (folder / "plan.json").write_text(json.dumps(plan))
+    said = []
+    history = train(folder, say=said.append)
+    assert "no validation tracks" in said[0]
+    assert history["valid_cost"] == "train"
+    assert history["epochs"][0]["valid_loss"] is None
+
+
+def test_max_hours_stops_after_an_epoch(make_run):
+    history = train(make_run(max_hours=0, training={"epochs": 50}))
+    assert history["stopped"] == "max_hours"
+    assert len(history["epochs"]) == 1
+    assert history["best_epoch"] == 1
+
+
+def test_estimate_changes_nothing(make_run, monkeypatch):
+    plain = train(make_run("plain"))
+    monkeypatch.setattr(training, "ESTIMATE_ABOVE_S", 0.0)
+    said = []
+    assert train(make_run("said"), say=said.append) == plain
+    assert "20 epochs take about" in said[0]
+
+
+def test_nan_is_an_error(make_run):
+    with pytest.raises(TrainingError, match=r"loss: expected a number.*learning_rate"):
+        train(make_run(training={"learning_rate": math.inf}))
+
+
+def test_epochs_can_be_added(make_run):
+    folder = make_run("grown", training={"epochs": 5})
+    train(folder)
+    plan = json.loads((folder / "plan.json").read_text())
+    plan["training"]["epochs"] = 20
+    (folder / "plan.json").write_text(json.dumps(plan))
+    assert train(folder, say=lambda _: None) == train(make_run("whole"))
+
+
+def test_broken_plans(make_run):
+    with pytest.raises(TrainingError, match="fine_tune"):
+        train(make_run("a", network={"fine_tune": "some"}))
+    with pytest.raises(TrainingError, match="pretrained"):
+        train(make_run("b", network={"pretrained": None}))
+    with pytest.raises(UnknownNameError, match="Did you mean 'musicnn'"):
+        train(make_run("c", network={"backbone": "musicn"}))
+    with pytest.raises(TrainingError, match="unexpected keyword"):
+        train(make_run("d", training={"epoch": 3}))
+    with pytest.raises(WeightsError, match="graphs build"):
+        train(make_run("e", graphs="/nowhere"))
+    folder = make_run("f")
+    (folder / "labels.csv").write_text("id,sad,non_sad\nt0,0,1\n")
+    with pytest.raises(DataError, match="columns id, non_sad, sad"):
+        train(folder)
+    folder = make_run("g")
+    (folder / "plan.json").unlink()
+    with pytest.raises(StoreError, match=r"plan\.json"):
+        train(folder)
+
+
+def test_missing_bands(make_run, tmp_path):
+    folder = make_run(store=tmp_path / "s")
+    next((tmp_path / "s").rglob("*.npy")).unlink()
+    with pytest.raises(StoreError, match="features"):
+        train(folder)
+
+
+def test_scratch_initialisation_is_he(make_run):
+    plan = read_plan(make_run(network={"fine_tune": "none", "backbone": "vgg"}))
+    assert plan.network.pretrained is None
+    keras.utils.set_random_seed(0)
+    kernel = training.build_model(plan, pretrained=True).get_layer("convolution_2").kernel.numpy()
+    assert kernel.std() == pytest.approx(math.sqrt(2 / (9 * 128)), rel=0.02)
+
+
+def test_a_standardised_linear_head_does_not_care_about_the_scale_of_the_embeddings():
+    embeddings = np.random.default_rng(0).normal(3.0, 2.0, (50, 6)).astype(np.float32)
+    embeddings[:, 5] = 1.0  # never changes
+    heads = [build_head(6, 2, hidden=0, standardize=True) for _ in range(2)]
+    heads[1].get_layer("logits").set_weights(heads[0].get_layer("logits").get_weights())
+    set_statistics(heads[0], *measure_frames([embeddings]))
+    set_statistics(heads[1], *measure_frames([40 * embeddings - 7]))
+    first, second = (
+        head(x, training=True).numpy() for head, x in zip(heads, (embeddings, 40 * embeddings - 7), strict=True)
+    )
+    assert np.all(np.isfinite(first))
+    np.testing.assert_allclose(first, second, atol=2e-3)
+    kernel, bias = heads[0].get_layer("logits").get_weights()
+    deviation = np.sqrt(embeddings.var(axis=0) + 1e-6)
+    np.testing.assert_allclose(first, (embeddings - embeddings.mean(axis=0)) / deviation @ kernel + bias, atol=1e-4)
+    assert {v.path for v in heads[0].trainable_variables} == {v.path for v in heads[0].get_layer("logits").weights}
+
+
+def test_statistics_are_those_of_training_patches_alone(make_run):
+    folder = make_run(network={"hidden": 0, "standardize": True}, training={"epochs": 1})
+    train(folder, say=lambda _: None)
+    weights = dict(np.load(folder / "weights.npz"))
+    plan = read_plan(folder)
+    embeddings = Extractor.of(plan, {}).load([plan.tracks[row].content for row in plan.rows("train")])
+    [mean] = [value for name, value in weights.items() if name.endswith("standardize/moving_mean")]
+    np.testing.assert_allclose(mean, np.concatenate(embeddings).mean(axis=0), rtol=1e-5)

@@ -1,0 +1,542 @@
+"""The command line: one sentence for an error, an exit status that tells, and help at once."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import ClassVar
+
+import click
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from essentia_ldl import __version__, zones
+from essentia_ldl.cli.main import main
+from essentia_ldl.collection.read import Audit
+from essentia_ldl.errors import GraphError, StoreError
+from essentia_ldl.models.card import GraphCard
+from essentia_ldl.models.folder import Model
+from essentia_ldl.predict import command as predicting
+from essentia_ldl.recipe.recipe import read_recipe
+from essentia_ldl.records import Failure, Prediction
+from essentia_ldl.train import ensemble as ensembles
+from essentia_ldl.train import train as steps
+from essentia_ldl.zones import StepFailed, zone_environment
+
+
+class Process:
+    """Stands for the process that `predict` starts early."""
+
+    calls: ClassVar[list[str]] = []
+
+    def __init__(self, setting: str | None = None) -> None:
+        self.calls.append("start")
+
+    def kill(self) -> None:
+        self.calls.append("kill")
+
+    def wait(self) -> None:
+        self.calls.append("wait")
+
+
+@pytest.fixture(autouse=True)
+def _environment(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    # the command sets these for the processes that it starts
+    monkeypatch.setenv("ESSENTIA_LDL_VERBOSE", "0")
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    monkeypatch.setattr("essentia_ldl.predict.worker.start_worker", Process)
+    Process.calls.clear()
+
+
+def run(*arguments: str):
+    return CliRunner().invoke(main, list(arguments))
+
+
+def check_error(result, *parts: str, status: int = 1) -> None:
+    """One line on stderr that begins with "error: ", and no traceback."""
+    assert isinstance(result.exception, SystemExit), repr(result.exception)
+    assert result.exit_code == status
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ")
+    for part in parts:
+        assert part in line
+
+
+def list_commands(group: click.Group, *above: str) -> list[tuple[str, ...]]:
+    found = []
+    for name, command in group.commands.items():
+        found.append((*above, name))
+        if isinstance(command, click.Group):
+            found += list_commands(command, *above, name)
+    return found
+
+
+COMMANDS = list_commands(main)
+
+
+def make_folder(root: Path, *classes: str) -> Path:
+    for name in classes:
+        (root / name).mkdir(parents=True)
+        (root / name / "a.wav").touch()
+    return root
+
+
+# --- help -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_commands_stand_in_the_order_of_the_data():
+    assert [c for c in main.commands if c in ("new", "data", "labels", "train", "crossval", "models", "predict")] == [
+        *("new", "data", "labels", "train", "crossval", "models", "predict")
+    ]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_every_command_has_help(command, option):
+    result = run(*command, option)
+    assert result.exit_code == 0
+    lines = [line for line in result.stdout.splitlines() if line.strip()]
+    assert lines[0].startswith(f"Usage: main {' '.join(command)}")
+    assert len(lines[1].split()) >= 3, "a sentence says what it does"
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_option_says_what_it_does(command):
+    current: click.Command = main
+    for name in command:
+        current = current.commands[name]
+    for option in current.params:
+        if isinstance(option, click.Option) and option.name not in ("help", "seed", "form", "folds"):
+            assert option.help, option.name
+
+
+def test_the_version():
+    result = run("--version")
+    assert (result.exit_code, result.stdout) == (0, f"essentia-ldl, version {__version__}\n")
+
+
+def test_help_of_the_real_process_is_quick():
+    best_s = np.inf
+    for _ in range(3):
+        start = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-m", "essentia_ldl", "--help"], env=zone_environment(), capture_output=True, text=True
+        )
+        best_s = min(best_s, time.perf_counter() - start)
+        assert done.returncode == 0
+        assert done.stdout.startswith("Usage: essentia-ldl ")
+    assert best_s < 1.0
+
+
+# --- errors ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["train", "crossval", "labels"])
+def test_an_unknown_task_is_one_line_with_the_nearest(command):
+    check_error(run(command, "mood-sadd"), "task: expected one of", "got 'mood-sadd'", "Did you mean 'mood-sad'?")
+
+
+def test_an_unknown_task_is_one_line_in_the_real_process():
+    done = subprocess.run(
+        [sys.executable, "-m", "essentia_ldl", "train", "mood_sad"],
+        env=zone_environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: task: expected ")
+    assert line.endswith("Did you mean 'mood-sad'?")
+
+
+def test_an_unknown_command_is_a_usage_error():
+    result = run("trian")
+    assert result.exit_code == 2
+    assert "No such command 'trian'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("train", "mood-sad", "--data", "nowhere"), "data: expected a path that exists; got 'nowhere'"),
+        (("train", "mood-sad", "--network", "musicn"), "Did you mean 'musicnn'?"),
+        (("train", "mood-sad", "--pretrained", "fma"), "pretrained: expected msd, mtt or audioset; got 'fma'"),
+        (("train", "mood-sad", "--fine-tune", "some"), "fine_tune: expected head, all or none; got 'some'"),
+        (("train", "mood-sad", "--labels", "sc"), "agf-s, emb, emb-lmnn, none, sa, sb, shares; got 'sc'"),
+        (("crossval", "mood-sad", "--labels", "sc", "--data", "d"), "got 'sc'"),
+        (("labels", "mood-sad", "--labels", "sc", "--data", "d"), "got 'sc'"),
+        (("data", "nowhere"), "data: expected a path that exists"),
+        (("predict", "a.mp3"), "models: expected at least one; got 'none'"),
+        (("predict", "a.mp3", "-m", "x"), "model: expected one that exists (there are none yet); got 'x'"),
+        (("new", "mine", "--data", "nowhere"), "data: expected a path that exists"),
+    ],
+)
+def test_a_wrong_argument_is_one_sentence(tmp_path, arguments, part):
+    make_folder(tmp_path / "d", "non_sad", "sad")
+    check_error(run(*arguments), part)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("train", "mood-sad", "--jobs", "0"),
+        ("train", "mood-sad", "--epochs", "0"),
+        ("train", "mood-sad", "--max-hours", "0"),
+        ("crossval", "mood-sad", "--folds", "1"),
+        ("predict",),
+        ("predict", "a.mp3", "--format", "xml"),
+        ("predict", "a.mp3", "--patch-hop", "0"),
+        ("train",),
+        ("new", "mine"),
+    ],
+)
+def test_an_argument_out_of_range_is_a_usage_error(arguments):
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert "Usage:" in result.stderr
+
+
+def raising(error):
+    def function(*arguments, **keywords):
+        raise error
+
+    return function
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "text"),
+    [
+        (GraphError("graph: expected a graph."), 1, "error: graph: expected a graph.\n"),
+        (StoreError("file: expected space."), 1, "error: file: expected space.\n"),
+        (StepFailed("process: killed.", 1), 1, "error: process: killed.\n"),
+        (StepFailed("", 7), 7, ""),
+        (KeyboardInterrupt(), 130, "error: stopped. Run the same command again: it goes on where it was.\n"),
+        (MemoryError(), 1, "error: memory: expected more of it. Close other programs, or use fewer --jobs.\n"),
+        (
+            OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/store/x"),
+            1,
+            "error: disk: expected space to write; it is full (/store/x). Free space and run again.\n",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", [("graphs", "build"), ("train", "mood-sad")])
+def test_whatever_goes_wrong_is_one_sentence_and_a_status(monkeypatch, command, error, status, text):
+    monkeypatch.setattr(steps, "build_base_graphs", raising(error))
+    monkeypatch.setattr(steps, "train", raising(error))
+    result = run(*command)
+    assert isinstance(result.exception, SystemExit)
+    assert (result.exit_code, result.stderr) == (status, text)
+
+
+def test_a_bug_is_not_hidden(monkeypatch):
+    monkeypatch.setattr(steps, "train", raising(TypeError("a bug")))
+    assert isinstance(run("train", "mood-sad").exception, TypeError)
+
+
+def test_a_step_that_printed_its_error_is_not_repeated(monkeypatch, tmp_path):
+    (tmp_path / "failing_zone.py").write_text("import sys; sys.exit('error: printed by the step')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(steps, "build_base_graphs", lambda wheel: zones.run_zone("failing_zone"))
+    result = run("graphs", "build")
+    assert (result.exit_code, result.stderr) == (1, "")
+
+
+# --- new and models -------------------------------------------------------------------------------------------------
+
+
+def test_new_writes_a_recipe_that_reads_and_says_what_comes_next(tmp_path):
+    make_folder(tmp_path / "my music", "low", "high")
+    result = run("new", "energy", "--data", "my music")
+    assert result.exit_code == 0, result.stderr
+    path = tmp_path / "home" / "recipes" / "energy.toml"
+    assert result.stdout.splitlines()[0] == f"{path}: 2 classes (high, low)"
+    assert "make train TASK=energy" in result.stdout
+    assert read_recipe("energy").classes == ("high", "low")
+    before = path.read_bytes()
+    check_error(run("new", "energy", "--data", "my music"), "task: expected a new name; got 'energy'")
+    check_error(run("new", "mood-sad", "--data", "my music"), "expected a new name")
+    assert path.read_bytes() == before
+
+
+def test_models_of_an_empty_folder_says_how_to_get_some():
+    result = run("models")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("no models in ")
+    assert "graphs build" in result.stdout
+
+
+def make_card(**extra) -> dict:
+    return {
+        "name": "mood sad",
+        "type": "multi-class classifier",
+        "classes": ["non_sad", "sad"],
+        "schema": {"inputs": [{"name": "in"}], "outputs": [{"name": "out", "output_purpose": "predictions"}]},
+        "inference": {"sample_rate": 16000, "algorithm": "TensorflowPredictMusiCNN"},
+        "essentia_ldl": extra,
+    }
+
+
+def write_model(folder: Path, name: str, **extra) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.pb").write_bytes(b"graph")
+    (folder / f"{name}.json").write_text(json.dumps(make_card(**extra)))
+
+
+def test_models_are_listed_and_a_broken_one_is_an_error(tmp_path):
+    write_model(tmp_path / "home" / "graphs", "sad-1", scores={"valid": {"balanced_accuracy": 0.875}})
+    result = run("models")
+    assert result.exit_code == 0
+    assert result.stdout == "sad-1  full  non_sad, sad  balanced accuracy 0.88 (validation)\n"
+    (tmp_path / "home" / "graphs" / "bad-1.json").write_text("{")
+    result = run("models")
+    assert result.exit_code == 1
+    assert result.stdout.startswith("sad-1 ")
+    assert result.stderr.startswith("error: model: expected an existing .pb")
+
+
+# --- data -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("too_short", "status"), [((), 0), (("sad/a.wav",), 1)])
+def test_data_reports_and_its_status_tells_whether_all_is_well(tmp_path, monkeypatch, too_short, status):
+    report = Audit({"non_sad": 1, "sad": 1}, {}, 2, (3.0,), (), (), too_short, ())
+    monkeypatch.setattr("essentia_ldl.collection.read.audit", lambda tracks, store, jobs: report)
+    make_folder(tmp_path / "d", "non_sad", "sad")
+    result = run("data", "d")
+    assert result.exit_code == status
+    assert result.stdout.startswith("2 tracks, 2 classes\n")
+    assert ("too short: sad/a.wav" in result.stdout) == bool(too_short)
+
+
+# --- train ----------------------------------------------------------------------------------------------------------
+
+
+def make_trained(tmp_path: Path, *failures: Failure) -> steps.Trained:
+    score = {"balanced_accuracy": 0.75, "n_tracks": 8, "recall": {"non_sad": 1.0, "sad": 0.5}}
+    return steps.Trained(tmp_path / "home" / "runs" / "r", ("sad-1",), {"valid": score}, failures)
+
+
+def test_train_gets_the_options_and_says_what_to_do_next(tmp_path, monkeypatch):
+    asked = {}
+
+    def train(recipe, data, **keywords):
+        asked.update(recipe=recipe, data=data, **keywords)
+        return make_trained(tmp_path)
+
+    monkeypatch.setattr(steps, "train", train)
+    options = ["--network", "vgg", "--pretrained", "mtt", "--fine-tune", "all", "--epochs", "3", "--seed", "9"]
+    result = run("train", "mood-sad", "--data", "d", *options, "--labels", "sa", "--max-hours", "1.5", "--jobs", "2")
+    assert result.exit_code == 0, result.stderr
+    recipe = asked["recipe"]
+    assert (recipe.network.backbone, recipe.network.pretrained, recipe.network.fine_tune) == ("vgg", "mtt", "all")
+    assert (recipe.training.epochs, recipe.training.epochs_from_scratch, recipe.split.seed) == (3, 3, 9)
+    assert (recipe.labels, asked["data"], asked["max_hours"], asked["n_jobs"], asked["again"]) == (
+        "sa",
+        "d",
+        1.5,
+        2,
+        False,
+    )
+    assert "balanced accuracy 0.75 on 8 validation tracks" in result.stdout
+    assert "recall: non_sad 1.00, sad 0.50" in result.stdout
+    assert "predict --model sad-1 track.mp3" in result.stdout
+
+
+def test_train_with_members_is_an_ensemble(tmp_path, monkeypatch):
+    asked = {}
+
+    def train_members(recipe, data, n_members, **keywords):
+        asked.update(recipe=recipe, n_members=n_members, **keywords)
+        return make_trained(tmp_path)
+
+    monkeypatch.setattr(ensembles, "train_members", train_members)
+    result = run("train", "mood-sad", "--members", "5", "--dropout", "0.3", "--samples", "20", "--again")
+    assert result.exit_code == 0, result.stderr
+    assert (asked["n_members"], asked["again"]) == (5, True)
+    assert (asked["recipe"].network.dropout, asked["recipe"].uncertainty.samples) == (0.3, 20)
+    assert run("train", "mood-sad", "--members", "1").exit_code == 2
+
+
+def test_ensemble_names_its_runs(tmp_path, monkeypatch):
+    asked = []
+
+    def make_ensemble(name, sources, method, again, say):
+        asked.append((name, sources, method, again))
+        return make_trained(tmp_path)
+
+    monkeypatch.setattr(ensembles, "make_ensemble", make_ensemble)
+    result = run("ensemble", "my-sad", "a", "b", "--method", "none")
+    assert result.exit_code == 0, result.stderr
+    assert asked == [("my-sad", ("a", "b"), "none", False)]
+    assert "use it: " in result.stdout
+    assert run("ensemble", "my-sad").exit_code == 2
+
+
+def test_predict_passes_on_what_is_asked_of_uncertainty(predicted, monkeypatch):
+    result = run("predict", "a.wav", "--uncertainty", "--min-confidence", "0.7")
+    assert result.exit_code == 0, result.stderr
+    assert "uncertain   sad 0.62" in result.stdout
+    assert "entropy 0.66 nats" in result.stdout
+    assert run("predict", "a.wav", "--min-confidence", "1.5").exit_code == 2
+
+
+def test_train_without_options_is_the_recipe(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        steps, "train", lambda recipe, data, **k: asked.append((recipe, data)) or make_trained(tmp_path)
+    )
+    assert run("train", "mood-sad").exit_code == 0
+    assert asked == [(read_recipe("mood-sad"), None)]
+
+
+def test_train_with_files_left_out_succeeds_aloud_and_ends_with_status_1(tmp_path, monkeypatch):
+    done = make_trained(tmp_path, Failure("x", "features", "bad"))
+    monkeypatch.setattr(steps, "train", lambda recipe, data, **k: done)
+    result = run("train", "mood-sad")
+    assert "model: " in result.stdout
+    check_error(result, "1 files were left out: see ", "failures.csv")
+
+
+def test_verbose_reaches_the_processes_that_are_started(monkeypatch):
+    seen = {}
+    monkeypatch.setattr(steps, "build_base_graphs", lambda wheel: seen.update(os.environ))
+    assert run("graphs", "build").exit_code == 0
+    assert (seen["ESSENTIA_LDL_VERBOSE"], seen["TF_CPP_MIN_LOG_LEVEL"]) == ("0", "3")
+    seen.clear()
+    assert run("-v", "graphs", "build").exit_code == 0
+    assert seen["ESSENTIA_LDL_VERBOSE"] == "1"
+    assert "TF_CPP_MIN_LOG_LEVEL" not in seen
+
+
+# --- predict --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def predicted(tmp_path, monkeypatch):
+    """Replace the process that predicts: a file whose name holds "bad" fails."""
+    write_model(tmp_path / "home" / "graphs", "sad-1")
+    for name in ("a.wav", "bad.wav", "c.wav"):
+        (tmp_path / name).touch()
+    segments = np.array([[0.25, 0.75], [0.5, 0.5]], dtype=np.float32)
+
+    def predict_files(models, files, graphs, patch_hop_frames=None, started=None, *, uncertainty=False):
+        for path in files:
+            if "bad" in path:
+                yield Failure(path, "predict", f"audio: expected sound; got 'silence' ({path}). Leave it out.")
+            else:
+                yield [Prediction(path, "sad-1", ("non_sad", "sad"), segments.mean(axis=0), segments, 4.5)]
+
+    monkeypatch.setattr(predicting, "predict_files", predict_files)
+    return tmp_path
+
+
+def test_predict_writes_what_the_model_says(predicted):
+    result = run("predict", "a.wav", "c.wav")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines()[1] == "  sad-1   sad 0.62   non_sad 0.38"
+
+
+def test_a_bad_file_is_one_line_and_status_1_and_the_rest_is_there(predicted):
+    result = run("predict", "a.wav", "bad.wav", "c.wav", "--format", "json")
+    assert [row["path"] for row in json.loads(result.stdout)] == ["a.wav", "c.wav"]
+    check_error(result, "got 'silence' (bad.wav)")
+    result = run("predict", "bad.wav", "./bad.wav", "c.wav", "--format", "csv")
+    assert result.exit_code == 1
+    assert len(result.stdout.splitlines()) == 3
+    assert result.stderr.splitlines()[-1] == "error: 2 files could not be used."
+
+
+@pytest.mark.parametrize("arguments", [("a.wav",), ("a.wav", "-m", "none-such"), ("bad.wav",), ("none/",), ("*.xyz",)])
+def test_the_process_that_was_started_early_is_always_ended(predicted, arguments):
+    run("predict", *arguments)
+    assert Process.calls == ["start", "kill", "wait"]
+
+
+def test_an_output_appears_whole(predicted):
+    result = run("predict", "a.wav", "--format", "csv", "--segments", "-o", "out.csv")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert (predicted / "out.csv").read_text().splitlines()[0] == "path,model,start_s,end_s,class,probability"
+    assert not list(predicted.glob("*.part"))
+
+
+@pytest.mark.parametrize("error", [GraphError("graph: expected a graph."), KeyboardInterrupt()])
+def test_an_output_that_is_not_finished_does_not_appear_or_replace(predicted, monkeypatch, error):
+    (predicted / "out.csv").write_text("before")
+    monkeypatch.setattr(predicting, "predict_files", raising(error))
+    result = run("predict", "a.wav", "--format", "csv", "-o", "out.csv")
+    assert result.exit_code == (130 if isinstance(error, KeyboardInterrupt) else 1)
+    assert (predicted / "out.csv").read_text() == "before"
+
+
+def test_an_output_that_cannot_be_opened_is_one_sentence(predicted):
+    check_error(run("predict", "a.wav", "-o", "nowhere/out.csv"), "output: expected a file to write")
+    (predicted / "folder").mkdir()
+    check_error(run("predict", "a.wav", "-o", "folder"), "output: expected a file to write")
+
+
+def test_a_file_whose_name_is_not_utf8_is_answered(predicted):
+    name = os.fsdecode(b"caf\xe9.wav")
+    (predicted / name).touch()
+    for form in ("json", "csv", "text"):
+        result = run("predict", name, "-o", f"out.{form}", "--format", form)
+        assert result.exit_code == 0, repr(result.exception)
+        assert b"caf" in (predicted / f"out.{form}").read_bytes()
+
+
+def test_a_model_is_described_by_its_card():
+    model = Model("x", "/x.pb", GraphCard(make_card()))
+    assert not model.is_base
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--extractor-output", "x"), "needs --extractor"),
+        (("--extractor", "a", "--network", "vgg"), "leave --network out"),
+        (("--extractor", "a", "--pretrained", "msd"), "leave --pretrained out"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(options, message):
+    result = run("train", "mood-sad", *options)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_crossval_fails_at_its_end_when_files_were_left_out(monkeypatch):
+    def cross_validate(*args, **options):
+        yield "a line"
+        return 3
+
+    monkeypatch.setattr("essentia_ldl.measure.crossval.cross_validate", cross_validate)
+    result = run("crossval", "mood-sad")
+    assert (result.exit_code, result.stdout) == (1, "a line\n")
+    assert "3 files were left out" in result.stderr
+
+
+def test_crossval_hands_on_what_it_was_asked(monkeypatch):
+    asked = {}
+
+    def cross_validate(recipe, data, sources, n_folds, n_repeats, n_jobs, say, leave_out=None, **options):
+        asked.update(options, sources=sources, n_folds=n_folds, n_jobs=n_jobs, leave_out=leave_out)
+        yield "a line"
+
+    monkeypatch.setattr("essentia_ldl.measure.crossval.cross_validate", cross_validate)
+    truth = ("--truth-column", "share", "--truth-class", "sad")
+    result = run("crossval", "mood-sad", "--labels", "none", "--jobs", "2", "--patch-hop", "187", *truth, "--refit")
+    assert (result.exit_code, result.stdout) == (0, "a line\n")
+    assert asked["refit_best"] is True
+    assert (asked["patch_hop"], asked["truth_column"], asked["truth_class"]) == (187, "share", "sad")
+    assert (asked["sources"], asked["n_folds"], asked["n_jobs"], asked["leave_out"]) == (("none",), 5, 2, None)
+    assert run("crossval", "mood-sad").exit_code == 0
+    assert (asked["sources"], asked["refit_best"], asked["patch_hop"]) == (("sb",), False, None)

@@ -1,0 +1,531 @@
+"""Cross-validation: the same folds for every source, nothing leaks, and scores.json holds every number shown."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from essentia_ldl import frontends
+from essentia_ldl.collection.read import Collection
+from essentia_ldl.errors import DataError, RecipeError
+from essentia_ldl.features import descriptors
+from essentia_ldl.features.store import array_path, open_store
+from essentia_ldl.files import digest_file, graphs_folder, read_json, write_json
+from essentia_ldl.measure import baselines, folds, refit
+from essentia_ldl.measure import crossval as evaluation
+from essentia_ldl.measure import rows as gathering
+from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.records import Failure, Split, Track
+from essentia_ldl.runs import calibrate as calibrating
+from essentia_ldl.runs import folder as runs
+from essentia_ldl.scores.calibration import fit
+from essentia_ldl.scores.logits import gather_out_of_fold, read_side
+from essentia_ldl.scores.metrics import score_nll
+from essentia_ldl.train import batch as cells
+from essentia_ldl.train import train as steps
+
+RECIPE = Recipe("mood-sad", ("non_sad", "sad"), label_settings={"sa": {"n_neighbors": 3}})
+GENRES = ("rock", "pop", "jazz")
+ROWS = ("none", "sa", "logreg", "descriptors-svm", "mfcc-svm")
+
+
+def make_tracks(n_tracks: int = 48, artists: bool = True) -> list[Track]:
+    """Two tracks an artist; the genre changes with the artist."""
+    return [
+        Track(
+            f"t{n:02}",
+            f"/{n}",
+            "sad" if n % 4 < 2 else "non_sad",
+            artist=f"artist{n // 2}" if artists else None,
+            columns={"genre": GENRES[n // 4 % 3], "title": "" if n == 5 else str(n)},
+        )
+        for n in range(n_tracks)
+    ]
+
+
+@pytest.fixture
+def work(tmp_path, monkeypatch):
+    """Replace extraction and training by what they leave; gives the tracks, the calls and what to leave out."""
+    monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path / "home"))
+    state = {"tracks": make_tracks(), "trained": [], "extracted": [], "embeddings": True, "mfcc": True}
+    state |= {"shares": [], "threads": [], "hops": [], "descriptors": True, "refused": ()}
+    random = np.random.default_rng(0)
+
+    def prepare(recipe, data, sources, n_jobs, say, *, bands=True, draw=None, **reading):
+        for split in draw(state["tracks"]):
+            assert set(split.train) <= {track.id for track in state["tracks"]}
+        contents = {track.id: hashlib.sha256(track.id.encode()).hexdigest() for track in state["tracks"]}
+        collection = Collection(tuple(state["tracks"]), contents, dict.fromkeys(contents, 20.0), ())
+        if set(sources) - {"none"}:
+            extract(collection.tracks, open_store(), [frontends.MFCC])
+        return collection, False
+
+    def extract(tracks, store, front_ends, n_jobs=None):
+        state["extracted"].append([front_end.name for front_end in front_ends])
+        for track in tracks if state["mfcc"] else ():
+            content = hashlib.sha256(track.id.encode()).hexdigest()
+            frames = random.normal(random.normal(size=13), 1.0, (1292, 13)).astype(np.float32)
+            store.write(content, frontends.MFCC, frames)
+
+    def build_base_graphs(wheel=None):
+        graphs_folder().mkdir(parents=True, exist_ok=True)
+        (graphs_folder() / "msd-musicnn-1.weights.h5").write_bytes(b"weights")
+
+    def embed(module, job):
+        assert module == "essentia_ldl.nets.embed"
+        hop_frames = read_json(job)["hop_frames"]
+        state["hops"] += [] if hop_frames is None else [hop_frames]
+
+    def run_zones(module, shares, n_threads=None):
+        assert module == "essentia_ldl.nets"
+        state["shares"].append([len(share) for share in shares])
+        state["threads"].append(n_threads)
+        for share in shares:
+            run_zone(module, *share)
+
+    def run_zone(module, *cells):
+        weights = digest_file(graphs_folder() / "msd-musicnn-1.weights.h5")[:8]
+        folder = open_store().root / f"{frontends.MUSICNN.key}-musicnn-msd-{weights}"
+        for cell in map(Path, cells):
+            state["trained"].append(cell.name)
+            tracks = read_json(cell / "plan.json")["tracks"]
+            for track in tracks if state["embeddings"] else ():
+                path = folder / track["content"][:2] / f"{track['content']}.npy"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                np.save(path, np.full((3, 4), track["label"] == "sad") + random.normal(size=(3, 4)).astype(np.float32))
+            random_rows = random.dirichlet([1, 1], len(tracks)).astype(np.float32)
+            keys = ("id", "role", "label")
+            arrays = {f"{key}s": np.array([track[key] for track in tracks]) for key in keys}
+            arrays |= {"classes": np.array(["non_sad", "sad"]), "n_patches": np.ones(len(tracks), dtype=np.int64)}
+            logits = np.log(random_rows)
+            np.savez(cell / "predictions.npz", **arrays, probabilities=random_rows, patch_logits=logits)
+            np.savez(cell / "weights.npz", seed=np.array(random.random()))
+            calibrating.calibrate_run(cell)
+            best = 3 + int(cell.name.rpartition("-")[2])
+            epochs = [{"epoch": n, "learning_rate": 0.1 if n < 4 else 0.05} for n in range(1, 9)]
+            write_json(cell / "history.json", {"best_epoch": best, "epochs": epochs})
+
+    def make_descriptors(collection, n_jobs=None):
+        folder = descriptors.descriptor_folder(open_store())
+        if not state["descriptors"]:
+            return [Failure("/3", "descriptors", "t03 is constant.")]
+        write_json(folder / "names.json", ["a", "b", "c"])
+        refused = [track for track in collection.tracks if track.id in state["refused"]]
+        for track in [track for track in collection.tracks if track not in refused]:
+            path = array_path(folder, collection.contents[track.id])
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.save(path, random.normal(size=3).astype(np.float32))
+        return [Failure(track.path, "descriptors", f"{track.id} is constant.") for track in refused]
+
+    monkeypatch.setitem(baselines.GRIDS, "mfcc-svm", {"C": (1.0,), "gamma": (0.01, 0.1)})
+    monkeypatch.setitem(baselines.GRIDS, "descriptors-svm", {"kernel": ("rbf",), "C": (1.0, 2.0), "gamma": (0.5,)})
+    monkeypatch.setattr(descriptors, "make_descriptors", make_descriptors)
+    monkeypatch.setattr(steps, "prepare", prepare)
+    monkeypatch.setattr(evaluation, "extract", extract)
+    monkeypatch.setattr(evaluation.embeddings, "run_zone", embed)
+    monkeypatch.setattr(steps, "build_base_graphs", build_base_graphs)
+    monkeypatch.setattr(cells, "run_zone", run_zone)
+    monkeypatch.setattr(cells, "run_zones", run_zones)
+    return state
+
+
+def validate(sources=("none",), n_folds=3, n_repeats=1, recipe=RECIPE, **options):
+    """Return the run folder, its scores and the lines shown."""
+    lines = list(evaluation.cross_validate(recipe, None, sources, n_folds, n_repeats, 1, [].append, **options))
+    return Path(lines[-1]).parent, read_json(lines[-1]), lines[:-1]
+
+
+def read_sides(cell: Path) -> dict[str, set[str]]:
+    with np.load(cell / "predictions.npz") as arrays:
+        return {side: set(arrays["ids"][arrays["roles"] == side].tolist()) for side in ("train", "valid", "test")}
+
+
+# --- drawn folds ----------------------------------------------------------------------------------------------------
+
+
+def test_every_source_and_baseline_has_the_same_folds_and_no_test_artist_trains(work):
+    run, scores, _ = validate(("none", "sa"), n_repeats=2)
+    assert list(scores["sources"]) == ["none", "sa"]
+    assert list(scores["baselines"]) == ["logreg", "descriptors-svm", "mfcc-svm"]
+    artist_of = {track.id: track.artist for track in work["tracks"]}
+    for seed in (0, 1):
+        tested = []
+        for number in range(3):
+            sides = [read_sides(run / f"{name}-{seed}-{number}") for name in ROWS]
+            assert all(side == sides[0] for side in sides)
+            seen = {artist_of[i] for i in sides[0]["train"] | sides[0]["valid"]}
+            assert not seen & {artist_of[i] for i in sides[0]["test"]}
+            tested += sides[0]["test"]
+        assert sorted(tested) == sorted(artist_of), "every track is tested once a repetition"
+    assert read_sides(run / "none-0-0")["test"] != read_sides(run / "none-1-0")["test"]
+
+
+def test_the_scores_hold_all_that_is_shown(work):
+    run, scores, lines = validate(("none", "sa"), n_repeats=2)
+    assert json.loads(json.dumps(scores, allow_nan=False)) == scores
+    assert lines == evaluation.describe_scores(scores)
+    assert (scores["seeds"], scores["n_folds"], scores["n_repeats"], scores["leave_out"]) == ([0, 1], 3, 2, None)
+    assert scores["class_counts"] == {"non_sad": 24, "sad": 24}
+    assert len(scores["folds"]) == 6
+    for fold in scores["folds"]:
+        sides = read_sides(run / f"none-{fold['seed']}-{fold['fold']}")
+        assert {side: fold[f"n_{side}"] for side in sides} == {side: len(ids) for side, ids in sides.items()}
+        assert {side: sum(fold["class_counts"][side].values()) for side in sides} == {
+            side: len(ids) for side, ids in sides.items()
+        }
+        assert fold["artists"] == {side: len(ids) // 2 for side, ids in sides.items()}
+        assert (fold["n_dropped"], fold["held_out"]) == (0, None)
+    assert scores["grouped_by_artist"]
+    assert scores["warnings"] == []
+    values = [fold["balanced_accuracy"] for fold in scores["sources"]["none"]["folds"]]
+    assert scores["sources"]["none"]["balanced_accuracy_mean"] == pytest.approx(np.mean(values))
+    assert scores["sources"]["none"]["balanced_accuracy_std"] == pytest.approx(np.std(values, ddof=1))
+
+
+def test_sources_and_baselines_are_tested_against_none_wherever_it_stands(work):
+    from scipy.stats import ttest_ind, ttest_rel
+
+    scores = validate(("sa", "none"), n_repeats=2)[1]
+    assert [(row["name"], row["against"]) for row in scores["comparisons"]] == [
+        *(("sa", "none"), ("logreg", "none"), ("descriptors-svm", "none"), ("mfcc-svm", "none"))
+    ]
+    one, two = ([f["balanced_accuracy"] for f in scores["sources"][name]["folds"]] for name in ("none", "sa"))
+    row = scores["comparisons"][0]
+    assert row["independent"]["p"] == pytest.approx(ttest_ind(two, one).pvalue)
+    assert row["paired"]["p"] == pytest.approx(ttest_rel(two, one).pvalue)
+    assert (row["independent"]["df"], row["paired"]["df"]) == (10, 5)
+    assert row["corrected"]["p"] > row["paired"]["p"]
+    others = validate(("sa",), n_folds=4)[1]
+    assert {row["against"] for row in others["comparisons"]} == {"sa"}
+
+
+def test_artists_that_are_not_known_are_a_warning_in_the_scores_and_in_the_table(work):
+    work["tracks"] = make_tracks(artists=False)
+    _, scores, lines = validate()
+    assert scores["grouped_by_artist"] is False
+    assert scores["warnings"][0].startswith("NOT grouped by artist: not known for 48 of 48 tracks")
+    assert lines[1] == scores["warnings"][0]
+    assert "grouped" not in lines[0]
+
+
+def test_what_is_there_is_not_done_again(work):
+    run, scores, _ = validate(("none", "none"))
+    assert work["trained"] == ["none-0-0", "none-0-1", "none-0-2"]
+    (run / "none-0-1" / "predictions.npz").unlink()
+    again, repeated, _ = validate(n_repeats=2)
+    assert again == run
+    assert work["trained"][3:] == ["none-0-1", "none-1-0", "none-1-1", "none-1-2"]
+    assert repeated["sources"]["none"]["folds"][0] == scores["sources"]["none"]["folds"][0]
+    assert repeated["baselines"]["logreg"]["folds"][:3] == scores["baselines"]["logreg"]["folds"]
+
+
+# --- baselines ------------------------------------------------------------------------------------------------------
+
+
+def test_a_baseline_without_features_is_left_out_and_the_table_says_so(work):
+    work["embeddings"] = work["mfcc"] = work["descriptors"] = False
+    _, scores, lines = validate()
+    assert scores["baselines"] == {}
+    assert scores["comparisons"] == []
+    reason = scores["baselines_left_out"]["logreg"]
+    assert "48 of 48 missing" in reason
+    assert f"logreg           left out: {reason}" in lines
+    assert scores["baselines_left_out"]["descriptors-svm"].endswith("First: t03 is constant.")
+    assert scores["findings"] == [], "nothing was tested that a network could lose against"
+    assert "48 of 48 missing" in scores["baselines_left_out"]["mfcc-svm"]
+
+
+def test_mfcc_are_extracted_for_their_baseline_only_when_they_are_missing(work):
+    validate()
+    assert work["extracted"] == [["mfcc"]], "no source reads them, the baseline does"
+    validate(n_folds=4)
+    assert work["extracted"] == [["mfcc"]]
+
+
+# --- one value left out ---------------------------------------------------------------------------------------------
+
+
+def test_a_value_left_out_is_the_test_side_and_its_artists_do_not_train(work):
+    work["tracks"][0] = Track("t00", "/0", "sad", artist="artist2", columns={"genre": "rock"})  # artist2 plays pop
+    run, scores, lines = validate(("none", "sa"), n_repeats=2, leave_out="genre")
+    assert [fold["held_out"] for fold in scores["folds"]] == ["jazz", "pop", "rock"] * 2
+    assert (scores["leave_out"], scores["n_folds"]) == ("genre", 3)
+    by_id = {track.id: track for track in work["tracks"]}
+    for fold in scores["folds"]:
+        for name in ROWS:
+            sides = read_sides(run / f"{name}-{fold['seed']}-{fold['fold']}")
+            assert sides["test"] == {i for i, track in by_id.items() if track.columns["genre"] == fold["held_out"]}
+            seen = sides["train"] | sides["valid"]
+            assert not {by_id[i].artist for i in seen} & {by_id[i].artist for i in sides["test"]}
+            assert len(by_id) - len(seen) - len(sides["test"]) == fold["n_dropped"]
+    assert [fold["n_dropped"] for fold in scores["folds"][:3]] == [0, 1, 2]
+    assert scores["comparisons"][0]["independent"]["df"] == 4, "repetitions test the same tracks: 3 values a source"
+    assert lines[0] == "mood-sad: 3 folds, each a genre left out, 2 times, grouped by artist"
+    start = next(number for number, line in enumerate(lines) if line.startswith("left out"))
+    assert lines[start].split() == ["left", "out", "jazz", "pop", "rock"]
+    shown = [float(value) for value in lines[start + 1].split()[1:]]
+    folds = np.reshape([f["balanced_accuracy"] for f in scores["sources"]["none"]["folds"]], (2, 3))
+    np.testing.assert_allclose(shown, folds.mean(axis=0), atol=6e-4)
+
+
+def test_other_values_or_another_column_are_another_run(work):
+    first = validate(leave_out="genre")[0]
+    assert validate(leave_out="genre")[0] == first
+    assert validate()[0] != first
+    work["tracks"][0] = Track("t00", "/0", "sad", artist="artist0", columns={"genre": "jazz"})
+    assert validate(leave_out="genre")[0] != first
+
+
+@pytest.mark.parametrize(
+    ("column", "match"),
+    [
+        ("style", r"column: expected one of genre, title; got 'style'"),
+        ("title", r"a value for every track; got '1 of 48 tracks without one' \(t05\)"),
+    ],
+)
+def test_a_column_that_cannot_be_left_out_is_told_before_the_long_work(work, column, match):
+    with pytest.raises(DataError, match=match):
+        validate(leave_out=column)
+    assert work["trained"] == []
+
+
+# --- processes ------------------------------------------------------------------------------------------------------
+
+
+def test_heads_train_in_as_many_processes_as_asked_with_one_thread_each(work):
+    recipe, lines = RECIPE, []
+    list(evaluation.cross_validate(recipe, None, ("none", "sa"), 4, 1, 3, lines.append))
+    assert work["shares"] == [[3, 3, 2]]
+    assert work["threads"] == [1]
+    assert sorted(work["trained"]) == [f"{name}-0-{number}" for name in ("none", "sa") for number in range(4)]
+
+
+def test_whole_networks_train_one_at_a_time(work):
+    list(evaluation.cross_validate(RECIPE.override(network__fine_tune="all"), None, ("none",), 3, 1, 3, [].append))
+    assert work["shares"] == []
+    assert len(work["trained"]) == 3
+
+
+# --- another hop ----------------------------------------------------------------------------------------------------
+
+
+def test_another_hop_is_another_run_whose_plans_say_so(work):
+    usual, scores, _ = validate()
+    run, other, lines = validate(patch_hop=187)
+    assert run != usual
+    assert work["hops"] == [187]
+    assert read_json(run / "none-0-0" / "plan.json")["evaluation_hop_frames"] == 187
+    assert read_json(usual / "none-0-0" / "plan.json")["evaluation_hop_frames"] is None
+    assert (scores["patch_hop_frames"], other["patch_hop_frames"]) == (93, 187)
+    assert "networks scored every 187 frames" in lines[1]
+    assert validate(patch_hop=93)[0] == usual
+
+
+def test_another_hop_and_a_calibrated_final_model_do_not_go_together(work):
+    with pytest.raises(RecipeError, match=r"patch hop: expected the network's own, .*got 187"):
+        validate(patch_hop=187, refit_best=True)
+    assert work["trained"] == []
+
+
+# --- calibration ----------------------------------------------------------------------------------------------------
+
+
+def test_each_fold_is_calibrated_on_its_validation_side_and_scored_on_its_test_side(work):
+    work["tracks"] = make_tracks(240)
+    run, scores, lines = validate(("none", "sa"), n_repeats=2)
+    for name in ("none", "sa"):
+        found, after, truth, n_changed = scores["sources"][name]["calibration"], [], [], 0
+        for fold, told in zip(scores["folds"], found["folds"], strict=True):
+            cell = run / f"{name}-{fold['seed']}-{fold['fold']}"
+            golden = fit(read_side(cell, "valid"), "temperature", selected=True)
+            assert told["temperature"] == golden.temperature
+            assert told["n_tracks"] == fold["n_valid"] >= 20
+            with np.load(cell / "predictions.npz") as arrays:
+                test = arrays["roles"] == "test"
+                after.append(arrays["probabilities"][test])
+                truth.append((arrays["labels"][test] == "sad").astype(int))
+                n_changed += int((arrays["patch_logits"][test].argmax(1) != after[-1].argmax(1)).sum())
+        value = np.mean([score_nll(t, p).mean() for t, p in zip(truth, after, strict=True)])  # folds of one size
+        assert found["after"]["nll"]["value"] == pytest.approx(value, abs=1e-6)
+        assert found["before"]["nll"]["value"] > found["after"]["nll"]["value"], "its networks guess, and are sure"
+        assert found["n_changed"] == n_changed == 0, "one patch a track"
+        assert len(found["repeats"]) == 2
+        low, high = found["after"]["brier"]["interval"]
+        assert low < found["after"]["brier"]["value"] < high
+    assert "calibration" not in scores["baselines"]["logreg"]
+    (row,) = [line for line in lines if line.startswith("none") and " -> " in line]
+    found = scores["sources"]["none"]["calibration"]
+    assert f"{found['before']['ece']['value']:.3f} -> {found['after']['ece']['value']:.3f}" in row
+
+
+def test_a_fold_with_too_few_tracks_says_so(work):
+    _, scores, lines = validate()
+    assert {fold["temperature"] for fold in scores["sources"]["none"]["calibration"]["folds"]} == {1.0}
+    assert any("tracks are too few to fit a temperature, 20 are needed" in line for line in lines)
+
+
+def test_a_cell_that_was_killed_before_its_calibration_is_finished(work):
+    run, _, _ = validate()
+    (run / "none-0-2" / "calibration.json").unlink()
+    validate()
+    assert work["trained"][3:] == ["none-0-2"]
+
+
+# --- listeners ------------------------------------------------------------------------------------------------------
+
+
+def give_shares(tracks: list[Track]) -> list[Track]:
+    """Half the listeners of a sad track and a tenth of another chose sadness, more or less."""
+    return [
+        Track(t.id, t.path, t.label, t.artist, columns={"share": f"{0.5 if t.label == 'sad' else 0.1}{n % 5}"})
+        for n, t in enumerate(tracks)
+    ]
+
+
+def test_predictions_are_compared_with_the_shares_of_listeners_and_the_prior_is_that_of_the_training_side(work):
+    from scipy.spatial.distance import jensenshannon
+    from scipy.stats import spearmanr
+
+    work["tracks"] = give_shares(work["tracks"])
+    run, scores, lines = validate(("none",), truth_column="share")
+    shares = {track.id: float(track.columns["share"]) for track in work["tracks"]}
+    assert scores["listeners"] == {"column": "share", "class": "sad"}
+    for name in ("none", "logreg", "descriptors-svm", "mfcc-svm"):
+        ours, constant, pairs = [], [], []
+        for number in range(3):
+            with np.load(run / f"{name}-0-{number}" / "predictions.npz") as arrays:
+                test = arrays["roles"] == "test"
+                prior = np.mean([shares[i] for i in arrays["ids"][~test]])
+                for track_id, row in zip(arrays["ids"][test], arrays["probabilities"][test], strict=True):
+                    truth = [1 - shares[track_id], shares[track_id]]
+                    ours.append(jensenshannon(truth, row) ** 2)
+                    constant.append(jensenshannon(truth, [1 - prior, prior]) ** 2)
+                    pairs.append((shares[track_id], row[1]))
+        found = (scores["sources"] | scores["baselines"])[name]["listeners"]
+        assert found["divergence"]["model"] == pytest.approx(np.mean(ours), rel=1e-4)
+        assert found["divergence"]["constant"] == pytest.approx(np.mean(constant), rel=1e-4)
+        assert found["spearman"] == pytest.approx(spearmanr(*zip(*pairs, strict=True)).statistic)
+        assert set(found["spearman_within"]) == {"non_sad", "sad"}
+    assert any(line.startswith("listeners") for line in lines)
+    assert "listeners" not in validate(("none",))[1]["sources"]["none"]
+
+
+def test_a_truth_column_that_does_not_fit_is_told_before_the_long_work(work):
+    with pytest.raises(LookupError, match="truth column"):
+        validate(truth_column="share")
+    with pytest.raises(DataError, match="a number"):
+        validate(truth_column="genre")
+    assert work["trained"] == []
+
+
+# --- findings -------------------------------------------------------------------------------------------------------
+
+
+def test_a_network_that_does_not_beat_the_baselines_is_pointed_out(work):
+    scores, lines = validate(("none", "sa"))[1:]
+    means = {name: row["balanced_accuracy_mean"] for name, row in (scores["sources"] | scores["baselines"]).items()}
+    best = max(means["none"], means["sa"])
+    assert means["logreg"] > best, "the embeddings of this test tell the classes, its networks guess"
+    (finding,) = scores["findings"]
+    assert finding.startswith("no network beats every baseline: ")
+    assert f"logreg {means['logreg']:.3f}" in finding
+    assert lines[-1] == f"finding: {finding}"
+
+
+def test_a_network_that_beats_all_baselines_is_no_finding():
+    row = {"balanced_accuracy_mean": 0.8}
+    scores = {"sources": {"none": row, "sa": {"balanced_accuracy_mean": 0.9}}, "baselines": {"logreg": row}}
+    assert gathering.find_findings(scores) == []
+    scores["baselines"]["mfcc-svm"] = {"balanced_accuracy_mean": 0.9}
+    (finding,) = gathering.find_findings(scores)
+    assert finding == "no network beats every baseline: sa, the best, has 0.900; mfcc-svm 0.900"
+
+
+# --- the final model ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def final(work, monkeypatch):
+    """Replace export and promotion; gives the runs that were finished."""
+    finished = []
+
+    def finish(run, collection, measured=None):
+        plan = read_json(run / "plan.json")
+        finished.append((run, plan, measured))
+        (graphs_folder() / "m-1.pb").touch()
+        runs.finish_run(run, ["m-1"])
+        return ("m-1",), {}
+
+    monkeypatch.setattr(steps, "finish", finish)
+    return finished
+
+
+def test_the_final_model_is_trained_on_all_tracks_as_the_folds_chose(work, final):
+    lines = list(evaluation.cross_validate(RECIPE, None, ("none", "sa"), 3, 1, 1, [].append, refit_best=True))
+    path = next(Path(line) for line in lines if line.endswith("scores.json"))
+    scores = read_json(path)
+    ((run, plan, measured),) = final
+    best = gathering.choose_best(scores)
+    assert {track["role"] for track in plan["tracks"]} == {"train"}
+    assert len(plan["tracks"]) == 48
+    assert plan["labels_source"] == best
+    # best epochs are 3, 4, 5; every fold halved after epoch 3, which is before epoch 4
+    assert (plan["training"]["epochs"], plan["training"]["halvings"]) == (4, [3])
+    assert plan["export"]
+    mean = scores["sources"][best]["balanced_accuracy_mean"]
+    assert plan["card"]["dataset"]["metrics"] == {"3-fold_cross_validation_normalized_accuracy": round(mean, 4)}
+    assert measured["crossval"]["run"] == path.parent.name
+    assert measured["crossval"]["balanced_accuracy_mean"] == mean
+    assert set(measured["crossval"]["baselines"]) == {"logreg", "descriptors-svm", "mfcc-svm"}
+    json.dumps(measured, allow_nan=False)
+    link = read_json(path.parent / "refit.json")
+    assert link == {"run": run.name, "models": ["m-1"], "source": best, "n_epochs": 4, "halvings": [3]}
+    assert f'source = "{best}"' in (run / "recipe.toml").read_text()
+    assert lines[-1] == f"run: {run}"
+    cells = [path.parent / f"{best}-0-{number}" for number in range(3)]
+    pooled, golden = read_side(run / calibrating.OUT_OF_FOLD, "test"), gather_out_of_fold(cells)
+    assert pooled.ids == golden.ids
+    assert sorted(pooled.ids) == sorted(track.id for track in work["tracks"]), "every track, by a network without it"
+    np.testing.assert_array_equal(pooled.patch_logits, golden.patch_logits)
+    assert plan["calibration"] == "temperature"
+    found = scores["sources"][best]["calibration"]
+    assert measured["crossval"]["calibration"] == {key: found[key] for key in ("before", "after", "n_changed")}
+
+
+def test_the_final_model_of_the_same_folds_is_not_trained_twice(work, final):
+    for _ in range(2):
+        list(evaluation.cross_validate(RECIPE, None, ("none",), 3, 1, 1, [].append, refit_best=True))
+    assert len(final) == 1
+
+
+def test_a_halving_counts_when_more_than_half_of_the_folds_made_it(tmp_path):
+    chosen = []
+    for late in (1, 2):  # of three folds, so many never halve
+        run = tmp_path / str(late)
+        drawn = [folds.Fold(0, 0, number, None, Split(("a",), (), ())) for number in range(3)]
+        for number, fold in enumerate(drawn):
+            rates = [0.1] * 10 if number < late else [0.1] * (3 + number) + [0.05] * (7 - number)
+            epochs = [{"epoch": n + 1, "learning_rate": rate} for n, rate in enumerate(rates)]
+            write_json(fold.cell(run, "none") / "history.json", {"best_epoch": 7 + number, "epochs": epochs})
+        scores = {"sources": {"none": {"balanced_accuracy_mean": 0.5}}}
+        chosen.append(refit.choose_training(run, drawn, scores))
+    assert chosen == [refit.Choice("none", 8, (5,)), refit.Choice("none", 8, ())]
+
+
+def test_too_few_artists_of_a_class_are_told_with_the_numbers(work):
+    work["tracks"] = [t for t in make_tracks() if t.label == "non_sad" or t.artist in ("artist0", "artist2")]
+    with pytest.raises(DataError, match=r"artists of class 'sad': .*got '2 for 3 folds'.*Take at most 2 folds"):
+        validate()
+
+
+def test_files_that_musicextractor_refuses_are_told_with_their_reason_the_next_time_too(work):
+    work["refused"] = ("t03",)
+    for _ in range(2):
+        run, scores, lines = validate()
+        assert "descriptors-svm" in scores["baselines"]
+        assert f"files that MusicExtractor refused count as average there: see {run / evaluation.REFUSED}" in lines
+        assert "/3,descriptors,t03 is constant." in (run / evaluation.REFUSED).read_text()

@@ -1,0 +1,83 @@
+"""A recipe for the user's own classes, made from her folder or table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from essentia_ldl.errors import DataError, EssentiaLdlError, RecipeError
+from essentia_ldl.recipe.new import write_new_recipe
+from essentia_ldl.recipe.recipe import list_tasks, read_recipe
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path, monkeypatch):
+    monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path / "home"))
+
+
+def make_folder(root: Path, *classes: str) -> Path:
+    for name in classes:
+        (root / name).mkdir(parents=True)
+        (root / name / "a.wav").touch()
+    return root
+
+
+@pytest.mark.parametrize("name", ["my music", "Müsik", "🎵 music"])
+def test_a_folder_becomes_a_recipe_that_reads(tmp_path, name):
+    path, recipe = write_new_recipe("energy", make_folder(tmp_path / name, "low", "high"))
+    assert path == tmp_path / "home" / "recipes" / "energy.toml"
+    assert recipe.classes == ("high", "low")
+    assert recipe.card.dataset == name
+    assert recipe.label_settings == {}
+    assert read_recipe("energy") == recipe
+    assert "energy" in list_tasks()
+
+
+def test_a_table_becomes_a_recipe_named_after_its_folder(tmp_path):
+    make_folder(tmp_path / "songs", "x")
+    (tmp_path / "songs" / "index.csv").write_text("path,label\nx/a.wav,calm\nx/b.wav,tense\n")
+    _, recipe = write_new_recipe("tension", tmp_path / "songs" / "index.csv")
+    assert (recipe.classes, recipe.card.dataset) == (("calm", "tense"), "songs")
+
+
+def test_more_than_two_classes_take_the_papers_settings_for_genres(tmp_path):
+    _, recipe = write_new_recipe("genre", make_folder(tmp_path / "d", "jazz", "blues", "rock"))
+    assert recipe.classes == ("blues", "jazz", "rock")
+    genre = {"n_components": 64, "n_neighbors": 10}
+    assert recipe.label_settings == {"sb": genre, "emb-lmnn": genre}
+    assert read_recipe("genre") == recipe
+
+
+@pytest.mark.parametrize("classes", [("R&B", "rock'n'roll"), ('say "hi"', "x\\y"), ("música", "🎸")])
+def test_classes_keep_their_names(tmp_path, classes):
+    _, recipe = write_new_recipe("odd", make_folder(tmp_path / "d", *classes))
+    assert recipe.classes == tuple(sorted(classes))
+    assert read_recipe("odd") == recipe
+
+
+def test_a_task_that_has_a_recipe_is_refused(tmp_path):
+    data = make_folder(tmp_path / "d", "a", "b")
+    with pytest.raises(RecipeError, match=r"task: expected a new name; got 'mood-sad'"):
+        write_new_recipe("mood-sad", data)
+    path, _ = write_new_recipe("mine", data)
+    before = path.read_bytes()
+    with pytest.raises(RecipeError, match=r"task: expected a new name; got 'mine'"):
+        write_new_recipe("mine", data)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("task", ["", "../up", "a b", "a/b", "a.toml"])
+def test_a_task_that_is_no_name_writes_nothing(tmp_path, task):
+    with pytest.raises(RecipeError, match="expected letters, digits and hyphens"):
+        write_new_recipe(task, make_folder(tmp_path / "d", "a", "b"))
+    assert not (tmp_path / "home").exists()
+
+
+def test_fewer_than_two_labels_are_no_task(tmp_path):
+    with pytest.raises(DataError, match="two sub-folders or more"):
+        write_new_recipe("one", make_folder(tmp_path / "d", "a"))
+    (tmp_path / "t.csv").write_text("path,label\nd/a/a.wav,calm\n")
+    with pytest.raises(EssentiaLdlError, match="two or more"):
+        write_new_recipe("one", tmp_path / "t.csv")
+    assert not (tmp_path / "home").exists()

@@ -1,0 +1,107 @@
+"""Run folders: found again by what decides their numbers, and worked on by one process at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from essentia_ldl.errors import TrainingError
+from essentia_ldl.files import read_json
+from essentia_ldl.runs import folder as runs
+from essentia_ldl.runs.folder import find_run, fingerprint, finish_run, locked, make_run
+from essentia_ldl.zones import zone_environment
+
+
+def test_a_fingerprint_is_of_the_values_and_not_of_the_order_of_keys():
+    one = fingerprint("0.1", {"a": 1, "b": [1, 2]}, [("t", "c")], True)
+    assert one == fingerprint("0.1", {"b": [1, 2], "a": 1}, [["t", "c"]], True)
+    assert len(one) == 16
+    others = {
+        fingerprint("0.2", {"a": 1, "b": [1, 2]}, [("t", "c")], True),
+        fingerprint("0.1", {"a": 2, "b": [1, 2]}, [("t", "c")], True),
+        fingerprint("0.1", {"a": 1, "b": [2, 1]}, [("t", "c")], True),
+        fingerprint("0.1", {"a": 1, "b": [1, 2]}, [("t", "d")], True),
+        fingerprint("0.1", {"a": 1, "b": [1, 2]}, [("t", "c")], None),
+    }
+    assert len(others | {one}) == 6
+
+
+def test_a_run_is_found_until_it_ends_and_told_when_it_has(tmp_path):
+    assert find_run(tmp_path / "runs", "mood-sad", "f") == (None, False)
+    run = make_run(tmp_path / "runs", "mood-sad", "f")
+    assert run.name.startswith("mood-sad-20")
+    assert find_run(tmp_path / "runs", "mood-sad", "f") == (run, False)
+    assert find_run(tmp_path / "runs", "mood-sad", "other") == (None, False)
+    assert find_run(tmp_path / "runs", "genre", "f") == (None, False)
+    finish_run(run, ("model-1",))
+    assert find_run(tmp_path / "runs", "mood-sad", "f") == (run, True)
+    assert read_json(run / "run.json") == {"fingerprint": "f", "state": "done", "models": ["model-1"]}
+
+
+def test_two_runs_in_one_second_have_two_folders(tmp_path):
+    made = [make_run(tmp_path, "t", "f") for _ in range(12)]
+    assert len(set(made)) == 12
+    assert all(run.is_dir() for run in made)
+
+
+def test_the_newest_run_is_found(tmp_path):
+    for stamp in ("20240101-000000", "20250101-000000"):
+        (tmp_path / f"t-{stamp}").mkdir()
+        (tmp_path / f"t-{stamp}" / "run.json").write_text('{"fingerprint": "f", "state": "running"}')
+    assert find_run(tmp_path, "t", "f") == (tmp_path / "t-20250101-000000", False)
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"\xff", b"{}", b"[]", b"null"])
+def test_a_damaged_run_is_passed_over(tmp_path, text):
+    run = make_run(tmp_path, "t", "f")
+    (tmp_path / "t-29990101-000000").mkdir()
+    (tmp_path / "t-29990101-000000" / "run.json").write_bytes(text)
+    assert find_run(tmp_path, "t", "f") == (run, False)
+
+
+def test_a_run_that_another_process_works_on_is_refused_until_that_process_ends(tmp_path):
+    run = make_run(tmp_path, "t", "f")
+    code = "import sys, time; from pathlib import Path; from essentia_ldl.runs.folder import locked\n"
+    code += "with locked(Path(sys.argv[1])):\n    print('locked', flush=True)\n    time.sleep(60)\n"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(run)], env=zone_environment(), stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout.readline() == "locked\n"
+        with (
+            pytest.raises(TrainingError, match="expected one process a run; got 'another one works on it'"),
+            locked(run),
+        ):
+            pytest.fail("two processes on one run")
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait(timeout=10)
+        with locked(run):
+            pass
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def test_a_lock_ends_with_its_block_even_after_an_error(tmp_path):
+    run = make_run(tmp_path, "t", "f")
+    with pytest.raises(ValueError, match="mine"), locked(run):
+        raise ValueError("mine")
+    with locked(run), pytest.raises(TrainingError), locked(run):
+        pytest.fail("locked twice")
+    with locked(run):
+        pass
+
+
+def test_finishing_keeps_what_the_run_says(tmp_path):
+    run = make_run(tmp_path, "t", "f")
+    state = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**state, "note": 1}))
+    finish_run(run)
+    assert read_json(run / "run.json") == {"fingerprint": "f", "state": "done", "note": 1, "models": []}
+    assert runs.find_run(tmp_path, "t", "f")[1] is True

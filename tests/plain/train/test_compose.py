@@ -1,0 +1,63 @@
+"""What decides the numbers of a run, and what may move while it waits."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+
+import pytest
+
+from essentia_ldl.collection.read import Collection
+from essentia_ldl.features.store import open_store
+from essentia_ldl.files import graphs_folder, read_json, write_json
+from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.records import Track
+from essentia_ldl.train.compose import identify_tracks, update_places
+
+CLASSES = ("non_sad", "sad")
+
+
+@pytest.fixture
+def collection() -> Collection:
+    columns = [{"sadness": str(n / 10), "title": f"song {n}", "sad": "0.5"} for n in range(4)]
+    tracks = tuple(Track(f"t{n}", f"/{n}", CLASSES[n % 2], columns=columns[n]) for n in range(4))
+    contents = {track.id: hashlib.sha256(track.id.encode()).hexdigest() for track in tracks}
+    return Collection(tracks, contents, dict.fromkeys(contents, 20.0), ())
+
+
+def change_column(collection: Collection, name: str) -> Collection:
+    first = collection.tracks[0]
+    changed = dataclasses.replace(first, columns={**first.columns, name: "0.77"})
+    return dataclasses.replace(collection, tracks=(changed, *collection.tracks[1:]))
+
+
+def test_shares_of_listeners_that_change_make_another_run_and_titles_do_not(collection):
+    settings = {"shares": {"column": "sadness"}}
+    recipe = Recipe("mood-sad", CLASSES, labels="none", label_settings=settings)
+    known = identify_tracks(recipe, collection)
+    assert identify_tracks(recipe, change_column(collection, "sadness")) != known
+    assert identify_tracks(recipe, change_column(collection, "title")) == known
+    plain = Recipe("mood-sad", CLASSES, labels="none")
+    assert identify_tracks(plain, change_column(collection, "sadness")) == identify_tracks(plain, collection)
+    assert identify_tracks(plain, change_column(collection, "sad")) != identify_tracks(plain, collection)
+
+
+def test_a_plan_follows_its_home(tmp_path, monkeypatch, collection):
+    monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path / "new"))
+    graph = str(tmp_path / "old" / "graphs" / "effnet-1.pb")
+    extractor = {"name": "effnet-1", "graph": graph, "size": 3}
+    old = {"store": "/old/store", "graphs": "/old/graphs", "seed": 5, "extractor": extractor}
+    write_json(tmp_path / "run" / "plan.json", old)
+    update_places(tmp_path / "run", collection)
+    plan = read_json(tmp_path / "run" / "plan.json")
+    assert (plan["store"], plan["graphs"]) == (str(open_store().root), str(graphs_folder()))
+    assert plan["extractor"] == {**extractor, "graph": str(graphs_folder() / "effnet-1.pb")}
+    assert plan["seed"] == 5
+
+
+def test_an_extractor_that_is_where_it_was_stays_there(tmp_path, collection):
+    graph = tmp_path / "mine.pb"
+    graph.write_bytes(b"graph")
+    write_json(tmp_path / "plan.json", {"extractor": {"name": "mine", "graph": str(graph)}})
+    update_places(tmp_path, collection)
+    assert read_json(tmp_path / "plan.json")["extractor"]["graph"] == str(graph)
