@@ -20,7 +20,7 @@ from essentia_ldl.collection.corrections import apply_corrections, read_correcti
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.features.store import Store, array_path
-from essentia_ldl.files import replacing
+from essentia_ldl.files import Home, replacing
 from essentia_ldl.parallel import run_jobs
 from essentia_ldl.recipe.recipe import NetworkSettings, Recipe
 from essentia_ldl.records import Failure, FrontEnd, Split, Track
@@ -40,6 +40,8 @@ class Collection:
         Seconds decoded, by track id.
     failures : tuple[Failure, ...]
         Files left out, and why.
+    home : Home
+        Whose store holds the features.
     corrections : Mapping[str, Any]
         What a person changed, from `corrections.apply_corrections`; empty when nothing.
     """
@@ -48,6 +50,7 @@ class Collection:
     contents: Mapping[str, str]
     durations_s: Mapping[str, float]
     failures: tuple[Failure, ...]
+    home: Home
     corrections: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -144,7 +147,7 @@ def keep_split(collection: Collection, split: Split) -> Collection:
 
 def extract(
     tracks: Sequence[Track],
-    store: Store,
+    home: Home,
     front_ends: Sequence[FrontEnd],
     n_jobs: int | None = None,
     extractor: Mapping[str, Any] | None = None,
@@ -155,8 +158,8 @@ def extract(
     ----------
     tracks : sequence of Track
         From `read_labelled`.
-    store : Store
-        Where features go.
+    home : Home
+        Features go into its store.
     front_ends : sequence of FrontEnd
         Which features.
     n_jobs : int or None
@@ -170,6 +173,7 @@ def extract(
         Without the files that failed and without copies: of tracks with the same bytes and label one is kept, and
         none when their labels differ.
     """
+    store = Store(home.store)
     contents: dict[str, str] = {}
     durations_s: dict[str, float] = {}
     failures: list[Failure] = []
@@ -193,7 +197,7 @@ def extract(
     usable = [track for track in tracks if track.id in contents]
     kept, copies = _drop_copies(usable, contents)
     failures = sorted(failures, key=lambda failure: failure.path) + copies
-    return Collection(tuple(kept), contents, durations_s, tuple(failures))
+    return Collection(tuple(kept), contents, durations_s, tuple(failures), home)
 
 
 def _drop_copies(tracks: Sequence[Track], contents: Mapping[str, str]) -> tuple[list[Track], list[Failure]]:

@@ -18,7 +18,7 @@ import numpy as np
 
 from essentia_ldl import labels as label_sources
 from essentia_ldl.errors import EssentiaLdlError, StoreError, UnknownNameError, explain
-from essentia_ldl.files import home, read_json
+from essentia_ldl.files import Home, read_json
 from essentia_ldl.measure.folds import cell_folder
 from essentia_ldl.recipe.recipe import NetworkSettings, Recipe, SplitSettings, read_recipe
 from essentia_ldl.records import LabelTable, Track
@@ -63,6 +63,8 @@ class Results:
         ``failures.csv``.
     notes : tuple[str, ...]
         What is missing, in sentences.
+    home : Home
+        Whose store holds the features.
     """
 
     folder: Path
@@ -80,6 +82,7 @@ class Results:
     corrections: Mapping[str, Any]
     failures: tuple[Mapping[str, str], ...]
     notes: tuple[str, ...]
+    home: Home
 
     @property
     def rows(self) -> dict[str, Any]:
@@ -97,13 +100,15 @@ class Results:
         return tuple(self.histories)
 
 
-def find_finished(name: str | None) -> Path:
+def find_finished(name: str | None, runs: Path) -> Path:
     """Find a finished run by its name or path.
 
     Parameters
     ----------
     name : str or None
         A folder, or a name in runs/; None is the run that ended last.
+    runs : Path
+        Folder of the runs.
 
     Returns
     -------
@@ -117,7 +122,6 @@ def find_finished(name: str | None) -> Path:
     StoreError
         When the run of that name has not ended, is damaged, or is neither a training nor a cross-validation.
     """
-    runs = home() / "runs"
     if name is None:
         found = _list_finished(runs)
         if not found:
@@ -147,13 +151,15 @@ def _list_finished(runs: Path) -> list[Path]:
     return found
 
 
-def read_results(folder: Path) -> Results:
+def read_results(folder: Path, home: Home) -> Results:
     """Read a run folder.
 
     Parameters
     ----------
     folder : Path
         From `find_finished`.
+    home : Home
+        Whose store holds the features.
 
     Returns
     -------
@@ -189,6 +195,7 @@ def read_results(folder: Path) -> Results:
         corrections=_read_optional(folder / "corrections.json"),
         failures=_read_failures(folder / "failures.csv"),
         notes=tuple(notes),
+        home=home,
     )
 
 

@@ -22,8 +22,8 @@ from essentia_ldl.errors import DataError, RecipeError, StoreError, explain
 from essentia_ldl.features import embeddings
 from essentia_ldl.features.extractors import plan_extractor, read_extractor
 from essentia_ldl.features.reader import TrackFeatures
-from essentia_ldl.features.store import open_store
-from essentia_ldl.files import graphs_folder, read_json, write_json
+from essentia_ldl.features.store import Store
+from essentia_ldl.files import read_json, write_json
 from essentia_ldl.recipe.recipe import Recipe, read_nothing
 from essentia_ldl.records import LabelTable, Split
 from essentia_ldl.train import multi_target as transfer
@@ -214,7 +214,7 @@ def compose_plan(
         "seed": recipe.split.seed,
         "max_hours": None,
         "export": export,
-        "stems": name_stems(recipe, is_demo),
+        "stems": name_stems(recipe, is_demo, collection.home.graphs),
         "card": card,
         "evaluation_hop_frames": None,
         "calibration": recipe.calibration.method,
@@ -237,11 +237,11 @@ def _describe_extractor(recipe: Recipe, collection: Collection) -> dict[str, Any
     network = recipe.network
     if not network.extractor:
         return {"extractor": None}
-    extractor = read_extractor(network)
+    extractor = read_extractor(network, collection.home.graphs)
     first = collection.contents[collection.tracks[0].id]
     return {
         "front_end": extractor.front_end.name,
-        "extractor": plan_extractor(extractor, open_store(), first),
+        "extractor": plan_extractor(extractor, Store(collection.home.store), first),
     }
 
 
@@ -266,7 +266,7 @@ def update_places(folder: Path, collection: Collection) -> None:
     plan = {**read_json(folder / "plan.json"), **find_places(collection)}
     extractor = plan.get("extractor")
     if extractor and not Path(extractor["graph"]).is_file():
-        extractor["graph"] = str(graphs_folder() / f"{extractor['name']}.pb")
+        extractor["graph"] = str(collection.home.graphs / f"{extractor['name']}.pb")
     write_json(folder / "plan.json", plan)
 
 
@@ -283,16 +283,25 @@ def find_places(collection: Collection) -> dict[str, Any]:
     """Return what a plan says of where things are: it may change between a stop and going on."""
     shortest = sorted(collection.tracks, key=lambda track: collection.durations_s[track.id])[:N_VERIFIED_TRACKS]
     return {
-        "store": str(open_store().root),
-        "graphs": str(graphs_folder()),
+        "store": str(collection.home.store),
+        "graphs": str(collection.home.graphs),
         "audio": [{"path": track.path, "content": collection.contents[track.id]} for track in shortest],
         "paths": {track.id: track.path for track in collection.tracks},
         "artists": {track.id: track.artist for track in collection.tracks if track.artist is not None},
     }
 
 
-def name_stems(recipe: Recipe, is_demo: bool) -> dict[str, str | None]:
+def name_stems(recipe: Recipe, is_demo: bool, graphs: Path) -> dict[str, str | None]:
     """Name the exported files, without version: the full graph, and the head of a frozen network.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Task, network and labels.
+    is_demo : bool
+        Names begin with "demo-" then.
+    graphs : Path
+        Folder of the models, among them the extractor of the recipe.
 
     Returns
     -------
@@ -309,7 +318,7 @@ def name_stems(recipe: Recipe, is_demo: bool) -> dict[str, str | None]:
     if network.fine_tune == "none":
         return {"full": f"{prefix}-{network.backbone}-scratch", "head": None}
     if network.extractor:
-        return {"full": None, "head": f"{prefix}-{read_extractor(network).stem}"}
+        return {"full": None, "head": f"{prefix}-{read_extractor(network, graphs).stem}"}
     full = f"{prefix}-{network.backbone}-{network.pretrained}"
     head = f"{prefix}-{network.pretrained}-{network.backbone}" if network.fine_tune == "head" else None
     return {"full": full, "head": head}

@@ -23,7 +23,7 @@ from essentia_ldl import __version__
 from essentia_ldl.collection import splits
 from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.features.extractors import identify_weights
-from essentia_ldl.files import digest_file, read_json, replacing
+from essentia_ldl.files import Home, digest_file, read_json, replacing
 from essentia_ldl.measure import rows as gathering
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.report import results
@@ -39,7 +39,7 @@ from essentia_ldl.zones import run_zone
 
 
 def make_ensemble(
-    name: str, sources: Sequence[str], method: str | None = None, again: bool = False, say: Say = print
+    name: str, sources: Sequence[str], home: Home, method: str | None = None, again: bool = False, say: Say = print
 ) -> Trained:
     """Make one model of finished runs, and put it into graphs/.
 
@@ -49,6 +49,8 @@ def make_ensemble(
         What the model is called in place of the task, such as "mood-sad-ensemble".
     sources : sequence of str
         Runs of `train`, by name or folder; or one cross-validation, whose members are the folds of its best labels.
+    home : Home
+        Whose runs and graphs are meant.
     method : str or None
         Calibration; None is what the first member's plan says.
     again : bool
@@ -69,10 +71,12 @@ def make_ensemble(
     """
     if not name or not all(part.isalnum() for part in name.replace("_", "-").split("-")):
         raise DataError(explain("name", "letters, digits and hyphens", name, "ensemble", "Choose another name."))
-    members, cells = find_members(sources)
+    members, cells = find_members(sources, home.runs)
     check_members(members)
     digests = [digest_file(member.folder / "weights.npz") for member in members]
-    run, finished = steps.take_run(name, runs.fingerprint(__version__, MEMBERS, name, digests, method), again, say)
+    run, finished = steps.take_run(
+        name, runs.fingerprint(__version__, MEMBERS, name, digests, method), home, again, say
+    )
     if finished:
         names = tuple(read_json(run / "run.json")["models"])
         return Trained(run, names, read_json(run / "scores.json"), (), repeated=True)
@@ -88,7 +92,9 @@ def make_ensemble(
                     file.write((folder / "recipe.toml").read_bytes())
                 break
         text = {"name": name.replace("-", " "), "stems": stems}
-        names, scores = _finish(run, members, {**text, **({} if method is None else {"calibration": method})}, say)
+        names, scores = _finish(
+            run, members, {**text, **({} if method is None else {"calibration": method})}, home.graphs, say
+        )
     return Trained(run, names, scores, ())
 
 
@@ -97,6 +103,7 @@ def train_members(
     data: str | None,
     n_members: int,
     *,
+    home: Home,
     n_jobs: int | None = None,
     max_hours: float | None = None,
     again: bool = False,
@@ -109,7 +116,7 @@ def train_members(
 
     Parameters
     ----------
-    recipe, data, n_jobs, max_hours, again, say
+    recipe, data, home, n_jobs, max_hours, again, say
         As in `steps.train`; `max_hours` is of each member.
     n_members : int
         2 or more.
@@ -133,11 +140,11 @@ def train_members(
     def draw(tracks: Sequence[Any]) -> list[Any]:
         return [splits.split_tracks(list(tracks), recipe.split.valid_share, seed=recipe.split.seed)]
 
-    collection, is_demo = steps.prepare(recipe, data, [recipe.labels], n_jobs, say, draw=draw, **reading)
+    collection, is_demo = steps.prepare(recipe, data, [recipe.labels], n_jobs, say, home=home, draw=draw, **reading)
     listing, sides = identify_tracks(recipe, collection), [track.split for track in collection.tracks]
     asked = (MEMBERS, n_members, recipe.as_dict(), listing, sides, is_demo, max_hours)
-    digest = runs.fingerprint(__version__, *asked, *identify_weights(recipe.network))
-    run, finished = steps.take_run(recipe.task, digest, again, say)
+    digest = runs.fingerprint(__version__, *asked, *identify_weights(recipe.network, home.graphs))
+    run, finished = steps.take_run(recipe.task, digest, home, again, say)
     if finished:
         names = tuple(read_json(run / "run.json")["models"])
         return Trained(run, names, read_json(run / "scores.json"), collection.failures, repeated=True)
@@ -155,17 +162,19 @@ def train_members(
                 write_plan(folder, seeded, collection, split, **facts)
             update_places(folder, collection)
         train_folders([member.folder for member in members], collection, recipe, n_jobs, say)
-        names, scores = _finish(run, members, {}, say)
+        names, scores = _finish(run, members, {}, home.graphs, say)
     return Trained(run, names, scores, collection.failures)
 
 
-def find_members(sources: Sequence[str]) -> tuple[list[Member], list[Path]]:
+def find_members(sources: Sequence[str], runs: Path) -> tuple[list[Member], list[Path]]:
     """Find the networks that runs hold.
 
     Parameters
     ----------
     sources : sequence of str
         Names or folders of runs.
+    runs : Path
+        Folder of the runs.
 
     Returns
     -------
@@ -181,7 +190,7 @@ def find_members(sources: Sequence[str]) -> tuple[list[Member], list[Path]]:
     StoreError, UnknownNameError
         As `results.find_finished`.
     """
-    folders = [results.find_finished(source) for source in sources]
+    folders = [results.find_finished(source, runs) for source in sources]
     tables = [folder for folder in folders if "folds" in read_json(folder / "scores.json")]
     if tables and len(folders) > 1:
         remedy = "Name the cross-validation alone."
@@ -195,7 +204,7 @@ def find_members(sources: Sequence[str]) -> tuple[list[Member], list[Path]]:
 
 
 def _finish(
-    run: Path, members: Sequence[Member], changes: Mapping[str, Any], say: Say
+    run: Path, members: Sequence[Member], changes: Mapping[str, Any], graphs: Path, say: Say
 ) -> tuple[tuple[str, ...], dict[str, Any]]:
     """Assemble, calibrate, export, verify, score and promote."""
     assemble(run, members, changes)
@@ -204,4 +213,4 @@ def _finish(
     if read_json(run / "plan.json")["calibration"] != NONE:
         say(f"calibration: {found.describe()}")
     run_zone("essentia_ldl.nets", "--export-only", str(run))
-    return steps.deliver(run, {})
+    return steps.deliver(run, {}, graphs)

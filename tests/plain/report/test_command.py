@@ -26,8 +26,8 @@ from essentia_ldl import labels as label_sources
 from essentia_ldl.cli.main import main
 from essentia_ldl.collection.corrections import apply_corrections, read_corrections
 from essentia_ldl.errors import AudioError, StoreError, UnknownNameError
-from essentia_ldl.features.store import open_store
-from essentia_ldl.files import write_json
+from essentia_ldl.features.store import Store
+from essentia_ldl.files import Home, write_json
 from essentia_ldl.recipe.recipe import Recipe, render_recipe
 from essentia_ldl.records import LabelTable
 from essentia_ldl.report import command as report
@@ -35,6 +35,8 @@ from essentia_ldl.report import doubts as audit
 from essentia_ldl.report import excerpts, results
 from essentia_ldl.report.pictures import choose_color, find_ticks, glyph, shown
 from essentia_ldl.runs import score as scoring
+
+here = Home.from_environment  # the fixtures set the variable
 
 MANY = ("blues", "classic", "country", "disco", "hip hop", "jazz", "metal", "pop", "reggae", "rock")
 NASTY = ("a<script>alert(1)</script>.wav", "q\"uote' &amp;.wav", b"caf\xe9.wav".decode("utf-8", "surrogateescape"))
@@ -90,7 +92,7 @@ class Writer:
         self.contents = [hashlib.sha256(os.fsencode(name)).hexdigest() for name in self.ids]
         for content, label in zip(self.contents, self.labels, strict=True):
             frames = self.random.normal(size=(1292, 13)) + 0.3 * classes.index(label)
-            open_store().write(content, frontends.MFCC, frames.astype(np.float32))
+            Store(here().store).write(content, frontends.MFCC, frames.astype(np.float32))
 
     def paths(self) -> dict[str, str]:
         return {name: str(self.home / "audio" / name) for name in self.ids}
@@ -203,7 +205,7 @@ def home(tmp_path, monkeypatch):
 
 
 def write(folder: Path | str | None, **options) -> tuple[str, list[str]]:
-    lines = list(report.write_report(None if folder is None else str(folder), **options))
+    lines = list(report.write_report(None if folder is None else str(folder), here(), **options))
     return Path(lines[-2].removeprefix("report: ")).read_text(encoding="utf-8"), lines
 
 
@@ -322,27 +324,27 @@ def test_the_last_run_is_taken_and_another_one_by_name(home):
     writer = Writer(home)
     first, second = writer.train("one"), writer.train("two", source="none")
     os.utime(first / "scores.json", (1, 1))
-    assert results.find_finished(None) == second
-    assert results.find_finished("one") == first
-    assert results.find_finished(str(first)) == first
+    assert results.find_finished(None, here().runs) == second
+    assert results.find_finished("one", here().runs) == first
+    assert results.find_finished(str(first), here().runs) == first
     with pytest.raises(UnknownNameError, match=r"got 'three'.*There are: two, one"):
-        results.find_finished("three")
+        results.find_finished("three", here().runs)
     (home / "runs" / "damaged").mkdir()
     (home / "runs" / "damaged" / "scores.json").write_text('{"a":')
-    assert results.find_finished(None) == second, "a damaged run that nobody asked for"
+    assert results.find_finished(None, here().runs) == second, "a damaged run that nobody asked for"
     with pytest.raises(UnknownNameError, match=r"There are: two, one\."):
-        results.find_finished("three")
+        results.find_finished("three", here().runs)
     with pytest.raises(StoreError, match=r"expected readable json.*damaged/scores\.json"):
-        results.find_finished("damaged")
+        results.find_finished("damaged", here().runs)
     (home / "runs" / "busy").mkdir()
     with pytest.raises(StoreError, match=r"one without scores\.json"):
-        results.find_finished("busy")
+        results.find_finished("busy", here().runs)
     write_json(home / "runs" / "busy" / "scores.json", {"model": "x"})
     with pytest.raises(StoreError, match="one that is neither"):
-        results.find_finished("busy")
+        results.find_finished("busy", here().runs)
     shutil.rmtree(home / "runs")
     with pytest.raises(UnknownNameError, match="Run train or crossval first"):
-        results.find_finished(None)
+        results.find_finished(None, here().runs)
 
 
 def test_the_command_writes_both_files_and_fails_in_one_sentence(home):
@@ -388,7 +390,7 @@ def test_the_audit_lists_every_track_the_most_doubtful_first(home):
 def test_a_cross_validation_judges_every_track_by_its_best_row(home):
     folder = Writer(home).crossval()
     page, _ = write(folder)
-    found = results.read_results(folder)
+    found = results.read_results(folder, here())
     assert f"the prediction of {found.best}, out of fold" in page
     assert all(row["model_of_label"] for row in read_audit(folder))
 
@@ -423,7 +425,7 @@ def test_corrections_go_round_and_are_not_asked_again(home):
         filled = csv.DictWriter(file, list(rows[0]))
         filled.writeheader()
         filled.writerows(rows)
-    tracks = results.read_results(folder).tracks
+    tracks = results.read_results(folder, here()).tracks
     kept, record = apply_corrections(tracks, read_corrections(path), writer.classes, {})
     assert len(kept) == len(tracks) - 1
     # the next run, trained with them
