@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from essentia_ldl.nets import classifier
+from essentia_ldl.nets.classifier import DenseLayers, build_head, build_network, copy_weights
 from essentia_ldl.nets.pretrained.weights import load_tagger
 from essentia_ldl.nets.runtime import keras
-from essentia_ldl.nets.training import multitask
+from essentia_ldl.nets.shared import find_cut, share
 from essentia_ldl.runs.plan import Plan
 
 
@@ -28,26 +28,23 @@ def build_model(plan: Plan, *, pretrained: bool) -> keras.Model:
     model = _build_single(plan)
     if plan.tasks:
         sizes = {task.name: len(task.classes) for task in plan.tasks}
-        model = multitask.share(model, multitask.find_cut(plan), sizes)
+        model = share(model, find_cut(plan), sizes)
     if pretrained and network.pretrained is not None and network.fine_tune != "head":
         tagger = load_tagger(plan.graphs, network.backbone, network.pretrained)
-        multitask.copy_weights(tagger, model, tuple(task.name for task in plan.tasks))
+        copy_weights(tagger, model, tuple(task.name for task in plan.tasks))
     return model
 
 
 def _build_single(plan: Plan) -> keras.Model:
     network, n_classes = plan.network, len(plan.classes)
-    regular = {"dropout": network.dropout, "activation": network.activation}
+    dense = DenseLayers(network.hidden, network.dropout, network.activation, network.standardize)
     if network.fine_tune == "head":
-        standardize = network.standardize
-        return classifier.build_head(plan.embedding_size, n_classes, network.hidden, standardize=standardize, **regular)
-    return classifier.build_network(
+        return build_head(plan.embedding_size, n_classes, dense)
+    return build_network(
         network.module,
-        plan.front_end,
         n_classes,
-        network.hidden,
+        dense,
         fine_tune=network.fine_tune,
         train_input_norm=network.train_input_norm,
-        **regular,
-        **plan.size,
+        size=plan.size,
     )

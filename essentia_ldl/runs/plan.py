@@ -172,7 +172,7 @@ class Plan:
         if self.extractor is not None:
             return self.extractor.size
         if self.features:
-            from essentia_ldl.nets.training.checkpoints import count_features  # TensorFlow only where weights are read
+            from essentia_ldl.nets.trained_weights import count_features  # TensorFlow only where weights are read
 
             return sum(count_features(folder) for folder in self.features)
         return int(self.size.get("n_embedding", self.network.module.EMBEDDING_SIZE))

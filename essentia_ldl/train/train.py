@@ -60,7 +60,7 @@ class Trained:
 def build_base_graphs(wheel: str | None = None) -> None:
     """Build the pretrained networks that graphs/ lacks."""
     arguments = [str(graphs_folder()), *(["--wheel", wheel] if wheel else [])]
-    run_zone("essentia_ldl.nets.pretrained.weights", *arguments)
+    run_zone("essentia_ldl.nets.base_graphs", *arguments)
 
 
 def require_network(network: NetworkSettings) -> None:

@@ -28,11 +28,11 @@ from essentia_ldl.files import replacing, write_json
 from essentia_ldl.nets.classifier import join
 from essentia_ldl.nets.export import cards, ensembles, nodes, sampling
 from essentia_ldl.nets.export.freeze import build_evaluator, freeze_model, list_versions
-from essentia_ldl.nets.inputs.bodies import Body, Known, open_body
+from essentia_ldl.nets.inputs.below_head import Body, Known, open_body
 from essentia_ldl.nets.inputs.sources import BandSource
 from essentia_ldl.nets.networks import build_model
 from essentia_ldl.nets.runtime import keras
-from essentia_ldl.nets.training.checkpoints import read_weights
+from essentia_ldl.nets.trained_weights import read_weights
 from essentia_ldl.runs.calibrate import digest_weights
 from essentia_ldl.runs.plan import Plan, read_plan
 from essentia_ldl.scores import calibration as calibrations

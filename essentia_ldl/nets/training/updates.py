@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl.errors import TrainingError, explain
-from essentia_ldl.nets.inputs.batches import draw_epoch
+from essentia_ldl.nets.inputs.patches import draw_epoch
 from essentia_ldl.nets.inputs.sources import BandSource, EmbeddingSource, iterate_grid
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.training.losses import LOSSES
