@@ -24,9 +24,10 @@ from essentia_ldl.report.groups import draw_groups
 from essentia_ldl.report.map import place_tracks
 from essentia_ldl.report.page import Page, Section
 from essentia_ldl.report.pictures import shown
-from essentia_ldl.report.results import CROSSVAL, Results, find_finished, read_results
+from essentia_ldl.report.results import CROSSVAL, Results, read_results
 from essentia_ldl.report.scores import draw_confusion, draw_curves_section, draw_scores, draw_summary
 from essentia_ldl.report.tracks import draw_audit, draw_failures, draw_labels, draw_maps
+from essentia_ldl.runs.folder import find_finished
 
 N_LISTED = 40
 SECTIONS = (

@@ -89,8 +89,8 @@ def build_table(
         say(f"{'external':<18} {external or f'no data: {root / table2_data.EXTERNAL} with a TSV of annotations'}")
 
     digest = runs.fingerprint(__version__, os.path.abspath(root), *grid.training)
-    run = runs.find_run(home.runs, "table2", digest)[0] or runs.make_run(home.runs, "table2", digest)
-    groups = list(_list_groups(grid, tracks, found.collections, annotated, home.recipes))
+    run = runs.resume_run(home.runs, "table2", digest)
+    groups = list(_list_groups(grid, tracks, found.collections, annotated))
     with runs.locked(run):
         book = Book(run, home.root)
         current = [*_list_others(root, grid, book, groups, home.recipes), *groups]
