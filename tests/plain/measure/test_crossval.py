@@ -22,8 +22,8 @@ from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Failure, Split, Track
 from essentia_ldl.runs import calibrate as calibrating
 from essentia_ldl.runs import folder as runs
+from essentia_ldl.runs.predictions import gather_out_of_fold, read_side
 from essentia_ldl.scores.calibration import fit
-from essentia_ldl.scores.logits import gather_out_of_fold, read_side
 from essentia_ldl.scores.metrics import score_nll
 from essentia_ldl.train import batch as cells
 from essentia_ldl.train import train as steps

@@ -22,10 +22,9 @@ import pytest
 from click.testing import CliRunner
 
 from essentia_ldl import frontends
-from essentia_ldl import labels as label_sources
 from essentia_ldl.cli.main import main
 from essentia_ldl.collection.corrections import apply_corrections, read_corrections
-from essentia_ldl.errors import AudioError, StoreError, UnknownNameError
+from essentia_ldl.errors import AudioError
 from essentia_ldl.features.store import open_store
 from essentia_ldl.files import write_json
 from essentia_ldl.recipe.recipe import Recipe, render_recipe
@@ -35,6 +34,7 @@ from essentia_ldl.report import doubts as audit
 from essentia_ldl.report import excerpts, results
 from essentia_ldl.report.pictures import choose_color, find_ticks, glyph, shown
 from essentia_ldl.runs import score as scoring
+from essentia_ldl.runs.targets import write_table
 
 MANY = ("blues", "classic", "country", "disco", "hip hop", "jazz", "metal", "pop", "reggae", "rock")
 NASTY = ("a<script>alert(1)</script>.wav", "q\"uote' &amp;.wav", b"caf\xe9.wav".decode("utf-8", "surrogateescape"))
@@ -99,7 +99,8 @@ class Writer:
         folder.mkdir(parents=True)
         rows = zip(self.ids, self.contents, roles, self.labels, strict=True)
         plan = {
-            "task": "mood-sad",
+            **{"task": "mood-sad", "name": "mood sad", "description": "", "front_end": "musicnn"},
+            **{"training": {"epochs": 12}, "store": "store", "graphs": "graphs"},
             "classes": list(self.classes),
             "network": {"backbone": "musicnn", "pretrained": None, "fine_tune": "none", "hidden": 100},
             "labels_source": source,
@@ -114,7 +115,7 @@ class Writer:
         n_classes = len(self.classes)
         targets = np.eye(n_classes)[[self.classes.index(label) for label in self.labels]]
         soft = targets if source == "none" else 0.7 * targets + 0.3 / n_classes
-        label_sources.write_table(LabelTable(tuple(self.ids), tuple(self.classes), soft), folder / "labels.csv")
+        write_table(LabelTable(tuple(self.ids), tuple(self.classes), soft), folder / "labels.csv")
         own = None if source == "none" else 0.7 + 0.3 / n_classes
         write_json(folder / "labels.json", {"source": source} | ({} if own is None else {"own_mass_mean": own}))
         epochs = [
@@ -316,33 +317,6 @@ def test_labels_of_one_class_each_and_no_validation(home):
     assert '<p class="big">0.77<span class="spread">± 0.01</span></p>' in page
     assert "in the cross-validation x-crossval-1" in page
     assert "25 %</b>" in page
-
-
-def test_the_last_run_is_taken_and_another_one_by_name(home):
-    writer = Writer(home)
-    first, second = writer.train("one"), writer.train("two", source="none")
-    os.utime(first / "scores.json", (1, 1))
-    assert results.find_finished(None) == second
-    assert results.find_finished("one") == first
-    assert results.find_finished(str(first)) == first
-    with pytest.raises(UnknownNameError, match=r"got 'three'.*There are: two, one"):
-        results.find_finished("three")
-    (home / "runs" / "damaged").mkdir()
-    (home / "runs" / "damaged" / "scores.json").write_text('{"a":')
-    assert results.find_finished(None) == second, "a damaged run that nobody asked for"
-    with pytest.raises(UnknownNameError, match=r"There are: two, one\."):
-        results.find_finished("three")
-    with pytest.raises(StoreError, match=r"expected readable json.*damaged/scores\.json"):
-        results.find_finished("damaged")
-    (home / "runs" / "busy").mkdir()
-    with pytest.raises(StoreError, match=r"one without scores\.json"):
-        results.find_finished("busy")
-    write_json(home / "runs" / "busy" / "scores.json", {"model": "x"})
-    with pytest.raises(StoreError, match="one that is neither"):
-        results.find_finished("busy")
-    shutil.rmtree(home / "runs")
-    with pytest.raises(UnknownNameError, match="Run train or crossval first"):
-        results.find_finished(None)
 
 
 def test_the_command_writes_both_files_and_fails_in_one_sentence(home):

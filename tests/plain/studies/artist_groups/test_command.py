@@ -154,6 +154,7 @@ def test_scores_are_those_of_scikit_learn(tmp_path):
     roles = np.array(["test"] * 20 + ["train"] * 10)
     np.savez(
         tmp_path / "predictions.npz",
+        ids=np.array([f"t{n}" for n in range(30)]),
         **{"roles": roles, "classes": classes, "labels": classes[truth], "probabilities": probabilities},
     )
     weights = {"logits/kernel": np.zeros((4, 3)), "logits/bias": np.zeros(3), "norm/moving_mean": np.zeros(50)}
@@ -207,7 +208,8 @@ def test_an_experiment_trains_a_network_once_and_goes_on(tmp_path, small, collec
             rows = np.array([[0.6, 0.4] if track["label"] == "Folk" else [0.3, 0.7] for track in tracks])
             arrays = {"labels": np.array([track["label"] for track in tracks]), "classes": np.array(CLASSES)}
             roles = np.array([track["role"] for track in tracks])
-            np.savez(f"{folder}/predictions.npz", probabilities=rows, roles=roles, **arrays)
+            ids = np.array([track["id"] for track in tracks])
+            np.savez(f"{folder}/predictions.npz", ids=ids, probabilities=rows, roles=roles, **arrays)
             np.savez(f"{folder}/weights.npz", **{"logits/kernel": np.zeros((4, 2))})
 
     monkeypatch.setattr(agf, "run_zones", train)
