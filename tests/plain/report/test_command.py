@@ -25,8 +25,8 @@ from essentia_ldl import frontends
 from essentia_ldl.cli.main import main
 from essentia_ldl.collection.corrections import apply_corrections, read_corrections
 from essentia_ldl.errors import AudioError
-from essentia_ldl.features.store import open_store
-from essentia_ldl.files import write_json
+from essentia_ldl.features.store import Store
+from essentia_ldl.files import Home, write_json
 from essentia_ldl.recipe.recipe import Recipe, render_recipe
 from essentia_ldl.records import LabelTable
 from essentia_ldl.report import command as report
@@ -35,6 +35,8 @@ from essentia_ldl.report import excerpts, results
 from essentia_ldl.report.pictures import choose_color, find_ticks, glyph, shown
 from essentia_ldl.runs import score as scoring
 from essentia_ldl.runs.targets import write_table
+
+here = Home.from_environment  # the fixtures set the variable
 
 MANY = ("blues", "classic", "country", "disco", "hip hop", "jazz", "metal", "pop", "reggae", "rock")
 NASTY = ("a<script>alert(1)</script>.wav", "q\"uote' &amp;.wav", b"caf\xe9.wav".decode("utf-8", "surrogateescape"))
@@ -90,7 +92,7 @@ class Writer:
         self.contents = [hashlib.sha256(os.fsencode(name)).hexdigest() for name in self.ids]
         for content, label in zip(self.contents, self.labels, strict=True):
             frames = self.random.normal(size=(1292, 13)) + 0.3 * classes.index(label)
-            open_store().write(content, frontends.MFCC, frames.astype(np.float32))
+            Store(here().store).write(content, frontends.MFCC, frames.astype(np.float32))
 
     def paths(self) -> dict[str, str]:
         return {name: str(self.home / "audio" / name) for name in self.ids}
@@ -204,7 +206,7 @@ def home(tmp_path, monkeypatch):
 
 
 def write(folder: Path | str | None, **options) -> tuple[str, list[str]]:
-    lines = list(report.write_report(None if folder is None else str(folder), **options))
+    lines = list(report.write_report(None if folder is None else str(folder), here(), **options))
     return Path(lines[-2].removeprefix("report: ")).read_text(encoding="utf-8"), lines
 
 
@@ -362,7 +364,7 @@ def test_the_audit_lists_every_track_the_most_doubtful_first(home):
 def test_a_cross_validation_judges_every_track_by_its_best_row(home):
     folder = Writer(home).crossval()
     page, _ = write(folder)
-    found = results.read_results(folder)
+    found = results.read_results(folder, here())
     assert f"the prediction of {found.best}, out of fold" in page
     assert all(row["model_of_label"] for row in read_audit(folder))
 
@@ -397,7 +399,7 @@ def test_corrections_go_round_and_are_not_asked_again(home):
         filled = csv.DictWriter(file, list(rows[0]))
         filled.writeheader()
         filled.writerows(rows)
-    tracks = results.read_results(folder).tracks
+    tracks = results.read_results(folder, here()).tracks
     kept, record = apply_corrections(tracks, read_corrections(path), writer.classes, {})
     assert len(kept) == len(tracks) - 1
     # the next run, trained with them

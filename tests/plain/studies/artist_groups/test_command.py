@@ -12,7 +12,7 @@ from sklearn.metrics import f1_score, log_loss
 
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import DataError, RecipeError, UnknownNameError
-from essentia_ldl.files import read_json
+from essentia_ldl.files import Home, read_json
 from essentia_ldl.recipe.recipe import Recipe, read_recipe
 from essentia_ldl.records import Track
 from essentia_ldl.studies import estimates
@@ -21,6 +21,7 @@ from essentia_ldl.studies.artist_groups import command as agf
 from essentia_ldl.studies.artist_groups.cells import Trial, draw_split, fit_targets, list_cells, plan_cells, score_cell
 from essentia_ldl.studies.artist_groups.paper import COMBINATIONS, NETWORKS
 
+here = Home.from_environment  # the fixtures set the variable
 CLASSES = ("Folk", "Rock")
 
 
@@ -43,7 +44,7 @@ def make_tracks(n_artists: int = 40, per_artist: int = 3, split: bool = False) -
 def collection() -> Collection:
     tracks = tuple(make_tracks())
     contents = {track.id: hashlib.sha256(track.id.encode()).hexdigest() for track in tracks}
-    return Collection(tracks, contents, dict.fromkeys(contents, 20.0), ())
+    return Collection(tracks, contents, dict.fromkeys(contents, 20.0), (), here())
 
 
 @pytest.fixture
@@ -219,7 +220,7 @@ def test_an_experiment_trains_a_network_once_and_goes_on(tmp_path, small, collec
     monkeypatch.setattr(agf, "read_labelled", lambda *_: list(collection.tracks))
     monkeypatch.setattr(agf.steps, "prepare", lambda *_, **__: (collection, False))
     trials = agf.Trials(("g", "s", "gs"), NETWORKS, ("artist",), (0,))
-    done = agf.run_experiment(small, "data", trials, said.append, n_jobs=2)
+    done = agf.run_experiment(small, "data", trials, said.append, n_jobs=2, home=here())
     assert sorted(trained) == ["g", "s", "shared-gs/shared", "wide-2/wide"]
     assert asked == [["separate-g", "separate-s", "separate-gs"], ["wide-2", "shared-gs"]]
     rows = {(row["networks"], row["targets"]): row for row in agf_cells.read_rows(done.folder)}
@@ -232,33 +233,40 @@ def test_an_experiment_trains_a_network_once_and_goes_on(tmp_path, small, collec
     assert kept == {"g", "s"}
     assert any("Table 4" in line for line in done.lines)
 
-    again = agf.run_experiment(small, "data", trials, said.append, n_jobs=2)
+    again = agf.run_experiment(small, "data", trials, said.append, n_jobs=2, home=here())
     assert (again.folder, len(trained), len(asked)) == (done.folder, 4, 2)
     assert "5 cells, 5 measured before, 0 to do" in said
     more = agf.Trials(("gs",), ("separate",), ("artist",), (0, 1))
-    agf.run_experiment(small, "data", more, said.append, n_jobs=2)
+    agf.run_experiment(small, "data", more, said.append, n_jobs=2, home=here())
     assert sorted(trained[4:]) == ["g", "s"]  # of the other seed
 
 
 def test_unknown_parts_of_a_grid_are_refused():
     with pytest.raises(UnknownNameError, match="Did you mean 'separate'"):
-        agf.measure(None, print, networks=("seperate",))
+        agf.measure(None, print, networks=("seperate",), home=here())
     with pytest.raises(UnknownNameError, match="Did you mean 'stratified'"):
-        agf.measure(None, print, splits=("stratifed",))
+        agf.measure(None, print, splits=("stratifed",), home=here())
 
 
 def test_keys_of_the_recipe_can_be_changed(monkeypatch):
     asked = []
     monkeypatch.setattr(agf, "run_experiment", lambda recipe, data, grid, say, **_: asked.append((recipe, grid)))
-    agf.measure(None, print, changes={"labels.agf-m.n_clusters": "17", "transfer.hidden": "0"}, epochs=3, seeds=2)
+    agf.measure(
+        None,
+        print,
+        changes={"labels.agf-m.n_clusters": "17", "transfer.hidden": "0"},
+        epochs=3,
+        seeds=2,
+        home=here(),
+    )
     ((recipe, trials),) = asked
     assert recipe.label_settings["agf-m"]["n_clusters"] == 17
     assert (recipe.transfer.hidden, recipe.n_epochs, trials.seeds) == (0, 3, (0, 1))
     assert trials.combinations == agf.DEMO_COMBINATIONS
-    agf.measure("fma", print, task="genre-fma")
+    agf.measure("fma", print, task="genre-fma", home=here())
     assert (len(asked[1][1].combinations), asked[1][1].networks) == (31, NETWORKS)
     said = []
-    agf.measure("x", said.append, changes={"network.backbone": "vgg", "network.hidden": "9"})
+    agf.measure("x", said.append, changes={"network.backbone": "vgg", "network.hidden": "9"}, home=here())
     assert asked[2][1].networks == ("separate", "shared")
     assert "vgg cannot be made wider" in said[0]
 
