@@ -117,7 +117,7 @@ def test_targets_are_fitted_once(tmp_path, collection, small, monkeypatch):
     split = draw_split(collection.tracks, "artist", 0)
     first = fit_targets(tmp_path, "gs", small, collection, split)
     assert set(first["s"].table.ids) == set(split.train)
-    monkeypatch.setattr(agf_cells.planning, "fit_labels", lambda *_: pytest.fail("fitted again"))
+    monkeypatch.setattr(agf_cells, "fit_labels", lambda *_: pytest.fail("fitted again"))
     again = fit_targets(tmp_path, "gs", small, collection, split)
     assert np.array_equal(again["s"].table.distributions, first["s"].table.distributions)
 
