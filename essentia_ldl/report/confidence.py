@@ -17,16 +17,17 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl.errors import DataError
-from essentia_ldl.measure.rows import choose_best
 from essentia_ldl.report.diagrams import draw_coverage, draw_png, draw_reliability
 from essentia_ldl.report.page import Page, percent, table
 from essentia_ldl.report.pictures import shown
 from essentia_ldl.report.results import CROSSVAL, Results, locate_cell
 from essentia_ldl.runs.calibrate import OUT_OF_FOLD, read_run
+from essentia_ldl.runs.predictions import read_side
+from essentia_ldl.runs.score import choose_best
 from essentia_ldl.scores import reliability
 from essentia_ldl.scores.abstention import Coverage, measure_coverage, tabulate
 from essentia_ldl.scores.calibration import FILE, Calibration, apply, identity
-from essentia_ldl.scores.logits import PatchLogits, join, read_side
+from essentia_ldl.scores.logits import PatchLogits, join
 from essentia_ldl.scores.reliability import Reliability
 
 TEMPERATURES = (1.0, 1.25, 1.5, 1.75)  # of the paper's figure 7; the fitted one joins them

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from essentia_ldl import frontends
-from essentia_ldl import labels as label_sources
 from essentia_ldl.features.store import open_store
 from essentia_ldl.files import write_json
 from essentia_ldl.recipe.recipe import Recipe, render_recipe
@@ -25,6 +24,7 @@ from essentia_ldl.report.page import Page
 from essentia_ldl.report.results import read_results
 from essentia_ldl.report.tracks import draw_doubts
 from essentia_ldl.runs.score import score_predictions, score_run
+from essentia_ldl.runs.targets import write_table
 
 NASTY = ("a<script>alert(1)</script>.wav", "q\"uote' &amp;.wav", b"caf\xe9.wav".decode("utf-8", "surrogateescape"))
 
@@ -78,7 +78,8 @@ class Writer:
         folder.mkdir(parents=True)
         rows = zip(self.ids, self.contents, roles, self.labels, strict=True)
         plan = {
-            "task": "mood-sad",
+            **{"task": "mood-sad", "name": "mood sad", "description": "", "front_end": "musicnn"},
+            **{"training": {"epochs": 12}, "store": "store", "graphs": "graphs"},
             "classes": list(self.classes),
             "network": {"backbone": "musicnn", "pretrained": None, "fine_tune": "none", "hidden": 100},
             "labels_source": source,
@@ -93,7 +94,7 @@ class Writer:
         n_classes = len(self.classes)
         targets = np.eye(n_classes)[[self.classes.index(label) for label in self.labels]]
         soft = targets if source == "none" else 0.7 * targets + 0.3 / n_classes
-        label_sources.write_table(LabelTable(tuple(self.ids), tuple(self.classes), soft), folder / "labels.csv")
+        write_table(LabelTable(tuple(self.ids), tuple(self.classes), soft), folder / "labels.csv")
         own = None if source == "none" else 0.7 + 0.3 / n_classes
         write_json(folder / "labels.json", {"source": source} | ({} if own is None else {"own_mass_mean": own}))
         epochs = [

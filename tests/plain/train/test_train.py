@@ -268,7 +268,7 @@ def make_card(graph: bytes, stem: str, plan: dict) -> dict:
     }
 
 
-ORDER = ["essentia_ldl.nets.pretrained.weights", "essentia_ldl.nets", "essentia_ldl.sound"]
+ORDER = ["essentia_ldl.nets.base_graphs", "essentia_ldl.nets", "essentia_ldl.sound"]
 
 
 def test_a_training_leaves_models_and_everything_that_made_them(tmp_path, zones):
