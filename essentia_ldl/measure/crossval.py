@@ -20,8 +20,8 @@ from essentia_ldl.collection.read import Collection, extract
 from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.features import descriptors, embeddings
 from essentia_ldl.features.extractors import identify_weights
-from essentia_ldl.features.store import open_store
-from essentia_ldl.files import home, write_json
+from essentia_ldl.features.store import Store
+from essentia_ldl.files import Home, write_json
 from essentia_ldl.measure import baselines, refit
 from essentia_ldl.measure import rows as gathering
 from essentia_ldl.measure.folds import describe_folds, draw_folds
@@ -49,6 +49,7 @@ def cross_validate(
     say: Say,
     leave_out: str | None = None,
     *,
+    home: Home,
     patch_hop: int | None = None,
     truth_column: str | None = None,
     truth_class: str | None = None,
@@ -76,6 +77,8 @@ def cross_validate(
     leave_out : str or None
         A column of the collection: one fold a value, tested on its tracks and trained on the others. `n_folds` is not
         looked at then, and repetitions draw other validation sides only.
+    home : Home
+        Where run and features go, and the model of `refit_best`.
     patch_hop : int or None
         Frames between the patches that networks are scored on; None is the front-end's, which is that of production.
         Neither training nor baselines look at it.
@@ -118,15 +121,15 @@ def cross_validate(
         return [fold.split for fold in draw_folds(tracks, recipe, n_folds, 1, leave_out)]
 
     reading = {"corrections": corrections, "layout": layout, "options": options}
-    collection, is_demo = steps.prepare(recipe, data, sources, n_jobs, say, draw=draw, **reading)
+    collection, is_demo = steps.prepare(recipe, data, sources, n_jobs, say, home=home, draw=draw, **reading)
     tracks = list(collection.tracks)
     truth = read_truth(tracks, recipe.classes, truth_column, truth_class, data)
     listing = identify_tracks(recipe, collection)
     values = {key: value for key, value in recipe.as_dict().items() if key != "labels"}
     kind = n_folds if leave_out is None else [leave_out, [track.columns[leave_out] for track in tracks]]
-    digest = runs.fingerprint(__version__, values, listing, kind, patch_hop, *identify_weights(recipe.network))
-    folder, task = home() / "runs", f"{recipe.task}-crossval"
-    run = runs.resume_run(folder, task, digest)
+    weights = identify_weights(recipe.network, home.graphs)
+    digest = runs.fingerprint(__version__, values, listing, kind, patch_hop, *weights)
+    run = runs.resume_run(home.runs, f"{recipe.task}-crossval", digest)
     with runs.locked(run):
         steps.open_folder(run, recipe, collection)
         folds = draw_folds(tracks, recipe, n_folds, n_repeats, leave_out)
@@ -173,7 +176,7 @@ def _test_baselines(
     run: Path, recipe: Recipe, collection: Collection, folds: list[Fold], n_jobs: int | None, say: Say
 ) -> dict[str, str]:
     """Run the baselines on every fold; return why one of them was left out, by its name."""
-    store = open_store()
+    store = Store(collection.home.store)
 
     def read_embeddings() -> Mapping[str, np.ndarray]:
         network = recipe.network
@@ -184,7 +187,7 @@ def _test_baselines(
                 raise RecipeError(explain("baseline", rule, "none", f"network {network.backbone}", remedy))
             dataset = network.pretrained if network.pretrained in known else known[0]
             network = dataclasses.replace(network, fine_tune="head", pretrained=dataset)
-            steps.require_network(network)
+            steps.require_network(network, collection.home.graphs)
         embeddings.make_embeddings(collection, network)
         return baselines.average(embeddings.read_embeddings(collection, network))
 
@@ -201,7 +204,7 @@ def _test_baselines(
         lacking = [t for t in collection.tracks if not store.has(collection.contents[t.id], frontends.MFCC)]
         if lacking:
             say(f"MFCC of {len(lacking)} tracks, for a baseline")
-            extract(lacking, store, [frontends.MFCC], n_jobs)
+            extract(lacking, collection.home, [frontends.MFCC], n_jobs)
         return baselines.read_mfcc(collection, store)
 
     readers = {"logreg": read_embeddings, "descriptors-svm": read_descriptors, "mfcc-svm": read_mfcc}

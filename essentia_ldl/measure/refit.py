@@ -25,7 +25,7 @@ import numpy as np
 
 from essentia_ldl import __version__
 from essentia_ldl.collection.read import Collection
-from essentia_ldl.files import graphs_folder, read_json, write_json
+from essentia_ldl.files import read_json, write_json
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Split
 from essentia_ldl.runs import folder as runs
@@ -149,7 +149,7 @@ def refit(
         final = final.override(training__epochs=choice.n_epochs, training__epochs_from_scratch=choice.n_epochs)
     measured = summarize_crossval(crossval, choice.source, scores)
     own = runs.fingerprint(__version__, "refit", digest, final.as_dict(), choice.halvings, measured)
-    run, finished = steps.take_run(recipe.task, own, False, say)
+    run, finished = steps.take_run(recipe.task, own, collection.home, False, say)
     if not finished:
         rates = f", learning rate halved after {', '.join(map(str, choice.halvings))}" if choice.halvings else ""
         n_tracks = len(collection.tracks)
@@ -167,5 +167,5 @@ def refit(
     names = runs.read_models(run)
     link = {"run": run.name, "models": list(names), **dataclasses.asdict(choice)}
     write_json(crossval / "refit.json", link)
-    yield from (f"final model: {graphs_folder() / name}.pb and .json" for name in names)
+    yield from (f"final model: {collection.home.graphs / name}.pb and .json" for name in names)
     yield f"run: {run}"

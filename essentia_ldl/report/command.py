@@ -14,8 +14,8 @@ from pathlib import Path
 
 from essentia_ldl import __version__, labels
 from essentia_ldl.errors import AudioError, EssentiaLdlError, StoreError
-from essentia_ldl.features.store import open_store
-from essentia_ldl.files import home, replacing
+from essentia_ldl.features.store import Store
+from essentia_ldl.files import Home, replacing
 from essentia_ldl.report.confidence import draw_abstention, draw_calibration, write_diagrams
 from essentia_ldl.report.doubts import AUDIT, Doubts, judge, locate, read_features_of, write_doubts
 from essentia_ldl.report.excerpts import find_ffmpeg, read_excerpt
@@ -48,13 +48,17 @@ POLICY = (
 )
 
 
-def write_report(name: str | None = None, excerpt_s: float | None = None, n_listed: int = N_LISTED) -> Iterator[str]:
+def write_report(
+    name: str | None, home: Home, excerpt_s: float | None = None, n_listed: int = N_LISTED
+) -> Iterator[str]:
     """Write the report of a run.
 
     Parameters
     ----------
     name : str or None
         Name or folder of a run; None is the one that ended last.
+    home : Home
+        Whose runs and store are meant.
     excerpt_s : float or None
         Put that many seconds of every listed track into the page, instead of opening the files where they are.
     n_listed : int
@@ -74,9 +78,9 @@ def write_report(name: str | None = None, excerpt_s: float | None = None, n_list
     AudioError
         When excerpts are wanted and there is no ffmpeg.
     """
-    folder = find_finished(name, home() / "runs")
+    folder = find_finished(name, home.runs)
     ffmpeg = find_ffmpeg() if excerpt_s is not None else ""
-    results = read_results(folder)
+    results = read_results(folder, home)
     read = read_features_of(results)
     audit = judge(results, read)
     notes: list[str] = []
@@ -137,7 +141,7 @@ def _link(results: Results, notes: list[str]) -> dict[str, str]:
 
 def _embed(page: Page, ffmpeg: str, excerpt_s: float, notes: list[str]) -> dict[str, str]:
     """Return excerpts of the listed tracks as data URIs."""
-    found, store = {}, open_store()
+    found, store = {}, Store(page.results.home.store)
     for row in page.listed:
         if not row.track.path:
             continue

@@ -38,7 +38,7 @@ from essentia_ldl.collection.corrections import DROP, read_corrections
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import DataError, EssentiaLdlError, StoreError, explain
 from essentia_ldl.features import embeddings
-from essentia_ldl.features.store import open_store
+from essentia_ldl.features.store import Store
 from essentia_ldl.files import replacing
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Track
@@ -97,14 +97,14 @@ class Doubts:
 
 def read_features_of(results: Results) -> Callable[[Track, str], np.ndarray]:
     """Return the function that label sources read features with: MFCC from the store, embeddings from the network."""
-    store, embedded = open_store(), {}
+    store, embedded = Store(results.home.store), {}
 
     def read(track: Track, front_end: str) -> np.ndarray:
         if front_end != embeddings.NAME:
             return store.read(results.contents[track.id], frontends.get(front_end))
         if not embedded:
             durations_s = dict.fromkeys(results.contents, 0.0)
-            collection = Collection(results.tracks, results.contents, durations_s, ())
+            collection = Collection(results.tracks, results.contents, durations_s, (), results.home)
             embeddings.make_embeddings(collection, results.recipe.network)
             embedded.update(embeddings.read_embeddings(collection, results.recipe.network))
         return embedded[track.id]

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 
 from essentia_ldl.collection.corrections import DROP
-from essentia_ldl.files import home
 from essentia_ldl.labels import EDGES, score_own_mass
 from essentia_ldl.report.doubts import Judged
 from essentia_ldl.report.page import Page, draw_matrix, figure, percent, table
@@ -163,7 +162,8 @@ def write_command(page: Page) -> list[str]:
     path = results.folder / "recipe.toml"
     recipe = str(path) if path.is_file() else results.recipe.task  # runs of the first versions hold none
     if path.is_file() and page.is_portable:
-        recipe = str(path.relative_to(home() if path.is_relative_to(home()) else results.folder.parent))
+        home = results.home.root
+        recipe = str(path.relative_to(home if path.is_relative_to(home) else results.folder.parent))
     command = [results.kind, recipe, "--corrections", "corrections.csv"]
     if results.kind == CROSSVAL:
         command += [word for source in scores["sources"] for word in ("--labels", source)]

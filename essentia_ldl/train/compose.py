@@ -23,8 +23,7 @@ from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.features import embeddings
 from essentia_ldl.features.extractors import Extractor, plan_extractor, read_extractor
 from essentia_ldl.features.reader import TrackFeatures
-from essentia_ldl.features.store import open_store
-from essentia_ldl.files import graphs_folder
+from essentia_ldl.features.store import Store
 from essentia_ldl.recipe.recipe import Recipe, read_nothing
 from essentia_ldl.records import LabelTable, Split
 from essentia_ldl.runs.plan import (
@@ -205,7 +204,7 @@ def fit_targets(
 def compose_plan(folder: Path, recipe: Recipe, collection: Collection, split: Split, wanted: Wanted = PLAIN) -> Plan:
     """Resolve a recipe into the plan of one training; parameters as those of `plan_run`. Nothing is written."""
     network, training = recipe.network, recipe.training
-    extractor = read_extractor(network) if network.extractor else None
+    extractor = read_extractor(network, collection.home.graphs) if network.extractor else None
     card = _card_fields(recipe, collection, wanted.is_demo)
     if wanted.metrics:
         card["dataset"]["metrics"] = dict(wanted.metrics)
@@ -248,7 +247,7 @@ def compose_plan(folder: Path, recipe: Recipe, collection: Collection, split: Sp
 
 def _describe_extractor(extractor: Extractor, collection: Collection) -> ExtractorPlan:
     first = collection.contents[collection.tracks[0].id]
-    return ExtractorPlan(**plan_extractor(extractor, open_store(), first))
+    return ExtractorPlan(**plan_extractor(extractor, Store(collection.home.store), first))
 
 
 def update_places(folder: Path, collection: Collection) -> None:
@@ -259,7 +258,7 @@ def update_places(folder: Path, collection: Collection) -> None:
             update_places(network, collection)
     extractor = plan.extractor
     if extractor is not None and not Path(extractor.graph).is_file():
-        extractor = dataclasses.replace(extractor, graph=str(graphs_folder() / f"{extractor.name}.pb"))
+        extractor = dataclasses.replace(extractor, graph=str(collection.home.graphs / f"{extractor.name}.pb"))
     write_plan(dataclasses.replace(plan, places=find_places(collection), extractor=extractor))
 
 
@@ -276,8 +275,8 @@ def find_places(collection: Collection) -> Places:
     """Return where the things are that a plan needs: it may change between a stop and going on."""
     shortest = sorted(collection.tracks, key=lambda track: collection.durations_s[track.id])[:N_VERIFIED_TRACKS]
     return Places(
-        store=open_store().root,
-        graphs=graphs_folder(),
+        store=collection.home.store,
+        graphs=collection.home.graphs,
         audio=tuple(PlannedAudio(track.path, collection.contents[track.id]) for track in shortest),
         paths={track.id: track.path for track in collection.tracks},
         artists={track.id: track.artist for track in collection.tracks if track.artist is not None},

@@ -24,7 +24,7 @@ from essentia_ldl import __version__
 from essentia_ldl.collection import splits
 from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.features.extractors import identify_weights
-from essentia_ldl.files import digest_file, home, read_json, read_object, replacing
+from essentia_ldl.files import Home, digest_file, read_json, read_object, replacing
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.runs import calibrate as calibrating
 from essentia_ldl.runs import folder as runs
@@ -40,7 +40,7 @@ from essentia_ldl.zones import run_zone
 
 
 def make_ensemble(
-    name: str, sources: Sequence[str], method: str | None = None, again: bool = False, say: Say = print
+    name: str, sources: Sequence[str], home: Home, method: str | None = None, again: bool = False, say: Say = print
 ) -> Trained:
     """Make one model of finished runs, and put it into graphs/.
 
@@ -50,6 +50,8 @@ def make_ensemble(
         What the model is called in place of the task, such as "mood-sad-ensemble".
     sources : sequence of str
         Runs of `train`, by name or folder; or one cross-validation, whose members are the folds of its best labels.
+    home : Home
+        Whose runs and graphs are meant.
     method : str or None
         Calibration; None is what the first member's plan says.
     again : bool
@@ -70,10 +72,12 @@ def make_ensemble(
     """
     if not name or not all(part.isalnum() for part in name.replace("_", "-").split("-")):
         raise DataError(explain("name", "letters, digits and hyphens", name, "ensemble", "Choose another name."))
-    members, cells = find_members(sources)
+    members, cells = find_members(sources, home.runs)
     check_members(members)
     digests = [digest_file(member.folder / "weights.npz") for member in members]
-    run, finished = steps.take_run(name, runs.fingerprint(__version__, MEMBERS, name, digests, method), again, say)
+    run, finished = steps.take_run(
+        name, runs.fingerprint(__version__, MEMBERS, name, digests, method), home, again, say
+    )
     if finished:
         return Trained(run, runs.read_models(run), read_json(run / runs.SCORES), (), repeated=True)
     with runs.locked(run):
@@ -89,7 +93,7 @@ def make_ensemble(
                 break
         wanted = joined.calibration if method is None else method
         plan = dataclasses.replace(joined, name=name.replace("-", " "), stems=stems, calibration=wanted)
-        names, scores = _finish(plan, members, say)
+        names, scores = _finish(plan, members, home.graphs, say)
     return Trained(run, names, scores, ())
 
 
@@ -98,6 +102,7 @@ def train_members(
     data: str | None,
     n_members: int,
     *,
+    home: Home,
     n_jobs: int | None = None,
     max_hours: float | None = None,
     again: bool = False,
@@ -110,7 +115,7 @@ def train_members(
 
     Parameters
     ----------
-    recipe, data, n_jobs, max_hours, again, say
+    recipe, data, home, n_jobs, max_hours, again, say
         As in `steps.train`; `max_hours` is of each member.
     n_members : int
         2 or more.
@@ -134,11 +139,11 @@ def train_members(
     def draw(tracks: Sequence[Any]) -> list[Any]:
         return [splits.split_tracks(list(tracks), recipe.split.valid_share, seed=recipe.split.seed)]
 
-    collection, is_demo = steps.prepare(recipe, data, [recipe.labels], n_jobs, say, draw=draw, **reading)
+    collection, is_demo = steps.prepare(recipe, data, [recipe.labels], n_jobs, say, home=home, draw=draw, **reading)
     listing, sides = identify_tracks(recipe, collection), [track.split for track in collection.tracks]
     asked = (MEMBERS, n_members, recipe.as_dict(), listing, sides, is_demo, max_hours)
-    digest = runs.fingerprint(__version__, *asked, *identify_weights(recipe.network))
-    run, finished = steps.take_run(recipe.task, digest, again, say)
+    digest = runs.fingerprint(__version__, *asked, *identify_weights(recipe.network, home.graphs))
+    run, finished = steps.take_run(recipe.task, digest, home, again, say)
     if finished:
         return Trained(run, runs.read_models(run), read_json(run / runs.SCORES), collection.failures, repeated=True)
     with runs.locked(run):
@@ -155,17 +160,19 @@ def train_members(
         for member in members:  # also those that are trained: their plans become that of the ensemble
             update_places(member.folder, collection)
         train_folders([member.folder for member in members], collection, recipe.network, n_jobs, say)
-        names, scores = _finish(join_plans(run, members), members, say)
+        names, scores = _finish(join_plans(run, members), members, home.graphs, say)
     return Trained(run, names, scores, collection.failures)
 
 
-def find_members(sources: Sequence[str]) -> tuple[list[Member], list[Path]]:
+def find_members(sources: Sequence[str], folder: Path) -> tuple[list[Member], list[Path]]:
     """Find the networks that runs hold.
 
     Parameters
     ----------
     sources : sequence of str
         Names or folders of runs.
+    folder : Path
+        Folder of the runs.
 
     Returns
     -------
@@ -181,7 +188,7 @@ def find_members(sources: Sequence[str]) -> tuple[list[Member], list[Path]]:
     StoreError, UnknownNameError
         As `runs.folder.find_finished`.
     """
-    folders = [runs.find_finished(source, home() / "runs") for source in sources]
+    folders = [runs.find_finished(source, folder) for source in sources]
     tables = [folder for folder in folders if runs.tell_kind(folder) == runs.CROSSVAL]
     if tables and len(folders) > 1:
         remedy = "Name the cross-validation alone."
@@ -194,7 +201,7 @@ def find_members(sources: Sequence[str]) -> tuple[list[Member], list[Path]]:
     return [Member(f"{tables[0].name}/{cell.name}", cell) for cell in cells], cells
 
 
-def _finish(plan: Plan, members: Sequence[Member], say: Say) -> tuple[tuple[str, ...], dict[str, Any]]:
+def _finish(plan: Plan, members: Sequence[Member], graphs: Path, say: Say) -> tuple[tuple[str, ...], dict[str, Any]]:
     """Assemble, calibrate, export, verify, score and promote."""
     run = plan.folder
     assemble(plan, members)
@@ -203,4 +210,4 @@ def _finish(plan: Plan, members: Sequence[Member], say: Say) -> tuple[tuple[str,
     if plan.calibration != NONE:
         say(f"calibration: {found.describe()}")
     run_zone("essentia_ldl.nets", "--export-only", str(run))
-    return steps.deliver(run, {})
+    return steps.deliver(run, {}, graphs)

@@ -12,7 +12,7 @@ from essentia_ldl.collection import splits
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import DataError, StoreError
 from essentia_ldl.features.store import Store
-from essentia_ldl.files import read_json
+from essentia_ldl.files import Home, read_json
 from essentia_ldl.measure import baselines
 from essentia_ldl.records import Split, Track
 from essentia_ldl.zones import StepFailed
@@ -37,7 +37,7 @@ def make_features(tracks, separation: float = 3.0, d: int = 6) -> dict[str, np.n
 def collection() -> Collection:
     tracks = make_tracks(12)
     contents = {track.id: hashlib.sha256(track.id.encode()).hexdigest() for track in tracks}
-    return Collection(tuple(tracks), contents, dict.fromkeys(contents, 20.0), ())
+    return Collection(tuple(tracks), contents, dict.fromkeys(contents, 20.0), (), Home.from_environment())
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import pytest
 import essentia_ldl
 from essentia_ldl import labels
 from essentia_ldl.errors import RecipeError, UnknownNameError
-from essentia_ldl.recipe import recipe
 from essentia_ldl.recipe.recipe import (
     SECTIONS,
     Recipe,
@@ -69,11 +68,12 @@ def test_two_lines_are_a_recipe(tmp_path):
 
 
 def test_the_users_recipes_come_first(tmp_path):
-    write_recipe(Recipe("mood-sad", ("x", "y")), recipe.home() / "recipes" / "mood-sad.toml")
-    write_recipe(Recipe("own", ("x", "y")), recipe.home() / "recipes" / "own.toml")
-    assert read_recipe("mood-sad").classes == ("x", "y")
-    assert {"own", "mood-sad"} <= set(list_tasks())
-    assert list_tasks() == sorted(set(list_tasks()))
+    write_recipe(Recipe("mood-sad", ("x", "y")), tmp_path / "mood-sad.toml")
+    write_recipe(Recipe("own", ("x", "y")), tmp_path / "own.toml")
+    assert read_recipe("mood-sad", tmp_path).classes == ("x", "y")
+    assert {"own", "mood-sad"} <= set(list_tasks(tmp_path))
+    assert list_tasks(tmp_path) == sorted(set(list_tasks(tmp_path)))
+    assert "own" not in list_tasks()
 
 
 def test_an_unknown_task_gets_the_nearest():

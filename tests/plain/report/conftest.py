@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from essentia_ldl import frontends
-from essentia_ldl.features.store import open_store
-from essentia_ldl.files import write_json
+from essentia_ldl.features.store import Store
+from essentia_ldl.files import Home, write_json
 from essentia_ldl.recipe.recipe import Recipe, render_recipe
 from essentia_ldl.records import LabelTable
 from essentia_ldl.report.command import write_report
@@ -69,7 +69,7 @@ class Writer:
         self.contents = [hashlib.sha256(os.fsencode(name)).hexdigest() for name in self.ids]
         for content, label in zip(self.contents, self.labels, strict=True):
             frames = self.random.normal(size=(1292, 13)) + 0.3 * classes.index(label)
-            open_store().write(content, frontends.MFCC, frames.astype(np.float32))
+            Store(Home(home).store).write(content, frontends.MFCC, frames.astype(np.float32))
 
     def paths(self) -> dict[str, str]:
         return {name: str(self.home / "audio" / name) for name in self.ids}
@@ -185,7 +185,7 @@ class Made(NamedTuple):
 
 
 def make_report(folder: Path | str | None, **options) -> Made:
-    lines = list(write_report(None if folder is None else str(folder), **options))
+    lines = list(write_report(None if folder is None else str(folder), Home.from_environment(), **options))
     path = Path(lines[-2].removeprefix("report: "))
     return Made(path.parent, path.read_text(encoding="utf-8"), lines)
 
@@ -230,7 +230,7 @@ def judge_run() -> Callable[..., tuple[str, list[str]]]:
     """Return the function that judges the labels of a run and writes audit.csv: the section of the page, and notes."""
 
     def judge_labels(folder: Path, **options) -> tuple[str, list[str]]:
-        results = read_results(folder)
+        results = read_results(folder, Home.from_environment())
         doubts = judge(results, read_features_of(results))
         notes = write_doubts(folder / AUDIT, doubts, results)
         return draw_doubts(Page(results, doubts, (), {}, 40, (), **options)), notes

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from essentia_ldl.collection.corrections import apply_corrections, read_corrections
-from essentia_ldl.files import write_json
+from essentia_ldl.files import Home, write_json
 from essentia_ldl.recipe.recipe import render_recipe
 from essentia_ldl.records import Track
 from essentia_ldl.report import doubts
@@ -110,7 +110,7 @@ def test_the_audit_lists_every_track_the_most_doubtful_first(make_writer, judge_
 
 def test_a_cross_validation_judges_every_track_by_its_best_row(made, read_audit):
     folder, page, _ = made("crossval")
-    found = read_results(folder)
+    found = read_results(folder, Home(folder.parents[1]))
     assert f"the prediction of {found.best}, out of fold" in page
     assert all(row["model_of_label"] for row in read_audit(folder))
 
@@ -147,7 +147,7 @@ def test_corrections_go_round_and_are_not_asked_again(make_writer, judge_run, re
         filled = csv.DictWriter(file, list(rows[0]))
         filled.writeheader()
         filled.writerows(rows)
-    tracks = read_results(folder).tracks
+    tracks = read_results(folder, Home(folder.parents[1])).tracks
     kept, record = apply_corrections(tracks, read_corrections(path), writer.classes, {})
     assert len(kept) == len(tracks) - 1
     # the next run, trained with them

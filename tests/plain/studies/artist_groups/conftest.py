@@ -8,6 +8,7 @@ import itertools
 import pytest
 
 from essentia_ldl.collection.read import Collection
+from essentia_ldl.files import Home
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Track
 from essentia_ldl.studies.artist_groups.paper import COMBINATIONS, TABLE_4, TABLE_5
@@ -37,10 +38,10 @@ def make_tracks():
 
 
 @pytest.fixture
-def collection() -> Collection:
+def collection(own_home) -> Collection:
     tracks = tuple(list_tracks())
     contents = {track.id: hashlib.sha256(track.id.encode()).hexdigest() for track in tracks}
-    return Collection(tracks, contents, dict.fromkeys(contents, 20.0), ())
+    return Collection(tracks, contents, dict.fromkeys(contents, 20.0), (), own_home)
 
 
 @pytest.fixture
@@ -50,8 +51,10 @@ def small() -> Recipe:
 
 
 @pytest.fixture(autouse=True)
-def own_home(tmp_path, monkeypatch):
+def own_home(tmp_path, monkeypatch) -> Home:
+    """A home of its own, for what is passed it and for what asks the environment."""
     monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path / "home"))
+    return Home(tmp_path / "home")
 
 
 def list_rows(n_seeds=1, combinations=COMBINATIONS, splits=("stratified",), wide=True, shift=0.0):

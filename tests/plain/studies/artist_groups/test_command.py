@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from essentia_ldl.errors import DataError, UnknownNameError
+from essentia_ldl.features.store import Store
 from essentia_ldl.files import read_json
 from essentia_ldl.recipe.recipe import read_recipe
 from essentia_ldl.studies import estimates
@@ -19,13 +20,13 @@ from essentia_ldl.studies.artist_groups.paper import NETWORKS
 CLASSES = ("Folk", "Rock")
 
 
-def test_the_time_is_told_from_a_step(small, make_tracks, monkeypatch):
+def test_the_time_is_told_from_a_step(own_home, small, make_tracks, monkeypatch):
     costs = {"dcnn:none": estimates.Cost(batch_size=32, step_s=0.5, patch_s=0.01, embed_s=0.0)}
     monkeypatch.setattr(estimates, "measure_costs", lambda *_: costs)
     monkeypatch.setattr(estimates, "find_durations", lambda *_: [30.0])
     cells = list_cells(["g", "s", "gs"], NETWORKS, ["artist"], [0])
     lines: list[str] = []
-    agf.say_estimate(small, cells, make_tracks(), None, lines.append)
+    agf.say_estimate(small, cells, make_tracks(), Store(own_home.store), None, lines.append)
     # g and s once for all separate cells, gs shared and the wide network of two: 2 + 2 + 2 trainings
     assert "120 tracks, 5 cells: 6 x 10 epochs" in lines[0]
     steps_s, patches = 10 * 120 * 0.85 / 32 * 0.5, estimates.count_patches(small, [30.0])
@@ -38,7 +39,7 @@ def test_cells_come_in_batches_that_give_scores_early():
     assert names == [["separate-g", "separate-gs", "separate-gms"], ["wide-2", "wide-3"], ["shared-gs", "shared-gms"]]
 
 
-def test_an_experiment_trains_a_network_once_and_goes_on(tmp_path, small, collection, monkeypatch):
+def test_an_experiment_trains_a_network_once_and_goes_on(own_home, tmp_path, small, collection, monkeypatch):
     """The zones are replaced by what they leave; cells, folders and tables are real."""
     trained, asked, said = [], [], []
 
@@ -70,7 +71,7 @@ def test_an_experiment_trains_a_network_once_and_goes_on(tmp_path, small, collec
     monkeypatch.setattr(agf, "read_labelled", lambda *_: list(collection.tracks))
     monkeypatch.setattr(agf.steps, "prepare", lambda *_, **__: (collection, False))
     trials = agf.Trials(("g", "s", "gs"), NETWORKS, ("artist",), (0,))
-    done = agf.run_experiment(small, "data", trials, said.append, n_jobs=2)
+    done = agf.run_experiment(small, "data", trials, said.append, n_jobs=2, home=own_home)
     assert sorted(trained) == ["g", "s", "shared-gs/shared", "wide-2/wide"]
     assert asked == [["separate-g", "separate-s", "separate-gs"], ["wide-2", "shared-gs"]]
     rows = {(row["networks"], row["targets"]): row for row in agf_cells.read_rows(done.folder)}
@@ -83,38 +84,39 @@ def test_an_experiment_trains_a_network_once_and_goes_on(tmp_path, small, collec
     assert kept == {"g", "s"}
     assert any("Table 4" in line for line in done.lines)
 
-    again = agf.run_experiment(small, "data", trials, said.append, n_jobs=2)
+    again = agf.run_experiment(small, "data", trials, said.append, n_jobs=2, home=own_home)
     assert (again.folder, len(trained), len(asked)) == (done.folder, 4, 2)
     assert "5 cells, 5 measured before, 0 to do" in said
     more = agf.Trials(("gs",), ("separate",), ("artist",), (0, 1))
-    agf.run_experiment(small, "data", more, said.append, n_jobs=2)
+    agf.run_experiment(small, "data", more, said.append, n_jobs=2, home=own_home)
     assert sorted(trained[4:]) == ["g", "s"]  # of the other seed
 
 
-def test_unknown_parts_of_a_grid_are_refused():
+def test_unknown_parts_of_a_grid_are_refused(own_home):
     with pytest.raises(UnknownNameError, match="Did you mean 'separate'"):
-        agf.measure(None, print, networks=("seperate",))
+        agf.measure(None, print, networks=("seperate",), home=own_home)
     with pytest.raises(UnknownNameError, match="Did you mean 'stratified'"):
-        agf.measure(None, print, splits=("stratifed",))
+        agf.measure(None, print, splits=("stratifed",), home=own_home)
 
 
-def test_keys_of_the_recipe_can_be_changed(monkeypatch):
+def test_keys_of_the_recipe_can_be_changed(own_home, monkeypatch):
     asked = []
     monkeypatch.setattr(agf, "run_experiment", lambda recipe, data, grid, say, **_: asked.append((recipe, grid)))
-    agf.measure(None, print, changes={"labels.agf-m.n_clusters": "17", "transfer.hidden": "0"}, epochs=3, seeds=2)
+    changes = {"labels.agf-m.n_clusters": "17", "transfer.hidden": "0"}
+    agf.measure(None, print, changes=changes, epochs=3, seeds=2, home=own_home)
     ((recipe, trials),) = asked
     assert recipe.label_settings["agf-m"]["n_clusters"] == 17
     assert (recipe.transfer.hidden, recipe.n_epochs, trials.seeds) == (0, 3, (0, 1))
     assert trials.combinations == agf.DEMO_COMBINATIONS
-    agf.measure("fma", print, task="genre-fma")
+    agf.measure("fma", print, task="genre-fma", home=own_home)
     assert (len(asked[1][1].combinations), asked[1][1].networks) == (31, NETWORKS)
     said = []
-    agf.measure("x", said.append, changes={"network.backbone": "vgg", "network.hidden": "9"})
+    agf.measure("x", said.append, changes={"network.backbone": "vgg", "network.hidden": "9"}, home=own_home)
     assert asked[2][1].networks == ("separate", "shared")
     assert "vgg cannot be made wider" in said[0]
 
 
-def test_a_collection_without_artists_is_told_before_the_long_work(tmp_path, monkeypatch):
+def test_a_collection_without_artists_is_told_before_the_long_work(own_home, tmp_path, monkeypatch):
     import wave
 
     monkeypatch.setattr(agf, "say_estimate", lambda *_: None)
@@ -130,4 +132,5 @@ def test_a_collection_without_artists_is_told_before_the_long_work(tmp_path, mon
             *(read_recipe(agf.DEMO_TASK), str(tmp_path / "index.csv"), agf.Trials(("gm",), ("separate",), ("artist",))),
             say=lambda line: None,
             n_jobs=1,
+            home=own_home,
         )

@@ -13,21 +13,15 @@ from essentia_ldl.studies.table2.paper import Cell
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path))
-    return tmp_path
-
-
-@pytest.fixture
-def make_book(home):
+def make_book(tmp_path):
     """Return the function that opens the book of a run."""
-    return lambda: Book(home / "runs" / "table2")
+    return lambda: Book(tmp_path / "runs" / "table2", tmp_path)
 
 
 @pytest.fixture
-def scores(home):
+def scores(tmp_path):
     """Scores of a cross-validation with the sources none and sa."""
-    path = home / "runs" / "mood-sad" / "scores.json"
+    path = tmp_path / "runs" / "mood-sad" / "scores.json"
     row = {"balanced_accuracy_mean": 0.7, "balanced_accuracy_std": 0.05}
     write_json(path, {"n_tracks": 6, "sources": {"none": row, "sa": row}, "comparisons": []})
     return path

@@ -14,8 +14,7 @@ from essentia_ldl.studies.table2.settings import Grid, describe_settings, set_up
 
 
 @pytest.fixture
-def recipe(tmp_path, monkeypatch):
-    monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path))
+def recipe():
     return read_recipe("mood-sad")
 
 
