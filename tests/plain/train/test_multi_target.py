@@ -112,12 +112,12 @@ def test_an_extractor_has_no_network_of_ours_to_transfer():
 
 
 def test_names_of_models():
-    assert name_stems(make_recipe(), False, here().graphs) == {
+    assert name_stems(make_recipe(), False) == {
         "full": "genre_x-dcnn-agf",
         "head": None,
     }
     alone = make_recipe("none", transfer__networks="separate")
-    assert name_stems(alone, True, here().graphs) == {
+    assert name_stems(alone, True) == {
         "full": "demo-genre_x-dcnn-transfer",
         "head": None,
     }

@@ -53,7 +53,7 @@ def _home(tmp_path, monkeypatch):
     ],
 )
 def test_the_names_of_graphs_are_essentias(changes, is_demo, full, head):
-    assert name_stems(RECIPE.override(**changes), is_demo, here().graphs) == {
+    assert name_stems(RECIPE.override(**changes), is_demo) == {
         "full": full,
         "head": head,
     }
