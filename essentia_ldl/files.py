@@ -81,12 +81,33 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     Raises
     ------
     StoreError
-        When it is missing or not json.
+        When it is missing or not json, or nested or long beyond reason.
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8", errors="surrogateescape"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    # ValueError also of an integer of more than 4,300 digits; RecursionError of a file of brackets
+    except (OSError, ValueError, RecursionError, OverflowError, MemoryError) as error:
         raise StoreError(explain("file", "readable json", str(error), path, "Delete it and run again.")) from None
+
+
+def read_object(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read a json file that holds an object.
+
+    Raises
+    ------
+    StoreError
+        As `read_json`, and when it holds a list, a number or nothing.
+    """
+    value = read_json(path)
+    if not isinstance(value, dict):
+        found = type(value).__name__
+        raise StoreError(explain("file", "a json object", found, path, "Delete it and run again."))
+    return value
+
+
+def is_file_name(name: object) -> bool:
+    """Tell whether a value is the name of a file or folder that cannot lead out of the folder it is looked for in."""
+    return isinstance(name, str) and name not in ("", ".", "..") and not set("/\\\0") & set(name)
 
 
 def digest_file(path: str | os.PathLike[str]) -> str:

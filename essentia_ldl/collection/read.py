@@ -6,9 +6,7 @@ files look like before any long work starts.
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import os
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -20,7 +18,6 @@ from essentia_ldl.collection.corrections import apply_corrections, read_correcti
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.features.store import Store, array_path
-from essentia_ldl.files import replacing
 from essentia_ldl.parallel import run_jobs
 from essentia_ldl.recipe.recipe import NetworkSettings, Recipe
 from essentia_ldl.records import Failure, FrontEnd, Split, Track
@@ -294,13 +291,3 @@ def describe_audit(report: Audit) -> list[str]:
     if not (report.duplicates or report.conflicts or report.too_short or report.failures):
         lines.append("by their headers and bytes: nothing unreadable, too short or twice")
     return lines
-
-
-def write_failures(path: Path, failures: Sequence[Failure]) -> None:
-    """Write failures.csv (path, step, reason), atomically."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["path", "step", "reason"])
-    writer.writerows([failure.path, failure.step, failure.reason] for failure in failures)
-    with replacing(path) as file:
-        file.write(text.getvalue().encode("utf-8", "surrogateescape"))

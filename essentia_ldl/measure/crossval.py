@@ -16,22 +16,24 @@ import numpy as np
 
 from essentia_ldl import __version__, frontends
 from essentia_ldl.cli.tables import describe_scores
-from essentia_ldl.collection.read import Collection, extract, write_failures
+from essentia_ldl.collection.read import Collection, extract
 from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.features import descriptors, embeddings
 from essentia_ldl.features.extractors import identify_weights
 from essentia_ldl.features.store import open_store
-from essentia_ldl.files import home, read_json, write_json
+from essentia_ldl.files import home, write_json
 from essentia_ldl.measure import baselines, refit
 from essentia_ldl.measure import rows as gathering
-from essentia_ldl.measure.folds import Fold, describe_folds, draw_folds
+from essentia_ldl.measure.folds import describe_folds, draw_folds
 from essentia_ldl.measure.rows import Truth, read_truth
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Split, Track
 from essentia_ldl.runs import folder as runs
+from essentia_ldl.runs.folder import Fold
+from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.train import train as steps
-from essentia_ldl.train.batch import check_hop, train_cells
-from essentia_ldl.train.compose import identify_tracks
+from essentia_ldl.train.batch import check_hop, list_trainings, train_cells
+from essentia_ldl.train.compose import Wanted, identify_tracks
 from essentia_ldl.train.train import Say
 
 REFUSED = "descriptors-failures.csv"
@@ -124,14 +126,15 @@ def cross_validate(
     kind = n_folds if leave_out is None else [leave_out, [track.columns[leave_out] for track in tracks]]
     digest = runs.fingerprint(__version__, values, listing, kind, patch_hop, *identify_weights(recipe.network))
     folder, task = home() / "runs", f"{recipe.task}-crossval"
-    run = runs.find_run(folder, task, digest)[0] or runs.make_run(folder, task, digest)
+    run = runs.resume_run(folder, task, digest)
     with runs.locked(run):
         steps.open_folder(run, recipe, collection)
         folds = draw_folds(tracks, recipe, n_folds, n_repeats, leave_out)
-        train_cells(run, recipe, collection, folds, sources, is_demo, n_jobs, say, patch_hop)
+        wanted = Wanted(is_demo=is_demo, export=False, patch_hop=patch_hop)
+        train_cells(list_trainings(run, recipe, folds, sources), collection, wanted, n_jobs, say)
         problems = _test_baselines(run, recipe, collection, folds, n_jobs, say)
         scores = describe_folds(recipe, tracks, folds, n_repeats, leave_out)
-        scores["patch_hop_frames"] = _find_hop(read_json(folds[0].cell(run, sources[0]) / "plan.json"))
+        scores["patch_hop_frames"] = read_plan(folds[0].cell(run, sources[0])).patch_hop_frames
         _gather(run, recipe, sources, folds, tracks, truth, problems, scores)
         write_json(run / "scores.json", scores)
     yield from describe_scores(scores)
@@ -143,12 +146,6 @@ def cross_validate(
     if refit_best:
         yield from refit.refit(run, digest, recipe, collection, folds, scores, is_demo, say)
     return len(collection.failures)
-
-
-def _find_hop(plan: Mapping[str, Any]) -> int:
-    """Return the frames between the patches that a plan's predictions are made of."""
-    own = (plan["extractor"] or {}).get("patch_hop_frames") or frontends.get(plan["front_end"]).patch_hop_frames
-    return int(plan["evaluation_hop_frames"] or own)
 
 
 def _gather(
@@ -197,7 +194,7 @@ def _test_baselines(
             say(f"MusicExtractor on {len(lacking)} tracks, for a baseline")
         failures = descriptors.make_descriptors(collection, n_jobs)
         if failures:  # kept beside failures.csv, which is written again whenever the command is given again
-            write_failures(run / REFUSED, failures)
+            runs.write_failures(run / REFUSED, failures)
         return descriptors.read_descriptors(collection, failures)[0]
 
     def read_mfcc() -> Mapping[str, np.ndarray]:

@@ -21,15 +21,16 @@ import numpy as np
 
 from essentia_ldl import datasets
 from essentia_ldl.collection.class_map import IGNORE, find_aliases, map_labels
-from essentia_ldl.collection.read import write_failures
-from essentia_ldl.errors import DataError, GraphError, StoreError, explain
+from essentia_ldl.errors import DataError, GraphError, StoreError, TrainingError, UnknownNameError, explain
 from essentia_ldl.features.store import open_store
-from essentia_ldl.files import graphs_folder, home, read_json, replacing, write_json
+from essentia_ldl.files import graphs_folder, home, replacing, write_json
 from essentia_ldl.models import folder as models
 from essentia_ldl.models.folder import Model
 from essentia_ldl.predict.ask import predict_files
 from essentia_ldl.records import Failure, Track
+from essentia_ldl.runs import folder as runs
 from essentia_ldl.runs import score as scoring
+from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.scores import bootstrap, listeners, reliability
 
 
@@ -106,7 +107,7 @@ def evaluate(
     folder = _make_folder(output, model.name)
 
     rows, failures = _predict(model, tracks, folder)
-    write_failures(folder / "failures.csv", failures)
+    runs.write_failures(folder / "failures.csv", failures)
     used = [track for track in tracks if track.path in rows]
     if not used:
         remedy = f"First: {failures[0].reason}"
@@ -241,8 +242,8 @@ def _predict(model: Model, tracks: Sequence[Track], folder: Path) -> tuple[dict[
 def _count_seen(model: Model, tracks: Sequence[Track]) -> int | None:
     """Count the tracks that the model's own run trained or validated on; None when the run is not here."""
     run = home() / "runs" / Path(str(model.card.extra.get("run", "-"))).name
-    with contextlib.suppress(StoreError, KeyError, TypeError):
-        seen = {track["content"] for track in read_json(run / "plan.json")["tracks"] if track["role"] != "test"}
+    with contextlib.suppress(StoreError, TrainingError, UnknownNameError):  # the run is gone, or damaged
+        seen = {track.content for track in read_plan(run).tracks if track.role != "test"}
         store = open_store()
         return sum(store.remember(track.path) in seen for track in tracks)
     return None

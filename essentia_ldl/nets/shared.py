@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import Any
 
 from essentia_ldl.errors import TrainingError, explain
+from essentia_ldl.nets.backbones import load_backbone
 from essentia_ldl.nets.classifier import apply_copies
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.runs.plan import Plan
@@ -63,9 +64,9 @@ def find_cut(plan: Plan) -> str:
     TrainingError
         When nothing that is trained would be a task's own before its logits.
     """
-    network = plan.network
-    if network.fine_tune != "head" and hasattr(network.module, "SHARED_UNTIL"):
-        return network.module.SHARED_UNTIL
+    network, module = plan.network, load_backbone(plan.network.backbone)
+    if network.fine_tune != "head" and hasattr(module, "SHARED_UNTIL"):
+        return module.SHARED_UNTIL
     if network.hidden < 1:
         what = "embeddings of a frozen network" if network.fine_tune == "head" else f"the network {network.backbone}"
         rule = f"at least 1 where tasks share {what}"

@@ -15,7 +15,7 @@ from pathlib import Path
 from essentia_ldl import __version__, labels
 from essentia_ldl.errors import AudioError, EssentiaLdlError, StoreError
 from essentia_ldl.features.store import open_store
-from essentia_ldl.files import replacing
+from essentia_ldl.files import home, replacing
 from essentia_ldl.report.abstention import draw_abstention
 from essentia_ldl.report.confidence import draw_calibration, write_diagrams
 from essentia_ldl.report.doubts import AUDIT, LabelAudit, judge, locate, read_features_of, write_audit
@@ -24,9 +24,10 @@ from essentia_ldl.report.groups import draw_groups
 from essentia_ldl.report.map import place_tracks
 from essentia_ldl.report.page import Page, Section
 from essentia_ldl.report.pictures import shown
-from essentia_ldl.report.results import CROSSVAL, Results, find_finished, read_results
+from essentia_ldl.report.results import CROSSVAL, Results, read_results
 from essentia_ldl.report.scores import draw_confusion, draw_curves_section, draw_scores, draw_summary
 from essentia_ldl.report.tracks import draw_audit, draw_failures, draw_labels, draw_maps
+from essentia_ldl.runs.folder import find_finished
 
 N_LISTED = 40
 SECTIONS = (
@@ -74,7 +75,7 @@ def write_report(name: str | None = None, excerpt_s: float | None = None, n_list
     AudioError
         When excerpts are wanted and there is no ffmpeg.
     """
-    folder = find_finished(name)
+    folder = find_finished(name, home() / "runs")
     ffmpeg = find_ffmpeg() if excerpt_s is not None else ""
     results = read_results(folder)
     read = read_features_of(results)

@@ -16,15 +16,16 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl.errors import DataError
-from essentia_ldl.measure.rows import choose_best
 from essentia_ldl.report.diagrams import draw_png, draw_svg
 from essentia_ldl.report.page import Page, table
 from essentia_ldl.report.pictures import shown
 from essentia_ldl.report.results import CROSSVAL, Results, locate_cell
 from essentia_ldl.runs import calibrate as calibrating
+from essentia_ldl.runs.predictions import read_side
+from essentia_ldl.runs.score import choose_best
 from essentia_ldl.scores import reliability
 from essentia_ldl.scores.calibration import FILE, Calibration, apply, identity
-from essentia_ldl.scores.logits import PatchLogits, join, read_side
+from essentia_ldl.scores.logits import PatchLogits, join
 from essentia_ldl.scores.reliability import Reliability
 
 TEMPERATURES = (1.0, 1.25, 1.5, 1.75)  # of the paper's figure 7; the fitted one joins them

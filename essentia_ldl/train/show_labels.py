@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from essentia_ldl import labels as label_sources
-from essentia_ldl.files import home, write_json
+from essentia_ldl.files import home
 from essentia_ldl.recipe.recipe import read_recipe
 from essentia_ldl.records import Split, Track
+from essentia_ldl.runs.targets import write_report, write_table
 from essentia_ldl.train import train as steps
 from essentia_ldl.train.compose import fit_labels
 
@@ -59,7 +60,7 @@ def describe_labels(
     for source in sources:
         table, report = fit_labels(recipe, source, collection, split)
         reports[source] = report
-        label_sources.write_table(table, folder / f"{source}.csv")
+        write_table(table, folder / f"{source}.csv")
         yield f"{source}: {folder / f'{source}.csv'}"
         if label_sources.is_auxiliary(source):
             yield from label_sources.tell_groups(report)
@@ -74,7 +75,7 @@ def describe_labels(
             yield f"LMNN did not learn from {_count(report['n_filtered'])}: most neighbours contradict"
             if any(report["n_put_back"].values()):
                 yield f"it learned from {_count(report['n_put_back'])} all the same: too few were left"
-    write_json(folder / "labels.json", reports)
+    write_report(folder, reports)
     if tables:
         picture = folder / "histogram.png"
         label_sources.write_histogram(tables, true_labels, picture, title=recipe.task)

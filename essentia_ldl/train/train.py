@@ -15,30 +15,32 @@ from essentia_ldl import __version__, frontends
 from essentia_ldl import labels as label_sources
 from essentia_ldl.collection import splits
 from essentia_ldl.collection.corrections import describe_corrections
-from essentia_ldl.collection.read import Collection, extract, read_corrected, write_failures
+from essentia_ldl.collection.read import Collection, extract, read_corrected
 from essentia_ldl.datasets import demo
 from essentia_ldl.errors import DataError, StoreError, explain
 from essentia_ldl.features import descriptors, embeddings
 from essentia_ldl.features.extractors import identify_weights, read_extractor
 from essentia_ldl.features.store import open_store
-from essentia_ldl.files import graphs_folder, home, read_json, replacing, write_json
+from essentia_ldl.files import graphs_folder, home, read_json, read_object, write_json
 from essentia_ldl.models import folder as models
 from essentia_ldl.recipe.recipe import NetworkSettings, Recipe, render_recipe
 from essentia_ldl.records import Failure, Split, Track
-from essentia_ldl.report import results
 from essentia_ldl.runs import calibrate as calibrating
 from essentia_ldl.runs import folder as runs
+from essentia_ldl.runs.plan import FILE as PLAN
+from essentia_ldl.runs.plan import read_plan, write_plan
 from essentia_ldl.runs.score import score_run
+from essentia_ldl.runs.targets import read_report
 from essentia_ldl.scores.calibration import NONE, TEMPERATURE
 from essentia_ldl.train.compose import (
+    Wanted,
     build_source,
     check_sampling,
     identify_tracks,
-    is_planned,
     label_front_ends,
     list_sources,
+    plan_run,
     update_places,
-    write_plan,
 )
 from essentia_ldl.train.multi_target import describe_left_out
 from essentia_ldl.zones import run_zone
@@ -276,15 +278,15 @@ def train(
     )
     run, finished = take_run(recipe.task, digest, again, say)
     if finished:
-        names = tuple(read_json(run / "run.json")["models"])
+        names = runs.read_models(run)
         return Trained(run, names, read_json(run / "scores.json"), collection.failures, repeated=True)
     with runs.locked(run):
         split = _draw_split(recipe, list(collection.tracks))
         open_folder(run, recipe, collection)
-        if not is_planned(run):
+        if not runs.is_planned(run):
             say(f"labels: {recipe.labels}")
-            write_plan(run, recipe, collection, split, is_demo=is_demo, max_hours=max_hours)
-            for line in describe_left_out(read_json(run / "labels.json").get("targets", {})):
+            plan_run(run, recipe, collection, split, Wanted(is_demo=is_demo, max_hours=max_hours))
+            for line in describe_left_out(read_report(run).get("targets", {})):
                 say(line)
         names, scores = finish(run, collection)
     return Trained(run, names, scores, collection.failures)
@@ -295,7 +297,7 @@ def take_run(task: str, digest: str, again: bool, say: Say) -> tuple[Path, bool]
     folder = home() / "runs"
     run, done = runs.find_run(folder, task, digest)
     if run is not None and done and not again:
-        names = read_json(run / "run.json")["models"]
+        names = runs.read_models(run)
         if all((graphs_folder() / f"{name}.pb").is_file() for name in names):
             say(f"trained before with the same recipe and data: {run}")
             return run, True
@@ -307,10 +309,7 @@ def take_run(task: str, digest: str, again: bool, say: Say) -> tuple[Path, bool]
 
 def open_folder(run: Path, recipe: Recipe, collection: Collection) -> None:
     """Write the recipe and the files left out into a run folder, and build the pretrained network it starts from."""
-    with replacing(run / "recipe.toml") as file:
-        file.write(render_recipe(recipe).encode())
-    write_failures(run / "failures.csv", collection.failures)
-    write_json(run / "corrections.json", dict(collection.corrections))
+    runs.open_run(run, render_recipe(recipe), collection.failures, collection.corrections)
     require_network(recipe.network)
 
 
@@ -345,7 +344,7 @@ def deliver(run: Path, measured: Mapping[str, Any]) -> tuple[tuple[str, ...], di
     run_zone("essentia_ldl.sound", str(run))
     scores = {**score_run(run), **measured}
     write_json(run / "scores.json", scores)
-    stems = [stem for stem in read_json(run / "plan.json")["stems"].values() if stem]
+    stems = [stem for stem in read_plan(run).stems.values() if stem]
     promoted = models.promote(run / "export", stems, graphs_folder(), {"run": run.name, "scores": scores})
     names = tuple(model.name for model in promoted)
     runs.finish_run(run, names)
@@ -375,17 +374,16 @@ def calibrate(name: str | None, method: str | None = None, say: Say = print) -> 
     DataError
         When there are no tracks to calibrate on, none of a class, or a logit is not finite; the run is as before then.
     """
-    run = results.find_finished(name)
-    if not (run / "plan.json").is_file():
+    run = runs.find_finished(name, home() / "runs")
+    if not (run / PLAN).is_file():
         remedy = "Name the run of a model; the folds of a cross-validation are calibrated by crossval."
         raise StoreError(explain("run", "one that trained a model", "a cross-validation", run, remedy))
     with runs.locked(run):
-        plan, before = read_json(run / "plan.json"), read_json(run / "scores.json")
-        known = plan.get("calibration", NONE)
-        method = method or (TEMPERATURE if known == NONE else known)
+        plan, before = read_plan(run), read_object(run / runs.SCORES)
+        method = method or (TEMPERATURE if plan.calibration == NONE else plan.calibration)
         found = calibrating.calibrate_run(run, method, strict=True)
         say(f"calibration: {found.describe()}")
-        write_json(run / "plan.json", {**plan, "calibration": method})
+        write_plan(dataclasses.replace(plan, calibration=method))
         run_zone("essentia_ldl.nets", "--export-only", str(run))
         names, scores = deliver(run, {key: before[key] for key in ("crossval",) if key in before})
     return Trained(run, names, scores, ())

@@ -46,3 +46,14 @@ EMBEDDING_ACTIVATION : str, optional
 PARAMETERS_50 : tuple[int, int], optional
     Trainable and non-trainable parameters of the whole network with 50 outputs, as published.
 """
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from essentia_ldl import discover
+
+
+def load_backbone(name: str) -> ModuleType:
+    """Return the module of a network; raise `UnknownNameError` when there is none."""
+    return discover.load(__name__, name)

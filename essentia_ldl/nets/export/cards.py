@@ -21,7 +21,7 @@ from essentia_ldl.nets.pretrained.tags import TAGS
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.records import FrontEnd
 from essentia_ldl.runs.calibrate import OUT_OF_FOLD, describe_for_card
-from essentia_ldl.runs.plan import Plan
+from essentia_ldl.runs.plan import LearnedTargets, Plan
 from essentia_ldl.scores.calibration import Calibration
 from essentia_ldl.scores.uncertainty import SCOPE
 
@@ -155,7 +155,8 @@ def describe_classifier(
         "model_types": ["frozen_model"],
         "dataset": card.get("dataset", {}),
         "schema": {"inputs": _describe_input(shape), "outputs": _describe_outputs(nodes, widths)},
-        "citation": card.get("citation", "") or (AGF_CITATION if set(plan.transfer.get("targets", ())) - {"g"} else ""),
+        "citation": card.get("citation", "")
+        or (AGF_CITATION if plan.learned and set(plan.learned.targets) - {"g"} else ""),
         "inference": inference,
         "essentia_ldl": {
             **_describe_front_end(front_end),
@@ -211,8 +212,9 @@ def _describe_transfer(plan: Plan) -> dict[str, Any]:
     """Say which networks are below the classifier and what they learned; nothing without transfer."""
     if not plan.features:
         return {}
-    start = {key: plan.transfer.get(key) for key in ("pretrained", "fine_tune")}
-    return {**start, "transfer": {key: plan.transfer.get(key) for key in ("networks", "targets")}}
+    below = plan.learned or LearnedTargets()
+    learned = {"networks": below.networks, "targets": list(below.targets)}
+    return {"pretrained": below.pretrained, "fine_tune": below.fine_tune, "transfer": learned}
 
 
 def _describe_uncertainty(plan: Plan, nodes: Sequence[Node]) -> dict[str, Any]:

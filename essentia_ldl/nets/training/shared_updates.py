@@ -59,8 +59,8 @@ class SharedRun(Run):
             raise TrainingError(explain("network with several targets", rule, found, plan.folder, remedy))
         self.rows: list[np.ndarray] = []
         self.steps = []
-        for task, output in zip(plan.tasks, self.model.outputs, strict=True):
-            rows = self.train_rows[task.covered[self.train_rows]]
+        for task, targets, output in zip(plan.tasks, self.targets, self.model.outputs, strict=True):
+            rows = self.train_rows[targets[self.train_rows].any(axis=1)]
             if not rows.size:
                 rule, remedy = "a training track that has it", "Leave this target out."
                 raise TrainingError(explain(f"target {task.name}", rule, 0, plan.folder, remedy))
@@ -106,4 +106,4 @@ class SharedRun(Run):
         task = self.plan.tasks[number]
         even = (task.class_weights or self.plan.training.class_weights) == "none"
         weights = np.ones(len(rows), dtype=np.float32) if even else self.weights[rows]
-        return self.source.take(rows, choices), task.targets[rows], weights
+        return self.source.take(rows, choices), self.targets[number][rows], weights

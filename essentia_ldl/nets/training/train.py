@@ -32,7 +32,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from essentia_ldl.files import replacing, write_json
+from essentia_ldl.files import write_json
+from essentia_ldl.nets.backbones import load_backbone
 from essentia_ldl.nets.classifier import set_statistics
 from essentia_ldl.nets.inputs.below_head import Known, open_body
 from essentia_ldl.nets.inputs.evaluation_hop import open_source
@@ -44,6 +45,8 @@ from essentia_ldl.nets.training.checkpoints import Checkpoint, read_checkpoint, 
 from essentia_ldl.nets.training.shared_updates import SharedRun
 from essentia_ldl.nets.training.updates import Run
 from essentia_ldl.runs.plan import Plan, read_plan
+from essentia_ldl.runs.predictions import Predictions, write_predictions
+from essentia_ldl.runs.targets import digest_training
 
 CHECKPOINT_EVERY_S = 20.0
 ESTIMATE_ABOVE_S = 120.0
@@ -149,10 +152,11 @@ def _standardize(plan: Plan, source: EmbeddingSource | BandSource, model: keras.
         if plan.network.standardize:
             set_statistics(model, *source.measure(rows))
         return
-    layer = getattr(plan.network.module, "INPUT_STANDARDIZE", None)
+    module = load_backbone(plan.network.backbone)
+    layer = getattr(module, "INPUT_STANDARDIZE", None)
     if layer is not None and plan.network.pretrained is None:
         mean, variance = source.measure(rows)
-        floor = np.float32(plan.network.module.INPUT_DEVIATION_FLOOR) ** 2
+        floor = np.float32(module.INPUT_DEVIATION_FLOOR) ** 2
         set_statistics(model, mean, np.maximum(variance, floor), layer)
 
 
@@ -161,7 +165,8 @@ def _loop(run: Run, checkpoint_every_s: float, say: Callable[[str], None]) -> di
     path = plan.folder / "checkpoint.npz"
     history: list[dict[str, Any]] = []
     plateau, best, best_epoch, elapsed = Plateau(), run.snapshot(), 0, 0.0
-    saved = read_checkpoint(path, plan.digest)
+    digest = digest_training(plan, run.targets)
+    saved = read_checkpoint(path, digest)
     if saved is not None and len(saved.history) <= training.epochs:
         run.restore(saved.values)
         history, best, best_epoch, elapsed = saved.history, saved.best, saved.best_epoch, saved.elapsed_s
@@ -176,7 +181,7 @@ def _loop(run: Run, checkpoint_every_s: float, say: Callable[[str], None]) -> di
     def save() -> None:
         write_checkpoint(
             path,
-            Checkpoint(plan.digest, run.snapshot(), best, history, best_epoch, plateau.best, plateau.n_worse, elapsed),
+            Checkpoint(digest, run.snapshot(), best, history, best_epoch, plateau.best, plateau.n_worse, elapsed),
         )
 
     limit_s = math.inf if plan.max_hours is None else plan.max_hours * 3600
@@ -258,14 +263,13 @@ def _write_predictions(run: Run) -> None:
     tracks = run.plan.tracks
     rows = np.arange(len(tracks))
     logits = run.predict(rows)
-    with replacing(run.plan.folder / "predictions.npz") as file:
-        np.savez(
-            file,
-            ids=np.array([track.id for track in tracks]),
-            roles=np.array([track.role for track in tracks]),
-            labels=np.array([track.label for track in tracks]),
-            classes=np.array(run.plan.classes),
-            probabilities=run.mean_probabilities(logits, rows),
-            patch_logits=logits,
-            n_patches=run.source.n_patches,
-        )
+    found = Predictions(
+        ids=np.array([track.id for track in tracks]),
+        roles=np.array([track.role for track in tracks]),
+        labels=np.array([track.label for track in tracks]),
+        classes=np.array(run.plan.classes),
+        probabilities=run.mean_probabilities(logits, rows),
+        patch_logits=logits,
+        n_patches=run.source.n_patches,
+    )
+    write_predictions(run.plan.folder, found)

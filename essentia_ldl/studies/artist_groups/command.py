@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from essentia_ldl import __version__
-from essentia_ldl.collection.read import Collection, keep_split, read_labelled, write_failures
+from essentia_ldl.collection.read import Collection, keep_split, read_labelled
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.features.extractors import identify_weights
 from essentia_ldl.features.store import open_store
-from essentia_ldl.files import home, read_json, replacing
+from essentia_ldl.files import home, read_json
 from essentia_ldl.frontends import WIDENED
 from essentia_ldl.parallel import count_workers
 from essentia_ldl.recipe.recipe import Recipe, change_recipe, read_recipe, render_recipe
@@ -184,11 +184,9 @@ def run_experiment(
     sides = [track.split for track in collection.tracks]
     listing = identify_tracks(recipe, collection)
     digest = runs.fingerprint(__version__, same, listing, sides, *identify_weights(recipe.network))
-    run = runs.find_run(home() / "runs", "agf", digest)[0] or runs.make_run(home() / "runs", "agf", digest)
+    run = runs.resume_run(home() / "runs", "agf", digest)
     with runs.locked(run):
-        with replacing(run / "recipe.toml") as file:
-            file.write(render_recipe(recipe).encode())
-        write_failures(run / "failures.csv", collection.failures)
+        runs.open_run(run, render_recipe(recipe), collection.failures, collection.corrections)
         waiting = [cell for cell in cells if not (_folder(run, cell) / "scores.json").is_file()]
         say(f"{len(cells)} cells, {len(cells) - len(waiting)} measured before, {len(waiting)} to do")
         for group in dict.fromkeys(cell.group for cell in waiting):

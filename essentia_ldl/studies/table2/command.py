@@ -86,7 +86,7 @@ def build_table(data: str, grid: Grid, say: Say, *, n_jobs: int | None = None, d
 
     folder = home() / "runs"
     digest = runs.fingerprint(__version__, os.path.abspath(root), *grid.training)
-    run = runs.find_run(folder, "table2", digest)[0] or runs.make_run(folder, "table2", digest)
+    run = runs.resume_run(folder, "table2", digest)
     groups = list(_list_groups(grid, tracks, found.collections, annotated))
     with runs.locked(run):
         book = Book(run)

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from essentia_ldl import datasets
 from essentia_ldl.collection import splits
-from essentia_ldl.files import read_json
 from essentia_ldl.measure.evaluate import evaluate
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Split, Track
 from essentia_ldl.runs import folder as runs
+from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.train import train as steps
-from essentia_ldl.train.compose import update_places, write_plan
+from essentia_ldl.train.compose import Wanted, plan_run, update_places
 from essentia_ldl.train.train import Say
 from essentia_ldl.zones import run_zone
 
@@ -66,7 +66,7 @@ def validate_externally(
             _train(cell, recipe, source, data, say, n_jobs)
         if (cell / "evaluation" / "scores.json").is_file():
             return cell / "evaluation" / "scores.json"
-        graph = cell / "export" / f"{read_json(cell / 'plan.json')['stems']['full']}.pb"
+        graph = cell / "export" / f"{read_plan(cell).stems['full']}.pb"
         say(f"{recipe.task}, {source}: {graph.stem} on {annotations}")
         done = evaluate(
             str(graph),
@@ -84,10 +84,10 @@ def _train(cell: Path, recipe: Recipe, source: str, data: str, say: Say, n_jobs:
 
     collection, is_demo = steps.prepare(recipe, data, [source], n_jobs, say, draw=draw)
     steps.open_folder(cell, recipe.override(labels=source), collection)
-    if (cell / "plan.json").is_file():
+    if runs.is_planned(cell):
         update_places(cell, collection)
     else:
         (split,) = draw(list(collection.tracks))
-        write_plan(cell, recipe, collection, split, source=source, is_demo=is_demo)
+        plan_run(cell, recipe.override(labels=source), collection, split, Wanted(is_demo=is_demo))
     run_zone("essentia_ldl.nets", str(cell))
     run_zone("essentia_ldl.sound", str(cell))
