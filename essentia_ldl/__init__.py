@@ -6,6 +6,7 @@ Underneath:
 
   errors        one root, and leaves that callers know
   records       the data that flows: frozen, checked when made
+  choices       the names that recipes and plans choose among
   discover      plug-ins by walking a package
   files         the folders of a home, atomic writing, json and digests
   frontends     the numbers of the analyses, once

@@ -6,7 +6,15 @@ import dataclasses
 import math
 from typing import Any
 
+from essentia_ldl.choices import CLASS_WEIGHTS, FINE_TUNE, LOSSES, PRETRAINED, TARGET_NETWORKS, join_choices
 from essentia_ldl.scores.calibration import METHODS
+
+TARGETS = ("auto", "none", *TARGET_NETWORKS)
+
+
+def _choice(choices: tuple[str, ...], text: str) -> Any:
+    """Return a key whose first choice is its default."""
+    return _key(choices[0], text, join_choices(choices), choices.__contains__)
 
 
 def _key(default: Any, text: str, rule: str = "", check: Any = None) -> Any:
@@ -27,17 +35,13 @@ class NetworkSettings:
     """Section [network]."""
 
     backbone: str = _key("musicnn", "musicnn, vgg, vggish, resnet or dcnn")
-    pretrained: str = _key(
-        "msd",
+    pretrained: str = _choice(
+        PRETRAINED,
         "weights to start from: msd or mtt; audioset for vggish; resnet and dcnn have none",
-        "msd, mtt or audioset",
-        ("msd", "mtt", "audioset").__contains__,
     )
-    fine_tune: str = _key(
-        "head",
+    fine_tune: str = _choice(
+        FINE_TUNE,
         "head: frozen network, quick; all: the whole network; none: from scratch, without pretrained weights",
-        "head, all or none",
-        ("head", "all", "none").__contains__,
     )
     hidden: int = _key(
         100,
@@ -73,17 +77,13 @@ class TrainingSettings:
     learning_rate: float = _key(0.001, "Adam's learning rate", "above 0", lambda x: 0 < x < math.inf)
     l2: float = _key(1e-5, "L2 on the kernels that are trained", "at least 0", lambda x: 0 <= x < math.inf)
     patience: int = _key(75, "epochs without a better validation until the rate halves", "at least 1", lambda x: x >= 1)
-    loss: str = _key(
-        "auto",
+    loss: str = _choice(
+        LOSSES,
         "mae, cross_entropy, kl; auto: mae on smoothed labels, cross_entropy on one-hot",
-        "auto, mae, cross_entropy or kl",
-        ("auto", "mae", "cross_entropy", "kl").__contains__,
     )
-    class_weights: str = _key(
-        "none",
+    class_weights: str = _choice(
+        CLASS_WEIGHTS,
         "balanced: the loss of a track weighs by the inverse of how many training tracks its class has; none: 1",
-        "none or balanced",
-        ("none", "balanced").__contains__,
     )
 
 
@@ -91,12 +91,10 @@ class TrainingSettings:
 class TransferSettings:
     """Section [transfer]: networks that learn several targets first, and a classifier on all of them (AGF, 3.2)."""
 
-    networks: str = _key(
-        "auto",
+    networks: str = _choice(
+        TARGETS,
         "separate: a network a label source; shared: one with the first layers in common; wide: one on the first "
         "source, as large as all; none: no transfer; auto: separate with artist groups",
-        "auto, none, separate, shared or wide",
-        ("auto", "none", "separate", "shared", "wide").__contains__,
     )
     hidden: int = _key(
         1024,

@@ -11,14 +11,11 @@ from types import ModuleType
 import numpy as np
 
 from essentia_ldl import discover
+from essentia_ldl.choices import ACTIVATIONS, CLASS_WEIGHTS, FINE_TUNE, LOSSES
 from essentia_ldl.errors import TrainingError, explain
 from essentia_ldl.records import ROLES
 
 BACKBONES = "essentia_ldl.nets.backbones"
-FINE_TUNE = ("head", "all", "none")
-LOSSES = ("auto", "mae", "cross_entropy", "kl")
-CLASS_WEIGHTS = ("none", "balanced")
-ACTIVATIONS = ("relu", "elu")
 REMEDY = "Start the run again with essentia-ldl train."
 
 

@@ -98,9 +98,13 @@ def test_the_reader_of_imports_sees_every_kind(code, expected):
 
 
 def test_the_whole_package_is_looked_at():
-    assert {"cli/main.py", "sound/predict.py", "nets/run.py", "nets/backbones/musicnn.py", "labels/smoothing.py"} <= set(
-        NAMES
-    )
+    assert {
+        "cli/main.py",
+        "sound/predict.py",
+        "nets/run.py",
+        "nets/backbones/musicnn.py",
+        "labels/smoothing.py",
+    } <= set(NAMES)
 
 
 # --- what a file may import -----------------------------------------------------------------------------------------
