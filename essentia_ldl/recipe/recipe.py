@@ -22,16 +22,17 @@ from essentia_ldl import labels as label_sources
 from essentia_ldl.discover import names, unknown
 from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.files import home, replacing
-from essentia_ldl.recipe.rules import check_transfer
+from essentia_ldl.recipe.rules import check_targets
 from essentia_ldl.recipe.sections import (
+    RENAMED,
     SECTIONS,
     CalibrationSettings,
     CardSettings,
     DemoSettings,
     NetworkSettings,
     SplitSettings,
+    TargetsSettings,
     TrainingSettings,
-    TransferSettings,
     UncertaintySettings,
 )
 from essentia_ldl.records import Track
@@ -56,7 +57,7 @@ class Recipe:
         such as "agf".
     label_settings : Mapping[str, Mapping[str, Any]]
         Settings that differ from a source's defaults, by source.
-    split, network, training, transfer, calibration, uncertainty, card, demo
+    split, network, training, targets, calibration, uncertainty, card, demo
         The sections of the file.
 
     Raises
@@ -74,7 +75,7 @@ class Recipe:
     split: SplitSettings = dataclasses.field(default_factory=SplitSettings)
     network: NetworkSettings = dataclasses.field(default_factory=NetworkSettings)
     training: TrainingSettings = dataclasses.field(default_factory=TrainingSettings)
-    transfer: TransferSettings = dataclasses.field(default_factory=TransferSettings)
+    targets: TargetsSettings = dataclasses.field(default_factory=TargetsSettings)
     calibration: CalibrationSettings = dataclasses.field(default_factory=CalibrationSettings)
     uncertainty: UncertaintySettings = dataclasses.field(default_factory=UncertaintySettings)
     card: CardSettings = dataclasses.field(default_factory=CardSettings)
@@ -111,7 +112,7 @@ class Recipe:
             _check_section(getattr(self, section), f"{where}, [{section}]")
         if self.network.fine_tune != "none" and not self.network.extractor:
             frontends.check_pretrained(self.network.backbone, self.network.pretrained)
-        check_transfer(self.sources, self.transfer_networks, self.network, where)
+        check_targets(self.sources, self.target_networks, self.network, where)
 
     @property
     def file_task(self) -> str:
@@ -126,7 +127,7 @@ class Recipe:
     @property
     def learned(self) -> tuple[str, ...]:
         """The sources that its networks learn: all, but for wide networks, which learn the first."""
-        return self.sources[:1] if self.transfer_networks == "wide" else self.sources
+        return self.sources[:1] if self.target_networks == "wide" else self.sources
 
     @property
     def main_source(self) -> str:
@@ -134,16 +135,19 @@ class Recipe:
         return next((source for source in self.sources if not label_sources.is_auxiliary(source)), "none")
 
     @property
-    def transfer_networks(self) -> str:
-        """How networks learn its targets before the classifier: separate, shared, wide, or none for no transfer."""
-        if self.transfer.networks != "auto":
-            return self.transfer.networks
+    def target_networks(self) -> str:
+        """How networks learn its targets before the classifier: separate, shared, wide; none: the task alone."""
+        if self.targets.networks != "auto":
+            return self.targets.networks
         return "separate" if any(label_sources.is_auxiliary(source) for source in self.sources) else "none"
 
     @property
     def digest(self) -> str:
         """Hash of every value, for the card and for resuming a run: 16 hexadecimal digits."""
-        return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()[:16]
+        plain = self.as_dict()
+        for old, new in RENAMED.items():  # so that cards and runs of an older version know their recipe again
+            plain[old] = plain.pop(new)
+        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def n_epochs(self) -> int:
@@ -249,6 +253,7 @@ def change_recipe(recipe: Recipe, changes: Mapping[str, str]) -> Recipe:
     table = tomllib.loads(render_recipe(recipe))
     for name, text in changes.items():
         *sections, key = name.split(".")
+        sections[:1] = [RENAMED.get(section, section) for section in sections[:1]]
         place = table
         for section in sections:
             place = place.get(section, {}) if isinstance(place, dict) else {}
@@ -265,6 +270,10 @@ def change_recipe(recipe: Recipe, changes: Mapping[str, str]) -> Recipe:
 
 
 def _read_table(table: dict[str, Any], path: Path) -> Recipe:
+    for old, new in RENAMED.items():
+        if old in table and new not in table:
+            table = {**table, new: table[old]}
+            del table[old]
     known = {"task", "classes", "description", "aliases", "labels", *SECTIONS}
     _refuse_unknown(table, known, str(path))
     for key in ("task", "classes"):

@@ -10,7 +10,7 @@ from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.recipe.sections import NetworkSettings
 
 
-def check_transfer(sources: Sequence[str], networks: str, network: NetworkSettings, where: str) -> None:
+def check_targets(sources: Sequence[str], networks: str, network: NetworkSettings, where: str) -> None:
     """Check label sources against the networks that are to learn them.
 
     Parameters
@@ -27,8 +27,8 @@ def check_transfer(sources: Sequence[str], networks: str, network: NetworkSettin
     Raises
     ------
     RecipeError
-        When several sources have no transfer, two sources are of the task's own classes, or the networks cannot be
-        separate, shared or wide.
+        When several sources have no networks to learn them, two sources are of the task's own classes, or the networks
+        cannot be separate, shared or wide.
     """
     main = [source for source in sources if not label_sources.is_auxiliary(source)]
     if len(main) > 1:
@@ -37,19 +37,19 @@ def check_transfer(sources: Sequence[str], networks: str, network: NetworkSettin
     if networks == "none":
         if len(sources) > 1 or label_sources.is_auxiliary(sources[0]):
             rule, remedy = "separate, shared or wide with several label sources", "Set it, or name one source."
-            raise RecipeError(explain("transfer.networks", rule, networks, where, remedy))
+            raise RecipeError(explain("targets.networks", rule, networks, where, remedy))
         return
     if network.extractor:
-        remedy = "Leave the extractor out, or train a head on it without transfer."
-        raise RecipeError(explain("transfer", "a network of ours", network.extractor, where, remedy))
+        remedy = "Leave the extractor out, or train a head on it, with one label source."
+        raise RecipeError(explain("targets", "a network of ours", network.extractor, where, remedy))
     if network.fine_tune == "head" and network.hidden < 1:
         rule = "at least 1, because a frozen network has the same features whatever its head learns"
         raise RecipeError(explain("network.hidden", rule, network.hidden, where, "Set it, such as 100."))
     shared = networks == "shared" and len(sources) > 1
     if shared and network.backbone not in frontends.CUT and network.hidden < 1:
         rule = f"at least 1 where targets share all of {network.backbone}"
-        remedy = "Set it, such as 100, or transfer.networks to separate."
+        remedy = "Set it, such as 100, or targets.networks to separate."
         raise RecipeError(explain("network.hidden", rule, network.hidden, where, remedy))
     if networks == "wide" and len(sources) > 1 and network.backbone not in frontends.WIDENED:
-        rule, remedy = " or ".join(frontends.WIDENED) + " for a wide network", "Set transfer.networks to separate."
+        rule, remedy = " or ".join(frontends.WIDENED) + " for a wide network", "Set targets.networks to separate."
         raise RecipeError(explain("network.backbone", rule, network.backbone, where, remedy))

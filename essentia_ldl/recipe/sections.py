@@ -88,13 +88,13 @@ class TrainingSettings:
 
 
 @dataclasses.dataclass(frozen=True)
-class TransferSettings:
-    """Section [transfer]: networks that learn several targets first, and a classifier on all of them (AGF, 3.2)."""
+class TargetsSettings:
+    """Section [targets]: networks that learn several targets first, and a classifier on all of them (AGF, 3.2)."""
 
     networks: str = _choice(
         TARGETS,
         "separate: a network a label source; shared: one with the first layers in common; wide: one on the first "
-        "source, as large as all; none: no transfer; auto: separate with artist groups",
+        "source, as large as all; none: the task alone, no network below it; auto: separate with artist groups",
     )
     hidden: int = _key(
         1024,
@@ -157,9 +157,11 @@ SECTIONS = {
     "split": SplitSettings,
     "network": NetworkSettings,
     "training": TrainingSettings,
-    "transfer": TransferSettings,
+    "targets": TargetsSettings,
     "calibration": CalibrationSettings,
     "uncertainty": UncertaintySettings,
     "card": CardSettings,
     "demo": DemoSettings,
 }
+
+RENAMED = {"transfer": "targets"}  # what the files of older runs call a section

@@ -81,7 +81,7 @@ def describe_left_out(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 def count_networks(recipe: Recipe) -> int:
     """Return how many networks a recipe trains below its classifier; 0 without transfer."""
-    networks = recipe.transfer_networks
+    networks = recipe.target_networks
     return {NONE: 0, SEPARATE: len(recipe.sources)}.get(networks, 1)
 
 
@@ -93,7 +93,7 @@ def write_networks(folder: Path, recipe: Recipe, targets: Mapping[str, Target], 
     folder : Path
         Gets a sub-folder a network: the letter of its target, "shared" or "wide".
     recipe : Recipe
-        Its section training says how they are trained, its transfer whether they are separate, shared or wide. A
+        Its section training says how they are trained, its targets whether they are separate, shared or wide. A
         single target has a network of its own unless wide.
     targets : Mapping[str, Target]
         By letter, in the order of the recipe's sources.
@@ -105,7 +105,7 @@ def write_networks(folder: Path, recipe: Recipe, targets: Mapping[str, Target], 
     list[str]
         Names of the sub-folders, in the order in which a classifier reads them.
     """
-    networks = recipe.transfer_networks
+    networks = recipe.target_networks
     found = list(targets.values())
     if networks == WIDE:
         _write_network(folder / WIDE, recipe, found[:1], shared, n_networks=len(recipe.sources))
@@ -188,7 +188,7 @@ def plan_classifier(recipe: Recipe, shared: Mapping[str, Any], folders: Sequence
     Parameters
     ----------
     recipe : Recipe
-        Its section transfer is meant.
+        Its section targets is meant.
     shared : Mapping[str, Any]
         As in `write_networks`.
     folders : sequence of str
@@ -199,18 +199,18 @@ def plan_classifier(recipe: Recipe, shared: Mapping[str, Any], folders: Sequence
         **below,
         "fine_tune": "head",
         "pretrained": LOADED,
-        "hidden": recipe.transfer.hidden,
+        "hidden": recipe.targets.hidden,
         "standardize": False,
-        "dropout": recipe.transfer.dropout,
+        "dropout": recipe.targets.dropout,
         "activation": "elu",
     }
-    training = plan_training(recipe, recipe.transfer.epochs, recipe.main_source)
+    training = plan_training(recipe, recipe.targets.epochs, recipe.main_source)
     return {
         "network": network,
         "training": training,
         "features": list(folders),
         "transfer": {
-            "networks": recipe.transfer_networks,
+            "networks": recipe.target_networks,
             "targets": [name_target(source) for source in recipe.learned],
             "fine_tune": below["fine_tune"],
             "pretrained": below["pretrained"],

@@ -81,6 +81,17 @@ def test_an_unknown_task_gets_the_nearest():
         read_recipe("mood_sadd")
 
 
+def test_the_recipe_of_an_older_run_calls_the_targets_transfer(tmp_path):
+    new = read_recipe("genre-agf-demo").override(targets__hidden=7, targets__networks="shared")
+    text = render_recipe(new)
+    assert text.count("[targets]\n") == 1
+    assert read_recipe(write(tmp_path, text.replace("[targets]", "[transfer]"))) == new
+    assert change_recipe(new, {"transfer.hidden": "9"}).targets.hidden == 9
+    assert Recipe("mood-x", ("a", "b")).digest == "3894552411431db2", "cards of older versions have this hash"
+    with pytest.raises(RecipeError, match=r"got 'transfer' .*Did you mean|got 'transfer' .*Remove it"):
+        read_recipe(write(tmp_path, text + "\n[transfer]\nhidden = 3\n"))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -209,10 +220,10 @@ def make_everything_different() -> Recipe:
         training__l2=0.0,
         training__patience=6,
         training__loss="kl",
-        transfer__networks="none",
-        transfer__hidden=8,
-        transfer__dropout=0.1,
-        transfer__epochs=9,
+        targets__networks="none",
+        targets__hidden=8,
+        targets__dropout=0.1,
+        targets__epochs=9,
         calibration__method="vector",
         uncertainty__samples=12,
         card__author="Jörg Ünal",

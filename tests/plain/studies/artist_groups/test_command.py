@@ -77,7 +77,7 @@ def test_letters_have_one_order_and_others_are_refused():
 def test_a_cell_sets_up_its_recipe(small):
     recipe = Trial("artist", 3, "shared", "gms").set_up(small.override(uncertainty__samples=0))
     assert recipe.sources == ("none", "agf-m", "agf-s")
-    assert (recipe.transfer_networks, recipe.split.seed, recipe.calibration.method) == ("shared", 3, "none")
+    assert (recipe.target_networks, recipe.split.seed, recipe.calibration.method) == ("shared", 3, "none")
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -248,10 +248,10 @@ def test_unknown_parts_of_a_grid_are_refused():
 def test_keys_of_the_recipe_can_be_changed(monkeypatch):
     asked = []
     monkeypatch.setattr(agf, "run_experiment", lambda recipe, data, grid, say, **_: asked.append((recipe, grid)))
-    agf.measure(None, print, changes={"labels.agf-m.n_clusters": "17", "transfer.hidden": "0"}, epochs=3, seeds=2)
+    agf.measure(None, print, changes={"labels.agf-m.n_clusters": "17", "targets.hidden": "0"}, epochs=3, seeds=2)
     ((recipe, trials),) = asked
     assert recipe.label_settings["agf-m"]["n_clusters"] == 17
-    assert (recipe.transfer.hidden, recipe.n_epochs, trials.seeds) == (0, 3, (0, 1))
+    assert (recipe.targets.hidden, recipe.n_epochs, trials.seeds) == (0, 3, (0, 1))
     assert trials.combinations == agf.DEMO_COMBINATIONS
     agf.measure("fma", print, task="genre-fma")
     assert (len(asked[1][1].combinations), asked[1][1].networks) == (31, NETWORKS)
