@@ -46,10 +46,11 @@ def check_targets(sources: Sequence[str], networks: str, network: NetworkSetting
         rule = "at least 1, because a frozen network has the same features whatever its head learns"
         raise RecipeError(explain("network.hidden", rule, network.hidden, where, "Set it, such as 100."))
     shared = networks == "shared" and len(sources) > 1
-    if shared and network.backbone not in frontends.CUT and network.hidden < 1:
+    if shared and not frontends.get_network(network.backbone).is_cut and network.hidden < 1:
         rule = f"at least 1 where targets share all of {network.backbone}"
         remedy = "Set it, such as 100, or targets.networks to separate."
         raise RecipeError(explain("network.hidden", rule, network.hidden, where, remedy))
-    if networks == "wide" and len(sources) > 1 and network.backbone not in frontends.WIDENED:
-        rule, remedy = " or ".join(frontends.WIDENED) + " for a wide network", "Set targets.networks to separate."
+    if networks == "wide" and len(sources) > 1 and not frontends.get_network(network.backbone).is_widened:
+        able = " or ".join(name for name, known in frontends.NETWORKS.items() if known.is_widened)
+        rule, remedy = f"{able} for a wide network", "Set targets.networks to separate."
         raise RecipeError(explain("network.backbone", rule, network.backbone, where, remedy))
