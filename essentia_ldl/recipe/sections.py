@@ -1,12 +1,19 @@
-"""The sections of a recipe, the only list of their keys: defaults, ranges and explanations stand with the fields."""
+"""The sections of a recipe, the only list of their keys: defaults, ranges and explanations stand with the fields.
+
+What a section must have by itself, and what sections must have together, is checked here too.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
+from essentia_ldl import frontends
+from essentia_ldl import labels as label_sources
 from essentia_ldl.choices import CLASS_WEIGHTS, FINE_TUNE, LOSSES, PRETRAINED, TARGET_NETWORKS, join_choices
+from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.scores.calibration import METHODS
 
 TARGETS = ("auto", "none", *TARGET_NETWORKS)
@@ -165,3 +172,57 @@ SECTIONS = {
 }
 
 RENAMED = {"transfer": "targets"}  # what the files of older runs call a section
+
+
+def check_section(section: Any, where: str) -> None:
+    """Raise `RecipeError` when a value of a section is out of its range."""
+    for field in dataclasses.fields(section):
+        value, check = getattr(section, field.name), field.metadata["check"]
+        if check is not None and not check(value):
+            raise RecipeError(explain(field.name, field.metadata["rule"], value, where, "Correct the value."))
+
+
+def check_targets(sources: Sequence[str], networks: str, network: NetworkSettings, where: str) -> None:
+    """Check label sources against the networks that are to learn them.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        Label sources, each by its own name.
+    networks : str
+        "none", "separate", "shared" or "wide".
+    network : NetworkSettings
+        What is trained.
+    where : str
+        Name of the recipe, for the message.
+
+    Raises
+    ------
+    RecipeError
+        When several sources have no networks to learn them, two sources are of the task's own classes, or the networks
+        cannot be separate, shared or wide.
+    """
+    main = [source for source in sources if not label_sources.is_auxiliary(source)]
+    if len(main) > 1:
+        rule, remedy = "one source of the task's own classes", "Name one of them, beside artist groups."
+        raise RecipeError(explain("label sources", rule, ", ".join(main), where, remedy))
+    if networks == "none":
+        if len(sources) > 1 or label_sources.is_auxiliary(sources[0]):
+            rule, remedy = "separate, shared or wide with several label sources", "Set it, or name one source."
+            raise RecipeError(explain("targets.networks", rule, networks, where, remedy))
+        return
+    if network.extractor:
+        remedy = "Leave the extractor out, or train a head on it, with one label source."
+        raise RecipeError(explain("targets", "a network of ours", network.extractor, where, remedy))
+    if network.fine_tune == "head" and network.hidden < 1:
+        rule = "at least 1, because a frozen network has the same features whatever its head learns"
+        raise RecipeError(explain("network.hidden", rule, network.hidden, where, "Set it, such as 100."))
+    shared = networks == "shared" and len(sources) > 1
+    if shared and not frontends.get_network(network.backbone).is_cut and network.hidden < 1:
+        rule = f"at least 1 where targets share all of {network.backbone}"
+        remedy = "Set it, such as 100, or targets.networks to separate."
+        raise RecipeError(explain("network.hidden", rule, network.hidden, where, remedy))
+    if networks == "wide" and len(sources) > 1 and not frontends.get_network(network.backbone).is_widened:
+        able = " or ".join(name for name, known in frontends.NETWORKS.items() if known.is_widened)
+        rule, remedy = f"{able} for a wide network", "Set targets.networks to separate."
+        raise RecipeError(explain("network.backbone", rule, network.backbone, where, remedy))

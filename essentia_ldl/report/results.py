@@ -20,7 +20,8 @@ from essentia_ldl import labels as label_sources
 from essentia_ldl.errors import EssentiaLdlError, StoreError, UnknownNameError, explain
 from essentia_ldl.files import home, read_json
 from essentia_ldl.measure.folds import cell_folder
-from essentia_ldl.recipe.recipe import NetworkSettings, Recipe, SplitSettings, read_recipe
+from essentia_ldl.recipe.recipe import NetworkSettings, Recipe, SplitSettings
+from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import LabelTable, Track
 
 TRAIN, CROSSVAL = "train", "crossval"

@@ -23,7 +23,8 @@ from essentia_ldl.features.extractors import identify_weights, read_extractor
 from essentia_ldl.features.store import open_store
 from essentia_ldl.files import graphs_folder, home, read_json, replacing, write_json
 from essentia_ldl.models import folder as models
-from essentia_ldl.recipe.recipe import NetworkSettings, Recipe, render_recipe
+from essentia_ldl.recipe.recipe import NetworkSettings, Recipe
+from essentia_ldl.recipe.toml import render_recipe
 from essentia_ldl.records import Failure, Split, Track
 from essentia_ldl.report import results
 from essentia_ldl.runs import calibrate as calibrating

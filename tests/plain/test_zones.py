@@ -354,7 +354,7 @@ def test_plain_modules_load_neither_essentia_nor_tensorflow(name):
     code = f"""
 import sys
 import essentia_ldl.{name}
-from essentia_ldl.recipe.recipe import read_recipe
+from essentia_ldl.recipe.toml import read_recipe
 read_recipe("mood-sad")
 print("loaded:", *sorted({{"tensorflow", "keras", "essentia", "sklearn", "metric_learn"}} & set(sys.modules)))
 """

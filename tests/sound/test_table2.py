@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from essentia_ldl.datasets.demo import build_demo
-from essentia_ldl.recipe.recipe import read_recipe
+from essentia_ldl.recipe.toml import read_recipe
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SMALL = 'source = "sb"\n[labels.sa]\nn_neighbors = 3\n[labels.sb]\nn_neighbors = 3\nn_components = 4\nmax_iter = 60\n'

@@ -8,7 +8,7 @@ import pytest
 
 from essentia_ldl.errors import DataError, EssentiaLdlError, RecipeError
 from essentia_ldl.recipe.new import write_new_recipe
-from essentia_ldl.recipe.recipe import list_tasks, read_recipe
+from essentia_ldl.recipe.toml import list_tasks, read_recipe
 
 
 @pytest.fixture(autouse=True)

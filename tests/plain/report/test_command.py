@@ -28,7 +28,8 @@ from essentia_ldl.collection.corrections import apply_corrections, read_correcti
 from essentia_ldl.errors import AudioError, StoreError, UnknownNameError
 from essentia_ldl.features.store import open_store
 from essentia_ldl.files import write_json
-from essentia_ldl.recipe.recipe import Recipe, render_recipe
+from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.recipe.toml import render_recipe
 from essentia_ldl.records import LabelTable
 from essentia_ldl.report import command as report
 from essentia_ldl.report import doubts as audit

@@ -11,7 +11,8 @@ from essentia_ldl import labels
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import DataError, RecipeError
 from essentia_ldl.files import read_json, write_json
-from essentia_ldl.recipe.recipe import Recipe, change_recipe, read_recipe, render_recipe
+from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.recipe.toml import change_recipe, read_recipe, render_recipe
 from essentia_ldl.records import LabelTable, Split, Track
 from essentia_ldl.train import multi_target as transfer
 from essentia_ldl.train.compose import (

@@ -13,7 +13,8 @@ from sklearn.metrics import f1_score, log_loss
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import DataError, RecipeError, UnknownNameError
 from essentia_ldl.files import read_json
-from essentia_ldl.recipe.recipe import Recipe, read_recipe
+from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import Track
 from essentia_ldl.studies import estimates
 from essentia_ldl.studies.artist_groups import cells as agf_cells
