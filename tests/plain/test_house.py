@@ -92,11 +92,6 @@ TOO_LONG: set[str] = {
     "cli/main.py",
 }
 MANY_PARAMETERS: set[str] = {
-    "datasets/_synth.py: _render_voice",
-    "datasets/demo.py: build_demo",
-    "datasets/fma.py: _read_track",
-    "labels/_words.py: bag_frames",
-    "labels/shares.py: build",
     "measure/baselines.py: run_baseline",
     "measure/crossval.py: _gather",
     "measure/crossval.py: cross_validate",
@@ -106,7 +101,6 @@ MANY_PARAMETERS: set[str] = {
     "nets/export/sampling.py: draw_reference",
     "predict/ask.py: __init__",
     "predict/command.py: predict",
-    "scores/listeners.py: score_shares",
     "studies/artist_groups/command.py: measure",
     "studies/artist_groups/command.py: run_experiment",
     "studies/table2/command.py: _measure_external",
