@@ -14,7 +14,7 @@ import numpy as np
 
 from essentia_ldl import __version__
 from essentia_ldl.errors import EssentiaLdlError
-from essentia_ldl.files import graphs_folder, home
+from essentia_ldl.files import Home
 from essentia_ldl.models import folder as models
 from essentia_ldl.predict import onednn
 from essentia_ldl.predict.ask import predict_files
@@ -23,8 +23,13 @@ from essentia_ldl.records import Failure
 RATE_HZ = 44100
 
 
-def examine() -> tuple[list[str], bool]:
+def examine(home: Home) -> tuple[list[str], bool]:
     """Check the installation.
+
+    Parameters
+    ----------
+    home : Home
+        Whose graphs are looked at.
 
     Returns
     -------
@@ -51,15 +56,15 @@ def examine() -> tuple[list[str], bool]:
     problems += [f"{name} is not installed. Run `pip install {name}`." for name in _missing()]
     lines.append("ffmpeg: " + (shutil.which("ffmpeg") or "not on the PATH (Opus, WebM and surround files need it)"))
     lines.append("oneDNN: " + ("off, it crashes on this processor" if onednn.is_refused() else "on"))
-    lines.append(f"home: {home()}")
-    found, broken = models.list_models(graphs_folder())
+    lines.append(f"home: {home.root}")
+    found, broken = models.list_models(home.graphs)
     lines.append(f"graphs: {', '.join(model.name for model in found) or 'none'}")
     problems += broken
     missing = [name for name in models.BASE_MODELS if name not in {model.name for model in found}]
     if missing:
         problems.append(f"base graphs are missing: {', '.join(missing)}. Run `essentia-ldl graphs build`.")
     elif not problems:
-        problems += _test_prediction(models.find_model(models.BASE_MODEL, graphs_folder()), lines)
+        problems += _test_prediction(models.find_model(models.BASE_MODEL, home.graphs), home.graphs, lines)
     return lines + [f"problem: {problem}" for problem in problems], not problems
 
 
@@ -85,7 +90,7 @@ def _missing() -> list[str]:
     return missing
 
 
-def _test_prediction(model: models.Model, lines: list[str]) -> list[str]:
+def _test_prediction(model: models.Model, graphs: Path, lines: list[str]) -> list[str]:
     """Send one second of a 440 Hz tone through a model; returns the problems."""
     tone = (0.3 * 32767 * np.sin(2 * np.pi * 440 * np.arange(RATE_HZ) / RATE_HZ)).astype("<i2")
     with tempfile.TemporaryDirectory(prefix="essentia-ldl-") as folder:
@@ -96,7 +101,7 @@ def _test_prediction(model: models.Model, lines: list[str]) -> list[str]:
             file.setframerate(RATE_HZ)
             file.writeframes(tone.tobytes())
         try:
-            answer = next(predict_files([model], [str(path)], graphs_folder()))
+            answer = next(predict_files([model], [str(path)], graphs))
         except EssentiaLdlError as error:
             return [str(error)]
     if isinstance(answer, Failure):

@@ -24,6 +24,7 @@ from essentia_ldl.cli.options import (
 )
 from essentia_ldl.cli.options import resolve as _resolve
 from essentia_ldl.errors import EssentiaLdlError
+from essentia_ldl.files import Home
 
 
 class _Group(click.Group):
@@ -83,7 +84,7 @@ def new(task: str, data: str, **reading: Any) -> None:
     """Write recipes/TASK.toml for your own classes, every key explained."""
     from essentia_ldl.recipe.new import write_new_recipe
 
-    path, recipe = write_new_recipe(task, data, **reading)
+    path, recipe = write_new_recipe(task, data, Home.from_environment(), **reading)
     click.echo(f"{path}: {len(recipe.classes)} classes ({', '.join(recipe.classes)})")
     click.echo(f"next: make train TASK={task} DATA={data}")
 
@@ -96,9 +97,9 @@ def data_command(data: str, jobs: int | None, **reading: Any) -> None:
     """Report classes, artists, durations, copies and unusable files of a collection."""
     from essentia_ldl import datasets
     from essentia_ldl.collection import read as collection
-    from essentia_ldl.features.store import open_store
+    from essentia_ldl.features.store import Store
 
-    report = collection.audit(datasets.read_tracks(data, **reading), open_store(), jobs)
+    report = collection.audit(datasets.read_tracks(data, **reading), Store(Home.from_environment().store), jobs)
     click.echo("\n".join(collection.describe_audit(report)))
     if report.failures or report.too_short or report.conflicts:
         raise SystemExit(1)
@@ -118,7 +119,7 @@ def demo_command(task: str, folder: str, tracks: int | None, artists: int | None
     from essentia_ldl.train.train import make_demo
 
     sizes = {"n_tracks": tracks, "n_artists": artists, "seed": seed}
-    click.echo(make_demo(Path(folder), read_recipe(task), **sizes, replace=False))
+    click.echo(make_demo(Path(folder), read_recipe(task, Home.from_environment().recipes), **sizes, replace=False))
 
 
 @main.command("labels")
@@ -138,7 +139,7 @@ def labels_command(task: str, data: str | None, sources: tuple[str, ...], output
     """Write the label distributions of a collection as tables and a histogram."""
     from essentia_ldl.train.show_labels import describe_labels
 
-    for line in describe_labels(task, data, sources, output, jobs):
+    for line in describe_labels(task, data, sources, Home.from_environment(), output, jobs):
         click.echo(line)
 
 
@@ -154,16 +155,17 @@ def train_command(task: str, again: bool, max_hours: float | None, members: int 
     from essentia_ldl.cli import summary
     from essentia_ldl.train import train as steps
 
-    recipe, data, jobs = _resolve(task, options)
+    home = Home.from_environment()
+    recipe, data, jobs = _resolve(task, options, home.recipes)
     more = {name: options[name] for name in ("corrections", "layout", "options")}
-    more |= {"n_jobs": jobs, "max_hours": max_hours, "again": again, "say": click.echo}
+    more |= {"home": home, "n_jobs": jobs, "max_hours": max_hours, "again": again, "say": click.echo}
     if members is None:
         done = steps.train(recipe, data, **more)
     else:
         from essentia_ldl.train import ensemble as ensembles
 
         done = ensembles.train_members(recipe, data, members, **more)
-    for line in summary.describe_training(done, recipe):
+    for line in summary.describe_training(done, recipe, home.graphs):
         click.echo(line)
     if done.failures:
         _fail(f"{len(done.failures)} files were left out: see {done.run}/failures.csv.")
@@ -180,7 +182,8 @@ def calibrate_command(run: str | None, method: str | None) -> None:
     from essentia_ldl.cli import summary
     from essentia_ldl.train import train as steps
 
-    for line in summary.describe_models_made(steps.calibrate(run, method, click.echo)):
+    home = Home.from_environment()
+    for line in summary.describe_models_made(steps.calibrate(run, home, method, click.echo), home.graphs):
         click.echo(line)
 
 
@@ -197,8 +200,9 @@ def ensemble_command(name: str, runs: tuple[str, ...], method: str | None, again
     from essentia_ldl.cli import summary
     from essentia_ldl.train import ensemble as ensembles
 
-    done = ensembles.make_ensemble(name, runs, method, again, click.echo)
-    for line in [*summary.describe_scores_of(done.scores), *summary.describe_models_made(done)]:
+    home = Home.from_environment()
+    done = ensembles.make_ensemble(name, runs, home, method, again, click.echo)
+    for line in [*summary.describe_scores_of(done.scores), *summary.describe_models_made(done, home.graphs)]:
         click.echo(line)
 
 
@@ -219,10 +223,11 @@ def crossval_command(
     """Measure a task by cross-validation, folds grouped by artist."""
     from essentia_ldl.measure.crossval import cross_validate
 
-    recipe, data, jobs = _resolve(task, options)
+    home = Home.from_environment()
+    recipe, data, jobs = _resolve(task, options, home.recipes)
     chosen = sources or (recipe.labels,)
     names = ("patch_hop", "truth_column", "truth_class", "corrections", "layout", "options")
-    more = {name: options[name] for name in names}
+    more = {"home": home, **{name: options[name] for name in names}}
     lines = cross_validate(recipe, data, chosen, folds, repeats, jobs, click.echo, leave_out, refit_best=refit, **more)
     n_failed = _echo(lines)
     if n_failed:
@@ -258,7 +263,7 @@ def table2_command(data: str, jobs: int | None, dry_run: bool, **options: Any) -
 
     renamed = {"labels": "sources", "folds": "n_folds"}
     grid = Grid(**{renamed.get(name, name): value for name, value in options.items() if value not in ((), None)})
-    table = build_table(data, grid, click.echo, n_jobs=jobs, dry_run=dry_run)
+    table = build_table(data, grid, click.echo, home=Home.from_environment(), n_jobs=jobs, dry_run=dry_run)
     click.echo("\n".join(table.lines))
     if table.problems:
         _fail("\n".join([f"{len(table.problems)} not measured:", *table.problems]))
@@ -280,7 +285,7 @@ def agf_command(data: str | None, **options: Any) -> None:
     """Measure what artist groups add to genre on DATA: the tables of Kim et al. (2018), ours beside theirs."""
     from essentia_ldl.studies.artist_groups.command import measure
 
-    done = measure(data, click.echo, **options)
+    done = measure(data, click.echo, home=Home.from_environment(), **options)
     for line in done.lines:
         click.echo(line)
     if done.n_failures:
@@ -299,7 +304,7 @@ def evaluate_command(model: str, data: str, **options: Any) -> None:
     """Score an exported MODEL on another collection, through Essentia."""
     from essentia_ldl.measure.evaluate import describe_evaluation, evaluate
 
-    done = evaluate(model, data, **options)
+    done = evaluate(model, data, Home.from_environment(), **options)
     for line in describe_evaluation(done):
         click.echo(line)
     if done.failures:
@@ -317,7 +322,7 @@ def report_command(run: str | None, excerpt_s: float | None, n_listed: int) -> N
     """
     from essentia_ldl.report.command import write_report
 
-    for line in write_report(run, excerpt_s, n_listed):
+    for line in write_report(run, Home.from_environment(), excerpt_s, n_listed):
         click.echo(line)
 
 
@@ -330,22 +335,22 @@ def graphs_group() -> None:
 @click.option("--wheel", metavar="FILE", help="musicnn-0.1.0-py3-none-any.whl, when there is no network.")
 def graphs_build(wheel: str | None) -> None:
     """Build the MSD- and MTT-trained MusiCNN and VGG from the weights of the musicnn package."""
-    from essentia_ldl.files import graphs_folder
     from essentia_ldl.train.train import build_base_graphs
 
-    build_base_graphs(wheel)
-    click.echo(f"the pretrained networks are in {graphs_folder()}")
+    graphs = Home.from_environment().graphs
+    build_base_graphs(graphs, wheel)
+    click.echo(f"the pretrained networks are in {graphs}")
 
 
 @main.command("models")
 def models_command() -> None:
     """List the models in graphs/ with their scores."""
     from essentia_ldl.cli import summary
-    from essentia_ldl.files import graphs_folder
     from essentia_ldl.models import folder as models
 
-    found, problems = models.list_models(graphs_folder())
-    for line in summary.describe_models(found, graphs_folder()):
+    graphs = Home.from_environment().graphs
+    found, problems = models.list_models(graphs)
+    for line in summary.describe_models(found, graphs):
         click.echo(line)
     for problem in problems:
         click.echo(f"error: {problem}", err=True)
@@ -381,7 +386,8 @@ def predict_command(
     try:
         from essentia_ldl.predict.command import predict
 
-        n_failed = predict(audio, names, form, segments, patch_hop, output, started, **answers)
+        graphs = Home.from_environment().graphs
+        n_failed = predict(audio, names, form, segments, patch_hop, output, started, graphs=graphs, **answers)
     finally:
         started.kill()
         started.wait()
@@ -394,7 +400,7 @@ def doctor_command() -> None:
     """Check the installation: versions, graphs, and a one-second run."""
     from essentia_ldl.doctor import examine
 
-    lines, healthy = examine()
+    lines, healthy = examine(Home.from_environment())
     for line in lines:
         click.echo(line)
     if not healthy:

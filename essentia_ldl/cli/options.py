@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -89,7 +90,7 @@ def options_of_training(command: Any) -> Any:
     return command
 
 
-def resolve(task: str, options: dict[str, Any]) -> tuple[Any, str | None, int | None]:
+def resolve(task: str, options: dict[str, Any], recipes: Path) -> tuple[Any, str | None, int | None]:
     """Return the recipe with what the options change in it, the collection and the number of processes."""
     from essentia_ldl.recipe.toml import change_recipe, read_recipe
 
@@ -99,7 +100,7 @@ def resolve(task: str, options: dict[str, Any]) -> tuple[Any, str | None, int | 
         if options["extractor"] and options[other]:
             raise click.UsageError(f"--extractor stands in place of the network: leave --{other} out.")
     epochs = options["epochs"]
-    recipe = change_recipe(read_recipe(task), options["changes"]).override(
+    recipe = change_recipe(read_recipe(task, recipes), options["changes"]).override(
         labels=options.get("labels"),
         network__backbone=options["network"],
         network__pretrained=options["pretrained"],

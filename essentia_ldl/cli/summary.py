@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from essentia_ldl.cli.tables import describe_test
-from essentia_ldl.files import graphs_folder
 from essentia_ldl.models.folder import Model
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.train.train import Trained
@@ -24,12 +23,12 @@ def program_name() -> str:
     return called if relative.startswith("..") else relative
 
 
-def describe_training(done: Trained, recipe: Recipe) -> list[str]:
+def describe_training(done: Trained, recipe: Recipe, graphs: Path) -> list[str]:
     """Write what a training gave, and the command that uses it."""
     lines = describe_scores_of(done.scores)
     if "test" in done.scores:
         lines += describe_test(done.scores["test"], recipe.classes)
-    return [*lines, *describe_calibration(done.scores), *describe_models_made(done)]
+    return [*lines, *describe_calibration(done.scores), *describe_models_made(done, graphs)]
 
 
 def describe_scores_of(scores: Mapping[str, Any]) -> list[str]:
@@ -48,9 +47,9 @@ def describe_scores_of(scores: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def describe_models_made(done: Trained) -> list[str]:
+def describe_models_made(done: Trained, graphs: Path) -> list[str]:
     """Write where models and run are, and the command that uses them."""
-    folder = _shown(graphs_folder())
+    folder = _shown(graphs)
     return [
         *(f"model: {folder}/{name}.pb and .json" for name in done.models),
         f"run: {_shown(done.run)}",

@@ -6,9 +6,7 @@ files look like before any long work starts.
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import os
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -20,7 +18,7 @@ from essentia_ldl.collection.corrections import apply_corrections, read_correcti
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.features.store import Store, array_path
-from essentia_ldl.files import replacing
+from essentia_ldl.files import Home
 from essentia_ldl.parallel import run_jobs
 from essentia_ldl.recipe.recipe import NetworkSettings, Recipe
 from essentia_ldl.records import Failure, FrontEnd, Split, Track
@@ -40,6 +38,8 @@ class Collection:
         Seconds decoded, by track id.
     failures : tuple[Failure, ...]
         Files left out, and why.
+    home : Home
+        Whose store holds the features.
     corrections : Mapping[str, Any]
         What a person changed, from `corrections.apply_corrections`; empty when nothing.
     """
@@ -48,6 +48,7 @@ class Collection:
     contents: Mapping[str, str]
     durations_s: Mapping[str, float]
     failures: tuple[Failure, ...]
+    home: Home
     corrections: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -144,7 +145,7 @@ def keep_split(collection: Collection, split: Split) -> Collection:
 
 def extract(
     tracks: Sequence[Track],
-    store: Store,
+    home: Home,
     front_ends: Sequence[FrontEnd],
     n_jobs: int | None = None,
     extractor: Mapping[str, Any] | None = None,
@@ -155,8 +156,8 @@ def extract(
     ----------
     tracks : sequence of Track
         From `read_labelled`.
-    store : Store
-        Where features go.
+    home : Home
+        Features go into its store.
     front_ends : sequence of FrontEnd
         Which features.
     n_jobs : int or None
@@ -170,6 +171,7 @@ def extract(
         Without the files that failed and without copies: of tracks with the same bytes and label one is kept, and
         none when their labels differ.
     """
+    store = Store(home.store)
     contents: dict[str, str] = {}
     durations_s: dict[str, float] = {}
     failures: list[Failure] = []
@@ -193,7 +195,7 @@ def extract(
     usable = [track for track in tracks if track.id in contents]
     kept, copies = _drop_copies(usable, contents)
     failures = sorted(failures, key=lambda failure: failure.path) + copies
-    return Collection(tuple(kept), contents, durations_s, tuple(failures))
+    return Collection(tuple(kept), contents, durations_s, tuple(failures), home)
 
 
 def _drop_copies(tracks: Sequence[Track], contents: Mapping[str, str]) -> tuple[list[Track], list[Failure]]:
@@ -294,13 +296,3 @@ def describe_audit(report: Audit) -> list[str]:
     if not (report.duplicates or report.conflicts or report.too_short or report.failures):
         lines.append("by their headers and bytes: nothing unreadable, too short or twice")
     return lines
-
-
-def write_failures(path: Path, failures: Sequence[Failure]) -> None:
-    """Write failures.csv (path, step, reason), atomically."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["path", "step", "reason"])
-    writer.writerows([failure.path, failure.step, failure.reason] for failure in failures)
-    with replacing(path) as file:
-        file.write(text.getvalue().encode("utf-8", "surrogateescape"))

@@ -22,7 +22,7 @@ import numpy as np
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import DataError, StoreError, explain
 from essentia_ldl.features.profiles import KEYS, SCALES, get_profile
-from essentia_ldl.features.store import Store, array_path, open_store
+from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.files import read_json
 from essentia_ldl.parallel import run_jobs
 from essentia_ldl.records import Failure, Track
@@ -63,7 +63,7 @@ def make_descriptors(collection: Collection, n_jobs: int | None = None, profile:
     StoreError
         When descriptors of another version of Essentia are in the folder.
     """
-    store = open_store()
+    store = Store(collection.home.store)
     place = {"store": str(store.root), "folder": str(descriptor_folder(store, profile)), "profile": profile}
     jobs = [{"path": track.path, **place} for track in list_missing(collection, profile)]
     results = run_jobs("essentia_ldl.sound.descriptors:extract_track", jobs, "descriptors", n_jobs)
@@ -73,7 +73,7 @@ def make_descriptors(collection: Collection, n_jobs: int | None = None, profile:
 
 def list_missing(collection: Collection, profile: str = "gaia") -> list[Track]:
     """List the tracks of a collection that have no descriptors."""
-    folder = descriptor_folder(open_store(), profile)
+    folder = descriptor_folder(Store(collection.home.store), profile)
     return [t for t in collection.tracks if not array_path(folder, collection.contents[t.id]).is_file()]
 
 
@@ -110,7 +110,7 @@ def read_descriptors(
     DataError
         When a value of "gaia" is not finite.
     """
-    store, gaps = open_store(), get_profile(profile).gaps
+    store, gaps = Store(collection.home.store), get_profile(profile).gaps
     folder = descriptor_folder(store, profile)
     lacking = list_missing(collection, profile)
     refused = {failure.path for failure in failures}

@@ -39,7 +39,6 @@ from essentia_ldl.labels._embedding import EMBEDDING
 from essentia_ldl.labels._groups import tell_groups
 from essentia_ldl.labels._histogram import EDGES, describe_own_mass, score_own_mass, text_histogram, write_histogram
 from essentia_ldl.labels._mfcc import summarize_frames
-from essentia_ldl.labels._tables import read_table, write_table
 from essentia_ldl.records import LabelTable, Track
 
 __all__ = [
@@ -55,7 +54,6 @@ __all__ = [
     "explanations",
     "is_auxiliary",
     "presets",
-    "read_table",
     "resolve",
     "score_own_mass",
     "summaries",
@@ -63,7 +61,6 @@ __all__ = [
     "tell_groups",
     "text_histogram",
     "write_histogram",
-    "write_table",
 ]
 
 ReadFeatures = Callable[[Track, str], np.ndarray]

@@ -16,22 +16,24 @@ import numpy as np
 
 from essentia_ldl import __version__, frontends
 from essentia_ldl.cli.tables import describe_scores
-from essentia_ldl.collection.read import Collection, extract, write_failures
+from essentia_ldl.collection.read import Collection, extract
 from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.features import descriptors, embeddings
 from essentia_ldl.features.extractors import identify_weights
-from essentia_ldl.features.store import open_store
-from essentia_ldl.files import home, read_json, write_json
+from essentia_ldl.features.store import Store
+from essentia_ldl.files import Home, write_json
 from essentia_ldl.measure import baselines, refit
 from essentia_ldl.measure import rows as gathering
-from essentia_ldl.measure.folds import Fold, describe_folds, draw_folds
+from essentia_ldl.measure.folds import describe_folds, draw_folds
 from essentia_ldl.measure.rows import Truth, read_truth
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Split, Track
 from essentia_ldl.runs import folder as runs
+from essentia_ldl.runs.folder import Fold
+from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.train import train as steps
-from essentia_ldl.train.batch import check_hop, train_cells
-from essentia_ldl.train.compose import identify_tracks
+from essentia_ldl.train.batch import check_hop, list_trainings, train_cells
+from essentia_ldl.train.compose import Wanted, identify_tracks
 from essentia_ldl.train.train import Say
 
 REFUSED = "descriptors-failures.csv"
@@ -47,6 +49,7 @@ def cross_validate(
     say: Say,
     leave_out: str | None = None,
     *,
+    home: Home,
     patch_hop: int | None = None,
     truth_column: str | None = None,
     truth_class: str | None = None,
@@ -74,6 +77,8 @@ def cross_validate(
     leave_out : str or None
         A column of the collection: one fold a value, tested on its tracks and trained on the others. `n_folds` is not
         looked at then, and repetitions draw other validation sides only.
+    home : Home
+        Where run and features go, and the model of `refit_best`.
     patch_hop : int or None
         Frames between the patches that networks are scored on; None is the front-end's, which is that of production.
         Neither training nor baselines look at it.
@@ -116,22 +121,23 @@ def cross_validate(
         return [fold.split for fold in draw_folds(tracks, recipe, n_folds, 1, leave_out)]
 
     reading = {"corrections": corrections, "layout": layout, "options": options}
-    collection, is_demo = steps.prepare(recipe, data, sources, n_jobs, say, draw=draw, **reading)
+    collection, is_demo = steps.prepare(recipe, data, sources, n_jobs, say, home=home, draw=draw, **reading)
     tracks = list(collection.tracks)
     truth = read_truth(tracks, recipe.classes, truth_column, truth_class, data)
     listing = identify_tracks(recipe, collection)
     values = {key: value for key, value in recipe.as_dict().items() if key != "labels"}
     kind = n_folds if leave_out is None else [leave_out, [track.columns[leave_out] for track in tracks]]
-    digest = runs.fingerprint(__version__, values, listing, kind, patch_hop, *identify_weights(recipe.network))
-    folder, task = home() / "runs", f"{recipe.task}-crossval"
-    run = runs.find_run(folder, task, digest)[0] or runs.make_run(folder, task, digest)
+    weights = identify_weights(recipe.network, home.graphs)
+    digest = runs.fingerprint(__version__, values, listing, kind, patch_hop, *weights)
+    run = runs.resume_run(home.runs, f"{recipe.task}-crossval", digest)
     with runs.locked(run):
         steps.open_folder(run, recipe, collection)
         folds = draw_folds(tracks, recipe, n_folds, n_repeats, leave_out)
-        train_cells(run, recipe, collection, folds, sources, is_demo, n_jobs, say, patch_hop)
+        wanted = Wanted(is_demo=is_demo, export=False, patch_hop=patch_hop)
+        train_cells(list_trainings(run, recipe, folds, sources), collection, wanted, n_jobs, say)
         problems = _test_baselines(run, recipe, collection, folds, n_jobs, say)
         scores = describe_folds(recipe, tracks, folds, n_repeats, leave_out)
-        scores["patch_hop_frames"] = _find_hop(read_json(folds[0].cell(run, sources[0]) / "plan.json"))
+        scores["patch_hop_frames"] = read_plan(folds[0].cell(run, sources[0])).patch_hop_frames
         _gather(run, recipe, sources, folds, tracks, truth, problems, scores)
         write_json(run / "scores.json", scores)
     yield from describe_scores(scores)
@@ -143,12 +149,6 @@ def cross_validate(
     if refit_best:
         yield from refit.refit(run, digest, recipe, collection, folds, scores, is_demo, say)
     return len(collection.failures)
-
-
-def _find_hop(plan: Mapping[str, Any]) -> int:
-    """Return the frames between the patches that a plan's predictions are made of."""
-    own = (plan["extractor"] or {}).get("patch_hop_frames") or frontends.get(plan["front_end"]).patch_hop_frames
-    return int(plan["evaluation_hop_frames"] or own)
 
 
 def _gather(
@@ -176,7 +176,7 @@ def _test_baselines(
     run: Path, recipe: Recipe, collection: Collection, folds: list[Fold], n_jobs: int | None, say: Say
 ) -> dict[str, str]:
     """Run the baselines on every fold; return why one of them was left out, by its name."""
-    store = open_store()
+    store = Store(collection.home.store)
 
     def read_embeddings() -> Mapping[str, np.ndarray]:
         network = recipe.network
@@ -187,7 +187,7 @@ def _test_baselines(
                 raise RecipeError(explain("baseline", rule, "none", f"network {network.backbone}", remedy))
             dataset = network.pretrained if network.pretrained in known else known[0]
             network = dataclasses.replace(network, fine_tune="head", pretrained=dataset)
-            steps.require_network(network)
+            steps.require_network(network, collection.home.graphs)
         embeddings.make_embeddings(collection, network)
         return baselines.average(embeddings.read_embeddings(collection, network))
 
@@ -197,14 +197,14 @@ def _test_baselines(
             say(f"MusicExtractor on {len(lacking)} tracks, for a baseline")
         failures = descriptors.make_descriptors(collection, n_jobs)
         if failures:  # kept beside failures.csv, which is written again whenever the command is given again
-            write_failures(run / REFUSED, failures)
+            runs.write_failures(run / REFUSED, failures)
         return descriptors.read_descriptors(collection, failures)[0]
 
     def read_mfcc() -> Mapping[str, np.ndarray]:
         lacking = [t for t in collection.tracks if not store.has(collection.contents[t.id], frontends.MFCC)]
         if lacking:
             say(f"MFCC of {len(lacking)} tracks, for a baseline")
-            extract(lacking, store, [frontends.MFCC], n_jobs)
+            extract(lacking, collection.home, [frontends.MFCC], n_jobs)
         return baselines.read_mfcc(collection, store)
 
     readers = {"logreg": read_embeddings, "descriptors-svm": read_descriptors, "mfcc-svm": read_mfcc}

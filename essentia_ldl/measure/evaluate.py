@@ -21,15 +21,16 @@ import numpy as np
 
 from essentia_ldl import datasets
 from essentia_ldl.collection.class_map import IGNORE, find_aliases, map_labels
-from essentia_ldl.collection.read import write_failures
-from essentia_ldl.errors import DataError, GraphError, StoreError, explain
-from essentia_ldl.features.store import open_store
-from essentia_ldl.files import graphs_folder, home, read_json, replacing, write_json
+from essentia_ldl.errors import DataError, GraphError, StoreError, TrainingError, UnknownNameError, explain
+from essentia_ldl.features.store import Store
+from essentia_ldl.files import Home, replacing, write_json
 from essentia_ldl.models import folder as models
 from essentia_ldl.models.folder import Model
 from essentia_ldl.predict.ask import predict_files
 from essentia_ldl.records import Failure, Track
+from essentia_ldl.runs import folder as runs
 from essentia_ldl.runs import score as scoring
+from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.scores import bootstrap, listeners, reliability
 
 
@@ -45,6 +46,7 @@ class Evaluation:
 def evaluate(
     model_name: str,
     data: str,
+    home: Home,
     layout: str | None = None,
     options: Mapping[str, object] | None = None,
     mapping: Mapping[str, str] | None = None,
@@ -60,6 +62,8 @@ def evaluate(
         A name of graphs/, or a file.
     data : str
         Folder or table, in any layout of `essentia_ldl.datasets`.
+    home : Home
+        Whose graphs, runs and store are meant.
     layout : str or None
         As in `datasets.read_tracks`, and so are the `options`.
     options : Mapping[str, object] or None
@@ -86,14 +90,16 @@ def evaluate(
     UnknownNameError
         When the model, an option, a label to map, its class or the truth column does not exist.
     """
-    model = models.find_model(model_name, graphs_folder())
+    model = models.find_model(model_name, home.graphs)
     if model.is_base or len(model.card.classes) < 2:
         raise GraphError(
             explain("model", "a classifier", model.card.fields["type"], model.name, "Name a model that was trained.")
         )
     classes = model.card.classes
     found = datasets.read_tracks(data, layout, options)
-    table = map_labels([track.label for track in found], classes, mapping or {}, find_aliases(model.card), data)
+    table = map_labels(
+        [track.label for track in found], classes, mapping or {}, find_aliases(model.card, home.recipes), data
+    )
     ignored = set() if IGNORE in classes else {label for label, name in table.items() if name == IGNORE}
     tracks = [track for track in found if track.label not in ignored]
     if not tracks:
@@ -103,10 +109,10 @@ def evaluate(
         positive = listeners.choose_class(classes, truth_class)
         values = listeners.read_shares(tracks, truth_column, data)
         shares = {track.id: float(value) for track, value in zip(tracks, values, strict=True)}
-    folder = _make_folder(output, model.name)
+    folder = _make_folder(output, model.name, home.runs)
 
     rows, failures = _predict(model, tracks, folder)
-    write_failures(folder / "failures.csv", failures)
+    runs.write_failures(folder / "failures.csv", failures)
     used = [track for track in tracks if track.path in rows]
     if not used:
         remedy = f"First: {failures[0].reason}"
@@ -124,7 +130,7 @@ def evaluate(
         "mapping": table,
         "n_ignored": dict(sorted(Counter(t.label for t in found if t.label in ignored).items())),
         "n_failed": len(tracks) - len(used),
-        "n_seen_in_training": _count_seen(model, used),
+        "n_seen_in_training": _count_seen(model, used, home),
         "classes": list(classes),
         **scoring.score_predictions(targets, probabilities, classes),
         "n_by_class": {name: int((targets == column).sum()) for column, name in enumerate(classes)},
@@ -205,9 +211,9 @@ def describe_reliability(scores: Mapping[str, Any] | None, level: float) -> list
     return lines
 
 
-def _make_folder(output: str | None, name: str) -> Path:
+def _make_folder(output: str | None, name: str, runs: Path) -> Path:
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    folder = home() / "runs" / f"evaluate-{name}-{stamp}" if output is None else Path(output).expanduser()
+    folder = runs / f"evaluate-{name}-{stamp}" if output is None else Path(output).expanduser()
     try:
         folder.mkdir(parents=True, exist_ok=output is not None)
     except OSError as error:
@@ -216,7 +222,9 @@ def _make_folder(output: str | None, name: str) -> Path:
     return folder
 
 
-def _predict(model: Model, tracks: Sequence[Track], folder: Path) -> tuple[dict[str, np.ndarray], list[Failure]]:
+def _predict(
+    model: Model, tracks: Sequence[Track], folder: Path, graphs: Path
+) -> tuple[dict[str, np.ndarray], list[Failure]]:
     """Return the probabilities by path, and the failures; an interrupted run leaves no empty folder."""
     from tqdm import tqdm
 
@@ -225,7 +233,7 @@ def _predict(model: Model, tracks: Sequence[Track], folder: Path) -> tuple[dict[
     failures: list[Failure] = []
     try:
         with tqdm(total=len(files), unit="file", disable=None) as bar:
-            for answer in predict_files([model], files, graphs_folder()):
+            for answer in predict_files([model], files, graphs):
                 bar.update()
                 if isinstance(answer, Failure):
                     failures.append(answer)
@@ -238,12 +246,12 @@ def _predict(model: Model, tracks: Sequence[Track], folder: Path) -> tuple[dict[
     return rows, sorted(failures, key=lambda failure: failure.path)
 
 
-def _count_seen(model: Model, tracks: Sequence[Track]) -> int | None:
+def _count_seen(model: Model, tracks: Sequence[Track], home: Home) -> int | None:
     """Count the tracks that the model's own run trained or validated on; None when the run is not here."""
-    run = home() / "runs" / Path(str(model.card.extra.get("run", "-"))).name
-    with contextlib.suppress(StoreError, KeyError, TypeError):
-        seen = {track["content"] for track in read_json(run / "plan.json")["tracks"] if track["role"] != "test"}
-        store = open_store()
+    run = home.runs / Path(str(model.card.extra.get("run", "-"))).name
+    with contextlib.suppress(StoreError, TrainingError, UnknownNameError):  # the run is gone, or damaged
+        seen = {track.content for track in read_plan(run).tracks if track.role != "test"}
+        store = Store(home.store)
         return sum(store.remember(track.path) in seen for track in tracks)
     return None
 

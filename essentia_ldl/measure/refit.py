@@ -25,15 +25,15 @@ import numpy as np
 
 from essentia_ldl import __version__
 from essentia_ldl.collection.read import Collection
-from essentia_ldl.files import graphs_folder, read_json, write_json
-from essentia_ldl.measure import rows as gathering
-from essentia_ldl.measure.folds import Fold
+from essentia_ldl.files import read_json, write_json
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Split
 from essentia_ldl.runs import folder as runs
 from essentia_ldl.runs.calibrate import keep_out_of_fold
+from essentia_ldl.runs.folder import Fold
+from essentia_ldl.runs.score import choose_best
 from essentia_ldl.train import train as steps
-from essentia_ldl.train.compose import write_plan
+from essentia_ldl.train.compose import Wanted, plan_run
 from essentia_ldl.train.train import Say
 
 
@@ -54,7 +54,7 @@ def choose_training(run: Path, folds: Sequence[Fold], scores: Mapping[str, Any])
     StoreError
         When the history of a fold cannot be read.
     """
-    source = gathering.choose_best(scores)
+    source = choose_best(scores)
     histories = [read_json(fold.cell(run, source) / "history.json") for fold in folds]
     n_epochs = max(1, math.ceil(np.median([history["best_epoch"] for history in histories])))
     by_fold = [_find_halvings(history["epochs"]) for history in histories]
@@ -149,7 +149,7 @@ def refit(
         final = final.override(training__epochs=choice.n_epochs, training__epochs_from_scratch=choice.n_epochs)
     measured = summarize_crossval(crossval, choice.source, scores)
     own = runs.fingerprint(__version__, "refit", digest, final.as_dict(), choice.halvings, measured)
-    run, finished = steps.take_run(recipe.task, own, False, say)
+    run, finished = steps.take_run(recipe.task, own, collection.home, False, say)
     if not finished:
         rates = f", learning rate halved after {', '.join(map(str, choice.halvings))}" if choice.halvings else ""
         n_tracks = len(collection.tracks)
@@ -159,12 +159,13 @@ def refit(
         metrics = {name_metric(scores): round(measured["balanced_accuracy_mean"], 4)}
         with runs.locked(run):
             steps.open_folder(run, final, collection)
-            if not (run / "plan.json").is_file():
-                write_plan(run, final, collection, split, is_demo=is_demo, halvings=choice.halvings, metrics=metrics)
+            if not runs.is_planned(run):
+                wanted = Wanted(is_demo=is_demo, halvings=choice.halvings, metrics=metrics)
+                plan_run(run, final, collection, split, wanted)
             keep_out_of_fold(run, [fold.cell(crossval, choice.source) for fold in folds])
             steps.finish(run, collection, {"crossval": measured})
-    names = read_json(run / "run.json")["models"]
-    link = {"run": run.name, "models": names, **dataclasses.asdict(choice)}
+    names = runs.read_models(run)
+    link = {"run": run.name, "models": list(names), **dataclasses.asdict(choice)}
     write_json(crossval / "refit.json", link)
-    yield from (f"final model: {graphs_folder() / name}.pb and .json" for name in names)
+    yield from (f"final model: {collection.home.graphs / name}.pb and .json" for name in names)
     yield f"run: {run}"

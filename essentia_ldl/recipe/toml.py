@@ -16,32 +16,34 @@ from typing import Any
 from essentia_ldl import labels as label_sources
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import RecipeError, explain
-from essentia_ldl.files import home, replacing
+from essentia_ldl.files import replacing
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.recipe.sections import RENAMED, SECTIONS
 
 LARGEST = 2**63 - 1  # TOML 1.0: integers have 64 bits
 
 
-def folders() -> list[Path]:
-    """Return the folders that hold recipes: the user's `recipes`, then those that came with the package."""
+def folders(recipes: Path | None = None) -> list[Path]:
+    """Return the folders that hold recipes: the user's own, such as `Home.recipes`, then those of the package."""
     package = Path(__file__).resolve().parents[1]
     shipped = package / "recipes" if (package / "recipes").is_dir() else package.parent / "recipes"
-    return [home() / "recipes", shipped]
+    return [shipped] if recipes is None else [Path(recipes), shipped]
 
 
-def list_tasks() -> list[str]:
-    """List the tasks that have a recipe."""
-    return sorted({path.stem for folder in folders() for path in folder.glob("*.toml")})
+def list_tasks(recipes: Path | None = None) -> list[str]:
+    """List the tasks that have a recipe, in the user's own folder of recipes or in that of the package."""
+    return sorted({path.stem for folder in folders(recipes) for path in folder.glob("*.toml")})
 
 
-def read_recipe(task: str) -> Recipe:
+def read_recipe(task: str, recipes: Path | None = None) -> Recipe:
     """Read the recipe of a task, or a recipe file.
 
     Parameters
     ----------
     task : str
         ``"mood-sad"`` or a path that ends in .toml.
+    recipes : Path or None
+        The user's own folder of recipes, such as `Home.recipes`, which goes before that of the package.
 
     Raises
     ------
@@ -52,10 +54,10 @@ def read_recipe(task: str) -> Recipe:
     """
     if task.endswith(".toml"):
         return _read_file(Path(task))
-    for folder in folders():
+    for folder in folders(recipes):
         if (folder / f"{task}.toml").is_file():
             return _read_file(folder / f"{task}.toml")
-    raise unknown("task", task, list_tasks())
+    raise unknown("task", task, list_tasks(recipes))
 
 
 def _read_file(path: Path) -> Recipe:

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from essentia_ldl import labels as label_sources
-from essentia_ldl.files import home, write_json
+from essentia_ldl.files import Home
 from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import Split, Track
+from essentia_ldl.runs.targets import write_report, write_table
 from essentia_ldl.train import train as steps
 from essentia_ldl.train.compose import fit_labels
 
@@ -20,7 +21,7 @@ DEFAULT_SOURCES = ("sa", "sb")
 
 
 def describe_labels(
-    task: str, data: str | None, sources: Sequence[str], output: str | None, n_jobs: int | None
+    task: str, data: str | None, sources: Sequence[str], home: Home, output: str | None, n_jobs: int | None
 ) -> Iterator[str]:
     """Fit label sources on a whole collection; write what they say of each track, and labels.json with their reports.
 
@@ -32,6 +33,8 @@ def describe_labels(
         Folder or table; None is the demo.
     sources : sequence of str
         Label sources, also joined by "+", and "agf" for all of artist group factors; empty means SA and SB.
+    home : Home
+        Whose store, recipes and runs are meant.
     output : str or None
         Folder to write to; None is runs/<task>-labels.
     n_jobs : int or None
@@ -46,20 +49,20 @@ def describe_labels(
     ----------
     Buisson et al. 2022, Figure 1: histogram of the mass on a track's own class.
     """
-    recipe = read_recipe(task)
+    recipe = read_recipe(task, home.recipes)
     sources = list(dict.fromkeys(name for text in sources for name in label_sources.expand(text)))
     sources = sources or list(DEFAULT_SOURCES)
     lines: list[str] = []
-    collection, _ = steps.prepare(recipe, data, sources, n_jobs, lines.append, bands=False, draw=_take_all)
+    collection, _ = steps.prepare(recipe, data, sources, n_jobs, lines.append, home=home, bands=False, draw=_take_all)
     yield from lines
-    folder = Path(output) if output else home() / "runs" / f"{recipe.task}-labels"
+    folder = Path(output) if output else home.runs / f"{recipe.task}-labels"
     split = Split(tuple(track.id for track in collection.tracks))
     true_labels = {track.id: track.label for track in collection.tracks}
     tables, reports = {}, {}
     for source in sources:
         table, report = fit_labels(recipe, source, collection, split)
         reports[source] = report
-        label_sources.write_table(table, folder / f"{source}.csv")
+        write_table(table, folder / f"{source}.csv")
         yield f"{source}: {folder / f'{source}.csv'}"
         if label_sources.is_auxiliary(source):
             yield from label_sources.tell_groups(report)
@@ -74,7 +77,7 @@ def describe_labels(
             yield f"LMNN did not learn from {_count(report['n_filtered'])}: most neighbours contradict"
             if any(report["n_put_back"].values()):
                 yield f"it learned from {_count(report['n_put_back'])} all the same: too few were left"
-    write_json(folder / "labels.json", reports)
+    write_report(folder, reports)
     if tables:
         picture = folder / "histogram.png"
         label_sources.write_histogram(tables, true_labels, picture, title=recipe.task)

@@ -15,31 +15,33 @@ from essentia_ldl import __version__, frontends
 from essentia_ldl import labels as label_sources
 from essentia_ldl.collection import splits
 from essentia_ldl.collection.corrections import describe_corrections
-from essentia_ldl.collection.read import Collection, extract, read_corrected, write_failures
+from essentia_ldl.collection.read import Collection, extract, read_corrected
 from essentia_ldl.datasets import demo
 from essentia_ldl.errors import DataError, StoreError, explain
 from essentia_ldl.features import descriptors, embeddings
 from essentia_ldl.features.extractors import identify_weights, read_extractor
-from essentia_ldl.features.store import open_store
-from essentia_ldl.files import graphs_folder, home, read_json, replacing, write_json
+from essentia_ldl.features.store import Store
+from essentia_ldl.files import Home, read_json, read_object, write_json
 from essentia_ldl.models import folder as models
 from essentia_ldl.recipe.recipe import NetworkSettings, Recipe
 from essentia_ldl.recipe.toml import render_recipe
 from essentia_ldl.records import Failure, Split, Track
-from essentia_ldl.report import results
 from essentia_ldl.runs import calibrate as calibrating
 from essentia_ldl.runs import folder as runs
+from essentia_ldl.runs.plan import FILE as PLAN
+from essentia_ldl.runs.plan import read_plan, write_plan
 from essentia_ldl.runs.score import score_run
+from essentia_ldl.runs.targets import read_report
 from essentia_ldl.scores.calibration import NONE, TEMPERATURE
 from essentia_ldl.train.compose import (
+    Wanted,
     build_source,
     check_sampling,
     identify_tracks,
-    is_planned,
     label_front_ends,
     list_sources,
+    plan_run,
     update_places,
-    write_plan,
 )
 from essentia_ldl.train.multi_target import describe_left_out
 from essentia_ldl.zones import run_zone
@@ -58,28 +60,28 @@ class Trained:
     repeated: bool = False
 
 
-def build_base_graphs(wheel: str | None = None) -> None:
-    """Build the pretrained networks that graphs/ lacks."""
-    arguments = [str(graphs_folder()), *(["--wheel", wheel] if wheel else [])]
-    run_zone("essentia_ldl.nets.pretrained.weights", *arguments)
+def build_base_graphs(graphs: Path, wheel: str | None = None) -> None:
+    """Build the pretrained networks that the folder of models lacks."""
+    arguments = [str(graphs), *(["--wheel", wheel] if wheel else [])]
+    run_zone("essentia_ldl.nets.base_graphs", *arguments)
 
 
-def require_network(network: NetworkSettings) -> None:
+def require_network(network: NetworkSettings, graphs: Path) -> None:
     """Build what a recipe's network starts from, or say what is missing and where it is had."""
     if network.extractor:
-        read_extractor(network)
+        read_extractor(network, graphs)
     elif network.fine_tune != "none":
         if models.base_name(network.backbone, network.pretrained) in models.BASE_MODELS:
-            build_base_graphs()
+            build_base_graphs(graphs)
         else:
-            models.require_weights(graphs_folder(), network.backbone, network.pretrained)
+            models.require_weights(graphs, network.backbone, network.pretrained)
 
 
-def find_data(recipe: Recipe, data: str | None, say: Say) -> tuple[str, bool]:
+def find_data(recipe: Recipe, data: str | None, home: Home, say: Say) -> tuple[str, bool]:
     """Return the path of the collection, and whether it is the built-in demo, which is made when there is no data."""
     if data is not None:
         return data, any((folder / "demo.json").is_file() for folder in (Path(data), Path(data).parent))
-    root = home() / "store" / "demo" / recipe.task
+    root = home.demos / recipe.task
     say(f"no DATA given: using the built-in demo collection in {root}")
     return str(make_demo(root, recipe)), True
 
@@ -127,6 +129,7 @@ def prepare(
     n_jobs: int | None,
     say: Say,
     *,
+    home: Home,
     bands: bool = True,
     draw: Callable[[list[Track]], Sequence[Split]] | None = None,
     corrections: str | None = None,
@@ -147,6 +150,8 @@ def prepare(
         Worker processes.
     say : callable
         Gets lines for the user.
+    home : Home
+        Whose store is filled.
     bands : bool
         Also compute what the network reads.
     draw : callable or None
@@ -162,7 +167,7 @@ def prepare(
     is_demo : bool
     """
     check_sampling(recipe)
-    path, is_demo = find_data(recipe, data, say)
+    path, is_demo = find_data(recipe, data, home, say)
     tracks, corrected = read_corrected(path, recipe, corrections, layout, options)
     if corrected:
         say(describe_corrections(corrected))
@@ -173,10 +178,10 @@ def prepare(
     extractor: dict[str, Any] = {}
     if bands or not wanted or embeddings.NAME in read:
         if network.extractor:
-            found = read_extractor(network)
-            extractor = {"extractor": found.as_job(open_store())}
+            found = read_extractor(network, home.graphs)
+            extractor = {"extractor": found.as_job(Store(home.store))}
         elif (network.backbone, network.pretrained) in models.USERS_GRAPHS and network.fine_tune != "none":
-            models.require_weights(graphs_folder(), network.backbone, network.pretrained)  # before the long work
+            models.require_weights(home.graphs, network.backbone, network.pretrained)  # before the long work
     if not extractor and (bands or not wanted or embeddings.NAME in read):
         wanted = list(dict.fromkeys([bands_of, *wanted]))
     for split in draw(tracks) if draw else ():
@@ -184,7 +189,7 @@ def prepare(
         train = [track for track in tracks if track.id in chosen]
         for source in list_sources(recipe, sources):
             build_source(recipe, source).check(train)
-    collection = extract(tracks, open_store(), [frontends.get(name) for name in wanted], n_jobs, **extractor)
+    collection = extract(tracks, home, [frontends.get(name) for name in wanted], n_jobs, **extractor)
     present = {track.label for track in collection.tracks}
     for name in recipe.classes:
         if name not in present:
@@ -197,7 +202,7 @@ def prepare(
     if label_sources.DESCRIPTORS in read:
         _describe(collection, n_jobs, say)
     if embeddings.NAME in read:
-        require_network(recipe.network)
+        require_network(recipe.network, home.graphs)
         embeddings.make_embeddings(collection, recipe.network)
     return collection, is_demo
 
@@ -216,6 +221,7 @@ def train(
     recipe: Recipe,
     data: str | None = None,
     *,
+    home: Home,
     n_jobs: int | None = None,
     max_hours: float | None = None,
     again: bool = False,
@@ -232,6 +238,8 @@ def train(
         The task.
     data : str or None
         Folder or table; None is the built-in demo.
+    home : Home
+        Where run, features and models go.
     n_jobs : int or None
         Worker processes of the feature extraction.
     max_hours : float or None
@@ -260,6 +268,7 @@ def train(
         [recipe.labels],
         n_jobs,
         say,
+        home=home,
         draw=lambda t: [_draw_split(recipe, t)],
         corrections=corrections,
         layout=layout,
@@ -270,47 +279,42 @@ def train(
         say(f"artist not known for {unknown} of {len(collection.tracks)} tracks: one may train and validate")
     listing = identify_tracks(recipe, collection)
     sides = [track.split for track in collection.tracks]
-    digest = runs.fingerprint(
-        __version__, recipe.as_dict(), listing, sides, is_demo, max_hours, *identify_weights(recipe.network)
-    )
-    run, finished = take_run(recipe.task, digest, again, say)
+    weights = identify_weights(recipe.network, home.graphs)
+    digest = runs.fingerprint(__version__, recipe.as_dict(), listing, sides, is_demo, max_hours, *weights)
+    run, finished = take_run(recipe.task, digest, home, again, say)
     if finished:
-        names = tuple(read_json(run / "run.json")["models"])
+        names = runs.read_models(run)
         return Trained(run, names, read_json(run / "scores.json"), collection.failures, repeated=True)
     with runs.locked(run):
         split = _draw_split(recipe, list(collection.tracks))
         open_folder(run, recipe, collection)
-        if not is_planned(run):
+        if not runs.is_planned(run):
             say(f"labels: {recipe.labels}")
-            write_plan(run, recipe, collection, split, is_demo=is_demo, max_hours=max_hours)
-            for line in describe_left_out(read_json(run / "labels.json").get("targets", {})):
+            plan_run(run, recipe, collection, split, Wanted(is_demo=is_demo, max_hours=max_hours))
+            for line in describe_left_out(read_report(run).get("targets", {})):
                 say(line)
         names, scores = finish(run, collection)
     return Trained(run, names, scores, collection.failures)
 
 
-def take_run(task: str, digest: str, again: bool, say: Say) -> tuple[Path, bool]:
+def take_run(task: str, digest: str, home: Home, again: bool, say: Say) -> tuple[Path, bool]:
     """Return the folder of a run that was started before or is new, and whether its models are there already."""
-    folder = home() / "runs"
-    run, done = runs.find_run(folder, task, digest)
+    run, done = runs.find_run(home.runs, task, digest)
     if run is not None and done and not again:
-        names = read_json(run / "run.json")["models"]
-        if all((graphs_folder() / f"{name}.pb").is_file() for name in names):
+        names = runs.read_models(run)
+        if all((home.graphs / f"{name}.pb").is_file() for name in names):
             say(f"trained before with the same recipe and data: {run}")
             return run, True
     if run is None or done:
-        return runs.make_run(folder, task, digest), False
+        return runs.make_run(home.runs, task, digest), False
     say(f"going on with {run}")
     return run, False
 
 
 def open_folder(run: Path, recipe: Recipe, collection: Collection) -> None:
     """Write the recipe and the files left out into a run folder, and build the pretrained network it starts from."""
-    with replacing(run / "recipe.toml") as file:
-        file.write(render_recipe(recipe).encode())
-    write_failures(run / "failures.csv", collection.failures)
-    write_json(run / "corrections.json", dict(collection.corrections))
-    require_network(recipe.network)
+    runs.open_run(run, render_recipe(recipe), collection.failures, collection.corrections)
+    require_network(recipe.network, collection.home.graphs)
 
 
 def finish(
@@ -336,28 +340,30 @@ def finish(
     """
     update_places(run, collection)
     run_zone("essentia_ldl.nets", str(run))
-    return deliver(run, measured or {})
+    return deliver(run, measured or {}, collection.home.graphs)
 
 
-def deliver(run: Path, measured: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """Verify, score and promote what a run exported; parameters and answers as those of `finish`."""
+def deliver(run: Path, measured: Mapping[str, Any], graphs: Path) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Verify, score and promote what a run exported into `graphs`; the rest as in `finish`."""
     run_zone("essentia_ldl.sound", str(run))
     scores = {**score_run(run), **measured}
     write_json(run / "scores.json", scores)
-    stems = [stem for stem in read_json(run / "plan.json")["stems"].values() if stem]
-    promoted = models.promote(run / "export", stems, graphs_folder(), {"run": run.name, "scores": scores})
+    stems = [stem for stem in read_plan(run).stems.values() if stem]
+    promoted = models.promote(run / "export", stems, graphs, {"run": run.name, "scores": scores})
     names = tuple(model.name for model in promoted)
     runs.finish_run(run, names)
     return names, scores
 
 
-def calibrate(name: str | None, method: str | None = None, say: Say = print) -> Trained:
+def calibrate(name: str | None, home: Home, method: str | None = None, say: Say = print) -> Trained:
     """Fit the calibration of a finished run again, without training, and put the models that follow into graphs/.
 
     Parameters
     ----------
     name : str or None
         A run of `train` or `crossval --refit`, by name or folder; None is the one that ended last.
+    home : Home
+        Whose runs and graphs are meant.
     method : str or None
         One of `calibration.METHODS`; None is what the run's plan says, or a temperature where that says none.
     say : callable
@@ -374,19 +380,18 @@ def calibrate(name: str | None, method: str | None = None, say: Say = print) -> 
     DataError
         When there are no tracks to calibrate on, none of a class, or a logit is not finite; the run is as before then.
     """
-    run = results.find_finished(name)
-    if not (run / "plan.json").is_file():
+    run = runs.find_finished(name, home.runs)
+    if not (run / PLAN).is_file():
         remedy = "Name the run of a model; the folds of a cross-validation are calibrated by crossval."
         raise StoreError(explain("run", "one that trained a model", "a cross-validation", run, remedy))
     with runs.locked(run):
-        plan, before = read_json(run / "plan.json"), read_json(run / "scores.json")
-        known = plan.get("calibration", NONE)
-        method = method or (TEMPERATURE if known == NONE else known)
+        plan, before = read_plan(run), read_object(run / runs.SCORES)
+        method = method or (TEMPERATURE if plan.calibration == NONE else plan.calibration)
         found = calibrating.calibrate_run(run, method, strict=True)
         say(f"calibration: {found.describe()}")
-        write_json(run / "plan.json", {**plan, "calibration": method})
+        write_plan(dataclasses.replace(plan, calibration=method))
         run_zone("essentia_ldl.nets", "--export-only", str(run))
-        names, scores = deliver(run, {key: before[key] for key in ("crossval",) if key in before})
+        names, scores = deliver(run, {key: before[key] for key in ("crossval",) if key in before}, home.graphs)
     return Trained(run, names, scores, ())
 
 

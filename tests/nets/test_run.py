@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import errno
-import subprocess
-import sys
 
 import pytest
 
 from essentia_ldl.nets import run
 from essentia_ldl.nets.inputs import embeddings
-from essentia_ldl.nets.runtime import quiet
 
 
 def test_several_runs_share_the_extractor(make_run, capsys, monkeypatch):
@@ -65,23 +62,3 @@ def test_interruptions(make_run, monkeypatch, capsys, exception, status, message
     monkeypatch.setattr(run, "train", fail)
     assert run.main([str(make_run())]) == status
     assert capsys.readouterr().err == message
-
-
-def test_silent_start():
-    code = "from essentia_ldl.nets.runtime import tf; tf.zeros(3) + 1"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("", "")
-
-
-def test_package_import_is_light():
-    code = "import sys, essentia_ldl.nets; print([m for m in ('tensorflow', 'keras', 'numpy') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
-def test_quiet_gives_the_descriptor_back(capfd, monkeypatch):
-    monkeypatch.delenv("ESSENTIA_LDL_VERBOSE", raising=False)
-    with quiet():
-        subprocess.run([sys.executable, "-c", "import sys; sys.stderr.write('hidden')"], check=True)
-    subprocess.run([sys.executable, "-c", "import sys; sys.stderr.write('heard')"], check=True)
-    assert capfd.readouterr().err == "heard"

@@ -181,17 +181,6 @@ MODULES = {module_name(path): path for path in FILES}
 BEING_MOVED = {  # (module, what it imports from a room below): has to be empty
     ("collection.read", "features.store"),
     ("measure.crossval", "cli.tables"),
-    ("nets.run", "train.multi_target"),
-    ("runs.plan", "nets.pretrained"),
-    ("runs.plan", "nets.pretrained.frozen"),
-    ("runs.plan", "nets.training.checkpoints"),
-    ("train.batch", "measure.folds"),
-    ("train.ensemble", "measure"),
-    ("train.ensemble", "measure.rows"),
-    ("train.ensemble", "report"),
-    ("train.ensemble", "report.results"),
-    ("train.train", "report"),
-    ("train.train", "report.results"),
 }
 
 

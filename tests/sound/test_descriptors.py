@@ -12,7 +12,7 @@ from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import AudioError, StoreError
 from essentia_ldl.features import descriptors, profiles
 from essentia_ldl.features.store import Store, array_path
-from essentia_ldl.files import read_json, write_json
+from essentia_ldl.files import Home, read_json, write_json
 from essentia_ldl.records import Failure, Track
 from essentia_ldl.sound import descriptors as sound_descriptors
 from essentia_ldl.sound.descriptors import extract_descriptors, extract_track, list_names
@@ -89,7 +89,7 @@ def test_a_collection_is_described_once_and_a_file_that_fails_is_a_failure(
     store = Store(tmp_path / "home" / "store")
     tracks = tuple(Track(path.stem, str(path), "x") for path in (clip, flat))
     contents = {track.id: store.remember(track.path) for track in tracks}
-    collection = Collection(tracks, contents, dict.fromkeys(contents, 6.0), ())
+    collection = Collection(tracks, contents, dict.fromkeys(contents, 6.0), (), Home.from_environment())
     (failure,) = descriptors.make_descriptors(collection, 2)
     assert isinstance(failure, Failure)
     assert failure.path == str(flat)
@@ -205,7 +205,7 @@ def test_a_collection_is_described_by_all_beside_gaia(tmp_path, monkeypatch, cli
     store = Store(tmp_path / "home" / "store")
     tracks = tuple(Track(path.stem, str(path), "x") for path in (clip, flat))
     contents = {track.id: store.remember(track.path) for track in tracks}
-    collection = Collection(tracks, contents, dict.fromkeys(contents, 6.0), ())
+    collection = Collection(tracks, contents, dict.fromkeys(contents, 6.0), (), Home.from_environment())
     failures = descriptors.make_descriptors(collection, 2, "all")
     assert [failure.path for failure in failures] == [str(flat)]
     assert len(descriptors.list_missing(collection)) == 2

@@ -21,7 +21,7 @@ from essentia_ldl.errors import StoreError, explain
 from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.files import replacing
 from essentia_ldl.models.folder import require_weights
-from essentia_ldl.nets.inputs.batches import cut_grid
+from essentia_ldl.nets.inputs.patches import cut_grid
 from essentia_ldl.nets.pretrained.weights import load_tagger
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.runs.plan import BACKBONES, ExtractorPlan, Plan
@@ -29,7 +29,7 @@ from essentia_ldl.runs.plan import BACKBONES, ExtractorPlan, Plan
 BATCH_PATCHES = 8  # on a CPU larger batches are no faster and need more memory
 
 
-class Extractor:
+class FrozenNetwork:
     """A frozen network with the embeddings it has made.
 
     Parameters
@@ -60,10 +60,14 @@ class Extractor:
         self._loaded: dict[str, np.ndarray] = {}
 
     @classmethod
-    def of(cls, plan: Plan, known: dict[tuple[str, ...], Any], hop_frames: int | None = None) -> Extractor | Stored:
+    def of(
+        cls, plan: Plan, known: dict[tuple[str, ...], Any], hop_frames: int | None = None
+    ) -> FrozenNetwork | StoredEmbeddings:
         """Return the extractor of a plan, from `known` when an earlier run of this process made it."""
         if plan.extractor is not None:
-            return known.setdefault((str(plan.store), plan.extractor.folder), Stored(plan.store, plan.extractor))
+            return known.setdefault(
+                (str(plan.store), plan.extractor.folder), StoredEmbeddings(plan.store, plan.extractor)
+            )
         kind = (plan.network.backbone, str(plan.network.pretrained))
         parts = (str(plan.store), str(plan.graphs), *kind, str(hop_frames))
         if parts not in known:
@@ -125,7 +129,7 @@ class Extractor:
         return content in self._loaded
 
 
-class Stored:
+class StoredEmbeddings:
     """Embeddings that the sound zone made with a published extractor.
 
     Parameters

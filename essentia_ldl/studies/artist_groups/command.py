@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from essentia_ldl import __version__
-from essentia_ldl.collection.read import Collection, keep_split, read_labelled, write_failures
+from essentia_ldl.collection.read import Collection, keep_split, read_labelled
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.features.extractors import identify_weights
-from essentia_ldl.features.store import open_store
-from essentia_ldl.files import home, read_json, replacing
+from essentia_ldl.features.store import Store
+from essentia_ldl.files import Home, read_json
 from essentia_ldl.frontends import get_network
 from essentia_ldl.parallel import count_workers
 from essentia_ldl.recipe.recipe import Recipe
@@ -64,6 +64,7 @@ def measure(
     data: str | None,
     say: Say,
     *,
+    home: Home,
     task: str | None = None,
     targets: Sequence[str] = (),
     networks: Sequence[str] = (),
@@ -84,6 +85,8 @@ def measure(
         Folder or table with artists.
     say : callable
         Gets lines for the user.
+    home : Home
+        Whose runs, store, recipes and graphs are meant.
     task : str or None
         A recipe's name or file.
     targets, networks, splits : sequence of str
@@ -108,7 +111,7 @@ def measure(
         for value in given:
             if value not in known:
                 raise unknown(name, value, known)
-    recipe = change_recipe(read_recipe(task or (DEMO_TASK if data is None else TASK)), changes or {})
+    recipe = change_recipe(read_recipe(task or (DEMO_TASK if data is None else TASK), home.recipes), changes or {})
     recipe = recipe.override(training__epochs=epochs, training__epochs_from_scratch=epochs)
     usual = Trials() if data is not None else Trials(DEMO_COMBINATIONS, (SEPARATE, SHARED), (ARTIST,))
     if not networks and not get_network(recipe.network.backbone).is_widened:
@@ -120,7 +123,8 @@ def measure(
         tuple(splits) or usual.splits,
         tuple(range(seeds or 1)),
     )
-    return run_experiment(recipe, data, grid, say, n_jobs=jobs, dry_run=dry_run, layout=layout, options=options)
+    reading = {"layout": layout, "options": options}
+    return run_experiment(recipe, data, grid, say, home=home, n_jobs=jobs, dry_run=dry_run, **reading)
 
 
 def run_experiment(
@@ -129,6 +133,7 @@ def run_experiment(
     grid: Trials,
     say: Say,
     *,
+    home: Home,
     n_jobs: int | None = None,
     dry_run: bool = False,
     layout: str | None = None,
@@ -139,13 +144,15 @@ def run_experiment(
     Parameters
     ----------
     recipe : Recipe
-        Network, training, targets and settings of the label sources; its own list of sources is not looked at.
+        Network, training, transfer and settings of the label sources; its own list of sources is not looked at.
     data : str or None
         Folder or table with artists; None is the demo of the recipe.
     grid : Trials
         Which cells.
     say : callable
         Gets lines while the work goes on.
+    home : Home
+        Where run and features go.
     n_jobs : int or None
         Worker processes of the extraction, and networks that are trained at once; None is one a core.
     dry_run : bool
@@ -170,26 +177,25 @@ def run_experiment(
         raise RecipeError(explain("networks", rule, "none for these targets", "agf", remedy))
     for cell in cells:
         cell.set_up(recipe)  # what cannot be trained is told before the long work
-    steps.require_network(recipe.network)
+    steps.require_network(recipe.network, home.graphs)
     sources = [SOURCES[letter] for letter in _list_letters(cells)]
 
     def draw(tracks: list) -> list[Split]:
         return [agf_cells.draw_split(tracks, kind, seed) for kind in grid.splits for seed in grid.seeds]
 
-    path, _ = steps.find_data(recipe, data, say)
-    say_estimate(recipe, cells, read_labelled(path, recipe, layout, options), n_jobs, say)
+    path, _ = steps.find_data(recipe, data, home, say)
+    say_estimate(recipe, cells, read_labelled(path, recipe, layout, options), Store(home.store), n_jobs, say)
     if dry_run:
-        return Experiment(home() / "runs", (), 0)
-    collection, is_demo = steps.prepare(recipe, path, sources, n_jobs, say, draw=draw, layout=layout, options=options)
+        return Experiment(home.runs, (), 0)
+    reading = {"layout": layout, "options": options}
+    collection, is_demo = steps.prepare(recipe, path, sources, n_jobs, say, home=home, draw=draw, **reading)
     same = {key: value for key, value in recipe.as_dict().items() if key not in ("labels", "card")}
     sides = [track.split for track in collection.tracks]
     listing = identify_tracks(recipe, collection)
-    digest = runs.fingerprint(__version__, same, listing, sides, *identify_weights(recipe.network))
-    run = runs.find_run(home() / "runs", "agf", digest)[0] or runs.make_run(home() / "runs", "agf", digest)
+    digest = runs.fingerprint(__version__, same, listing, sides, *identify_weights(recipe.network, home.graphs))
+    run = runs.resume_run(home.runs, "agf", digest)
     with runs.locked(run):
-        with replacing(run / "recipe.toml") as file:
-            file.write(render_recipe(recipe).encode())
-        write_failures(run / "failures.csv", collection.failures)
+        runs.open_run(run, render_recipe(recipe), collection.failures, collection.corrections)
         waiting = [cell for cell in cells if not (_folder(run, cell) / "scores.json").is_file()]
         say(f"{len(cells)} cells, {len(cells) - len(waiting)} measured before, {len(waiting)} to do")
         for group in dict.fromkeys(cell.group for cell in waiting):
@@ -262,7 +268,9 @@ def _train_networks(networks: Sequence[Path], n_jobs: int | None, say: Say) -> N
     run_zones("essentia_ldl.nets", shares, N_THREADS)
 
 
-def say_estimate(recipe: Recipe, cells: Sequence[Trial], tracks: Sequence[Track], n_jobs: int | None, say: Say) -> None:
+def say_estimate(
+    recipe: Recipe, cells: Sequence[Trial], tracks: Sequence[Track], store: Store, n_jobs: int | None, say: Say
+) -> None:
     """Print how long all networks of some cells take to train here, from a measured training step.
 
     A network's epochs are those of the recipe, a shared one's as many times more as it has targets, and a step of a
@@ -270,7 +278,6 @@ def say_estimate(recipe: Recipe, cells: Sequence[Trial], tracks: Sequence[Track]
     """
     size = recipe.training.batch_size
     network = f"{recipe.network.backbone}:{recipe.network.fine_tune}"
-    store = open_store()
     cost = estimates.measure_costs(store.root / "costs.json", [network], size)[network]
     single = {(cell.group, letter) for cell in cells if cell.networks == SEPARATE for letter in cell.targets}
     n_trainings = len(single) + sum(len(cell.targets) for cell in cells if cell.networks != SEPARATE)

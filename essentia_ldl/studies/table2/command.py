@@ -20,8 +20,8 @@ from pathlib import Path
 from essentia_ldl import __version__
 from essentia_ldl.collection.read import read_labelled
 from essentia_ldl.errors import DiskError, EssentiaLdlError
-from essentia_ldl.features.store import open_store
-from essentia_ldl.files import home
+from essentia_ldl.features.store import Store
+from essentia_ldl.files import Home
 from essentia_ldl.measure.crossval import cross_validate
 from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import Track
@@ -45,7 +45,9 @@ class Table:
     problems: tuple[str, ...]
 
 
-def build_table(data: str, grid: Grid, say: Say, *, n_jobs: int | None = None, dry_run: bool = False) -> Table:
+def build_table(
+    data: str, grid: Grid, say: Say, *, home: Home, n_jobs: int | None = None, dry_run: bool = False
+) -> Table:
     """Measure the cells that are not measured yet, cheapest first, and put them beside the paper's.
 
     Parameters
@@ -56,6 +58,8 @@ def build_table(data: str, grid: Grid, say: Say, *, n_jobs: int | None = None, d
         Which cells.
     say : callable
         Gets lines while the work goes on: what is there, the estimated time, the progress.
+    home : Home
+        Whose runs, store, recipes and graphs are meant.
     n_jobs : int or None
         Worker processes of the feature extraction.
     dry_run : bool
@@ -75,7 +79,7 @@ def build_table(data: str, grid: Grid, say: Say, *, n_jobs: int | None = None, d
     found = table2_data.find_collections(root, grid.tasks)
     problems = dict(found.problems)
     external = found.external if grid.external else None
-    tracks, annotated = _read_sets(found.collections, external, problems)
+    tracks, annotated = _read_sets(found.collections, external, home.recipes, problems)
     for task in grid.tasks:
         state = f"not used: {problems[task]}" if task in problems else "no data"
         say(f"{task:<18} {f'{len(tracks[task])} tracks in {found.collections[task]}' if task in tracks else state}")
@@ -84,22 +88,21 @@ def build_table(data: str, grid: Grid, say: Say, *, n_jobs: int | None = None, d
     else:
         say(f"{'external':<18} {external or f'no data: {root / table2_data.EXTERNAL} with a TSV of annotations'}")
 
-    folder = home() / "runs"
     digest = runs.fingerprint(__version__, os.path.abspath(root), *grid.training)
-    run = runs.find_run(folder, "table2", digest)[0] or runs.make_run(folder, "table2", digest)
+    run = runs.resume_run(home.runs, "table2", digest)
     groups = list(_list_groups(grid, tracks, found.collections, annotated))
     with runs.locked(run):
-        book = Book(run)
-        current = [*_list_others(root, grid, book, groups), *groups]
-        todo = _say_estimates(run, grid, groups, tracks, book, say, n_jobs)
+        book = Book(run, home.root)
+        current = [*_list_others(root, grid, book, groups, home.recipes), *groups]
+        todo = _say_estimates(run, grid, groups, tracks, book, say, n_jobs, home)
         if dry_run:
             return Table(run, (f"nothing trained; the measured costs are in {run / 'costs.json'}",), _list(problems))
         try:
             for number, group in enumerate(todo, 1):
                 say(f"[{number}/{len(todo)}] {group.task}, {group.network}, {group.start}")
-                _measure_folds(group, grid, book, problems, say, n_jobs)
+                _measure_folds(group, grid, book, problems, say, n_jobs, home)
                 if external is not None and "ext" in group.digests:
-                    _measure_external(group, grid, external, run, book, problems, say, n_jobs)
+                    _measure_external(group, grid, external, run, book, problems, say, n_jobs, home)
         finally:
             lines = _write(run, grid, book, problems, root, current)
     return Table(run, (*lines, str(run / "table2.md")), _list(problems))
@@ -110,13 +113,13 @@ def _list(problems: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _read_sets(
-    collections: Mapping[str, Path], external: Path | None, problems: dict[str, str]
+    collections: Mapping[str, Path], external: Path | None, recipes: Path, problems: dict[str, str]
 ) -> tuple[dict[str, list[Track]], dict[str, str]]:
     """Read the tracks of every task and digest what it is scored on; note what cannot be read."""
     tracks: dict[str, list[Track]] = {}
     for task, path in collections.items():
         try:
-            tracks[task] = read_labelled(path, read_recipe(task))
+            tracks[task] = read_labelled(path, read_recipe(task, recipes))
         except EssentiaLdlError as error:
             problems[task] = str(error)
     annotated: dict[str, str] = {}
@@ -128,7 +131,7 @@ def _read_sets(
     return tracks, annotated
 
 
-def _list_others(root: Path, grid: Grid, book: Book, groups: Sequence[Group]) -> list[Group]:
+def _list_others(root: Path, grid: Grid, book: Book, groups: Sequence[Group], recipes: Path) -> list[Group]:
     """Return the groups of what was measured and is not asked for now, as its data and recipe are now.
 
     What has no data any more, or none that can be read, is not among them.
@@ -139,20 +142,24 @@ def _list_others(root: Path, grid: Grid, book: Book, groups: Sequence[Group]) ->
         return []
     with contextlib.suppress(EssentiaLdlError):
         found = table2_data.find_collections(root, tasks)
-        tracks, annotated = _read_sets(found.collections, found.external, {})
+        tracks, annotated = _read_sets(found.collections, found.external, recipes, {})
         every = dataclasses.replace(grid, networks=NETWORKS, starts=STARTS)
-        return list(_list_groups(every, tracks, found.collections, annotated))
+        return list(_list_groups(every, tracks, found.collections, annotated, recipes))
     return []
 
 
 def _list_groups(
-    grid: Grid, tracks: Mapping[str, Sequence[Track]], collections: Mapping[str, Path], annotated: Mapping[str, str]
+    grid: Grid,
+    tracks: Mapping[str, Sequence[Track]],
+    collections: Mapping[str, Path],
+    annotated: Mapping[str, str],
+    recipes: Path,
 ) -> Iterator[Group]:
     for task in tracks:
         listing = _digest_tracks(tracks[task])
         for network in grid.networks:
             for start in grid.starts:
-                recipe = set_up(read_recipe(task), grid, network, start)
+                recipe = set_up(read_recipe(task, recipes), grid, network, start)
                 values = {key: value for key, value in recipe.as_dict().items() if key != "labels"}
                 digests = {"5f": runs.fingerprint(__version__, values, listing, grid.n_folds, grid.patch_hop)}
                 if task in annotated:
@@ -179,6 +186,7 @@ def _say_estimates(
     book: Book,
     say: Say,
     n_jobs: int | None,
+    home: Home,
 ) -> list[Group]:
     """Print how long every group takes; return those with cells to do, the quickest first."""
     waiting = {}
@@ -194,7 +202,7 @@ def _say_estimates(
     say("measuring a training step of each network")
     batch_size = max(group.recipe.training.batch_size for group in waiting)
     costs = estimates.measure_costs(run / "costs.json", sorted({group.training for group in waiting}), batch_size)
-    store = open_store()
+    store = Store(home.store)
     durations = {task: estimates.find_durations(tracks[task], store, n_jobs) for task in {g.task for g in waiting}}
     seconds: dict[Group, float] = {}
     say(f"{'task':<18} {'tracks':>6}  {'network':<8} {'start':<11} {'epochs':>6}  {'a 5F cell':>11}  {'to do':>11}")
@@ -216,7 +224,7 @@ def _say_estimates(
 
 
 def _measure_folds(
-    group: Group, grid: Grid, book: Book, problems: dict[str, str], say: Say, n_jobs: int | None
+    group: Group, grid: Grid, book: Book, problems: dict[str, str], say: Say, n_jobs: int | None, home: Home
 ) -> None:
     """Cross-validate the sources of a group that are not measured, one more at a time, so that each counts at once."""
     done = book.measured(group, "5f")
@@ -231,6 +239,7 @@ def _measure_folds(
                 n_repeats=1,
                 n_jobs=n_jobs,
                 say=say,
+                home=home,
                 patch_hop=grid.patch_hop,
             )
             scores = Path(list(lines)[-1])
@@ -248,13 +257,14 @@ def _measure_external(
     problems: dict[str, str],
     say: Say,
     n_jobs: int | None,
+    home: Home,
 ) -> None:
     done = book.measured(group, "ext")
     for source in [name for name in grid.sources if name not in done]:
         with _noting(problems, f"{group.task}, {group.network}, {group.start}, {source}, Ext.", say):
             name = f"{group.key.replace('/', '-')}-{source}-{group.digests['ext'][:8]}"
             cell = run / "external" / name
-            scores = validate_externally(cell, group.recipe, source, str(group.data), external, say, n_jobs)
+            scores = validate_externally(cell, group.recipe, source, str(group.data), external, say, n_jobs, home)
             book.note(group, "ext", source, scores)
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from essentia_ldl import datasets
 from essentia_ldl.collection import splits
-from essentia_ldl.files import read_json
+from essentia_ldl.files import Home
 from essentia_ldl.measure.evaluate import evaluate
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Split, Track
 from essentia_ldl.runs import folder as runs
+from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.train import train as steps
-from essentia_ldl.train.compose import update_places, write_plan
+from essentia_ldl.train.compose import Wanted, plan_run, update_places
 from essentia_ldl.train.train import Say
 from essentia_ldl.zones import run_zone
 
@@ -29,7 +30,7 @@ def read_annotations(annotations: Path, task: str) -> list[Track]:
 
 
 def validate_externally(
-    cell: Path, recipe: Recipe, source: str, data: str, annotations: Path, say: Say, n_jobs: int | None = None
+    cell: Path, recipe: Recipe, source: str, data: str, annotations: Path, say: Say, n_jobs: int | None, home: Home
 ) -> Path:
     """Train, export, verify in Essentia, and score on the annotations of the recipe's task; go on where it was.
 
@@ -49,6 +50,8 @@ def validate_externally(
         Gets lines.
     n_jobs : int or None
         Worker processes of the feature extraction.
+    home : Home
+        Whose store and graphs are meant.
 
     Returns
     -------
@@ -63,14 +66,15 @@ def validate_externally(
     cell.mkdir(parents=True, exist_ok=True)
     with runs.locked(cell):
         if not (cell / "export" / "verify.json").is_file():
-            _train(cell, recipe, source, data, say, n_jobs)
+            _train(cell, recipe, source, data, say, n_jobs, home)
         if (cell / "evaluation" / "scores.json").is_file():
             return cell / "evaluation" / "scores.json"
-        graph = cell / "export" / f"{read_json(cell / 'plan.json')['stems']['full']}.pb"
+        graph = cell / "export" / f"{read_plan(cell).stems['full']}.pb"
         say(f"{recipe.task}, {source}: {graph.stem} on {annotations}")
         done = evaluate(
             str(graph),
             str(annotations),
+            home,
             layout=LAYOUT,
             options={"taxonomy": recipe.task},
             output=str(cell / "evaluation"),
@@ -78,16 +82,16 @@ def validate_externally(
     return done.folder / "scores.json"
 
 
-def _train(cell: Path, recipe: Recipe, source: str, data: str, say: Say, n_jobs: int | None) -> None:
+def _train(cell: Path, recipe: Recipe, source: str, data: str, say: Say, n_jobs: int | None, home: Home) -> None:
     def draw(tracks: list[Track]) -> list[Split]:
         return [splits.split_tracks(tracks, recipe.split.valid_share, seed=recipe.split.seed)]
 
-    collection, is_demo = steps.prepare(recipe, data, [source], n_jobs, say, draw=draw)
+    collection, is_demo = steps.prepare(recipe, data, [source], n_jobs, say, home=home, draw=draw)
     steps.open_folder(cell, recipe.override(labels=source), collection)
-    if (cell / "plan.json").is_file():
+    if runs.is_planned(cell):
         update_places(cell, collection)
     else:
         (split,) = draw(list(collection.tracks))
-        write_plan(cell, recipe, collection, split, source=source, is_demo=is_demo)
+        plan_run(cell, recipe.override(labels=source), collection, split, Wanted(is_demo=is_demo))
     run_zone("essentia_ldl.nets", str(cell))
     run_zone("essentia_ldl.sound", str(cell))

@@ -25,7 +25,7 @@ class Grid:
     Parameters
     ----------
     networks, starts, sources, tasks : tuple[str, ...]
-        Of those of `paper_tables`.
+        Of those of `paper`.
     epochs : int or None
         Of every training; None is the recipe's (150 pretrained, 600 from scratch).
     fine_tune : str

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from essentia_ldl import discover, frontends
-from essentia_ldl.nets.classifier import build_network, build_tagger
+from essentia_ldl.nets.classifier import DenseLayers, build_network, build_tagger
 from essentia_ldl.nets.runtime import keras, tf
-from essentia_ldl.nets.training.multitask import share
+from essentia_ldl.nets.shared import share
 from essentia_ldl.runs.plan import BACKBONES
 
 NAMES = discover.names(BACKBONES)
@@ -80,7 +80,7 @@ def test_time_axis(name):
 def test_batch_statistics(name, fine_tune, moves):
     """Fine-tuning keeps the statistics and trains scale and offset; training from scratch learns the statistics."""
     backbone = discover.load(BACKBONES, name)
-    model = build_network(backbone, backbone.FRONT_END, 2, fine_tune=fine_tune, **SMALL.get(name, {}))
+    model = build_network(backbone, 2, fine_tune=fine_tune, size=SMALL.get(name))
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization) and layer.scale]
     before = [norm.moving_mean.numpy() for norm in norms]
     with tf.GradientTape() as tape:
@@ -97,7 +97,7 @@ def test_batch_statistics(name, fine_tune, moves):
 def test_tasks_can_share_it(name):
     """Every network can be cut: what is before the cut is there once, the rest once a task."""
     backbone = discover.load(BACKBONES, name)
-    single = build_network(backbone, backbone.FRONT_END, 2, 8, fine_tune="none", **SMALL.get(name, {}))
+    single = build_network(backbone, 2, DenseLayers(8), fine_tune="none", size=SMALL.get(name))
     model = share(single, getattr(backbone, "SHARED_UNTIL", "embedding"), {"a": 2, "b": 3})
     outputs = model(draw_for(backbone))
     assert [output.shape for output in outputs] == [(3, 2), (3, 3)]
@@ -114,14 +114,14 @@ def test_tasks_can_share_it(name):
 
 def test_input_norm_trains_when_asked():
     backbone = discover.load(BACKBONES, "vgg")
-    model = build_network(backbone, backbone.FRONT_END, 2, fine_tune="all", train_input_norm=True)
+    model = build_network(backbone, 2, fine_tune="all", train_input_norm=True)
     assert f"{backbone.INPUT_NORM}/gamma" in {variable.path for variable in model.trainable_variables}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_dropout_is_active_while_statistics_are_frozen(name):
     backbone = discover.load(BACKBONES, name)
-    model = build_network(backbone, backbone.FRONT_END, 2, fine_tune="all", **SMALL.get(name, {}))
+    model = build_network(backbone, 2, fine_tune="all", size=SMALL.get(name))
     patches = draw_for(backbone, 1)
     assert not np.allclose(model(patches, training=True), model(patches, training=True))
     assert np.array_equal(model(patches, training=False), model(patches, training=False))
@@ -134,7 +134,7 @@ def test_whole_network_sizes(name):
     if not hasattr(backbone, "PARAMETERS_50"):
         pytest.skip("the backbone states no published count")
     d, hidden, n_classes = backbone.EMBEDDING_SIZE, 100, 2
-    model = build_network(backbone, backbone.FRONT_END, n_classes, hidden, train_input_norm=True)
+    model = build_network(backbone, n_classes, DenseLayers(hidden), train_input_norm=True)
     expected = backbone.PARAMETERS_50[0] - 50 * (d + 1) + (d + 1) * hidden + (hidden + 1) * n_classes
     assert count(model.trainable_weights) == expected
 

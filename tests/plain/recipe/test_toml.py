@@ -11,7 +11,6 @@ import pytest
 import essentia_ldl
 from essentia_ldl import labels
 from essentia_ldl.errors import RecipeError, UnknownNameError
-from essentia_ldl.files import home
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.recipe.sections import SECTIONS
 from essentia_ldl.recipe.toml import change_recipe, list_tasks, read_recipe, render_recipe, write_recipe
@@ -63,11 +62,12 @@ def test_two_lines_are_a_recipe(tmp_path):
 
 
 def test_the_users_recipes_come_first(tmp_path):
-    write_recipe(Recipe("mood-sad", ("x", "y")), home() / "recipes" / "mood-sad.toml")
-    write_recipe(Recipe("own", ("x", "y")), home() / "recipes" / "own.toml")
-    assert read_recipe("mood-sad").classes == ("x", "y")
-    assert {"own", "mood-sad"} <= set(list_tasks())
-    assert list_tasks() == sorted(set(list_tasks()))
+    write_recipe(Recipe("mood-sad", ("x", "y")), tmp_path / "mood-sad.toml")
+    write_recipe(Recipe("own", ("x", "y")), tmp_path / "own.toml")
+    assert read_recipe("mood-sad", tmp_path).classes == ("x", "y")
+    assert {"own", "mood-sad"} <= set(list_tasks(tmp_path))
+    assert list_tasks(tmp_path) == sorted(set(list_tasks(tmp_path)))
+    assert "own" not in list_tasks()
 
 
 def test_an_unknown_task_gets_the_nearest():

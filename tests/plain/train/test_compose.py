@@ -8,11 +8,12 @@ import hashlib
 import pytest
 
 from essentia_ldl.collection.read import Collection
-from essentia_ldl.features.store import open_store
-from essentia_ldl.files import graphs_folder, read_json, write_json
+from essentia_ldl.files import Home, read_json, write_json
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Track
 from essentia_ldl.train.compose import identify_tracks, update_places
+
+here = Home.from_environment  # the fixtures set the variable
 
 CLASSES = ("non_sad", "sad")
 
@@ -22,7 +23,7 @@ def collection() -> Collection:
     columns = [{"sadness": str(n / 10), "title": f"song {n}", "sad": "0.5"} for n in range(4)]
     tracks = tuple(Track(f"t{n}", f"/{n}", CLASSES[n % 2], columns=columns[n]) for n in range(4))
     contents = {track.id: hashlib.sha256(track.id.encode()).hexdigest() for track in tracks}
-    return Collection(tracks, contents, dict.fromkeys(contents, 20.0), ())
+    return Collection(tracks, contents, dict.fromkeys(contents, 20.0), (), here())
 
 
 def change_column(collection: Collection, name: str) -> Collection:
@@ -50,8 +51,8 @@ def test_a_plan_follows_its_home(tmp_path, monkeypatch, collection):
     write_json(tmp_path / "run" / "plan.json", old)
     update_places(tmp_path / "run", collection)
     plan = read_json(tmp_path / "run" / "plan.json")
-    assert (plan["store"], plan["graphs"]) == (str(open_store().root), str(graphs_folder()))
-    assert plan["extractor"] == {**extractor, "graph": str(graphs_folder() / "effnet-1.pb")}
+    assert (plan["store"], plan["graphs"]) == (str(here().store), str(here().graphs))
+    assert plan["extractor"] == {**extractor, "graph": str(here().graphs / "effnet-1.pb")}
     assert plan["seed"] == 5
 
 

@@ -10,7 +10,7 @@ import pytest
 from essentia_ldl import labels
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import DataError, RecipeError
-from essentia_ldl.files import read_json, write_json
+from essentia_ldl.files import Home, read_json, write_json
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.recipe.toml import change_recipe, read_recipe, render_recipe
 from essentia_ldl.records import LabelTable, Split, Track
@@ -27,6 +27,8 @@ from essentia_ldl.train.compose import (
 from essentia_ldl.train.ensemble import train_members
 from essentia_ldl.train.members import Member, check_members
 from essentia_ldl.train.multi_target import Target
+
+here = Home.from_environment  # the fixtures set the variable
 
 CLASSES = ("Folk", "Rock")
 GROUPS = ("m1", "m2", "m3")
@@ -48,7 +50,7 @@ def collection() -> Collection:
         for n in range(12)
     )
     contents = {track.id: hashlib.sha256(track.id.encode()).hexdigest() for track in tracks}
-    return Collection(tracks, contents, dict.fromkeys(contents, 20.0), ())
+    return Collection(tracks, contents, dict.fromkeys(contents, 20.0), (), here())
 
 
 def make_split(collection: Collection) -> Split:
@@ -110,9 +112,15 @@ def test_an_extractor_has_no_network_of_ours_to_transfer():
 
 
 def test_names_of_models():
-    assert name_stems(make_recipe(), False) == {"full": "genre_x-dcnn-agf", "head": None}
+    assert name_stems(make_recipe(), False, here().graphs) == {
+        "full": "genre_x-dcnn-agf",
+        "head": None,
+    }
     alone = make_recipe("none", targets__networks="separate")
-    assert name_stems(alone, True) == {"full": "demo-genre_x-dcnn-transfer", "head": None}
+    assert name_stems(alone, True, here().graphs) == {
+        "full": "demo-genre_x-dcnn-transfer",
+        "head": None,
+    }
 
 
 def test_separate_networks_learn_training_tracks_alone(run, collection):
@@ -170,7 +178,7 @@ def test_targets_do_not_see_validation_or_test_tracks(run, collection):
         track if track.id in split.train else Track(track.id, track.path, track.label, track.artist)
         for track in collection.tracks
     )
-    other = Collection(changed, collection.contents, collection.durations_s, ())
+    other = Collection(changed, collection.contents, collection.durations_s, (), here())
     write_plan(run.parent / "other", make_recipe(), other, split)
     first, second = (path / "features" / "s" / "labels.csv" for path in (run, run.parent / "other"))
     assert first.read_bytes() == second.read_bytes()
@@ -234,7 +242,7 @@ def test_damaged_plans_are_seen(run, collection, damage):
 
 def test_ensembles_of_transferred_networks_are_refused(tmp_path):
     with pytest.raises(RecipeError, match="a network without transfer"):
-        train_members(make_recipe(), None, 2)
+        train_members(make_recipe(), None, 2, home=here())
     members = []
     for name in "ab":
         write_json(tmp_path / name / "plan.json", {"classes": [], "features": ["features/g"], "network": {}})
@@ -273,7 +281,7 @@ def test_a_wide_network_is_said_to_learn_what_it_learns(run, collection):
     recipe = make_recipe("none+agf-s", targets__networks="wide")
     write_plan(run, recipe, collection, make_split(collection))
     assert read_json(run / "plan.json")["transfer"]["targets"] == ["g"]
-    assert name_stems(recipe, False)["full"] == "genre_x-dcnn-transfer"
+    assert name_stems(recipe, False, here().graphs)["full"] == "genre_x-dcnn-transfer"
     assert list_sources(recipe, ["none+agf-s"]) == ["none"]  # nothing is extracted for what is not learned
 
 

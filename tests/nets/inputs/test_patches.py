@@ -7,7 +7,7 @@ import pytest
 
 from essentia_ldl.errors import DataError
 from essentia_ldl.frontends import MUSICNN
-from essentia_ldl.nets.inputs.batches import count_grid, cut_grid, cut_patch, draw_epoch, pad_bands
+from essentia_ldl.nets.inputs.patches import count_grid, cut_grid, cut_patch, draw_epoch, pad_bands
 
 
 def ramp(n_frames: int) -> np.ndarray:

@@ -13,6 +13,7 @@ Kim, Won, Serra and Liem, "Transfer learning of artist group factors to musical 
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,11 +23,11 @@ from tqdm import tqdm
 from essentia_ldl.errors import StoreError, explain
 from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.files import digest_file, read_json, replacing, write_json
-from essentia_ldl.nets.inputs.batches import cut_grid
-from essentia_ldl.nets.inputs.embeddings import Extractor, Stored
+from essentia_ldl.nets.inputs.embeddings import FrozenNetwork, StoredEmbeddings
+from essentia_ldl.nets.inputs.patches import cut_grid
 from essentia_ldl.nets.networks import build_model
 from essentia_ldl.nets.runtime import keras, tf
-from essentia_ldl.nets.training.checkpoints import count_features, read_weights
+from essentia_ldl.nets.trained_weights import count_features, read_weights
 from essentia_ldl.records import FrontEnd
 from essentia_ldl.runs.plan import Plan, read_plan
 
@@ -64,7 +65,7 @@ def build_features(plan: Plan, name: str) -> keras.Model:
     return keras.Model(model.input, joined, name=name)
 
 
-class Features:
+class TrainedFeatures:
     """Frozen networks with what they make of tracks.
 
     Parameters
@@ -94,7 +95,9 @@ class Features:
             _check_digest(kept, digest_file(folder / "weights.npz"))
         self._plans = {folder: read_plan(folder) for folder in self._folders}
         self._networks: dict[Path, keras.Model] = {}
-        self._bodies: dict[tuple[str, ...], Extractor | Stored] = {}  # frozen networks, each once for all heads on it
+        self._bodies: dict[
+            tuple[str, ...], FrozenNetwork | StoredEmbeddings
+        ] = {}  # frozen networks, each once for all heads on it
         self._model: keras.Model | None = None
 
     @property
@@ -162,12 +165,12 @@ class Features:
             self._networks[folder] = build_features(self._plans[folder], f"network_of_{folder.name}")
         return self._networks[folder]
 
-    def _body(self, folder: Path) -> Extractor | Stored | None:
+    def _body(self, folder: Path) -> FrozenNetwork | StoredEmbeddings | None:
         """Return the frozen network below a head; None for a network that reads patches."""
         plan = self._plans[folder]
         if plan.network.fine_tune != "head":
             return None
-        return Extractor.of(plan, self._bodies, self.front_end.patch_hop_frames)
+        return FrozenNetwork.of(plan, self._bodies, self.front_end.patch_hop_frames)
 
     def _read_inputs(self, folder: Path, content: str) -> np.ndarray:
         """Return what a network reads of every patch of a track."""
@@ -192,6 +195,12 @@ class Features:
             ]
             with replacing(array_path(kept, content)) as file:
                 np.save(file, np.concatenate(pieces))
+
+
+def remove_features(network: Path) -> None:
+    """Remove what a network made of the tracks; its weights stay, and it can be made again."""
+    for folder in network.glob("embeddings-*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _check_digest(kept: Path, digest: str) -> None:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 
-from essentia_ldl.nets.inputs.embeddings import Extractor, Stored
-from essentia_ldl.nets.inputs.features import Features
+from essentia_ldl.nets.inputs.embeddings import FrozenNetwork, StoredEmbeddings
+from essentia_ldl.nets.inputs.trained_features import TrainedFeatures
 from essentia_ldl.runs.plan import Plan
 
-Body = Extractor | Stored | Features
+Body = FrozenNetwork | StoredEmbeddings | TrainedFeatures
 Known = dict[tuple[str, ...], Body]
 
 
@@ -37,10 +37,10 @@ def open_body(plan: Plan, known: Known, hop_frames: int | None = None) -> Body:
         When weights are missing.
     """
     if not plan.features:
-        return Extractor.of(plan, known, hop_frames)
+        return FrozenNetwork.of(plan, known, hop_frames)
     hop = plan.front_end.patch_hop_frames if hop_frames is None else hop_frames
     names = (*map(str, plan.features), str(hop))
     if names not in known:
         grid = dataclasses.replace(plan.front_end, patch_hop_frames=hop)
-        known[names] = Features(plan.store, plan.features, grid)
+        known[names] = TrainedFeatures(plan.store, plan.features, grid)
     return known[names]

@@ -1,17 +1,11 @@
-"""One network for several targets: first layers that all tasks share, and a branch of layers of its own for each.
+"""Updates of a network with several targets: who trains when, and what a step changes.
 
-In: a plan with `tasks`. Out: a Keras model from inputs to a list of logits, one a task, and the run that trains it.
-Shared layers are called as in a network with one target, those of a branch ``<task>_<layer>``: the logits of task "m"
-are "m_logits", and their input is its penultimate layer.
-
-Where a network is cut is its backbone's `SHARED_UNTIL`. A backbone without one shares everything up to its embedding
-and has its tail and a hidden layer a task; a frozen network shares its embeddings. Both need `hidden`: without it all
-tasks would have one and the same penultimate layer.
+In: a plan with `tasks`, a source and a model of `nets.shared`. Out: changed weights and the losses of epochs.
 
 Training is that of one target, but for this. The active task is drawn anew for every batch, each with the same
 probability, and a step changes shared layers and its own branch only. Every task has an Adam of its own with moments of
 its own for the shared layers, as the authors' code compiles an update for each task. An epoch takes as many steps as
-one over all training tracks with one target, so a task sees its share of them: as many steps a task as separate
+one over all training tracks with one target, so a task sees its share of them: as many steps per task as separate
 networks get need their number of epochs times the number of tasks (the paper's 1000 for five times 200). A step trains
 on tracks that have a target of its task, in an order that is the task's own and new in every epoch, and that begins
 again where it ends; class weights of a track are those of its own class, whatever the task.
@@ -31,72 +25,8 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl.errors import TrainingError, explain
-from essentia_ldl.nets.classifier import apply_copies
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.nets.training.updates import Run, check_loss
-from essentia_ldl.runs.plan import Plan
-
-EMBEDDING, LOGITS = "embedding", "logits"
-
-
-def share(single: keras.Model, cut: str, tasks: dict[str, int]) -> keras.Model:
-    """Make a network with a branch a task of one with a single output.
-
-    Parameters
-    ----------
-    single : keras.Model
-        Inputs -> layer "logits".
-    cut : str
-        Name of its last layer that is shared. That layer and all before it are those of `single`.
-    tasks : dict[str, int]
-        Name of a task -> number of its classes.
-
-    Returns
-    -------
-    keras.Model
-        Inputs -> logits of every task, in their order. Weights of branches are drawn anew.
-    """
-    shared = single.get_layer(cut).output
-    outputs = []
-    for task, n_classes in tasks.items():
-
-        def configure(layer: keras.layers.Layer, task: str = task, n_classes: int = n_classes) -> dict[str, Any]:
-            config = {**layer.get_config(), "name": f"{task}_{layer.name}"}
-            return {**config, "units": n_classes} if layer.name == LOGITS else config
-
-        outputs += apply_copies(single, shared, shared, configure)
-    return keras.Model(single.input, outputs, name="network")
-
-
-def find_cut(plan: Plan) -> str:
-    """Name the last layer that the tasks of a plan share.
-
-    Raises
-    ------
-    TrainingError
-        When nothing that is trained would be a task's own before its logits.
-    """
-    network = plan.network
-    if network.fine_tune != "head" and hasattr(network.module, "SHARED_UNTIL"):
-        return network.module.SHARED_UNTIL
-    if network.hidden < 1:
-        what = "embeddings of a frozen network" if network.fine_tune == "head" else f"the network {network.backbone}"
-        rule = f"at least 1 where tasks share {what}"
-        remedy = "Set network.hidden, such as 256, or train a network a task: targets.networks separate."
-        raise TrainingError(explain("hidden", rule, network.hidden, plan.folder, remedy))
-    if network.fine_tune == "head":
-        return "standardize" if network.standardize else "embeddings"
-    return EMBEDDING
-
-
-def copy_weights(source: keras.Model, target: keras.Model, tasks: tuple[str, ...]) -> None:
-    """Copy the weights of every layer to those of one name, and to those of one name in every branch."""
-    known = {layer.name: layer for layer in source.layers}
-    for layer in target.layers:
-        names = [layer.name, *(layer.name.removeprefix(f"{task}_") for task in tasks)]
-        found = next((known[name] for name in names if name in known), None)
-        if found is not None and layer.weights:
-            layer.set_weights(found.get_weights())
 
 
 def draw_tasks(seed: int, epoch: int, n_batches: int, n_tasks: int) -> np.ndarray:
@@ -111,7 +41,7 @@ def draw_tasks(seed: int, epoch: int, n_batches: int, n_tasks: int) -> np.ndarra
 
 
 class SharedRun(Run):
-    """A model with several outputs in training: a step and an optimiser a task.
+    """A model with several outputs in training: a step and an optimiser per task.
 
     Raises
     ------
@@ -121,7 +51,7 @@ class SharedRun(Run):
     """
 
     def build(self) -> None:
-        """Compile a step a task."""
+        """Compile a step per task."""
         plan = self.plan
         if self.valid_rows.size or plan.predictions:
             found = f"{self.valid_rows.size} validation tracks, predictions {plan.predictions}"
@@ -129,8 +59,8 @@ class SharedRun(Run):
             raise TrainingError(explain("network with several targets", rule, found, plan.folder, remedy))
         self.rows: list[np.ndarray] = []
         self.steps = []
-        for task, output in zip(plan.tasks, self.model.outputs, strict=True):
-            rows = self.train_rows[task.covered[self.train_rows]]
+        for task, targets, output in zip(plan.tasks, self.targets, self.model.outputs, strict=True):
+            rows = self.train_rows[targets[self.train_rows].any(axis=1)]
             if not rows.size:
                 rule, remedy = "a training track that has it", "Leave this target out."
                 raise TrainingError(explain(f"target {task.name}", rule, 0, plan.folder, remedy))
@@ -176,4 +106,4 @@ class SharedRun(Run):
         task = self.plan.tasks[number]
         even = (task.class_weights or self.plan.training.class_weights) == "none"
         weights = np.ones(len(rows), dtype=np.float32) if even else self.weights[rows]
-        return self.source.take(rows, choices), task.targets[rows], weights
+        return self.source.take(rows, choices), self.targets[number][rows], weights

@@ -12,8 +12,8 @@ import dataclasses
 import numpy as np
 
 from essentia_ldl.errors import TrainingError, explain
-from essentia_ldl.nets.inputs.batches import count_grid, cut_grid
-from essentia_ldl.nets.inputs.bodies import Known, open_body
+from essentia_ldl.nets.inputs.below_head import Known, open_body
+from essentia_ldl.nets.inputs.patches import count_grid, cut_grid
 from essentia_ldl.nets.inputs.sources import BandSource, EmbeddingSource
 from essentia_ldl.runs.plan import Plan
 

@@ -12,8 +12,8 @@ from essentia_ldl.errors import DataError, StoreError, TrainingError
 from essentia_ldl.nets import run as runs
 from essentia_ldl.nets.export.export import export
 from essentia_ldl.nets.export.freeze import check_graph
-from essentia_ldl.nets.export.nodes import calibrate, head_nodes
-from essentia_ldl.nets.inputs.embeddings import Extractor
+from essentia_ldl.nets.export.nodes import head_nodes
+from essentia_ldl.nets.inputs.embeddings import FrozenNetwork
 from essentia_ldl.nets.runtime import tf
 from essentia_ldl.nets.training.train import train
 from essentia_ldl.runs import calibrate as calibrating
@@ -168,15 +168,6 @@ def test_a_plan_that_asks_for_another_method_is_refused(make_run):
         read_plan(make_run(calibration="platt"))
 
 
-def test_nodes_keep_what_is_not_a_softmax():
-    nodes = head_nodes()
-    changed = calibrate(nodes, vector((0.4, 1.3), (0.2, -0.2)))
-    assert [node for node, other in zip(nodes, changed, strict=True) if node != other] == [nodes[0]]
-    assert (changed[0].scale, changed[0].bias) == ((0.4, 1.3), (0.2, -0.2))
-    assert calibrate(nodes, temperature(2.0))[0].bias == ()
-    assert calibrate(nodes, temperature(1.0)) == nodes
-
-
 def test_a_training_calibrates_itself_and_its_predictions_are_what_its_graph_answers(make_run, capsys):
     folder = make_run(n_tracks=150, n_frames=290, calibration="temperature", training={"epochs": 3})
     assert runs.main([str(folder)]) == 0
@@ -184,7 +175,7 @@ def test_a_training_calibrates_itself_and_its_predictions_are_what_its_graph_ans
     assert found.n_tracks == 25
     assert f", {found.name} (" in capsys.readouterr().out.splitlines()[0]
     plan = read_plan(folder)
-    embeddings = Extractor.of(plan, {}).load([track.content for track in plan.tracks])
+    embeddings = FrozenNetwork.of(plan, {}).load([track.content for track in plan.tracks])
     with np.load(folder / "predictions.npz") as arrays:
         shown, counts, raw = arrays["probabilities"], arrays["n_patches"], arrays["patch_logits"]
     rows, logits = run_graph(

@@ -15,13 +15,14 @@ from essentia_ldl.features.store import Store
 from essentia_ldl.nets.classifier import join
 from essentia_ldl.nets.export import nodes
 from essentia_ldl.nets.export.freeze import find_unknown
-from essentia_ldl.nets.inputs.batches import cut_grid
-from essentia_ldl.nets.inputs.bodies import open_body
-from essentia_ldl.nets.inputs.features import EMBEDDING, Features, build_features
+from essentia_ldl.nets.inputs.below_head import open_body
+from essentia_ldl.nets.inputs.patches import cut_grid
+from essentia_ldl.nets.inputs.trained_features import EMBEDDING, TrainedFeatures, build_features
+from essentia_ldl.nets.networks import build_model
 from essentia_ldl.nets.run import main, run_all
 from essentia_ldl.nets.runtime import keras, tf
-from essentia_ldl.nets.training.checkpoints import count_features
-from essentia_ldl.nets.training.train import build_model, train
+from essentia_ldl.nets.trained_weights import count_features
+from essentia_ldl.nets.training.train import train
 from essentia_ldl.runs.plan import Plan, read_plan
 
 G = {"name": "g", "classes": ["non_sad", "sad"]}
@@ -61,8 +62,8 @@ def trained(classifier: Path, kept: Path) -> Path:
     return classifier
 
 
-def open_features(plan: Plan) -> Features:
-    return Features(plan.store, plan.features, plan.front_end)
+def open_features(plan: Plan) -> TrainedFeatures:
+    return TrainedFeatures(plan.store, plan.features, plan.front_end)
 
 
 def read_patches(plan: Plan, row: int = 0) -> np.ndarray:
@@ -111,7 +112,9 @@ def test_features_are_computed_once_and_damage_is_repaired(trained, monkeypatch)
     path.write_bytes(b"damaged")
     computed = []
     with monkeypatch.context() as patched:
-        patched.setattr(Features, "_compute", lambda _, folder, kept, missing: computed.append((folder, list(missing))))
+        patched.setattr(
+            TrainedFeatures, "_compute", lambda _, folder, kept, missing: computed.append((folder, list(missing)))
+        )
         with pytest.raises((StoreError, ValueError)):
             open_features(plan).load(contents)  # nothing is computed here, so the damage shows
     assert computed == [(plan.features[1], [contents[2]])]
