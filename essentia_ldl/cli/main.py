@@ -76,7 +76,7 @@ def demo_command(task: str, folder: str, tracks: int | None, artists: int | None
     """Synthesise the demo collection of a task into FOLDER."""
     from pathlib import Path
 
-    from essentia_ldl.recipe.recipe import read_recipe
+    from essentia_ldl.recipe.toml import read_recipe
     from essentia_ldl.train.prepare import make_demo
 
     sizes = {"n_tracks": tracks, "n_artists": artists, "seed": seed}
@@ -102,7 +102,7 @@ def labels_command(task: str, data: str | None, sources: tuple[str, ...], output
 
     from essentia_ldl.cli.text.labels import describe_labelled
     from essentia_ldl.collection.read import Source
-    from essentia_ldl.recipe.recipe import read_recipe
+    from essentia_ldl.recipe.toml import read_recipe
     from essentia_ldl.train.show_labels import Asked, show_labels
 
     home = Home.from_environment()

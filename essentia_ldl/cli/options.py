@@ -103,7 +103,7 @@ def resolve_source(options: dict[str, Any]) -> Source:
 
 def resolve_recipe(task: str, options: dict[str, Any], recipes: Path) -> Recipe:
     """Return the recipe of a task with what the options of a training change in it."""
-    from essentia_ldl.recipe.recipe import change_recipe, read_recipe
+    from essentia_ldl.recipe.toml import change_recipe, read_recipe
 
     if options["extractor_output"] and not options["extractor"]:
         raise click.UsageError("--extractor-output needs --extractor.")

@@ -137,7 +137,9 @@ def evaluate(
         scores["calibration"] = reliability.score_calibration(targets, probabilities, classes, groups)
     if known is not None:
         values = np.array([known.shares[track.id] for track in used])
-        found = listeners.score_shares(values, probabilities, targets, classes, known.positive, groups)
+        found = listeners.score_shares(
+            listeners.Answers(values, classes, known.positive), probabilities, targets, groups
+        )
         scores["listeners"] = {"column": known.column, **found}
     column = None if truth is None else truth.column
     header = ["id", "label", "prediction", *classes, *([] if column is None else [column])]

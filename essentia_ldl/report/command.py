@@ -16,9 +16,8 @@ from essentia_ldl import __version__, labels
 from essentia_ldl.errors import AudioError, EssentiaLdlError, StoreError
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home, replacing
-from essentia_ldl.report.abstention import draw_abstention
-from essentia_ldl.report.confidence import draw_calibration, write_diagrams
-from essentia_ldl.report.doubts import AUDIT, LabelAudit, judge, locate, read_features_of, write_audit
+from essentia_ldl.report.confidence import draw_abstention, draw_calibration, write_diagrams
+from essentia_ldl.report.doubts import AUDIT, Doubts, judge, locate, read_features_of, write_doubts
 from essentia_ldl.report.excerpts import find_ffmpeg, read_excerpt
 from essentia_ldl.report.groups import draw_groups
 from essentia_ldl.report.map import place_tracks
@@ -26,7 +25,7 @@ from essentia_ldl.report.page import Page, Section
 from essentia_ldl.report.pictures import shown
 from essentia_ldl.report.results import CROSSVAL, Results, read_results
 from essentia_ldl.report.scores import draw_confusion, draw_curves_section, draw_scores, draw_summary
-from essentia_ldl.report.tracks import draw_audit, draw_failures, draw_labels, draw_maps
+from essentia_ldl.report.tracks import draw_doubts, draw_failures, draw_labels, draw_maps
 from essentia_ldl.runs.folder import find_finished
 
 N_LISTED = 40
@@ -40,7 +39,7 @@ SECTIONS = (
     Section("labels", "Labels", "What did smoothing do to the labels?", draw_labels),
     Section("groups", "Artist groups", "Which artists belong together?", draw_groups),
     Section("map", "Map", "Which tracks sound alike?", draw_maps),
-    Section("audit", "Label audit", "Which labels should somebody listen to again?", draw_audit),
+    Section("audit", "Label audit", "Which labels should somebody listen to again?", draw_doubts),
     Section("failures", "Files left out", "Which files could not be used?", draw_failures),
 )
 # Nothing of the page may come from elsewhere; players open files of this computer or what is in the page.
@@ -106,7 +105,7 @@ def write_report(name: str | None, home: Home, excerpt_s: float | None = None, n
     page = Page(results, audit, maps, {}, n_listed, ())
     sounds = _embed(page, ffmpeg, excerpt_s, notes) if excerpt_s is not None else _link(results, notes)
     page = Page(results, audit, maps, sounds, n_listed, tuple(notes), is_portable=excerpt_s is not None)
-    notes += write_audit(folder / AUDIT, audit, results)
+    notes += write_doubts(folder / AUDIT, audit, results)
     with replacing(folder / "report.html") as file:
         file.write(draw_page(page).encode("utf-8"))
     written = list(write_diagrams(results))
@@ -115,7 +114,7 @@ def write_report(name: str | None, home: Home, excerpt_s: float | None = None, n
     return Reported((*results.notes, *audit.notes, *notes), pictures, folder / "report.html", folder / AUDIT)
 
 
-def place_maps(results: Results, audit: LabelAudit, read: object, notes: list[str]) -> list[tuple[str, object]]:
+def place_maps(results: Results, audit: Doubts, read: object, notes: list[str]) -> list[tuple[str, object]]:
     """Place the tracks in the space that smoothed the labels, and in the one that the audit looks at.
 
     The space of a label source is learned from the tracks that the run learned it from, of a cross-validation from

@@ -124,16 +124,14 @@ def make_demo(
         The folder.
     """
     wanted = recipe.demo
-    return demo.build_demo(
-        root,
-        recipe.classes,
+    size = demo.DemoSize(
         n_tracks=n_tracks or wanted.tracks or None,
         n_artists=n_artists or wanted.artists or None,
         n_substyles=wanted.substyles,
-        seed=recipe.split.seed if seed is None else seed,
         duration_s=wanted.seconds,
-        replace=replace,
     )
+    seed = recipe.split.seed if seed is None else seed
+    return demo.build_demo(root, recipe.classes, size, seed=seed, replace=replace)
 
 
 def prepare(

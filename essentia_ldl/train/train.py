@@ -18,7 +18,8 @@ from essentia_ldl.errors import StoreError, explain
 from essentia_ldl.features.extractors import identify_weights
 from essentia_ldl.files import Home, read_json, read_object, write_json
 from essentia_ldl.models import folder as models
-from essentia_ldl.recipe.recipe import Recipe, render_recipe
+from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.recipe.toml import render_recipe
 from essentia_ldl.records import Failure, Split, Track
 from essentia_ldl.runs import calibrate as calibrating
 from essentia_ldl.runs import folder as runs

@@ -25,6 +25,7 @@ from essentia_ldl.nets.base_graphs import list_base_graphs
 from essentia_ldl.nets.classifier import build_tagger
 from essentia_ldl.nets.pretrained.wheel import fetch_wheel
 from essentia_ldl.nets.runtime import keras
+from essentia_ldl.nets.training.train import train
 from essentia_ldl.runs.plan import BACKBONES
 
 CLASSES = ("non_sad", "sad")
@@ -136,6 +137,13 @@ def make_run(tmp_path: Path, store: Path, random_graphs: Path) -> Callable[..., 
         return _write_run(tmp_path / name, **{"store": store, "graphs": random_graphs, **changes})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def trained_head(tmp_path_factory: pytest.TempPathFactory, store: Path, random_graphs: Path) -> tuple[Path, dict]:
+    """The run folder that `make_run` makes when nothing is changed, trained once, and its history; to be read only."""
+    folder = _write_run(tmp_path_factory.mktemp("trained") / "run", store=store, graphs=random_graphs)
+    return folder, train(folder, say=lambda _: None)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 from essentia_ldl.errors import TrainingError
 from essentia_ldl.nets.backbones import dcnn
 from essentia_ldl.nets.classifier import DenseLayers, build_network, copy_weights, join
-from essentia_ldl.nets.inputs.embeddings import FrozenNetwork
+from essentia_ldl.nets.inputs.embeddings import open_embeddings
 from essentia_ldl.nets.inputs.sources import BandSource
 from essentia_ldl.nets.networks import build_model
 from essentia_ldl.nets.training.train import train
@@ -33,7 +33,7 @@ def test_the_first_block_is_shared_and_the_rest_is_each_tasks_own(make_dcnn):
     assert own == {f"{task}_{name}" for task in "gms" for name in branch}
     assert [output.shape[-1] for output in model.outputs] == [2, 3, 4]
     assert [model.get_layer(f"{task}_logits").input.shape[-1] for task in "gms"] == [256] * 3
-    # trainable numbers: the convolution 5 x 5 once, all else once a task
+    # trainable numbers: the convolution 5 x 5 once, all else once per task
     once = (5 * 5 + 1) * 16
     expected = once + sum(dcnn.count_parameters(1.0, n) - once for n in (2, 3, 4))
     assert sum(int(np.prod(v.shape)) for v in model.trainable_weights) == expected
@@ -114,7 +114,7 @@ def test_a_frozen_network_has_one_hidden_layer_a_task(make_run, standardize):
         assert set(weights.files) == {weight.path for weight in model.weights}
         for weight in model.weights:
             weight.assign(weights[weight.path])
-    extractor = FrozenNetwork.of(plan, {})
+    extractor = open_embeddings(plan, {})
     whole = join(extractor.model, model)
     [embeddings] = extractor.load([plan.tracks[0].content])
     patches = BandSource(plan).grid(0)

@@ -26,7 +26,7 @@ class Checkpoint(NamedTuple):
     values, best : list[np.ndarray]
         Variables of model and optimiser: now, and after the best epoch.
     history : list[dict]
-        One entry an epoch.
+        One entry per epoch.
     best_epoch : int
         From 1; 0 before the first.
     best_cost : float

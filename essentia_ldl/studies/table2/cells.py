@@ -1,4 +1,4 @@
-"""Which cells of table 2 are measured, and where their scores are.
+"""Which cells of table 2 are measured, and where their scores are. A cell is one number of the printed table.
 
 In: scores.json of cross-validations and external validations; out: cells.json in the run folder of the table, in which
 a cell counts as long as the recipe and the data that it was measured on are the same.
@@ -15,8 +15,8 @@ from typing import Any
 from essentia_ldl.errors import StoreError
 from essentia_ldl.files import read_json, write_json
 from essentia_ldl.recipe.recipe import Recipe
-from essentia_ldl.studies.table2 import tables as tabulation
 from essentia_ldl.studies.table2.paper import SOURCES, Cell
+from essentia_ldl.studies.table2.tables import score_external_cell, score_fold_cell
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -112,7 +112,7 @@ def _read_cell(column: str, source: str, path: Path) -> dict[str, Any]:
     with contextlib.suppress(StoreError, KeyError, TypeError):
         scores = read_json(path)
         is_fold = column == "5f"
-        values = tabulation.score_fold_cell(scores, source) if is_fold else tabulation.score_external_cell(scores)
+        values = score_fold_cell(scores, source) if is_fold else score_external_cell(scores)
         needed = ("measured", "n_tracks", *(["deviation"] if is_fold else []))
         given = [value for name, value in values.items() if name in needed or value is not None]
         return values if all(type(value) in (int, float) for value in given) else {}

@@ -24,7 +24,7 @@ from essentia_ldl.errors import DiskError, EssentiaLdlError
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home
 from essentia_ldl.measure.crossval import Comparison, Folds, cross_validate
-from essentia_ldl.recipe.recipe import read_recipe
+from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import Track
 from essentia_ldl.runs import folder as runs
 from essentia_ldl.runs.folder import SCORES

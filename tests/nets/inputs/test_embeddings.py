@@ -13,7 +13,7 @@ from essentia_ldl.files import read_json, write_json
 from essentia_ldl.frontends import MUSICNN
 from essentia_ldl.nets import embed
 from essentia_ldl.nets.export.export import export
-from essentia_ldl.nets.inputs.embeddings import FrozenNetwork, StoredEmbeddings
+from essentia_ldl.nets.inputs.embeddings import FrozenNetwork, StoredEmbeddings, open_embeddings
 from essentia_ldl.nets.inputs.patches import cut_grid
 from essentia_ldl.nets.training.train import train
 from essentia_ldl.runs.plan import read_plan
@@ -90,9 +90,9 @@ def test_a_head_trains_on_what_is_stored_and_leaves_alone(run):
 
 def test_two_runs_of_a_process_share_what_is_read(run):
     plan, known = read_plan(run), {}
-    first = FrozenNetwork.of(plan, known)
+    first = open_embeddings(plan, known)
     assert isinstance(first, StoredEmbeddings)
-    assert FrozenNetwork.of(plan, known) is first
+    assert open_embeddings(plan, known) is first
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_damaged_embeddings_are_told_and_removed_so_that_they_are_made_again(dam
     plan = read_plan(run)
     damage(path_of(plan, 2))
     with pytest.raises(StoreError, match=rf"expected finite float32 \(n_patches, 24\); got .*{found}"):
-        FrozenNetwork.of(plan, {}).load([track.content for track in plan.tracks])
+        open_embeddings(plan, {}).load([track.content for track in plan.tracks])
     assert not path_of(plan, 2).exists()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -51,14 +52,24 @@ def kept(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def trained(classifier: Path, kept: Path) -> Path:
-    """The run folder of `classifier` with its three networks trained, once for all tests."""
-    for folder in read_plan(classifier).features:
+def train_once(kept: Path) -> Callable[[Path], None]:
+    """A function that gives a network of `QUIET` its weights; networks of one folder name are trained once."""
+
+    def train_or_copy(folder: Path) -> None:
         if not (kept / folder.name).is_dir():
             train(folder)
             shutil.copytree(folder, kept / folder.name)
         for name in ("weights.npz", "history.json"):
             shutil.copy(kept / folder.name / name, folder / name)
+
+    return train_or_copy
+
+
+@pytest.fixture
+def trained(classifier: Path, train_once: Callable[[Path], None]) -> Path:
+    """The run folder of `classifier` with its three networks trained."""
+    for folder in read_plan(classifier).features:
+        train_once(folder)
     return classifier
 
 
@@ -178,23 +189,23 @@ def test_the_trained_is_that_of_the_paper(trained):
     np.testing.assert_allclose(head(x, training=False), expected, atol=1e-4)
 
 
-def test_an_exported_transfer_is_one_graph_that_old_tensorflow_runs(classifier):
-    plan = json.loads((classifier / "plan.json").read_text())
+def test_an_exported_transfer_is_one_graph_that_old_tensorflow_runs(trained):
+    plan = json.loads((trained / "plan.json").read_text())
     made = {"networks": "separate", "targets": ["g", "m"], "fine_tune": "none", "pretrained": None}
     stems = {"full": "mood_sad-dcnn-agf", "head": None}
-    (classifier / "plan.json").write_text(json.dumps({**plan, "export": True, "stems": stems, "transfer": made}))
-    run_all([classifier])
-    graph = tf.compat.v1.GraphDef.FromString((classifier / "export" / "mood_sad-dcnn-agf.pb").read_bytes())
+    (trained / "plan.json").write_text(json.dumps({**plan, "export": True, "stems": stems, "transfer": made}))
+    run_all([trained])
+    graph = tf.compat.v1.GraphDef.FromString((trained / "export" / "mood_sad-dcnn-agf.pb").read_bytes())
     assert find_unknown(graph, "2.5.0") == find_unknown(graph, "1.15.0") == []
-    assert [path.name for path in sorted((classifier / "export").glob("*.pb"))] == ["mood_sad-dcnn-agf.pb"]
-    card = json.loads((classifier / "export" / "mood_sad-dcnn-agf.json").read_text())
+    assert [path.name for path in sorted((trained / "export").glob("*.pb"))] == ["mood_sad-dcnn-agf.pb"]
+    card = json.loads((trained / "export" / "mood_sad-dcnn-agf.json").read_text())
     names = [output["name"] for output in card["schema"]["outputs"]]
     assert nodes.FEATURES in names
     assert card["essentia_ldl"]["transfer"] == {"networks": "separate", "targets": ["g", "m"]}
     assert (card["essentia_ldl"]["fine_tune"], card["essentia_ldl"]["pretrained"]) == ("none", None)
     assert "artist group factors" in card["citation"]
 
-    plan = read_plan(classifier)
+    plan = read_plan(trained)
     patches = read_patches(plan)
     with tf.Graph().as_default() as imported:
         tf.import_graph_def(graph, name="")
@@ -202,12 +213,12 @@ def test_an_exported_transfer_is_one_graph_that_old_tensorflow_runs(classifier):
             wanted = [f"{nodes.FEATURES}:0", "model/dense_1/BiasAdd:0"]
             features, logits = session.run(wanted, {f"{nodes.PLACEHOLDER}:0": patches})
     np.testing.assert_allclose(features, open_features(plan).load([plan.tracks[0].content])[0], atol=1e-4)
-    with np.load(classifier / "predictions.npz") as arrays:
+    with np.load(trained / "predictions.npz") as arrays:
         np.testing.assert_allclose(logits, arrays["patch_logits"][: len(patches)], atol=1e-4)
 
 
-def test_a_linear_classifier_on_features_is_exported(make_dcnn):
-    make_dcnn("first", **QUIET)
+def test_a_linear_classifier_on_features_is_exported(make_dcnn, train_once):
+    train_once(make_dcnn("first", **QUIET))
     stems = {"full": "mood_sad-dcnn-agf", "head": None}
     made = {"networks": "separate", "targets": ["g"], "fine_tune": "none", "pretrained": None}
     folder = make_dcnn(
@@ -220,10 +231,9 @@ def test_a_linear_classifier_on_features_is_exported(make_dcnn):
     assert card["citation"] == ""  # it has learned no artist groups
 
 
-def test_a_single_network_is_a_transfer_too(make_dcnn):
-    make_dcnn("first", **QUIET)
+def test_a_single_network_is_a_transfer_too(make_dcnn, train_once):
+    train_once(make_dcnn("first", **QUIET))
     plan = read_plan(make_dcnn("run", network=HEAD, features=["../first"], calibration="none"))
-    train(plan.features[0])
     model = open_body(plan, {}).model
     assert model.output_shape == (None, N_FEATURES)
     assert join(model, build_model(plan, pretrained=False)).get_layer(EMBEDDING).output.shape == (None, N_FEATURES)

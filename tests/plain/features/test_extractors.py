@@ -16,13 +16,13 @@ from essentia_ldl.errors import CardError, GraphError, RecipeError, StoreError, 
 from essentia_ldl.features import embeddings, extractors
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home, read_json
-from essentia_ldl.models.card import GraphCard
+from essentia_ldl.models.card import GraphCard, find_front_end
 from essentia_ldl.models.folder import Model, find_extractor, read_model
 from essentia_ldl.predict.ask import segment_times
 from essentia_ldl.recipe.recipe import NetworkSettings, Recipe
 from essentia_ldl.records import Failure, Split, Track
 from essentia_ldl.train import train as steps
-from essentia_ldl.train.compose import name_stems, write_plan
+from essentia_ldl.train.compose import name_stems, plan_run
 
 here = Home.from_environment  # the fixtures set the variable
 
@@ -103,8 +103,9 @@ def test_a_name_and_a_path_mean_the_same_extractor(tmp_path):
 def test_heads_are_named_after_data_set_and_architecture(name, stem):
     write_extractor(name)
     recipe = RECIPE.override(network__extractor=name)
-    assert name_stems(recipe, False, here().graphs) == {"full": None, "head": f"mood_sad-{stem}"}
-    assert name_stems(recipe, True, here().graphs)["head"] == f"demo-mood_sad-{stem}"
+    extractor = extractors.read_extractor(recipe.network, here().graphs)
+    assert name_stems(recipe, False, extractor) == {"full": None, "head": f"mood_sad-{stem}"}
+    assert name_stems(recipe, True, extractor)["head"] == f"demo-mood_sad-{stem}"
 
 
 def test_a_missing_extractor_says_where_it_goes_and_where_it_is_had():
@@ -168,7 +169,7 @@ def test_other_bytes_or_another_node_are_another_folder():
 @pytest.mark.parametrize(("shape", "frames"), [((1, 626, 96), 626), ((1876, 96), 1876), ((96,), 1876), ((), 1876)])
 def test_the_length_of_a_maest_patch_is_its_cards(shape, frames):
     card = GraphCard(make_card("TensorflowPredictMAEST", shape=shape))
-    front_end = frontends.of_card(card, "maest")
+    front_end = find_front_end(card, "maest")
     assert (front_end.patch_frames, front_end.patch_hop_frames) == (frames, frames - 1)
 
 
@@ -244,7 +245,7 @@ def test_the_plan_says_which_embeddings(collection, tmp_path):
     write_extractor()
     write_embeddings(collection)
     split = Split(("t0", "t1", "t2", "t3"), ("t4", "t5"), ())
-    write_plan(tmp_path / "run", RECIPE, collection, split)
+    plan_run(tmp_path / "run", RECIPE, collection, split)
     plan = read_json(tmp_path / "run" / "plan.json")
     assert plan["front_end"] == "effnet"
     assert plan["stems"] == {"full": None, "head": "mood_sad-discogs-effnet"}
@@ -255,7 +256,7 @@ def test_the_plan_says_which_embeddings(collection, tmp_path):
 
 def test_a_recipe_without_an_extractor_has_none_in_its_plan(collection, tmp_path):
     split = Split(("t0", "t1", "t2", "t3"), ("t4", "t5"), ())
-    write_plan(tmp_path / "run", RECIPE.override(network__extractor=""), collection, split)
+    plan_run(tmp_path / "run", RECIPE.override(network__extractor=""), collection, split)
     assert read_json(tmp_path / "run" / "plan.json")["extractor"] is None
 
 

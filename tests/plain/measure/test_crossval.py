@@ -22,8 +22,8 @@ from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Failure, Split, Track
 from essentia_ldl.runs import calibrate as calibrating
 from essentia_ldl.runs import folder as runs
+from essentia_ldl.runs.predictions import gather_out_of_fold, read_side
 from essentia_ldl.scores.calibration import fit
-from essentia_ldl.scores.logits import gather_out_of_fold, read_side
 from essentia_ldl.scores.metrics import score_nll
 from essentia_ldl.train import batch as cells
 from essentia_ldl.train import train as steps
@@ -123,6 +123,8 @@ def work(tmp_path, monkeypatch):
             np.save(path, random.normal(size=3).astype(np.float32))
         return [Failure(track.path, "descriptors", f"{track.id} is constant.") for track in refused]
 
+    monkeypatch.setattr("essentia_ldl.collection.splits._N_TRIES", 2)
+    monkeypatch.setitem(baselines.GRIDS, "logreg", {"C": (0.1, 1.0)})
     monkeypatch.setitem(baselines.GRIDS, "mfcc-svm", {"C": (1.0,), "gamma": (0.01, 0.1)})
     monkeypatch.setitem(baselines.GRIDS, "descriptors-svm", {"kernel": ("rbf",), "C": (1.0, 2.0), "gamma": (0.5,)})
     monkeypatch.setattr(descriptors, "make_descriptors", make_descriptors)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 
 import pytest
 
-from essentia_ldl.errors import TrainingError
-from essentia_ldl.files import read_json
+from essentia_ldl.errors import StoreError, TrainingError, UnknownNameError
+from essentia_ldl.files import read_json, write_json
 from essentia_ldl.runs import folder as runs
-from essentia_ldl.runs.folder import find_run, fingerprint, finish_run, locked, make_run
+from essentia_ldl.runs.folder import find_finished, find_run, fingerprint, finish_run, locked, make_run
 from essentia_ldl.zones import zone_environment
 
 
@@ -74,7 +75,7 @@ def test_a_run_that_another_process_works_on_is_refused_until_that_process_ends(
     try:
         assert process.stdout.readline() == "locked\n"
         with (
-            pytest.raises(TrainingError, match="expected one process a run; got 'another one works on it'"),
+            pytest.raises(TrainingError, match="expected one process per run; got 'another one works on it'"),
             locked(run),
         ):
             pytest.fail("two processes on one run")
@@ -105,3 +106,33 @@ def test_finishing_keeps_what_the_run_says(tmp_path):
     finish_run(run)
     assert read_json(run / "run.json") == {"fingerprint": "f", "state": "done", "note": 1, "models": []}
     assert runs.find_run(tmp_path, "t", "f")[1] is True
+
+
+def test_the_last_run_is_taken_and_another_one_by_name(tmp_path):
+    runs = tmp_path / "runs"
+    for number, name in enumerate(("one", "two")):
+        write_json(runs / name / "plan.json", {})
+        write_json(runs / name / "scores.json", {"classes": ["a", "b"]})
+        os.utime(runs / name / "scores.json", (number, number))
+    first, second = (runs / "one").resolve(), (runs / "two").resolve()
+    assert find_finished(None, runs) == second
+    assert find_finished("one", runs) == first
+    assert find_finished(str(first), runs) == first
+    with pytest.raises(UnknownNameError, match=r"got 'three'.*There are: two, one"):
+        find_finished("three", runs)
+    (runs / "damaged").mkdir()
+    (runs / "damaged" / "scores.json").write_text('{"a":')
+    assert find_finished(None, runs) == second, "a damaged run that nobody asked for"
+    with pytest.raises(UnknownNameError, match=r"There are: two, one\."):
+        find_finished("three", runs)
+    with pytest.raises(StoreError, match=r"expected readable json.*damaged/scores\.json"):
+        find_finished("damaged", runs)
+    (runs / "busy").mkdir()
+    with pytest.raises(StoreError, match=r"one without scores\.json"):
+        find_finished("busy", runs)
+    write_json(runs / "busy" / "scores.json", {"model": "x"})
+    with pytest.raises(StoreError, match="one that is neither"):
+        find_finished("busy", runs)
+    shutil.rmtree(runs)
+    with pytest.raises(UnknownNameError, match="Run train or crossval first"):
+        find_finished(None, runs)

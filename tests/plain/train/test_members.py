@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -10,14 +11,18 @@ import pytest
 from essentia_ldl.errors import DataError, StoreError
 from essentia_ldl.files import Home, read_json
 from essentia_ldl.runs import calibrate as calibrating
-from essentia_ldl.scores.logits import read_side
+from essentia_ldl.runs.predictions import read_side
 from essentia_ldl.train import ensemble as ensembles
 from essentia_ldl.train import train as steps
-from essentia_ldl.train.members import Member, assemble, check_members
+from essentia_ldl.train.members import Member, assemble, check_members, join_plans
 
 here = Home.from_environment  # the fixtures set the variable
 CLASSES = ["non_sad", "sad"]
 ROLES = ["train", "train", "valid", "valid", "test", "test"]
+EXTRACTOR = {
+    **{"name": "e", "graph": "e.pb", "algorithm": "a", "link": "", "sha256": "1", "node": "n", "size": 3},
+    **{"folder": "f", "patch_frames": 187, "patch_hop_frames": 93, "resample_quality": 4},
+}
 NETWORK = {"backbone": "musicnn", "pretrained": "msd", "fine_tune": "head", "hidden": 4}
 
 
@@ -43,6 +48,10 @@ def write_member(tmp_path):
             "run": name,
             "task": "mood-sad",
             "name": "mood sad",
+            "description": "",
+            "front_end": "musicnn",
+            "training": {"epochs": 1},
+            **{"store": "store", "graphs": "graphs"},
             "classes": classes,
             "network": NETWORK,
             "calibration": "temperature",
@@ -83,14 +92,14 @@ def write_member(tmp_path):
 def test_the_predictions_are_the_mean_over_patches_and_members(tmp_path, write_member):
     members = [write_member(f"m{n}", n) for n in range(3)]
     run = tmp_path / "ensemble"
-    assemble(run, members)
+    assemble(join_plans(run, members), members)
     expected = []
     for row in range(6):
         means = []
         for member in members:
             found = member.read_predictions()
-            start = int(found["n_patches"][:row].sum())
-            means.append(softmax(found["patch_logits"][start : start + found["n_patches"][row]]).mean(axis=0))
+            start = int(found.n_patches[:row].sum())
+            means.append(softmax(found.patch_logits[start : start + found.n_patches[row]]).mean(axis=0))
         expected.append(np.mean(means, axis=0))
     with np.load(run / "predictions.npz") as arrays:
         np.testing.assert_allclose(arrays["probabilities"], expected, atol=1e-6)
@@ -101,7 +110,7 @@ def test_the_predictions_are_the_mean_over_patches_and_members(tmp_path, write_m
 
 def test_weights_are_those_of_every_member_under_its_number(tmp_path, write_member):
     members = [write_member(f"m{n}", n) for n in range(2)]
-    assemble(tmp_path / "ensemble", members)
+    assemble(join_plans(tmp_path / "ensemble", members), members)
     with np.load(tmp_path / "ensemble" / "weights.npz") as arrays:
         assert sorted(arrays.files) == ["0/logits/kernel", "1/logits/kernel"]
         for number, member in enumerate(members):
@@ -111,7 +120,7 @@ def test_weights_are_those_of_every_member_under_its_number(tmp_path, write_memb
 
 def test_the_plan_names_the_members_and_asks_for_a_graph_without_samples(tmp_path, write_member):
     members = [write_member(f"m{n}", n) for n in range(2)]
-    assemble(tmp_path / "ensemble", members, {"name": "other"})
+    assemble(dataclasses.replace(join_plans(tmp_path / "ensemble", members), name="other"), members)
     plan = read_json(tmp_path / "ensemble" / "plan.json")
     assert (plan["members"], plan["export"], plan["samples"], plan["name"]) == (["m0", "m1"], True, 0, "other")
     assert [track["role"] for track in plan["tracks"]] == ROLES
@@ -121,7 +130,7 @@ def test_the_plan_names_the_members_and_asks_for_a_graph_without_samples(tmp_pat
 def test_a_track_that_trained_one_member_does_not_validate(tmp_path, write_member):
     other = ["valid", "train", "train", "valid", "valid", "test"]
     members = [write_member("m0", 0), write_member("m1", 1, roles=other)]
-    assemble(tmp_path / "ensemble", members)
+    assemble(join_plans(tmp_path / "ensemble", members), members)
     roles = {track["id"]: track["role"] for track in read_json(tmp_path / "ensemble" / "plan.json")["tracks"]}
     assert roles == {"t0": "train", "t1": "train", "t2": "train", "t3": "valid", "t4": "valid", "t5": "test"}
     with np.load(tmp_path / "ensemble" / "predictions.npz") as arrays:
@@ -130,7 +139,7 @@ def test_a_track_that_trained_one_member_does_not_validate(tmp_path, write_membe
 
 def test_tracks_of_some_members_train_and_are_not_predicted(tmp_path, write_member):
     members = [write_member("m0", 0), write_member("m1", 1, ids=["t0", "t1", "t2", "t3", "t4", "new"])]
-    assemble(tmp_path / "ensemble", members)
+    assemble(join_plans(tmp_path / "ensemble", members), members)
     plan = read_json(tmp_path / "ensemble" / "plan.json")
     assert {track["id"] for track in plan["tracks"]} == {"t0", "t1", "t2", "t3", "t4", "t5", "new"}
     assert plan["artists"]["new"] == "artist of new"
@@ -144,7 +153,7 @@ def test_tracks_of_some_members_train_and_are_not_predicted(tmp_path, write_memb
         ({"classes": ["happy", "non_happy"]}, r"classes: expected the classes of m0, non_sad, sad; got 'happy, non_ha"),
         ({"network": {**NETWORK, "backbone": "vgg"}}, r"network.backbone: expected 'musicnn', as in m0; got 'vgg'"),
         ({"network": {**NETWORK, "hidden": 100}}, r"network.hidden: expected 4, as in m0; got 100"),
-        ({"extractor": {"sha256": "1"}}, "extractor: expected the bytes that m0 read"),
+        ({"extractor": EXTRACTOR}, "extractor: expected the bytes that m0 read"),
         ({"members": ["a", "b"]}, "member: expected a single network; got 'an ensemble'"),
         ({"evaluation_hop_frames": 187}, "patch hop: expected patches as predict cuts them; got 187"),
     ],
@@ -177,13 +186,13 @@ def test_a_run_without_weights_is_named(write_member):
 def test_other_patches_of_a_track_are_refused(tmp_path, write_member):
     members = [write_member("m0", 0), write_member("m1", 1, counts=(1, 2, 3, 1, 2, 4))]
     with pytest.raises(DataError, match=r"expected patches \(3, 2\) of t5, as m0; got \(4, 2\) \(m1\)"):
-        assemble(tmp_path / "ensemble", members)
+        assemble(join_plans(tmp_path / "ensemble", members), members)
 
 
 def test_collections_that_share_no_track_are_refused(tmp_path, write_member):
     members = [write_member("m0", 0), write_member("m1", 1, ids=[f"u{n}" for n in range(6)])]
     with pytest.raises(DataError, match="expected some that all members answer for; got 0"):
-        assemble(tmp_path / "ensemble", members)
+        assemble(join_plans(tmp_path / "ensemble", members), members)
 
 
 # --- the command ----------------------------------------------------------------------------------------------------

@@ -19,7 +19,8 @@ from essentia_ldl.errors import DataError, GraphError, RecipeError, StoreError
 from essentia_ldl.features import reader as track_features
 from essentia_ldl.files import Home, read_json, write_json
 from essentia_ldl.models.folder import read_model
-from essentia_ldl.recipe.recipe import Recipe, read_recipe
+from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import Failure, Split, Track
 from essentia_ldl.runs import calibrate as calibrating
 from essentia_ldl.runs.calibrate import read_run
@@ -53,7 +54,7 @@ def _home(tmp_path, monkeypatch):
     ],
 )
 def test_the_names_of_graphs_are_essentias(changes, is_demo, full, head):
-    assert name_stems(RECIPE.override(**changes), is_demo, here().graphs) == {
+    assert name_stems(RECIPE.override(**changes), is_demo) == {
         "full": full,
         "head": head,
     }
@@ -81,6 +82,13 @@ def test_a_class_without_a_track_has_no_recall_and_the_scores_are_json():
     assert json.loads(json.dumps(scores, allow_nan=False)) == scores
 
 
+PLAN = {
+    **{"task": "mood-sad", "name": "mood sad", "description": "", "front_end": "musicnn", "training": {"epochs": 1}},
+    **{"network": {"backbone": "musicnn", "pretrained": "msd"}, "store": "store", "graphs": "graphs"},
+    **{"classes": ["non_sad", "sad"], "tracks": [{"id": "t0", "content": "0", "role": "train", "label": "sad"}]},
+}
+
+
 def write_predictions(
     run: Path, roles: list[str], labels: list[str], probabilities: list[list[float]], **more: np.ndarray
 ) -> None:
@@ -97,7 +105,7 @@ def write_predictions(
 
 
 def test_a_run_is_scored_on_each_side_apart(tmp_path):
-    write_json(tmp_path / "plan.json", {"classes": ["non_sad", "sad"]})
+    write_json(tmp_path / "plan.json", PLAN)
     good, bad = [0.9, 0.1], [0.1, 0.9]
     roles = ["train", "valid", "valid", "train", "test", "test"]
     labels = ["sad", "non_sad", "sad", "sad", "non_sad", "sad"]
@@ -111,7 +119,7 @@ def test_a_run_is_scored_on_each_side_apart(tmp_path):
 
 
 def test_a_side_without_tracks_has_no_score(tmp_path):
-    write_json(tmp_path / "plan.json", {"classes": ["non_sad", "sad"]})
+    write_json(tmp_path / "plan.json", PLAN)
     write_predictions(tmp_path, ["train", "train"], ["sad", "non_sad"], [[1, 0], [0, 1]])
     assert score_run(tmp_path) == {"classes": ["non_sad", "sad"]}
 
@@ -385,7 +393,7 @@ def train_some(tmp_path, n_tracks=160, **changes):
 def test_members_train_with_their_own_seeds_on_one_split(tmp_path, zones, monkeypatch):
     trained = []
 
-    def train_folders(folders, collection, recipe, n_jobs, say):
+    def train_folders(folders, collection, network, n_jobs, say):
         for number, folder in enumerate(folders):
             plan = read_json(folder / "plan.json")
             trained.append(plan)
@@ -395,6 +403,7 @@ def test_members_train_with_their_own_seeds_on_one_split(tmp_path, zones, monkey
             ids = np.array([track["id"] for track in plan["tracks"]])
             roles = np.array([track["role"] for track in plan["tracks"]])
             arrays = {"ids": ids, "roles": roles, "labels": np.array(labels), "probabilities": sure, **more}
+            arrays["classes"] = np.array(plan["classes"])
             np.savez(folder / "predictions.npz", **arrays)
             np.savez(folder / "weights.npz", kernel=np.arange(3))
             write_json(folder / "history.json", {})
