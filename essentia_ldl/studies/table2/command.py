@@ -30,11 +30,11 @@ from essentia_ldl.runs import folder as runs
 from essentia_ldl.runs.folder import SCORES
 from essentia_ldl.studies import estimates
 from essentia_ldl.studies.table2 import data as table2_data
-from essentia_ldl.studies.table2 import tables as tabulation
 from essentia_ldl.studies.table2.cells import Book, Group, list_digests
 from essentia_ldl.studies.table2.external import Sets, read_annotations, validate_externally
 from essentia_ldl.studies.table2.paper import NETWORKS, SOURCES, STARTS, TASKS
 from essentia_ldl.studies.table2.settings import Grid, describe_settings, set_up
+from essentia_ldl.studies.table2.tables import fill_rows, write_files
 from essentia_ldl.train.prepare import Say
 
 
@@ -291,10 +291,10 @@ def _write(
         heading.append(f"not shown, measured on other data or by another recipe: {', '.join(older)}")
     if alone:
         heading.append(f"measured before on data that cannot be compared now: {', '.join(alone)}")
-    rows = tabulation.fill_rows(book.cells(digests))
+    rows = fill_rows(book.cells(digests))
     settings = {**dataclasses.asdict(grid), "version": __version__, "data": os.path.abspath(root)}
     table = {"heading": heading, "settings": settings, "problems": dict(problems), "cells": rows}
-    tabulation.write_files(work.run, table)
+    write_files(work.run, table)
     return heading, rows
 
 

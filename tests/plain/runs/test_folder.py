@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ import pytest
 
 from essentia_ldl.errors import StoreError, TrainingError, UnknownNameError
 from essentia_ldl.files import read_json, write_json
+from essentia_ldl.records import Failure
 from essentia_ldl.runs import folder as runs
 from essentia_ldl.runs.folder import find_finished, find_run, fingerprint, finish_run, locked, make_run
 from essentia_ldl.zones import zone_environment
@@ -136,3 +138,22 @@ def test_the_last_run_is_taken_and_another_one_by_name(tmp_path):
     shutil.rmtree(runs)
     with pytest.raises(UnknownNameError, match="Run train or crossval first"):
         find_finished(None, runs)
+
+
+# --- failures.csv ---------------------------------------------------------------------------------------------------
+
+
+def test_failures_are_a_table_that_reads_back(tmp_path):
+    failures = [Failure("/a, b.wav", "features", 'a "reason"\nof two lines'), Failure("/ä.wav", "duplicates", "x")]
+    runs.write_failures(tmp_path / "run" / "failures.csv", failures)
+    with open(tmp_path / "run" / "failures.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert rows == [["path", "step", "reason"], *([f.path, f.step, f.reason] for f in failures)]
+    runs.write_failures(tmp_path / "none.csv", [])
+    assert (tmp_path / "none.csv").read_bytes() == b"path,step,reason\n"
+
+
+def test_a_failure_of_a_file_whose_name_is_not_utf8_is_a_row_too(tmp_path):
+    path = os.fsdecode(b"/music/caf\xe9.wav")
+    runs.write_failures(tmp_path / "failures.csv", [Failure(path, "features", f"audio: {path}")])
+    assert "caf" in (tmp_path / "failures.csv").read_bytes().decode("utf-8", "surrogateescape")
