@@ -147,7 +147,7 @@ def cross_validate(
         yield f"files that MusicExtractor refused count as average there: see {run / REFUSED}"
     yield str(run / "scores.json")
     if refit_best:
-        yield from refit.refit(run, digest, recipe, collection, folds, scores, is_demo, say)
+        yield from refit.refit(refit.Compared(run, digest, recipe, tuple(folds), scores), collection, is_demo, say)
     return len(collection.failures)
 
 

@@ -102,32 +102,40 @@ def name_metric(scores: Mapping[str, Any]) -> str:
     return f"{kind}_cross_validation_normalized_accuracy"
 
 
-def refit(
-    crossval: Path,
-    digest: str,
-    recipe: Recipe,
-    collection: Collection,
-    folds: Sequence[Fold],
-    scores: Mapping[str, Any],
-    is_demo: bool,
-    say: Say,
-) -> Iterator[str]:
+@dataclasses.dataclass(frozen=True)
+class Compared:
+    """A cross-validation that is scored.
+
+    Parameters
+    ----------
+    run : Path
+        Its folder; refit.json there says what was chosen and where it went.
+    digest : str
+        Its fingerprint.
+    recipe : Recipe
+        The task.
+    folds : tuple[Fold, ...]
+        Of all repetitions.
+    scores : Mapping[str, Any]
+        What scores.json holds.
+    """
+
+    run: Path
+    digest: str
+    recipe: Recipe
+    folds: tuple[Fold, ...]
+    scores: Mapping[str, Any]
+
+
+def refit(compared: Compared, collection: Collection, is_demo: bool, say: Say) -> Iterator[str]:
     """Train the final model, or find the one that the same folds and scores gave before.
 
     Parameters
     ----------
-    crossval : Path
-        Folder of the cross-validation; its refit.json says what was chosen and where it went.
-    digest : str
-        Fingerprint of the cross-validation.
-    recipe : Recipe
-        The task.
+    compared : Compared
+        The cross-validation.
     collection : Collection
         All tracks, with features in the store.
-    folds : sequence of Fold
-        Of all repetitions.
-    scores : Mapping[str, Any]
-        What scores.json holds.
     is_demo : bool
         Whether the model is called a demo.
     say : callable
@@ -143,13 +151,14 @@ def refit(
     EssentiaLdlError
         Whatever went wrong; nothing half-written is left in graphs/.
     """
+    crossval, recipe, folds, scores = compared.run, compared.recipe, compared.folds, compared.scores
     choice = choose_training(crossval, folds, scores)
     final = recipe.override(labels=choice.source)
     if final.target_networks == "none":  # otherwise every network trains for the epochs of the recipe
         final = final.override(training__epochs=choice.n_epochs, training__epochs_from_scratch=choice.n_epochs)
     measured = summarize_crossval(crossval, choice.source, scores)
-    own = runs.fingerprint(__version__, "refit", digest, final.as_dict(), choice.halvings, measured)
-    run, finished = steps.take_run(recipe.task, own, collection.home, False, say)
+    own = runs.fingerprint(__version__, "refit", compared.digest, final.as_dict(), choice.halvings, measured)
+    run, finished = runs.take_run(recipe.task, own, collection.home, False, say)
     if not finished:
         rates = f", learning rate halved after {', '.join(map(str, choice.halvings))}" if choice.halvings else ""
         n_tracks = len(collection.tracks)
