@@ -17,6 +17,7 @@ from essentia_ldl.nets.inputs.embeddings import FrozenNetwork, StoredEmbeddings,
 from essentia_ldl.nets.inputs.patches import cut_grid
 from essentia_ldl.nets.training.train import train
 from essentia_ldl.runs.plan import read_plan
+from essentia_ldl.runs.targets import digest_training, read_targets
 
 SIZE = 24
 EXTRACTOR = {
@@ -115,10 +116,10 @@ def test_damaged_embeddings_are_told_and_removed_so_that_they_are_made_again(dam
 
 
 def test_the_extractor_is_part_of_what_decides_the_numbers(run):
-    before = read_plan(run).digest
+    before = digest_training(read_plan(run), read_targets(read_plan(run)))
     fields = read_json(run / "plan.json")
     write_json(run / "plan.json", {**fields, "extractor": {**EXTRACTOR, "folder": "extractor-other"}})
-    assert read_plan(run).digest != before
+    assert digest_training(read_plan(run), read_targets(read_plan(run))) != before
 
 
 def test_only_a_head_stands_on_an_extractor(run):

@@ -19,7 +19,7 @@ from essentia_ldl.nets.export.freeze import find_unknown
 from essentia_ldl.nets.inputs.below_head import open_body
 from essentia_ldl.nets.inputs.patches import cut_grid
 from essentia_ldl.nets.inputs.trained_features import EMBEDDING, TrainedFeatures, build_features
-from essentia_ldl.nets.networks import build_model
+from essentia_ldl.nets.networks import build_model, count_embedding
 from essentia_ldl.nets.run import main, run_all
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.trained_weights import count_features
@@ -85,7 +85,7 @@ def read_patches(plan: Plan, row: int = 0) -> np.ndarray:
 def test_features_are_what_the_last_dense_layers_read(trained):
     plan = read_plan(trained)
     assert [count_features(folder) for folder in plan.features] == [N_FEATURES, N_FEATURES, 2 * N_FEATURES]
-    assert plan.embedding_size == 4 * N_FEATURES
+    assert count_embedding(plan) == 4 * N_FEATURES
     features, patches = open_features(plan), read_patches(plan)
     found = features.model(patches, training=False).numpy()
     assert found.shape == (len(patches), 4 * N_FEATURES)
@@ -182,7 +182,7 @@ def test_the_trained_is_that_of_the_paper(trained):
     head = build_model(plan, pretrained=False)
     kinds = [type(layer).__name__ for layer in head.layers if not isinstance(layer, keras.layers.InputLayer)]
     assert [kind for kind in kinds if kind in ("Dropout", "Dense")] == ["Dropout", "Dense", "Dropout", "Dense"]
-    x = np.random.default_rng(0).normal(size=(3, plan.embedding_size)).astype(np.float32)
+    x = np.random.default_rng(0).normal(size=(3, count_embedding(plan))).astype(np.float32)
     (first, offset), (second, bias) = (head.get_layer(name).get_weights() for name in ("hidden", "logits"))
     hidden = x @ first + offset
     expected = np.where(hidden > 0, hidden, np.expm1(np.minimum(hidden, 0))) @ second + bias  # ELU
