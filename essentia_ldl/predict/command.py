@@ -12,7 +12,6 @@ from pathlib import Path
 import click
 
 from essentia_ldl.errors import StoreError, explain
-from essentia_ldl.files import graphs_folder
 from essentia_ldl.models import folder as models
 from essentia_ldl.predict.ask import Writer, expand_files, predict_files
 from essentia_ldl.records import Failure
@@ -27,6 +26,7 @@ def predict(
     output: str | None,
     started: subprocess.Popen[str] | None = None,
     *,
+    graphs: Path,
     uncertainty: bool = False,
     min_confidence: float | None = None,
 ) -> int:
@@ -48,12 +48,13 @@ def predict(
         A file, which appears when everything is written; until then its name ends in .part.
     started : subprocess.Popen or None
         A process of `workers.start_worker` that was started early.
+    graphs : Path
+        Folder of the models.
     uncertainty, min_confidence
         As in `prediction.Writer`.
     """
     from tqdm import tqdm
 
-    graphs = graphs_folder()
     if names:
         chosen = [models.find_model(name, graphs) for name in names]
     else:

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl.errors import EssentiaLdlError, StoreError, explain
-from essentia_ldl.files import read_object
-from essentia_ldl.recipe.recipe import NetworkSettings, Recipe, SplitSettings, read_recipe
+from essentia_ldl.files import Home, read_object
+from essentia_ldl.recipe.recipe import NetworkSettings, Recipe, SplitSettings
+from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import LabelTable, Track
 from essentia_ldl.runs.folder import CORRECTIONS, CROSSVAL, FAILURES, RECIPE, SCORES, TRAIN, cell_folder, tell_kind
 from essentia_ldl.runs.plan import FILE as PLAN
@@ -66,6 +67,8 @@ class Results:
         ``failures.csv``.
     notes : tuple[str, ...]
         What is missing, in sentences.
+    home : Home
+        Whose store holds the features.
     """
 
     folder: Path
@@ -83,6 +86,7 @@ class Results:
     corrections: Mapping[str, Any]
     failures: tuple[Mapping[str, str], ...]
     notes: tuple[str, ...]
+    home: Home
 
     @property
     def rows(self) -> dict[str, Any]:
@@ -100,13 +104,15 @@ class Results:
         return tuple(self.histories)
 
 
-def read_results(folder: Path) -> Results:
+def read_results(folder: Path, home: Home) -> Results:
     """Read a run folder.
 
     Parameters
     ----------
     folder : Path
         From `runs.folder.find_finished`.
+    home : Home
+        Whose store holds the features.
 
     Returns
     -------
@@ -142,6 +148,7 @@ def read_results(folder: Path) -> Results:
         corrections=_read_optional(folder / CORRECTIONS),
         failures=_read_failures(folder / FAILURES),
         notes=tuple(notes),
+        home=home,
     )
 
 

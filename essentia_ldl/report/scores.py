@@ -108,7 +108,7 @@ def _warnings(page: Page) -> list[str]:
         found.append("Not grouped by artist: one may train and validate, and the score may come out too high.")
     findings = results.scores.get("findings", ())
     found += [text if isinstance(text, str) else str(text) for text in findings]
-    return [*found, *results.notes, *page.audit.notes, *page.notes]
+    return [*found, *results.notes, *page.doubts.notes, *page.notes]
 
 
 # --- scores ---------------------------------------------------------------------------------------------------------

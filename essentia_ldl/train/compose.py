@@ -23,8 +23,7 @@ from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.features import embeddings
 from essentia_ldl.features.extractors import Extractor, plan_extractor, read_extractor
 from essentia_ldl.features.reader import TrackFeatures
-from essentia_ldl.features.store import open_store
-from essentia_ldl.files import graphs_folder
+from essentia_ldl.features.store import Store
 from essentia_ldl.recipe.recipe import Recipe, read_nothing
 from essentia_ldl.records import LabelTable, Split
 from essentia_ldl.runs.plan import (
@@ -50,8 +49,8 @@ class Wanted:
 
     Parameters
     ----------
-    is_demo, export : bool
-        Whether the model's name says demo, and whether graphs are exported.
+    export : bool
+        Whether graphs are exported.
     max_hours : float or None
         Stop training after that long.
     patch_hop : int or None
@@ -62,7 +61,6 @@ class Wanted:
         What the card says of the collection as a measure, in Essentia's names.
     """
 
-    is_demo: bool = False
     export: bool = True
     max_hours: float | None = None
     patch_hop: int | None = None
@@ -91,7 +89,7 @@ def label_front_ends(recipe: Recipe, sources: Sequence[str]) -> list[str]:
 
 def list_sources(recipe: Recipe, sources: Sequence[str]) -> list[str]:
     """Return every source of a list in which some stand for several, each once; of wide networks the first of each."""
-    wide = recipe.transfer.networks == multi_target.WIDE
+    wide = recipe.targets.networks == multi_target.WIDE
     named = [label_sources.expand(source)[: 1 if wide else None] for source in sources]
     return list(dict.fromkeys(name for names in named for name in names))
 
@@ -134,9 +132,9 @@ def build_source(
 def check_sampling(recipe: Recipe) -> None:
     """Raise `RecipeError` when a recipe wants dropout samples of a network without dropout."""
     network = recipe.network
-    transferred = recipe.transfer_networks != "none"
-    key, rate = ("transfer.dropout", recipe.transfer.dropout) if transferred else ("network.dropout", network.dropout)
-    if recipe.uncertainty.samples and (transferred or network.fine_tune == "head") and not rate:
+    several = recipe.target_networks != "none"
+    key, rate = ("targets.dropout", recipe.targets.dropout) if several else ("network.dropout", network.dropout)
+    if recipe.uncertainty.samples and (several or network.fine_tune == "head") and not rate:
         rule, remedy = "above 0, because dropout makes the samples", "Set it, such as 0.3, or uncertainty.samples to 0."
         raise RecipeError(explain(key, rule, 0.0, f"recipe {recipe.task}", remedy))
 
@@ -205,8 +203,8 @@ def fit_targets(
 def compose_plan(folder: Path, recipe: Recipe, collection: Collection, split: Split, wanted: Wanted = PLAIN) -> Plan:
     """Resolve a recipe into the plan of one training; parameters as those of `plan_run`. Nothing is written."""
     network, training = recipe.network, recipe.training
-    extractor = read_extractor(network) if network.extractor else None
-    card = _card_fields(recipe, collection, wanted.is_demo)
+    extractor = read_extractor(network, collection.home.graphs) if network.extractor else None
+    card = _card_fields(recipe, collection)
     if wanted.metrics:
         card["dataset"]["metrics"] = dict(wanted.metrics)
     return Plan(
@@ -236,7 +234,7 @@ def compose_plan(folder: Path, recipe: Recipe, collection: Collection, split: Sp
         seed=recipe.split.seed,
         max_hours=wanted.max_hours,
         export=wanted.export,
-        stems=name_stems(recipe, wanted.is_demo, extractor),
+        stems=name_stems(recipe, collection.is_demo, extractor),
         card=card,
         evaluation_hop_frames=wanted.patch_hop,
         extractor=None if extractor is None else _describe_extractor(extractor, collection),
@@ -248,7 +246,7 @@ def compose_plan(folder: Path, recipe: Recipe, collection: Collection, split: Sp
 
 def _describe_extractor(extractor: Extractor, collection: Collection) -> ExtractorPlan:
     first = collection.contents[collection.tracks[0].id]
-    return ExtractorPlan(**plan_extractor(extractor, open_store(), first))
+    return ExtractorPlan(**plan_extractor(extractor, Store(collection.home.store), first))
 
 
 def update_places(folder: Path, collection: Collection) -> None:
@@ -259,7 +257,7 @@ def update_places(folder: Path, collection: Collection) -> None:
             update_places(network, collection)
     extractor = plan.extractor
     if extractor is not None and not Path(extractor.graph).is_file():
-        extractor = dataclasses.replace(extractor, graph=str(graphs_folder() / f"{extractor.name}.pb"))
+        extractor = dataclasses.replace(extractor, graph=str(collection.home.graphs / f"{extractor.name}.pb"))
     write_plan(dataclasses.replace(plan, places=find_places(collection), extractor=extractor))
 
 
@@ -276,8 +274,8 @@ def find_places(collection: Collection) -> Places:
     """Return where the things are that a plan needs: it may change between a stop and going on."""
     shortest = sorted(collection.tracks, key=lambda track: collection.durations_s[track.id])[:N_VERIFIED_TRACKS]
     return Places(
-        store=open_store().root,
-        graphs=graphs_folder(),
+        store=collection.home.store,
+        graphs=collection.home.graphs,
         audio=tuple(PlannedAudio(track.path, collection.contents[track.id]) for track in shortest),
         paths={track.id: track.path for track in collection.tracks},
         artists={track.id: track.artist for track in collection.tracks if track.artist is not None},
@@ -305,7 +303,7 @@ def name_stems(recipe: Recipe, is_demo: bool, extractor: Extractor | None = None
     """
     prefix = f"{'demo-' if is_demo else ''}{recipe.file_task}"
     network = recipe.network
-    if recipe.transfer_networks != "none":
+    if recipe.target_networks != "none":
         learned = any(label_sources.is_auxiliary(source) for source in recipe.learned)
         return {"full": f"{prefix}-{network.backbone}-{'agf' if learned else 'transfer'}", "head": None}
     if network.fine_tune == "none":
@@ -317,7 +315,8 @@ def name_stems(recipe: Recipe, is_demo: bool, extractor: Extractor | None = None
     return {"full": full, "head": head}
 
 
-def _card_fields(recipe: Recipe, collection: Collection, is_demo: bool) -> dict[str, Any]:
+def _card_fields(recipe: Recipe, collection: Collection) -> dict[str, Any]:
+    is_demo = collection.is_demo
     counts = "/".join(str(sum(t.label == name for t in collection.tracks)) for name in recipe.classes)
     card = recipe.card
     return {

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from essentia_ldl import __version__
-from essentia_ldl.collection import splits
+from essentia_ldl.collection.read import Source
 from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.features.extractors import identify_weights
-from essentia_ldl.files import digest_file, home, read_json, read_object, replacing
-from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.files import Home, digest_file, read_json, read_object, replacing
+from essentia_ldl.recipe.recipe import Recipe, is_task_name
 from essentia_ldl.runs import calibrate as calibrating
 from essentia_ldl.runs import folder as runs
 from essentia_ldl.runs.plan import Plan
@@ -35,12 +35,13 @@ from essentia_ldl.train import train as steps
 from essentia_ldl.train.batch import train_folders
 from essentia_ldl.train.compose import Wanted, identify_tracks, plan_run, update_places
 from essentia_ldl.train.members import MEMBERS, Member, assemble, check_members, join_plans
-from essentia_ldl.train.train import Say, Trained
+from essentia_ldl.train.prepare import Needs, Say, prepare
+from essentia_ldl.train.train import DEFAULT_EFFORT, Effort, Trained, draw_split
 from essentia_ldl.zones import run_zone
 
 
 def make_ensemble(
-    name: str, sources: Sequence[str], method: str | None = None, again: bool = False, say: Say = print
+    name: str, sources: Sequence[str], home: Home, method: str | None = None, again: bool = False, say: Say = print
 ) -> Trained:
     """Make one model of finished runs, and put it into graphs/.
 
@@ -50,6 +51,8 @@ def make_ensemble(
         What the model is called in place of the task, such as "mood-sad-ensemble".
     sources : sequence of str
         Runs of `train`, by name or folder; or one cross-validation, whose members are the folds of its best labels.
+    home : Home
+        Whose runs and graphs are meant.
     method : str or None
         Calibration; None is what the first member's plan says.
     again : bool
@@ -68,12 +71,12 @@ def make_ensemble(
     StoreError, UnknownNameError
         When a run is missing, has not ended, or is damaged.
     """
-    if not name or not all(part.isalnum() for part in name.replace("_", "-").split("-")):
+    if not is_task_name(name):
         raise DataError(explain("name", "letters, digits and hyphens", name, "ensemble", "Choose another name."))
-    members, cells = find_members(sources)
+    members, cells = find_members(sources, home.runs)
     check_members(members)
     digests = [digest_file(member.folder / "weights.npz") for member in members]
-    run, finished = steps.take_run(name, runs.fingerprint(__version__, MEMBERS, name, digests, method), again, say)
+    run, finished = runs.take_run(name, runs.fingerprint(__version__, MEMBERS, name, digests, method), home, again, say)
     if finished:
         return Trained(run, runs.read_models(run), read_json(run / runs.SCORES), (), repeated=True)
     with runs.locked(run):
@@ -89,20 +92,12 @@ def make_ensemble(
                 break
         wanted = joined.calibration if method is None else method
         plan = dataclasses.replace(joined, name=name.replace("-", " "), stems=stems, calibration=wanted)
-        names, scores = _finish(plan, members, say)
+        names, scores = _finish(plan, members, home.graphs, say)
     return Trained(run, names, scores, ())
 
 
 def train_members(
-    recipe: Recipe,
-    data: str | None,
-    n_members: int,
-    *,
-    n_jobs: int | None = None,
-    max_hours: float | None = None,
-    again: bool = False,
-    say: Say = print,
-    **reading: Any,
+    recipe: Recipe, source: Source, n_members: int, home: Home, effort: Effort = DEFAULT_EFFORT, say: Say = print
 ) -> Trained:
     """Train a task with several seeds, the recipe's and those that follow, and make one model of them.
 
@@ -110,12 +105,10 @@ def train_members(
 
     Parameters
     ----------
-    recipe, data, n_jobs, max_hours, again, say
-        As in `steps.train`; `max_hours` is of each member.
+    recipe, source, home, effort, say
+        As in `train.train`; the hours are of each member.
     n_members : int
         2 or more.
-    **reading
-        corrections, layout and options, as there.
 
     Returns
     -------
@@ -124,48 +117,47 @@ def train_members(
     Raises
     ------
     EssentiaLdlError
-        As `steps.train`.
+        As `train.train`.
     """
-
-    if recipe.transfer_networks != "none":
+    if recipe.target_networks != "none":
         rule, remedy = "a network with one target", "Name one label source that is no artist group."
         raise RecipeError(explain("members", rule, recipe.labels, f"recipe {recipe.task}", remedy))
 
-    def draw(tracks: Sequence[Any]) -> list[Any]:
-        return [splits.split_tracks(list(tracks), recipe.split.valid_share, seed=recipe.split.seed)]
-
-    collection, is_demo = steps.prepare(recipe, data, [recipe.labels], n_jobs, say, draw=draw, **reading)
+    needs = Needs((recipe.labels,), lambda tracks: [draw_split(recipe, tracks)])
+    collection = prepare(recipe, source, needs, home, effort.n_jobs, say)
     listing, sides = identify_tracks(recipe, collection), [track.split for track in collection.tracks]
-    asked = (MEMBERS, n_members, recipe.as_dict(), listing, sides, is_demo, max_hours)
-    digest = runs.fingerprint(__version__, *asked, *identify_weights(recipe.network))
-    run, finished = steps.take_run(recipe.task, digest, again, say)
+    asked = (MEMBERS, n_members, recipe.as_dict(), listing, sides, collection.is_demo, effort.max_hours)
+    digest = runs.fingerprint(__version__, *asked, *identify_weights(recipe.network, home.graphs))
+    run, finished = runs.take_run(recipe.task, digest, home, effort.again, say)
     if finished:
         return Trained(run, runs.read_models(run), read_json(run / runs.SCORES), collection.failures, repeated=True)
     with runs.locked(run):
         steps.open_folder(run, recipe, collection)
-        (split,) = draw(collection.tracks)
+        split = draw_split(recipe, list(collection.tracks))
         members = []
         for number in range(n_members):
             seed = recipe.split.seed + number
             members.append(Member(f"seed {seed}", run / MEMBERS / str(number)))
             if not runs.is_planned(members[-1].folder):
                 seeded = recipe.override(split__seed=seed, uncertainty__samples=0)
-                wanted = Wanted(is_demo=is_demo, export=False, max_hours=max_hours)
+                wanted = Wanted(export=False, max_hours=effort.max_hours)
                 plan_run(members[-1].folder, seeded, collection, split, wanted)
         for member in members:  # also those that are trained: their plans become that of the ensemble
             update_places(member.folder, collection)
-        train_folders([member.folder for member in members], collection, recipe.network, n_jobs, say)
-        names, scores = _finish(join_plans(run, members), members, say)
+        train_folders([member.folder for member in members], collection, recipe.network, effort.n_jobs, say)
+        names, scores = _finish(join_plans(run, members), members, home.graphs, say)
     return Trained(run, names, scores, collection.failures)
 
 
-def find_members(sources: Sequence[str]) -> tuple[list[Member], list[Path]]:
+def find_members(sources: Sequence[str], folder: Path) -> tuple[list[Member], list[Path]]:
     """Find the networks that runs hold.
 
     Parameters
     ----------
     sources : sequence of str
         Names or folders of runs.
+    folder : Path
+        Folder of the runs.
 
     Returns
     -------
@@ -181,7 +173,7 @@ def find_members(sources: Sequence[str]) -> tuple[list[Member], list[Path]]:
     StoreError, UnknownNameError
         As `runs.folder.find_finished`.
     """
-    folders = [runs.find_finished(source, home() / "runs") for source in sources]
+    folders = [runs.find_finished(source, folder) for source in sources]
     tables = [folder for folder in folders if runs.tell_kind(folder) == runs.CROSSVAL]
     if tables and len(folders) > 1:
         remedy = "Name the cross-validation alone."
@@ -194,7 +186,7 @@ def find_members(sources: Sequence[str]) -> tuple[list[Member], list[Path]]:
     return [Member(f"{tables[0].name}/{cell.name}", cell) for cell in cells], cells
 
 
-def _finish(plan: Plan, members: Sequence[Member], say: Say) -> tuple[tuple[str, ...], dict[str, Any]]:
+def _finish(plan: Plan, members: Sequence[Member], graphs: Path, say: Say) -> tuple[tuple[str, ...], dict[str, Any]]:
     """Assemble, calibrate, export, verify, score and promote."""
     run = plan.folder
     assemble(plan, members)
@@ -203,4 +195,4 @@ def _finish(plan: Plan, members: Sequence[Member], say: Say) -> tuple[tuple[str,
     if plan.calibration != NONE:
         say(f"calibration: {found.describe()}")
     run_zone("essentia_ldl.nets", "--export-only", str(run))
-    return steps.deliver(run, {})
+    return steps.deliver(run, {}, graphs)
