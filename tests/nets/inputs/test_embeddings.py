@@ -116,10 +116,12 @@ def test_damaged_embeddings_are_told_and_removed_so_that_they_are_made_again(dam
 
 
 def test_the_extractor_is_part_of_what_decides_the_numbers(run):
-    before = digest_training(read_plan(run), read_targets(read_plan(run)))
+    plan = read_plan(run)
+    before = digest_training(plan, read_targets(plan))
     fields = read_json(run / "plan.json")
     write_json(run / "plan.json", {**fields, "extractor": {**EXTRACTOR, "folder": "extractor-other"}})
-    assert digest_training(read_plan(run), read_targets(read_plan(run))) != before
+    plan = read_plan(run)
+    assert digest_training(plan, read_targets(plan)) != before
 
 
 def test_only_a_head_stands_on_an_extractor(run):
@@ -132,7 +134,7 @@ def test_only_a_head_stands_on_an_extractor(run):
 def test_embeddings_of_another_hop_are_those_of_its_patches_and_are_kept_apart(
     make_run, store, random_graphs, tmp_path
 ):
-    plan = read_plan(make_run(n_frames=600))
+    plan = read_plan(make_run(n_tracks=2, n_frames=600))
     content = plan.tracks[0].content
     extractor = FrozenNetwork(store, random_graphs, "musicnn", "msd")
     own = extractor.load([content])[0]

@@ -52,21 +52,22 @@ def kept(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def train_once(kept: Path) -> Callable[[Path], None]:
-    """A function that gives a network of `QUIET` its weights; networks of one folder name are trained once."""
+def train_once(kept: Path) -> Callable[..., None]:
+    """A function (folder, as_=name of the folder) that trains a network; those of one name are trained once."""
 
-    def train_or_copy(folder: Path) -> None:
-        if not (kept / folder.name).is_dir():
+    def train_or_copy(folder: Path, as_: str = "") -> None:
+        as_ = as_ or folder.name
+        if not (kept / as_).is_dir():
             train(folder)
-            shutil.copytree(folder, kept / folder.name)
+            shutil.copytree(folder, kept / as_)
         for name in ("weights.npz", "history.json"):
-            shutil.copy(kept / folder.name / name, folder / name)
+            shutil.copy(kept / as_ / name, folder / name)
 
     return train_or_copy
 
 
 @pytest.fixture
-def trained(classifier: Path, train_once: Callable[[Path], None]) -> Path:
+def trained(classifier: Path, train_once: Callable[..., None]) -> Path:
     """The run folder of `classifier` with its three networks trained."""
     for folder in read_plan(classifier).features:
         train_once(folder)
@@ -170,7 +171,7 @@ def test_a_run_trains_its_networks_first_and_once(classifier, capsys):
 
 
 def test_networks_can_be_trained_alone(classifier, capsys):
-    folders = [str(classifier.parent / name) for name in ("first", "shared")]
+    folders = [str(classifier.parent / name) for name in ("first", "second")]
     assert main(["--networks", *folders]) == 0
     assert all((Path(folder) / "history.json").is_file() for folder in folders)
     assert not (classifier / "history.json").exists()
@@ -287,10 +288,10 @@ def test_lost_and_damaged_weights_are_made_again(classifier):
         np.testing.assert_array_equal(first, second)
 
 
-def test_features_that_nobody_else_reads_go_at_the_end(make_dcnn):
+def test_features_that_nobody_else_reads_go_at_the_end(make_dcnn, train_once):
     folder = make_dcnn("run", network=HEAD, features=["features/g", "../shared-with-others"], calibration="none")
-    make_dcnn("run/features/g", **QUIET)
-    make_dcnn("shared-with-others", **QUIET)
+    for name in ("run/features/g", "shared-with-others"):
+        train_once(make_dcnn(name, **QUIET), as_="first")
     run_all([folder])
     assert not list((folder / "features" / "g").glob("embeddings-*"))
     assert list((folder.parent / "shared-with-others").glob("embeddings-*"))
