@@ -7,7 +7,14 @@ import warnings
 import numpy as np
 import pytest
 
-from essentia_ldl.labels._lmnn import fit_lmnn, score_objective
+from essentia_ldl.errors import DataError
+from essentia_ldl.labels._lmnn import (
+    check_classes,
+    check_components,
+    count_least_tracks,
+    fit_lmnn,
+    score_objective,
+)
 from essentia_ldl.labels._mfcc import pool_frames
 from essentia_ldl.labels.smoothing import PRESETS
 from essentia_ldl.records import Track
@@ -75,3 +82,40 @@ def test_stopping_at_max_iter_is_reported(points):
     _, report = fit_lmnn(points, targets, CLASSES, {**PRESETS["sb"], "max_iter": 60})
     assert report["converged"] is False
     assert report["n_iter"] == 59
+
+
+# --- what it needs --------------------------------------------------------------------------------------------------
+
+
+def test_a_larger_weight_of_the_push_term_is_a_line_between_pull_and_push():
+    generator = np.random.default_rng(1)
+    points, targets = generator.normal(size=(20, 4)), np.arange(20) % 2
+    components = generator.normal(size=(2, 4))
+    pull, half, push = (score_objective(components, points, targets, 3, weight) for weight in (0.0, 0.5, 1.0))
+    assert half == pytest.approx((pull + push) / 2)
+    assert score_objective(2 * components, points, targets, 3, 0.0) == pytest.approx(4 * pull)
+
+
+@pytest.mark.parametrize("n_neighbors", [1, 3])
+def test_a_class_needs_a_track_and_its_neighbours(n_neighbors):
+    check_classes(np.repeat([0, 1], n_neighbors + 1), CLASSES, n_neighbors, "labels.sb")
+    targets = np.repeat([0, 1], (n_neighbors + 1, n_neighbors))
+    rule = rf"class 'b': expected at least {n_neighbors + 1} training tracks.*; got {n_neighbors} .*a {n_neighbors + 1}"
+    with pytest.raises(DataError, match=rule):
+        check_classes(targets, CLASSES, n_neighbors, "labels.sb")
+
+
+@pytest.mark.parametrize(
+    ("init", "n_components", "least"),
+    [("auto", 1, 0), ("auto", 8, 0), ("auto", 5, 6), ("pca", 5, 5), ("identity", 5, 0), ("random", 8, 0)],
+)
+def test_components_need_features_and_tracks(init, n_components, least):
+    """8 features and 2 classes: LDA gives one component, and as many as there are features need no choice."""
+    settings = {"init": init, "n_components": n_components}
+    assert count_least_tracks(8, 2, settings) == least
+    check_components(max(least, 1), 8, 2, settings, "labels.sb")
+    if least:
+        with pytest.raises(DataError, match=rf"LMNN components: .*the {least - 1} training tracks give; got 5"):
+            check_components(least - 1, 8, 2, settings, "labels.sb")
+    with pytest.raises(DataError, match=r"at most 8, the size of the features; got 9 \(labels\.sb\.n_components\)"):
+        check_components(100, 8, 2, {**settings, "n_components": 9}, "labels.sb")
