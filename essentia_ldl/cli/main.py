@@ -115,7 +115,7 @@ def demo_command(task: str, folder: str, tracks: int | None, artists: int | None
     """Synthesise the demo collection of a task into FOLDER."""
     from pathlib import Path
 
-    from essentia_ldl.recipe.recipe import read_recipe
+    from essentia_ldl.recipe.toml import read_recipe
     from essentia_ldl.train.train import make_demo
 
     sizes = {"n_tracks": tracks, "n_artists": artists, "seed": seed}

@@ -92,7 +92,7 @@ def options_of_training(command: Any) -> Any:
 
 def resolve(task: str, options: dict[str, Any], recipes: Path) -> tuple[Any, str | None, int | None]:
     """Return the recipe with what the options change in it, the collection and the number of processes."""
-    from essentia_ldl.recipe.recipe import change_recipe, read_recipe
+    from essentia_ldl.recipe.toml import change_recipe, read_recipe
 
     if options["extractor_output"] and not options["extractor"]:
         raise click.UsageError("--extractor-output needs --extractor.")

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.models.card import GraphCard
-from essentia_ldl.recipe import recipe
+from essentia_ldl.recipe import toml
 
 IGNORE = "ignore"
 
@@ -84,8 +84,8 @@ def find_aliases(card: GraphCard, recipes: Path | None = None) -> dict[str, str]
     link = PurePosixPath(str(card.fields.get("link", "")))
     for name in (card.name, link.parent.name):
         task = re.sub(r"[ _]+", "-", name)
-        if task in recipe.list_tasks(recipes):
-            found = recipe.read_recipe(task, recipes)
+        if task in toml.list_tasks(recipes):
+            found = toml.read_recipe(task, recipes)
             return dict(found.aliases) if set(found.classes) == set(card.classes) else {}
     return {}
 

@@ -181,7 +181,7 @@ def _test_baselines(
     def read_embeddings() -> Mapping[str, np.ndarray]:
         network = recipe.network
         if network.fine_tune == "none":  # a network from scratch has to beat the pretrained one too
-            known = frontends.PRETRAINED[network.backbone]
+            known = frontends.get_network(network.backbone).pretrained
             if not known:
                 rule, remedy = "a pretrained network of this kind to take embeddings of", "The other baselines stand."
                 raise RecipeError(explain("baseline", rule, "none", f"network {network.backbone}", remedy))

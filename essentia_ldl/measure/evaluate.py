@@ -149,7 +149,7 @@ def evaluate(
         values = np.array([shares[track.id] for track in used])
         scores["listeners"] = {
             "column": truth_column,
-            **listeners.score_shares(values, probabilities, targets, classes, positive, groups),
+            **listeners.score_shares(listeners.Answers(values, classes, positive), probabilities, targets, groups),
         }
     _write_predictions(folder / "predictions.csv", used, targets, probabilities, classes, truth_column)
     write_json(folder / "scores.json", scores)

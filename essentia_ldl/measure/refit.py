@@ -145,7 +145,7 @@ def refit(
     """
     choice = choose_training(crossval, folds, scores)
     final = recipe.override(labels=choice.source)
-    if final.transfer_networks == "none":  # otherwise every network trains for the epochs of the recipe
+    if final.target_networks == "none":  # otherwise every network trains for the epochs of the recipe
         final = final.override(training__epochs=choice.n_epochs, training__epochs_from_scratch=choice.n_epochs)
     measured = summarize_crossval(crossval, choice.source, scores)
     own = runs.fingerprint(__version__, "refit", digest, final.as_dict(), choice.halvings, measured)
@@ -153,7 +153,7 @@ def refit(
     if not finished:
         rates = f", learning rate halved after {', '.join(map(str, choice.halvings))}" if choice.halvings else ""
         n_tracks = len(collection.tracks)
-        n_epochs = final.n_epochs if final.transfer_networks == "none" else f"networks of {final.n_epochs}"
+        n_epochs = final.n_epochs if final.target_networks == "none" else f"networks of {final.n_epochs}"
         say(f"final model on all {n_tracks} tracks: labels {choice.source}, {n_epochs} epochs{rates}")
         split = Split(tuple(track.id for track in collection.tracks), (), ())
         metrics = {name_metric(scores): round(measured["balanced_accuracy_mean"], 4)}

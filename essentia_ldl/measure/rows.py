@@ -110,9 +110,8 @@ def gather_row(
         for targets, probabilities, ids, prior in joined:
             shares = np.array([truth.shares[str(track_id)] for track_id in ids])
             groups = bootstrap.group_tracks([by_id[str(track_id)] for track_id in ids])
-            found.append(
-                listeners.score_shares(shares, probabilities, targets, classes, truth.positive, groups, prior=prior)
-            )
+            answers = listeners.Answers(shares, classes, truth.positive)
+            found.append(listeners.score_shares(answers, probabilities, targets, groups, prior=prior))
         row["listeners"] = _average_listeners(found)
     if all((fold.cell(run, name) / calibrations.FILE).is_file() for fold in folds):
         row["calibration"] = gather_calibrations(run, name, folds, tracks)

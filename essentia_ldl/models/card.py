@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from essentia_ldl import frontends
 from essentia_ldl.errors import CardError, explain
+from essentia_ldl.records import FrontEnd
 
 REMEDY = "Export or copy the model again."
 
@@ -115,6 +117,38 @@ class GraphCard:
     def extra(self) -> Mapping[str, Any]:
         """Our additions: front_end, patch_hop_frames, demo, licence, scores, recipe hash, versions; may be empty."""
         return self.fields.get("essentia_ldl", {})
+
+
+def find_front_end(card: GraphCard, where: str) -> FrontEnd:
+    """Return the front-end of a graph that reads sound, found by the algorithm in its card.
+
+    Parameters
+    ----------
+    card : GraphCard
+        Of the graph that reads patches: a full classifier or an extractor.
+    where : str
+        Name of the model, for the message.
+
+    Returns
+    -------
+    FrontEnd
+        With the card's own patch hop and resampling quality, and, for MAEST, whose networks read 5, 10, 20 or 30 s, the
+        patch length of the card's input; the hop is one frame less, as Essentia sets it.
+
+    Raises
+    ------
+    CardError
+        When no front-end has that algorithm; for TensorflowPredict, when neither card nor name tells the front-end.
+    """
+    front_end = frontends.of_algorithm(card.algorithm, where, str(card.extra.get("front_end", "")), where)
+    if front_end is frontends.MAEST:
+        shape = card.fields["schema"]["inputs"][0].get("shape") or []
+        if len(shape) >= 2 and type(shape[-2]) is int and shape[-2] > 1 and shape[-1] == front_end.n_bands:
+            front_end = dataclasses.replace(front_end, patch_frames=shape[-2], patch_hop_frames=shape[-2] - 1)
+    names = ("patch_hop_frames", "resample_quality")
+    return dataclasses.replace(
+        front_end, **{name: int(card.extra.get(name, getattr(front_end, name))) for name in names}
+    )
 
 
 def _is_node(entry: object) -> bool:

@@ -70,7 +70,7 @@ def find_cut(plan: Plan) -> str:
     if network.hidden < 1:
         what = "embeddings of a frozen network" if network.fine_tune == "head" else f"the network {network.backbone}"
         rule = f"at least 1 where tasks share {what}"
-        remedy = "Set network.hidden, such as 256, or train a network per task: transfer.networks separate."
+        remedy = "Set network.hidden, such as 256, or train a network per task: targets.networks separate."
         raise TrainingError(explain("hidden", rule, network.hidden, plan.folder, remedy))
     if network.fine_tune == "head":
         return "standardize" if network.standardize else "embeddings"

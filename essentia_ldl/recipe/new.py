@@ -9,7 +9,8 @@ from pathlib import Path
 from essentia_ldl import datasets
 from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.files import Home
-from essentia_ldl.recipe.recipe import Recipe, list_tasks, write_recipe
+from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.recipe.toml import list_tasks, write_recipe
 
 
 def write_new_recipe(

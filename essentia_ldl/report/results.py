@@ -17,7 +17,8 @@ import numpy as np
 
 from essentia_ldl.errors import EssentiaLdlError, StoreError, explain
 from essentia_ldl.files import Home, read_object
-from essentia_ldl.recipe.recipe import NetworkSettings, Recipe, SplitSettings, read_recipe
+from essentia_ldl.recipe.recipe import NetworkSettings, Recipe, SplitSettings
+from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import LabelTable, Track
 from essentia_ldl.runs.folder import CORRECTIONS, CROSSVAL, FAILURES, RECIPE, SCORES, TRAIN, cell_folder, tell_kind
 from essentia_ldl.runs.plan import FILE as PLAN

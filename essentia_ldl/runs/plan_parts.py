@@ -10,15 +10,12 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
+from essentia_ldl.choices import ACTIVATIONS, CLASS_WEIGHTS, FINE_TUNE, LOSSES
 from essentia_ldl.errors import TrainingError, explain
 from essentia_ldl.files import is_file_name
 from essentia_ldl.records import ROLES
 
 BACKBONES = "essentia_ldl.nets.backbones"
-FINE_TUNE = ("head", "all", "none")
-LOSSES = ("auto", "mae", "cross_entropy", "kl")
-CLASS_WEIGHTS = ("none", "balanced")
-ACTIVATIONS = ("relu", "elu")
 REMEDY = "Start the run again with essentia-ldl train."
 
 

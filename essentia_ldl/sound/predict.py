@@ -22,9 +22,8 @@ import essentia.standard as es
 import essentia.streaming as ess
 import numpy as np
 
-from essentia_ldl import frontends
 from essentia_ldl.errors import CardError, EssentiaLdlError, GraphError, explain
-from essentia_ldl.models.card import GraphCard
+from essentia_ldl.models.card import GraphCard, find_front_end
 from essentia_ldl.records import FrontEnd, Prediction
 from essentia_ldl.scores.uncertainty import ENTROPIES, node_name
 from essentia_ldl.sound.audio import Source, stream_audio
@@ -97,7 +96,7 @@ class Request:
     def front_end(self) -> FrontEnd:
         """Front-end of the graph that reads patches, found by its card."""
         source = self if self.extractor is None else self.extractor
-        return frontends.of_card(source.card, source.name)
+        return find_front_end(source.card, source.name)
 
 
 class Predictor:

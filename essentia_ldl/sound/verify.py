@@ -19,7 +19,7 @@ from essentia_ldl import frontends
 from essentia_ldl.errors import EssentiaLdlError, GraphError, explain
 from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.files import read_json, write_json
-from essentia_ldl.models.card import GraphCard
+from essentia_ldl.models.card import GraphCard, find_front_end
 from essentia_ldl.records import FrontEnd
 from essentia_ldl.runs.plan import ExtractorPlan, read_plan
 from essentia_ldl.scores.uncertainty import SCOPE
@@ -208,7 +208,7 @@ def replay_extractor(path: str, stored: np.ndarray, extractor: ExtractorPlan, he
     """
     card, original = GraphCard(read_json(head.with_suffix(".json"))), Path(extractor.graph)
     extractor_card = GraphCard(read_json(original.with_suffix(".json")))
-    front_end = frontends.of_card(extractor_card, original.stem)
+    front_end = find_front_end(extractor_card, original.stem)
     with readable_audio(path) as readable:
         signal = es.MonoLoader(
             filename=readable, sampleRate=front_end.sample_rate_hz, resampleQuality=front_end.resample_quality

@@ -90,7 +90,7 @@ def label_front_ends(recipe: Recipe, sources: Sequence[str]) -> list[str]:
 
 def list_sources(recipe: Recipe, sources: Sequence[str]) -> list[str]:
     """Return every source of a list in which some stand for several, each once; of wide networks the first of each."""
-    wide = recipe.transfer.networks == multi_target.WIDE
+    wide = recipe.targets.networks == multi_target.WIDE
     named = [label_sources.expand(source)[: 1 if wide else None] for source in sources]
     return list(dict.fromkeys(name for names in named for name in names))
 
@@ -133,8 +133,8 @@ def build_source(
 def check_sampling(recipe: Recipe) -> None:
     """Raise `RecipeError` when a recipe wants dropout samples of a network without dropout."""
     network = recipe.network
-    transferred = recipe.transfer_networks != "none"
-    key, rate = ("transfer.dropout", recipe.transfer.dropout) if transferred else ("network.dropout", network.dropout)
+    transferred = recipe.target_networks != "none"
+    key, rate = ("targets.dropout", recipe.targets.dropout) if transferred else ("network.dropout", network.dropout)
     if recipe.uncertainty.samples and (transferred or network.fine_tune == "head") and not rate:
         rule, remedy = "above 0, because dropout makes the samples", "Set it, such as 0.3, or uncertainty.samples to 0."
         raise RecipeError(explain(key, rule, 0.0, f"recipe {recipe.task}", remedy))
@@ -304,7 +304,7 @@ def name_stems(recipe: Recipe, is_demo: bool, extractor: Extractor | None = None
     """
     prefix = f"{'demo-' if is_demo else ''}{recipe.file_task}"
     network = recipe.network
-    if recipe.transfer_networks != "none":
+    if recipe.target_networks != "none":
         learned = any(label_sources.is_auxiliary(source) for source in recipe.learned)
         return {"full": f"{prefix}-{network.backbone}-{'agf' if learned else 'transfer'}", "head": None}
     if network.fine_tune == "none":

@@ -132,7 +132,7 @@ def train_members(
         As `steps.train`.
     """
 
-    if recipe.transfer_networks != "none":
+    if recipe.target_networks != "none":
         rule, remedy = "a network with one target", "Name one label source that is no artist group."
         raise RecipeError(explain("members", rule, recipe.labels, f"recipe {recipe.task}", remedy))
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from essentia_ldl import labels as label_sources
+from essentia_ldl.choices import SEPARATE, SHARED, WIDE
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import LabelTable
 from essentia_ldl.runs.plan import LearnedTargets, Plan, TaskPlan, TrainingPlan, choose_loss, write_plan
@@ -29,7 +30,6 @@ from essentia_ldl.scores.calibration import NONE
 
 FOLDER = "features"
 MAIN = "g"  # the task's own classes, the paper's letter for genre
-SEPARATE, SHARED, WIDE = "separate", "shared", "wide"
 N_NAMED = 5  # artists
 LOADED = "features"  # what a plan calls the weights below its classifier
 
@@ -82,7 +82,7 @@ def describe_left_out(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 def count_networks(recipe: Recipe) -> int:
     """Return how many networks a recipe trains below its classifier; 0 when it has one target."""
-    networks = recipe.transfer_networks
+    networks = recipe.target_networks
     return {NONE: 0, SEPARATE: len(recipe.sources)}.get(networks, 1)
 
 
@@ -106,7 +106,7 @@ def write_networks(folder: Path, recipe: Recipe, targets: Mapping[str, Target], 
     list[Path]
         The sub-folders, in the order in which a classifier reads them.
     """
-    networks = recipe.transfer_networks
+    networks = recipe.target_networks
     found = list(targets.values())
     if networks == WIDE:
         return [_write_network(folder / WIDE, recipe, found[:1], plan, n_networks=len(recipe.sources))]
@@ -190,7 +190,7 @@ def plan_classifier(recipe: Recipe, plan: Plan, networks: Sequence[Path]) -> Pla
     networks : sequence of Path
         Folders of the networks that it reads.
     """
-    below, settings = plan.network, recipe.transfer
+    below, settings = plan.network, recipe.targets
     return dataclasses.replace(
         plan,
         network=dataclasses.replace(
@@ -205,7 +205,7 @@ def plan_classifier(recipe: Recipe, plan: Plan, networks: Sequence[Path]) -> Pla
         training=plan_training(recipe, settings.epochs, recipe.main_source),
         features=tuple(networks),
         learned=LearnedTargets(
-            networks=recipe.transfer_networks,
+            networks=recipe.target_networks,
             targets=tuple(name_target(source) for source in recipe.learned),
             fine_tune=below.fine_tune,
             pretrained=below.pretrained,

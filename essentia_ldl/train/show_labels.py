@@ -11,7 +11,7 @@ from pathlib import Path
 
 from essentia_ldl import labels as label_sources
 from essentia_ldl.files import Home
-from essentia_ldl.recipe.recipe import read_recipe
+from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import Split, Track
 from essentia_ldl.runs.targets import write_report, write_table
 from essentia_ldl.train import train as steps

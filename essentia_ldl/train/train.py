@@ -23,7 +23,8 @@ from essentia_ldl.features.extractors import identify_weights, read_extractor
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home, read_json, read_object, write_json
 from essentia_ldl.models import folder as models
-from essentia_ldl.recipe.recipe import NetworkSettings, Recipe, render_recipe
+from essentia_ldl.recipe.recipe import NetworkSettings, Recipe
+from essentia_ldl.recipe.toml import render_recipe
 from essentia_ldl.records import Failure, Split, Track
 from essentia_ldl.runs import calibrate as calibrating
 from essentia_ldl.runs import folder as runs
@@ -111,16 +112,14 @@ def make_demo(
         The folder.
     """
     wanted = recipe.demo
-    return demo.build_demo(
-        root,
-        recipe.classes,
+    size = demo.DemoSize(
         n_tracks=n_tracks or wanted.tracks or None,
         n_artists=n_artists or wanted.artists or None,
         n_substyles=wanted.substyles,
-        seed=recipe.split.seed if seed is None else seed,
         duration_s=wanted.seconds,
-        replace=replace,
     )
+    seed = recipe.split.seed if seed is None else seed
+    return demo.build_demo(root, recipe.classes, size, seed=seed, replace=replace)
 
 
 def prepare(

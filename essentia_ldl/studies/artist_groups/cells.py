@@ -95,7 +95,7 @@ class Trial:
         """Return the recipe of this cell."""
         return recipe.override(
             labels="+".join(SOURCES[letter] for letter in self.targets),
-            transfer__networks=self.networks,
+            targets__networks=self.networks,
             split__seed=self.seed,
             calibration__method=NONE,  # the paper's log losses are those of plain networks
             uncertainty__samples=0,
@@ -229,7 +229,7 @@ def plan_cells(
     cells : sequence of Trial
         Of that split and seed.
     recipe : Recipe
-        Network, training and transfer.
+        Network, training and targets.
     collection, split
         What to train and test on.
     targets : Mapping[str, Target]

@@ -18,9 +18,10 @@ from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.features.extractors import identify_weights
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home, read_json
-from essentia_ldl.frontends import WIDENED
+from essentia_ldl.frontends import get_network
 from essentia_ldl.parallel import count_workers
-from essentia_ldl.recipe.recipe import Recipe, change_recipe, read_recipe, render_recipe
+from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.recipe.toml import change_recipe, read_recipe, render_recipe
 from essentia_ldl.records import Split, Track
 from essentia_ldl.runs import folder as runs
 from essentia_ldl.studies import estimates
@@ -113,7 +114,7 @@ def measure(
     recipe = change_recipe(read_recipe(task or (DEMO_TASK if data is None else TASK), home.recipes), changes or {})
     recipe = recipe.override(training__epochs=epochs, training__epochs_from_scratch=epochs)
     usual = Trials() if data is not None else Trials(DEMO_COMBINATIONS, (SEPARATE, SHARED), (ARTIST,))
-    if not networks and recipe.network.backbone not in WIDENED:
+    if not networks and not get_network(recipe.network.backbone).is_widened:
         usual = dataclasses.replace(usual, networks=tuple(name for name in usual.networks if name != WIDE))
         say(f"no wide networks: {recipe.network.backbone} cannot be made wider")
     grid = Trials(

@@ -23,7 +23,7 @@ from essentia_ldl.errors import DiskError, EssentiaLdlError
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home
 from essentia_ldl.measure.crossval import cross_validate
-from essentia_ldl.recipe.recipe import read_recipe
+from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import Track
 from essentia_ldl.runs import folder as runs
 from essentia_ldl.studies import estimates
@@ -90,7 +90,7 @@ def build_table(
 
     digest = runs.fingerprint(__version__, os.path.abspath(root), *grid.training)
     run = runs.resume_run(home.runs, "table2", digest)
-    groups = list(_list_groups(grid, tracks, found.collections, annotated))
+    groups = list(_list_groups(grid, tracks, found.collections, annotated, home.recipes))
     with runs.locked(run):
         book = Book(run, home.root)
         current = [*_list_others(root, grid, book, groups, home.recipes), *groups]

@@ -12,7 +12,8 @@ from typing import Any
 
 from essentia_ldl import labels
 from essentia_ldl.discover import unknown
-from essentia_ldl.recipe.recipe import Recipe, folders, read_recipe
+from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.recipe.toml import folders, read_recipe
 from essentia_ldl.studies.table2.cells import Group
 from essentia_ldl.studies.table2.paper import NETWORKS, SOURCES, STARTS, TASKS
 

@@ -159,5 +159,6 @@ def test_pooled_features_are_interleaved():
 
 def test_the_plain_zone_knows_which_networks_can_be_cut_and_widened():
     modules = {name: discover.load(BACKBONES, name) for name in discover.names(BACKBONES)}
-    assert set(frontends.CUT) == {name for name, module in modules.items() if hasattr(module, "SHARED_UNTIL")}
-    assert set(frontends.WIDENED) == {name for name, module in modules.items() if hasattr(module, "widen")}
+    rows = frontends.NETWORKS
+    assert {n: row.is_cut for n, row in rows.items()} == {n: hasattr(m, "SHARED_UNTIL") for n, m in modules.items()}
+    assert {n: row.is_widened for n, row in rows.items()} == {n: hasattr(m, "widen") for n, m in modules.items()}

@@ -173,7 +173,7 @@ def test_a_missing_file_says_what_to_get_and_where_it_goes(tmp_path):
 def test_the_plain_zone_knows_the_weights_of_every_network(name):
     module = discover.load(BACKBONES, name)
     users = {dataset for backbone, dataset in models.USERS_GRAPHS if backbone == name}
-    assert set(frontends.PRETRAINED[name]) == set(module.CHECKPOINTS) | users
+    assert set(frontends.NETWORKS[name].pretrained) == set(module.CHECKPOINTS) | users
     assert bool(users) == hasattr(module, "GRAPH_LAYERS")
 
 

@@ -23,7 +23,7 @@ from essentia_ldl.errors import GraphError, StoreError
 from essentia_ldl.models.card import GraphCard
 from essentia_ldl.models.folder import Model
 from essentia_ldl.predict import command as predicting
-from essentia_ldl.recipe.recipe import read_recipe
+from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import Failure, Prediction
 from essentia_ldl.train import ensemble as ensembles
 from essentia_ldl.train import train as steps

@@ -9,7 +9,7 @@ import pytest
 
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import DataError, StoreError, UnknownNameError
-from essentia_ldl.features import descriptors
+from essentia_ldl.features import descriptors, profiles
 from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.files import Home, write_json
 from essentia_ldl.measure import baselines
@@ -84,7 +84,7 @@ def test_a_value_that_is_not_finite_is_told_by_name(collection):
 
 def test_other_settings_are_another_folder(collection, monkeypatch):
     before = descriptors.descriptor_folder(Store(here().store))
-    monkeypatch.setitem(descriptors.SETTINGS, "rhythmMethod", "multifeature")
+    monkeypatch.setitem(profiles.SETTINGS, "rhythmMethod", "multifeature")
     assert descriptors.descriptor_folder(Store(here().store)) != before
 
 

@@ -16,7 +16,7 @@ from essentia_ldl.errors import CardError, GraphError, RecipeError, StoreError, 
 from essentia_ldl.features import embeddings, extractors
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home, read_json
-from essentia_ldl.models.card import GraphCard
+from essentia_ldl.models.card import GraphCard, find_front_end
 from essentia_ldl.models.folder import Model, find_extractor, read_model
 from essentia_ldl.predict.ask import segment_times
 from essentia_ldl.recipe.recipe import NetworkSettings, Recipe
@@ -169,7 +169,7 @@ def test_other_bytes_or_another_node_are_another_folder():
 @pytest.mark.parametrize(("shape", "frames"), [((1, 626, 96), 626), ((1876, 96), 1876), ((96,), 1876), ((), 1876)])
 def test_the_length_of_a_maest_patch_is_its_cards(shape, frames):
     card = GraphCard(make_card("TensorflowPredictMAEST", shape=shape))
-    front_end = frontends.of_card(card, "maest")
+    front_end = find_front_end(card, "maest")
     assert (front_end.patch_frames, front_end.patch_hop_frames) == (frames, frames - 1)
 
 

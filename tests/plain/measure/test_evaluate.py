@@ -367,11 +367,11 @@ def test_listener_scores_are_those_of_scipy(setting, tmp_path):
 def test_perfect_predictions_have_no_divergence_and_the_other_class_turns_them_round():
     shares = np.array([0.1, 0.4, 0.8, 0.9])
     probabilities, targets, groups = np.column_stack([1 - shares, shares]), np.array([0, 0, 1, 1]), np.arange(4)
-    scores = listeners.score_shares(shares, probabilities, targets, SAD, 1, groups)
+    scores = listeners.score_shares(listeners.Answers(shares, SAD, 1), probabilities, targets, groups)
     assert scores["divergence"]["model"] == pytest.approx(0, abs=1e-12)
     assert scores["spearman"]["all"] == {"value": pytest.approx(1), "n": 4}
     assert scores["spearman"]["within"]["sad"] == {"value": None, "n": 2}, "two tracks always correlate"
-    turned = listeners.score_shares(shares, probabilities, targets, SAD, 0, groups)
+    turned = listeners.score_shares(listeners.Answers(shares, SAD, 0), probabilities, targets, groups)
     assert turned["spearman"]["all"]["value"] == pytest.approx(-1)
     assert turned["divergence"]["model"] > 0.1
 
@@ -380,7 +380,8 @@ def test_a_constant_has_no_correlation_and_no_warning():
     probabilities, shares = np.full((4, 2), 0.5), np.array([0.1, 0.2, 0.7, 1.0])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        scores = listeners.score_shares(shares, probabilities, np.array([0, 0, 1, 1]), SAD, 1, np.arange(4))
+        answers = listeners.Answers(shares, SAD, 1)
+        scores = listeners.score_shares(answers, probabilities, np.array([0, 0, 1, 1]), np.arange(4))
     assert scores["spearman"]["all"] == {"value": None, "n": 4}
     assert "all - (n 4)" in listeners.describe_shares(scores)[-1]
 

@@ -9,7 +9,7 @@ import pytest
 from essentia_ldl.errors import DataError, EssentiaLdlError, RecipeError
 from essentia_ldl.files import Home
 from essentia_ldl.recipe.new import write_new_recipe
-from essentia_ldl.recipe.recipe import list_tasks, read_recipe
+from essentia_ldl.recipe.toml import list_tasks, read_recipe
 
 here = Home.from_environment  # the fixtures set the variable
 

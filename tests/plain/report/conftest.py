@@ -16,7 +16,8 @@ import pytest
 from essentia_ldl import frontends
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home, write_json
-from essentia_ldl.recipe.recipe import Recipe, render_recipe
+from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.recipe.toml import render_recipe
 from essentia_ldl.records import LabelTable
 from essentia_ldl.report.command import write_report
 from essentia_ldl.report.doubts import AUDIT, judge, read_features_of, write_doubts

@@ -13,7 +13,7 @@ import pytest
 
 from essentia_ldl.collection.corrections import apply_corrections, read_corrections
 from essentia_ldl.files import Home, write_json
-from essentia_ldl.recipe.recipe import render_recipe
+from essentia_ldl.recipe.toml import render_recipe
 from essentia_ldl.records import Track
 from essentia_ldl.report import doubts
 from essentia_ldl.report.doubts import find_neighbors, fit_classifier

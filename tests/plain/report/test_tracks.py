@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from essentia_ldl.cli.main import main
 from essentia_ldl.files import write_json
-from essentia_ldl.recipe.recipe import render_recipe
+from essentia_ldl.recipe.toml import render_recipe
 from essentia_ldl.records import LabelTable, Track
 from essentia_ldl.report.doubts import Doubts, Judged
 from essentia_ldl.report.pictures import choose_color

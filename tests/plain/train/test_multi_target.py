@@ -10,7 +10,8 @@ import pytest
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import DataError, RecipeError
 from essentia_ldl.files import Home, read_json, write_json
-from essentia_ldl.recipe.recipe import Recipe, change_recipe, read_recipe, render_recipe
+from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.recipe.toml import change_recipe, read_recipe, render_recipe
 from essentia_ldl.records import LabelTable, Split, Track
 from essentia_ldl.runs.folder import is_planned
 from essentia_ldl.runs.targets import read_table
@@ -67,7 +68,7 @@ def run(tmp_path, monkeypatch):
 def test_a_recipe_names_its_targets():
     recipe = make_recipe("agf-m+sb+agf-s")
     assert recipe.sources == ("agf-m", "sb", "agf-s")
-    assert (recipe.main_source, recipe.transfer_networks) == ("sb", "separate")
+    assert (recipe.main_source, recipe.target_networks) == ("sb", "separate")
     assert [multi_target.name_target(source) for source in recipe.sources] == ["m", "g", "s"]
     assert make_recipe("agf").sources == ("none", "agf-m", "agf-d", "agf-e", "agf-s")
     assert make_recipe("agf-m").main_source == "none"  # its classifier learns the labels as they are
@@ -78,7 +79,7 @@ def test_a_recipe_names_its_targets():
     [("sa", "auto", 0), ("none", "separate", 1), ("agf", "auto", 5), ("agf", "shared", 1), ("agf", "wide", 1)],
 )
 def test_networks_are_counted(sources, networks, expected):
-    assert multi_target.count_networks(make_recipe(sources, transfer__networks=networks)) == expected
+    assert multi_target.count_networks(make_recipe(sources, targets__networks=networks)) == expected
 
 
 def test_a_list_of_sources_in_a_file_reads_back(tmp_path):
@@ -93,9 +94,9 @@ def test_a_list_of_sources_in_a_file_reads_back(tmp_path):
 @pytest.mark.parametrize(
     ("sources", "changes", "message"),
     [
-        ("none+sa", {"transfer__networks": "separate"}, "one source of the task's own classes"),
-        ("none+agf-m", {"transfer__networks": "none"}, "separate, shared or wide"),
-        ("agf-m", {"transfer__networks": "none"}, "separate, shared or wide"),
+        ("none+sa", {"targets__networks": "separate"}, "one source of the task's own classes"),
+        ("none+agf-m", {"targets__networks": "none"}, "separate, shared or wide"),
+        ("agf-m", {"targets__networks": "none"}, "separate, shared or wide"),
         ("none+sa", {}, "one source of the task's own classes"),
     ],
 )
@@ -116,7 +117,7 @@ def test_names_of_models():
         "full": "genre_x-dcnn-agf",
         "head": None,
     }
-    alone = make_recipe("none", transfer__networks="separate")
+    alone = make_recipe("none", targets__networks="separate")
     assert name_stems(alone, True) == {
         "full": "demo-genre_x-dcnn-transfer",
         "head": None,
@@ -185,7 +186,7 @@ def test_targets_do_not_see_validation_or_test_tracks(run, collection):
 
 
 def test_a_shared_network_learns_all_targets_for_as_many_epochs(run, collection):
-    plan_run(run, make_recipe(transfer__networks="shared"), collection, make_split(collection))
+    plan_run(run, make_recipe(targets__networks="shared"), collection, make_split(collection))
     assert read_json(run / "plan.json")["features"] == ["features/shared"]
     plan = read_json(run / "features" / "shared" / "plan.json")
     assert [task["name"] for task in plan["tasks"]] == ["g", "s"]
@@ -197,13 +198,13 @@ def test_a_shared_network_learns_all_targets_for_as_many_epochs(run, collection)
 
 
 def test_a_wide_network_learns_the_first_target(run, collection):
-    plan_run(run, make_recipe("agf", transfer__networks="wide"), collection, make_split(collection))
+    plan_run(run, make_recipe("agf", targets__networks="wide"), collection, make_split(collection))
     plan = read_json(run / "features" / "wide" / "plan.json")
     assert (plan["network"]["n_networks"], plan["labels_source"], plan["training"]["epochs"]) == (5, "none", 7)
 
 
 def test_a_single_target_has_no_shared_network(run, collection):
-    recipe = make_recipe("none", transfer__networks="shared")
+    recipe = make_recipe("none", targets__networks="shared")
     table = LabelTable(("t00",), CLASSES, np.array([[1, 0]]))
     shared = compose_plan(run / "x", recipe, collection, make_split(collection))
     assert multi_target.write_networks(run, recipe, {"g": Target("g", "none", table)}, shared) == [run / "g"]
@@ -257,8 +258,8 @@ def test_ensembles_of_transferred_networks_are_refused(tmp_path):
 
 
 def test_samples_need_dropout():
-    with pytest.raises(RecipeError, match=r"transfer.dropout"):
-        check_sampling(make_recipe(transfer__dropout=0.0, uncertainty__samples=10))
+    with pytest.raises(RecipeError, match=r"targets.dropout"):
+        check_sampling(make_recipe(targets__dropout=0.0, uncertainty__samples=10))
     check_sampling(make_recipe(uncertainty__samples=10))
 
 
@@ -266,15 +267,15 @@ def test_samples_need_dropout():
 def test_heads_without_a_hidden_layer_have_nothing_of_their_own(kind):
     head = {"network__backbone": "musicnn", "network__fine_tune": "head", "network__hidden": 0}
     with pytest.raises(RecipeError, match="has the same features whatever its head learns"):
-        make_recipe("agf").override(**head, transfer__networks=kind)
-    assert make_recipe("agf").override(**{**head, "network__hidden": 9}, transfer__networks=kind)
+        make_recipe("agf").override(**head, targets__networks=kind)
+    assert make_recipe("agf").override(**{**head, "network__hidden": 9}, targets__networks=kind)
 
 
 def test_networks_without_a_cut_or_a_wider_kind_are_refused_early():
     with pytest.raises(RecipeError, match="share all of vgg"):
-        make_recipe("agf").override(network__backbone="vgg", transfer__networks="shared")
+        make_recipe("agf").override(network__backbone="vgg", targets__networks="shared")
     with pytest.raises(RecipeError, match="dcnn for a wide network"):
-        make_recipe("agf").override(network__backbone="vgg", network__hidden=100, transfer__networks="wide")
+        make_recipe("agf").override(network__backbone="vgg", network__hidden=100, targets__networks="wide")
 
 
 def test_groups_join_another_source_of_the_classes():
@@ -283,7 +284,7 @@ def test_groups_join_another_source_of_the_classes():
 
 
 def test_a_wide_network_is_said_to_learn_what_it_learns(run, collection):
-    recipe = make_recipe("none+agf-s", transfer__networks="wide")
+    recipe = make_recipe("none+agf-s", targets__networks="wide")
     plan_run(run, recipe, collection, make_split(collection))
     assert read_json(run / "plan.json")["learned"]["targets"] == ["g"]
     assert name_stems(recipe, False)["full"] == "genre_x-dcnn-transfer"
@@ -291,7 +292,7 @@ def test_a_wide_network_is_said_to_learn_what_it_learns(run, collection):
 
 
 def test_a_shared_network_learns_each_target_as_its_own_network_would(run, collection):
-    recipe = make_recipe("shares+agf-s", transfer__networks="shared", training__class_weights="balanced")
+    recipe = make_recipe("shares+agf-s", targets__networks="shared", training__class_weights="balanced")
     targets = {
         letter: Target(letter, source, LabelTable(("t00", "t01"), CLASSES, np.eye(2)))
         for letter, source in (("g", "shares"), ("s", "agf-s"))

@@ -19,7 +19,8 @@ from essentia_ldl.errors import DataError, GraphError, RecipeError, StoreError
 from essentia_ldl.features import reader as track_features
 from essentia_ldl.files import Home, read_json, write_json
 from essentia_ldl.models.folder import read_model
-from essentia_ldl.recipe.recipe import Recipe, read_recipe
+from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import Failure, Split, Track
 from essentia_ldl.runs import calibrate as calibrating
 from essentia_ldl.runs.calibrate import read_run

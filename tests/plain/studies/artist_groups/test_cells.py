@@ -43,7 +43,7 @@ def test_letters_have_one_order_and_others_are_refused():
 def test_a_cell_sets_up_its_recipe(small):
     recipe = Trial("artist", 3, "shared", "gms").set_up(small.override(uncertainty__samples=0))
     assert recipe.sources == ("none", "agf-m", "agf-s")
-    assert (recipe.transfer_networks, recipe.split.seed, recipe.calibration.method) == ("shared", 3, "none")
+    assert (recipe.target_networks, recipe.split.seed, recipe.calibration.method) == ("shared", 3, "none")
 
 
 @pytest.mark.parametrize("seed", range(5))

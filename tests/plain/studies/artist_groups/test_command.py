@@ -10,7 +10,7 @@ import pytest
 from essentia_ldl.errors import DataError, UnknownNameError
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import read_json
-from essentia_ldl.recipe.recipe import read_recipe
+from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.studies import estimates
 from essentia_ldl.studies.artist_groups import cells as agf_cells
 from essentia_ldl.studies.artist_groups import command as agf
@@ -102,11 +102,11 @@ def test_unknown_parts_of_a_grid_are_refused(own_home):
 def test_keys_of_the_recipe_can_be_changed(own_home, monkeypatch):
     asked = []
     monkeypatch.setattr(agf, "run_experiment", lambda recipe, data, grid, say, **_: asked.append((recipe, grid)))
-    changes = {"labels.agf-m.n_clusters": "17", "transfer.hidden": "0"}
+    changes = {"labels.agf-m.n_clusters": "17", "targets.hidden": "0"}
     agf.measure(None, print, changes=changes, epochs=3, seeds=2, home=own_home)
     ((recipe, trials),) = asked
     assert recipe.label_settings["agf-m"]["n_clusters"] == 17
-    assert (recipe.transfer.hidden, recipe.n_epochs, trials.seeds) == (0, 3, (0, 1))
+    assert (recipe.targets.hidden, recipe.n_epochs, trials.seeds) == (0, 3, (0, 1))
     assert trials.combinations == agf.DEMO_COMBINATIONS
     agf.measure("fma", print, task="genre-fma", home=own_home)
     assert (len(asked[1][1].combinations), asked[1][1].networks) == (31, NETWORKS)

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from essentia_ldl.cli.main import main
 from essentia_ldl.errors import DataError, DiskError, StoreError, UnknownNameError
 from essentia_ldl.files import Home, read_json, write_json
-from essentia_ldl.recipe.recipe import read_recipe, render_recipe
+from essentia_ldl.recipe.toml import read_recipe, render_recipe
 from essentia_ldl.studies.estimates import Cost
 from essentia_ldl.studies.table2 import command as table2
 from essentia_ldl.studies.table2.command import Grid, build_table

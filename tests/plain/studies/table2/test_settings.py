@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from essentia_ldl.errors import UnknownNameError
-from essentia_ldl.recipe.recipe import read_recipe
+from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.studies.table2.cells import Group
 from essentia_ldl.studies.table2.paper import NETWORKS, SOURCES, STARTS, TASKS
 from essentia_ldl.studies.table2.settings import Grid, describe_settings, set_up
