@@ -144,7 +144,7 @@ def run_experiment(
     Parameters
     ----------
     recipe : Recipe
-        Network, training, transfer and settings of the label sources; its own list of sources is not looked at.
+        Network, training, targets and settings of the label sources; its own list of sources is not looked at.
     data : str or None
         Folder or table with artists; None is the demo of the recipe.
     grid : Trials
