@@ -29,7 +29,6 @@ WITHOUT_TEST: set[str] = {
     "predict/command.py",
     "predict/onednn.py",
     "predict/worker.py",
-    "report/results.py",
     "sound/__init__.py",
     "sound/graph.py",
     "sound/mel.py",
@@ -61,7 +60,6 @@ SAY_TRANSFER: set[str] = {
     "nets/export/export.py",
     "nets/export/nodes.py",
     "sound/verify.py",
-    "train/compose.py",
 }
 MISLEADING_MODULES: set[str] = {
     "nets/export/ensembles.py",
