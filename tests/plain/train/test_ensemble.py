@@ -22,9 +22,11 @@ def _without_zones(tmp_path, monkeypatch):
     """What the nets and the sound zone do is left out."""
     monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path))
     monkeypatch.setattr(ensembles, "run_zone", lambda *arguments: None)
-    monkeypatch.setattr(
-        ensembles, "deliver", lambda run, measured: ((read_json(run / "plan.json")["stems"]["full"],), {})
-    )
+
+    def deliver(run, measured, graphs):
+        return (read_json(run / "plan.json")["stems"]["full"],), {}
+
+    monkeypatch.setattr(ensembles, "deliver", deliver)
 
 
 @pytest.mark.usefixtures("_without_zones")
