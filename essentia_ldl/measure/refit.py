@@ -24,7 +24,8 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl import __version__
-from essentia_ldl.files import read_json, write_json
+from essentia_ldl.errors import StoreError, explain
+from essentia_ldl.files import read_json, read_object, write_json
 from essentia_ldl.measure.crossval import Measured
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Split
@@ -34,7 +35,7 @@ from essentia_ldl.runs.folder import Fold
 from essentia_ldl.runs.score import choose_best
 from essentia_ldl.train.compose import Wanted, plan_run
 from essentia_ldl.train.prepare import Say
-from essentia_ldl.train.train import Trained, finish, open_folder, take_run
+from essentia_ldl.train.train import Trained, finish, open_folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,9 +56,17 @@ def choose_training(run: Path, folds: Sequence[Fold], scores: Mapping[str, Any])
         When the history of a fold cannot be read.
     """
     source = choose_best(scores)
-    histories = [read_json(fold.cell(run, source) / "history.json") for fold in folds]
-    n_epochs = max(1, math.ceil(np.median([history["best_epoch"] for history in histories])))
-    by_fold = [_find_halvings(history["epochs"]) for history in histories]
+    best_epochs, by_fold = [], []
+    for fold in folds:
+        path = fold.cell(run, source) / "history.json"
+        history = read_object(path)
+        try:
+            best_epochs.append(int(history["best_epoch"]))
+            by_fold.append(_find_halvings(history["epochs"]))
+        except (KeyError, TypeError, ValueError) as error:
+            remedy = "Delete this folder and run crossval again."
+            raise StoreError(explain("history", "best_epoch and epochs", str(error), path, remedy)) from None
+    n_epochs = max(1, math.ceil(np.median(best_epochs)))
     halvings = []
     for number in range(max(map(len, by_fold))):
         epochs = [found[number] for found in by_fold if len(found) > number]
@@ -130,7 +139,7 @@ def refit(measured: Measured, recipe: Recipe, say: Say = print) -> Trained:
         final = final.override(training__epochs=choice.n_epochs, training__epochs_from_scratch=choice.n_epochs)
     summary = summarize_crossval(crossval, choice.source, scores)
     own = runs.fingerprint(__version__, "refit", measured.fingerprint, final.as_dict(), choice.halvings, summary)
-    run, finished = take_run(recipe.task, own, collection.home, False, say)
+    run, finished = runs.take_run(recipe.task, own, collection.home, False, say)
     if not finished:
         rates = f", learning rate halved after {', '.join(map(str, choice.halvings))}" if choice.halvings else ""
         n_tracks = len(collection.tracks)

@@ -25,18 +25,17 @@ from essentia_ldl.collection.read import Source
 from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.features.extractors import identify_weights
 from essentia_ldl.files import Home, digest_file, read_json, read_object, replacing
-from essentia_ldl.recipe.recipe import Recipe
-from essentia_ldl.runs import calibrate as calibrating
+from essentia_ldl.recipe.recipe import Recipe, is_task_name
 from essentia_ldl.runs import folder as runs
+from essentia_ldl.runs.calibrate import calibrate_run, keep_out_of_fold
 from essentia_ldl.runs.plan import Plan
 from essentia_ldl.runs.score import choose_best
 from essentia_ldl.scores.calibration import NONE
-from essentia_ldl.train import train as steps
 from essentia_ldl.train.batch import train_folders
 from essentia_ldl.train.compose import Wanted, identify_tracks, plan_run, update_places
 from essentia_ldl.train.members import MEMBERS, Member, assemble, check_members, join_plans
 from essentia_ldl.train.prepare import Needs, Say, prepare
-from essentia_ldl.train.train import DEFAULT_EFFORT, Effort, Trained, draw_split
+from essentia_ldl.train.train import DEFAULT_EFFORT, Effort, Trained, deliver, draw_split, open_folder
 from essentia_ldl.zones import run_zone
 
 
@@ -71,14 +70,12 @@ def make_ensemble(
     StoreError, UnknownNameError
         When a run is missing, has not ended, or is damaged.
     """
-    if not name or not all(part.isalnum() for part in name.replace("_", "-").split("-")):
+    if not is_task_name(name):
         raise DataError(explain("name", "letters, digits and hyphens", name, "ensemble", "Choose another name."))
     members, cells = find_members(sources, home.runs)
     check_members(members)
     digests = [digest_file(member.folder / "weights.npz") for member in members]
-    run, finished = steps.take_run(
-        name, runs.fingerprint(__version__, MEMBERS, name, digests, method), home, again, say
-    )
+    run, finished = runs.take_run(name, runs.fingerprint(__version__, MEMBERS, name, digests, method), home, again, say)
     if finished:
         return Trained(run, runs.read_models(run), read_json(run / runs.SCORES), (), repeated=True)
     with runs.locked(run):
@@ -86,7 +83,7 @@ def make_ensemble(
         old, new = joined.task.replace("-", "_"), name.replace("-", "_")
         stems = {kind: stem and stem.replace(old, new, 1) for kind, stem in joined.stems.items()}
         if cells:
-            calibrating.keep_out_of_fold(run, cells)
+            keep_out_of_fold(run, cells)
         for folder in (members[0].folder, members[0].folder.parent):
             if (folder / runs.RECIPE).is_file():  # for the report
                 with replacing(run / runs.RECIPE) as file:
@@ -130,11 +127,11 @@ def train_members(
     listing, sides = identify_tracks(recipe, collection), [track.split for track in collection.tracks]
     asked = (MEMBERS, n_members, recipe.as_dict(), listing, sides, collection.is_demo, effort.max_hours)
     digest = runs.fingerprint(__version__, *asked, *identify_weights(recipe.network, home.graphs))
-    run, finished = steps.take_run(recipe.task, digest, home, effort.again, say)
+    run, finished = runs.take_run(recipe.task, digest, home, effort.again, say)
     if finished:
         return Trained(run, runs.read_models(run), read_json(run / runs.SCORES), collection.failures, repeated=True)
     with runs.locked(run):
-        steps.open_folder(run, recipe, collection)
+        open_folder(run, recipe, collection)
         split = draw_split(recipe, list(collection.tracks))
         members = []
         for number in range(n_members):
@@ -193,8 +190,8 @@ def _finish(plan: Plan, members: Sequence[Member], graphs: Path, say: Say) -> tu
     run = plan.folder
     assemble(plan, members)
     say(f"ensemble of {len(members)}: {', '.join(member.name for member in members)}")
-    found = calibrating.calibrate_run(run)
+    found = calibrate_run(run)
     if plan.calibration != NONE:
         say(f"calibration: {found.describe()}")
     run_zone("essentia_ldl.nets", "--export-only", str(run))
-    return steps.deliver(run, {}, graphs)
+    return deliver(run, {}, graphs)

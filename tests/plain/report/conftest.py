@@ -179,11 +179,11 @@ class Writer:
 
 
 class Made(NamedTuple):
-    """A run with its report: the folder, the text of the page, and the lines of the command."""
+    """A run with its report: the folder, the text of the page, and the notes."""
 
     folder: Path
     page: str
-    lines: list[str]
+    notes: tuple[str, ...]
 
 
 def make_report(folder: Path | str | None, **options) -> Made:

@@ -9,6 +9,7 @@ import pytest
 
 from essentia_ldl import datasets
 from essentia_ldl.collection.read import Source
+from essentia_ldl.datasets.demo import DemoSize
 from essentia_ldl.errors import DataError
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home, digest_file
@@ -48,8 +49,8 @@ def test_without_data_the_demo_is_made_in_the_store(tmp_path, monkeypatch):
     monkeypatch.setattr(preparing.demo, "build_demo", lambda *a, **k: made.append((a, k)) or a[0])
     root = tmp_path / "home" / "store" / "demo" / "mood-sad"
     assert find_data(RECIPE.override(split__seed=7), Source(None), here(), said.append) == (Source(str(root)), True)
-    sizes = {"n_tracks": None, "n_artists": None, "n_substyles": 0, "duration_s": 21.0, "replace": True}
-    assert made == [((root, ("non_sad", "sad")), {"seed": 7, **sizes})]
+    classes = ("non_sad", "sad")
+    assert made == [((root, classes, DemoSize(duration_s=21.0)), {"seed": 7, "replace": True})]
     assert "demo collection" in said[0]
     find_data(
         RECIPE.override(demo__tracks=30, demo__artists=12, demo__substyles=3, demo__seconds=9.0),
@@ -57,8 +58,7 @@ def test_without_data_the_demo_is_made_in_the_store(tmp_path, monkeypatch):
         here(),
         print,
     )
-    sizes = {"n_tracks": 30, "n_artists": 12, "n_substyles": 3, "duration_s": 9.0}
-    assert made[1][1] == {"seed": 0, **sizes, "replace": True}
+    assert made[1] == ((root, classes, DemoSize(30, 12, 3, 9.0)), {"seed": 0, "replace": True})
 
 
 def test_a_collection_is_told_in_one_line(tmp_path, extracted):

@@ -20,6 +20,7 @@ from essentia_ldl.studies.artist_groups.cells import list_cells
 from essentia_ldl.studies.artist_groups.paper import NETWORKS
 
 CLASSES = ("Folk", "Rock")
+DATA = Source("data")
 
 
 def test_the_time_is_told_from_a_step(own_home, small, make_tracks, monkeypatch):
@@ -69,11 +70,11 @@ def test_an_experiment_trains_a_network_once_and_goes_on(own_home, tmp_path, sma
     monkeypatch.setattr(agf, "run_zones", train)
     monkeypatch.setattr(agf, "run_zone", classify)
     monkeypatch.setattr(agf, "say_estimate", lambda *_: None)
-    monkeypatch.setattr(agf, "find_data", lambda *_: (Source("data"), False))
+    monkeypatch.setattr(agf, "find_data", lambda *_: (DATA, False))
     monkeypatch.setattr(agf, "read_labelled", lambda *_: list(collection.tracks))
     monkeypatch.setattr(agf, "prepare", lambda *_: collection)
     trials = agf.Trials(("g", "s", "gs"), NETWORKS, ("artist",), (0,))
-    done = agf.run_experiment(small, Source("data"), trials, own_home, 2, said.append)
+    done = agf.run_experiment(small, DATA, trials, own_home, 2, said.append)
     assert sorted(trained) == ["g", "s", "shared-gs/shared", "wide-2/wide"]
     assert asked == [["separate-g", "separate-s", "separate-gs"], ["wide-2", "shared-gs"]]
     rows = {(row["networks"], row["targets"]): row for row in agf_cells.read_rows(done.folder)}
@@ -86,11 +87,11 @@ def test_an_experiment_trains_a_network_once_and_goes_on(own_home, tmp_path, sma
     assert kept == {"g", "s"}
     assert any("Table 4" in line for line in describe_artist_groups(done))
 
-    again = agf.run_experiment(small, Source("data"), trials, own_home, 2, said.append)
+    again = agf.run_experiment(small, DATA, trials, own_home, 2, said.append)
     assert (again.folder, len(trained), len(asked)) == (done.folder, 4, 2)
     assert "5 cells, 5 measured before, 0 to do" in said
     more = agf.Trials(("gs",), ("separate",), ("artist",), (0, 1))
-    agf.run_experiment(small, Source("data"), more, own_home, 2, said.append)
+    agf.run_experiment(small, DATA, more, own_home, 2, said.append)
     assert sorted(trained[4:]) == ["g", "s"]  # of the other seed
 
 
@@ -135,5 +136,7 @@ def test_a_collection_without_artists_is_told_before_the_long_work(own_home, tmp
             read_recipe(agf.DEMO_TASK),
             Source(tmp_path / "index.csv"),
             agf.Trials(("gm",), ("separate",), ("artist",)),
-            *(own_home, 1, lambda line: None),
+            own_home,
+            n_jobs=1,
+            say=lambda line: None,
         )
