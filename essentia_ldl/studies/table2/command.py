@@ -32,9 +32,9 @@ from essentia_ldl.studies import estimates
 from essentia_ldl.studies.table2 import data as table2_data
 from essentia_ldl.studies.table2 import tables as tabulation
 from essentia_ldl.studies.table2.cells import Book, Group, list_digests
-from essentia_ldl.studies.table2.external import Sets, read_annotations, validate_externally
 from essentia_ldl.studies.table2.paper import NETWORKS, SOURCES, STARTS, TASKS
 from essentia_ldl.studies.table2.settings import Grid, describe_settings, set_up
+from essentia_ldl.studies.table2.validate import Sets, read_annotations, validate_externally
 from essentia_ldl.train.prepare import Say
 
 
