@@ -24,7 +24,7 @@ from essentia_ldl.collection.class_map import IGNORE, find_aliases, map_labels
 from essentia_ldl.collection.read import Source
 from essentia_ldl.errors import DataError, GraphError, StoreError, TrainingError, UnknownNameError, explain
 from essentia_ldl.features.store import Store
-from essentia_ldl.files import Home, replacing, write_json
+from essentia_ldl.files import Home, is_file_name, replacing, write_json
 from essentia_ldl.measure.rows import TruthColumn, read_truth
 from essentia_ldl.models import folder as models
 from essentia_ldl.models.folder import Model
@@ -192,7 +192,10 @@ def _predict(
 
 def _count_seen(model: Model, tracks: Sequence[Track], home: Home) -> int | None:
     """Count the tracks that the model's own run trained or validated on; None when the run is not here."""
-    run = home.runs / Path(str(model.card.extra.get("run", "-"))).name
+    name = model.card.extra.get("run")
+    if not is_file_name(name):  # none, or one that would lead out of runs/
+        return None
+    run = home.runs / name
     with contextlib.suppress(StoreError, TrainingError, UnknownNameError):  # the run is gone, or damaged
         seen = {track.content for track in read_plan(run).tracks if track.role != "test"}
         store = Store(home.store)

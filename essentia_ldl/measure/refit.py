@@ -34,7 +34,7 @@ from essentia_ldl.runs.folder import Fold
 from essentia_ldl.runs.score import choose_best
 from essentia_ldl.train.compose import Wanted, plan_run
 from essentia_ldl.train.prepare import Say
-from essentia_ldl.train.train import Trained, finish, open_folder, take_run
+from essentia_ldl.train.train import Trained, finish, open_folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,7 +130,7 @@ def refit(measured: Measured, recipe: Recipe, say: Say = print) -> Trained:
         final = final.override(training__epochs=choice.n_epochs, training__epochs_from_scratch=choice.n_epochs)
     summary = summarize_crossval(crossval, choice.source, scores)
     own = runs.fingerprint(__version__, "refit", measured.fingerprint, final.as_dict(), choice.halvings, summary)
-    run, finished = take_run(recipe.task, own, collection.home, False, say)
+    run, finished = runs.take_run(recipe.task, own, collection.home, False, say)
     if not finished:
         rates = f", learning rate halved after {', '.join(map(str, choice.halvings))}" if choice.halvings else ""
         n_tracks = len(collection.tracks)

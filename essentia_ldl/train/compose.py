@@ -132,9 +132,9 @@ def build_source(
 def check_sampling(recipe: Recipe) -> None:
     """Raise `RecipeError` when a recipe wants dropout samples of a network without dropout."""
     network = recipe.network
-    transferred = recipe.target_networks != "none"
-    key, rate = ("targets.dropout", recipe.targets.dropout) if transferred else ("network.dropout", network.dropout)
-    if recipe.uncertainty.samples and (transferred or network.fine_tune == "head") and not rate:
+    several = recipe.target_networks != "none"
+    key, rate = ("targets.dropout", recipe.targets.dropout) if several else ("network.dropout", network.dropout)
+    if recipe.uncertainty.samples and (several or network.fine_tune == "head") and not rate:
         rule, remedy = "above 0, because dropout makes the samples", "Set it, such as 0.3, or uncertainty.samples to 0."
         raise RecipeError(explain(key, rule, 0.0, f"recipe {recipe.task}", remedy))
 

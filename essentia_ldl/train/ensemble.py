@@ -25,7 +25,7 @@ from essentia_ldl.collection.read import Source
 from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.features.extractors import identify_weights
 from essentia_ldl.files import Home, digest_file, read_json, read_object, replacing
-from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.recipe.recipe import Recipe, is_task_name
 from essentia_ldl.runs import calibrate as calibrating
 from essentia_ldl.runs import folder as runs
 from essentia_ldl.runs.plan import Plan
@@ -71,14 +71,12 @@ def make_ensemble(
     StoreError, UnknownNameError
         When a run is missing, has not ended, or is damaged.
     """
-    if not name or not all(part.isalnum() for part in name.replace("_", "-").split("-")):
+    if not is_task_name(name):
         raise DataError(explain("name", "letters, digits and hyphens", name, "ensemble", "Choose another name."))
     members, cells = find_members(sources, home.runs)
     check_members(members)
     digests = [digest_file(member.folder / "weights.npz") for member in members]
-    run, finished = steps.take_run(
-        name, runs.fingerprint(__version__, MEMBERS, name, digests, method), home, again, say
-    )
+    run, finished = runs.take_run(name, runs.fingerprint(__version__, MEMBERS, name, digests, method), home, again, say)
     if finished:
         return Trained(run, runs.read_models(run), read_json(run / runs.SCORES), (), repeated=True)
     with runs.locked(run):
@@ -130,7 +128,7 @@ def train_members(
     listing, sides = identify_tracks(recipe, collection), [track.split for track in collection.tracks]
     asked = (MEMBERS, n_members, recipe.as_dict(), listing, sides, collection.is_demo, effort.max_hours)
     digest = runs.fingerprint(__version__, *asked, *identify_weights(recipe.network, home.graphs))
-    run, finished = steps.take_run(recipe.task, digest, home, effort.again, say)
+    run, finished = runs.take_run(recipe.task, digest, home, effort.again, say)
     if finished:
         return Trained(run, runs.read_models(run), read_json(run / runs.SCORES), collection.failures, repeated=True)
     with runs.locked(run):

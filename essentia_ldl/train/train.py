@@ -107,7 +107,7 @@ def train(recipe: Recipe, source: Source, home: Home, effort: Effort = DEFAULT_E
     asked = (listing, sides, collection.is_demo, effort.max_hours)
     weights = identify_weights(recipe.network, home.graphs)
     digest = runs.fingerprint(__version__, recipe.as_dict(), *asked, *weights)
-    run, finished = take_run(recipe.task, digest, home, effort.again, say)
+    run, finished = runs.take_run(recipe.task, digest, home, effort.again, say)
     if finished:
         names = runs.read_models(run)
         return Trained(run, names, read_json(run / "scores.json"), collection.failures, repeated=True)
@@ -121,20 +121,6 @@ def train(recipe: Recipe, source: Source, home: Home, effort: Effort = DEFAULT_E
                 say(line)
         names, scores = finish(run, collection)
     return Trained(run, names, scores, collection.failures)
-
-
-def take_run(task: str, digest: str, home: Home, again: bool, say: Say) -> tuple[Path, bool]:
-    """Return the folder of a run that was started before or is new, and whether its models are there already."""
-    run, done = runs.find_run(home.runs, task, digest)
-    if run is not None and done and not again:
-        names = runs.read_models(run)
-        if all((home.graphs / f"{name}.pb").is_file() for name in names):
-            say(f"trained before with the same recipe and data: {run}")
-            return run, True
-    if run is None or done:
-        return runs.make_run(home.runs, task, digest), False
-    say(f"going on with {run}")
-    return run, False
 
 
 def open_folder(run: Path, recipe: Recipe, collection: Collection) -> None:

@@ -13,7 +13,6 @@ Kim, Won, Serra and Liem, "Transfer learning of artist group factors to musical 
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -195,12 +194,6 @@ class TrainedFeatures:
             ]
             with replacing(array_path(kept, content)) as file:
                 np.save(file, np.concatenate(pieces))
-
-
-def remove_features(network: Path) -> None:
-    """Remove what a network made of the tracks; its weights stay, and it can be made again."""
-    for folder in network.glob("embeddings-*"):
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _check_digest(kept: Path, digest: str) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from essentia_ldl import __version__
+from essentia_ldl.choices import SEPARATE, SHARED, WIDE
 from essentia_ldl.collection.read import Collection, Source, keep_split, read_labelled
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import RecipeError, explain
@@ -32,7 +33,7 @@ from essentia_ldl.studies.artist_groups.cells import ARTIST, SOURCES, STRATIFIED
 from essentia_ldl.studies.artist_groups.comparison import SPLITS
 from essentia_ldl.studies.artist_groups.paper import COMBINATIONS, LETTERS, NETWORKS
 from essentia_ldl.train.compose import identify_tracks
-from essentia_ldl.train.multi_target import SEPARATE, SHARED, WIDE, describe_left_out, remove_features
+from essentia_ldl.train.multi_target import describe_left_out
 from essentia_ldl.train.prepare import Needs, Say, find_data, prepare, require_network
 from essentia_ldl.zones import run_zone, run_zones
 
@@ -258,7 +259,7 @@ def measure_group(
             say(f"{cell.group} {cell.name}: log loss {scores['log_loss']:.4f}, macro F1 {scores['macro_f1']:.4f}")
             if cell.networks != SEPARATE:  # gigabytes on large collections, which no other cell reads
                 for network in own:
-                    remove_features(network)
+                    runs.remove_features(network)
         yield
 
 

@@ -1,5 +1,6 @@
 """Label tables as CSV, targets in the order of a plan, and what damage is told."""
 
+import dataclasses
 import errno
 import os
 
@@ -8,7 +9,15 @@ import pytest
 
 from essentia_ldl.errors import DataError, StoreError
 from essentia_ldl.records import LabelTable
-from essentia_ldl.runs.targets import read_table, write_table
+from essentia_ldl.runs.plan import TaskPlan
+from essentia_ldl.runs.targets import (
+    digest_training,
+    read_report,
+    read_table,
+    read_targets,
+    write_report,
+    write_table,
+)
 
 IDS = ("a.mp3", 'odd, "name"\n.mp3', "größe/ü.flac", "bytes\udcff.wav", " leading", "")
 
@@ -84,3 +93,54 @@ def test_broken_table_names_file_and_row(tmp_path, text, message):
 def test_missing_table(tmp_path):
     with pytest.raises(StoreError, match=r"got 'No such file or directory' .*none\.csv"):
         read_table(tmp_path / "none.csv")
+
+
+# --- targets of a plan
+
+
+def test_targets_follow_the_tracks_of_the_plan(plan):
+    rows = np.array([[0.1, 0.9], [0.2, 0.8], [1, 0], [0, 1]], dtype=np.float32)
+    write_table(LabelTable(("t3", "t2", "t1", "t0"), plan.classes, rows), plan.folder / "labels.csv")
+    (targets,) = read_targets(plan)
+    np.testing.assert_array_equal(targets, rows[::-1])
+
+
+def test_a_track_without_a_target_of_a_task_has_zeros(plan):
+    shared = dataclasses.replace(plan, tasks=(TaskPlan("g", plan.classes), TaskPlan("m", ("m1", "m2", "m3"))))
+    ids = tuple(track.id for track in plan.tracks)
+    write_table(LabelTable(ids, plan.classes, np.eye(2)[[0, 1, 0, 1]]), plan.folder / "labels-g.csv")
+    write_table(LabelTable(("t2",), ("m1", "m2", "m3"), np.array([[0.5, 0.5, 0]])), plan.folder / "labels-m.csv")
+    genre, groups = read_targets(shared)
+    assert genre.tolist() == [[1, 0], [0, 1], [1, 0], [0, 1]]
+    assert groups.tolist() == [[0, 0, 0], [0, 0, 0], [0.5, 0.5, 0], [0, 0, 0]]
+    write_table(LabelTable(("other",), ("m1", "m2", "m3"), np.array([[1, 0, 0]])), plan.folder / "labels-m.csv")
+    with pytest.raises(DataError, match="track: expected an id of the plan; got 'other'"):
+        read_targets(shared)
+
+
+def test_a_table_of_other_classes_or_tracks_is_refused(plan):
+    write_table(LabelTable(("t0",), ("sad", "non_sad"), np.array([[1, 0]])), plan.folder / "labels.csv")
+    with pytest.raises(DataError, match=r"labels: expected the columns id, non_sad, sad; got .*labels\.csv"):
+        read_targets(plan)
+    write_table(LabelTable(("t0",), plan.classes, np.array([[1, 0]])), plan.folder / "labels.csv")
+    with pytest.raises(DataError, match="got 't1'"):
+        read_targets(plan)
+
+
+def test_what_decides_an_epoch_is_in_the_digest(plan):
+    rows = (np.eye(2, dtype=np.float32)[[0, 1, 0, 1]],)
+    first = digest_training(plan, rows)
+    longer = dataclasses.replace(plan, max_hours=1.0, training=dataclasses.replace(plan.training, epochs=9))
+    assert digest_training(longer, rows) == first
+    others = [dataclasses.replace(plan, seed=1), dataclasses.replace(plan, labels_source="sa")]
+    others.append(dataclasses.replace(plan, training=dataclasses.replace(plan.training, l2=1.0)))
+    found = {digest_training(other, rows) for other in others} | {digest_training(plan, (rows[0][::-1].copy(),))}
+    assert len(found | {first}) == 5
+
+
+def test_reports_are_objects(plan):
+    write_report(plan.folder, {"source": "sa"})
+    assert read_report(plan.folder) == {"source": "sa"}
+    (plan.folder / "labels.json").write_text("3")
+    with pytest.raises(StoreError, match=r"file: expected a json object; got 'int' \(.*labels\.json\)"):
+        read_report(plan.folder)
