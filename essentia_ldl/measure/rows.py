@@ -26,6 +26,17 @@ from essentia_ldl.scores import calibration as calibrations
 
 
 @dataclasses.dataclass(frozen=True)
+class TruthColumn:
+    """A column with the share of listeners, from 0 to 1, who chose the class `positive`.
+
+    Without a class it is the one that is not called non_ or not_.
+    """
+
+    column: str
+    positive: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Truth:
     """Shares of listeners, from 0 to 1 by track id, who chose class number `positive`; `column` had them."""
 
@@ -35,20 +46,20 @@ class Truth:
 
 
 def read_truth(
-    tracks: Sequence[Track], classes: Sequence[str], column: str | None, name: str | None, where: object
+    tracks: Sequence[Track], classes: Sequence[str], asked: TruthColumn | None, where: object
 ) -> Truth | None:
-    """Read the shares of listeners; None without a column.
+    """Read the shares of listeners; None when no column is asked for.
 
     Raises
     ------
     DataError, UnknownNameError
         As `listeners.choose_class` and `listeners.read_shares`.
     """
-    if column is None:
+    if asked is None:
         return None
-    positive = listeners.choose_class(classes, name)
-    values = listeners.read_shares(tracks, column, where)
-    return Truth(column, positive, {track.id: float(value) for track, value in zip(tracks, values, strict=True)})
+    positive = listeners.choose_class(classes, asked.positive)
+    values = listeners.read_shares(tracks, asked.column, where)
+    return Truth(asked.column, positive, {track.id: float(value) for track, value in zip(tracks, values, strict=True)})
 
 
 def gather_row(

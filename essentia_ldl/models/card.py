@@ -9,6 +9,7 @@ from typing import Any
 
 from essentia_ldl import frontends
 from essentia_ldl.errors import CardError, explain
+from essentia_ldl.files import is_file_name
 from essentia_ldl.records import FrontEnd
 
 REMEDY = "Export or copy the model again."
@@ -71,6 +72,9 @@ class GraphCard:
         extractor = inference.get("embedding_model")
         usable = extractor is None or (isinstance(extractor, Mapping) and "algorithm" in extractor)
         _check(usable, "inference.embedding_model", "algorithm and model_name", extractor, where)
+        name = extractor.get("model_name") if extractor else None
+        plain = not name or is_file_name(name)  # it becomes the name of a file beside the head
+        _check(plain, "inference.embedding_model.model_name", "a plain name without folders", name, where)
 
     def _purpose(self, purpose: str) -> Mapping[str, Any] | None:
         for output in self.fields["schema"]["outputs"]:

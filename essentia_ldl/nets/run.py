@@ -17,10 +17,10 @@ from typing import Any
 from essentia_ldl.errors import EssentiaLdlError, StoreError
 from essentia_ldl.nets.export.export import export
 from essentia_ldl.nets.inputs.below_head import Known
-from essentia_ldl.nets.inputs.trained_features import remove_features
 from essentia_ldl.nets.trained_weights import count_features
 from essentia_ldl.nets.training.train import train
 from essentia_ldl.runs.calibrate import calibrate_run
+from essentia_ldl.runs.folder import remove_features
 from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.scores.calibration import NONE
 

@@ -39,14 +39,14 @@ def measure(backbone: str, fine_tune: str, batch_size: int, n_repeats: int = N_R
     fine_tune : str
         "none", "all" or "head".
     batch_size : int
-        Tracks a step.
+        Tracks per step.
     n_repeats : int
         Times each is done; the quickest counts.
 
     Returns
     -------
     dict
-        batch_size; step_s, seconds a training step; patch_s, seconds to evaluate a patch while training; embed_s,
+        batch_size; step_s, seconds per training step; patch_s, seconds to evaluate a patch while training; embed_s,
         seconds to compute the embedding of a patch, once and for all, 0 unless the network is frozen.
     """
     tf.config.experimental.enable_op_determinism()  # as in training, where it costs time

@@ -36,6 +36,11 @@ from essentia_ldl.records import Track
 LONGEST_TASK = 100  # characters: it begins the names of files, which have 255
 
 
+def is_task_name(name: str) -> bool:
+    """Tell whether a name can be that of a task or a model: letters, digits and hyphens, at most `LONGEST_TASK`."""
+    return len(name) <= LONGEST_TASK and all(part.isalnum() for part in name.replace("_", "-").split("-"))
+
+
 @dataclasses.dataclass(frozen=True)
 class Recipe:
     """One task, complete.
@@ -80,8 +85,7 @@ class Recipe:
     demo: DemoSettings = dataclasses.field(default_factory=DemoSettings)
 
     def __post_init__(self) -> None:
-        parts = self.task.replace("_", "-").split("-")
-        if len(self.task) > LONGEST_TASK or not all(part.isalnum() for part in parts):
+        if not is_task_name(self.task):
             rule = f"letters, digits and hyphens, at most {LONGEST_TASK} of them"
             raise RecipeError(explain("task", rule, self.task, "recipe", "Rename the task."))
         where = f"recipe {self.task}"

@@ -7,8 +7,8 @@ files of the audit.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
-from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
@@ -48,9 +48,27 @@ POLICY = (
 )
 
 
-def write_report(
-    name: str | None, home: Home, excerpt_s: float | None = None, n_listed: int = N_LISTED
-) -> Iterator[str]:
+@dataclasses.dataclass(frozen=True)
+class Reported:
+    """What `write_report` leaves.
+
+    Parameters
+    ----------
+    notes : tuple[str, ...]
+        What is missing, in sentences.
+    pictures : tuple[Path, ...]
+        Reliability diagrams.
+    page, audit : Path
+        The report, and the table of labels to listen to again.
+    """
+
+    notes: tuple[str, ...]
+    pictures: tuple[Path, ...]
+    page: Path
+    audit: Path
+
+
+def write_report(name: str | None, home: Home, excerpt_s: float | None = None, n_listed: int = N_LISTED) -> Reported:
     """Write the report of a run.
 
     Parameters
@@ -64,10 +82,9 @@ def write_report(
     n_listed : int
         Tracks that the audit of the page shows; audit.csv has all.
 
-    Yields
-    ------
-    str
-        Lines for the terminal: notes, then the files written.
+    Returns
+    -------
+    Reported
 
     Raises
     ------
@@ -91,11 +108,10 @@ def write_report(
     notes += write_doubts(folder / AUDIT, audit, results)
     with replacing(folder / "report.html") as file:
         file.write(draw_page(page).encode("utf-8"))
-    yield from (*results.notes, *audit.notes, *notes)
-    for written in write_diagrams(results):
-        yield written if isinstance(written, str) else f"picture: {written}"
-    yield f"report: {folder / 'report.html'}"
-    yield f"labels to listen to again: {folder / AUDIT}"
+    written = list(write_diagrams(results))
+    notes += [note for note in written if isinstance(note, str)]
+    pictures = tuple(path for path in written if not isinstance(path, str))
+    return Reported((*results.notes, *audit.notes, *notes), pictures, folder / "report.html", folder / AUDIT)
 
 
 def place_maps(results: Results, audit: Doubts, read: object, notes: list[str]) -> list[tuple[str, object]]:

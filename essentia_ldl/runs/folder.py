@@ -15,12 +15,13 @@ import fcntl
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from essentia_ldl.errors import DataError, StoreError, TrainingError, UnknownNameError, explain
-from essentia_ldl.files import is_file_name, read_json, read_object, replacing, write_json
+from essentia_ldl.files import Home, is_file_name, read_json, read_object, replacing, write_json
 from essentia_ldl.records import Failure, Split
 from essentia_ldl.runs.plan import FILE as PLAN
 from essentia_ldl.runs.plan import STATE, read_plan
@@ -101,6 +102,38 @@ def resume_run(folder: Path, task: str, digest: str) -> Path:
     return find_run(folder, task, digest)[0] or make_run(folder, task, digest)
 
 
+def take_run(task: str, digest: str, home: Home, again: bool, say: Callable[[str], None]) -> tuple[Path, bool]:
+    """Return the folder of a run that makes models.
+
+    Parameters
+    ----------
+    task, digest : str
+        Name and fingerprint.
+    home : Home
+        Whose runs and graphs are meant.
+    again : bool
+        Make a new one even when the same run has ended and its models are there.
+    say : callable
+        Gets a line when there is a run already.
+
+    Returns
+    -------
+    run : Path
+        One that was started before, or a new one.
+    finished : bool
+        Whether it has ended and its models are in graphs/.
+    """
+    run, done = find_run(home.runs, task, digest)
+    names = read_models(run) if run is not None and done and not again else None
+    if run is not None and names is not None and all((home.graphs / f"{name}.pb").is_file() for name in names):
+        say(f"trained before with the same recipe and data: {run}")
+        return run, True
+    if run is None or done:
+        return make_run(home.runs, task, digest), False
+    say(f"going on with {run}")
+    return run, False
+
+
 def open_run(run: Path, recipe: str, failures: Sequence[Failure], corrections: Mapping[str, Any]) -> None:
     """Write what a run starts from: the text of its recipe, the files that are left out, what a person corrected."""
     with replacing(run / RECIPE) as file:
@@ -127,6 +160,12 @@ def read_models(run: Path) -> tuple[str, ...]:
         remedy = "Run the same command again with --again."
         raise StoreError(explain("models", "names of models", names, run / STATE, remedy))
     return tuple(names)
+
+
+def remove_features(network: Path) -> None:
+    """Remove what a network made of the tracks; its weights stay, and it can be made again."""
+    for folder in network.glob("embeddings-*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_failures(path: Path, failures: Sequence[Failure]) -> None:

@@ -23,7 +23,7 @@ from essentia_ldl.runs.predictions import FILE as PREDICTIONS
 from essentia_ldl.scores import calibration
 from essentia_ldl.scores.calibration import NONE
 from essentia_ldl.train.compose import Wanted, plan_run, update_places
-from essentia_ldl.train.train import Say
+from essentia_ldl.train.prepare import Say
 from essentia_ldl.zones import run_zone, run_zones
 
 HEAD_THREADS = 1

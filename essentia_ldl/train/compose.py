@@ -49,8 +49,8 @@ class Wanted:
 
     Parameters
     ----------
-    is_demo, export : bool
-        Whether the model's name says demo, and whether graphs are exported.
+    export : bool
+        Whether graphs are exported.
     max_hours : float or None
         Stop training after that long.
     patch_hop : int or None
@@ -61,7 +61,6 @@ class Wanted:
         What the card says of the collection as a measure, in Essentia's names.
     """
 
-    is_demo: bool = False
     export: bool = True
     max_hours: float | None = None
     patch_hop: int | None = None
@@ -133,9 +132,9 @@ def build_source(
 def check_sampling(recipe: Recipe) -> None:
     """Raise `RecipeError` when a recipe wants dropout samples of a network without dropout."""
     network = recipe.network
-    transferred = recipe.target_networks != "none"
-    key, rate = ("targets.dropout", recipe.targets.dropout) if transferred else ("network.dropout", network.dropout)
-    if recipe.uncertainty.samples and (transferred or network.fine_tune == "head") and not rate:
+    several = recipe.target_networks != "none"
+    key, rate = ("targets.dropout", recipe.targets.dropout) if several else ("network.dropout", network.dropout)
+    if recipe.uncertainty.samples and (several or network.fine_tune == "head") and not rate:
         rule, remedy = "above 0, because dropout makes the samples", "Set it, such as 0.3, or uncertainty.samples to 0."
         raise RecipeError(explain(key, rule, 0.0, f"recipe {recipe.task}", remedy))
 
@@ -205,7 +204,7 @@ def compose_plan(folder: Path, recipe: Recipe, collection: Collection, split: Sp
     """Resolve a recipe into the plan of one training; parameters as those of `plan_run`. Nothing is written."""
     network, training = recipe.network, recipe.training
     extractor = read_extractor(network, collection.home.graphs) if network.extractor else None
-    card = _card_fields(recipe, collection, wanted.is_demo)
+    card = _card_fields(recipe, collection)
     if wanted.metrics:
         card["dataset"]["metrics"] = dict(wanted.metrics)
     return Plan(
@@ -235,7 +234,7 @@ def compose_plan(folder: Path, recipe: Recipe, collection: Collection, split: Sp
         seed=recipe.split.seed,
         max_hours=wanted.max_hours,
         export=wanted.export,
-        stems=name_stems(recipe, wanted.is_demo, extractor),
+        stems=name_stems(recipe, collection.is_demo, extractor),
         card=card,
         evaluation_hop_frames=wanted.patch_hop,
         extractor=None if extractor is None else _describe_extractor(extractor, collection),
@@ -316,7 +315,8 @@ def name_stems(recipe: Recipe, is_demo: bool, extractor: Extractor | None = None
     return {"full": full, "head": head}
 
 
-def _card_fields(recipe: Recipe, collection: Collection, is_demo: bool) -> dict[str, Any]:
+def _card_fields(recipe: Recipe, collection: Collection) -> dict[str, Any]:
+    is_demo = collection.is_demo
     counts = "/".join(str(sum(t.label == name for t in collection.tracks)) for name in recipe.classes)
     card = recipe.card
     return {

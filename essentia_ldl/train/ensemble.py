@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from essentia_ldl import __version__
-from essentia_ldl.collection import splits
+from essentia_ldl.collection.read import Source
 from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.features.extractors import identify_weights
 from essentia_ldl.files import Home, digest_file, read_json, read_object, replacing
-from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.recipe.recipe import Recipe, is_task_name
 from essentia_ldl.runs import calibrate as calibrating
 from essentia_ldl.runs import folder as runs
 from essentia_ldl.runs.plan import Plan
@@ -35,7 +35,8 @@ from essentia_ldl.train import train as steps
 from essentia_ldl.train.batch import train_folders
 from essentia_ldl.train.compose import Wanted, identify_tracks, plan_run, update_places
 from essentia_ldl.train.members import MEMBERS, Member, assemble, check_members, join_plans
-from essentia_ldl.train.train import Say, Trained
+from essentia_ldl.train.prepare import Needs, Say, prepare
+from essentia_ldl.train.train import DEFAULT_EFFORT, Effort, Trained, draw_split
 from essentia_ldl.zones import run_zone
 
 
@@ -70,14 +71,12 @@ def make_ensemble(
     StoreError, UnknownNameError
         When a run is missing, has not ended, or is damaged.
     """
-    if not name or not all(part.isalnum() for part in name.replace("_", "-").split("-")):
+    if not is_task_name(name):
         raise DataError(explain("name", "letters, digits and hyphens", name, "ensemble", "Choose another name."))
     members, cells = find_members(sources, home.runs)
     check_members(members)
     digests = [digest_file(member.folder / "weights.npz") for member in members]
-    run, finished = steps.take_run(
-        name, runs.fingerprint(__version__, MEMBERS, name, digests, method), home, again, say
-    )
+    run, finished = runs.take_run(name, runs.fingerprint(__version__, MEMBERS, name, digests, method), home, again, say)
     if finished:
         return Trained(run, runs.read_models(run), read_json(run / runs.SCORES), (), repeated=True)
     with runs.locked(run):
@@ -98,16 +97,7 @@ def make_ensemble(
 
 
 def train_members(
-    recipe: Recipe,
-    data: str | None,
-    n_members: int,
-    *,
-    home: Home,
-    n_jobs: int | None = None,
-    max_hours: float | None = None,
-    again: bool = False,
-    say: Say = print,
-    **reading: Any,
+    recipe: Recipe, source: Source, n_members: int, home: Home, effort: Effort = DEFAULT_EFFORT, say: Say = print
 ) -> Trained:
     """Train a task with several seeds, the recipe's and those that follow, and make one model of them.
 
@@ -115,12 +105,10 @@ def train_members(
 
     Parameters
     ----------
-    recipe, data, home, n_jobs, max_hours, again, say
-        As in `steps.train`; `max_hours` is of each member.
+    recipe, source, home, effort, say
+        As in `train.train`; the hours are of each member.
     n_members : int
         2 or more.
-    **reading
-        corrections, layout and options, as there.
 
     Returns
     -------
@@ -129,37 +117,34 @@ def train_members(
     Raises
     ------
     EssentiaLdlError
-        As `steps.train`.
+        As `train.train`.
     """
-
     if recipe.target_networks != "none":
         rule, remedy = "a network with one target", "Name one label source that is no artist group."
         raise RecipeError(explain("members", rule, recipe.labels, f"recipe {recipe.task}", remedy))
 
-    def draw(tracks: Sequence[Any]) -> list[Any]:
-        return [splits.split_tracks(list(tracks), recipe.split.valid_share, seed=recipe.split.seed)]
-
-    collection, is_demo = steps.prepare(recipe, data, [recipe.labels], n_jobs, say, home=home, draw=draw, **reading)
+    needs = Needs((recipe.labels,), lambda tracks: [draw_split(recipe, tracks)])
+    collection = prepare(recipe, source, needs, home, effort.n_jobs, say)
     listing, sides = identify_tracks(recipe, collection), [track.split for track in collection.tracks]
-    asked = (MEMBERS, n_members, recipe.as_dict(), listing, sides, is_demo, max_hours)
+    asked = (MEMBERS, n_members, recipe.as_dict(), listing, sides, collection.is_demo, effort.max_hours)
     digest = runs.fingerprint(__version__, *asked, *identify_weights(recipe.network, home.graphs))
-    run, finished = steps.take_run(recipe.task, digest, home, again, say)
+    run, finished = runs.take_run(recipe.task, digest, home, effort.again, say)
     if finished:
         return Trained(run, runs.read_models(run), read_json(run / runs.SCORES), collection.failures, repeated=True)
     with runs.locked(run):
         steps.open_folder(run, recipe, collection)
-        (split,) = draw(collection.tracks)
+        split = draw_split(recipe, list(collection.tracks))
         members = []
         for number in range(n_members):
             seed = recipe.split.seed + number
             members.append(Member(f"seed {seed}", run / MEMBERS / str(number)))
             if not runs.is_planned(members[-1].folder):
                 seeded = recipe.override(split__seed=seed, uncertainty__samples=0)
-                wanted = Wanted(is_demo=is_demo, export=False, max_hours=max_hours)
+                wanted = Wanted(export=False, max_hours=effort.max_hours)
                 plan_run(members[-1].folder, seeded, collection, split, wanted)
         for member in members:  # also those that are trained: their plans become that of the ensemble
             update_places(member.folder, collection)
-        train_folders([member.folder for member in members], collection, recipe.network, n_jobs, say)
+        train_folders([member.folder for member in members], collection, recipe.network, effort.n_jobs, say)
         names, scores = _finish(join_plans(run, members), members, home.graphs, say)
     return Trained(run, names, scores, collection.failures)
 

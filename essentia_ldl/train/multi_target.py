@@ -15,7 +15,6 @@ features of all networks.
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -211,9 +210,3 @@ def plan_classifier(recipe: Recipe, plan: Plan, networks: Sequence[Path]) -> Pla
             pretrained=below.pretrained,
         ),
     )
-
-
-def remove_features(network: Path) -> None:
-    """Remove what a network made of the tracks; its weights stay, and it can be made again."""
-    for folder in network.glob("embeddings-*"):
-        shutil.rmtree(folder, ignore_errors=True)

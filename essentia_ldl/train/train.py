@@ -7,23 +7,18 @@ goes on where it was: features and embeddings are in the store, training in its 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from essentia_ldl import __version__, frontends
-from essentia_ldl import labels as label_sources
+from essentia_ldl import __version__
 from essentia_ldl.collection import splits
-from essentia_ldl.collection.corrections import describe_corrections
-from essentia_ldl.collection.read import Collection, extract, read_corrected
-from essentia_ldl.datasets import demo
-from essentia_ldl.errors import DataError, StoreError, explain
-from essentia_ldl.features import descriptors, embeddings
-from essentia_ldl.features.extractors import identify_weights, read_extractor
-from essentia_ldl.features.store import Store
+from essentia_ldl.collection.read import Collection, Source
+from essentia_ldl.errors import StoreError, explain
+from essentia_ldl.features.extractors import identify_weights
 from essentia_ldl.files import Home, read_json, read_object, write_json
 from essentia_ldl.models import folder as models
-from essentia_ldl.recipe.recipe import NetworkSettings, Recipe
+from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.recipe.toml import render_recipe
 from essentia_ldl.records import Failure, Split, Track
 from essentia_ldl.runs import calibrate as calibrating
@@ -35,18 +30,35 @@ from essentia_ldl.runs.targets import read_report
 from essentia_ldl.scores.calibration import NONE, TEMPERATURE
 from essentia_ldl.train.compose import (
     Wanted,
-    build_source,
-    check_sampling,
     identify_tracks,
-    label_front_ends,
-    list_sources,
     plan_run,
     update_places,
 )
 from essentia_ldl.train.multi_target import describe_left_out
+from essentia_ldl.train.prepare import Needs, Say, prepare, require_network
 from essentia_ldl.zones import run_zone
 
-Say = Callable[[str], None]
+
+@dataclasses.dataclass(frozen=True)
+class Effort:
+    """How much a training may take.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+        Worker processes of the feature extraction; None is one per core.
+    max_hours : float or None
+        Stop training after that long and export the best so far.
+    again : bool
+        Train even when the same run ended before.
+    """
+
+    n_jobs: int | None = None
+    max_hours: float | None = None
+    again: bool = False
+
+
+DEFAULT_EFFORT = Effort()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,198 +72,21 @@ class Trained:
     repeated: bool = False
 
 
-def build_base_graphs(graphs: Path, wheel: str | None = None) -> None:
-    """Build the pretrained networks that the folder of models lacks."""
-    arguments = [str(graphs), *(["--wheel", wheel] if wheel else [])]
-    run_zone("essentia_ldl.nets.base_graphs", *arguments)
-
-
-def require_network(network: NetworkSettings, graphs: Path) -> None:
-    """Build what a recipe's network starts from, or say what is missing and where it is had."""
-    if network.extractor:
-        read_extractor(network, graphs)
-    elif network.fine_tune != "none":
-        if models.base_name(network.backbone, network.pretrained) in models.BASE_MODELS:
-            build_base_graphs(graphs)
-        else:
-            models.require_weights(graphs, network.backbone, network.pretrained)
-
-
-def find_data(recipe: Recipe, data: str | None, home: Home, say: Say) -> tuple[str, bool]:
-    """Return the path of the collection, and whether it is the built-in demo, which is made when there is no data."""
-    if data is not None:
-        return data, any((folder / "demo.json").is_file() for folder in (Path(data), Path(data).parent))
-    root = home.demos / recipe.task
-    say(f"no DATA given: using the built-in demo collection in {root}")
-    return str(make_demo(root, recipe)), True
-
-
-def make_demo(
-    root: Path,
-    recipe: Recipe,
-    *,
-    n_tracks: int | None = None,
-    n_artists: int | None = None,
-    seed: int | None = None,
-    replace: bool = True,
-) -> Path:
-    """Synthesise the demo of a recipe, of the sizes in its section [demo] unless others are given.
-
-    Parameters
-    ----------
-    root : Path
-        Folder to make.
-    recipe : Recipe
-        Its classes, seed and section demo are meant.
-    n_tracks, n_artists, seed, replace
-        As in `datasets.demo.build_demo`; None is the recipe's.
-
-    Returns
-    -------
-    Path
-        The folder.
-    """
-    wanted = recipe.demo
-    size = demo.DemoSize(
-        n_tracks=n_tracks or wanted.tracks or None,
-        n_artists=n_artists or wanted.artists or None,
-        n_substyles=wanted.substyles,
-        duration_s=wanted.seconds,
-    )
-    seed = recipe.split.seed if seed is None else seed
-    return demo.build_demo(root, recipe.classes, size, seed=seed, replace=replace)
-
-
-def prepare(
-    recipe: Recipe,
-    data: str | None,
-    sources: Sequence[str],
-    n_jobs: int | None,
-    say: Say,
-    *,
-    home: Home,
-    bands: bool = True,
-    draw: Callable[[list[Track]], Sequence[Split]] | None = None,
-    corrections: str | None = None,
-    layout: str | None = None,
-    options: Mapping[str, object] | None = None,
-) -> tuple[Collection, bool]:
-    """Read, check and extract a collection.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        The task.
-    data : str or None
-        Folder or table; None is the demo.
-    sources : sequence of str
-        Label sources that will be fitted.
-    n_jobs : int or None
-        Worker processes.
-    say : callable
-        Gets lines for the user.
-    home : Home
-        Whose store is filled.
-    bands : bool
-        Also compute what the network reads.
-    draw : callable or None
-        Splits the tracks as the training will, so that too few of them are told before the long work.
-    corrections : str or None
-        File of corrected labels, see `essentia_ldl.collection.corrections`.
-    layout, options
-        As in `datasets.read_tracks`.
-
-    Returns
-    -------
-    collection : Collection
-    is_demo : bool
-    """
-    check_sampling(recipe)
-    path, is_demo = find_data(recipe, data, home, say)
-    tracks, corrected = read_corrected(path, recipe, corrections, layout, options)
-    if corrected:
-        say(describe_corrections(corrected))
-    network = recipe.network
-    bands_of = frontends.of_network(recipe.network.backbone).name
-    read = label_front_ends(recipe, sources)
-    wanted = [name for name in read if name not in (embeddings.NAME, label_sources.DESCRIPTORS)]
-    extractor: dict[str, Any] = {}
-    if bands or not wanted or embeddings.NAME in read:
-        if network.extractor:
-            found = read_extractor(network, home.graphs)
-            extractor = {"extractor": found.as_job(Store(home.store))}
-        elif (network.backbone, network.pretrained) in models.USERS_GRAPHS and network.fine_tune != "none":
-            models.require_weights(home.graphs, network.backbone, network.pretrained)  # before the long work
-    if not extractor and (bands or not wanted or embeddings.NAME in read):
-        wanted = list(dict.fromkeys([bands_of, *wanted]))
-    for split in draw(tracks) if draw else ():
-        chosen = set(split.train)
-        train = [track for track in tracks if track.id in chosen]
-        for source in list_sources(recipe, sources):
-            build_source(recipe, source).check(train)
-    collection = extract(tracks, home, [frontends.get(name) for name in wanted], n_jobs, **extractor)
-    present = {track.label for track in collection.tracks}
-    for name in recipe.classes:
-        if name not in present:
-            first = collection.failures[0].reason if collection.failures else "no files"
-            raise DataError(explain("class", "at least one usable track", 0, f"{name} in {path}", f"First: {first}"))
-    counts = ", ".join(f"{sum(t.label == name for t in collection.tracks)} {name}" for name in recipe.classes)
-    left_out = f", {len(collection.failures)} left out" if collection.failures else ""
-    say(f"{len(collection.tracks)} tracks ({counts}){left_out}")
-    collection = dataclasses.replace(collection, corrections=corrected)
-    if label_sources.DESCRIPTORS in read:
-        _describe(collection, n_jobs, say)
-    if embeddings.NAME in read:
-        require_network(recipe.network, home.graphs)
-        embeddings.make_embeddings(collection, recipe.network)
-    return collection, is_demo
-
-
-def _describe(collection: Collection, n_jobs: int | None, say: Say) -> None:
-    """Compute the descriptors that artist groups read; a file that has none counts for its artist no words there."""
-    lacking = descriptors.list_missing(collection, "all")
-    if lacking:
-        say(f"MusicExtractor on {len(lacking)} tracks, for artist groups")
-    refused = descriptors.make_descriptors(collection, n_jobs, "all")
-    if refused:
-        say(f"MusicExtractor refused {len(refused)} of {len(collection.tracks)} files; first: {refused[0].reason}")
-
-
-def train(
-    recipe: Recipe,
-    data: str | None = None,
-    *,
-    home: Home,
-    n_jobs: int | None = None,
-    max_hours: float | None = None,
-    again: bool = False,
-    say: Say = print,
-    corrections: str | None = None,
-    layout: str | None = None,
-    options: Mapping[str, object] | None = None,
-) -> Trained:
+def train(recipe: Recipe, source: Source, home: Home, effort: Effort = DEFAULT_EFFORT, say: Say = print) -> Trained:
     """Train a task from audio to a verified model in graphs/.
 
     Parameters
     ----------
     recipe : Recipe
         The task.
-    data : str or None
-        Folder or table; None is the built-in demo.
+    source : Source
+        Where the collection is; without data, the built-in demo.
     home : Home
         Where run, features and models go.
-    n_jobs : int or None
-        Worker processes of the feature extraction.
-    max_hours : float or None
-        Stop training after that long and export the best so far.
-    again : bool
-        Train even when the same run ended before.
+    effort : Effort
+        Worker processes, hours, and whether what was made before is made again.
     say : callable
         Gets lines for the user.
-    corrections : str or None
-        File of corrected labels, see `essentia_ldl.collection.corrections`.
-    layout, options
-        As in `datasets.read_tracks`.
 
     Returns
     -------
@@ -262,53 +97,30 @@ def train(
     EssentiaLdlError
         Whatever went wrong; nothing half-written is left in graphs/.
     """
-    collection, is_demo = prepare(
-        recipe,
-        data,
-        [recipe.labels],
-        n_jobs,
-        say,
-        home=home,
-        draw=lambda t: [_draw_split(recipe, t)],
-        corrections=corrections,
-        layout=layout,
-        options=options,
-    )
+    needs = Needs((recipe.labels,), lambda tracks: [draw_split(recipe, tracks)])
+    collection = prepare(recipe, source, needs, home, effort.n_jobs, say)
     unknown = sum(track.artist is None for track in collection.tracks)
-    if unknown and not is_demo:
+    if unknown and not collection.is_demo:
         say(f"artist not known for {unknown} of {len(collection.tracks)} tracks: one may train and validate")
     listing = identify_tracks(recipe, collection)
     sides = [track.split for track in collection.tracks]
+    asked = (listing, sides, collection.is_demo, effort.max_hours)
     weights = identify_weights(recipe.network, home.graphs)
-    digest = runs.fingerprint(__version__, recipe.as_dict(), listing, sides, is_demo, max_hours, *weights)
-    run, finished = take_run(recipe.task, digest, home, again, say)
+    digest = runs.fingerprint(__version__, recipe.as_dict(), *asked, *weights)
+    run, finished = runs.take_run(recipe.task, digest, home, effort.again, say)
     if finished:
         names = runs.read_models(run)
         return Trained(run, names, read_json(run / "scores.json"), collection.failures, repeated=True)
     with runs.locked(run):
-        split = _draw_split(recipe, list(collection.tracks))
+        split = draw_split(recipe, list(collection.tracks))
         open_folder(run, recipe, collection)
         if not runs.is_planned(run):
             say(f"labels: {recipe.labels}")
-            plan_run(run, recipe, collection, split, Wanted(is_demo=is_demo, max_hours=max_hours))
+            plan_run(run, recipe, collection, split, Wanted(max_hours=effort.max_hours))
             for line in describe_left_out(read_report(run).get("targets", {})):
                 say(line)
         names, scores = finish(run, collection)
     return Trained(run, names, scores, collection.failures)
-
-
-def take_run(task: str, digest: str, home: Home, again: bool, say: Say) -> tuple[Path, bool]:
-    """Return the folder of a run that was started before or is new, and whether its models are there already."""
-    run, done = runs.find_run(home.runs, task, digest)
-    if run is not None and done and not again:
-        names = runs.read_models(run)
-        if all((home.graphs / f"{name}.pb").is_file() for name in names):
-            say(f"trained before with the same recipe and data: {run}")
-            return run, True
-    if run is None or done:
-        return runs.make_run(home.runs, task, digest), False
-    say(f"going on with {run}")
-    return run, False
 
 
 def open_folder(run: Path, recipe: Recipe, collection: Collection) -> None:
@@ -395,5 +207,6 @@ def calibrate(name: str | None, home: Home, method: str | None = None, say: Say 
     return Trained(run, names, scores, ())
 
 
-def _draw_split(recipe: Recipe, tracks: list[Track]) -> Split:
+def draw_split(recipe: Recipe, tracks: list[Track]) -> Split:
+    """Split tracks as a training of the recipe does."""
     return splits.split_tracks(tracks, recipe.split.valid_share, seed=recipe.split.seed)

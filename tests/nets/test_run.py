@@ -14,7 +14,8 @@ def test_several_runs_share_the_extractor(make_run, capsys, monkeypatch):
     loads = []
     real = embeddings.load_tagger
     monkeypatch.setattr(embeddings, "load_tagger", lambda *a: loads.append(a) or real(*a))
-    folders = [make_run(name, seed=seed, training={"epochs": 2}) for seed, name in enumerate(("a", "b"))]
+    small = {"n_tracks": 6, "n_frames": 190, "network": {"backbone": "vgg"}, "training": {"epochs": 2}}
+    folders = [make_run(name, seed=seed, **small) for seed, name in enumerate(("a", "b"))]
     assert run.main([str(folder) for folder in folders]) == 0
     out = capsys.readouterr().out.splitlines()
     assert len(out) == 6

@@ -10,9 +10,9 @@ import pytest
 from essentia_ldl.errors import TrainingError
 from essentia_ldl.nets.backbones import dcnn
 from essentia_ldl.nets.classifier import DenseLayers, build_network, copy_weights, join
-from essentia_ldl.nets.inputs.embeddings import FrozenNetwork
+from essentia_ldl.nets.inputs.embeddings import open_embeddings
 from essentia_ldl.nets.inputs.sources import BandSource
-from essentia_ldl.nets.networks import build_model
+from essentia_ldl.nets.networks import build_model, find_size
 from essentia_ldl.nets.training.train import train
 from essentia_ldl.runs.plan import read_plan
 
@@ -33,7 +33,7 @@ def test_the_first_block_is_shared_and_the_rest_is_each_tasks_own(make_dcnn):
     assert own == {f"{task}_{name}" for task in "gms" for name in branch}
     assert [output.shape[-1] for output in model.outputs] == [2, 3, 4]
     assert [model.get_layer(f"{task}_logits").input.shape[-1] for task in "gms"] == [256] * 3
-    # trainable numbers: the convolution 5 x 5 once, all else once a task
+    # trainable numbers: the convolution 5 x 5 once, all else once per task
     once = (5 * 5 + 1) * 16
     expected = once + sum(dcnn.count_parameters(1.0, n) - once for n in (2, 3, 4))
     assert sum(int(np.prod(v.shape)) for v in model.trainable_weights) == expected
@@ -44,7 +44,7 @@ def test_a_branch_is_the_network_with_one_target(narrow, make_dcnn):
     """With the same weights, a branch answers as the single network does, and changing one changes no other."""
     plan = read_plan(make_dcnn(**SHARED))
     model = build_model(plan, pretrained=False)
-    single = build_network(dcnn, 2, DenseLayers(0), fine_tune="none", size=plan.size)
+    single = build_network(dcnn, 2, DenseLayers(0), fine_tune="none", size=find_size(plan))
     copy_weights(single, model, ("g",))
     patches = np.random.default_rng(0).normal(size=(3, 43, 128)).astype(np.float32)
     before = [output.numpy() for output in model(patches)]
@@ -114,7 +114,7 @@ def test_a_frozen_network_has_one_hidden_layer_a_task(make_run, standardize):
         assert set(weights.files) == {weight.path for weight in model.weights}
         for weight in model.weights:
             weight.assign(weights[weight.path])
-    extractor = FrozenNetwork.of(plan, {})
+    extractor = open_embeddings(plan, {})
     whole = join(extractor.model, model)
     [embeddings] = extractor.load([plan.tracks[0].content])
     patches = BandSource(plan).grid(0)

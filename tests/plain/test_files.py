@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from essentia_ldl.errors import AudioError, DiskError, StoreError
-from essentia_ldl.files import Home, digest_file, read_json, replacing, write_json
+from essentia_ldl.files import Home, digest_file, is_file_name, read_json, read_object, replacing, write_json
 
 
 def list_files(folder: Path) -> list[str]:
@@ -165,3 +165,28 @@ def test_what_is_no_json_is_a_store_error(tmp_path, text):
 def test_a_digest_is_the_sha256(tmp_path):
     (tmp_path / "x").write_bytes(b"abc")
     assert digest_file(tmp_path / "x") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, "1" * 5000, '{"a": ' * 100_000])
+def test_json_beyond_reason_is_a_store_error(tmp_path, text):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(StoreError, match=r"file: expected readable json; got .*a\.json\)\. Delete it and run again\."):
+        read_json(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("text", ["null", "[]", "3", '"x"'])
+def test_what_is_no_object_is_a_store_error(tmp_path, text):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(StoreError, match=r"file: expected a json object; got .*a\.json"):
+        read_object(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [
+        *[("a-1", True), ("größe.pb", True), ("", False), (".", False), ("..", False), ("a/b", False), ("/a", False)],
+        *[("a\\b", False), ("a\0", False), (None, False), (3, False)],
+    ],
+)
+def test_a_file_name_cannot_lead_out_of_its_folder(name, plain):
+    assert is_file_name(name) == plain

@@ -27,7 +27,6 @@ from essentia_ldl.scores.uncertainty import SCOPE
 
 VERSIONED_FIELDS = ("link",)
 FRAMEWORK = {"framework": "tensorflow", "framework_version": tf.__version__}
-MODEL_TYPES = ["frozen_model"]
 WEIGHTS_LICENCE = "ISC (weights of the musicnn package 0.1.0)"
 WEIGHTS_RELEASED = "2019-08-01"  # date of the package 0.1.0
 CITATION = (
@@ -85,7 +84,7 @@ def describe_tagger(stem: str, backbone: ModuleType, dataset: str, extra: dict[s
         "release_date": WEIGHTS_RELEASED,
         **FRAMEWORK,
         "classes": list(tags),
-        "model_types": MODEL_TYPES,
+        "model_types": ["frozen_model"],
         "dataset": {"name": DATASETS.get(dataset, dataset), "citation": "", "size": "", "metrics": metrics},
         "schema": {
             "inputs": _describe_input((front_end.patch_frames, front_end.n_bands)),
@@ -153,7 +152,7 @@ def describe_classifier(
         "release_date": card.get("release_date") or datetime.date.today().isoformat(),
         **FRAMEWORK,
         "classes": list(plan.classes),
-        "model_types": MODEL_TYPES,
+        "model_types": ["frozen_model"],
         "dataset": card.get("dataset", {}),
         "schema": {"inputs": _describe_input(shape), "outputs": _describe_outputs(nodes, widths)},
         "citation": card.get("citation", "")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from essentia_ldl.nets.inputs.embeddings import FrozenNetwork, StoredEmbeddings
+from essentia_ldl.nets.inputs.embeddings import FrozenNetwork, StoredEmbeddings, open_embeddings
 from essentia_ldl.nets.inputs.trained_features import TrainedFeatures
 from essentia_ldl.runs.plan import Plan
 
@@ -37,7 +37,7 @@ def open_body(plan: Plan, known: Known, hop_frames: int | None = None) -> Body:
         When weights are missing.
     """
     if not plan.features:
-        return FrozenNetwork.of(plan, known, hop_frames)
+        return open_embeddings(plan, known, hop_frames)
     hop = plan.front_end.patch_hop_frames if hop_frames is None else hop_frames
     names = (*map(str, plan.features), str(hop))
     if names not in known:

@@ -59,21 +59,6 @@ class FrozenNetwork:
         self._model: keras.Model | None = None
         self._loaded: dict[str, np.ndarray] = {}
 
-    @classmethod
-    def of(
-        cls, plan: Plan, known: dict[tuple[str, ...], Any], hop_frames: int | None = None
-    ) -> FrozenNetwork | StoredEmbeddings:
-        """Return the extractor of a plan, from `known` when an earlier run of this process made it."""
-        if plan.extractor is not None:
-            return known.setdefault(
-                (str(plan.store), plan.extractor.folder), StoredEmbeddings(plan.store, plan.extractor)
-            )
-        kind = (plan.network.backbone, str(plan.network.pretrained))
-        parts = (str(plan.store), str(plan.graphs), *kind, str(hop_frames))
-        if parts not in known:
-            known[parts] = cls(plan.store, plan.graphs, *kind, hop_frames)
-        return known[parts]
-
     @property
     def model(self) -> keras.Model:
         """The network: patches -> embedding."""
@@ -93,7 +78,7 @@ class FrozenNetwork:
         Returns
         -------
         list[np.ndarray [shape=(n_patches, d), float32]]
-            One array a track, in their order.
+            One array per track, in their order.
 
         Raises
         ------
@@ -155,7 +140,7 @@ class StoredEmbeddings:
         Returns
         -------
         list[np.ndarray [shape=(n_patches, d), float32]]
-            One array a track, in their order.
+            One array per track, in their order.
 
         Raises
         ------
@@ -180,3 +165,32 @@ class StoredEmbeddings:
             path.unlink()
             raise StoreError(explain("embeddings", rule, (array.dtype.name, array.shape), path, remedy))
         return array
+
+
+def open_embeddings(
+    plan: Plan, known: dict[tuple[str, ...], Any], hop_frames: int | None = None
+) -> FrozenNetwork | StoredEmbeddings:
+    """Open the embeddings that a plan's extractor or pretrained network makes.
+
+    Parameters
+    ----------
+    plan : Plan
+        With `fine_tune` "head".
+    known : dict
+        What earlier runs of this process opened; added to.
+    hop_frames : int or None
+        As for `FrozenNetwork`; an extractor has its own.
+
+    Raises
+    ------
+    WeightsError
+        When the weights of a pretrained network are missing.
+    """
+    if plan.extractor is not None:
+        place = (str(plan.store), plan.extractor.folder)
+        return known.setdefault(place, StoredEmbeddings(plan.store, plan.extractor))
+    kind = (plan.network.backbone, str(plan.network.pretrained))
+    parts = (str(plan.store), str(plan.graphs), *kind, str(hop_frames))
+    if parts not in known:
+        known[parts] = FrozenNetwork(plan.store, plan.graphs, *kind, hop_frames)
+    return known[parts]

@@ -13,7 +13,6 @@ Kim, Won, Serra and Liem, "Transfer learning of artist group factors to musical 
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from tqdm import tqdm
 from essentia_ldl.errors import StoreError, explain
 from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.files import digest_file, read_json, replacing, write_json
-from essentia_ldl.nets.inputs.embeddings import FrozenNetwork, StoredEmbeddings
+from essentia_ldl.nets.inputs.embeddings import FrozenNetwork, StoredEmbeddings, open_embeddings
 from essentia_ldl.nets.inputs.patches import cut_grid
 from essentia_ldl.nets.networks import build_model
 from essentia_ldl.nets.runtime import keras, tf
@@ -131,7 +130,7 @@ class TrainedFeatures:
         Returns
         -------
         list[np.ndarray [shape=(n_patches, d), float32]]
-            One array a track, in their order.
+            One array per track, in their order.
 
         Raises
         ------
@@ -170,7 +169,7 @@ class TrainedFeatures:
         plan = self._plans[folder]
         if plan.network.fine_tune != "head":
             return None
-        return FrozenNetwork.of(plan, self._bodies, self.front_end.patch_hop_frames)
+        return open_embeddings(plan, self._bodies, self.front_end.patch_hop_frames)
 
     def _read_inputs(self, folder: Path, content: str) -> np.ndarray:
         """Return what a network reads of every patch of a track."""
@@ -195,12 +194,6 @@ class TrainedFeatures:
             ]
             with replacing(array_path(kept, content)) as file:
                 np.save(file, np.concatenate(pieces))
-
-
-def remove_features(network: Path) -> None:
-    """Remove what a network made of the tracks; its weights stay, and it can be made again."""
-    for folder in network.glob("embeddings-*"):
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _check_digest(kept: Path, digest: str) -> None:

@@ -13,9 +13,9 @@ again where it ends; class weights of a track are those of its own class, whatev
 References
 ----------
 J. Kim, M. Won, X. Serra and C. C. S. Liem, "Transfer learning of artist group factors to musical genre classification"
-(WWW 2018 companion), sections 3.2.2 and 3.2.4. The code of its authors draws the task once an epoch; X. Liu et al.,
+(WWW 2018 companion), sections 3.2.2 and 3.2.4. The code of its authors draws the task once per epoch; X. Liu et al.,
 "Representation learning using multi-task deep neural networks for semantic classification and information retrieval"
-(NAACL 2015), algorithm 1, once a batch.
+(NAACL 2015), algorithm 1, once per batch.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A model in training: its optimiser, its data, its compiled steps, and what an epoch of them does.
 
 In: a `Plan`, a source and a Keras model. Out: changed weights and the losses of epochs. Losses are those of `losses`,
-one value a patch, times the weight of its track; L2 is half the sum of squares of every kernel times `training.l2`.
+one value per patch, times the weight of its track; L2 is half the sum of squares of every kernel times `training.l2`.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Run:
         return self.source.take(rows, np.zeros(len(rows), dtype=np.int64)), self.targets[0][rows], self.weights[rows]
 
     def train_epoch(self, epoch: int) -> float:
-        """Take one step a batch; return the mean loss of the tracks."""
+        """Take one step per batch; return the mean loss of the tracks."""
         order, choices = draw_epoch(self.plan.seed, epoch, self.source.n_choices[self.train_rows])
         size = self.plan.training.batch_size
         starts = list(range(0, len(order), size))

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from essentia_ldl.choices import SEPARATE, SHARED, WIDE
 from essentia_ldl.collection import splits
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import DataError, RecipeError, explain
@@ -37,7 +38,7 @@ from essentia_ldl.studies.artist_groups.comparison import SPLITS
 from essentia_ldl.studies.artist_groups.paper import LETTERS, order_targets
 from essentia_ldl.train import multi_target
 from essentia_ldl.train.compose import Wanted, compose_plan, fit_labels
-from essentia_ldl.train.multi_target import SEPARATE, SHARED, WIDE, Target
+from essentia_ldl.train.multi_target import Target
 
 SOURCES = {multi_target.name_target(source): source for source in AGF}
 STRATIFIED, ARTIST = SPLITS
@@ -172,7 +173,7 @@ def draw_split(tracks: Sequence[Track], kind: str, seed: int) -> Split:
         except ValueError as error:
             remedy = "Add tracks, or take the split artist."
             raise DataError(
-                explain("stratified split", "two tracks a class and more", str(error), "agf", remedy)
+                explain("stratified split", "two or more tracks per class", str(error), "agf", remedy)
             ) from None
         return Split(tuple(sorted(train)), (), tuple(sorted(test)))
     return splits.split_tracks(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -27,6 +29,12 @@ def draw_for(backbone, n: int = 3) -> np.ndarray:
     return draw(backbone.FRONT_END.patch_frames, n, backbone.FRONT_END.n_bands)
 
 
+@functools.cache
+def tagger_of(name: str) -> keras.Model:
+    """The whole network of full size with 50 outputs, built once: 72 million numbers are slow to draw."""
+    return build_tagger(discover.load(BACKBONES, name))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_contract(name):
     backbone = discover.load(BACKBONES, name)
@@ -45,7 +53,7 @@ def test_contract(name):
         assert [weight.name for weight in layer.weights] == ["moving_mean", "moving_variance"]
         assert not layer.trainable_weights
         assert backbone.INPUT_DEVIATION_FLOOR > 0
-    tagger = build_tagger(backbone)
+    tagger = tagger_of(name)
     with_weights = {layer.name for layer in tagger.layers if layer.weights}
     if backbone.CHECKPOINTS:
         assert set(backbone.CHECKPOINT_LAYERS.values()) == with_weights
@@ -58,7 +66,7 @@ def test_parameter_counts(name):
     published = getattr(backbone, "PARAMETERS_50", None)
     if published is None:
         pytest.skip("the backbone states no published count")
-    tagger = build_tagger(backbone, 50)
+    tagger = tagger_of(name)
     assert (count(tagger.trainable_weights), count(tagger.non_trainable_weights)) == published
 
 
@@ -95,7 +103,7 @@ def test_batch_statistics(name, fine_tune, moves):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_tasks_can_share_it(name):
-    """Every network can be cut: what is before the cut is there once, the rest once a task."""
+    """Every network can be cut: what is before the cut is there once, the rest once per task."""
     backbone = discover.load(BACKBONES, name)
     single = build_network(backbone, 2, DenseLayers(8), fine_tune="none", size=SMALL.get(name))
     model = share(single, getattr(backbone, "SHARED_UNTIL", "embedding"), {"a": 2, "b": 3})

@@ -19,7 +19,7 @@ from essentia_ldl.nets.training.train import train
 from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.scores.calibration import Calibration, identity
 from essentia_ldl.scores.uncertainty import NAMES, measure, node_name
-from essentia_ldl.train.members import Member, assemble
+from essentia_ldl.train.members import Member, assemble, join_plans
 
 CLASSES = ("a", "b", "c")
 
@@ -97,8 +97,9 @@ def write_ensemble(make_run, name, **changes):
     for folder in folders:
         train(folder)
         (folder / "labels.json").write_text("{}")
-    assemble(folders[0].parent / name, [Member(f"seed {n}", folder) for n, folder in enumerate(folders)])
-    return folders, folders[0].parent / name
+    run, members = folders[0].parent / name, [Member(f"seed {n}", folder) for n, folder in enumerate(folders)]
+    assemble(join_plans(run, members), members)
+    return folders, run
 
 
 def test_an_assembled_run_exports_what_its_predictions_say(make_run):

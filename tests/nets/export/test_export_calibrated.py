@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 
@@ -9,11 +10,13 @@ import numpy as np
 import pytest
 
 from essentia_ldl.errors import DataError, StoreError, TrainingError
+from essentia_ldl.features.store import array_path
 from essentia_ldl.nets import run as runs
+from essentia_ldl.nets.export import export as exporting
 from essentia_ldl.nets.export.export import export
 from essentia_ldl.nets.export.freeze import check_graph
 from essentia_ldl.nets.export.nodes import head_nodes
-from essentia_ldl.nets.inputs.embeddings import FrozenNetwork
+from essentia_ldl.nets.inputs.embeddings import open_embeddings
 from essentia_ldl.nets.runtime import tf
 from essentia_ldl.nets.training.train import train
 from essentia_ldl.runs import calibrate as calibrating
@@ -60,18 +63,28 @@ def trained(tmp_path_factory, write_run, store, random_graphs):
     return folder
 
 
-@pytest.fixture
-def export_with(trained, tmp_path):
-    """The function (calibration, **changes of it) -> folder of the graphs of the same weights with it."""
+@pytest.fixture(scope="module")
+def export_with(trained, tmp_path_factory):
+    """The function (calibration) -> folder of the graphs of the same weights with it, made once for all tests.
 
-    def make(found, method=None):
-        folder = tmp_path / f"run{len(list(tmp_path.iterdir()))}"
+    With `head_only` the whole network, which takes several times as long, is left out.
+    """
+
+    @functools.cache
+    def make(found, method=None, head_only=False):
+        folder = tmp_path_factory.mktemp("exported") / "run"
         shutil.copytree(trained, folder, ignore=shutil.ignore_patterns("export"))
         plan = json.loads((folder / "plan.json").read_text())
         (folder / "plan.json").write_text(json.dumps({**plan, "calibration": method or found.kind}))
         if found is not None:
             write_calibration(folder / FILE, found)
-        export(folder)
+        write = exporting._write
+        with pytest.MonkeyPatch.context() as patch:
+            if head_only:
+                patch.setattr(
+                    exporting, "_write", lambda plan, kind, *a: write(plan, kind, *a) if kind == "head" else None
+                )
+            exporting.export(folder)
         return folder / "export"
 
     return make
@@ -101,7 +114,7 @@ def test_the_softmax_reads_calibrated_logits_and_the_logits_stay(trained, export
 
 @pytest.mark.parametrize("value", [0.05, 0.7, 1.7, 40.0])
 def test_a_temperature_never_changes_the_class_of_a_patch(trained, export_with, value):
-    graph = export_with(temperature(value, model=calibrating.digest_weights(trained))) / f"{HEAD}.pb"
+    graph = export_with(temperature(value, model=calibrating.digest_weights(trained)), head_only=True) / f"{HEAD}.pb"
     inputs = np.random.default_rng(0).normal(0, 3, (500, 200)).astype(np.float32)
     (before,), (after,) = (run_graph(p, ["model/Softmax"], inputs) for p in (trained / "export" / f"{HEAD}.pb", graph))
     assert len(set(before.argmax(axis=1))) == 2
@@ -113,14 +126,14 @@ def test_a_temperature_costs_one_multiplication_and_one_constant(trained, export
     plain = read_graph(trained / "export" / f"{HEAD}.pb")
 
     def added(found):
-        graph = read_graph(export_with(found) / f"{HEAD}.pb")
+        graph = read_graph(export_with(found, head_only=True) / f"{HEAD}.pb")
         check_graph(graph, [node.name for node in head_nodes()])
         old = {node.name for node in plain.node}
         return sorted(node.op for node in graph.node if node.name not in old)
 
     assert added(temperature(T, model=digest)) == ["Const", "Mul"]
     assert added(vector((0.4, 1.3), (0.2, -0.2), model=digest)) == ["AddV2", "Const", "Const", "Mul"]
-    same = export_with(temperature(1.0, model=digest)) / f"{HEAD}.pb"
+    same = export_with(temperature(1.0, model=digest), head_only=True) / f"{HEAD}.pb"
     assert same.read_bytes() == (trained / "export" / f"{HEAD}.pb").read_bytes(), "T = 1 adds nothing"
 
 
@@ -168,14 +181,29 @@ def test_a_plan_that_asks_for_another_method_is_refused(make_run):
         read_plan(make_run(calibration="platt"))
 
 
-def test_a_training_calibrates_itself_and_its_predictions_are_what_its_graph_answers(make_run, capsys):
-    folder = make_run(n_tracks=150, n_frames=290, calibration="temperature", training={"epochs": 3})
+def plant_embeddings(plan):
+    """Store two embeddings per track in place of those of the network, which are slow to compute."""
+    body = open_embeddings(plan, {})
+    for number, track in enumerate(plan.tracks):
+        rows = np.random.default_rng([9, number]).normal(size=(2, 256)).astype(np.float32)
+        rows[:, :8] += 0.5 * (track.label == "sad")
+        path = array_path(body._folder, track.content)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, rows)
+
+
+def test_a_training_calibrates_itself_and_its_predictions_are_what_its_graph_answers(make_run, tmp_path, capsys):
+    folder = make_run(
+        **{"store": tmp_path / "store", "n_tracks": 150, "n_frames": 190, "calibration": "temperature"},
+        **{"network": {"backbone": "vgg"}, "training": {"epochs": 3}},
+    )
+    plan = read_plan(folder)
+    plant_embeddings(plan)
     assert runs.main([str(folder)]) == 0
     found = read_calibration(folder / FILE, calibrating.digest_weights(folder), CLASSES)
     assert found.n_tracks == 25
     assert f", {found.name} (" in capsys.readouterr().out.splitlines()[0]
-    plan = read_plan(folder)
-    embeddings = FrozenNetwork.of(plan, {}).load([track.content for track in plan.tracks])
+    embeddings = open_embeddings(plan, {}).load([track.content for track in plan.tracks])
     with np.load(folder / "predictions.npz") as arrays:
         shown, counts, raw = arrays["probabilities"], arrays["n_patches"], arrays["patch_logits"]
     rows, logits = run_graph(
@@ -187,7 +215,8 @@ def test_a_training_calibrates_itself_and_its_predictions_are_what_its_graph_ans
 
 
 def test_exporting_alone_does_not_train(make_run, capsys):
-    folder = make_run(n_tracks=12, n_frames=190, calibration="temperature", training={"epochs": 1})
+    small = {"n_tracks": 12, "n_frames": 190, "network": {"backbone": "vgg"}, "training": {"epochs": 1}}
+    folder = make_run(**small, calibration="temperature")
     assert runs.main([str(folder)]) == 0
     history = (folder / "history.json").stat().st_mtime_ns
     first = (folder / "export" / f"{HEAD}.pb").read_bytes()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -29,10 +31,14 @@ def inputs():
     return np.random.default_rng(0).normal(size=(5, 12)).astype(np.float32)
 
 
-@pytest.fixture
-def head():
+def make_head():
     keras.utils.set_random_seed(2)
     return build_head(12, 3, DenseLayers(16, dropout=0.4))
+
+
+@pytest.fixture(scope="module")
+def head():
+    return make_head()
 
 
 def run_graph(graph, names, values, n_runs=1):
@@ -48,8 +54,10 @@ def run_graph(graph, names, values, n_runs=1):
             return [session.run(fetched, {"model/Placeholder:0": values}) for _ in range(n_runs)]
 
 
-def freeze_sampled(head, calibration, n_samples=30):
-    model = sampling.sample_dropout(head, DropoutSamples(DROPOUTS, n_samples, calibration))
+@functools.cache
+def freeze_sampled(calibration, n_samples=30):
+    """Freeze a head like `head`, once for all tests."""
+    model = sampling.sample_dropout(make_head(), DropoutSamples(DROPOUTS, n_samples, calibration))
     nodes = (*calibrate(head_nodes(), calibration), *sampling.list_nodes("samples", sampled=True))
     return freeze_model(model, nodes)
 
@@ -89,7 +97,7 @@ def test_joining_a_head_keeps_its_dropout(head):
 
 
 def test_old_runtimes_know_every_operation(head):
-    graph = freeze_sampled(head, HALF)
+    graph = freeze_sampled(HALF)
     assert list_versions(graph) == ["1.15.0", "2.5.0"]
     random = [node for node in graph.node if node.op == "RandomUniform"]
     assert len(random) == 2
@@ -97,14 +105,14 @@ def test_old_runtimes_know_every_operation(head):
 
 
 def test_samples_are_rows_of_one_batch(head):
-    graph = freeze_sampled(head, HALF)
+    graph = freeze_sampled(HALF)
     assert not [node for node in graph.node if node.op in ("While", "If", "Switch", "PartitionedCall")]
     assert sum(node.op == "MatMul" for node in graph.node) == 4  # two layers, once each, and once for all samples
 
 
 def test_official_nodes_stay_as_they_are_and_sampled_ones_differ(head, inputs):
     names = ["model/Softmax", "model/dense_1/BiasAdd", *map(node_name, NAMES)]
-    first, second = run_graph(freeze_sampled(head, HALF), names, inputs, 2)
+    first, second = run_graph(freeze_sampled(HALF), names, inputs, 2)
     plain = build_evaluator(head, calibrate(head_nodes(), HALF))(inputs)
     np.testing.assert_allclose(first[0], plain["model/Softmax"], atol=1e-6)
     for one, other in zip(first[:2], second[:2], strict=True):
@@ -116,7 +124,7 @@ def test_official_nodes_stay_as_they_are_and_sampled_ones_differ(head, inputs):
 
 def test_two_layers_and_two_rows_draw_their_own_masks(head, inputs):
     same = np.repeat(inputs[:1], 2, axis=0)
-    ((mean,),) = run_graph(freeze_sampled(head, HALF), [node_name("mean_probabilities")], same)
+    ((mean,),) = run_graph(freeze_sampled(HALF), [node_name("mean_probabilities")], same)
     assert mean[0].tolist() != mean[1].tolist()
 
 
@@ -124,7 +132,7 @@ def test_two_layers_and_two_rows_draw_their_own_masks(head, inputs):
 def test_many_runs_agree_with_numpy(head, inputs, calibration):
     """Means of 60 runs of 30 samples against 20,000 samples that numpy draws: within 5 standard errors."""
     names = [node_name(name) for name in NAMES]
-    runs = run_graph(freeze_sampled(head, calibration), names, inputs, 60)
+    runs = run_graph(freeze_sampled(calibration), names, inputs, 60)
     random = np.random.default_rng(1)
     weights = {layer.name: layer.get_weights() for layer in head.layers if layer.get_weights()}
 
@@ -143,7 +151,7 @@ def test_many_runs_agree_with_numpy(head, inputs, calibration):
 
 def test_more_samples_vary_less(head, inputs):
     name = [node_name("mean_probabilities")]
-    few, many = (np.std(run_graph(freeze_sampled(head, HALF, n), name, inputs, 30), axis=0).mean() for n in (4, 64))
+    few, many = (np.std(run_graph(freeze_sampled(HALF, n), name, inputs, 30), axis=0).mean() for n in (4, 64))
     assert 2.5 < few / many < 6  # the square root of 16 is 4
 
 
@@ -182,7 +190,8 @@ def test_branches_meet_at_one_number_of_rows(inputs):
     assert mean.shape == (5, 3)
 
 
-def test_a_sampled_run_is_exported_with_its_nodes_and_its_reference(make_run):
+def test_a_sampled_run_is_exported_with_its_nodes_and_its_reference(make_run, monkeypatch):
+    monkeypatch.setattr(sampling, "N_RUNS", 6)  # of a whole network, for speed
     run = make_run("run", n_tracks=6, n_frames=190, network={"dropout": 0.3}, training={"epochs": 1}, samples=10)
     train(run)
     (head, full) = sorted(export(run))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from essentia_ldl.nets.export.freeze import find_unknown
 from essentia_ldl.nets.inputs.below_head import open_body
 from essentia_ldl.nets.inputs.patches import cut_grid
 from essentia_ldl.nets.inputs.trained_features import EMBEDDING, TrainedFeatures, build_features
-from essentia_ldl.nets.networks import build_model
+from essentia_ldl.nets.networks import build_model, count_embedding
 from essentia_ldl.nets.run import main, run_all
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.trained_weights import count_features
@@ -51,14 +52,25 @@ def kept(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def trained(classifier: Path, kept: Path) -> Path:
-    """The run folder of `classifier` with its three networks trained, once for all tests."""
-    for folder in read_plan(classifier).features:
-        if not (kept / folder.name).is_dir():
+def train_once(kept: Path) -> Callable[..., None]:
+    """A function (folder, as_=name of the folder) that trains a network; those of one name are trained once."""
+
+    def train_or_copy(folder: Path, as_: str = "") -> None:
+        as_ = as_ or folder.name
+        if not (kept / as_).is_dir():
             train(folder)
-            shutil.copytree(folder, kept / folder.name)
+            shutil.copytree(folder, kept / as_)
         for name in ("weights.npz", "history.json"):
-            shutil.copy(kept / folder.name / name, folder / name)
+            shutil.copy(kept / as_ / name, folder / name)
+
+    return train_or_copy
+
+
+@pytest.fixture
+def trained(classifier: Path, train_once: Callable[..., None]) -> Path:
+    """The run folder of `classifier` with its three networks trained."""
+    for folder in read_plan(classifier).features:
+        train_once(folder)
     return classifier
 
 
@@ -74,7 +86,7 @@ def read_patches(plan: Plan, row: int = 0) -> np.ndarray:
 def test_features_are_what_the_last_dense_layers_read(trained):
     plan = read_plan(trained)
     assert [count_features(folder) for folder in plan.features] == [N_FEATURES, N_FEATURES, 2 * N_FEATURES]
-    assert plan.embedding_size == 4 * N_FEATURES
+    assert count_embedding(plan) == 4 * N_FEATURES
     features, patches = open_features(plan), read_patches(plan)
     found = features.model(patches, training=False).numpy()
     assert found.shape == (len(patches), 4 * N_FEATURES)
@@ -159,7 +171,7 @@ def test_a_run_trains_its_networks_first_and_once(classifier, capsys):
 
 
 def test_networks_can_be_trained_alone(classifier, capsys):
-    folders = [str(classifier.parent / name) for name in ("first", "shared")]
+    folders = [str(classifier.parent / name) for name in ("first", "second")]
     assert main(["--networks", *folders]) == 0
     assert all((Path(folder) / "history.json").is_file() for folder in folders)
     assert not (classifier / "history.json").exists()
@@ -171,30 +183,30 @@ def test_the_trained_is_that_of_the_paper(trained):
     head = build_model(plan, pretrained=False)
     kinds = [type(layer).__name__ for layer in head.layers if not isinstance(layer, keras.layers.InputLayer)]
     assert [kind for kind in kinds if kind in ("Dropout", "Dense")] == ["Dropout", "Dense", "Dropout", "Dense"]
-    x = np.random.default_rng(0).normal(size=(3, plan.embedding_size)).astype(np.float32)
+    x = np.random.default_rng(0).normal(size=(3, count_embedding(plan))).astype(np.float32)
     (first, offset), (second, bias) = (head.get_layer(name).get_weights() for name in ("hidden", "logits"))
     hidden = x @ first + offset
     expected = np.where(hidden > 0, hidden, np.expm1(np.minimum(hidden, 0))) @ second + bias  # ELU
     np.testing.assert_allclose(head(x, training=False), expected, atol=1e-4)
 
 
-def test_an_exported_transfer_is_one_graph_that_old_tensorflow_runs(classifier):
-    plan = json.loads((classifier / "plan.json").read_text())
+def test_an_exported_transfer_is_one_graph_that_old_tensorflow_runs(trained):
+    plan = json.loads((trained / "plan.json").read_text())
     made = {"networks": "separate", "targets": ["g", "m"], "fine_tune": "none", "pretrained": None}
     stems = {"full": "mood_sad-dcnn-agf", "head": None}
-    (classifier / "plan.json").write_text(json.dumps({**plan, "export": True, "stems": stems, "transfer": made}))
-    run_all([classifier])
-    graph = tf.compat.v1.GraphDef.FromString((classifier / "export" / "mood_sad-dcnn-agf.pb").read_bytes())
+    (trained / "plan.json").write_text(json.dumps({**plan, "export": True, "stems": stems, "transfer": made}))
+    run_all([trained])
+    graph = tf.compat.v1.GraphDef.FromString((trained / "export" / "mood_sad-dcnn-agf.pb").read_bytes())
     assert find_unknown(graph, "2.5.0") == find_unknown(graph, "1.15.0") == []
-    assert [path.name for path in sorted((classifier / "export").glob("*.pb"))] == ["mood_sad-dcnn-agf.pb"]
-    card = json.loads((classifier / "export" / "mood_sad-dcnn-agf.json").read_text())
+    assert [path.name for path in sorted((trained / "export").glob("*.pb"))] == ["mood_sad-dcnn-agf.pb"]
+    card = json.loads((trained / "export" / "mood_sad-dcnn-agf.json").read_text())
     names = [output["name"] for output in card["schema"]["outputs"]]
     assert nodes.FEATURES in names
     assert card["essentia_ldl"]["transfer"] == {"networks": "separate", "targets": ["g", "m"]}
     assert (card["essentia_ldl"]["fine_tune"], card["essentia_ldl"]["pretrained"]) == ("none", None)
     assert "artist group factors" in card["citation"]
 
-    plan = read_plan(classifier)
+    plan = read_plan(trained)
     patches = read_patches(plan)
     with tf.Graph().as_default() as imported:
         tf.import_graph_def(graph, name="")
@@ -202,12 +214,12 @@ def test_an_exported_transfer_is_one_graph_that_old_tensorflow_runs(classifier):
             wanted = [f"{nodes.FEATURES}:0", "model/dense_1/BiasAdd:0"]
             features, logits = session.run(wanted, {f"{nodes.PLACEHOLDER}:0": patches})
     np.testing.assert_allclose(features, open_features(plan).load([plan.tracks[0].content])[0], atol=1e-4)
-    with np.load(classifier / "predictions.npz") as arrays:
+    with np.load(trained / "predictions.npz") as arrays:
         np.testing.assert_allclose(logits, arrays["patch_logits"][: len(patches)], atol=1e-4)
 
 
-def test_a_linear_classifier_on_features_is_exported(make_dcnn):
-    make_dcnn("first", **QUIET)
+def test_a_linear_classifier_on_features_is_exported(make_dcnn, train_once):
+    train_once(make_dcnn("first", **QUIET))
     stems = {"full": "mood_sad-dcnn-agf", "head": None}
     made = {"networks": "separate", "targets": ["g"], "fine_tune": "none", "pretrained": None}
     folder = make_dcnn(
@@ -220,10 +232,9 @@ def test_a_linear_classifier_on_features_is_exported(make_dcnn):
     assert card["citation"] == ""  # it has learned no artist groups
 
 
-def test_a_single_network_is_a_transfer_too(make_dcnn):
-    make_dcnn("first", **QUIET)
+def test_a_single_network_is_a_transfer_too(make_dcnn, train_once):
+    train_once(make_dcnn("first", **QUIET))
     plan = read_plan(make_dcnn("run", network=HEAD, features=["../first"], calibration="none"))
-    train(plan.features[0])
     model = open_body(plan, {}).model
     assert model.output_shape == (None, N_FEATURES)
     assert join(model, build_model(plan, pretrained=False)).get_layer(EMBEDDING).output.shape == (None, N_FEATURES)
@@ -277,10 +288,10 @@ def test_lost_and_damaged_weights_are_made_again(classifier):
         np.testing.assert_array_equal(first, second)
 
 
-def test_features_that_nobody_else_reads_go_at_the_end(make_dcnn):
+def test_features_that_nobody_else_reads_go_at_the_end(make_dcnn, train_once):
     folder = make_dcnn("run", network=HEAD, features=["features/g", "../shared-with-others"], calibration="none")
-    make_dcnn("run/features/g", **QUIET)
-    make_dcnn("shared-with-others", **QUIET)
+    for name in ("run/features/g", "shared-with-others"):
+        train_once(make_dcnn(name, **QUIET), as_="first")
     run_all([folder])
     assert not list((folder / "features" / "g").glob("embeddings-*"))
     assert list((folder.parent / "shared-with-others").glob("embeddings-*"))

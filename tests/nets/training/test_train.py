@@ -10,7 +10,7 @@ import pytest
 
 from essentia_ldl.errors import DataError, StoreError, TrainingError, UnknownNameError, WeightsError
 from essentia_ldl.nets.classifier import DenseLayers, build_head, set_statistics
-from essentia_ldl.nets.inputs.embeddings import FrozenNetwork
+from essentia_ldl.nets.inputs.embeddings import open_embeddings
 from essentia_ldl.nets.inputs.sources import measure_frames
 from essentia_ldl.nets.networks import build_model
 from essentia_ldl.nets.runtime import tf
@@ -74,9 +74,10 @@ def test_history_and_best_weights(make_run):
 
 def test_same_seed_same_numbers(make_run, tmp_path):
     """Whether the embeddings were there before makes no difference, nor does the number of runs in the process."""
-    cold = train(make_run("cold", store=tmp_path / "new store"))
-    warm = train(make_run("warm", store=tmp_path / "new store"))
-    other = train(make_run("other", seed=1))
+    settings = {"store": tmp_path / "new store", "n_frames": 190}
+    cold = train(make_run("cold", **settings))
+    warm = train(make_run("warm", **settings))
+    other = train(make_run("other", **settings, seed=1))
     assert cold == warm
     assert cold["epochs"] != other["epochs"]
     for name in ("probabilities", "patch_logits"):
@@ -94,8 +95,8 @@ def interrupt_after(monkeypatch, n_epochs):
     monkeypatch.setattr(updates.Run, "train_epoch", train_epoch)
 
 
-def test_resume_gives_the_same_numbers(make_run, monkeypatch):
-    whole = train(make_run("whole"))
+def test_resume_gives_the_same_numbers(make_run, trained_head, monkeypatch):
+    expected, whole = trained_head
     folder = make_run("cut")
     with monkeypatch.context() as patch:
         interrupt_after(patch, 7)
@@ -104,10 +105,10 @@ def test_resume_gives_the_same_numbers(make_run, monkeypatch):
     said = []
     assert train(folder, say=said.append) == whole
     assert said == ["mood sad: goes on after epoch 7 of 20"]
-    assert np.array_equal(predictions(folder)["patch_logits"], predictions(folder.parent / "whole")["patch_logits"])
+    assert np.array_equal(predictions(folder)["patch_logits"], predictions(expected)["patch_logits"])
 
 
-def test_resume_of_a_whole_network(make_run, monkeypatch):
+def test_resume_of_a_whole_network(narrow_vgg, make_run, monkeypatch):
     """Dropout draws, statistics of batch normalisation and the optimiser go on where they were."""
     changes = {
         "n_tracks": 6,
@@ -136,8 +137,8 @@ def test_resume_after_sigkill(make_run, kill_training):
     assert resumed == train(make_run("whole", **settings))
 
 
-def test_damaged_or_foreign_checkpoint_starts_anew(make_run):
-    whole = train(make_run("whole"))
+def test_damaged_or_foreign_checkpoint_starts_anew(make_run, trained_head):
+    _, whole = trained_head
     folder = make_run("damaged")
     (folder / "checkpoint.npz").write_bytes(b"PK\x03\x04 not a zip")
     assert train(folder) == whole
@@ -214,8 +215,8 @@ def test_max_hours_stops_after_an_epoch(make_run):
     assert history["best_epoch"] == 1
 
 
-def test_estimate_changes_nothing(make_run, monkeypatch):
-    plain = train(make_run("plain"))
+def test_estimate_changes_nothing(make_run, trained_head, monkeypatch):
+    _, plain = trained_head
     monkeypatch.setattr(training, "ESTIMATE_ABOVE_S", 0.0)
     said = []
     assert train(make_run("said"), say=said.append) == plain
@@ -227,13 +228,13 @@ def test_nan_is_an_error(make_run):
         train(make_run(training={"learning_rate": math.inf}))
 
 
-def test_epochs_can_be_added(make_run):
+def test_epochs_can_be_added(make_run, trained_head):
     folder = make_run("grown", training={"epochs": 5})
     train(folder)
     plan = json.loads((folder / "plan.json").read_text())
     plan["training"]["epochs"] = 20
     (folder / "plan.json").write_text(json.dumps(plan))
-    assert train(folder, say=lambda _: None) == train(make_run("whole"))
+    assert train(folder, say=lambda _: None) == trained_head[1]
 
 
 def test_broken_plans(make_run):
@@ -258,7 +259,7 @@ def test_broken_plans(make_run):
 
 
 def test_missing_bands(make_run, tmp_path):
-    folder = make_run(store=tmp_path / "s")
+    folder = make_run(store=tmp_path / "s", n_tracks=6, n_frames=190)
     next((tmp_path / "s").rglob("*.npy")).unlink()
     with pytest.raises(StoreError, match="features"):
         train(folder)
@@ -287,7 +288,7 @@ def test_statistics_are_those_of_training_patches_alone(make_run):
     train(folder, say=lambda _: None)
     weights = dict(np.load(folder / "weights.npz"))
     plan = read_plan(folder)
-    embeddings = FrozenNetwork.of(plan, {}).load([plan.tracks[row].content for row in plan.rows("train")])
+    embeddings = open_embeddings(plan, {}).load([plan.tracks[row].content for row in plan.rows("train")])
     [mean] = [value for name, value in weights.items() if name.endswith("standardize/moving_mean")]
     np.testing.assert_allclose(mean, np.concatenate(embeddings).mean(axis=0), rtol=1e-5)
 

@@ -22,7 +22,7 @@ from essentia_ldl.predict.ask import segment_times
 from essentia_ldl.recipe.recipe import NetworkSettings, Recipe
 from essentia_ldl.records import Failure, Split, Track
 from essentia_ldl.train import train as steps
-from essentia_ldl.train.compose import name_stems, write_plan
+from essentia_ldl.train.compose import name_stems, plan_run
 
 here = Home.from_environment  # the fixtures set the variable
 
@@ -103,8 +103,9 @@ def test_a_name_and_a_path_mean_the_same_extractor(tmp_path):
 def test_heads_are_named_after_data_set_and_architecture(name, stem):
     write_extractor(name)
     recipe = RECIPE.override(network__extractor=name)
-    assert name_stems(recipe, False, here().graphs) == {"full": None, "head": f"mood_sad-{stem}"}
-    assert name_stems(recipe, True, here().graphs)["head"] == f"demo-mood_sad-{stem}"
+    extractor = extractors.read_extractor(recipe.network, here().graphs)
+    assert name_stems(recipe, False, extractor) == {"full": None, "head": f"mood_sad-{stem}"}
+    assert name_stems(recipe, True, extractor)["head"] == f"demo-mood_sad-{stem}"
 
 
 def test_a_missing_extractor_says_where_it_goes_and_where_it_is_had():
@@ -244,7 +245,7 @@ def test_the_plan_says_which_embeddings(collection, tmp_path):
     write_extractor()
     write_embeddings(collection)
     split = Split(("t0", "t1", "t2", "t3"), ("t4", "t5"), ())
-    write_plan(tmp_path / "run", RECIPE, collection, split)
+    plan_run(tmp_path / "run", RECIPE, collection, split)
     plan = read_json(tmp_path / "run" / "plan.json")
     assert plan["front_end"] == "effnet"
     assert plan["stems"] == {"full": None, "head": "mood_sad-discogs-effnet"}
@@ -255,7 +256,7 @@ def test_the_plan_says_which_embeddings(collection, tmp_path):
 
 def test_a_recipe_without_an_extractor_has_none_in_its_plan(collection, tmp_path):
     split = Split(("t0", "t1", "t2", "t3"), ("t4", "t5"), ())
-    write_plan(tmp_path / "run", RECIPE.override(network__extractor=""), collection, split)
+    plan_run(tmp_path / "run", RECIPE.override(network__extractor=""), collection, split)
     assert read_json(tmp_path / "run" / "plan.json")["extractor"] is None
 
 

@@ -15,15 +15,15 @@ from essentia_ldl.errors import DataError, RecipeError
 from essentia_ldl.features import descriptors
 from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.files import Home, digest_file, read_json, write_json
-from essentia_ldl.measure import baselines, folds, refit
+from essentia_ldl.measure import baselines
 from essentia_ldl.measure import crossval as evaluation
 from essentia_ldl.measure import rows as gathering
 from essentia_ldl.recipe.recipe import Recipe
-from essentia_ldl.records import Failure, Split, Track
+from essentia_ldl.records import Failure, Track
 from essentia_ldl.runs import calibrate as calibrating
 from essentia_ldl.runs import folder as runs
+from essentia_ldl.runs.predictions import gather_out_of_fold, read_side
 from essentia_ldl.scores.calibration import fit
-from essentia_ldl.scores.logits import gather_out_of_fold, read_side
 from essentia_ldl.scores.metrics import score_nll
 from essentia_ldl.train import batch as cells
 from essentia_ldl.train import train as steps
@@ -446,15 +446,6 @@ def test_a_network_that_does_not_beat_the_baselines_is_pointed_out(work):
     assert lines[-1] == f"finding: {finding}"
 
 
-def test_a_network_that_beats_all_baselines_is_no_finding():
-    row = {"balanced_accuracy_mean": 0.8}
-    scores = {"sources": {"none": row, "sa": {"balanced_accuracy_mean": 0.9}}, "baselines": {"logreg": row}}
-    assert gathering.find_findings(scores) == []
-    scores["baselines"]["mfcc-svm"] = {"balanced_accuracy_mean": 0.9}
-    (finding,) = gathering.find_findings(scores)
-    assert finding == "no network beats every baseline: sa, the best, has 0.900; mfcc-svm 0.900"
-
-
 # --- the final model ------------------------------------------------------------------------------------------------
 
 
@@ -512,20 +503,6 @@ def test_the_final_model_of_the_same_folds_is_not_trained_twice(work, final):
     for _ in range(2):
         list(evaluation.cross_validate(RECIPE, None, ("none",), 3, 1, 1, [].append, home=here(), refit_best=True))
     assert len(final) == 1
-
-
-def test_a_halving_counts_when_more_than_half_of_the_folds_made_it(tmp_path):
-    chosen = []
-    for late in (1, 2):  # of three folds, so many never halve
-        run = tmp_path / str(late)
-        drawn = [folds.Fold(0, 0, number, None, Split(("a",), (), ())) for number in range(3)]
-        for number, fold in enumerate(drawn):
-            rates = [0.1] * 10 if number < late else [0.1] * (3 + number) + [0.05] * (7 - number)
-            epochs = [{"epoch": n + 1, "learning_rate": rate} for n, rate in enumerate(rates)]
-            write_json(fold.cell(run, "none") / "history.json", {"best_epoch": 7 + number, "epochs": epochs})
-        scores = {"sources": {"none": {"balanced_accuracy_mean": 0.5}}}
-        chosen.append(refit.choose_training(run, drawn, scores))
-    assert chosen == [refit.Choice("none", 8, (5,)), refit.Choice("none", 8, ())]
 
 
 def test_too_few_artists_of_a_class_are_told_with_the_numbers(work):

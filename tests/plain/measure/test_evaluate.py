@@ -217,8 +217,16 @@ def test_tracks_of_the_models_own_training_are_told(setting, tmp_path):
     assert external.evaluate("m-1", data, here(), output=str(tmp_path / "x")).scores["n_seen_in_training"] is None
     store = Store(tmp_path / "home" / "store")
     roles = {"a.mp3": "train", "b.mp3": "test", "c.mp3": "valid"}
-    tracks = [{"content": store.remember(str(tmp_path / "data" / n)), "role": role} for n, role in roles.items()]
-    write_json(tmp_path / "home" / "runs" / "mood-sad-1" / "plan.json", {"tracks": tracks})
+    tracks = [
+        {"id": n, "content": store.remember(str(tmp_path / "data" / n)), "role": role, "label": "sad"}
+        for n, role in roles.items()
+    ]
+    plan = {
+        **{"task": "mood-sad", "name": "mood sad", "description": "", "front_end": "musicnn"},
+        **{"training": {"epochs": 1}, "network": {"backbone": "musicnn", "pretrained": "msd"}},
+        **{"classes": ["non_sad", "sad"], "store": "store", "graphs": "graphs", "tracks": tracks},
+    }
+    write_json(tmp_path / "home" / "runs" / "mood-sad-1" / "plan.json", plan)
     done = external.evaluate("m-1", data, here(), output=str(tmp_path / "x"))
     assert done.scores["n_seen_in_training"] == 2
     assert any("WARNING: the model was made with 2 of these" in line for line in external.describe_evaluation(done))

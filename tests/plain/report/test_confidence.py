@@ -13,12 +13,17 @@ from essentia_ldl.files import write_json
 from essentia_ldl.report import confidence as section
 from essentia_ldl.report.results import CROSSVAL, TRAIN
 from essentia_ldl.runs.calibrate import calibrate_run, describe_for_card, keep_out_of_fold, read_run
+from essentia_ldl.runs.predictions import read_side
 from essentia_ldl.runs.score import compare_calibrations, score_run
 from essentia_ldl.scores import metrics
 from essentia_ldl.scores.calibration import apply
-from essentia_ldl.scores.logits import read_side
 
 CLASSES = ("non_sad", "sad <&>")
+# What every plan says, whatever a test is about.
+PLAN = {
+    **{"task": "mood-sad", "name": "mood sad", "description": "", "front_end": "musicnn", "training": {"epochs": 1}},
+    **{"network": {"backbone": "musicnn", "pretrained": "msd"}, "store": "store", "graphs": "graphs"},
+}
 
 
 def write_cell(folder, seed=0, side="valid", n_tracks=120, temperature=2.5):
@@ -33,8 +38,13 @@ def write_cell(folder, seed=0, side="valid", n_tracks=120, temperature=2.5):
     rows = softmax(logits, axis=1).astype(np.float32)
     np.savez(folder / "predictions.npz", **arrays, probabilities=rows, patch_logits=logits.astype(np.float32))
     np.savez(folder / "weights.npz", kernel=random.normal(size=3))
-    tracks = [{"id": str(i), "role": str(role)} for i, role in zip(ids, roles, strict=True)]
-    write_json(folder / "plan.json", {"classes": list(CLASSES), "calibration": "temperature", "tracks": tracks})
+    tracks = [
+        {"id": str(i), "content": f"c{row}", "role": str(role), "label": str(label)}
+        for row, (i, role, label) in enumerate(zip(ids, roles, labels, strict=True))
+    ]
+    tracks.append({"id": "trains", "content": "c", "role": "train", "label": CLASSES[0]})
+    plan = {"classes": list(CLASSES), "calibration": "temperature", "tracks": tracks}
+    write_json(folder / "plan.json", PLAN | plan)
     calibrate_run(folder)
     return folder
 

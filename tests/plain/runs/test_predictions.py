@@ -7,8 +7,11 @@ import pytest
 
 from essentia_ldl.errors import DataError, StoreError
 from essentia_ldl.runs.predictions import (
+    Predictions,
     gather_out_of_fold,
+    read_predictions,
     read_side,
+    write_predictions,
 )
 from essentia_ldl.scores.logits import join
 
@@ -116,3 +119,65 @@ def test_joining_one_sample_changes_nothing(tmp_path):
     sample = read_side(write_cell(tmp_path / "a", ["test"] * 2), "test")
     assert join([sample]).where == sample.where
     np.testing.assert_array_equal(join([sample]).patch_logits, sample.patch_logits)
+
+
+# --- what is written, and damage
+
+
+def make_arrays(**changes):
+    arrays = {
+        "ids": np.array(["a", "b", "c"]),
+        "roles": np.array(["train", "valid", "test"]),
+        "labels": np.array(["sad", "non_sad", "sad"]),
+        "classes": np.array(CLASSES),
+        "probabilities": np.full((3, 2), 0.5, np.float32),
+        "patch_logits": np.arange(12, dtype=np.float32).reshape(6, 2),
+        "n_patches": np.array([1, 2, 3]),
+    }
+    return {name: value for name, value in {**arrays, **changes}.items() if value is not None}
+
+
+@pytest.mark.parametrize("left_out", [(), ("patch_logits", "n_patches"), ("probabilities",)])
+def test_what_is_written_reads_back(tmp_path, left_out):
+    arrays = make_arrays(**dict.fromkeys(left_out))
+    write_predictions(tmp_path, Predictions(**arrays))
+    with np.load(tmp_path / "predictions.npz") as file:
+        assert file.files == list(arrays)
+        for name, array in arrays.items():
+            assert file[name].dtype == array.dtype
+            np.testing.assert_array_equal(file[name], array)
+    found = read_predictions(tmp_path)
+    for name in make_arrays():
+        assert (getattr(found, name) is None) == (name in left_out)
+    assert found.targets.tolist() == [1, 0, 1]
+
+
+def test_a_side_keeps_its_tracks_in_order(tmp_path):
+    found = Predictions(**make_arrays(roles=np.array(["test", "valid", "test"]))).select("test")
+    assert (found.ids.tolist(), found.targets.tolist(), found.probabilities.shape) == (["a", "c"], [1, 1], (2, 2))
+    assert len(Predictions(**make_arrays()).select("test").ids) == 1
+    with pytest.raises(DataError, match="expected probabilities; got 'logits alone'"):
+        Predictions(**make_arrays(probabilities=None)).select("test")
+
+
+@pytest.mark.parametrize("name", list(make_arrays()))
+@pytest.mark.parametrize("damage", ["missing", "scalar", "objects", "longer", "empty", "other type"])
+def test_every_damage_is_one_sentence_with_path_and_remedy(tmp_path, name, damage):
+    value = make_arrays()[name]
+    values = {
+        "missing": None,
+        "scalar": value[tuple(0 for _ in value.shape)],
+        "objects": np.array([{}] * len(value), dtype=object),
+        "longer": np.concatenate([value, value]),
+        "empty": value[:0],
+        "other type": np.zeros(value.shape, dtype=complex),
+    }
+    if (damage, name) == ("missing", "probabilities"):  # logits alone are what a calibration keeps
+        return
+    np.savez(tmp_path / "predictions.npz", **make_arrays(**{name: values[damage]}))
+    with pytest.raises((DataError, StoreError)) as caught:
+        read_predictions(tmp_path)
+    text = str(caught.value)
+    assert str(tmp_path / "predictions.npz") in text
+    assert text.endswith("Train the run again.")
+    assert "\n" not in text

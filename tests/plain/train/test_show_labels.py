@@ -14,6 +14,7 @@ from essentia_ldl.cli.main import main
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.files import Home
 from essentia_ldl.records import Track
+from essentia_ldl.runs.targets import read_table
 from essentia_ldl.train import compose as planning
 from essentia_ldl.train import show_labels as labelling
 from essentia_ldl.train import train as steps
@@ -61,7 +62,7 @@ def test_every_source_is_told_in_lines_tables_a_picture_and_json(fitted, tmp_pat
     reports = json.loads((tmp_path / "labels.json").read_text())
     assert sorted(reports) == every
     for name in every:
-        table = labels.read_table(tmp_path / f"{name}.csv")
+        table = read_table(tmp_path / f"{name}.csv")
         own = labels.score_own_mass(table, {track.id: track.label for track in fitted})
         start = lines.index(f"{name}: {tmp_path / f'{name}.csv'}")
         assert lines[start + 1].startswith(f"{name}: mass on the own class, mean {own.mean():.2f}, 60 tracks")
@@ -135,7 +136,7 @@ def test_groups_of_artists_are_told_by_artists_and_words(artists, tmp_path, aske
         *(f"agf-{c}" for c in "mdes"),
     ]
     for name in names[:4]:
-        table = labels.read_table(tmp_path / f"{name}.csv")
+        table = read_table(tmp_path / f"{name}.csv")
         assert table.classes == tuple(f"{name[-1]}{k}" for k in range(1, 5))
         left_out = {"t60", "t61", *(("t05", "t17", "t29", "t41", "t53") if name == "agf-s" else ())}
         assert set(table.ids) == {t.id for t in artists} - left_out

@@ -24,7 +24,6 @@ from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import Failure, Split, Track
 from essentia_ldl.runs import calibrate as calibrating
 from essentia_ldl.runs.calibrate import read_run
-from essentia_ldl.runs.score import score_predictions, score_run
 from essentia_ldl.train import ensemble as ensembles
 from essentia_ldl.train import train as steps
 from essentia_ldl.train.compose import fit_labels, label_front_ends, name_stems
@@ -54,32 +53,10 @@ def _home(tmp_path, monkeypatch):
     ],
 )
 def test_the_names_of_graphs_are_essentias(changes, is_demo, full, head):
-    assert name_stems(RECIPE.override(**changes), is_demo, here().graphs) == {
+    assert name_stems(RECIPE.override(**changes), is_demo) == {
         "full": full,
         "head": head,
     }
-
-
-# --- scores ---------------------------------------------------------------------------------------------------------
-
-
-def test_scores_are_those_of_the_closed_form():
-    targets = np.array([0, 0, 0, 1])
-    probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6], [0.3, 0.7]])
-    assert score_predictions(targets, probabilities, ["non_sad", "sad"]) == {
-        "n_tracks": 4,
-        "balanced_accuracy": pytest.approx((2 / 3 + 1) / 2),
-        "accuracy": 0.75,
-        "recall": {"non_sad": pytest.approx(2 / 3), "sad": 1.0},
-        "confusion": [[2, 1], [0, 1]],
-    }
-
-
-def test_a_class_without_a_track_has_no_recall_and_the_scores_are_json():
-    scores = score_predictions(np.array([0, 0]), np.array([[0.9, 0.1], [0.2, 0.8]]), ["a", "b"])
-    assert scores["recall"] == {"a": 0.5, "b": None}
-    assert scores["balanced_accuracy"] == 0.5
-    assert json.loads(json.dumps(scores, allow_nan=False)) == scores
 
 
 def write_predictions(
@@ -95,26 +72,6 @@ def write_predictions(
         classes=np.array(["non_sad", "sad"]),
         **more,
     )
-
-
-def test_a_run_is_scored_on_each_side_apart(tmp_path):
-    write_json(tmp_path / "plan.json", {"classes": ["non_sad", "sad"]})
-    good, bad = [0.9, 0.1], [0.1, 0.9]
-    roles = ["train", "valid", "valid", "train", "test", "test"]
-    labels = ["sad", "non_sad", "sad", "sad", "non_sad", "sad"]
-    write_predictions(tmp_path, roles, labels, [good, good, good, good, bad, good])
-    scores = score_run(tmp_path)
-    assert scores["classes"] == ["non_sad", "sad"]
-    assert scores["valid"]["n_tracks"] == 2
-    assert scores["valid"]["recall"] == {"non_sad": 1.0, "sad": 0.0}
-    assert scores["test"]["balanced_accuracy"] == 0.0
-    assert "train" not in scores
-
-
-def test_a_side_without_tracks_has_no_score(tmp_path):
-    write_json(tmp_path / "plan.json", {"classes": ["non_sad", "sad"]})
-    write_predictions(tmp_path, ["train", "train"], ["sad", "non_sad"], [[1, 0], [0, 1]])
-    assert score_run(tmp_path) == {"classes": ["non_sad", "sad"]}
 
 
 # --- data -----------------------------------------------------------------------------------------------------------
@@ -386,7 +343,7 @@ def train_some(tmp_path, n_tracks=160, **changes):
 def test_members_train_with_their_own_seeds_on_one_split(tmp_path, zones, monkeypatch):
     trained = []
 
-    def train_folders(folders, collection, recipe, n_jobs, say):
+    def train_folders(folders, collection, network, n_jobs, say):
         for number, folder in enumerate(folders):
             plan = read_json(folder / "plan.json")
             trained.append(plan)
@@ -396,6 +353,7 @@ def test_members_train_with_their_own_seeds_on_one_split(tmp_path, zones, monkey
             ids = np.array([track["id"] for track in plan["tracks"]])
             roles = np.array([track["role"] for track in plan["tracks"]])
             arrays = {"ids": ids, "roles": roles, "labels": np.array(labels), "probabilities": sure, **more}
+            arrays["classes"] = np.array(plan["classes"])
             np.savez(folder / "predictions.npz", **arrays)
             np.savez(folder / "weights.npz", kernel=np.arange(3))
             write_json(folder / "history.json", {})

@@ -1,26 +1,14 @@
-"""What the terminal shows after a training and for a list of models. In: records; out: lines of text."""
+"""What the terminal shows after a training. In: `Trained`; out: lines of text."""
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from essentia_ldl.cli.tables import describe_test
-from essentia_ldl.models.folder import Model
+from essentia_ldl.cli.text.models import program_name, show_path
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.train.train import Trained
-
-
-def program_name() -> str:
-    """Return how this program was called, so that a printed command can be copied."""
-    called = sys.argv[0]
-    if os.path.basename(called) != "essentia-ldl":
-        return "essentia-ldl"
-    relative = os.path.relpath(called)
-    return called if relative.startswith("..") else relative
 
 
 def describe_training(done: Trained, recipe: Recipe, graphs: Path) -> list[str]:
@@ -49,10 +37,10 @@ def describe_scores_of(scores: Mapping[str, Any]) -> list[str]:
 
 def describe_models_made(done: Trained, graphs: Path) -> list[str]:
     """Write where models and run are, and the command that uses them."""
-    folder = _shown(graphs)
+    folder = show_path(graphs)
     return [
         *(f"model: {folder}/{name}.pb and .json" for name in done.models),
-        f"run: {_shown(done.run)}",
+        f"run: {show_path(done.run)}",
         f"use it: {program_name()} predict --model {done.models[0]} track.mp3",
     ]
 
@@ -70,25 +58,35 @@ def describe_calibration(scores: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def describe_models(models: Sequence[Model], folder: Path) -> list[str]:
-    """Write one line a model: name, kind, classes and score."""
-    if not models:
-        return [f"no models in {_shown(folder)}. Run `{program_name()} graphs build` or train one."]
-    width = max(len(model.name) for model in models)
-    lines = []
-    for model in models:
-        classes = model.card.classes
-        shown = ", ".join(classes) if len(classes) <= 10 else f"{len(classes)} classes"
-        kind = "head" if model.card.embedding_model else "base" if model.is_base else "full"
-        scores = model.card.extra.get("scores", {})
-        score, kind_of_score = scores.get("valid", {}).get("balanced_accuracy"), "validation"
-        if "crossval" in scores:
-            score, kind_of_score = scores["crossval"].get("balanced_accuracy_mean"), "cross-validation"
-        measured = "" if score is None else f"  balanced accuracy {score:.2f} ({kind_of_score})"
-        lines.append(f"{model.name:<{width}}  {kind}  {shown}{measured}")
+def describe_test(score: Mapping[str, Any], classes: Sequence[str]) -> list[str]:
+    """Write filewise accuracy and confusion matrix of test tracks, as papers with fixed test sides do.
+
+    Parameters
+    ----------
+    score : Mapping[str, Any]
+        What `scoring.score_predictions` says of the test side.
+    classes : sequence of str
+        In the order of the matrix.
+
+    Returns
+    -------
+    list[str]
+        Rows of the matrix are true classes, cells are percent of the row; a class without test tracks has dashes.
+
+    References
+    ----------
+    Lukashevich, Grollmisch and Abeßer, "Quantifying uncertainty in music genre classification" (2023), figures 3, 4.
+    """
+    n_right, n_tracks = sum(score["confusion"][i][i] for i in range(len(classes))), score["n_tracks"]
+    title = "true / predicted, %"
+    width = max(map(len, (title, *classes)))
+    lines = [
+        f"filewise accuracy {score['accuracy']:.4f}: {n_right} of {n_tracks} test tracks right",
+        "  ".join([f"{title:<{width}}", *(f"{label:>5}" for label in classes), "tracks"]),
+    ]
+    for label, counts in zip(classes, score["confusion"], strict=True):
+        n_true = sum(counts)
+        shares = [f"{100 * count / n_true:.0f}" if n_true else "-" for count in counts]
+        cells = [f"{share:>{max(5, len(column))}}" for share, column in zip(shares, classes, strict=True)]
+        lines.append("  ".join([f"{label:<{width}}", *cells, f"{n_true:>6}"]))
     return lines
-
-
-def _shown(path: Path) -> str:
-    relative = os.path.relpath(path)
-    return str(path) if relative.startswith("..") else relative

@@ -1,12 +1,31 @@
-"""Tables of a cross-validation for the terminal. In: what scores.json holds; out: lines of text."""
+"""What the terminal shows of a cross-validation. In: `Measured`; out: tables as lines of text."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from essentia_ldl.measure.crossval import Measured
+from essentia_ldl.train.train import Trained
+
+
+def describe_measured(done: Measured) -> list[str]:
+    """Write the tables of a cross-validation, what was left out, and where the scores are."""
+    lines = describe_scores(done.scores)
+    if done.collection.failures:
+        lines.append(f"{len(done.collection.failures)} files were left out: see {done.run / 'failures.csv'}")
+    if done.refused is not None:
+        lines.append(f"files that MusicExtractor refused count as average there: see {done.refused}")
+    return [*lines, str(done.run / "scores.json")]
+
+
+def describe_final(done: Trained, graphs: Path) -> list[str]:
+    """Write where the final model of a cross-validation is."""
+    return [*(f"final model: {graphs / name}.pb and .json" for name in done.models), f"run: {done.run}"]
 
 
 def describe_scores(scores: Mapping[str, Any]) -> list[str]:
@@ -126,40 +145,6 @@ def _describe_confusion(scores: Mapping[str, Any]) -> list[str]:
     for label, counts in zip(classes, matrix, strict=True):
         cells = [f"{count:>{max(5, len(column))}}" for count, column in zip(counts, classes, strict=True)]
         lines.append("  ".join([f"{label:<{width}}", *cells]))
-    return lines
-
-
-def describe_test(score: Mapping[str, Any], classes: Sequence[str]) -> list[str]:
-    """Write filewise accuracy and confusion matrix of test tracks, as papers with fixed test sides do.
-
-    Parameters
-    ----------
-    score : Mapping[str, Any]
-        What `scoring.score_predictions` says of the test side.
-    classes : sequence of str
-        In the order of the matrix.
-
-    Returns
-    -------
-    list[str]
-        Rows of the matrix are true classes, cells are percent of the row; a class without test tracks has dashes.
-
-    References
-    ----------
-    Lukashevich, Grollmisch and Abeßer, "Quantifying uncertainty in music genre classification" (2023), figures 3, 4.
-    """
-    n_right, n_tracks = sum(score["confusion"][i][i] for i in range(len(classes))), score["n_tracks"]
-    title = "true / predicted, %"
-    width = max(map(len, (title, *classes)))
-    lines = [
-        f"filewise accuracy {score['accuracy']:.4f}: {n_right} of {n_tracks} test tracks right",
-        "  ".join([f"{title:<{width}}", *(f"{label:>5}" for label in classes), "tracks"]),
-    ]
-    for label, counts in zip(classes, score["confusion"], strict=True):
-        n_true = sum(counts)
-        shares = [f"{100 * count / n_true:.0f}" if n_true else "-" for count in counts]
-        cells = [f"{share:>{max(5, len(column))}}" for share, column in zip(shares, classes, strict=True)]
-        lines.append("  ".join([f"{label:<{width}}", *cells, f"{n_true:>6}"]))
     return lines
 
 
