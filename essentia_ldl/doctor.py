@@ -16,7 +16,7 @@ from essentia_ldl import __version__
 from essentia_ldl.errors import EssentiaLdlError
 from essentia_ldl.files import graphs_folder, home
 from essentia_ldl.models import folder as models
-from essentia_ldl.predict import onednn
+from essentia_ldl.predict import engines
 from essentia_ldl.predict.ask import predict_files
 from essentia_ldl.records import Failure
 
@@ -50,7 +50,7 @@ def examine() -> tuple[list[str], bool]:
         problems.append("metric-learn 0.7 breaks on this scikit-learn. Run `pip install 'scikit-learn<1.8'`.")
     problems += [f"{name} is not installed. Run `pip install {name}`." for name in _missing()]
     lines.append("ffmpeg: " + (shutil.which("ffmpeg") or "not on the PATH (Opus, WebM and surround files need it)"))
-    lines.append("oneDNN: " + ("off, it crashes on this processor" if onednn.is_refused() else "on"))
+    lines.append("oneDNN: " + ("off, it crashes on this processor" if engines.is_onednn_refused() else "on"))
     lines.append(f"home: {home()}")
     found, broken = models.list_models(graphs_folder())
     lines.append(f"graphs: {', '.join(model.name for model in found) or 'none'}")
