@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any
 
@@ -69,6 +70,9 @@ class GraphCard:
         extractor = inference.get("embedding_model")
         usable = extractor is None or (isinstance(extractor, Mapping) and "algorithm" in extractor)
         _check(usable, "inference.embedding_model", "algorithm and model_name", extractor, where)
+        name = (extractor or {}).get("model_name") or "-"
+        rule = "a file name without folders, because it becomes a path"
+        _check(_is_file_name(name), "inference.embedding_model.model_name", rule, name, where)
 
     def _purpose(self, purpose: str) -> Mapping[str, Any] | None:
         for output in self.fields["schema"]["outputs"]:
@@ -119,6 +123,11 @@ class GraphCard:
 
 def _is_node(entry: object) -> bool:
     return isinstance(entry, Mapping) and isinstance(entry.get("name"), str)
+
+
+def _is_file_name(name: object) -> bool:
+    """Tell whether a name cannot lead out of a folder."""
+    return isinstance(name, str) and name == PurePath(name).name and name != ".." and "\0" not in name
 
 
 def _check(holds: object, what: str, rule: str, value: object, where: str) -> None:
