@@ -80,7 +80,6 @@ def bag_frames(
     seed: int = 0,
     where: str = "labels.agf-m",
     n_jobs: int | None = None,
-    engine: str = "loky",
 ) -> Bags:
     """Learn a dictionary of frames, and count its words over all the frames of every artist.
 
@@ -106,8 +105,6 @@ def bag_frames(
         Key of the settings in a recipe, for messages.
     n_jobs : int or None
         Worker processes that count; None is one a core.
-    engine : str
-        joblib engine of these.
 
     Returns
     -------
@@ -131,7 +128,7 @@ def bag_frames(
     learned = time.perf_counter()
     counts = np.zeros((len(artists), n_clusters))  # whole numbers until the last line, so that no order matters
     row_of = {track.id: row for track, row in zip(known, rows, strict=True)}
-    for ids, found in _count_everywhere(known, source, centers, n_jobs, engine):
+    for ids, found in _count_everywhere(known, source, centers, n_jobs):
         np.add.at(counts, [row_of[track_id] for track_id in ids], found)
     n_tracks = np.bincount(rows, minlength=len(artists))
     counts /= n_tracks[:, None]
@@ -192,7 +189,7 @@ def _cluster_frames(
 
 
 def _count_everywhere(
-    tracks: Sequence[Track], source: Mapping[str, Any], centers: np.ndarray, n_jobs: int | None, engine: str
+    tracks: Sequence[Track], source: Mapping[str, Any], centers: np.ndarray, n_jobs: int | None
 ) -> Iterator[tuple[list[str], np.ndarray]]:
     """Yield ids of tracks and their counts, from workers, or from here when there is little to do."""
     groups = [tracks[start : start + TRACKS_A_JOB] for start in range(0, len(tracks), TRACKS_A_JOB)]
@@ -215,7 +212,7 @@ def _count_everywhere(
         if len(jobs) == 1 or count_workers(n_jobs) == 1:
             results = ((job, count_track_words(job)) for job in show_progress(jobs, "words"))
         else:
-            results = run_jobs("essentia_ldl.labels._words:count_track_words", jobs, "words", n_jobs, engine)
+            results = run_jobs("essentia_ldl.labels._words:count_track_words", jobs, "words", n_jobs)
         for job, result in results:
             # here once more: what a worker died of says itself, or does not come again where nothing else runs
             found = count_track_words(job) if isinstance(result, Failure) else result
