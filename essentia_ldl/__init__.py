@@ -6,9 +6,10 @@ Underneath:
 
   errors        one root, and leaves that callers know
   records       the data that flows: frozen, checked when made
+  choices       the names that recipes and plans choose among
   discover      plug-ins by walking a package
   files         the folders of a home, atomic writing, json and digests
-  frontends     the numbers of the analyses, once
+  frontends     the numbers of the analyses, and one row per network
   parallel      one function over many files, in worker processes that may die
   zones         a step in a process of its own
 
@@ -17,8 +18,8 @@ Nouns, which are data:
   scores/       arrays in, numbers out: metrics, calibration, intervals, tests
   labels/       Tracks and features become label distributions; one file per source
   models/       the folder graphs/, and the card beside each graph
-  recipe/       a TOML file becomes a checked Recipe
   datasets/     a folder or a table becomes Tracks; one file per layout
+  recipe/       a TOML file becomes a checked Recipe
   collection/   Tracks with checked labels, corrected by a person, split by artist
   features/     what is computed of tracks before training, in the store
   runs/         the run folder, sole owner of its files: plan, targets, predictions

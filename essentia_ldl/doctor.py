@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
-import platform
 import shutil
-import sys
 import tempfile
 import wave
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from essentia_ldl import __version__
-from essentia_ldl.errors import EssentiaLdlError
-from essentia_ldl.files import graphs_folder, home
+from essentia_ldl.errors import AudioError, EssentiaLdlError
+from essentia_ldl.files import Home
 from essentia_ldl.models import folder as models
 from essentia_ldl.predict import engines
 from essentia_ldl.predict.ask import predict_files
@@ -23,21 +22,59 @@ from essentia_ldl.records import Failure
 RATE_HZ = 44100
 
 
-def examine() -> tuple[list[str], bool]:
+@dataclasses.dataclass(frozen=True)
+class SelfTest:
+    """What a model said of one second of a tone: its most probable class, and how probable it is."""
+
+    model: str
+    best: str
+    probability: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Examined:
+    """What `examine` found.
+
+    Parameters
+    ----------
+    versions : Mapping[str, str]
+        Of the packages that decide numbers; "missing" for one that is not installed.
+    ffmpeg : str or None
+        Its path.
+    uses_onednn : bool
+        Whether oneDNN is on.
+    home : Path
+        Folder of the home.
+    models : tuple[str, ...]
+        Names of the usable models.
+    tested : SelfTest or None
+        None when something was wrong before.
+    problems : tuple[str, ...]
+        One sentence each, which ends with the remedy.
+    """
+
+    versions: Mapping[str, str]
+    ffmpeg: str | None
+    uses_onednn: bool
+    home: Path
+    models: tuple[str, ...]
+    tested: SelfTest | None
+    problems: tuple[str, ...]
+
+
+def examine(home: Home) -> Examined:
     """Check the installation.
+
+    Parameters
+    ----------
+    home : Home
+        Whose graphs are looked at.
 
     Returns
     -------
-    lines : list[str]
-        What was found; a problem begins with "problem:" and ends with its remedy.
-    healthy : bool
-        True when there is no problem.
+    Examined
     """
-    lines = [f"essentia-ldl {__version__}, Python {platform.python_version()}, {platform.machine()} {sys.platform}"]
     versions = installed_versions()
-    lines += [
-        f"{name} {version}" for name, version in versions.items() if not (name == "essentia" and version == "missing")
-    ]
     problems = []
     if versions["essentia-tensorflow"] == "missing":
         problems.append("essentia-tensorflow is not installed. Run `pip install essentia-tensorflow`.")
@@ -49,18 +86,21 @@ def examine() -> tuple[list[str], bool]:
     if versions["scikit-learn"] != "missing" and tuple(map(int, versions["scikit-learn"].split(".")[:2])) >= (1, 8):
         problems.append("metric-learn 0.7 breaks on this scikit-learn. Run `pip install 'scikit-learn<1.8'`.")
     problems += [f"{name} is not installed. Run `pip install {name}`." for name in _missing()]
-    lines.append("ffmpeg: " + (shutil.which("ffmpeg") or "not on the PATH (Opus, WebM and surround files need it)"))
-    lines.append("oneDNN: " + ("off, it crashes on this processor" if engines.is_onednn_refused() else "on"))
-    lines.append(f"home: {home()}")
-    found, broken = models.list_models(graphs_folder())
-    lines.append(f"graphs: {', '.join(model.name for model in found) or 'none'}")
+    found, broken = models.list_models(home.graphs)
+    names = tuple(model.name for model in found)
     problems += broken
-    missing = [name for name in models.BASE_MODELS if name not in {model.name for model in found}]
+    missing = [name for name in models.BASE_MODELS if name not in names]
+    tested = None
     if missing:
         problems.append(f"base graphs are missing: {', '.join(missing)}. Run `essentia-ldl graphs build`.")
     elif not problems:
-        problems += _test_prediction(models.find_model(models.BASE_MODEL, graphs_folder()), lines)
-    return lines + [f"problem: {problem}" for problem in problems], not problems
+        try:
+            tested = _test_prediction(models.find_model(models.BASE_MODEL, home.graphs), home.graphs)
+        except EssentiaLdlError as error:
+            problems.append(str(error))
+    return Examined(
+        versions, shutil.which("ffmpeg"), not engines.is_onednn_refused(), home.root, names, tested, tuple(problems)
+    )
 
 
 def installed_versions() -> dict[str, str]:
@@ -85,8 +125,8 @@ def _missing() -> list[str]:
     return missing
 
 
-def _test_prediction(model: models.Model, lines: list[str]) -> list[str]:
-    """Send one second of a 440 Hz tone through a model; returns the problems."""
+def _test_prediction(model: models.Model, graphs: Path) -> SelfTest:
+    """Send one second of a 440 Hz tone through a model."""
     tone = (0.3 * 32767 * np.sin(2 * np.pi * 440 * np.arange(RATE_HZ) / RATE_HZ)).astype("<i2")
     with tempfile.TemporaryDirectory(prefix="essentia-ldl-") as folder:
         path = Path(folder, "tone.wav")
@@ -95,12 +135,8 @@ def _test_prediction(model: models.Model, lines: list[str]) -> list[str]:
             file.setsampwidth(2)
             file.setframerate(RATE_HZ)
             file.writeframes(tone.tobytes())
-        try:
-            answer = next(predict_files([model], [str(path)], graphs_folder()))
-        except EssentiaLdlError as error:
-            return [str(error)]
+        answer = next(predict_files([model], [str(path)], graphs))
     if isinstance(answer, Failure):
-        return [answer.reason]
-    best = answer[0].classes[int(np.argmax(answer[0].probabilities))]
-    lines.append(f"self-test: one second of 440 Hz through {model.name}: {best} {answer[0].probabilities.max():.2f}")
-    return []
+        raise AudioError(answer.reason)
+    best = int(np.argmax(answer[0].probabilities))
+    return SelfTest(model.name, answer[0].classes[best], float(answer[0].probabilities[best]))

@@ -54,6 +54,30 @@ class ImportOrderError(EssentiaLdlError, ImportError):
     """TensorFlow and Essentia were about to meet in one process, which would abort it."""
 
 
+SHOWN = 80  # characters of a value
+_GAP = " ... "
+
+
+def show(value: object) -> str:
+    """Write a value for a message: its ``repr``, without its middle where that is longer than `SHOWN`.
+
+    Examples
+    --------
+    >>> show("sad")
+    "'sad'"
+    >>> len(show(list(range(1000))))
+    80
+    """
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # nested too deep; an integer of more digits than Python writes
+        text = f"(a {type(value).__name__} too large to write)"
+    if len(text) <= SHOWN:
+        return text
+    end = (SHOWN - len(_GAP)) // 2
+    return text[: SHOWN - len(_GAP) - end] + _GAP + text[-end:]
+
+
 def explain(what: str, rule: str, value: object, where: object, remedy: str) -> str:
     """Compose the message of an error.
 
@@ -64,7 +88,7 @@ def explain(what: str, rule: str, value: object, where: object, remedy: str) -> 
     rule : str
         What was expected.
     value : object
-        What was found; shown with ``repr``.
+        What was found; shown by `show`.
     where : object
         File, row, track or key.
     remedy : str
@@ -73,6 +97,6 @@ def explain(what: str, rule: str, value: object, where: object, remedy: str) -> 
     Returns
     -------
     str
-        ``"{what}: expected {rule}; got {value!r} ({where}). {remedy}"``
+        ``"{what}: expected {rule}; got {value} ({where}). {remedy}"``
     """
-    return f"{what}: expected {rule}; got {value!r} ({where}). {remedy}"
+    return f"{what}: expected {rule}; got {show(value)} ({where}). {remedy}"

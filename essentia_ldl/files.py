@@ -6,6 +6,7 @@ Everything is written to a temporary name in the same folder and renamed, so tha
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import os
@@ -17,14 +18,55 @@ from typing import Any, BinaryIO
 from essentia_ldl.errors import DiskError, EssentiaLdlError, StoreError, explain
 
 
-def home() -> Path:
-    """Return the folder that holds runs, store and graphs: ESSENTIA_LDL_HOME, or the current folder."""
-    return Path(os.environ.get("ESSENTIA_LDL_HOME") or ".").expanduser().resolve()
+@dataclasses.dataclass(frozen=True)
+class Home:
+    """The folder below which everything is that outlives a command; two of them in one process share nothing.
 
+    Parameters
+    ----------
+    root : path
+        Made absolute; a ``~`` stands for the user's own folder. Nothing is made before something is written.
 
-def graphs_folder() -> Path:
-    """Return graphs/ in the home folder."""
-    return home() / "graphs"
+    Examples
+    --------
+    >>> Home("/music").graphs.as_posix()
+    '/music/graphs'
+    """
+
+    root: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", Path(self.root).expanduser().resolve())
+
+    @classmethod
+    def from_environment(cls) -> Home:
+        """Return the home of the command line: ESSENTIA_LDL_HOME, or the current folder."""
+        return cls(Path(os.environ.get("ESSENTIA_LDL_HOME") or "."))
+
+    @property
+    def runs(self) -> Path:
+        """One folder per run."""
+        return self.root / "runs"
+
+    @property
+    def store(self) -> Path:
+        """Features and embeddings, see `features.store.Store`."""
+        return self.root / "store"
+
+    @property
+    def graphs(self) -> Path:
+        """Models: graphs with their cards, and pretrained weights."""
+        return self.root / "graphs"
+
+    @property
+    def recipes(self) -> Path:
+        """The user's own recipes, which go before those of the package."""
+        return self.root / "recipes"
+
+    @property
+    def demos(self) -> Path:
+        """Built-in demo collections, one folder per task."""
+        return self.store / "demo"
 
 
 @contextlib.contextmanager
@@ -81,12 +123,33 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     Raises
     ------
     StoreError
-        When it is missing or not json.
+        When it is missing or not json, or nested or long beyond reason.
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8", errors="surrogateescape"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    # ValueError also of an integer of more than 4,300 digits; RecursionError of a file of brackets
+    except (OSError, ValueError, RecursionError, OverflowError, MemoryError) as error:
         raise StoreError(explain("file", "readable json", str(error), path, "Delete it and run again.")) from None
+
+
+def read_object(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read a json file that holds an object.
+
+    Raises
+    ------
+    StoreError
+        As `read_json`, and when it holds a list, a number or nothing.
+    """
+    value = read_json(path)
+    if not isinstance(value, dict):
+        found = type(value).__name__
+        raise StoreError(explain("file", "a json object", found, path, "Delete it and run again."))
+    return value
+
+
+def is_file_name(name: object) -> bool:
+    """Tell whether a value is the name of a file or folder that cannot lead out of the folder it is looked for in."""
+    return isinstance(name, str) and name not in ("", ".", "..") and not set("/\\\0") & set(name)
 
 
 def digest_file(path: str | os.PathLike[str]) -> str:

@@ -1,10 +1,11 @@
-"""The analysis numbers of every front-end, written down once.
+"""The analysis numbers of every front-end, written down once, and one row per network that reads them.
 
-In: nothing. Out: `FrontEnd` constants. The same constants drive feature extraction, the shape of the networks, the
-graph card and `predict`; no other module writes a hop size. Numbers of the mel and embedding front-ends are those of
-Essentia's TensorflowInput* and TensorflowPredict* algorithms (https://essentia.upf.edu/reference), those of `MFCC` are
-section 4.2 of Buisson et al., "Ambiguity modelling with label distribution learning for music classification" (ICASSP
-2022). Kind "embedding" are the published extractors that no network of ours reads: only Essentia runs them.
+In: nothing. Out: `FrontEnd` constants and the table `NETWORKS`. The same constants drive feature extraction, the shape
+of the networks, the graph card and `predict`; no other module writes a hop size. Numbers of the mel and embedding
+front-ends are those of Essentia's TensorflowInput* and TensorflowPredict* algorithms
+(https://essentia.upf.edu/reference), those of `MFCC` are section 4.2 of Buisson et al., "Ambiguity modelling with label
+distribution learning for music classification" (ICASSP 2022). Kind "embedding" are the published extractors that no
+network of ours reads: only Essentia runs them.
 
 `RESNET` and `OPENL3` have no TensorflowInput* algorithm; their chains are in `sound.mel`. Rate, window, hop, bands,
 patch and hop of the patches of `RESNET` are those of Lukashevich, Grollmisch and Abeßer, "Quantifying uncertainty in
@@ -28,7 +29,6 @@ import re
 
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import CardError, RecipeError, explain
-from essentia_ldl.models.card import GraphCard
 from essentia_ldl.records import FrontEnd
 
 MUSICNN = FrontEnd(
@@ -67,7 +67,7 @@ EFFNET = dataclasses.replace(
     predict_algorithm="TensorflowPredictEffnetDiscogs",
 )
 
-MAEST = dataclasses.replace(  # the 30-second network; `of_card` reads the length of the others from their cards
+MAEST = dataclasses.replace(  # the 30-second network; `find_front_end` of models.card reads the length of others
     MUSICNN,
     name="maest",
     kind="embedding",
@@ -174,63 +174,62 @@ BY_PREDICTOR = {
 # The cards of Essentia's OpenL3 name no algorithm; the names of the files say what the graphs read.
 _OPENL3_NAME = re.compile(r"openl3-(env|music)-mel(?P<n_bands>\d+)-")
 
-# What a network reads and which weights it can start from, told here for the code that must not import it; tests hold
-# both to the network's own FRONT_END, CHECKPOINTS and GRAPHS.
-_OF_NETWORK = {"dcnn": DCNN, "musicnn": MUSICNN, "resnet": RESNET, "vgg": MUSICNN, "vggish": VGGISH}
-PRETRAINED = {"dcnn": (), "musicnn": ("msd", "mtt"), "resnet": (), "vgg": ("msd", "mtt"), "vggish": ("audioset",)}
 COMPRESSED = {"": f"log10(1 + {LOG_SCALE:.0f} x)", "decibel": f"10 log10(max(x, {DECIBEL_FLOOR:.0e}))"}  # in words
-CUT = ("dcnn",)  # networks whose first layers several targets can share, with layers of their own above
-WIDENED = ("dcnn",)  # networks that can be made as large as several
+
+
+@dataclasses.dataclass(frozen=True)
+class KnownNetwork:
+    """What is told of a network to code that must not import it.
+
+    Parameters
+    ----------
+    front_end : FrontEnd
+        What it reads.
+    pretrained : tuple[str, ...]
+        Data sets of the weights it can start from; the first is its own default.
+    is_cut : bool
+        Whether several targets can share its first layers and have layers of their own above.
+    is_widened : bool
+        Whether it can be made as large as several.
+    """
+
+    front_end: FrontEnd
+    pretrained: tuple[str, ...] = ()
+    is_cut: bool = False
+    is_widened: bool = False
+
+
+# One row per file of nets/backbones; tests hold it to the FRONT_END, CHECKPOINTS, GRAPHS, SHARED_UNTIL and widen there.
+NETWORKS = {
+    "dcnn": KnownNetwork(DCNN, is_cut=True, is_widened=True),
+    "musicnn": KnownNetwork(MUSICNN, ("msd", "mtt")),
+    "resnet": KnownNetwork(RESNET),
+    "vgg": KnownNetwork(MUSICNN, ("msd", "mtt")),
+    "vggish": KnownNetwork(VGGISH, ("audioset",)),
+}
+
+
+def get_network(backbone: str) -> KnownNetwork:
+    """Return the row of a network; raise `UnknownNameError` when there is no such network."""
+    if backbone not in NETWORKS:
+        raise unknown("network", backbone, NETWORKS)
+    return NETWORKS[backbone]
 
 
 def of_network(backbone: str) -> FrontEnd:
     """Return the front-end that a network reads; raise `UnknownNameError` when there is no such network."""
-    if backbone not in _OF_NETWORK:
-        raise unknown("network", backbone, _OF_NETWORK)
-    return _OF_NETWORK[backbone]
+    return get_network(backbone).front_end
 
 
 def check_pretrained(backbone: str, pretrained: str) -> None:
     """Raise `RecipeError` when a network has no weights of that data set, or none at all."""
-    known = PRETRAINED.get(backbone, (pretrained,))
+    known = get_network(backbone).pretrained
     if not known:
         rule, remedy = "none: there are no weights of this network", "Use --fine-tune none to train it from scratch."
         raise RecipeError(explain("pretrained", rule, pretrained, f"network {backbone}", remedy))
     if pretrained not in known:
         remedy = f"Use --pretrained {known[0]}, or --fine-tune none to train without."
         raise RecipeError(explain("pretrained", " or ".join(known), pretrained, f"network {backbone}", remedy))
-
-
-def of_card(card: GraphCard, where: str) -> FrontEnd:
-    """Return the front-end of a graph that reads sound, found by the algorithm in its card.
-
-    Parameters
-    ----------
-    card : GraphCard
-        Of the graph that reads patches: a full classifier or an extractor.
-    where : str
-        Name of the model, for the message.
-
-    Returns
-    -------
-    FrontEnd
-        With the card's own patch hop and resampling quality, and, for MAEST, whose networks read 5, 10, 20 or 30 s, the
-        patch length of the card's input; the hop is one frame less, as Essentia sets it.
-
-    Raises
-    ------
-    CardError
-        When no front-end has that algorithm; for TensorflowPredict, when neither card nor name tells the front-end.
-    """
-    front_end = of_algorithm(card.algorithm, where, str(card.extra.get("front_end", "")), where)
-    if front_end is MAEST:
-        shape = card.fields["schema"]["inputs"][0].get("shape") or []
-        if len(shape) >= 2 and type(shape[-2]) is int and shape[-2] > 1 and shape[-1] == front_end.n_bands:
-            front_end = dataclasses.replace(front_end, patch_frames=shape[-2], patch_hop_frames=shape[-2] - 1)
-    names = ("patch_hop_frames", "resample_quality")
-    return dataclasses.replace(
-        front_end, **{name: int(card.extra.get(name, getattr(front_end, name))) for name in names}
-    )
 
 
 def of_algorithm(algorithm: str, where: str, name: str = "", stem: str = "") -> FrontEnd:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from essentia_ldl.files import digest_file, graphs_folder, read_json, write_json
+from essentia_ldl.files import Home, digest_file, read_json, write_json
 from essentia_ldl.models import folder as models
 from essentia_ldl.zones import zone_environment
 
@@ -157,12 +157,12 @@ def remove_calibration(graph: Path, target: Path) -> Path:
 def find_head(method: str, *options: str) -> models.Model:
     """Return a head with uncertainty by "ensemble" or "dropout", or without any; train one where there is none."""
     for _ in range(2):
-        for model in models.list_models(graphs_folder())[0]:
+        for model in models.list_models(Home.from_environment().graphs)[0]:
             found = model.card.extra.get("uncertainty", {}).get("method", "")
             if model.card.embedding_model is not None and not model.is_base and found == method:
                 return model
         subprocess.run([*COMMAND, "train", "mood-sad", *options], check=True, env=zone_environment())
-    raise SystemExit(f"bench: no head with {method or 'one network'} in {graphs_folder()}")
+    raise SystemExit(f"bench: no head with {method or 'one network'} in {Home.from_environment().graphs}")
 
 
 def measure_uncertainty(audio: str, single: models.Model) -> list[tuple[str, str, str]]:
@@ -244,7 +244,7 @@ def main() -> None:
 
 def measure_predict() -> None:
     """Print the table of prediction and extraction."""
-    graphs = graphs_folder()
+    graphs = Home.from_environment().graphs
     head = find_head("")
     run = head.card.extra["run"]
     full = next(

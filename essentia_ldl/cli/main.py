@@ -2,67 +2,29 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import sys
-from collections.abc import Generator
 from typing import Any
 
 import click
 
 from essentia_ldl import __version__
+from essentia_ldl.cli.group import Group, fail, show
 from essentia_ldl.cli.options import (
     DATA,
     JOBS,
     LABELS,
-    SET,
     SourceOption,
     layout,
     options_of_training,
-    read_names,
     read_pairs,
+    resolve_recipe,
+    resolve_source,
 )
-from essentia_ldl.cli.options import resolve as _resolve
-from essentia_ldl.errors import EssentiaLdlError
+from essentia_ldl.cli.studies import agf_command, table2_command
+from essentia_ldl.files import Home
 
 
-class _Group(click.Group):
-    """A group in which every error is one sentence and exit status 1, and Ctrl-C is not a traceback."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """List the commands as they are defined, which is the order of the data flow."""
-        return list(self.commands)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        from essentia_ldl.zones import StepFailed
-
-        try:
-            return super().invoke(ctx)
-        except StepFailed as failed:
-            _fail(str(failed), failed.status)
-        except EssentiaLdlError as error:
-            _fail(str(error))
-        except KeyboardInterrupt:
-            _fail("stopped. Run the same command again: it goes on where it was.", 130)
-        except BrokenPipeError:
-            sys.stderr.close()
-            os._exit(1)
-        except MemoryError:
-            _fail("memory: expected more of it. Close other programs, or use fewer --jobs.")
-        except OSError as error:
-            where = error.filename or "standard output"
-            if error.errno == errno.ENOSPC:
-                _fail(f"disk: expected space to write; it is full ({where}). Free space and run again.")
-            _fail(f"file: expected one that can be used; {error.strerror or error} ({where}). Check disk and path.")
-
-
-def _fail(message: str, status: int = 1) -> None:
-    if message:
-        click.echo(f"error: {message}", err=True)
-    raise SystemExit(status)
-
-
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="essentia-ldl")
 @click.option("-v", "--verbose", is_flag=True, help="Show what TensorFlow and Essentia log.")
 def main(verbose: bool) -> None:
@@ -79,11 +41,11 @@ def main(verbose: bool) -> None:
 @click.argument("task")
 @click.option("--data", metavar="FOLDER", required=True, help="Folder or table whose labels become the classes.")
 @layout
-def new(task: str, data: str, **reading: Any) -> None:
+def new_command(task: str, data: str, layout: str | None, options: dict[str, str]) -> None:
     """Write recipes/TASK.toml for your own classes, every key explained."""
     from essentia_ldl.recipe.new import write_new_recipe
 
-    path, recipe = write_new_recipe(task, data, **reading)
+    path, recipe = write_new_recipe(task, data, Home.from_environment(), layout, options)
     click.echo(f"{path}: {len(recipe.classes)} classes ({', '.join(recipe.classes)})")
     click.echo(f"next: make train TASK={task} DATA={data}")
 
@@ -92,15 +54,15 @@ def new(task: str, data: str, **reading: Any) -> None:
 @click.argument("data")
 @layout
 @JOBS
-def data_command(data: str, jobs: int | None, **reading: Any) -> None:
+def data_command(data: str, layout: str | None, options: dict[str, str], jobs: int | None) -> None:
     """Report classes, artists, durations, copies and unusable files of a collection."""
-    from essentia_ldl import datasets
-    from essentia_ldl.collection import read as collection
-    from essentia_ldl.features.store import open_store
+    from essentia_ldl.cli.text.data import describe_survey
+    from essentia_ldl.collection.read import Source
+    from essentia_ldl.features.survey import survey
 
-    report = collection.audit(datasets.read_tracks(data, **reading), open_store(), jobs)
-    click.echo("\n".join(collection.describe_audit(report)))
-    if report.failures or report.too_short or report.conflicts:
+    done = survey(Source(data, layout, options), Home.from_environment(), jobs)
+    show(describe_survey(done))
+    if done.has_problems:
         raise SystemExit(1)
 
 
@@ -114,11 +76,11 @@ def demo_command(task: str, folder: str, tracks: int | None, artists: int | None
     """Synthesise the demo collection of a task into FOLDER."""
     from pathlib import Path
 
-    from essentia_ldl.recipe.recipe import read_recipe
-    from essentia_ldl.train.train import make_demo
+    from essentia_ldl.recipe.toml import read_recipe
+    from essentia_ldl.train.prepare import make_demo
 
     sizes = {"n_tracks": tracks, "n_artists": artists, "seed": seed}
-    click.echo(make_demo(Path(folder), read_recipe(task), **sizes, replace=False))
+    click.echo(make_demo(Path(folder), read_recipe(task, Home.from_environment().recipes), **sizes, replace=False))
 
 
 @main.command("labels")
@@ -136,10 +98,16 @@ def demo_command(task: str, folder: str, tracks: int | None, artists: int | None
 @JOBS
 def labels_command(task: str, data: str | None, sources: tuple[str, ...], output: str | None, jobs: int | None) -> None:
     """Write the label distributions of a collection as tables and a histogram."""
-    from essentia_ldl.train.show_labels import describe_labels
+    from pathlib import Path
 
-    for line in describe_labels(task, data, sources, output, jobs):
-        click.echo(line)
+    from essentia_ldl.cli.text.labels import describe_labelled
+    from essentia_ldl.collection.read import Source
+    from essentia_ldl.recipe.toml import read_recipe
+    from essentia_ldl.train.show_labels import Asked, show_labels
+
+    home = Home.from_environment()
+    asked = Asked(sources, Path(output) if output else None)
+    show(describe_labelled(show_labels(read_recipe(task, home.recipes), Source(data), asked, home, jobs, click.echo)))
 
 
 @main.command("train")
@@ -151,22 +119,19 @@ def labels_command(task: str, data: str | None, sources: tuple[str, ...], output
 @click.option("--again", is_flag=True, help="Train even when the same run ended before.")
 def train_command(task: str, again: bool, max_hours: float | None, members: int | None, **options: Any) -> None:
     """Train TASK (a recipe's name or file), export it, verify it in Essentia, and put it into graphs/."""
-    from essentia_ldl.cli import summary
-    from essentia_ldl.train import train as steps
+    from essentia_ldl.cli.text.train import describe_training
+    from essentia_ldl.train import ensemble, train
 
-    recipe, data, jobs = _resolve(task, options)
-    more = {name: options[name] for name in ("corrections", "layout", "options")}
-    more |= {"n_jobs": jobs, "max_hours": max_hours, "again": again, "say": click.echo}
+    home = Home.from_environment()
+    recipe, source = resolve_recipe(task, options, home.recipes), resolve_source(options)
+    effort = train.Effort(options["jobs"], max_hours, again)
     if members is None:
-        done = steps.train(recipe, data, **more)
+        done = train.train(recipe, source, home, effort, click.echo)
     else:
-        from essentia_ldl.train import ensemble as ensembles
-
-        done = ensembles.train_members(recipe, data, members, **more)
-    for line in summary.describe_training(done, recipe):
-        click.echo(line)
+        done = ensemble.train_members(recipe, source, members, home, effort, click.echo)
+    show(describe_training(done, recipe, home.graphs))
     if done.failures:
-        _fail(f"{len(done.failures)} files were left out: see {done.run}/failures.csv.")
+        fail(f"{len(done.failures)} files were left out: see {done.run}/failures.csv.")
 
 
 @main.command("calibrate")
@@ -177,11 +142,11 @@ def calibrate_command(run: str | None, method: str | None) -> None:
 
     RUN is a run of train or of crossval --refit, by name or folder (default: the one that ended last).
     """
-    from essentia_ldl.cli import summary
-    from essentia_ldl.train import train as steps
+    from essentia_ldl.cli.text.train import describe_models_made
+    from essentia_ldl.train.train import calibrate
 
-    for line in summary.describe_models_made(steps.calibrate(run, method, click.echo)):
-        click.echo(line)
+    home = Home.from_environment()
+    show(describe_models_made(calibrate(run, home, method, click.echo), home.graphs))
 
 
 @main.command("ensemble")
@@ -194,12 +159,12 @@ def ensemble_command(name: str, runs: tuple[str, ...], method: str | None, again
 
     RUNS are runs of train, by name or folder, or one cross-validation, whose folds are the members.
     """
-    from essentia_ldl.cli import summary
-    from essentia_ldl.train import ensemble as ensembles
+    from essentia_ldl.cli.text.train import describe_models_made, describe_scores_of
+    from essentia_ldl.train.ensemble import make_ensemble
 
-    done = ensembles.make_ensemble(name, runs, method, again, click.echo)
-    for line in [*summary.describe_scores_of(done.scores), *summary.describe_models_made(done)]:
-        click.echo(line)
+    home = Home.from_environment()
+    done = make_ensemble(name, runs, home, method, again, click.echo)
+    show([*describe_scores_of(done.scores), *describe_models_made(done, home.graphs)])
 
 
 @main.command("crossval")
@@ -213,78 +178,29 @@ def ensemble_command(name: str, runs: tuple[str, ...], method: str | None, again
 @click.option("--truth-column", metavar="NAME", help="Share of listeners who chose a class, 0 to 1: compare with it.")
 @click.option("--truth-class", metavar="NAME", help="The class of that share (default: the positive one).")
 @click.option("--refit", is_flag=True, help="Then train on all tracks as the folds chose, export, verify, promote.")
-def crossval_command(
-    task: str, sources: tuple[str, ...], folds: int, repeats: int, leave_out: str | None, refit: bool, **options: Any
-) -> None:
+def crossval_command(task: str, sources: tuple[str, ...], refit: bool, **options: Any) -> None:
     """Measure a task by cross-validation, folds grouped by artist."""
-    from essentia_ldl.measure.crossval import cross_validate
+    from essentia_ldl.cli.text.crossval import describe_final, describe_measured
+    from essentia_ldl.measure import crossval
+    from essentia_ldl.measure import refit as refitting
+    from essentia_ldl.measure.rows import TruthColumn
 
-    recipe, data, jobs = _resolve(task, options)
-    chosen = sources or (recipe.labels,)
-    names = ("patch_hop", "truth_column", "truth_class", "corrections", "layout", "options")
-    more = {name: options[name] for name in names}
-    lines = cross_validate(recipe, data, chosen, folds, repeats, jobs, click.echo, leave_out, refit_best=refit, **more)
-    n_failed = _echo(lines)
-    if n_failed:
-        _fail(f"{n_failed} files were left out.")
-
-
-def _echo(lines: Generator[str, None, int]) -> int:
-    """Show lines as they come, and return what the generator returns at its end."""
-    while True:
-        try:
-            click.echo(next(lines))
-        except StopIteration as end:
-            return end.value or 0
+    home = Home.from_environment()
+    recipe, source = resolve_recipe(task, options, home.recipes), resolve_source(options)
+    folds = crossval.Folds(options["folds"], options["repeats"], options["leave_out"])
+    column = options["truth_column"]
+    truth = None if column is None else TruthColumn(column, options["truth_class"])
+    comparison = crossval.Comparison(sources or (recipe.labels,), folds, options["patch_hop"], truth, refit)
+    done = crossval.cross_validate(recipe, source, comparison, home, options["jobs"], click.echo)
+    show(describe_measured(done))
+    if refit:
+        show(describe_final(refitting.refit(done, recipe, click.echo), home.graphs))
+    if done.collection.failures:
+        fail(f"{len(done.collection.failures)} files were left out.")
 
 
-@main.command("table2")
-@click.argument("data")
-@click.option("--networks", multiple=True, callback=read_names, metavar="NAMES", help="musicnn,vgg (default: both).")
-@click.option("--starts", multiple=True, callback=read_names, metavar="NAMES", help="scratch,pretrained.")
-@click.option("--labels", multiple=True, callback=read_names, metavar="NAMES", help="none,sa,sb (default: all).")
-@click.option("--tasks", multiple=True, callback=read_names, metavar="NAMES", help="Default: the ten of the paper.")
-@click.option("--fine-tune", type=click.Choice(["all", "head"]), default="all", show_default=True, help="Pretrained.")
-@click.option("--epochs", type=click.IntRange(1), metavar="N", help="Default: 150 pretrained, 600 from scratch.")
-@click.option("--folds", type=click.IntRange(2), default=5, show_default=True)
-@click.option("--patch-hop", type=click.IntRange(1, 187), default=187, show_default=True, help="Frames, when scoring.")
-@click.option("--seed", type=int, metavar="N", help="Seed of folds, labels and training.")
-@click.option("--external/--no-external", default=True, help="Whether to score on DATA/mtg-jamendo, when it is there.")
-@click.option("--dry-run", is_flag=True, help="Stop after the estimated time.")
-@JOBS
-def table2_command(data: str, jobs: int | None, dry_run: bool, **options: Any) -> None:
-    """Measure table 2 of the paper on DATA, a folder with one entry a task (mood-sad/, genre-dortmund/, ...)."""
-    from essentia_ldl.studies.table2.command import Grid, build_table
-
-    renamed = {"labels": "sources", "folds": "n_folds"}
-    grid = Grid(**{renamed.get(name, name): value for name, value in options.items() if value not in ((), None)})
-    table = build_table(data, grid, click.echo, n_jobs=jobs, dry_run=dry_run)
-    click.echo("\n".join(table.lines))
-    if table.problems:
-        _fail("\n".join([f"{len(table.problems)} not measured:", *table.problems]))
-
-
-@main.command("agf")
-@click.argument("data", required=False)
-@click.option("--task", metavar="TASK", help="Recipe (default: genre-fma, without DATA genre-agf-demo).")
-@click.option("--targets", multiple=True, callback=read_names, metavar="LETTERS", help="g,gm,... (default: all 31).")
-@click.option("--networks", multiple=True, callback=read_names, metavar="NAMES", help="separate,shared,wide.")
-@click.option("--splits", multiple=True, callback=read_names, metavar="NAMES", help="stratified,artist.")
-@click.option("--seeds", type=click.IntRange(1), metavar="N", help="Seeds 0 to N - 1 (default: 1).")
-@click.option("--epochs", type=click.IntRange(1), metavar="N", help="Of one network (default: as the recipe says).")
-@click.option("--dry-run", is_flag=True, help="Stop after the estimated time.")
-@SET
-@layout
-@JOBS
-def agf_command(data: str | None, **options: Any) -> None:
-    """Measure what artist groups add to genre on DATA: the tables of Kim et al. (2018), ours beside theirs."""
-    from essentia_ldl.studies.artist_groups.command import measure
-
-    done = measure(data, click.echo, **options)
-    for line in done.lines:
-        click.echo(line)
-    if done.n_failures:
-        _fail(f"{done.n_failures} files were left out: see {done.folder}/failures.csv.")
+main.add_command(table2_command)
+main.add_command(agf_command)
 
 
 @main.command("evaluate")
@@ -295,15 +211,20 @@ def agf_command(data: str | None, **options: Any) -> None:
 @click.option("--truth-column", metavar="NAME", help="Share of listeners who chose a class, 0 to 1.")
 @click.option("--truth-class", metavar="NAME", help="The class of that share (default: the positive one).")
 @click.option("-o", "--output", metavar="FOLDER", help="Where to write (default: runs/evaluate-...).")
-def evaluate_command(model: str, data: str, **options: Any) -> None:
+def evaluate_command(model: str, data: str, mapping: dict[str, str], output: str | None, **options: Any) -> None:
     """Score an exported MODEL on another collection, through Essentia."""
-    from essentia_ldl.measure.evaluate import describe_evaluation, evaluate
+    from essentia_ldl.cli.text.evaluate import describe_evaluation
+    from essentia_ldl.collection.read import Source
+    from essentia_ldl.measure.evaluate import evaluate
+    from essentia_ldl.measure.rows import TruthColumn
 
-    done = evaluate(model, data, **options)
-    for line in describe_evaluation(done):
-        click.echo(line)
+    column = options["truth_column"]
+    truth = None if column is None else TruthColumn(column, options["truth_class"])
+    source = Source(data, options["layout"], options["options"])
+    done = evaluate(model, source, Home.from_environment(), mapping, truth, output)
+    show(describe_evaluation(done))
     if done.failures:
-        _fail(f"{len(done.failures)} files could not be used: see {done.folder}/failures.csv.")
+        fail(f"{len(done.failures)} files could not be used: see {done.folder}/failures.csv.")
 
 
 @main.command("report")
@@ -315,10 +236,10 @@ def report_command(run: str | None, excerpt_s: float | None, n_listed: int) -> N
 
     RUN is a run of train or crossval, by name or folder (default: the one that ended last).
     """
+    from essentia_ldl.cli.text.report import describe_report
     from essentia_ldl.report.command import write_report
 
-    for line in write_report(run, excerpt_s, n_listed):
-        click.echo(line)
+    show(describe_report(write_report(run, Home.from_environment(), excerpt_s, n_listed)))
 
 
 @main.group("graphs")
@@ -330,23 +251,21 @@ def graphs_group() -> None:
 @click.option("--wheel", metavar="FILE", help="musicnn-0.1.0-py3-none-any.whl, when there is no network.")
 def graphs_build(wheel: str | None) -> None:
     """Build the MSD- and MTT-trained MusiCNN and VGG from the weights of the musicnn package."""
-    from essentia_ldl.files import graphs_folder
-    from essentia_ldl.train.train import build_base_graphs
+    from essentia_ldl.train.prepare import build_base_graphs
 
-    build_base_graphs(wheel)
-    click.echo(f"the pretrained networks are in {graphs_folder()}")
+    built = build_base_graphs(Home.from_environment().graphs, wheel)
+    click.echo(f"the pretrained networks are in {built.folder}")
 
 
 @main.command("models")
 def models_command() -> None:
     """List the models in graphs/ with their scores."""
-    from essentia_ldl.cli import summary
-    from essentia_ldl.files import graphs_folder
+    from essentia_ldl.cli.text.models import describe_models
     from essentia_ldl.models import folder as models
 
-    found, problems = models.list_models(graphs_folder())
-    for line in summary.describe_models(found, graphs_folder()):
-        click.echo(line)
+    graphs = Home.from_environment().graphs
+    found, problems = models.list_models(graphs)
+    show(describe_models(found, graphs))
     for problem in problems:
         click.echo(f"error: {problem}", err=True)
     if problems:
@@ -379,31 +298,28 @@ def predict_command(
 
     started = start_worker()  # loads Essentia while this process loads the rest
     try:
-        from essentia_ldl.files import graphs_folder
         from essentia_ldl.predict.ask import Question
         from essentia_ldl.predict.command import predict
         from essentia_ldl.predict.write import Output
 
-        question = Question(names, patch_hop, segments, **answers)
-        done = predict(
-            audio, question, Output(form, output), graphs_folder(), lambda line: click.echo(line, err=True), started
-        )
+        question, graphs = Question(names, patch_hop, segments, **answers), Home.from_environment().graphs
+        done = predict(audio, question, Output(form, output), graphs, lambda line: click.echo(line, err=True), started)
     finally:
         started.kill()
         started.wait()
     if done.n_failures:
-        _fail(f"{done.n_failures} files could not be used." if done.n_failures > 1 else "")
+        fail(f"{done.n_failures} files could not be used." if done.n_failures > 1 else "")
 
 
 @main.command("doctor")
 def doctor_command() -> None:
     """Check the installation: versions, graphs, and a one-second run."""
+    from essentia_ldl.cli.text.doctor import describe_installation
     from essentia_ldl.doctor import examine
 
-    lines, healthy = examine()
-    for line in lines:
-        click.echo(line)
-    if not healthy:
+    done = examine(Home.from_environment())
+    show(describe_installation(done))
+    if done.problems:
         raise SystemExit(1)
 
 

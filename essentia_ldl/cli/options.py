@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from essentia_ldl.collection.read import Source
+    from essentia_ldl.recipe.recipe import Recipe
 
 DATA = click.option("--data", metavar="PATH", help="Folder with one sub-folder a class, or a CSV / TSV table.")
 JOBS = click.option("--jobs", type=click.IntRange(1), metavar="N", help="Worker processes (default: one a core).")
@@ -89,9 +94,16 @@ def options_of_training(command: Any) -> Any:
     return command
 
 
-def resolve(task: str, options: dict[str, Any]) -> tuple[Any, str | None, int | None]:
-    """Return the recipe with what the options change in it, the collection and the number of processes."""
-    from essentia_ldl.recipe.recipe import change_recipe, read_recipe
+def resolve_source(options: dict[str, Any]) -> Source:
+    """Return where the options of a training say that the collection is."""
+    from essentia_ldl.collection.read import Source
+
+    return Source(options["data"], options["layout"], options["options"], options["corrections"])
+
+
+def resolve_recipe(task: str, options: dict[str, Any], recipes: Path) -> Recipe:
+    """Return the recipe of a task with what the options of a training change in it."""
+    from essentia_ldl.recipe.toml import change_recipe, read_recipe
 
     if options["extractor_output"] and not options["extractor"]:
         raise click.UsageError("--extractor-output needs --extractor.")
@@ -99,7 +111,7 @@ def resolve(task: str, options: dict[str, Any]) -> tuple[Any, str | None, int | 
         if options["extractor"] and options[other]:
             raise click.UsageError(f"--extractor stands in place of the network: leave --{other} out.")
     epochs = options["epochs"]
-    recipe = change_recipe(read_recipe(task), options["changes"]).override(
+    return change_recipe(read_recipe(task, recipes), options["changes"]).override(
         labels=options.get("labels"),
         network__backbone=options["network"],
         network__pretrained=options["pretrained"],
@@ -112,4 +124,3 @@ def resolve(task: str, options: dict[str, Any]) -> tuple[Any, str | None, int | 
         uncertainty__samples=options["samples"],
         split__seed=options["seed"],
     )
-    return recipe, options["data"], options["jobs"]

@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.models.card import GraphCard
-from essentia_ldl.recipe import recipe
+from essentia_ldl.recipe import toml
 
 IGNORE = "ignore"
 
@@ -79,13 +79,13 @@ def map_labels(
     return table
 
 
-def find_aliases(card: GraphCard) -> dict[str, str]:
+def find_aliases(card: GraphCard, recipes: Path | None = None) -> dict[str, str]:
     """Return the aliases of the recipe of a card's task, where there is one for the same classes."""
     link = PurePosixPath(str(card.fields.get("link", "")))
     for name in (card.name, link.parent.name):
         task = re.sub(r"[ _]+", "-", name)
-        if task in recipe.list_tasks():
-            found = recipe.read_recipe(task)
+        if task in toml.list_tasks(recipes):
+            found = toml.read_recipe(task, recipes)
             return dict(found.aliases) if set(found.classes) == set(card.classes) else {}
     return {}
 

@@ -102,9 +102,16 @@ def build_artist(name: str, rng: np.random.Generator, deviation: float = 0.05) -
     )
 
 
-def _render_voice(
-    starts: np.ndarray, midi: np.ndarray, artist: Artist, table: int, attack_s: float, decay_s: float, n_samples: int
-) -> np.ndarray:
+@dataclasses.dataclass(frozen=True)
+class _Voice:
+    """How notes sound: the artist's wavetable, and seconds until they are there and until they are gone."""
+
+    table: np.ndarray
+    attack_s: float
+    decay_s: float
+
+
+def _render_voice(starts: np.ndarray, midi: np.ndarray, artist: Artist, voice: _Voice, n_samples: int) -> np.ndarray:
     """Play notes one after the other, each until the next starts, shape (n_samples,), float32 at 22.05 kHz."""
     lengths = np.diff(np.append(starts, n_samples))
     age = np.arange(n_samples) - np.repeat(starts, lengths)
@@ -112,8 +119,8 @@ def _render_voice(
     vibrato = artist.vibrato_semitones * np.minimum(seconds / 0.4, 1) * np.sin(2 * np.pi * artist.vibrato_hz * seconds)
     step = np.repeat(440 * 2 ** ((midi - 69) / 12) / VOICE_RATE_HZ, lengths) * (2 ** (vibrato / 12))[age]
     cycles = np.cumsum(step)
-    wave = artist.tables[table][((cycles - np.floor(cycles)) * _TABLE_SAMPLES).astype(np.int32)]
-    envelope = ((1 - np.exp(-seconds / attack_s)) * np.exp(-seconds / decay_s)).astype(np.float32)
+    wave = voice.table[((cycles - np.floor(cycles)) * _TABLE_SAMPLES).astype(np.int32)]
+    envelope = ((1 - np.exp(-seconds / voice.attack_s)) * np.exp(-seconds / voice.decay_s)).astype(np.float32)
     release = np.minimum((np.repeat(lengths, lengths) - age) * np.float32(1 / (0.01 * VOICE_RATE_HZ)), 1)
     return (wave * envelope[age] * release).astype(np.float32)
 
@@ -157,16 +164,19 @@ def _render_voices(artist: Artist, style: Style, beat_s: float, rng: np.random.G
 
     attack_s = 0.25 * 0.01**style.attack
     decay_s = 2.5 * 0.12**style.attack
+    bass = _Voice(artist.tables[0], attack_s, decay_s)
+    chord = _Voice(artist.tables[1], attack_s * 1.5, decay_s * 1.5)
+    lead = _Voice(artist.tables[2], attack_s, decay_s)
     n_notes = 0.5 * 2 ** np.round(3 * style.density)  # a beat: 0.5, 1, 2 or 4
     starts, chords = grid(beat_s * (2 if style.density < 0.5 else 1))
-    out = 0.9 * _render_voice(starts, pitches(chords) - 12, artist, 0, attack_s, decay_s, n_samples)
+    out = 0.9 * _render_voice(starts, pitches(chords) - 12, artist, bass, n_samples)
     starts, chords = grid(beat_s * (4 if style.density < 0.4 else 2))
     for third in (0, 2, 4):
-        out += 0.4 * _render_voice(starts, pitches(chords + third), artist, 1, attack_s * 1.5, decay_s * 1.5, n_samples)
+        out += 0.4 * _render_voice(starts, pitches(chords + third), artist, chord, n_samples)
     starts, chords = grid(beat_s / n_notes)
     walk = np.clip(np.cumsum(rng.integers(-2, 3, starts.size)), -4, 5)
     degrees = np.where(np.arange(starts.size) % 4 == 0, chords + 2 * rng.integers(0, 3, starts.size), chords + walk)
-    out += 0.8 * _render_voice(starts, pitches(degrees) + 12, artist, 2, attack_s, decay_s, n_samples)
+    out += 0.8 * _render_voice(starts, pitches(degrees) + 12, artist, lead, n_samples)
     return out
 
 

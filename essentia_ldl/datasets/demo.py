@@ -79,16 +79,46 @@ def read_tracks(path: Path) -> list[Track]:
     return table.read_tracks(path / "index.csv")
 
 
+@dataclasses.dataclass(frozen=True)
+class DemoSize:
+    """How large a demo is.
+
+    Parameters
+    ----------
+    n_tracks : int or None
+        Tracks a class; None follows the task: 40 for two classes, at least 24 for more, three an artist with
+        sub-styles.
+    n_artists : int or None
+        Artists a class, at most `n_tracks`; None is one for every five tracks, but six or more where the tracks allow
+        it; 15 a sub-style with sub-styles. From three on, two of them also have tracks in a neighbouring class; with
+        sub-styles nobody is counted for two classes.
+    n_substyles : int
+        Sub-styles a class, at most `_styles.MAX_SUBSTYLES`; 0 is the demo without.
+    duration_s : float or None
+        Seconds a track, at least `MIN_DURATION_S`, or `MIN_SUBSTYLES_DURATION_S` with sub-styles; None is 21, or 10.
+    """
+
+    n_tracks: int | None = None
+    n_artists: int | None = None
+    n_substyles: int = 0
+    duration_s: float | None = None
+
+    def complete(self, n_classes: int) -> DemoSize:
+        """Return the size with a number for every None."""
+        n_tracks, n_artists = self.n_tracks, self.n_artists
+        if self.n_substyles:
+            if n_artists is None:
+                least = self.n_substyles
+                n_artists = 15 * least if n_tracks is None else min(n_tracks, max(least, n_tracks // 3))
+            n_tracks = 3 * n_artists if n_tracks is None else n_tracks
+        n_tracks = max(24, 80 // max(1, n_classes)) if n_tracks is None else n_tracks
+        n_artists = min(n_tracks, max(6, n_tracks // 5)) if n_artists is None else n_artists
+        duration_s = (10.0 if self.n_substyles else 21.0) if self.duration_s is None else self.duration_s
+        return DemoSize(n_tracks, n_artists, self.n_substyles, duration_s)
+
+
 def build_demo(
-    root: Path,
-    classes: Sequence[str],
-    *,
-    n_tracks: int | None = None,
-    n_artists: int | None = None,
-    n_substyles: int = 0,
-    seed: int = 0,
-    duration_s: float | None = None,
-    replace: bool = True,
+    root: Path, classes: Sequence[str], size: DemoSize | None = None, *, seed: int = 0, replace: bool = True
 ) -> Path:
     """Synthesise a demo collection, or take the complete one that is already there.
 
@@ -99,19 +129,10 @@ def build_demo(
         replaced; a folder that holds anything else is left alone.
     classes : Sequence[str]
         Class names, in any order. Known moods and their negations sound as they should (`_styles.KNOWN_STYLES`).
-    n_tracks : int or None
-        Tracks a class; None follows the task: 40 for two classes, at least 24 for more, three an artist with
-        sub-styles.
-    n_artists : int or None
-        Artists a class, at most `n_tracks`; None is one for every five tracks, but six or more where the tracks allow
-        it; 15 a sub-style with sub-styles. From three on, two of them also have tracks in a neighbouring class; with
-        sub-styles nobody is counted for two classes.
-    n_substyles : int
-        Sub-styles a class, at most `_styles.MAX_SUBSTYLES`; 0 is the demo without.
+    size : DemoSize or None
+        How many tracks, artists and sub-styles, and how long; None follows the task.
     seed : int
         Another seed is another collection.
-    duration_s : float or None
-        Seconds a track, at least `MIN_DURATION_S`, or `MIN_SUBSTYLES_DURATION_S` with sub-styles; None is 21, or 10.
     replace : bool
         Whether a demo of other parameters is replaced; otherwise it is an error.
 
@@ -130,22 +151,16 @@ def build_demo(
     """
     root = Path(os.path.abspath(root))
     classes = sorted(classes)
-    if n_substyles:
-        if n_artists is None:
-            n_artists = 15 * n_substyles if n_tracks is None else min(n_tracks, max(n_substyles, n_tracks // 3))
-        n_tracks = 3 * n_artists if n_tracks is None else n_tracks
-    n_tracks = max(24, 80 // max(1, len(classes))) if n_tracks is None else n_tracks
-    n_artists = min(n_tracks, max(6, n_tracks // 5)) if n_artists is None else n_artists
-    duration_s = (10.0 if n_substyles else 21.0) if duration_s is None else duration_s
-    _check_parameters(classes, n_tracks, n_artists, n_substyles, seed, duration_s)
+    size = (size or DemoSize()).complete(len(classes))
+    _check_parameters(classes, size, seed)
     parameters = {
         "version": VERSION,
         "classes": classes,
-        "n_tracks": n_tracks,
-        "n_artists": n_artists,
+        "n_tracks": size.n_tracks,
+        "n_artists": size.n_artists,
         "seed": seed,
-        "duration_s": duration_s,
-    } | ({"n_substyles": n_substyles} if n_substyles else {})
+        "duration_s": size.duration_s,
+    } | ({"n_substyles": size.n_substyles} if size.n_substyles else {})
     if _is_complete(root, parameters):
         return root
     if (root / "demo.json").is_file() and not replace:
@@ -176,13 +191,14 @@ def build_demo(
     return root
 
 
-def _check_parameters(
-    classes: list[str], n_tracks: int, n_artists: int, n_substyles: int, seed: int, duration_s: float
-) -> None:
+def _check_parameters(classes: list[str], size: DemoSize, seed: int) -> None:
+    """Raise `DataError` when something is out of range; the size is complete."""
     if len(set(classes)) != len(classes) or len(classes) < 2 or not all(name.strip() for name in classes):
         raise DataError(explain("demo classes", "two different names or more", classes, "build_demo", "Correct them."))
-    most, fewest = _styles.MAX_SUBSTYLES, max(1, n_substyles)
-    shortest = MIN_SUBSTYLES_DURATION_S if n_substyles else MIN_DURATION_S
+    most, fewest = _styles.MAX_SUBSTYLES, max(1, size.n_substyles)
+    shortest = MIN_SUBSTYLES_DURATION_S if size.n_substyles else MIN_DURATION_S
+    n_tracks, n_artists, n_substyles = size.n_tracks or 0, size.n_artists or 0, size.n_substyles
+    duration_s = size.duration_s or 0.0
     for name, value, rule, valid in (
         ("n_substyles", n_substyles, f"0 to {most}", 0 <= n_substyles <= most),
         ("n_artists", n_artists, f"{fewest} or more", n_artists >= fewest),

@@ -14,9 +14,10 @@ Defferrard, Benzi, Vandergheynst and Bresson, "FMA: a dataset for music analysis
 from __future__ import annotations
 
 import ast
+import dataclasses
 import itertools
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from essentia_ldl.datasets._genre_folders import describe
@@ -109,7 +110,7 @@ def read_tracks(
         found = f"no {', '.join('.'.join(name) for name in missing)}"
         raise row_error("header of FMA's tracks.csv", rule, found, table, 1, "Give the tracks.csv of fma_metadata.zip.")
     root = _find_audio(table, subset, audio)
-    titles = _read_titles(table.with_name("genres.csv"))
+    metadata = _Metadata(table, subset, _read_titles(table.with_name("genres.csv")), root)
 
     column_of = {key: names.index(name) for key, name in (_NEEDED | _KEPT).items() if name in names}
     tracks: dict[str, Track] = {}
@@ -119,7 +120,7 @@ def read_tracks(
         if len(cells) != len(names):
             raise row_error("row", f"{len(names)} columns", len(cells), table, line, _AGAIN)
         values = {key: cells[i].strip() for key, i in column_of.items()}
-        track = _read_track(values, cells[0], subset, titles, root, table, line)
+        track = _read_track(values, cells[0], line, metadata)
         if track is None or (int(track.columns["track_id"]) in BROKEN and not keep_broken):
             continue
         if track.id in tracks:
@@ -193,10 +194,19 @@ def _find_audio(table: Path, subset: str, audio: str | Path | None) -> Path:
     raise DataError(explain("audio of FMA", rule, describe(folder.parent), folder.parent, remedy))
 
 
-def _read_track(
-    values: dict[str, str], number: str, subset: str, titles: dict[int, str], root: Path, table: Path, line: int
-) -> Track | None:
+@dataclasses.dataclass(frozen=True)
+class _Metadata:
+    """What the rows of a table have in common: the subset that is read, the genres' titles, the audio's folder."""
+
+    table: Path
+    subset: str
+    titles: Mapping[int, str]
+    root: Path
+
+
+def _read_track(values: dict[str, str], number: str, line: int, metadata: _Metadata) -> Track | None:
     """Check one row; None when it is not in the subset or has no top genre."""
+    table, titles = metadata.table, metadata.titles
     number = number.strip()
     if not (number.isascii() and number.isdigit() and len(number) <= 6):
         raise row_error("track_id", "a number of six digits or fewer", number, table, line, _AGAIN)
@@ -204,7 +214,7 @@ def _read_track(
         raise row_error("set.subset", " or ".join(SUBSETS), values["subset"], table, line, _AGAIN)
     if values["split"] not in _SPLITS:
         raise row_error("set.split", " or ".join(_SPLITS), values["split"], table, line, _AGAIN)
-    if SUBSETS.index(values["subset"]) > SUBSETS.index(subset) or not values["genre_top"]:
+    if SUBSETS.index(values["subset"]) > SUBSETS.index(metadata.subset) or not values["genre_top"]:
         return None
     for key in ("genres", "genres_all"):
         try:
@@ -218,7 +228,7 @@ def _read_track(
     track_id = f"{int(number) // 1000:03d}/{int(number):06d}.mp3"
     return Track(
         id=track_id,
-        path=str(root / track_id),
+        path=str(metadata.root / track_id),
         label=values["genre_top"],
         artist=values["artist"] or None,
         split=_SPLITS[values["split"]],

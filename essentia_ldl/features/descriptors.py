@@ -1,113 +1,33 @@
 """Descriptors of Essentia's MusicExtractor: asked for here, computed once by the sound zone, read from the store.
 
-In: a collection; out: one vector a track. Keys, scales and chords are one column a value. A profile says which
-descriptors count:
-
-- "gaia", for a baseline: what the preprocessing of Gaia, Essentia's trainer of SVM classifiers, keeps (`IGNORED` says
-  what it drops and what we drop besides): statistics of low-level, rhythmic and tonal descriptors. What a file says of
-  itself is no music and is left out: tags, sampling rate, codec, bit rate, replay gain, and whatever grows with the
-  length of the excerpt.
-- "all", for the groups of artists: every number at the statistics that MusicExtractor takes unasked, 3744 of them, as
-  many as the authors' code has (their paper: 4374). Left out are tags and properties of the file, the positions of the
-  beats, of which every file has another number (no other entry's length depends on the file), and covariances. A value
-  that a file lacks or that is not finite is NaN: whoever reads it decides.
+In: a collection; out: one vector a track. Keys, scales and chords are one column a value. Which descriptors count is
+told by a profile of `features.profiles`.
 
 Kept under ``<store>/descriptors-<digest of settings and version>/<two digits>/<content>.npy``, float32 (d,), with the
 names of the columns in ``names.json`` beside them, for "all" together with the version of Essentia that made them.
 Vectors of two versions are not mixed: a worker whose names or version are others than the folder's refuses.
-
-References
-----------
-Template ``classification_project_template_2.1-beta5.yaml`` of Gaia (https://github.com/MTG/gaia), preprocessing
-"normalized".
-Kim, Won, Serra and Liem, "Transfer learning of artist group factors to musical genre classification" (WWW 2018),
-section 3.1.3.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from essentia_ldl.collection.read import Collection
-from essentia_ldl.discover import unknown
 from essentia_ldl.errors import DataError, StoreError, explain
-from essentia_ldl.features.store import Store, array_path, open_store
+from essentia_ldl.features.profiles import KEYS, SCALES, get_profile
+from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.files import read_json
 from essentia_ldl.parallel import run_jobs
 from essentia_ldl.records import Failure, Track
 
-_STATISTICS = ["mean", "var", "stdev", "median"]  # Gaia drops minima, maxima and derivatives
-SETTINGS = {
-    "analysisSampleRate": 44100,
-    "rhythmMethod": "degara",
-    "lowlevelStats": _STATISTICS,
-    "rhythmStats": _STATISTICS,
-    "tonalStats": _STATISTICS,
-    "mfccStats": ["mean"],
-    "gfccStats": ["mean"],
-}
-IGNORED = (
-    "metadata.*",
-    "tonal.thpcp",  # divides by zero
-    "lowlevel.spectral_energyband_high.*",  # 0 for a low sampling rate
-    "lowlevel.silence_rate*",
-    "rhythm.bpm_histogram",
-    "lowlevel.melbands128.*",
-    *("*dmean*", "*dvar*", "*.min", "*.max", "*cov"),  # statistics that a single value gets unasked
-    # ours: they count, so that they tell the length of an excerpt
-    "rhythm.beats_count",
-    "rhythm.beats_position",
-    "tonal.chords_number_rate",
-)
-EVERY_SETTINGS = {  # statistics that are not named are those that MusicExtractor takes unasked
-    "analysisSampleRate": 44100,
-    "rhythmMethod": "degara",
-    "mfccStats": ["mean"],
-    "gfccStats": ["mean"],
-}
-EVERY_IGNORED = ("metadata.*", "*beats_position*", "*cov")
-KEYS = ("A", "A#", "B", "C", "C#", "D", "D#", "E", "F", "F#", "G", "G#")
-FLATS = {"Bb": "A#", "Db": "C#", "Eb": "D#", "Gb": "F#", "Ab": "G#"}
-SCALES = ("major", "minor")
 REFUSED_SHARE = 0.1  # of the tracks: with more of them the baseline would tell little
-
-
-@dataclasses.dataclass(frozen=True)
-class Profile:
-    """Which descriptors count.
-
-    Parameters
-    ----------
-    settings : Mapping[str, Any]
-        Of MusicExtractor.
-    ignored : tuple[str, ...]
-        Patterns of the entries that do not count.
-    gaps : bool
-        Whether a value may lack; NaN stands for it.
-    """
-
-    settings: Mapping[str, Any]
-    ignored: tuple[str, ...]
-    gaps: bool
-
-
-PROFILES = {"gaia": Profile(SETTINGS, IGNORED, gaps=False), "all": Profile(EVERY_SETTINGS, EVERY_IGNORED, gaps=True)}
-
-
-def get_profile(name: str) -> Profile:
-    """Return the profile of a name; raise `UnknownNameError` when there is none."""
-    if name not in PROFILES:
-        raise unknown("profile of descriptors", name, PROFILES)
-    return PROFILES[name]
 
 
 def descriptor_folder(store: Store, profile: str = "gaia") -> Path:
@@ -143,7 +63,7 @@ def make_descriptors(collection: Collection, n_jobs: int | None = None, profile:
     StoreError
         When descriptors of another version of Essentia are in the folder.
     """
-    store = open_store()
+    store = Store(collection.home.store)
     place = {"store": str(store.root), "folder": str(descriptor_folder(store, profile)), "profile": profile}
     jobs = [{"path": track.path, **place} for track in list_missing(collection, profile)]
     results = run_jobs("essentia_ldl.sound.descriptors:extract_track", jobs, "descriptors", n_jobs)
@@ -153,7 +73,7 @@ def make_descriptors(collection: Collection, n_jobs: int | None = None, profile:
 
 def list_missing(collection: Collection, profile: str = "gaia") -> list[Track]:
     """List the tracks of a collection that have no descriptors."""
-    folder = descriptor_folder(open_store(), profile)
+    folder = descriptor_folder(Store(collection.home.store), profile)
     return [t for t in collection.tracks if not array_path(folder, collection.contents[t.id]).is_file()]
 
 
@@ -190,7 +110,7 @@ def read_descriptors(
     DataError
         When a value of "gaia" is not finite.
     """
-    store, gaps = open_store(), get_profile(profile).gaps
+    store, gaps = Store(collection.home.store), get_profile(profile).gaps
     folder = descriptor_folder(store, profile)
     lacking = list_missing(collection, profile)
     refused = {failure.path for failure in failures}

@@ -17,8 +17,8 @@ from essentia_ldl import frontends
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import RecipeError, StoreError, explain
 from essentia_ldl.features.extractors import read_extractor
-from essentia_ldl.features.store import array_path, open_store
-from essentia_ldl.files import graphs_folder, write_json
+from essentia_ldl.features.store import Store, array_path
+from essentia_ldl.files import Home, write_json
 from essentia_ldl.models.folder import require_weights
 from essentia_ldl.parallel import run_jobs
 from essentia_ldl.recipe.recipe import NetworkSettings
@@ -36,13 +36,15 @@ def check_network(network: NetworkSettings) -> None:
         raise RecipeError(explain("embeddings", "a pretrained network", "fine_tune none", network.backbone, remedy))
 
 
-def embedding_folder(network: NetworkSettings, hop_frames: int | None = None) -> Path:
+def embedding_folder(network: NetworkSettings, home: Home, hop_frames: int | None = None) -> Path:
     """Return where the embeddings of a network are kept; the digest of its weights is in the name.
 
     Parameters
     ----------
     network : NetworkSettings
         Which frozen network.
+    home : Home
+        Whose store and graphs are meant.
     hop_frames : int or None
         Frames between patches; None is the front-end's, the only one that an extractor has.
 
@@ -57,12 +59,12 @@ def embedding_folder(network: NetworkSettings, hop_frames: int | None = None) ->
     """
     check_network(network)
     if network.extractor:
-        return read_extractor(network).folder(open_store())
-    weights = require_weights(graphs_folder(), network.backbone, network.pretrained)
+        return read_extractor(network, home.graphs).folder(Store(home.store))
+    weights = require_weights(home.graphs, network.backbone, network.pretrained)
     front_end = frontends.of_network(network.backbone)
     if hop_frames is not None:
         front_end = dataclasses.replace(front_end, patch_hop_frames=hop_frames)
-    return open_store().embeddings(front_end, network.backbone, network.pretrained, weights)
+    return Store(home.store).embeddings(front_end, network.backbone, network.pretrained, weights)
 
 
 def make_embeddings(collection: Collection, network: NetworkSettings, hop_frames: int | None = None) -> None:
@@ -82,7 +84,7 @@ def make_embeddings(collection: Collection, network: NetworkSettings, hop_frames
     StoreError
         When an extractor cannot embed a track any more that was usable before.
     """
-    folder = embedding_folder(network, hop_frames)
+    folder = embedding_folder(network, collection.home, hop_frames)
     contents = [collection.contents[track.id] for track in collection.tracks]
     missing = [content for content in contents if not array_path(folder, content).is_file()]
     if not missing:
@@ -93,13 +95,13 @@ def make_embeddings(collection: Collection, network: NetworkSettings, hop_frames
     with tempfile.TemporaryDirectory() as scratch:
         job = Path(scratch) / "embed.json"
         kind = {"backbone": network.backbone, "dataset": network.pretrained, "hop_frames": hop_frames}
-        places = {"store": str(open_store().root), "graphs": str(graphs_folder())}
+        places = {"store": str(collection.home.store), "graphs": str(collection.home.graphs)}
         write_json(job, {**places, **kind, "contents": missing})
         run_zone("essentia_ldl.nets.embed", str(job))
 
 
 def _run_extractor(collection: Collection, network: NetworkSettings, missing: set[str]) -> None:
-    extractor = read_extractor(network).as_job(open_store())
+    extractor = read_extractor(network, collection.home.graphs).as_job(Store(collection.home.store))
     jobs = [
         {"path": track.path, "content": collection.contents[track.id], "extractor": extractor}
         for track in collection.tracks
@@ -125,7 +127,7 @@ def read_embeddings(collection: Collection, network: NetworkSettings) -> dict[st
     StoreError
         When those of a track are missing or damaged.
     """
-    folder = embedding_folder(network)
+    folder = embedding_folder(network, collection.home)
     paths = {track.id: array_path(folder, collection.contents[track.id]) for track in collection.tracks}
     missing = sum(not path.is_file() for path in paths.values())
     if missing:

@@ -26,7 +26,7 @@ import numpy as np
 from essentia_ldl import frontends
 from essentia_ldl.errors import CardError, RecipeError, StoreError, explain
 from essentia_ldl.features.store import Store, array_path
-from essentia_ldl.files import graphs_folder
+from essentia_ldl.models.card import find_front_end
 from essentia_ldl.models.folder import PUBLISHED, USERS_GRAPHS, Model, digest_graph, find_model, require_weights
 from essentia_ldl.recipe.recipe import NetworkSettings
 from essentia_ldl.records import FrontEnd
@@ -85,7 +85,7 @@ class Extractor:
         }
 
 
-def read_extractor(network: NetworkSettings) -> Extractor:
+def read_extractor(network: NetworkSettings, graphs: Path) -> Extractor:
     """Find the extractor that a recipe names.
 
     Parameters
@@ -93,6 +93,8 @@ def read_extractor(network: NetworkSettings) -> Extractor:
     network : NetworkSettings
         With `extractor`, a name of graphs/ or the path of a .pb with its .json beside it, and `extractor_output`, the
         node to read; an empty one takes the card's output of purpose "embeddings".
+    graphs : Path
+        Folder of the models.
 
     Raises
     ------
@@ -103,7 +105,7 @@ def read_extractor(network: NetworkSettings) -> Extractor:
     GraphError, UnknownNameError
         When there is no such graph; the message says where published ones are.
     """
-    name, graphs = network.extractor, graphs_folder()
+    name = network.extractor
     if network.fine_tune != "head":
         remedy = "Leave fine_tune or the extractor out: only a head can be trained on it."
         raise RecipeError(explain("fine_tune", "head, with an extractor", network.fine_tune, name, remedy))
@@ -113,12 +115,12 @@ def read_extractor(network: NetworkSettings) -> Extractor:
     return describe_extractor(find_model(name, graphs), network.extractor_output)
 
 
-def identify_weights(network: NetworkSettings) -> list[str]:
+def identify_weights(network: NetworkSettings, graphs: Path) -> list[str]:
     """Return what tells two runs apart whose recipes name the same file of the user's: nothing, or its digest."""
     if network.extractor:
-        return [read_extractor(network).folder(Store(".")).name]
+        return [read_extractor(network, graphs).folder(Store(".")).name]
     if network.fine_tune != "none" and (network.backbone, network.pretrained) in USERS_GRAPHS:
-        return [digest_graph(require_weights(graphs_folder(), network.backbone, network.pretrained))]
+        return [digest_graph(require_weights(graphs, network.backbone, network.pretrained))]
     return []
 
 
@@ -128,7 +130,7 @@ def describe_extractor(model: Model, node: str = "") -> Extractor:
     if card.algorithm == "TensorflowPredict2D":
         remedy = "Name a network that reads audio, such as msd-musicnn-1."
         raise CardError(explain("extractor", "a network", "a head, which reads embeddings itself", model.name, remedy))
-    front_end = frontends.of_card(card, model.name)
+    front_end = find_front_end(card, model.name)
     if front_end.predict_algorithm == frontends.GENERAL and front_end.kind != "embedding":
         remedy = "Train the network itself on your task, with --network and --fine-tune none."
         raise CardError(explain("extractor", "a published one", f"a {front_end.name} of ours", model.name, remedy))

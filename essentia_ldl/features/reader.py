@@ -13,7 +13,7 @@ from essentia_ldl import frontends
 from essentia_ldl import labels as label_sources
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.features import descriptors, embeddings
-from essentia_ldl.features.store import open_store
+from essentia_ldl.features.store import Store
 from essentia_ldl.recipe.recipe import NetworkSettings
 from essentia_ldl.records import Track
 
@@ -32,7 +32,7 @@ class TrackFeatures:
     def __init__(self, collection: Collection, network: NetworkSettings) -> None:
         self._collection, self._network = collection, network
         self._contents = {track.id: collection.contents[track.id] for track in collection.tracks}
-        self._store = open_store()
+        self._store = Store(collection.home.store)
         self._embedded: dict[str, np.ndarray] = {}
 
     def __call__(self, track: Track, front_end: str) -> np.ndarray:

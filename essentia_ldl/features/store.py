@@ -19,13 +19,8 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl.errors import StoreError, explain
-from essentia_ldl.files import digest_file, home, read_json, replacing, write_json
+from essentia_ldl.files import digest_file, read_json, replacing, write_json
 from essentia_ldl.records import FrontEnd
-
-
-def open_store() -> Store:
-    """Return the store in the home folder."""
-    return Store(home() / "store")
 
 
 def array_path(folder: str | os.PathLike[str], content: str) -> Path:

@@ -8,8 +8,8 @@ A file of this package is a source of labels when it has
   defaults; a name belongs to one file only;
 - ``SUMMARIES: dict[str, str]``: what each preset is, a few words, for the recipe files;
 - ``EXPLANATIONS: dict[str, str]``: what each setting means, one line, for the recipe files;
-- ``build(classes, read_features, seed=0, name=<preset>, **settings) -> LabelSource``, which refuses settings out of
-  range with `RecipeError` and reads nothing; `name` is the preset, for the messages.
+- ``build(classes, read_features, settings, seed=0, name=<preset>) -> LabelSource``, which refuses settings out of range
+  with `RecipeError` and reads nothing; `settings` are all those of the preset `name`.
 
 ``read_features(track, front_end_name) -> np.ndarray`` returns the stored frames of a track: for "mfcc" the
 (n_frames, 13) float32 coefficients of its 15 s segment, for `EMBEDDING` the (n_patches, d) float32 embeddings of the
@@ -39,7 +39,6 @@ from essentia_ldl.labels._embedding import EMBEDDING
 from essentia_ldl.labels._groups import tell_groups
 from essentia_ldl.labels._histogram import EDGES, describe_own_mass, score_own_mass, text_histogram, write_histogram
 from essentia_ldl.labels._mfcc import summarize_frames
-from essentia_ldl.labels._tables import read_table, write_table
 from essentia_ldl.records import LabelTable, Track
 
 __all__ = [
@@ -55,7 +54,6 @@ __all__ = [
     "explanations",
     "is_auxiliary",
     "presets",
-    "read_table",
     "resolve",
     "score_own_mass",
     "summaries",
@@ -63,7 +61,6 @@ __all__ = [
     "tell_groups",
     "text_histogram",
     "write_histogram",
-    "write_table",
 ]
 
 ReadFeatures = Callable[[Track, str], np.ndarray]
@@ -247,7 +244,7 @@ def build(
     classes = tuple(classes)
     if len(classes) < 2 or len(set(classes)) != len(classes):
         raise DataError(explain("classes", "two or more names that differ", classes, name, "Correct the classes."))
-    return discover.load(__name__, module_name).build(classes, read_features, seed=seed, name=name, **settings)
+    return discover.load(__name__, module_name).build(classes, read_features, settings, seed, name)
 
 
 def _cast(value: Any, kind: type, where: str) -> Any:

@@ -35,6 +35,25 @@ ReadFeatures = Callable[[Track, str], np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
+class FrameSource:
+    """Where frames come from.
+
+    Parameters
+    ----------
+    read_features : Callable[[Track, str], np.ndarray]
+        Gives (n_frames, n_coefficients) float32; must pickle when there are more than `TRACKS_A_JOB` tracks.
+    front_end : str
+        Whose frames are read.
+    deltas : bool
+        Take the differences of consecutive frames in place of the frames.
+    """
+
+    read_features: ReadFeatures
+    front_end: str
+    deltas: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class Bags:
     """How often artists use words.
 
@@ -72,11 +91,9 @@ def list_artists(tracks: Sequence[Track]) -> tuple[list[Track], tuple[str, ...],
 
 def bag_frames(
     tracks: Sequence[Track],
-    read_features: ReadFeatures,
-    front_end: str,
+    source: FrameSource,
     settings: Mapping[str, Any],
     *,
-    deltas: bool = False,
     seed: int = 0,
     where: str = "labels.agf-m",
     n_jobs: int | None = None,
@@ -91,14 +108,10 @@ def bag_frames(
     ----------
     tracks : Sequence[Track]
         Training tracks; those without artist are left out.
-    read_features : Callable[[Track, str], np.ndarray]
-        Gives (n_frames, n_coefficients) float32; must pickle when there are more than `TRACKS_A_JOB` tracks.
-    front_end : str
-        Whose frames are read.
+    source : FrameSource
+        What is read of each.
     settings : Mapping[str, Any]
         n_clusters, batch_files.
-    deltas : bool
-        Take the differences of consecutive frames in place of the frames.
     seed : int
         Of the order of the tracks and of k-means.
     where : str
@@ -121,7 +134,6 @@ def bag_frames(
     Sections 3.1.1 and 3.1.2; batches of 256 files and the division by the tracks are those of the authors' code.
     """
     known, artists, rows = list_artists(tracks)
-    source = {"read_features": read_features, "front_end": front_end, "deltas": deltas}
     n_clusters = settings["n_clusters"]
     started = time.perf_counter()
     centers, n_frames = _cluster_frames(known, source, settings, seed, where)
@@ -140,7 +152,7 @@ def bag_frames(
     return Bags(artists, tuple(n_tracks.tolist()), name_clusters(n_clusters), counts, report)
 
 
-def read_frames(track: Track, source: Mapping[str, Any]) -> np.ndarray:
+def read_frames(track: Track, source: FrameSource) -> np.ndarray:
     """Return the frames of a track, or their first-order differences, (n_frames, n_coefficients) float32.
 
     Raises
@@ -148,17 +160,17 @@ def read_frames(track: Track, source: Mapping[str, Any]) -> np.ndarray:
     DataError
         When the shape is another one or a value is not finite.
     """
-    frames = np.asarray(source["read_features"](track, source["front_end"]), dtype=np.float32)
+    frames = np.asarray(source.read_features(track, source.front_end), dtype=np.float32)
     remedy = "Extract the features of this track again, or leave it out."
     if frames.ndim != 2:
         raise DataError(explain("MFCC", "frames, (n_frames, n_coefficients)", frames.shape, track.id, remedy))
     if not np.all(np.isfinite(frames)):
         raise DataError(explain("MFCC", "finite numbers", "NaN or infinity", track.id, remedy))
-    return np.diff(frames, axis=0) if source["deltas"] else frames
+    return np.diff(frames, axis=0) if source.deltas else frames
 
 
 def _cluster_frames(
-    tracks: Sequence[Track], source: Mapping[str, Any], settings: Mapping[str, Any], seed: int, where: str
+    tracks: Sequence[Track], source: FrameSource, settings: Mapping[str, Any], seed: int, where: str
 ) -> tuple[np.ndarray, int]:
     """Return the centres of mini-batch k-means, (n_clusters, n_coefficients) float32, and the number of frames.
 
@@ -189,7 +201,7 @@ def _cluster_frames(
 
 
 def _count_everywhere(
-    tracks: Sequence[Track], source: Mapping[str, Any], centers: np.ndarray, n_jobs: int | None
+    tracks: Sequence[Track], source: FrameSource, centers: np.ndarray, n_jobs: int | None
 ) -> Iterator[tuple[list[str], np.ndarray]]:
     """Yield ids of tracks and their counts, from workers, or from here when there is little to do."""
     groups = [tracks[start : start + TRACKS_A_JOB] for start in range(0, len(tracks), TRACKS_A_JOB)]
@@ -197,14 +209,13 @@ def _count_everywhere(
         saved = Path(folder, "centers.npy")
         with replacing(saved) as file:
             np.save(file, centers)
-        reader = source["read_features"]
+        reader = source.read_features
         narrow = getattr(reader, "narrow", lambda group: reader)  # a reader that can leave out what a job does not need
-        shared = {**source, "centers": str(saved)}
         jobs = [
             {
-                **shared,
                 "path": group[0].path,
-                "read_features": narrow(group),
+                "centers": str(saved),
+                "source": dataclasses.replace(source, read_features=narrow(group)),
                 "tracks": [_describe_track(track) for track in group],
             }
             for group in groups
@@ -225,7 +236,7 @@ def count_track_words(job: Mapping[str, Any]) -> np.ndarray:
     Parameters
     ----------
     job : Mapping[str, Any]
-        tracks (fields of `Track`), read_features, front_end, deltas, and centers: the file that holds them.
+        tracks (fields of `Track`), source (a `FrameSource`), and centers: the file that holds them.
 
     Returns
     -------
@@ -233,7 +244,7 @@ def count_track_words(job: Mapping[str, Any]) -> np.ndarray:
         Frames of each track by the nearest centre.
     """
     centers = np.load(job["centers"])
-    nearest = (find_nearest(read_frames(Track(**fields), job), centers) for fields in job["tracks"])
+    nearest = (find_nearest(read_frames(Track(**fields), job["source"]), centers) for fields in job["tracks"])
     return np.array([np.bincount(words, minlength=len(centers)) for words in nearest], dtype=np.int32)
 
 

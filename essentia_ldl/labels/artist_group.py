@@ -28,7 +28,15 @@ import numpy as np
 from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.labels._descriptors import DESCRIPTORS, bag_descriptors
 from essentia_ldl.labels._groups import check_artists, describe_groups, fit_groups, name_groups
-from essentia_ldl.labels._words import Bags, bag_frames, bag_subgenres, list_artists, refuse_clusters, split_words
+from essentia_ldl.labels._words import (
+    Bags,
+    FrameSource,
+    bag_frames,
+    bag_subgenres,
+    list_artists,
+    refuse_clusters,
+    split_words,
+)
 from essentia_ldl.records import LabelTable, Track
 
 AUXILIARY = True  # the columns are not the classes of the recipe
@@ -64,9 +72,9 @@ _RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
 def build(
     classes: Sequence[str],
     read_features: Callable[[Track, str], np.ndarray],
+    settings: Mapping[str, Any] | None = None,
     seed: int = 0,
     name: str = "agf-m",
-    **settings: Any,
 ) -> ArtistGroups:
     """Make a source of artist groups; settings that are not given take the defaults of the preset `name`.
 
@@ -79,11 +87,11 @@ def build(
     RecipeError
         When a setting is unknown or out of range.
     """
-    unknown = settings.keys() - PRESETS[name].keys()
+    unknown = dict(settings or {}).keys() - PRESETS[name].keys()
     if unknown:
         rule = "one of " + ", ".join(PRESETS[name])
         raise RecipeError(explain("label setting", rule, min(unknown), f"labels.{name}", "Remove it."))
-    settings = {**PRESETS[name], **settings}
+    settings = {**PRESETS[name], **(settings or {})}
     for key, value in settings.items():
         rule, holds = _RULES.get(key, ("", lambda _: True))
         if not holds(value):
@@ -228,8 +236,8 @@ class ArtistGroups:
         more = {"seed": self._seed, "where": self._where}
         if self.letter == "e":
             return bag_descriptors(tracks, self._read_features, self.settings, **more)
-        more |= {"deltas": self.letter == "d", "n_jobs": self.n_jobs}
-        return bag_frames(tracks, self._read_features, self.front_ends[0], self.settings, **more)
+        source = FrameSource(self._read_features, self.front_ends[0], deltas=self.letter == "d")
+        return bag_frames(tracks, source, self.settings, n_jobs=self.n_jobs, **more)
 
     def _check_column(self, tracks: Sequence[Track]) -> None:
         column, where = self.settings["column"], f"{self._where}.column"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,14 @@ SUMMARIES = {"none": "one-hot"}
 EXPLANATIONS: dict[str, str] = {}
 
 
-def build(classes: Sequence[str], read_features: Any = None, seed: int = 0, name: str = "none") -> OneHot:
-    """Make the source of one-hot labels; `read_features` and `seed` are not used."""
+def build(
+    classes: Sequence[str],
+    read_features: Any = None,
+    settings: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    name: str = "none",
+) -> OneHot:
+    """Make the source of one-hot labels, which has no settings; only the classes are used."""
     return OneHot(classes)
 
 

@@ -13,7 +13,7 @@ are stretched in proportion, so that their order does not change.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,13 +35,11 @@ EXPLANATIONS = {
 def build(
     classes: Sequence[str],
     read_features: Any = None,
+    settings: Mapping[str, Any] | None = None,
     seed: int = 0,
     name: str = "shares",
-    column: str = "",
-    positive_class: str = "",
-    even_share: float = 0.5,
 ) -> Shares:
-    """Make the source; `read_features` and `seed` are not used.
+    """Make the source; `read_features` and `seed` are not used, settings that are not given take their defaults.
 
     Raises
     ------
@@ -50,6 +48,8 @@ def build(
         `even_share` is not between 0 and 1.
     """
     where = f"labels.{name}"
+    settings = {**PRESETS["shares"], **(settings or {})}
+    column, positive_class, even_share = (settings[key] for key in ("column", "positive_class", "even_share"))
     positive = 0
     if not 0 < even_share < 1:
         rule = "a number above 0 and below 1"

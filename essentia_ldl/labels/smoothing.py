@@ -106,9 +106,9 @@ _RULES: dict[str, tuple[str, Callable[[float], bool]]] = {
 def build(
     classes: Sequence[str],
     read_features: Callable[[Track, str], np.ndarray],
+    settings: Mapping[str, Any] | None = None,
     seed: int = 0,
     name: str = "sb",
-    **settings: Any,
 ) -> Smoothing:
     """Make a smoothing source; settings that are not given take the defaults of the preset `name`.
 
@@ -117,12 +117,12 @@ def build(
     RecipeError
         When a setting is unknown or out of range.
     """
-    unknown = settings.keys() - PRESETS[name].keys()
+    unknown = dict(settings or {}).keys() - PRESETS[name].keys()
     if unknown:
         raise RecipeError(
             explain("label setting", "one of " + ", ".join(PRESETS[name]), min(unknown), f"labels.{name}", "Remove it.")
         )
-    settings = {**PRESETS[name], **settings}
+    settings = {**PRESETS[name], **(settings or {})}
     _check_settings(settings, len(classes), f"labels.{name}")
     return Smoothing(classes, read_features, settings, seed, f"labels.{name}")
 

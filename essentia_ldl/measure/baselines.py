@@ -31,9 +31,11 @@ from essentia_ldl.collection import splits
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import DataError, EssentiaLdlError, StoreError, explain
 from essentia_ldl.features.store import Store
-from essentia_ldl.files import replacing, write_json
+from essentia_ldl.files import write_json
 from essentia_ldl.labels import summarize_frames
 from essentia_ldl.records import Split, Track
+from essentia_ldl.runs.predictions import FILE as PREDICTIONS
+from essentia_ldl.runs.predictions import Predictions, write_predictions
 from essentia_ldl.scores import metrics
 from essentia_ldl.zones import StepFailed
 
@@ -112,7 +114,7 @@ def run_baselines(
 
     problems = {}
     for name, read in readers.items():
-        waiting = [fold for fold in folds if not (fold[0](name) / "predictions.npz").is_file()]
+        waiting = [fold for fold in folds if not (fold[0](name) / PREDICTIONS).is_file()]
         if not waiting:
             continue
         try:
@@ -167,15 +169,14 @@ def run_baseline(
         cell / "baseline.json",
         {"name": name, "settings": settings, "inner_balanced_accuracy": inner, "n_fitted": len(fitted)},
     )
-    with replacing(cell / "predictions.npz") as file:
-        np.savez(
-            file,
-            ids=np.array(ids),
-            roles=np.array([split.role(track_id) for track_id in ids]),
-            labels=np.array([by_id[track_id].label for track_id in ids]),
-            classes=np.array(list(classes)),
-            probabilities=probabilities.astype(np.float32),
-        )
+    found = Predictions(
+        ids=np.array(ids),
+        roles=np.array([split.role(track_id) for track_id in ids]),
+        labels=np.array([by_id[track_id].label for track_id in ids]),
+        classes=np.array(list(classes)),
+        probabilities=probabilities.astype(np.float32),
+    )
+    write_predictions(cell, found)
 
 
 def choose_settings(

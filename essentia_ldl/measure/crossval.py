@@ -8,95 +8,132 @@ prediction is the mean of its patches' probabilities.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from essentia_ldl import __version__, frontends
-from essentia_ldl.cli.tables import describe_scores
-from essentia_ldl.collection.read import Collection, extract, write_failures
+from essentia_ldl.collection.read import Collection, Source
 from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.features import descriptors, embeddings
+from essentia_ldl.features.extract import extract
 from essentia_ldl.features.extractors import identify_weights
-from essentia_ldl.features.store import open_store
-from essentia_ldl.files import home, read_json, write_json
-from essentia_ldl.measure import baselines, refit
+from essentia_ldl.features.store import Store
+from essentia_ldl.files import Home, write_json
+from essentia_ldl.measure import baselines
 from essentia_ldl.measure import rows as gathering
-from essentia_ldl.measure.folds import Fold, describe_folds, draw_folds
-from essentia_ldl.measure.rows import Truth, read_truth
+from essentia_ldl.measure.folds import describe_folds, draw_folds
+from essentia_ldl.measure.rows import TruthColumn, read_truth
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Split, Track
 from essentia_ldl.runs import folder as runs
-from essentia_ldl.train import train as steps
-from essentia_ldl.train.batch import check_hop, train_cells
-from essentia_ldl.train.compose import identify_tracks
-from essentia_ldl.train.train import Say
+from essentia_ldl.runs.folder import Fold
+from essentia_ldl.runs.plan import read_plan
+from essentia_ldl.train.batch import check_hop, list_trainings, train_cells
+from essentia_ldl.train.compose import Wanted, identify_tracks
+from essentia_ldl.train.prepare import Needs, Say, prepare, require_network
+from essentia_ldl.train.train import open_folder
 
 REFUSED = "descriptors-failures.csv"
 
 
+@dataclasses.dataclass(frozen=True)
+class Folds:
+    """How a cross-validation divides a collection.
+
+    Parameters
+    ----------
+    n_folds, n_repeats : int
+        Folds, and how often they are drawn (by seed, seed + 1, …).
+    leave_out : str or None
+        A column of the collection: one fold per value, tested on its tracks and trained on the others. `n_folds` is
+        not looked at then, and repetitions draw other validation sides only.
+    """
+
+    n_folds: int = 5
+    n_repeats: int = 1
+    leave_out: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """What a cross-validation compares.
+
+    Parameters
+    ----------
+    labels : tuple[str, ...]
+        Label sources, on the same folds.
+    folds : Folds
+        How often, and on what.
+    patch_hop : int or None
+        Frames between the patches that networks are scored on; None is the front-end's, which is that of production.
+        Neither training nor baselines look at it.
+    truth : TruthColumn or None
+        Shares of listeners that predictions are compared with.
+    to_refit : bool
+        Whether `refit` will make a final model of it, which some hops do not allow.
+    """
+
+    labels: tuple[str, ...]
+    folds: Folds = Folds()
+    patch_hop: int | None = None
+    truth: TruthColumn | None = None
+    to_refit: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What `cross_validate` leaves.
+
+    Parameters
+    ----------
+    run : Path
+        Folder of the cross-validation.
+    scores : Mapping[str, Any]
+        What scores.json holds.
+    collection : Collection
+        All tracks, and the files that were left out.
+    folds : tuple[Fold, ...]
+        Of all repetitions.
+    fingerprint : str
+        Of everything that decides its numbers.
+    refused : Path or None
+        Table of the files that MusicExtractor refused, where it refused any.
+    """
+
+    run: Path
+    scores: Mapping[str, Any]
+    collection: Collection
+    folds: tuple[Fold, ...]
+    fingerprint: str
+    refused: Path | None = None
+
+
 def cross_validate(
-    recipe: Recipe,
-    data: str | None,
-    sources: Sequence[str],
-    n_folds: int,
-    n_repeats: int,
-    n_jobs: int | None,
-    say: Say,
-    leave_out: str | None = None,
-    *,
-    patch_hop: int | None = None,
-    truth_column: str | None = None,
-    truth_class: str | None = None,
-    refit_best: bool = False,
-    corrections: str | None = None,
-    layout: str | None = None,
-    options: Mapping[str, object] | None = None,
-) -> Generator[str, None, int]:
+    recipe: Recipe, source: Source, comparison: Comparison, home: Home, n_jobs: int | None = None, say: Say = print
+) -> Measured:
     """Train and test every label source on every fold; what is there from a killed run is not done again.
 
     Parameters
     ----------
     recipe : Recipe
         The task; its own label source is not looked at.
-    data : str or None
-        Folder or table; None is the demo.
-    sources : sequence of str
-        Label sources to compare, on the same folds.
-    n_folds, n_repeats : int
-        Folds, and how often they are drawn (by seed, seed + 1, …).
+    source : Source
+        Where the collection is; without data, the demo.
+    comparison : Comparison
+        Label sources, folds, and what they are measured by.
+    home : Home
+        Where run and features go.
     n_jobs : int or None
         Worker processes of the feature extraction and of the training of heads; the numbers do not depend on it.
     say : callable
         Gets lines while the work goes on.
-    leave_out : str or None
-        A column of the collection: one fold a value, tested on its tracks and trained on the others. `n_folds` is not
-        looked at then, and repetitions draw other validation sides only.
-    patch_hop : int or None
-        Frames between the patches that networks are scored on; None is the front-end's, which is that of production.
-        Neither training nor baselines look at it.
-    truth_column : str or None
-        Column with the share of listeners who chose a class, from 0 to 1: predictions are compared with it.
-    truth_class : str or None
-        The class of that share; None takes the one that is not called non_ or not_.
-    refit_best : bool
-        Train the final model on all tracks with what the folds chose, and put it into graphs/; see `refit`.
-    corrections : str or None
-        File of corrected labels, see `essentia_ldl.collection.corrections`.
-    layout, options
-        As in `datasets.read_tracks`.
-
-    Yields
-    ------
-    str
-        Lines of the result.
 
     Returns
     -------
-    int
-        Files that were left out.
+    Measured
 
     Raises
     ------
@@ -105,89 +142,66 @@ def cross_validate(
     RecipeError
         When the hop of the network cannot be chosen.
     """
-    sources = list(dict.fromkeys(sources))
+    sources, drawn, patch_hop = tuple(dict.fromkeys(comparison.labels)), comparison.folds, comparison.patch_hop
     own_hop = frontends.of_network(recipe.network.backbone).patch_hop_frames
     if patch_hop == own_hop and not recipe.network.extractor:
         patch_hop = None
-    check_hop(recipe, patch_hop, refit_best)
+    check_hop(recipe, patch_hop, comparison.to_refit)
 
     def draw(tracks: Sequence[Track]) -> list[Split]:
-        read_truth(tracks, recipe.classes, truth_column, truth_class, data)  # told before the long work
-        return [fold.split for fold in draw_folds(tracks, recipe, n_folds, 1, leave_out)]
+        read_truth(tracks, recipe.classes, comparison.truth, source.data)  # told before the long work
+        return [fold.split for fold in draw_folds(tracks, recipe, drawn.n_folds, 1, drawn.leave_out)]
 
-    reading = {"corrections": corrections, "layout": layout, "options": options}
-    collection, is_demo = steps.prepare(recipe, data, sources, n_jobs, say, draw=draw, **reading)
+    collection = prepare(recipe, source, Needs(sources, draw), home, n_jobs, say)
     tracks = list(collection.tracks)
-    truth = read_truth(tracks, recipe.classes, truth_column, truth_class, data)
+    truth = read_truth(tracks, recipe.classes, comparison.truth, source.data)
     listing = identify_tracks(recipe, collection)
     values = {key: value for key, value in recipe.as_dict().items() if key != "labels"}
-    kind = n_folds if leave_out is None else [leave_out, [track.columns[leave_out] for track in tracks]]
-    digest = runs.fingerprint(__version__, values, listing, kind, patch_hop, *identify_weights(recipe.network))
-    folder, task = home() / "runs", f"{recipe.task}-crossval"
-    run = runs.find_run(folder, task, digest)[0] or runs.make_run(folder, task, digest)
+    column = drawn.leave_out
+    kind = drawn.n_folds if column is None else [column, [track.columns[column] for track in tracks]]
+    weights = identify_weights(recipe.network, home.graphs)
+    digest = runs.fingerprint(__version__, values, listing, kind, patch_hop, *weights)
+    run = runs.resume_run(home.runs, f"{recipe.task}-crossval", digest)
     with runs.locked(run):
-        steps.open_folder(run, recipe, collection)
-        folds = draw_folds(tracks, recipe, n_folds, n_repeats, leave_out)
-        train_cells(run, recipe, collection, folds, sources, is_demo, n_jobs, say, patch_hop)
+        open_folder(run, recipe, collection)
+        folds = draw_folds(tracks, recipe, drawn.n_folds, drawn.n_repeats, column)
+        wanted = Wanted(export=False, patch_hop=patch_hop)
+        train_cells(list_trainings(run, recipe, folds, sources), collection, wanted, n_jobs, say)
         problems = _test_baselines(run, recipe, collection, folds, n_jobs, say)
-        scores = describe_folds(recipe, tracks, folds, n_repeats, leave_out)
-        scores["patch_hop_frames"] = _find_hop(read_json(folds[0].cell(run, sources[0]) / "plan.json"))
-        _gather(run, recipe, sources, folds, tracks, truth, problems, scores)
-        write_json(run / "scores.json", scores)
-    yield from describe_scores(scores)
-    if collection.failures:
-        yield f"{len(collection.failures)} files were left out: see {run / 'failures.csv'}"
-    if (run / REFUSED).is_file():
-        yield f"files that MusicExtractor refused count as average there: see {run / REFUSED}"
-    yield str(run / "scores.json")
-    if refit_best:
-        yield from refit.refit(run, digest, recipe, collection, folds, scores, is_demo, say)
-    return len(collection.failures)
+        scores = describe_folds(recipe, tracks, folds, drawn.n_repeats, column)
+        scores["patch_hop_frames"] = read_plan(folds[0].cell(run, sources[0])).patch_hop_frames
 
+        def gather(names: Iterable[str]) -> dict[str, Any]:
+            return {name: gathering.gather_row(run, recipe.classes, name, folds, tracks, truth) for name in names}
 
-def _find_hop(plan: Mapping[str, Any]) -> int:
-    """Return the frames between the patches that a plan's predictions are made of."""
-    own = (plan["extractor"] or {}).get("patch_hop_frames") or frontends.get(plan["front_end"]).patch_hop_frames
-    return int(plan["evaluation_hop_frames"] or own)
-
-
-def _gather(
-    run: Path,
-    recipe: Recipe,
-    sources: Sequence[str],
-    folds: Sequence[Fold],
-    tracks: Sequence[Track],
-    truth: Truth | None,
-    problems: Mapping[str, str],
-    scores: dict[str, Any],
-) -> None:
-    """Add to the scores every row of the table, the tests between them, and what is to be pointed out."""
-    tested = [name for name in baselines.GRIDS if name not in problems]
-    for part, names in (("sources", sources), ("baselines", tested)):
-        scores[part] = {name: gathering.gather_row(run, recipe.classes, name, folds, tracks, truth) for name in names}
-    scores["baselines_left_out"] = dict(problems)
-    known = truth is not None
-    scores["listeners"] = {"column": truth.column, "class": recipe.classes[truth.positive]} if known else None
-    scores["comparisons"] = gathering.compare_rows(scores)
-    scores["findings"] = gathering.find_findings(scores)
+        scores["sources"] = gather(sources)
+        scores["baselines"] = gather(name for name in baselines.GRIDS if name not in problems)
+        scores["baselines_left_out"] = dict(problems)
+        known = truth is not None
+        scores["listeners"] = {"column": truth.column, "class": recipe.classes[truth.positive]} if known else None
+        scores["comparisons"] = gathering.compare_rows(scores)
+        scores["findings"] = gathering.find_findings(scores)
+        write_json(run / runs.SCORES, scores)
+    refused = run / REFUSED if (run / REFUSED).is_file() else None
+    return Measured(run, scores, collection, tuple(folds), digest, refused)
 
 
 def _test_baselines(
     run: Path, recipe: Recipe, collection: Collection, folds: list[Fold], n_jobs: int | None, say: Say
 ) -> dict[str, str]:
     """Run the baselines on every fold; return why one of them was left out, by its name."""
-    store = open_store()
+    store = Store(collection.home.store)
 
     def read_embeddings() -> Mapping[str, np.ndarray]:
         network = recipe.network
         if network.fine_tune == "none":  # a network from scratch has to beat the pretrained one too
-            known = frontends.PRETRAINED[network.backbone]
+            known = frontends.get_network(network.backbone).pretrained
             if not known:
                 rule, remedy = "a pretrained network of this kind to take embeddings of", "The other baselines stand."
                 raise RecipeError(explain("baseline", rule, "none", f"network {network.backbone}", remedy))
             dataset = network.pretrained if network.pretrained in known else known[0]
             network = dataclasses.replace(network, fine_tune="head", pretrained=dataset)
-            steps.require_network(network)
+            require_network(network, collection.home.graphs)
         embeddings.make_embeddings(collection, network)
         return baselines.average(embeddings.read_embeddings(collection, network))
 
@@ -197,14 +211,14 @@ def _test_baselines(
             say(f"MusicExtractor on {len(lacking)} tracks, for a baseline")
         failures = descriptors.make_descriptors(collection, n_jobs)
         if failures:  # kept beside failures.csv, which is written again whenever the command is given again
-            write_failures(run / REFUSED, failures)
+            runs.write_failures(run / REFUSED, failures)
         return descriptors.read_descriptors(collection, failures)[0]
 
     def read_mfcc() -> Mapping[str, np.ndarray]:
         lacking = [t for t in collection.tracks if not store.has(collection.contents[t.id], frontends.MFCC)]
         if lacking:
             say(f"MFCC of {len(lacking)} tracks, for a baseline")
-            extract(lacking, store, [frontends.MFCC], n_jobs)
+            extract(lacking, collection.home, [frontends.MFCC], n_jobs)
         return baselines.read_mfcc(collection, store)
 
     readers = {"logreg": read_embeddings, "descriptors-svm": read_descriptors, "mfcc-svm": read_mfcc}

@@ -21,20 +21,23 @@ import numpy as np
 
 from essentia_ldl import datasets
 from essentia_ldl.collection.class_map import IGNORE, find_aliases, map_labels
-from essentia_ldl.collection.read import write_failures
-from essentia_ldl.errors import DataError, GraphError, StoreError, explain
-from essentia_ldl.features.store import open_store
-from essentia_ldl.files import graphs_folder, home, read_json, replacing, write_json
+from essentia_ldl.collection.read import Source
+from essentia_ldl.errors import DataError, GraphError, StoreError, TrainingError, UnknownNameError, explain
+from essentia_ldl.features.store import Store
+from essentia_ldl.files import Home, is_file_name, replacing, write_json
+from essentia_ldl.measure.rows import TruthColumn, read_truth
 from essentia_ldl.models import folder as models
 from essentia_ldl.models.folder import Model
 from essentia_ldl.predict.ask import predict_files
 from essentia_ldl.records import Failure, Track
+from essentia_ldl.runs import folder as runs
 from essentia_ldl.runs import score as scoring
+from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.scores import bootstrap, listeners, reliability
 
 
 @dataclasses.dataclass(frozen=True)
-class Evaluation:
+class Evaluated:
     """What `evaluate` leaves: the folder, what stands in its scores.json, and the files that could not be used."""
 
     folder: Path
@@ -44,38 +47,32 @@ class Evaluation:
 
 def evaluate(
     model_name: str,
-    data: str,
-    layout: str | None = None,
-    options: Mapping[str, object] | None = None,
+    source: Source,
+    home: Home,
     mapping: Mapping[str, str] | None = None,
-    truth_column: str | None = None,
+    truth: TruthColumn | None = None,
     output: str | None = None,
-    truth_class: str | None = None,
-) -> Evaluation:
+) -> Evaluated:
     """Run a model on a collection and score it.
 
     Parameters
     ----------
     model_name : str
         A name of graphs/, or a file.
-    data : str
-        Folder or table, in any layout of `essentia_ldl.datasets`.
-    layout : str or None
-        As in `datasets.read_tracks`, and so are the `options`.
-    options : Mapping[str, object] or None
-        Options of the layout.
+    source : Source
+        The collection; labels are mapped instead of corrected.
+    home : Home
+        Whose graphs, runs, recipes and store are meant.
     mapping : Mapping[str, str] or None
         Label of the collection -> class of the model, or "ignore" to leave its tracks out.
-    truth_column : str or None
-        Column with the share of listeners who chose the positive class, see `listeners`.
+    truth : TruthColumn or None
+        Column with the share of listeners who chose a class, see `listeners`.
     output : str or None
         Folder to write to; None is runs/evaluate-<model>-<date>.
-    truth_class : str or None
-        The class that the shares are of; None takes the one that is not called non_ or not_.
 
     Returns
     -------
-    Evaluation
+    Evaluated
 
     Raises
     ------
@@ -86,27 +83,26 @@ def evaluate(
     UnknownNameError
         When the model, an option, a label to map, its class or the truth column does not exist.
     """
-    model = models.find_model(model_name, graphs_folder())
+    model = models.find_model(model_name, home.graphs)
     if model.is_base or len(model.card.classes) < 2:
         raise GraphError(
             explain("model", "a classifier", model.card.fields["type"], model.name, "Name a model that was trained.")
         )
     classes = model.card.classes
-    found = datasets.read_tracks(data, layout, options)
-    table = map_labels([track.label for track in found], classes, mapping or {}, find_aliases(model.card), data)
+    data = source.data
+    found = datasets.read_tracks(data, source.layout, source.options)
+    table = map_labels(
+        [track.label for track in found], classes, mapping or {}, find_aliases(model.card, home.recipes), data
+    )
     ignored = set() if IGNORE in classes else {label for label, name in table.items() if name == IGNORE}
     tracks = [track for track in found if track.label not in ignored]
     if not tracks:
         raise DataError(explain("tracks", "at least one that is not ignored", 0, data, "Map a label to a class."))
-    positive, shares = None, {}
-    if truth_column is not None:  # checked before the long work
-        positive = listeners.choose_class(classes, truth_class)
-        values = listeners.read_shares(tracks, truth_column, data)
-        shares = {track.id: float(value) for track, value in zip(tracks, values, strict=True)}
-    folder = _make_folder(output, model.name)
+    known = read_truth(tracks, classes, truth, data)  # checked before the long work
+    folder = _make_folder(output, model.name, home.runs)
 
     rows, failures = _predict(model, tracks, folder)
-    write_failures(folder / "failures.csv", failures)
+    runs.write_failures(folder / "failures.csv", failures)
     used = [track for track in tracks if track.path in rows]
     if not used:
         remedy = f"First: {failures[0].reason}"
@@ -119,12 +115,12 @@ def evaluate(
         "model": model.name,
         "sha256": model.card.extra.get("sha256"),
         "data": str(Path(data).expanduser().absolute()),
-        "layout": layout,
-        "options": {name: value if value is None else str(value) for name, value in (options or {}).items()},
+        "layout": source.layout,
+        "options": {name: value if value is None else str(value) for name, value in source.options.items()},
         "mapping": table,
         "n_ignored": dict(sorted(Counter(t.label for t in found if t.label in ignored).items())),
         "n_failed": len(tracks) - len(used),
-        "n_seen_in_training": _count_seen(model, used),
+        "n_seen_in_training": _count_seen(model, used, home),
         "classes": list(classes),
         **scoring.score_predictions(targets, probabilities, classes),
         "n_by_class": {name: int((targets == column).sum()) for column, name in enumerate(classes)},
@@ -139,75 +135,29 @@ def evaluate(
     }
     if np.allclose(probabilities.sum(axis=1), 1, atol=1e-3):  # a published graph may answer each class by itself
         scores["calibration"] = reliability.score_calibration(targets, probabilities, classes, groups)
-    if positive is not None:
-        values = np.array([shares[track.id] for track in used])
-        scores["listeners"] = {
-            "column": truth_column,
-            **listeners.score_shares(values, probabilities, targets, classes, positive, groups),
-        }
-    _write_predictions(folder / "predictions.csv", used, targets, probabilities, classes, truth_column)
-    write_json(folder / "scores.json", scores)
-    return Evaluation(folder, scores, tuple(failures))
-
-
-def describe_evaluation(done: Evaluation) -> list[str]:
-    """Write an evaluation as lines of text."""
-    scores, limits = done.scores, done.scores["intervals"]
-    n_tracks, n_of = scores["n_tracks"], scores["n_by_class"]
-    counts = ", ".join(f"{n} {name}" for name, n in n_of.items())
-    lines = [f"{scores['model']} on {scores['data']}: {n_tracks} tracks ({counts}), {scores['n_failed']} failed"]
-    renamed = [f"{label} as {name}" for label, name in scores["mapping"].items() if name not in (label, IGNORE)]
-    lines += [f"labels: {', '.join(renamed)}"] if renamed else []
-    if scores["n_ignored"]:
-        left_out = ", ".join(f"{n} {label}" for label, n in scores["n_ignored"].items())
-        lines.append(f"ignored: {left_out}")
-    if scores["n_seen_in_training"]:
-        lines.append(
-            f"WARNING: the model was made with {scores['n_seen_in_training']} of these tracks: scores too high"
+    if known is not None:
+        values = np.array([known.shares[track.id] for track in used])
+        found = listeners.score_shares(
+            listeners.Answers(values, classes, known.positive), probabilities, targets, groups
         )
-    if missing := [name for name, n in n_of.items() if n == 0]:
-        lines.append(f"WARNING: no track of {', '.join(missing)}: the balanced accuracy is over the other classes")
-    for key in ("balanced_accuracy", "accuracy"):
-        interval = limits[key]
-        known = "no interval" if interval is None else f"{limits['level']:.0%} {interval[0]:.3f} to {interval[1]:.3f}"
-        lines.append(f"{key.replace('_', ' ')} {scores[key]:.3f} ({known}; n {n_tracks})")
-    lines += describe_reliability(scores.get("calibration"), limits["level"])
-    if limits["n_without_artist"]:
-        lines.append(f"{limits['n_without_artist']} tracks without artist: the intervals may be too narrow")
-    else:
-        lines.append(f"intervals over {limits['n_artists']} artists")
-    recall = scores["recall"].items()
-    lines.append(
-        "recall: " + ", ".join(f"{k} {'-' if v is None else format(v, '.3f')} (n {n_of[k]})" for k, v in recall)
-    )
-    width = max(len(name) for name in (*scores["classes"], "true / predicted"))
-    lines.append("  ".join([f"{'true / predicted':<{width}}", *scores["classes"]]))
-    for name, row in zip(scores["classes"], scores["confusion"], strict=True):
-        cells = [f"{n:>{len(column)}}" for n, column in zip(row, scores["classes"], strict=True)]
-        lines.append("  ".join([f"{name:<{width}}", *cells]))
-    if "listeners" in scores:
-        lines += listeners.describe_shares(scores["listeners"])
-    lines += [f"failed: {failure.reason}" for failure in done.failures]
-    lines.append(f"scores: {done.folder / 'scores.json'}")
-    return lines
+        scores["listeners"] = {"column": known.column, **found}
+    column = None if truth is None else truth.column
+    header = ["id", "label", "prediction", *classes, *([] if column is None else [column])]
+    rows = [
+        [
+            *(track.id, classes[target], classes[values.argmax()], *(f"{value:.9g}" for value in values)),
+            *([] if column is None else [track.columns[column]]),
+        ]
+        for track, target, values in zip(used, targets, probabilities, strict=True)
+    ]
+    _write_table(folder / "predictions.csv", [header, *rows])
+    write_json(folder / "scores.json", scores)
+    return Evaluated(folder, scores, tuple(failures))
 
 
-def describe_reliability(scores: Mapping[str, Any] | None, level: float) -> list[str]:
-    """Write calibration errors with their intervals."""
-    lines = []
-    for key, name in (("ece", "ECE, 10 bins"), ("ece_15", "ECE, 15 bins"), ("nll", "NLL"), ("brier", "Brier score")):
-        if scores:
-            value, interval = scores[key]["value"], scores[key]["interval"]
-            known = "no interval" if interval is None else f"{level:.0%} {interval[0]:.3f} to {interval[1]:.3f}"
-            lines.append(f"{name} {value:.3f} ({known})")
-    if scores:
-        lines[0] += f"; chance alone gives {scores['ece_if_calibrated']:.3f} to calibrated probabilities"
-    return lines
-
-
-def _make_folder(output: str | None, name: str) -> Path:
+def _make_folder(output: str | None, name: str, runs: Path) -> Path:
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    folder = home() / "runs" / f"evaluate-{name}-{stamp}" if output is None else Path(output).expanduser()
+    folder = runs / f"evaluate-{name}-{stamp}" if output is None else Path(output).expanduser()
     try:
         folder.mkdir(parents=True, exist_ok=output is not None)
     except OSError as error:
@@ -216,7 +166,9 @@ def _make_folder(output: str | None, name: str) -> Path:
     return folder
 
 
-def _predict(model: Model, tracks: Sequence[Track], folder: Path) -> tuple[dict[str, np.ndarray], list[Failure]]:
+def _predict(
+    model: Model, tracks: Sequence[Track], folder: Path, graphs: Path
+) -> tuple[dict[str, np.ndarray], list[Failure]]:
     """Return the probabilities by path, and the failures; an interrupted run leaves no empty folder."""
     from tqdm import tqdm
 
@@ -225,7 +177,7 @@ def _predict(model: Model, tracks: Sequence[Track], folder: Path) -> tuple[dict[
     failures: list[Failure] = []
     try:
         with tqdm(total=len(files), unit="file", disable=None) as bar:
-            for answer in predict_files([model], files, graphs_folder()):
+            for answer in predict_files([model], files, graphs):
                 bar.update()
                 if isinstance(answer, Failure):
                     failures.append(answer)
@@ -238,30 +190,21 @@ def _predict(model: Model, tracks: Sequence[Track], folder: Path) -> tuple[dict[
     return rows, sorted(failures, key=lambda failure: failure.path)
 
 
-def _count_seen(model: Model, tracks: Sequence[Track]) -> int | None:
+def _count_seen(model: Model, tracks: Sequence[Track], home: Home) -> int | None:
     """Count the tracks that the model's own run trained or validated on; None when the run is not here."""
-    run = home() / "runs" / Path(str(model.card.extra.get("run", "-"))).name
-    with contextlib.suppress(StoreError, KeyError, TypeError):
-        seen = {track["content"] for track in read_json(run / "plan.json")["tracks"] if track["role"] != "test"}
-        store = open_store()
+    name = model.card.extra.get("run")
+    if not is_file_name(name):  # none, or one that would lead out of runs/
+        return None
+    run = home.runs / name
+    with contextlib.suppress(StoreError, TrainingError, UnknownNameError):  # the run is gone, or damaged
+        seen = {track.content for track in read_plan(run).tracks if track.role != "test"}
+        store = Store(home.store)
         return sum(store.remember(track.path) in seen for track in tracks)
     return None
 
 
-def _write_predictions(
-    path: Path,
-    tracks: Sequence[Track],
-    targets: np.ndarray,
-    probabilities: np.ndarray,
-    classes: Sequence[str],
-    truth_column: str | None,
-) -> None:
+def _write_table(path: Path, rows: Sequence[Sequence[str]]) -> None:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["id", "label", "prediction", *classes, *([truth_column] if truth_column else [])])
-    for track, target, values in zip(tracks, targets, probabilities, strict=True):
-        share = [track.columns[truth_column]] if truth_column else []
-        row = [track.id, classes[target], classes[values.argmax()], *(f"{value:.9g}" for value in values), *share]
-        writer.writerow(row)
+    csv.writer(text, lineterminator="\n").writerows(rows)
     with replacing(path) as file:
         file.write(text.getvalue().encode("utf-8", "surrogateescape"))

@@ -7,33 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from essentia_ldl.collection import splits
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Split, Track
-
-
-@dataclasses.dataclass(frozen=True)
-class Fold:
-    """One fold of one repetition; `held_out` is the value of the column that its test side has, or None."""
-
-    repeat: int
-    seed: int
-    number: int
-    held_out: str | None
-    split: Split
-
-    def cell(self, run: Path, name: str) -> Path:
-        """Return the folder of a label source or a baseline on this fold."""
-        return cell_folder(run, name, self.seed, self.number)
-
-
-def cell_folder(run: Path, name: str, seed: int, number: int) -> Path:
-    """Return the folder of a label source or a baseline on a fold of a cross-validation."""
-    return run / f"{name}-{seed}-{number}"
+from essentia_ldl.runs.folder import Fold
 
 
 def draw_folds(

@@ -17,24 +17,24 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from essentia_ldl import __version__
-from essentia_ldl.collection.read import Collection
-from essentia_ldl.files import graphs_folder, read_json, write_json
-from essentia_ldl.measure import rows as gathering
-from essentia_ldl.measure.folds import Fold
+from essentia_ldl.files import read_json, write_json
+from essentia_ldl.measure.crossval import Measured
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Split
 from essentia_ldl.runs import folder as runs
 from essentia_ldl.runs.calibrate import keep_out_of_fold
-from essentia_ldl.train import train as steps
-from essentia_ldl.train.compose import write_plan
-from essentia_ldl.train.train import Say
+from essentia_ldl.runs.folder import Fold
+from essentia_ldl.runs.score import choose_best
+from essentia_ldl.train.compose import Wanted, plan_run
+from essentia_ldl.train.prepare import Say
+from essentia_ldl.train.train import Trained, finish, open_folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +54,7 @@ def choose_training(run: Path, folds: Sequence[Fold], scores: Mapping[str, Any])
     StoreError
         When the history of a fold cannot be read.
     """
-    source = gathering.choose_best(scores)
+    source = choose_best(scores)
     histories = [read_json(fold.cell(run, source) / "history.json") for fold in folds]
     n_epochs = max(1, math.ceil(np.median([history["best_epoch"] for history in histories])))
     by_fold = [_find_halvings(history["epochs"]) for history in histories]
@@ -102,69 +102,50 @@ def name_metric(scores: Mapping[str, Any]) -> str:
     return f"{kind}_cross_validation_normalized_accuracy"
 
 
-def refit(
-    crossval: Path,
-    digest: str,
-    recipe: Recipe,
-    collection: Collection,
-    folds: Sequence[Fold],
-    scores: Mapping[str, Any],
-    is_demo: bool,
-    say: Say,
-) -> Iterator[str]:
+def refit(measured: Measured, recipe: Recipe, say: Say = print) -> Trained:
     """Train the final model, or find the one that the same folds and scores gave before.
 
     Parameters
     ----------
-    crossval : Path
-        Folder of the cross-validation; its refit.json says what was chosen and where it went.
-    digest : str
-        Fingerprint of the cross-validation.
+    measured : Measured
+        A cross-validation; its refit.json says what was chosen and where it went.
     recipe : Recipe
         The task.
-    collection : Collection
-        All tracks, with features in the store.
-    folds : sequence of Fold
-        Of all repetitions.
-    scores : Mapping[str, Any]
-        What scores.json holds.
-    is_demo : bool
-        Whether the model is called a demo.
     say : callable
         Gets lines for the user.
 
-    Yields
-    ------
-    str
-        Lines of the result.
+    Returns
+    -------
+    Trained
 
     Raises
     ------
     EssentiaLdlError
         Whatever went wrong; nothing half-written is left in graphs/.
     """
+    crossval, collection, folds, scores = measured.run, measured.collection, measured.folds, measured.scores
     choice = choose_training(crossval, folds, scores)
     final = recipe.override(labels=choice.source)
-    if final.transfer_networks == "none":  # otherwise every network trains for the epochs of the recipe
+    if final.target_networks == "none":  # otherwise every network trains for the epochs of the recipe
         final = final.override(training__epochs=choice.n_epochs, training__epochs_from_scratch=choice.n_epochs)
-    measured = summarize_crossval(crossval, choice.source, scores)
-    own = runs.fingerprint(__version__, "refit", digest, final.as_dict(), choice.halvings, measured)
-    run, finished = steps.take_run(recipe.task, own, False, say)
+    summary = summarize_crossval(crossval, choice.source, scores)
+    own = runs.fingerprint(__version__, "refit", measured.fingerprint, final.as_dict(), choice.halvings, summary)
+    run, finished = runs.take_run(recipe.task, own, collection.home, False, say)
     if not finished:
         rates = f", learning rate halved after {', '.join(map(str, choice.halvings))}" if choice.halvings else ""
         n_tracks = len(collection.tracks)
-        n_epochs = final.n_epochs if final.transfer_networks == "none" else f"networks of {final.n_epochs}"
+        n_epochs = final.n_epochs if final.target_networks == "none" else f"networks of {final.n_epochs}"
         say(f"final model on all {n_tracks} tracks: labels {choice.source}, {n_epochs} epochs{rates}")
         split = Split(tuple(track.id for track in collection.tracks), (), ())
-        metrics = {name_metric(scores): round(measured["balanced_accuracy_mean"], 4)}
+        metrics = {name_metric(scores): round(summary["balanced_accuracy_mean"], 4)}
         with runs.locked(run):
-            steps.open_folder(run, final, collection)
-            if not (run / "plan.json").is_file():
-                write_plan(run, final, collection, split, is_demo=is_demo, halvings=choice.halvings, metrics=metrics)
+            open_folder(run, final, collection)
+            if not runs.is_planned(run):
+                wanted = Wanted(halvings=choice.halvings, metrics=metrics)
+                plan_run(run, final, collection, split, wanted)
             keep_out_of_fold(run, [fold.cell(crossval, choice.source) for fold in folds])
-            steps.finish(run, collection, {"crossval": measured})
-    names = read_json(run / "run.json")["models"]
-    link = {"run": run.name, "models": names, **dataclasses.asdict(choice)}
+            finish(run, collection, {"crossval": summary})
+    names = runs.read_models(run)
+    link = {"run": run.name, "models": list(names), **dataclasses.asdict(choice)}
     write_json(crossval / "refit.json", link)
-    yield from (f"final model: {graphs_folder() / name}.pb and .json" for name in names)
-    yield f"run: {run}"
+    return Trained(run, names, read_json(run / runs.SCORES), collection.failures, repeated=finished)

@@ -14,14 +14,26 @@ from typing import Any
 
 import numpy as np
 
-from essentia_ldl.files import read_json
-from essentia_ldl.measure.folds import Fold
 from essentia_ldl.records import Track
 from essentia_ldl.runs import calibrate as calibrating
 from essentia_ldl.runs import score as scoring
+from essentia_ldl.runs.folder import Fold
+from essentia_ldl.runs.predictions import read_predictions, read_side
+from essentia_ldl.runs.score import choose_best
+from essentia_ldl.runs.targets import REPORT, read_report
 from essentia_ldl.scores import bootstrap, listeners, statistics
 from essentia_ldl.scores import calibration as calibrations
-from essentia_ldl.scores.logits import read_side
+
+
+@dataclasses.dataclass(frozen=True)
+class TruthColumn:
+    """A column with the share of listeners, from 0 to 1, who chose the class `positive`.
+
+    Without a class it is the one that is not called non_ or not_.
+    """
+
+    column: str
+    positive: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,20 +46,20 @@ class Truth:
 
 
 def read_truth(
-    tracks: Sequence[Track], classes: Sequence[str], column: str | None, name: str | None, where: object
+    tracks: Sequence[Track], classes: Sequence[str], asked: TruthColumn | None, where: object
 ) -> Truth | None:
-    """Read the shares of listeners; None without a column.
+    """Read the shares of listeners; None when no column is asked for.
 
     Raises
     ------
     DataError, UnknownNameError
         As `listeners.choose_class` and `listeners.read_shares`.
     """
-    if column is None:
+    if asked is None:
         return None
-    positive = listeners.choose_class(classes, name)
-    values = listeners.read_shares(tracks, column, where)
-    return Truth(column, positive, {track.id: float(value) for track, value in zip(tracks, values, strict=True)})
+    positive = listeners.choose_class(classes, asked.positive)
+    values = listeners.read_shares(tracks, asked.column, where)
+    return Truth(asked.column, positive, {track.id: float(value) for track, value in zip(tracks, values, strict=True)})
 
 
 def gather_row(
@@ -85,15 +97,13 @@ def gather_row(
     scored, own_mass = [], []
     for fold in folds:
         cell = fold.cell(run, name)
-        with np.load(cell / "predictions.npz", allow_pickle=False) as arrays:
-            rows = arrays["roles"] == "test"
-            targets = np.array([list(classes).index(str(label)) for label in arrays["labels"][rows]])
-            probabilities, ids = arrays["probabilities"][rows], arrays["ids"][rows]
+        tested = read_predictions(cell).select("test")
+        targets, probabilities, ids = tested.targets, tested.probabilities, tested.ids
         scored.append(scoring.score_predictions(targets, probabilities, classes))
         prior = np.full(len(targets), np.nan if truth is None else _average_share(truth, fold))
         by_repeat.setdefault(fold.repeat, []).append((targets, probabilities, ids, prior))
-        if (cell / "labels.json").is_file():
-            own_mass.append(read_json(cell / "labels.json").get("own_mass_mean"))
+        if (cell / REPORT).is_file():
+            own_mass.append(read_report(cell).get("own_mass_mean"))
     joined = [tuple(map(np.concatenate, zip(*parts, strict=True))) for parts in by_repeat.values()]
     pooled = [scoring.score_predictions(*arrays[:2], classes) for arrays in joined]
     values = np.array([score["balanced_accuracy"] for score in scored])
@@ -111,9 +121,8 @@ def gather_row(
         for targets, probabilities, ids, prior in joined:
             shares = np.array([truth.shares[str(track_id)] for track_id in ids])
             groups = bootstrap.group_tracks([by_id[str(track_id)] for track_id in ids])
-            found.append(
-                listeners.score_shares(shares, probabilities, targets, classes, truth.positive, groups, prior=prior)
-            )
+            answers = listeners.Answers(shares, classes, truth.positive)
+            found.append(listeners.score_shares(answers, probabilities, targets, groups, prior=prior))
         row["listeners"] = _average_listeners(found)
     if all((fold.cell(run, name) / calibrations.FILE).is_file() for fold in folds):
         row["calibration"] = gather_calibrations(run, name, folds, tracks)
@@ -188,11 +197,6 @@ def compare_rows(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
     # Validation tracks count as trained on: they choose the epoch, and the baselines are fitted on them.
     ratio = np.mean([fold["n_test"] / (fold["n_train"] + fold["n_valid"]) for fold in scores["folds"]])
     return statistics.compare_all(values, reference, float(ratio))
-
-
-def choose_best(scores: Mapping[str, Any]) -> str:
-    """Return the label source with the best mean balanced accuracy, the first of equals."""
-    return max(scores["sources"], key=lambda name: scores["sources"][name]["balanced_accuracy_mean"])
 
 
 def find_findings(scores: Mapping[str, Any]) -> list[str]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any
 
+from essentia_ldl import frontends
 from essentia_ldl.errors import CardError, explain
+from essentia_ldl.files import is_file_name
+from essentia_ldl.records import FrontEnd
 
 REMEDY = "Export or copy the model again."
 
@@ -70,9 +72,9 @@ class GraphCard:
         extractor = inference.get("embedding_model")
         usable = extractor is None or (isinstance(extractor, Mapping) and "algorithm" in extractor)
         _check(usable, "inference.embedding_model", "algorithm and model_name", extractor, where)
-        name = (extractor or {}).get("model_name") or "-"
-        rule = "a file name without folders, because it becomes a path"
-        _check(_is_file_name(name), "inference.embedding_model.model_name", rule, name, where)
+        name = extractor.get("model_name") if extractor else None
+        plain = not name or is_file_name(name)  # it becomes the name of a file beside the head
+        _check(plain, "inference.embedding_model.model_name", "a plain name without folders", name, where)
 
     def _purpose(self, purpose: str) -> Mapping[str, Any] | None:
         for output in self.fields["schema"]["outputs"]:
@@ -121,13 +123,40 @@ class GraphCard:
         return self.fields.get("essentia_ldl", {})
 
 
+def find_front_end(card: GraphCard, where: str) -> FrontEnd:
+    """Return the front-end of a graph that reads sound, found by the algorithm in its card.
+
+    Parameters
+    ----------
+    card : GraphCard
+        Of the graph that reads patches: a full classifier or an extractor.
+    where : str
+        Name of the model, for the message.
+
+    Returns
+    -------
+    FrontEnd
+        With the card's own patch hop and resampling quality, and, for MAEST, whose networks read 5, 10, 20 or 30 s, the
+        patch length of the card's input; the hop is one frame less, as Essentia sets it.
+
+    Raises
+    ------
+    CardError
+        When no front-end has that algorithm; for TensorflowPredict, when neither card nor name tells the front-end.
+    """
+    front_end = frontends.of_algorithm(card.algorithm, where, str(card.extra.get("front_end", "")), where)
+    if front_end is frontends.MAEST:
+        shape = card.fields["schema"]["inputs"][0].get("shape") or []
+        if len(shape) >= 2 and type(shape[-2]) is int and shape[-2] > 1 and shape[-1] == front_end.n_bands:
+            front_end = dataclasses.replace(front_end, patch_frames=shape[-2], patch_hop_frames=shape[-2] - 1)
+    names = ("patch_hop_frames", "resample_quality")
+    return dataclasses.replace(
+        front_end, **{name: int(card.extra.get(name, getattr(front_end, name))) for name in names}
+    )
+
+
 def _is_node(entry: object) -> bool:
     return isinstance(entry, Mapping) and isinstance(entry.get("name"), str)
-
-
-def _is_file_name(name: object) -> bool:
-    """Tell whether a name cannot lead out of a folder."""
-    return isinstance(name, str) and name == PurePath(name).name and name != ".." and "\0" not in name
 
 
 def _check(holds: object, what: str, rule: str, value: object, where: str) -> None:

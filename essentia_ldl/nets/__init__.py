@@ -1,11 +1,50 @@
 """The nets zone: networks, training and export. It may import keras, tensorflow and numpy, and never essentia.
 
 In: a run folder with `plan.json` and `labels.csv`, mel bands of the store, base graphs. Out: trained weights,
-predictions, and frozen graphs with their cards. The order of the data: `plan` -> `backbones` -> `classifier`,
-`multitask` -> `networks` -> `batches`, `embeddings`, `features`, `bodies` -> `sources` -> `updates` -> `training` ->
-`sampling`, `ensembles` -> `freeze`, `cards` -> `export`; `weights` makes the base graphs; `run` is the entry point,
-`embed` that of embeddings alone, `hops` that of embeddings at another distance.
-Importing this package sets two environment variables and nothing else; `runtime` loads TensorFlow.
+predictions, and frozen graphs with their cards. Importing this package sets two environment variables and nothing else;
+`runtime` loads TensorFlow.
+
+The map, in the order of the imports: a module imports only from what stands above it, in a folder too.
+
+    runtime          keras and tensorflow, loaded once and without noise
+    layers           layers that several backbones share
+    backbones/       patches -> embedding: one file per network
+        musicnn vgg vggish resnet dcnn
+    classifier       a backbone with outputs: tagger, head, whole network
+    shared           one network for several targets
+    pretrained/      networks that somebody else trained
+        tags         what the outputs of the released networks mean
+        wheel        the released weights: fetched, read, assigned to a tagger
+        frozen       weights out of a frozen graph that the user has
+        weights      a pretrained network of graphs/ as a Keras model
+    trained_weights  weights.npz of a run
+    networks         the network that a plan asks for
+    inputs/          what networks read, batch by batch
+        patches      bands -> patches: the grid, and the random patch of an epoch
+        embeddings   what a frozen network makes of tracks, kept in the store
+        trained_features  what trained networks make of tracks, side by side
+        below_head   which of these a plan's head stands on
+        sources      inputs of a training: embeddings or bands, row by row
+        evaluation_hop    sources with another distance between patches
+    training/
+        losses       distributions and logits -> one number per row
+        updates      a model with its optimiser: what an epoch does
+        shared_updates    the same for several targets
+        checkpoints  the state that a killed training goes on from
+        train        a run folder -> weights, history, predictions
+    export/
+        oplists      what old TensorFlow runtimes know
+        folding      the same graph, quicker
+        nodes        names of the outputs, as in Essentia's models
+        freeze       a Keras model -> a frozen graph, checked
+        sampling     uncertainty inside a graph, from dropout
+        ensembles    several networks as one graph
+        cards        the .json beside a graph
+        export       a trained run -> graphs, cards, golden patches
+    base_graphs      the released weights -> graphs/
+    run              the entry point: train, calibrate, export run folders
+    embed            the entry point for embeddings alone
+    timing           how long a network takes on this machine
 """
 
 from __future__ import annotations

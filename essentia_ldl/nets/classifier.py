@@ -8,7 +8,8 @@ tail, as the end-to-end classifiers do.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -16,12 +17,37 @@ import numpy as np
 
 from essentia_ldl.nets.layers import FixedBatchNormalization, connect
 from essentia_ldl.nets.runtime import keras
-from essentia_ldl.records import FrontEnd
 
 STANDARDIZE = "standardize"
 DROPOUTS = ("embedding_dropout", "hidden_dropout")
 VARIANCE_FLOOR = 1e-6  # added to the variance: a dimension that never changes stays finite
 ACTIVATIONS = {"relu": keras.layers.ReLU, "elu": keras.layers.ELU}
+
+
+@dataclasses.dataclass(frozen=True)
+class DenseLayers:
+    """The layers between an embedding and the logits: dense, activation, dense; or a single dense layer.
+
+    Parameters
+    ----------
+    hidden : int
+        Units of the first dense layer; 0 leaves it out, which makes a linear classifier.
+    dropout : float
+        Rate of the layers of `DROPOUTS`, one before each dense layer; 0 leaves them out. A whole network has the second
+        of them only: the backbone's tail has one before the first dense layer.
+    activation : str
+        Of the hidden layer: a name of `ACTIVATIONS`.
+    standardize : bool
+        Put "standardize" before them, a fixed shift and scale of every dimension; see `set_statistics`. Heads only.
+    """
+
+    hidden: int = 100
+    dropout: float = 0.0
+    activation: str = "relu"
+    standardize: bool = False
+
+
+PUBLISHED = DenseLayers()  # those of Essentia's published heads
 
 
 def build_tagger(backbone: ModuleType, n_tags: int = 50, **size: Any) -> keras.Model:
@@ -45,29 +71,17 @@ def build_tagger(backbone: ModuleType, n_tags: int = 50, **size: Any) -> keras.M
     return keras.Model(body.input, connect(backbone.tail(body.output), n_tags, "tags"), name="network")
 
 
-def build_head(
-    n_inputs: int,
-    n_classes: int,
-    hidden: int = 100,
-    *,
-    standardize: bool = False,
-    dropout: float = 0.0,
-    activation: str = "relu",
-) -> keras.Model:
-    """Build the classifier of a frozen network: dense, activation, dense; or a single dense layer.
+def build_head(n_inputs: int, n_classes: int, dense: DenseLayers = PUBLISHED) -> keras.Model:
+    """Build the classifier of a frozen network.
 
     Parameters
     ----------
     n_inputs : int
         Size of the embedding.
-    n_classes, hidden : int
-        Units of the two dense layers; 0 hidden units make a linear classifier, without the first of them.
-    standardize : bool
-        Put "standardize" before them, a fixed shift and scale of every dimension; see `set_statistics`.
-    dropout : float
-        Rate of the layers of `DROPOUTS`, one before each dense layer; 0 leaves them out.
-    activation : str
-        Of the hidden layer: a name of `ACTIVATIONS`.
+    n_classes : int
+        Number of classes.
+    dense : DenseLayers
+        Its layers.
 
     Returns
     -------
@@ -75,8 +89,13 @@ def build_head(
         Embeddings (batch, n_inputs) float32 -> logits (batch, n_classes) float32.
     """
     embedding = keras.Input((n_inputs,), name="embeddings")
-    outputs = _classify(embedding, n_classes, hidden, standardize, (dropout, dropout), activation)
-    return keras.Model(embedding, outputs, name="network")
+    x = embedding
+    if dense.standardize:
+        # No scale and offset to train: the dense layer that follows has them.
+        x = FixedBatchNormalization(center=False, scale=False, epsilon=VARIANCE_FLOOR, name=STANDARDIZE)(x)
+    if dense.dropout:
+        x = keras.layers.Dropout(dense.dropout, name=DROPOUTS[0])(x)
+    return keras.Model(embedding, _classify(x, n_classes, dense), name="network")
 
 
 def set_statistics(model: keras.Model, mean: np.ndarray, variance: np.ndarray, layer: str = STANDARDIZE) -> None:
@@ -86,15 +105,12 @@ def set_statistics(model: keras.Model, mean: np.ndarray, variance: np.ndarray, l
 
 def build_network(
     backbone: ModuleType,
-    front_end: FrontEnd,
     n_classes: int,
-    hidden: int = 100,
+    dense: DenseLayers = PUBLISHED,
     *,
     fine_tune: str = "all",
     train_input_norm: bool = False,
-    dropout: float = 0.0,
-    activation: str = "relu",
-    **size: Any,
+    size: Mapping[str, Any] | None = None,
 ) -> keras.Model:
     """Build a network that trains as a whole: backbone, tail, dense, activation, dense.
 
@@ -102,22 +118,18 @@ def build_network(
     ----------
     backbone : ModuleType
         A module of `essentia_ldl.nets.backbones`.
-    front_end : FrontEnd
-        Passed on to the backbone.
-    n_classes, hidden : int
-        Units of the two dense layers; 0 hidden units leave the first of them out.
+    n_classes : int
+        Number of classes.
+    dense : DenseLayers
+        The layers behind the backbone's tail; nothing is standardized.
     fine_tune : str
         "all": batch normalisation keeps its stored statistics; "none": it learns them.
     train_input_norm : bool
         False fixes scale and offset of the input's batch normalisation. They are two numbers that the next
         convolutions can take over, and their gradient alone makes a step several times slower. From scratch they are
         fixed at 1 and 0; its statistics are learnt all the same.
-    dropout : float
-        Rate of a dropout before the last of two dense layers; the backbone's tail has one before the first.
-    activation : str
-        Of the hidden layer: a name of `ACTIVATIONS`.
-    **size
-        Passed on to the backbone's `build`.
+    size : Mapping[str, Any] or None
+        Keyword arguments of the backbone's `build`; None is its default size.
 
     Returns
     -------
@@ -125,10 +137,9 @@ def build_network(
         Patches (batch, time, n_bands) float32 -> logits (batch, n_classes) float32.
     """
     frozen = fine_tune == "all"
-    body = backbone.build(front_end, frozen_statistics=frozen, **size)
+    body = backbone.build(backbone.FRONT_END, frozen_statistics=frozen, **(size or {}))
     embedding = backbone.tail(body.output, frozen_statistics=frozen)
-    outputs = _classify(embedding, n_classes, hidden, dropouts=(0.0, dropout), activation=activation)
-    model = keras.Model(body.input, outputs, name="network")
+    model = keras.Model(body.input, _classify(embedding, n_classes, dense), name="network")
     if backbone.INPUT_NORM is not None and not train_input_norm:
         norm = model.get_layer(backbone.INPUT_NORM)
         # The layer itself stays trainable: a frozen batch normalisation would not learn its statistics either.
@@ -191,42 +202,27 @@ def apply_copies(
     return [tensors[id(output)] for output in model.outputs]
 
 
-def copy_weights(source: keras.Model, target: keras.Model) -> list[str]:
-    """Copy the weights of every layer that both models have under one name.
+def copy_weights(source: keras.Model, target: keras.Model, tasks: Sequence[str] = ()) -> None:
+    """Copy the weights of every layer to the layer of the same name, and to that of every branch.
 
-    Returns
-    -------
-    list[str]
-        Names of the layers of `target` that have weights and got none.
+    Parameters
+    ----------
+    source, target : keras.Model
+        Layers that one of them lacks are left as they are.
+    tasks : sequence of str
+        Names of the branches of `target`: layer "x" of `source` goes to "x" and to "<task>_x".
     """
     known = {layer.name: layer for layer in source.layers}
-    left = []
     for layer in target.layers:
-        if not layer.weights:
-            continue
-        if layer.name in known:
-            layer.set_weights(known[layer.name].get_weights())
-        else:
-            left.append(layer.name)
-    return left
+        names = [layer.name, *(layer.name.removeprefix(f"{task}_") for task in tasks)]
+        found = next((known[name] for name in names if name in known), None)
+        if found is not None and layer.weights:
+            layer.set_weights(found.get_weights())
 
 
-def _classify(
-    x: keras.KerasTensor,
-    n_classes: int,
-    hidden: int,
-    standardize: bool = False,
-    dropouts: tuple[float, ...] = (0.0, 0.0),
-    activation: str = "relu",
-) -> keras.KerasTensor:
-    if standardize:
-        # No scale and offset to train: the dense layer that follows has them.
-        x = FixedBatchNormalization(center=False, scale=False, epsilon=VARIANCE_FLOOR, name=STANDARDIZE)(x)
-    first, second = dropouts
-    if first:
-        x = keras.layers.Dropout(first, name=DROPOUTS[0])(x)
-    if hidden:
-        x = ACTIVATIONS[activation](name=f"hidden_{activation}")(connect(x, hidden, "hidden"))
-        if second:
-            x = keras.layers.Dropout(second, name=DROPOUTS[1])(x)
+def _classify(x: keras.KerasTensor, n_classes: int, dense: DenseLayers) -> keras.KerasTensor:
+    if dense.hidden:
+        x = ACTIVATIONS[dense.activation](name=f"hidden_{dense.activation}")(connect(x, dense.hidden, "hidden"))
+        if dense.dropout:
+            x = keras.layers.Dropout(dense.dropout, name=DROPOUTS[1])(x)
     return connect(x, n_classes, "logits")

@@ -1,8 +1,8 @@
 """Embeddings of a frozen network before any training: `python -m essentia_ldl.nets.embed JOB.json`.
 
-In: a job {store, graphs, backbone, dataset, hop_frames (null: the front-end's), contents}; out: one array a content in
-the store, as `embeddings.Extractor` writes them. Exit status 0; 1 after an error, 130 after Ctrl-C, each with one line
-on stderr.
+In: a job {store, graphs, backbone, dataset, hop_frames (null: the front-end's), contents}. Out: one array per content
+in the store, as `embeddings.FrozenNetwork` writes them. Exit status 0; 1 after an error, 130 after Ctrl-C, each with
+one line on stderr.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from essentia_ldl.errors import EssentiaLdlError
 from essentia_ldl.files import read_json
-from essentia_ldl.nets.inputs.embeddings import Extractor
+from essentia_ldl.nets.inputs.embeddings import FrozenNetwork
 from essentia_ldl.zones import follow_parent
 
 
@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
     try:
         job = read_json(arguments[0])
         places = (Path(job["store"]), Path(job["graphs"]))
-        Extractor(*places, job["backbone"], job["dataset"], job["hop_frames"]).load(job["contents"])
+        FrozenNetwork(*places, job["backbone"], job["dataset"], job["hop_frames"]).load(job["contents"])
     except EssentiaLdlError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from essentia_ldl.nets import classifier
+from typing import Any
+
+from essentia_ldl import discover
+from essentia_ldl.errors import TrainingError, explain
+from essentia_ldl.models import folder as models
+from essentia_ldl.nets.backbones import load_backbone
+from essentia_ldl.nets.classifier import DenseLayers, build_head, build_network, copy_weights
+from essentia_ldl.nets.pretrained import frozen
 from essentia_ldl.nets.pretrained.weights import load_tagger
 from essentia_ldl.nets.runtime import keras
-from essentia_ldl.nets.training import multitask
-from essentia_ldl.runs.plan import Plan
+from essentia_ldl.nets.shared import find_cut, share
+from essentia_ldl.nets.trained_weights import count_features
+from essentia_ldl.runs.plan import BACKBONES, NetworkPlan, Plan
 
 
 def build_model(plan: Plan, *, pretrained: bool) -> keras.Model:
@@ -28,26 +36,56 @@ def build_model(plan: Plan, *, pretrained: bool) -> keras.Model:
     model = _build_single(plan)
     if plan.tasks:
         sizes = {task.name: len(task.classes) for task in plan.tasks}
-        model = multitask.share(model, multitask.find_cut(plan), sizes)
+        model = share(model, find_cut(plan), sizes)
     if pretrained and network.pretrained is not None and network.fine_tune != "head":
         tagger = load_tagger(plan.graphs, network.backbone, network.pretrained)
-        multitask.copy_weights(tagger, model, tuple(task.name for task in plan.tasks))
+        copy_weights(tagger, model, tuple(task.name for task in plan.tasks))
     return model
 
 
 def _build_single(plan: Plan) -> keras.Model:
     network, n_classes = plan.network, len(plan.classes)
-    regular = {"dropout": network.dropout, "activation": network.activation}
+    dense = DenseLayers(network.hidden, network.dropout, network.activation, network.standardize)
     if network.fine_tune == "head":
-        standardize = network.standardize
-        return classifier.build_head(plan.embedding_size, n_classes, network.hidden, standardize=standardize, **regular)
-    return classifier.build_network(
-        network.module,
-        plan.front_end,
+        return build_head(count_embedding(plan), n_classes, dense)
+    return build_network(
+        load_backbone(network.backbone),
         n_classes,
-        network.hidden,
+        dense,
         fine_tune=network.fine_tune,
         train_input_norm=network.train_input_norm,
-        **regular,
-        **plan.size,
+        size=find_size(plan),
     )
+
+
+def find_size(plan: Plan) -> dict[str, Any]:
+    """Return the keyword arguments of the backbone's `build` that the pretrained weights, or `n_networks`, ask for."""
+    network = plan.network
+    if network.n_networks > 1:
+        return widen(network, len(plan.classes))
+    module = load_backbone(network.backbone)
+    if network.pretrained is not None and (network.backbone, network.pretrained) in models.USERS_GRAPHS:
+        return frozen.read_size(models.weights_file(plan.graphs, network.backbone, network.pretrained), module)
+    return dict(module.CHECKPOINT_SIZES.get(network.pretrained, {}))
+
+
+def count_embedding(plan: Plan) -> int:
+    """Return how many numbers an embedding has, which are what a head reads."""
+    if plan.extractor is not None:
+        return plan.extractor.size
+    if plan.features:
+        return sum(count_features(folder) for folder in plan.features)
+    return int(find_size(plan).get("n_embedding", load_backbone(plan.network.backbone).EMBEDDING_SIZE))
+
+
+def widen(network: NetworkPlan, n_outputs: int) -> dict[str, Any]:
+    """Return what makes a backbone as large as `n_networks`; raise `TrainingError` when it cannot grow."""
+    if network.fine_tune != "none":
+        rule, remedy = "1 with pretrained weights", "Use fine_tune none."
+        raise TrainingError(explain("n_networks", rule, network.n_networks, network.backbone, remedy))
+    module = load_backbone(network.backbone)
+    if not hasattr(module, "widen"):
+        able = [name for name in discover.names(BACKBONES) if hasattr(load_backbone(name), "widen")]
+        remedy = f"Use a network that can be made wider: {', '.join(able)}."
+        raise TrainingError(explain("n_networks", "1", network.n_networks, f"network {network.backbone}", remedy))
+    return module.widen(network.n_networks, n_outputs)

@@ -1,7 +1,7 @@
 """Train, calibrate and export runs: `python -m essentia_ldl.nets.run [--networks | --export-only] RUN_DIR ...`.
 
-In: run folders. Out: what `training`, `calibrating` and `export` write in them, and a line or more a
-run. Several folders share one process and its embeddings. Exit status 0; 1 after an error, 130 after Ctrl-C, each with
+In: run folders. Out: what training, calibration and export write in them, and a line or more per run. Several folders
+share one process and its embeddings. Exit status 0; 1 after an error, 130 after Ctrl-C, each with
 one line on stderr.
 """
 
@@ -16,13 +16,13 @@ from typing import Any
 
 from essentia_ldl.errors import EssentiaLdlError, StoreError
 from essentia_ldl.nets.export.export import export
-from essentia_ldl.nets.inputs.bodies import Known
-from essentia_ldl.nets.training.checkpoints import count_features
+from essentia_ldl.nets.inputs.below_head import Known
+from essentia_ldl.nets.trained_weights import count_features
 from essentia_ldl.nets.training.train import train
 from essentia_ldl.runs.calibrate import calibrate_run
+from essentia_ldl.runs.folder import remove_features
 from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.scores.calibration import NONE
-from essentia_ldl.train.multi_target import remove_features
 
 
 def run_all(folders: list[Path], *, export_only: bool = False) -> None:

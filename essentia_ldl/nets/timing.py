@@ -19,7 +19,7 @@ import numpy as np
 from essentia_ldl import discover
 from essentia_ldl.errors import EssentiaLdlError
 from essentia_ldl.files import write_json
-from essentia_ldl.nets import classifier
+from essentia_ldl.nets.classifier import build_head, build_network
 from essentia_ldl.nets.inputs.embeddings import BATCH_PATCHES
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.runs.plan import BACKBONES
@@ -39,14 +39,14 @@ def measure(backbone: str, fine_tune: str, batch_size: int, n_repeats: int = N_R
     fine_tune : str
         "none", "all" or "head".
     batch_size : int
-        Tracks a step.
+        Tracks per step.
     n_repeats : int
         Times each is done; the quickest counts.
 
     Returns
     -------
     dict
-        batch_size; step_s, seconds a training step; patch_s, seconds to evaluate a patch while training; embed_s,
+        batch_size; step_s, seconds per training step; patch_s, seconds to evaluate a patch while training; embed_s,
         seconds to compute the embedding of a patch, once and for all, 0 unless the network is frozen.
     """
     tf.config.experimental.enable_op_determinism()  # as in training, where it costs time
@@ -56,9 +56,9 @@ def measure(backbone: str, fine_tune: str, batch_size: int, n_repeats: int = N_R
     if fine_tune == "head":
         body = module.build(module.FRONT_END)
         embed_s = _time_evaluation(body, patch, n_repeats)
-        model, shape = classifier.build_head(module.EMBEDDING_SIZE, N_CLASSES), (module.EMBEDDING_SIZE,)
+        model, shape = build_head(module.EMBEDDING_SIZE, N_CLASSES), (module.EMBEDDING_SIZE,)
     else:
-        model = classifier.build_network(module, module.FRONT_END, N_CLASSES, fine_tune=fine_tune)
+        model = build_network(module, N_CLASSES, fine_tune=fine_tune)
         shape = patch
     step_s = _time_step(model, shape, batch_size, n_repeats)
     patch_s = _time_evaluation(model, shape, n_repeats)

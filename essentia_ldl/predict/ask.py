@@ -19,6 +19,7 @@ import numpy as np
 from essentia_ldl import frontends
 from essentia_ldl.datasets.folder import list_audio
 from essentia_ldl.errors import AudioError, DataError, GraphError, explain
+from essentia_ldl.models.card import find_front_end
 from essentia_ldl.models.folder import Model, choose_models, find_extractor, find_model, list_models
 from essentia_ldl.predict.worker import ask_worker
 from essentia_ldl.records import Failure, FrontEnd, Prediction
@@ -240,7 +241,7 @@ def _front_end(model: Model) -> FrontEnd:
     """Return what a model reads; a head's own card says what its extractor reads."""
     embedding = model.card.embedding_model
     if embedding is None:
-        return frontends.of_card(model.card, model.name)
+        return find_front_end(model.card, model.name)
     own = model.card.extra
     name, stem = str(own.get("front_end", "")), str(embedding.get("model_name", ""))
     front_end = frontends.of_algorithm(embedding["algorithm"], model.name, name, stem)

@@ -8,13 +8,15 @@ from pathlib import Path
 
 from essentia_ldl import datasets
 from essentia_ldl.errors import DataError, RecipeError, explain
-from essentia_ldl.files import home
-from essentia_ldl.recipe.recipe import Recipe, list_tasks, write_recipe
+from essentia_ldl.files import Home
+from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.recipe.toml import list_tasks, write_recipe
 
 
 def write_new_recipe(
     task: str,
     data: str | os.PathLike[str],
+    home: Home,
     layout: str | None = None,
     options: Mapping[str, object] | None = None,
 ) -> tuple[Path, Recipe]:
@@ -26,13 +28,15 @@ def write_new_recipe(
         Name with letters, digits and hyphens.
     data : path
         Folder with one sub-folder a class, or a table.
+    home : Home
+        The recipe goes into its folder of recipes.
     layout, options
         As in `datasets.read_tracks`.
 
     Returns
     -------
     path : Path
-        The file, in ./recipes or below ESSENTIA_LDL_HOME.
+        The file, in the home's folder of recipes.
     recipe : Recipe
         What it says. With more than two classes LMNN keeps 64 components and smoothing takes 10 neighbours, as the
         paper does for genres (section 4.2).
@@ -44,7 +48,7 @@ def write_new_recipe(
     DataError
         When the collection has fewer than two labels.
     """
-    if task in list_tasks():
+    if task in list_tasks(home.recipes):
         raise RecipeError(explain("task", "a new name", task, "recipes", "Choose another name."))
     tracks = datasets.read_tracks(Path(data), layout, options)
     classes = tuple(sorted({track.label for track in tracks}))
@@ -60,6 +64,6 @@ def write_new_recipe(
         label_settings=settings,
     )
     recipe = recipe.override(card__dataset=name.name if name.is_dir() else name.parent.name)
-    path = home() / "recipes" / f"{task}.toml"
+    path = home.recipes / f"{task}.toml"
     write_recipe(recipe, path)
     return path, recipe

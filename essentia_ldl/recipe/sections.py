@@ -1,12 +1,27 @@
-"""The sections of a recipe, the only list of their keys: defaults, ranges and explanations stand with the fields."""
+"""The sections of a recipe, the only list of their keys: defaults, ranges and explanations stand with the fields.
+
+What a section must have by itself, and what sections must have together, is checked here too.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
+from essentia_ldl import frontends
+from essentia_ldl import labels as label_sources
+from essentia_ldl.choices import CLASS_WEIGHTS, FINE_TUNE, LOSSES, PRETRAINED, TARGET_NETWORKS, join_choices
+from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.scores.calibration import METHODS
+
+TARGETS = ("auto", "none", *TARGET_NETWORKS)
+
+
+def _choice(choices: tuple[str, ...], text: str) -> Any:
+    """Return a key whose first choice is its default."""
+    return _key(choices[0], text, join_choices(choices), choices.__contains__)
 
 
 def _key(default: Any, text: str, rule: str = "", check: Any = None) -> Any:
@@ -27,17 +42,13 @@ class NetworkSettings:
     """Section [network]."""
 
     backbone: str = _key("musicnn", "musicnn, vgg, vggish, resnet or dcnn")
-    pretrained: str = _key(
-        "msd",
+    pretrained: str = _choice(
+        PRETRAINED,
         "weights to start from: msd or mtt; audioset for vggish; resnet and dcnn have none",
-        "msd, mtt or audioset",
-        ("msd", "mtt", "audioset").__contains__,
     )
-    fine_tune: str = _key(
-        "head",
+    fine_tune: str = _choice(
+        FINE_TUNE,
         "head: frozen network, quick; all: the whole network; none: from scratch, without pretrained weights",
-        "head, all or none",
-        ("head", "all", "none").__contains__,
     )
     hidden: int = _key(
         100,
@@ -73,30 +84,24 @@ class TrainingSettings:
     learning_rate: float = _key(0.001, "Adam's learning rate", "above 0", lambda x: 0 < x < math.inf)
     l2: float = _key(1e-5, "L2 on the kernels that are trained", "at least 0", lambda x: 0 <= x < math.inf)
     patience: int = _key(75, "epochs without a better validation until the rate halves", "at least 1", lambda x: x >= 1)
-    loss: str = _key(
-        "auto",
+    loss: str = _choice(
+        LOSSES,
         "mae, cross_entropy, kl; auto: mae on smoothed labels, cross_entropy on one-hot",
-        "auto, mae, cross_entropy or kl",
-        ("auto", "mae", "cross_entropy", "kl").__contains__,
     )
-    class_weights: str = _key(
-        "none",
+    class_weights: str = _choice(
+        CLASS_WEIGHTS,
         "balanced: the loss of a track weighs by the inverse of how many training tracks its class has; none: 1",
-        "none or balanced",
-        ("none", "balanced").__contains__,
     )
 
 
 @dataclasses.dataclass(frozen=True)
-class TransferSettings:
-    """Section [transfer]: networks that learn several targets first, and a classifier on all of them (AGF, 3.2)."""
+class TargetsSettings:
+    """Section [targets]: networks that learn several targets first, and a classifier on all of them (AGF, 3.2)."""
 
-    networks: str = _key(
-        "auto",
+    networks: str = _choice(
+        TARGETS,
         "separate: a network a label source; shared: one with the first layers in common; wide: one on the first "
-        "source, as large as all; none: no transfer; auto: separate with artist groups",
-        "auto, none, separate, shared or wide",
-        ("auto", "none", "separate", "shared", "wide").__contains__,
+        "source, as large as all; none: the task alone, no network below it; auto: separate with artist groups",
     )
     hidden: int = _key(
         1024,
@@ -159,9 +164,65 @@ SECTIONS = {
     "split": SplitSettings,
     "network": NetworkSettings,
     "training": TrainingSettings,
-    "transfer": TransferSettings,
+    "targets": TargetsSettings,
     "calibration": CalibrationSettings,
     "uncertainty": UncertaintySettings,
     "card": CardSettings,
     "demo": DemoSettings,
 }
+
+RENAMED = {"transfer": "targets"}  # what the files of older runs call a section
+
+
+def check_section(section: Any, where: str) -> None:
+    """Raise `RecipeError` when a value of a section is out of its range."""
+    for field in dataclasses.fields(section):
+        value, check = getattr(section, field.name), field.metadata["check"]
+        if check is not None and not check(value):
+            raise RecipeError(explain(field.name, field.metadata["rule"], value, where, "Correct the value."))
+
+
+def check_targets(sources: Sequence[str], networks: str, network: NetworkSettings, where: str) -> None:
+    """Check label sources against the networks that are to learn them.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        Label sources, each by its own name.
+    networks : str
+        "none", "separate", "shared" or "wide".
+    network : NetworkSettings
+        What is trained.
+    where : str
+        Name of the recipe, for the message.
+
+    Raises
+    ------
+    RecipeError
+        When several sources have no networks to learn them, two sources are of the task's own classes, or the networks
+        cannot be separate, shared or wide.
+    """
+    main = [source for source in sources if not label_sources.is_auxiliary(source)]
+    if len(main) > 1:
+        rule, remedy = "one source of the task's own classes", "Name one of them, beside artist groups."
+        raise RecipeError(explain("label sources", rule, ", ".join(main), where, remedy))
+    if networks == "none":
+        if len(sources) > 1 or label_sources.is_auxiliary(sources[0]):
+            rule, remedy = "separate, shared or wide with several label sources", "Set it, or name one source."
+            raise RecipeError(explain("targets.networks", rule, networks, where, remedy))
+        return
+    if network.extractor:
+        remedy = "Leave the extractor out, or train a head on it, with one label source."
+        raise RecipeError(explain("targets", "a network of ours", network.extractor, where, remedy))
+    if network.fine_tune == "head" and network.hidden < 1:
+        rule = "at least 1, because a frozen network has the same features whatever its head learns"
+        raise RecipeError(explain("network.hidden", rule, network.hidden, where, "Set it, such as 100."))
+    shared = networks == "shared" and len(sources) > 1
+    if shared and not frontends.get_network(network.backbone).is_cut and network.hidden < 1:
+        rule = f"at least 1 where targets share all of {network.backbone}"
+        remedy = "Set it, such as 100, or targets.networks to separate."
+        raise RecipeError(explain("network.hidden", rule, network.hidden, where, remedy))
+    if networks == "wide" and len(sources) > 1 and not frontends.get_network(network.backbone).is_widened:
+        able = " or ".join(name for name, known in frontends.NETWORKS.items() if known.is_widened)
+        rule, remedy = f"{able} for a wide network", "Set targets.networks to separate."
+        raise RecipeError(explain("network.backbone", rule, network.backbone, where, remedy))

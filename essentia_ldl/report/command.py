@@ -7,26 +7,26 @@ files of the audit.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
-from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
 from essentia_ldl import __version__, labels
 from essentia_ldl.errors import AudioError, EssentiaLdlError, StoreError
-from essentia_ldl.features.store import open_store
-from essentia_ldl.files import replacing
-from essentia_ldl.report.abstention import draw_abstention
-from essentia_ldl.report.confidence import draw_calibration, write_diagrams
-from essentia_ldl.report.doubts import AUDIT, LabelAudit, judge, locate, read_features_of, write_audit
+from essentia_ldl.features.store import Store
+from essentia_ldl.files import Home, replacing
+from essentia_ldl.report.confidence import draw_abstention, draw_calibration, write_diagrams
+from essentia_ldl.report.doubts import AUDIT, Doubts, judge, locate, read_features_of, write_doubts
 from essentia_ldl.report.excerpts import find_ffmpeg, read_excerpt
 from essentia_ldl.report.groups import draw_groups
 from essentia_ldl.report.map import place_tracks
 from essentia_ldl.report.page import Page, Section
 from essentia_ldl.report.pictures import shown
-from essentia_ldl.report.results import CROSSVAL, Results, find_finished, read_results
+from essentia_ldl.report.results import CROSSVAL, Results, read_results
 from essentia_ldl.report.scores import draw_confusion, draw_curves_section, draw_scores, draw_summary
-from essentia_ldl.report.tracks import draw_audit, draw_failures, draw_labels, draw_maps
+from essentia_ldl.report.tracks import draw_doubts, draw_failures, draw_labels, draw_maps
+from essentia_ldl.runs.folder import find_finished
 
 N_LISTED = 40
 SECTIONS = (
@@ -39,7 +39,7 @@ SECTIONS = (
     Section("labels", "Labels", "What did smoothing do to the labels?", draw_labels),
     Section("groups", "Artist groups", "Which artists belong together?", draw_groups),
     Section("map", "Map", "Which tracks sound alike?", draw_maps),
-    Section("audit", "Label audit", "Which labels should somebody listen to again?", draw_audit),
+    Section("audit", "Label audit", "Which labels should somebody listen to again?", draw_doubts),
     Section("failures", "Files left out", "Which files could not be used?", draw_failures),
 )
 # Nothing of the page may come from elsewhere; players open files of this computer or what is in the page.
@@ -48,22 +48,43 @@ POLICY = (
 )
 
 
-def write_report(name: str | None = None, excerpt_s: float | None = None, n_listed: int = N_LISTED) -> Iterator[str]:
+@dataclasses.dataclass(frozen=True)
+class Reported:
+    """What `write_report` leaves.
+
+    Parameters
+    ----------
+    notes : tuple[str, ...]
+        What is missing, in sentences.
+    pictures : tuple[Path, ...]
+        Reliability diagrams.
+    page, audit : Path
+        The report, and the table of labels to listen to again.
+    """
+
+    notes: tuple[str, ...]
+    pictures: tuple[Path, ...]
+    page: Path
+    audit: Path
+
+
+def write_report(name: str | None, home: Home, excerpt_s: float | None = None, n_listed: int = N_LISTED) -> Reported:
     """Write the report of a run.
 
     Parameters
     ----------
     name : str or None
         Name or folder of a run; None is the one that ended last.
+    home : Home
+        Whose runs and store are meant.
     excerpt_s : float or None
         Put that many seconds of every listed track into the page, instead of opening the files where they are.
     n_listed : int
         Tracks that the audit of the page shows; audit.csv has all.
 
-    Yields
-    ------
-    str
-        Lines for the terminal: notes, then the files written.
+    Returns
+    -------
+    Reported
 
     Raises
     ------
@@ -74,9 +95,9 @@ def write_report(name: str | None = None, excerpt_s: float | None = None, n_list
     AudioError
         When excerpts are wanted and there is no ffmpeg.
     """
-    folder = find_finished(name)
+    folder = find_finished(name, home.runs)
     ffmpeg = find_ffmpeg() if excerpt_s is not None else ""
-    results = read_results(folder)
+    results = read_results(folder, home)
     read = read_features_of(results)
     audit = judge(results, read)
     notes: list[str] = []
@@ -84,17 +105,16 @@ def write_report(name: str | None = None, excerpt_s: float | None = None, n_list
     page = Page(results, audit, maps, {}, n_listed, ())
     sounds = _embed(page, ffmpeg, excerpt_s, notes) if excerpt_s is not None else _link(results, notes)
     page = Page(results, audit, maps, sounds, n_listed, tuple(notes), is_portable=excerpt_s is not None)
-    notes += write_audit(folder / AUDIT, audit, results)
+    notes += write_doubts(folder / AUDIT, audit, results)
     with replacing(folder / "report.html") as file:
         file.write(draw_page(page).encode("utf-8"))
-    yield from (*results.notes, *audit.notes, *notes)
-    for written in write_diagrams(results):
-        yield written if isinstance(written, str) else f"picture: {written}"
-    yield f"report: {folder / 'report.html'}"
-    yield f"labels to listen to again: {folder / AUDIT}"
+    written = list(write_diagrams(results))
+    notes += [note for note in written if isinstance(note, str)]
+    pictures = tuple(path for path in written if not isinstance(path, str))
+    return Reported((*results.notes, *audit.notes, *notes), pictures, folder / "report.html", folder / AUDIT)
 
 
-def place_maps(results: Results, audit: LabelAudit, read: object, notes: list[str]) -> list[tuple[str, object]]:
+def place_maps(results: Results, audit: Doubts, read: object, notes: list[str]) -> list[tuple[str, object]]:
     """Place the tracks in the space that smoothed the labels, and in the one that the audit looks at.
 
     The space of a label source is learned from the tracks that the run learned it from, of a cross-validation from
@@ -137,7 +157,7 @@ def _link(results: Results, notes: list[str]) -> dict[str, str]:
 
 def _embed(page: Page, ffmpeg: str, excerpt_s: float, notes: list[str]) -> dict[str, str]:
     """Return excerpts of the listed tracks as data URIs."""
-    found, store = {}, open_store()
+    found, store = {}, Store(page.results.home.store)
     for row in page.listed:
         if not row.track.path:
             continue

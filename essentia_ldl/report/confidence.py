@@ -1,9 +1,10 @@
-"""The section of the report about calibration: tables of errors and reliability diagrams, also as PNG files.
+"""Sections of the report about confidence: is it right as often as it is sure, and what does abstaining buy?
 
-In: a run whose networks left logits and a ``calibration.json``; out: HTML, and ``reliability-*.png`` beside the page.
-Numbers are those of scores.json; diagrams are of tracks that the network was not trained on: the test tracks of all
-folds, each calibrated as its fold was; out-of-fold tracks under a final model; test tracks of a training, or else its
-validation tracks, which its calibration was fitted on.
+In: a `Page`; out: HTML, and ``reliability-*.png`` beside the page. The section on calibration is drawn where networks
+left logits and a ``calibration.json``. Its numbers are those of scores.json; its diagrams are of tracks that the
+network was not trained on: the test tracks of all folds, each calibrated as its fold was; out-of-fold tracks under a
+final model; test tracks of a training, or else its validation tracks, which its calibration was fitted on. The section
+on abstaining is drawn from the same tracks' probabilities.
 """
 
 from __future__ import annotations
@@ -16,19 +17,23 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl.errors import DataError
-from essentia_ldl.measure.rows import choose_best
-from essentia_ldl.report.diagrams import draw_png, draw_svg
-from essentia_ldl.report.page import Page, table
+from essentia_ldl.report.diagrams import draw_coverage, draw_png, draw_reliability
+from essentia_ldl.report.page import Page, percent, table
 from essentia_ldl.report.pictures import shown
 from essentia_ldl.report.results import CROSSVAL, Results, locate_cell
-from essentia_ldl.runs import calibrate as calibrating
+from essentia_ldl.runs.calibrate import OUT_OF_FOLD, read_run
+from essentia_ldl.runs.predictions import read_side
+from essentia_ldl.runs.score import choose_best
 from essentia_ldl.scores import reliability
+from essentia_ldl.scores.abstention import Coverage, measure_coverage, tabulate
 from essentia_ldl.scores.calibration import FILE, Calibration, apply, identity
-from essentia_ldl.scores.logits import PatchLogits, join, read_side
+from essentia_ldl.scores.logits import PatchLogits, join
 from essentia_ldl.scores.reliability import Reliability
 
 TEMPERATURES = (1.0, 1.25, 1.5, 1.75)  # of the paper's figure 7; the fitted one joins them
 _SCORES = (("ece", "ECE"), ("ece_15", "15 bins"), ("classwise_ece", "class-wise"), ("nll", "NLL"), ("brier", "Brier"))
+
+# --- calibration ----------------------------------------------------------------------------------------------------
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +117,7 @@ def draw_calibration(page: Page) -> str:
 
 
 def _figures(drawn: Sequence[Reliability]) -> str:
-    figures = "".join(f"<figure>{draw_svg(one)}</figure>" for one in drawn)
+    figures = "".join(f"<figure>{draw_reliability(one)}</figure>" for one in drawn)
     return f'<div class="figures">{figures}</div>'
 
 
@@ -176,7 +181,7 @@ def _read_parts(results: Results) -> tuple[str, list[tuple[PatchLogits, Calibrat
         return name, [(read_side(cell, "test"), _read(cell)) for cell in cells]
     if "calibration" not in scores or not (folder / FILE).is_file():
         return "", []
-    out_of_fold = folder / calibrating.OUT_OF_FOLD
+    out_of_fold = folder / OUT_OF_FOLD
     if out_of_fold.is_dir():
         return "out-of-fold tracks", [(read_side(out_of_fold, "test"), _read(folder))]
     side = "test" if "test" in scores else "valid"
@@ -186,5 +191,44 @@ def _read_parts(results: Results) -> tuple[str, list[tuple[PatchLogits, Calibrat
 
 
 def _read(folder: Path) -> Calibration:
-    found = calibrating.read_run(folder)
+    found = read_run(folder)
     return found if found is not None else identity(read_side(folder, "train").classes)
+
+
+# --- abstaining -----------------------------------------------------------------------------------------------------
+
+
+def measure_abstention(results: Results, name: str) -> Coverage | None:
+    """Measure a row of the scores on tracks that its networks were not trained on; None where there are none."""
+    opinions, classes = results.opinions.get(name, {}), list(results.recipe.classes)
+    tracks = [track for track in results.tracks if track.id in opinions and track.label in classes]
+    if not tracks:
+        return None
+    targets = np.array([classes.index(track.label) for track in tracks])
+    return measure_coverage(targets, np.stack([opinions[track.id] for track in tracks]))
+
+
+def draw_abstention(page: Page) -> str:
+    """Draw what answering only the surest tracks buys."""
+    results = page.results
+    folds = results.kind == CROSSVAL
+    name = choose_best(results.scores) if folds else results.sources[0]
+    curve = measure_abstention(results, name)
+    if curve is None:
+        return ""
+    where = f"test tracks of all folds, labels {name}" if folds else "tracks kept from training"
+    rows = [
+        [f"{threshold:g}", percent(coverage), "–" if accuracy is None else f"{accuracy:.3f}"]
+        for threshold, coverage, accuracy in tabulate(curve)
+    ]
+    gain = (curve.area - curve.overall) / (curve.best_area - curve.overall) if curve.best_area > curve.overall else None
+    words = (
+        f"Of {shown(where)}. Blue: accuracy on the tracks that are answered when the surest come first; dots are the "
+        "thresholds of the table. Dashed: answering a random share. "
+        + ("Every answer is right. " if gain is None else f"Of what a perfect ranking would gain it gains {gain:.0%}. ")
+        + "Use a threshold with <code>predict --min-confidence</code>. At its left end the curve is of "
+        "few tracks, and wavers."
+    )
+    head = ["probability at least", "answered", "accuracy of these"]
+    picture = f'<div class="figures"><figure>{draw_coverage(curve)}</figure></div>'
+    return f'{picture}{table(head, rows)}<p class="note">{words}</p>'

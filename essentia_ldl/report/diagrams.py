@@ -1,11 +1,12 @@
-"""Reliability diagrams, as SVG for a page and as PNG.
+"""Reliability diagrams, as SVG for a page and as PNG, and the curve of accuracy by coverage.
 
-In: `Reliability` records. Out: text of `<svg>` elements without script, font or link, which take the colour of the text
-around them, so that they fit a light and a dark page, and a PNG through matplotlib (the extra `plots`).
+In: `Reliability` records and a `Coverage`. Out: text of `<svg>` elements without script, font or link, which take the
+colour of the text around them, so that they fit a light and a dark page, and a PNG through matplotlib (the extra
+`plots`).
 
-A diagram shows, for each bin of confidence, the share of right answers as a bar, the expected share as a dashed
-diagonal, the gap between the two as a thin line at the bin's mean confidence, and below how many tracks are in it: an
-accuracy of three tracks is no accuracy.
+A reliability diagram shows, for each bin of confidence, the share of right answers as a bar, the expected share as a
+dashed diagonal, the gap between the two as a thin line at the bin's mean confidence, and below how many tracks are in
+it: an accuracy of three tracks is no accuracy.
 """
 
 from __future__ import annotations
@@ -19,16 +20,18 @@ import numpy as np
 
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.files import replacing
+from essentia_ldl.scores.abstention import Coverage, tabulate
 from essentia_ldl.scores.reliability import Reliability
 
 BAR, GAP = "#4c8bd0", "#e0662f"  # both stand out on white and on black
 _SIDE, _LEFT, _TOP, _COUNTS, _BETWEEN, _BOTTOM, _RIGHT = 200, 38, 34, 44, 8, 34, 10
 _STYLE = "width:100%;max-width:20rem;height:auto;display:inline-block;vertical-align:top"
 _N_COLUMNS = 5
+_CURVE_WIDTH, _CURVE_HEIGHT, _CURVE_LEFT, _CURVE_BOTTOM, _CURVE_RIGHT = 300, 200, 40, 36, 20
 
 
-def draw_svg(reliability: Reliability) -> str:
-    """Draw one diagram.
+def draw_reliability(reliability: Reliability) -> str:
+    """Draw one reliability diagram.
 
     Parameters
     ----------
@@ -89,8 +92,70 @@ def draw_svg(reliability: Reliability) -> str:
     return "".join(parts)
 
 
+def draw_coverage(curve: Coverage, title: str = "Accuracy by coverage") -> str:
+    """Draw accuracy by coverage, beside the flat line of answering a random share.
+
+    Parameters
+    ----------
+    curve : Coverage
+        Of one classifier.
+    title : str
+        Above the curve.
+
+    Returns
+    -------
+    str
+        One `<svg>` element for a page, without script, font or link, in the colour of the text around it.
+    """
+    low = max(0.0, np.floor(10 * min(curve.accuracy.min(), curve.overall)) / 10 - 0.1)
+    base = _TOP + _CURVE_HEIGHT
+    width, height = _CURVE_LEFT + _CURVE_WIDTH + _CURVE_RIGHT, base + _CURVE_BOTTOM
+
+    def x(share: float) -> float:
+        return _CURVE_LEFT + share * _CURVE_WIDTH
+
+    def y(share: float) -> float:
+        return base - (share - low) / (1 - low) * _CURVE_HEIGHT
+
+    name = html.escape(title, quote=True)
+    facts = f"{curve.n_tracks} tracks: all {curve.overall:.3f}, mean over coverages {curve.area:.3f}"
+    parts = [
+        f'<svg viewBox="0 0 {width} {height}" role="img" '
+        f'aria-label="{name}: {facts}" style="width:100%;max-width:26rem;height:auto" '
+        'font-family="system-ui, sans-serif" font-size="10" fill="currentColor">',
+        f'<text x="{_CURVE_LEFT}" y="13" font-size="12" font-weight="600">{name}</text>',
+        f'<text x="{_CURVE_LEFT}" y="25" opacity=".75">{facts}</text>',
+    ]
+    for share in np.linspace(low, 1, 6):
+        parts += [
+            f'<line x1="{_CURVE_LEFT}" x2="{x(1):g}" y1="{y(share):.1f}" y2="{y(share):.1f}" stroke="currentColor" '
+            'opacity=".15"/>',
+            f'<text x="{_CURVE_LEFT - 4}" y="{y(share) + 3.5:.1f}" text-anchor="end">{share:.2f}</text>',
+        ]
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        parts.append(f'<text x="{x(share):g}" y="{base + 13}" text-anchor="middle">{share:.0%}</text>')
+    points = " ".join(f"{x(c):.1f},{y(a):.1f}" for c, a in zip(curve.coverage, curve.accuracy, strict=True))
+    flat = y(curve.overall)
+    parts += [
+        f'<line x1="{_CURVE_LEFT}" x2="{x(1):g}" y1="{flat:.1f}" y2="{flat:.1f}" stroke="{GAP}" '
+        'stroke-dasharray="4 3"/>',
+        f'<polyline points="{points}" fill="none" stroke="{BAR}" stroke-width="2"/>',
+    ]
+    for threshold, coverage, accuracy in tabulate(curve):
+        if accuracy is not None and coverage < 1:
+            words = f"at least {threshold:g}: {coverage:.0%} answered, accuracy {accuracy:.3f}"
+            place = f'cx="{x(coverage):.1f}" cy="{y(accuracy):.1f}"'
+            parts.append(f'<circle {place} r="4" fill="{BAR}"><title>{words}</title></circle>')
+    parts += [
+        f'<text x="{x(0.5):g}" y="{base + 29}" text-anchor="middle">share of tracks answered, the surest first</text>',
+        f'<text transform="translate(10 {base - _CURVE_HEIGHT / 2}) rotate(-90)" text-anchor="middle">accuracy</text>',
+        "</svg>",
+    ]
+    return "".join(parts)
+
+
 def draw_png(path: Path, reliabilities: Sequence[Reliability], title: str = "") -> None:
-    """Draw diagrams side by side into a PNG.
+    """Draw reliability diagrams side by side into a PNG.
 
     Parameters
     ----------
@@ -130,7 +195,8 @@ def draw_png(path: Path, reliabilities: Sequence[Reliability], title: str = "") 
         upper.vlines(*ends, color=GAP, linewidth=2, label="gap")
         upper.plot([0, 1], [0, 1], "--", color="0.3", linewidth=1, zorder=3)
         ece = "" if math.isnan(reliability.ece) else f", ECE {reliability.ece:.3f}"
-        upper.set_title(f"{reliability.name}\n{reliability.n_tracks} tracks{ece}", fontsize=9)
+        name, families = _find_fonts(reliability.name)
+        upper.set_title(f"{name}\n{reliability.n_tracks} tracks{ece}", fontsize=9, fontfamily=families)
         upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy" if column == 0 else "")
         upper.tick_params(labelbottom=False)
         lower.bar(centres, counts, width=0.9 / n_bins, color="0.6")
@@ -138,7 +204,8 @@ def draw_png(path: Path, reliabilities: Sequence[Reliability], title: str = "") 
             lower.text(centre, count, str(count), ha="center", va="bottom", fontsize=6)
         lower.set(xlabel="confidence", ylabel="tracks" if column == 0 else "", ylim=(0, 1.25 * max(1, counts.max())))
     if title:
-        figure.suptitle(title, fontsize=11)
+        words, families = _find_fonts(title)
+        figure.suptitle(words, fontsize=11, fontfamily=families)
     with replacing(path) as file:
         figure.savefig(file, format="png")
 
@@ -146,3 +213,29 @@ def draw_png(path: Path, reliabilities: Sequence[Reliability], title: str = "") 
 def _box(x: float, y: float, width: float, height: float, colour: str, opacity: float) -> str:
     place = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
     return f'<rect {place} fill="{colour}" opacity="{opacity}"/>'
+
+
+def _find_fonts(text: str) -> tuple[str, list[str]]:
+    """Return a text as the fonts of this computer can show it, and their families.
+
+    The usual font has Latin, Greek and Cyrillic letters. Others, such as Chinese ones, are looked for in all fonts; one
+    that no font has is written as an escape, because a box tells nobody which class is meant.
+    """
+    from matplotlib import font_manager
+
+    usual = font_manager.get_font(font_manager.findfont(font_manager.FontProperties()))
+    missing = {letter for letter in text if letter != "\n" and not usual.get_char_index(ord(letter))}
+    families = ["sans-serif"]
+    for entry in font_manager.fontManager.ttflist if missing else ():
+        try:
+            font = font_manager.get_font(entry.fname)
+        except (OSError, RuntimeError):  # gone since fonts were listed, or in a format without outlines
+            continue
+        found = {letter for letter in missing if font.get_char_index(ord(letter))}
+        if found:
+            families.append(entry.name)
+            missing -= found
+        if not missing:
+            break
+    shown = "".join(ascii(letter)[1:-1] if letter in missing else letter for letter in text)
+    return shown, families

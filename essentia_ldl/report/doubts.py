@@ -1,6 +1,6 @@
-"""The label audit: which tracks should a person listen to again, because everything that sounds like them disagrees?
+"""Doubts about labels: which tracks should a person listen to again, because all that sounds like them disagrees?
 
-In: `Results` of a run; out: one `Judged` a track, the most doubtful first, and ``audit.csv``, which goes back into
+In: `Results` of a run; out: one `Judged` per track, the most doubtful first, and ``audit.csv``, which goes back into
 `train --corrections`.
 
 Two or three opinions judge a label, and none of them has learned from it:
@@ -38,12 +38,12 @@ from essentia_ldl.collection.corrections import DROP, read_corrections
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import DataError, EssentiaLdlError, StoreError, explain
 from essentia_ldl.features import embeddings
-from essentia_ldl.features.store import open_store
+from essentia_ldl.features.store import Store
 from essentia_ldl.files import replacing
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Track
 from essentia_ldl.report.results import CROSSVAL, Results
-from essentia_ldl.train import compose as planning
+from essentia_ldl.train.compose import build_source
 
 N_NEIGHBORS = 10
 N_FOLDS = 5
@@ -81,7 +81,7 @@ class Judged:
 
 
 @dataclasses.dataclass(frozen=True)
-class LabelAudit:
+class Doubts:
     """All tracks judged, the most doubtful first, and where they lie; `rules` say in words who judged.
 
     `corrections` hold what persons have said by track id, of tracks that are not in the run any more too.
@@ -97,14 +97,14 @@ class LabelAudit:
 
 def read_features_of(results: Results) -> Callable[[Track, str], np.ndarray]:
     """Return the function that label sources read features with: MFCC from the store, embeddings from the network."""
-    store, embedded = open_store(), {}
+    store, embedded = Store(results.home.store), {}
 
     def read(track: Track, front_end: str) -> np.ndarray:
         if front_end != embeddings.NAME:
             return store.read(results.contents[track.id], frontends.get(front_end))
         if not embedded:
             durations_s = dict.fromkeys(results.contents, 0.0)
-            collection = Collection(results.tracks, results.contents, durations_s, ())
+            collection = Collection(results.tracks, results.contents, durations_s, (), results.home)
             embeddings.make_embeddings(collection, results.recipe.network)
             embedded.update(embeddings.read_embeddings(collection, results.recipe.network))
         return embedded[track.id]
@@ -113,9 +113,14 @@ def read_features_of(results: Results) -> Callable[[Track, str], np.ndarray]:
 
 
 def locate(
-    recipe: Recipe, source: str, fitted: Sequence[Track], tracks: Sequence[Track], read: Callable, **settings: object
+    recipe: Recipe,
+    source: str,
+    fitted: Sequence[Track],
+    tracks: Sequence[Track],
+    read: Callable[[Track, str], np.ndarray],
+    settings: Mapping[str, object] | None = None,
 ) -> np.ndarray:
-    """Return where tracks lie in the space of a label source, shape (n_tracks, d), float64.
+    """Return where tracks lie in the space of a label source.
 
     Parameters
     ----------
@@ -129,20 +134,24 @@ def locate(
         What is looked for.
     read : callable
         From `read_features_of`.
-    **settings
+    settings : Mapping[str, object] or None
         Settings of the source that go before the recipe's.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_tracks, d), float64]
 
     Raises
     ------
     EssentiaLdlError
         When features are missing, or the source has no space.
     """
-    changed = {**recipe.label_settings, source: {**recipe.label_settings.get(source, {}), **settings}}
-    found = planning.build_source(dataclasses.replace(recipe, label_settings=changed), source, read).fit(fitted)
+    changed = {**recipe.label_settings, source: {**recipe.label_settings.get(source, {}), **(settings or {})}}
+    found = build_source(dataclasses.replace(recipe, label_settings=changed), source, read).fit(fitted)
     return found.locate(tracks)
 
 
-def judge(results: Results, read: Callable[[Track, str], np.ndarray]) -> LabelAudit:
+def judge(results: Results, read: Callable[[Track, str], np.ndarray]) -> Doubts:
     """Judge the label of every track of a run.
 
     Parameters
@@ -154,7 +163,7 @@ def judge(results: Results, read: Callable[[Track, str], np.ndarray]) -> LabelAu
 
     Returns
     -------
-    LabelAudit
+    Doubts
         Without neighbours and classifier where no features are there, and a note that says so.
     """
     tracks, recipe, notes = results.tracks, results.recipe, []
@@ -192,7 +201,7 @@ def judge(results: Results, read: Callable[[Track, str], np.ndarray]) -> LabelAu
         for number, (track, target) in enumerate(zip(tracks, targets, strict=True))
     ]
     judged.sort(key=lambda row: (bool(row.correction), -row.disagreement, row.track.id))
-    return LabelAudit(tuple(judged), points, space, tuple(rules), tuple(notes), decided)
+    return Doubts(tuple(judged), points, space, tuple(rules), tuple(notes), decided)
 
 
 def _list_given(results: Results) -> dict[str, str]:
@@ -226,7 +235,9 @@ def _judge(
     return Judged(track, opinions, nearest, float(1 - mean[target]), classes[best], correction)
 
 
-def _find_points(results: Results, read: Callable, notes: list[str]) -> tuple[np.ndarray | None, str]:
+def _find_points(
+    results: Results, read: Callable[[Track, str], np.ndarray], notes: list[str]
+) -> tuple[np.ndarray | None, str]:
     """Return standardised features that know nothing of labels, and their name."""
     spaces = {"emb": "the mean embedding of the pretrained network", "sb": "MFCC-P (no LMNN)"}
     if results.recipe.network.fine_tune == "none":
@@ -234,7 +245,7 @@ def _find_points(results: Results, read: Callable, notes: list[str]) -> tuple[np
     for source, name in spaces.items():
         settings = {"lmnn": False, "n_neighbors": 1, "include_self": True, "standardize": True}
         try:
-            return locate(results.recipe, source, results.tracks, results.tracks, read, **settings), name
+            return locate(results.recipe, source, results.tracks, results.tracks, read, settings), name
         except StoreError as error:
             reason = "they were not extracted. A training with labels sa or sb does." if source == "sb" else error
             notes.append(f"Neighbours by {name} could not be looked for: {reason}")
@@ -309,7 +320,7 @@ def fit_classifier(
     return probabilities
 
 
-def write_audit(path: Path, audit: LabelAudit, results: Results) -> list[str]:
+def write_doubts(path: Path, doubts: Doubts, results: Results) -> list[str]:
     """Write audit.csv, atomically: every track, the most doubtful first, and a column for the correction.
 
     Corrections that the run was given stand in it already, dropped tracks at the end, so that the file can be handed
@@ -320,7 +331,7 @@ def write_audit(path: Path, audit: LabelAudit, results: Results) -> list[str]:
     ----------
     path : Path
         Where to.
-    audit : LabelAudit
+    doubts : Doubts
         From `judge`.
     results : Results
         The run.
@@ -336,18 +347,18 @@ def write_audit(path: Path, audit: LabelAudit, results: Results) -> list[str]:
         When a file that cannot be read cannot be renamed either, or the disk is full.
     """
     said, reason = _read_said(path)  # once more: judging takes minutes, and a person may have saved the file meanwhile
-    corrections = {**audit.corrections, **said}
-    names = list(dict.fromkeys(name for row in audit.judged for name in row.opinions))
+    corrections = {**doubts.corrections, **said}
+    names = list(dict.fromkeys(name for row in doubts.judged for name in row.opinions))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*HEADER, *(f"{name}_of_label" for name in names), "nearest", "correction"])
     classes = results.recipe.classes
-    for rank, row in enumerate(audit.judged, start=1):
+    for rank, row in enumerate(doubts.judged, start=1):
         track, column = row.track, classes.index(row.track.label)
         shares = [f"{row.opinions[name][column]:.4f}" if name in row.opinions else "" for name in names]
         cells = [rank, track.id, track.path, track.artist or "", track.label, row.suggestion, f"{row.disagreement:.4f}"]
         writer.writerow([*cells, *shares, " | ".join(row.nearest[:3]), corrections.get(track.id, "")])
-    known = {row.track.id for row in audit.judged}
+    known = {row.track.id for row in doubts.judged}
     before = {change["id"]: change["from"] for change in results.corrections.get("changes", ())}
     for track_id, word in corrections.items():
         if track_id not in known:

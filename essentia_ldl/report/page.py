@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from essentia_ldl.report.doubts import Judged, LabelAudit
+from essentia_ldl.report.doubts import Doubts, Judged
 from essentia_ldl.report.pictures import shown
 from essentia_ldl.report.results import Results
 
@@ -33,14 +33,14 @@ class Page:
     ----------
     results : Results
         The run.
-    audit : LabelAudit
+    doubts : Doubts
         Its tracks, judged.
     maps : Sequence[tuple[str, np.ndarray]]
         Name of a space and the places (n_tracks, 2) in it, tracks in the order of `results.tracks`.
     sounds : Mapping[str, str]
         URL of the audio, by track id.
     n_listed : int
-        Tracks that the audit shows.
+        Doubtful tracks that the page lists.
     notes : Sequence[str]
         What could not be drawn, and why.
     is_portable : bool
@@ -48,7 +48,7 @@ class Page:
     """
 
     results: Results
-    audit: LabelAudit
+    doubts: Doubts
     maps: Sequence[tuple[str, np.ndarray]]
     sounds: Mapping[str, str]
     n_listed: int
@@ -57,8 +57,8 @@ class Page:
 
     @property
     def listed(self) -> tuple[Judged, ...]:
-        """The tracks that the audit shows."""
-        return tuple(row for row in self.audit.judged if row.opinions and not row.correction)[: self.n_listed]
+        """The doubtful tracks that the page lists."""
+        return tuple(row for row in self.doubts.judged if row.opinions and not row.correction)[: self.n_listed]
 
 
 def percent(value: float | None) -> str:

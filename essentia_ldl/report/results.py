@@ -7,7 +7,6 @@ an older run lacks becomes a note, not an error.
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -16,14 +15,19 @@ from typing import Any
 
 import numpy as np
 
-from essentia_ldl import labels as label_sources
-from essentia_ldl.errors import EssentiaLdlError, StoreError, UnknownNameError, explain
-from essentia_ldl.files import home, read_json
-from essentia_ldl.measure.folds import cell_folder
-from essentia_ldl.recipe.recipe import NetworkSettings, Recipe, SplitSettings, read_recipe
+from essentia_ldl.errors import EssentiaLdlError, StoreError, explain
+from essentia_ldl.files import Home, read_object
+from essentia_ldl.recipe.recipe import NetworkSettings, Recipe, SplitSettings
+from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import LabelTable, Track
+from essentia_ldl.runs.folder import CORRECTIONS, CROSSVAL, FAILURES, RECIPE, SCORES, TRAIN, cell_folder, tell_kind
+from essentia_ldl.runs.plan import FILE as PLAN
+from essentia_ldl.runs.plan import Plan, read_plan
+from essentia_ldl.runs.predictions import FILE as PREDICTIONS
+from essentia_ldl.runs.predictions import read_predictions
+from essentia_ldl.runs.targets import name_table, read_report, read_table
 
-TRAIN, CROSSVAL = "train", "crossval"
+__all__ = ["CROSSVAL", "TRAIN", "Results", "locate_cell", "read_results"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,8 +44,8 @@ class Results:
         What was trained, and how.
     scores : Mapping[str, Any]
         ``scores.json``.
-    plan : Mapping[str, Any]
-        ``plan.json``, in a cross-validation that of its first fold.
+    plan : Plan
+        That of the run, in a cross-validation that of its first fold.
     tracks : tuple[Track, ...]
         Every track that trained, validated or tested, by id; a path is empty where the run does not tell it.
     contents : Mapping[str, str]
@@ -63,13 +67,15 @@ class Results:
         ``failures.csv``.
     notes : tuple[str, ...]
         What is missing, in sentences.
+    home : Home
+        Whose store holds the features.
     """
 
     folder: Path
     kind: str
     recipe: Recipe
     scores: Mapping[str, Any]
-    plan: Mapping[str, Any]
+    plan: Plan
     tracks: tuple[Track, ...]
     contents: Mapping[str, str]
     training: frozenset[str]
@@ -80,6 +86,7 @@ class Results:
     corrections: Mapping[str, Any]
     failures: tuple[Mapping[str, str], ...]
     notes: tuple[str, ...]
+    home: Home
 
     @property
     def rows(self) -> dict[str, Any]:
@@ -97,63 +104,15 @@ class Results:
         return tuple(self.histories)
 
 
-def find_finished(name: str | None) -> Path:
-    """Find a finished run by its name or path.
-
-    Parameters
-    ----------
-    name : str or None
-        A folder, or a name in runs/; None is the run that ended last.
-
-    Returns
-    -------
-    Path
-        A folder with the scores of a training or a cross-validation.
-
-    Raises
-    ------
-    UnknownNameError
-        When there is none of that name.
-    StoreError
-        When the run of that name has not ended, is damaged, or is neither a training nor a cross-validation.
-    """
-    runs = home() / "runs"
-    if name is None:
-        found = _list_finished(runs)
-        if not found:
-            remedy = "Run train or crossval first."
-            raise UnknownNameError(explain("run", "a finished run", "none", runs, remedy))
-        return max(found, key=lambda path: (path.stat().st_mtime, path.parent.name)).parent
-    for folder in (Path(name).expanduser(), runs / name):
-        if folder.is_dir():
-            if not _tell_kind(folder):
-                ended = (folder / "scores.json").is_file()
-                found = "one that is neither" if ended else "one without scores.json"
-                remedy = "Name another folder." if ended else "Give its command again: it goes on where it was."
-                raise StoreError(explain("run", "a finished run of train or crossval", found, folder, remedy))
-            return folder.resolve()
-    known = sorted((path.parent.name for path in _list_finished(runs)), reverse=True)
-    rule = "the name of a finished run in runs/, or a folder"
-    remedy = f"There are: {', '.join(known[:5])}." if known else "Run train or crossval first."
-    raise UnknownNameError(explain("run", rule, name, runs, remedy))
-
-
-def _list_finished(runs: Path) -> list[Path]:
-    """Return the scores of all finished runs; a damaged one that nobody asked for stops nothing."""
-    found = []
-    for path in runs.glob("*/scores.json"):
-        with contextlib.suppress(StoreError):
-            found += [path] if _tell_kind(path.parent) else []
-    return found
-
-
-def read_results(folder: Path) -> Results:
+def read_results(folder: Path, home: Home) -> Results:
     """Read a run folder.
 
     Parameters
     ----------
     folder : Path
-        From `find_finished`.
+        From `runs.folder.find_finished`.
+    home : Home
+        Whose store holds the features.
 
     Returns
     -------
@@ -164,9 +123,9 @@ def read_results(folder: Path) -> Results:
     StoreError, DataError
         When a file that every run has is missing or damaged.
     """
-    scores, kind = read_json(folder / "scores.json"), _tell_kind(folder)
+    scores, kind = read_object(folder / SCORES), tell_kind(folder)
     cells = _find_cells(folder, scores, kind)
-    plans = [read_json(path / "plan.json") for paths in cells.values() for path in paths]
+    plans = [read_plan(path) for paths in cells.values() for path in paths]
     if not plans:
         raise StoreError(explain("run", "a plan.json", "none", folder, "Give its command again."))
     notes: list[str] = []
@@ -181,27 +140,16 @@ def read_results(folder: Path) -> Results:
         plan=plans[0],
         tracks=tracks,
         contents=contents,
-        training=frozenset(row["id"] for row in plans[0]["tracks"] if row["role"] == "train"),
-        histories={name: [read_json(path / "history.json") for path in paths] for name, paths in cells.items()},
+        training=frozenset(track.id for track in plans[0].tracks if track.role == "train"),
+        histories={name: [read_object(path / "history.json") for path in paths] for name, paths in cells.items()},
         tables={name: [_read_table(path) for path in paths] for name, paths in cells.items()},
-        reports={name: [read_json(path / "labels.json") for path in paths] for name, paths in cells.items()},
+        reports={name: [read_report(path) for path in paths] for name, paths in cells.items()},
         opinions=_read_opinions(folder, scores, kind, names),
-        corrections=_read_optional(folder / "corrections.json"),
-        failures=_read_failures(folder / "failures.csv"),
+        corrections=_read_optional(folder / CORRECTIONS),
+        failures=_read_failures(folder / FAILURES),
         notes=tuple(notes),
+        home=home,
     )
-
-
-def _tell_kind(folder: Path) -> str:
-    """Return `TRAIN`, `CROSSVAL`, or nothing for a folder that is neither or has not ended."""
-    if not (folder / "scores.json").is_file():
-        return ""
-    scores = read_json(folder / "scores.json")
-    if not isinstance(scores, dict):
-        return ""
-    if "sources" in scores and "folds" in scores:
-        return CROSSVAL
-    return TRAIN if (folder / "plan.json").is_file() and "classes" in scores else ""
 
 
 def locate_cell(folder: Path, name: str, fold: Mapping[str, Any]) -> Path:
@@ -211,45 +159,45 @@ def locate_cell(folder: Path, name: str, fold: Mapping[str, Any]) -> Path:
 
 def _find_cells(folder: Path, scores: Mapping[str, Any], kind: str) -> dict[str, list[Path]]:
     if kind == TRAIN:
-        return {read_json(folder / "plan.json")["labels_source"]: [folder]}
+        return {read_plan(folder).labels_source: [folder]}
     cells = {}
     for name in scores["sources"]:
         paths = [locate_cell(folder, name, fold) for fold in scores["folds"]]
-        cells[name] = [path for path in paths if (path / "plan.json").is_file()]
+        cells[name] = [path for path in paths if (path / PLAN).is_file()]
     return cells
 
 
-def _read_recipe(folder: Path, plan: Mapping[str, Any], notes: list[str]) -> Recipe:
-    if (folder / "recipe.toml").is_file():
+def _read_recipe(folder: Path, plan: Plan, notes: list[str]) -> Recipe:
+    if (folder / RECIPE).is_file():
         try:
-            return read_recipe(str(folder / "recipe.toml"))
+            return read_recipe(str(folder / RECIPE))
         except EssentiaLdlError as error:
             notes.append(f"The recipe of this run cannot be read any more, so label settings are the defaults: {error}")
     else:
         notes.append("This run does not hold its recipe, so label settings are the defaults.")
     known = {field.name for field in dataclasses.fields(NetworkSettings)}
-    network = {key: value for key, value in plan["network"].items() if key in known and value is not None}
-    if plan.get("features"):  # the plan's network is the classifier on the features
+    told = dataclasses.asdict(plan.network)
+    network = {key: value for key, value in told.items() if key in known and value is not None}
+    if plan.features:  # the plan's network is the classifier on the features
         network = {"backbone": network["backbone"], "fine_tune": "none"}
     return Recipe(
-        task=plan["task"],
-        classes=tuple(plan["classes"]),
-        labels=plan["labels_source"],
-        split=SplitSettings(seed=plan["seed"]),
+        task=plan.task,
+        classes=plan.classes,
+        labels=plan.labels_source,
+        split=SplitSettings(seed=plan.seed),
         network=NetworkSettings(**network),
     )
 
 
-def _read_tracks(plans: Sequence[Mapping[str, Any]], notes: list[str]) -> tuple[tuple[Track, ...], dict[str, str]]:
+def _read_tracks(plans: Sequence[Plan], notes: list[str]) -> tuple[tuple[Track, ...], dict[str, str]]:
     """Collect the tracks of all plans: a fold may leave some out."""
     tracks, contents = {}, {}
     for plan in plans:
-        paths, artists = plan.get("paths", {}), plan.get("artists", {})
-        for row in plan["tracks"]:
-            name = row["id"]
-            if name not in tracks:
-                tracks[name] = Track(name, paths.get(name, ""), row["label"], artists.get(name))
-                contents[name] = row["content"]
+        paths, artists = plan.places.paths, plan.places.artists
+        for track in plan.tracks:
+            if track.id not in tracks:
+                tracks[track.id] = Track(track.id, paths.get(track.id, ""), track.label, artists.get(track.id))
+                contents[track.id] = track.content
     if not any(track.path for track in tracks.values()):
         notes.append("This run was made before runs kept the paths of their files, so that nothing can be played.")
     return tuple(tracks[name] for name in sorted(tracks)), contents
@@ -257,8 +205,8 @@ def _read_tracks(plans: Sequence[Mapping[str, Any]], notes: list[str]) -> tuple[
 
 def _read_table(folder: Path) -> LabelTable:
     """Read the label distributions of the training tracks of one plan."""
-    table = label_sources.read_table(folder / "labels.csv")
-    chosen = [row["id"] for row in read_json(folder / "plan.json")["tracks"] if row["role"] == "train"]
+    table = read_table(folder / name_table())
+    chosen = [track.id for track in read_plan(folder).tracks if track.role == "train"]
     return LabelTable(tuple(chosen), table.classes, table.rows(chosen))
 
 
@@ -271,19 +219,21 @@ def _read_opinions(
         wanted = ("valid", "test") if kind == TRAIN else ("test",)
         found: dict[str, list[np.ndarray]] = {}
         for path in paths:
-            if not (path / "predictions.npz").is_file():
+            if not (path / PREDICTIONS).is_file():
                 continue
-            with np.load(path / "predictions.npz", allow_pickle=False) as arrays:
-                rows = zip(arrays["ids"], arrays["roles"], arrays["probabilities"], strict=True)
-                for track_id, role, probabilities in rows:
-                    if role in wanted:
-                        found.setdefault(str(track_id), []).append(probabilities.astype(np.float64))
+            predictions = read_predictions(path)
+            if predictions.probabilities is None:
+                continue
+            rows = zip(predictions.ids, predictions.roles, predictions.probabilities, strict=True)
+            for track_id, role, probabilities in rows:
+                if role in wanted:
+                    found.setdefault(str(track_id), []).append(probabilities.astype(np.float64))
         opinions[name] = {track_id: np.mean(rows, axis=0) for track_id, rows in found.items()}
     return opinions
 
 
 def _read_optional(path: Path) -> dict[str, Any]:
-    return read_json(path) if path.is_file() else {}
+    return read_object(path) if path.is_file() else {}
 
 
 def _read_failures(path: Path) -> tuple[dict[str, str], ...]:

@@ -74,17 +74,17 @@ def _facts(results: Results) -> list[tuple[str, object]]:
         facts.append(("folds", f"{scores['n_folds']} × {scores['n_repeats']}, {kind}{grouped}"))
         facts.append(("seeds", ", ".join(map(str, scores["seeds"]))))
     else:
-        roles = [row["role"] for row in plan["tracks"]]
+        roles = [track.role for track in plan.tracks]
         sides = [f"{roles.count(role)} {name}" for role, name in (("train", "train"), ("valid", "validate"))]
         sides += [f"{roles.count('test')} test"] if "test" in roles else []
-        facts.append(("split", ", ".join(sides) + (", grouped by artist" if plan["split"]["grouped"] else "")))
-    network = plan["network"]
-    start = f"{network['pretrained']}-pretrained" if network.get("pretrained") else "from scratch"
-    start = network.get("extractor") or f"{network['backbone']}, {start}"
-    tuned = {"head": "head only", "all": "whole network", "none": "whole network"}.get(network["fine_tune"], "")
-    if plan.get("features"):
-        below = plan["transfer"]
-        start, tuned = f"{network['backbone']}, {below['networks']}", f"a classifier on {', '.join(below['targets'])}"
+        facts.append(("split", ", ".join(sides) + (", grouped by artist" if plan.grouped else "")))
+    network = plan.network
+    start = f"{network.pretrained}-pretrained" if network.pretrained else "from scratch"
+    start = network.extractor or f"{network.backbone}, {start}"
+    tuned = {"head": "head only", "all": "whole network", "none": "whole network"}[network.fine_tune]
+    if plan.learned is not None:
+        start = f"{network.backbone}, {plan.learned.networks}"
+        tuned = f"a classifier on {', '.join(plan.learned.targets)}"
     facts.append(("network", f"{start}, {tuned}"))
     facts.append(("labels", ", ".join(results.sources)))
     if results.kind != CROSSVAL:
@@ -102,13 +102,13 @@ def _facts(results: Results) -> list[tuple[str, object]]:
 def _warnings(page: Page) -> list[str]:
     results = page.results
     found = [*results.scores.get("warnings", ())]
-    if results.plan.get("card", {}).get("demo"):
+    if results.plan.card.get("demo"):
         found.append("This is the synthetic demo collection: the numbers say nothing about music.")
-    if results.kind != CROSSVAL and not results.plan["split"]["grouped"]:
+    if results.kind != CROSSVAL and not results.plan.grouped:
         found.append("Not grouped by artist: one may train and validate, and the score may come out too high.")
     findings = results.scores.get("findings", ())
     found += [text if isinstance(text, str) else str(text) for text in findings]
-    return [*found, *results.notes, *page.audit.notes, *page.notes]
+    return [*found, *results.notes, *page.doubts.notes, *page.notes]
 
 
 # --- scores ---------------------------------------------------------------------------------------------------------

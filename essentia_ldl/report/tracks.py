@@ -1,4 +1,4 @@
-"""Sections of the report about the tracks: label distributions, map, audit, and files left out.
+"""Sections of the report about the tracks: label distributions, map, doubtful labels, and files left out.
 
 In: a `Page`; out: HTML. What the script of the page needs to know stands in data attributes, so that the page can be
 read without it.
@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 
 from essentia_ldl.collection.corrections import DROP
-from essentia_ldl.files import home
 from essentia_ldl.labels import EDGES, score_own_mass
 from essentia_ldl.report.doubts import Judged
 from essentia_ldl.report.page import Page, draw_matrix, figure, percent, table
@@ -65,7 +64,7 @@ def draw_maps(page: Page) -> str:
     if not page.maps:
         return "<p>There is no map: the features of the tracks are not in the store any more.</p>"
     classes = results.recipe.classes
-    by_id = {row.track.id: row for row in page.audit.judged}
+    by_id = {row.track.id: row for row in page.doubts.judged}
     shapes, agreement, wrong, names = [], [], [], []
     for track in results.tracks:
         row, own = by_id[track.id], classes.index(track.label)
@@ -112,20 +111,20 @@ def draw_failures(page: Page) -> str:
     return table(["file", "step", "reason"], rows, "plain") + rest if rows else ""
 
 
-# --- audit ----------------------------------------------------------------------------------------------------------
+# --- doubtful labels ------------------------------------------------------------------------------------------------
 
 
-def draw_audit(page: Page) -> str:
+def draw_doubts(page: Page) -> str:
     """List the tracks whose label is most in doubt, with a player each and a place for the correction."""
-    audit, results = page.audit, page.results
-    if not any(row.opinions for row in audit.judged):
+    doubts, results = page.doubts, page.results
+    if not any(row.opinions for row in doubts.judged):
         return "<p>No label could be judged: the features of the tracks are not in the store any more.</p>"
     rows = page.listed
-    n_doubtful = sum(row.suggestion != row.track.label and not row.correction for row in audit.judged)
+    n_doubtful = sum(row.suggestion != row.track.label and not row.correction for row in doubts.judged)
     command = f"essentia-ldl {' '.join(map(shlex.quote, write_command(page)))}"
     intro = (
         f"<p>Of {len(results.tracks)} labels, <b>{n_doubtful}</b> would be another one if these opinions decided:</p>"
-        f'<ul class="opinions-used">{"".join(f"<li>{shown(rule)}</li>" for rule in audit.rules)}</ul>'
+        f'<ul class="opinions-used">{"".join(f"<li>{shown(rule)}</li>" for rule in doubts.rules)}</ul>'
         "<p>The disagreement is their mean of 1 minus the probability of the label. Every opinion on a track leaves "
         "that track out; otherwise all tracks take part, whatever side of the split they were on, because this looks "
         "for mistakes and measures no model. High disagreement means <em>listen</em>, not <em>wrong</em>.</p>"
@@ -147,11 +146,11 @@ def draw_audit(page: Page) -> str:
     )
     head += '<th scope="col" class="js">correction</th>'
     # what a person said before stays in the file that the page saves; data attributes take json, escaped
-    before = [[name, word] for name, word in audit.corrections.items() if _is_text(name)]
+    before = [[name, word] for name, word in doubts.corrections.items() if _is_text(name)]
     kept = f' data-before="{shown(json.dumps(before))}"' if before else ""
     listed = f'<table class="audit" id="rows"{kept}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-    decided = sum(bool(row.correction) for row in audit.judged)
-    rest = [f"{len(rows)} of {len(audit.judged)} tracks are listed; audit.csv has all."]
+    decided = sum(bool(row.correction) for row in doubts.judged)
+    rest = [f"{len(rows)} of {len(doubts.judged)} tracks are listed; audit.csv has all."]
     if decided:
         rest.append(f"{decided} that a person has judged before are not listed again.")
     return f'{intro}{tools}{listed}<p class="note">{" ".join(rest)}</p>{_write_data(page)}'
@@ -163,7 +162,8 @@ def write_command(page: Page) -> list[str]:
     path = results.folder / "recipe.toml"
     recipe = str(path) if path.is_file() else results.recipe.task  # runs of the first versions hold none
     if path.is_file() and page.is_portable:
-        recipe = str(path.relative_to(home() if path.is_relative_to(home()) else results.folder.parent))
+        home = results.home.root
+        recipe = str(path.relative_to(home if path.is_relative_to(home) else results.folder.parent))
     command = [results.kind, recipe, "--corrections", "corrections.csv"]
     if results.kind == CROSSVAL:
         command += [word for source in scores["sources"] for word in ("--labels", source)]
@@ -227,14 +227,14 @@ def _split_name(track_id: str) -> tuple[str, str]:
 def _write_data(page: Page) -> str:
     """Return what the script shows for a point of the map: one list a track, in the order of `results.tracks`."""
     listed = {row.track.id for row in page.listed}
-    by_id = {row.track.id: row for row in page.audit.judged}
+    by_id = {row.track.id: row for row in page.doubts.judged}
     rows = []
     for track in page.results.tracks:
         row = by_id[track.id]
         own = page.results.recipe.classes.index(track.label)
         said = [f"{name} {percent(float(values[own]))}" for name, values in row.opinions.items()]
         sound = page.sounds.get(track.id, "")
-        # an excerpt is in the page once, in its row of the audit
+        # an excerpt is in the page once, in its row of the doubtful labels
         sound = "" if track.id in listed else sound
         texts = [_clean(text) for text in (track.id, track.artist or "", track.label, row.suggestion, ", ".join(said))]
         rows.append([*texts, sound, int(track.id in listed)])

@@ -11,6 +11,7 @@ on its validation tracks.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,19 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl.errors import DataError, explain
-from essentia_ldl.files import digest_file, read_json, replacing
+from essentia_ldl.files import digest_file
+from essentia_ldl.runs.plan import Plan, read_plan
+from essentia_ldl.runs.predictions import FILE as PREDICTIONS
+from essentia_ldl.runs.predictions import (
+    Predictions,
+    gather_out_of_fold,
+    read_predictions,
+    read_side,
+    write_predictions,
+)
 from essentia_ldl.scores import calibration as calibrations
 from essentia_ldl.scores.calibration import METHODS, NONE, NOT_ASKED, Calibration, identity
-from essentia_ldl.scores.logits import FILE as PREDICTIONS
-from essentia_ldl.scores.logits import PatchLogits, gather_out_of_fold, read_side
+from essentia_ldl.scores.logits import PatchLogits
 
 OUT_OF_FOLD = "out-of-fold"
 
@@ -35,7 +44,7 @@ def calibrate_run(run: Path, method: str | None = None, *, strict: bool = False)
     run : Path
         A trained run or cell.
     method : str or None
-        One of `calibration.METHODS`; None is ``calibration`` of the plan, and none where it has no such key.
+        One of `calibration.METHODS`; None is that of the plan.
     strict : bool
         True refuses tracks that cannot calibrate. Otherwise they leave T = 1 with a reason, because a training must
         not end in nothing for it.
@@ -53,14 +62,12 @@ def calibrate_run(run: Path, method: str | None = None, *, strict: bool = False)
         When a logit is not finite; with `strict` also when there are no tracks to calibrate on, or none of a class.
     """
     run = Path(run)
-    plan = read_json(run / "plan.json")
-    classes, method = tuple(plan["classes"]), method or plan.get("calibration", NONE)
+    plan = read_plan(run)
+    method = method or plan.calibration
     digest = digest_weights(run)
-    if method == NONE:
-        found = identity(classes, NOT_ASKED, model=digest)
-    else:
-        found = _fit(run, plan, classes, method, digest, strict)
-    _write_probabilities(run / PREDICTIONS, found)
+    is_none = method == NONE
+    found = identity(plan.classes, NOT_ASKED, model=digest) if is_none else _fit(plan, method, digest, strict)
+    _write_probabilities(run, found)
     calibrations.write_calibration(run / calibrations.FILE, found)  # the last one: it says that all is done
     return found
 
@@ -100,19 +107,18 @@ def keep_out_of_fold(run: Path, cells: Sequence[Path]) -> None:
     Raises
     ------
     StoreError, DataError
-        As `logits.gather_out_of_fold`.
+        As `predictions.gather_out_of_fold`.
     """
     sample = gather_out_of_fold(cells)
-    with replacing(Path(run) / OUT_OF_FOLD / PREDICTIONS) as file:
-        np.savez(
-            file,
-            ids=np.array(sample.ids),
-            roles=np.array(["test"] * len(sample.ids)),
-            labels=np.array([sample.classes[target] for target in sample.targets]),
-            classes=np.array(sample.classes),
-            patch_logits=sample.patch_logits.astype(np.float32),
-            n_patches=sample.n_patches,
-        )
+    kept = Predictions(
+        ids=np.array(sample.ids),
+        roles=np.array(["test"] * len(sample.ids)),
+        labels=np.array([sample.classes[target] for target in sample.targets]),
+        classes=np.array(sample.classes),
+        patch_logits=sample.patch_logits.astype(np.float32),
+        n_patches=sample.n_patches,
+    )
+    write_predictions(Path(run) / OUT_OF_FOLD, kept)
 
 
 def describe_for_card(calibration: Calibration) -> dict[str, Any]:
@@ -139,12 +145,11 @@ def check_method(method: str, where: object) -> None:
         raise DataError(explain("calibration method", ", ".join(METHODS), method, where, "Name one of these."))
 
 
-def _fit(
-    run: Path, plan: dict[str, Any], classes: tuple[str, ...], method: str, digest: str, strict: bool
-) -> Calibration:
+def _fit(plan: Plan, method: str, digest: str, strict: bool) -> Calibration:
+    run, classes = plan.folder, plan.classes
     pooled = (run / OUT_OF_FOLD / PREDICTIONS).is_file()
-    check_method(method, run / "plan.json")
-    if not pooled and not strict and all(track["role"] != "valid" for track in plan["tracks"]):
+    check_method(method, run)
+    if not pooled and not strict and not plan.rows("valid").size:
         return identity(classes, "no track was kept for validation", model=digest)
     sample = read_side(run / OUT_OF_FOLD, "test") if pooled else read_side(run, "valid")
     if sample.classes != classes:
@@ -162,12 +167,11 @@ def _find_lacking(sample: PatchLogits) -> list[str]:
     return [name for name, count in zip(sample.classes, sample.count_classes(), strict=True) if not count]
 
 
-def _write_probabilities(path: Path, calibration: Calibration) -> None:
+def _write_probabilities(run: Path, calibration: Calibration) -> None:
     """Replace the probabilities of predictions.npz by those that follow from its logits."""
-    with np.load(path, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
-    arrays["probabilities"] = calibrations.apply(calibration, arrays["patch_logits"], arrays["n_patches"]).astype(
-        np.float32
-    )
-    with replacing(path) as file:
-        np.savez(file, **arrays)
+    found = read_predictions(run)
+    if found.patch_logits is None:
+        remedy = "Name a network's run: a baseline has no logits."
+        raise DataError(explain("predictions", "patch_logits", "none", found.where, remedy))
+    values = calibrations.apply(calibration, found.patch_logits, found.n_patches)
+    write_predictions(run, dataclasses.replace(found, probabilities=values.astype(np.float32)))

@@ -1,39 +1,74 @@
-"""What a run folder asks for: `plan.json` and `labels.csv`, read and checked before anything is built.
+"""What a run folder asks for: `Plan`, and `plan.json`, which is written and read here alone.
 
-In: a folder written by the plain zone. Out: a frozen `Plan`. Rows of `targets` follow `Plan.tracks`, columns follow
-`Plan.classes`.
+In: what `train.compose` makes of a resolved recipe, or a run folder. Out: a frozen `Plan`, valid when it exists, which
+changes by `dataclasses.replace` only. Rows of targets follow `Plan.tracks`, columns follow `Plan.classes`. A plan holds
+no arrays and needs no library: targets are read by `targets.read_targets`, sizes of networks by the nets zone.
 """
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import hashlib
-import json
+import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from essentia_ldl import frontends
-from essentia_ldl.errors import DataError, TrainingError, explain
-from essentia_ldl.files import digest_file, read_json
-from essentia_ldl.models import folder as models
-from essentia_ldl.records import FrontEnd, LabelTable
+from essentia_ldl.errors import StoreError, TrainingError, explain
+from essentia_ldl.files import read_object, write_json
+from essentia_ldl.records import FrontEnd
 from essentia_ldl.runs.plan_parts import (
     BACKBONES,
     REMEDY,
     ExtractorPlan,
+    LearnedTargets,
     NetworkPlan,
+    Places,
+    PlannedAudio,
     PlannedTrack,
     TaskPlan,
     TrainingPlan,
+    check_name,
+    choose_loss,
 )
 from essentia_ldl.scores.calibration import METHODS, NONE
 
-__all__ = ["BACKBONES", "ExtractorPlan", "NetworkPlan", "Plan", "PlannedTrack", "TaskPlan", "TrainingPlan", "read_plan"]
+__all__ = [
+    "BACKBONES",
+    "FILE",
+    "ExtractorPlan",
+    "LearnedTargets",
+    "NetworkPlan",
+    "Places",
+    "Plan",
+    "PlannedAudio",
+    "PlannedTrack",
+    "TaskPlan",
+    "TrainingPlan",
+    "choose_loss",
+    "read_plan",
+    "write_plan",
+]
+
+FILE = "plan.json"
+STATE = "run.json"  # what tells the folder of a run from those inside it
+_OF_EXTRACTOR = ("patch_frames", "patch_hop_frames", "resample_quality")
+# Keys of plan.json that are fields of the plan as they are, and may be missing: old runs have not all of them.
+_OPTIONAL = (
+    *("labels_source", "seed", "max_hours", "export", "stems", "card", "evaluation_hop_frames", "calibration"),
+    *("samples", "members", "predictions"),
+)
+# What json may hold in place of a field that is not a record of its own.
+_KINDS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("task", "name", "description", "labels_source"), (str,)),
+    **dict.fromkeys(("seed", "samples"), (int,)),
+    **dict.fromkeys(("export", "predictions"), (bool,)),
+    **dict.fromkeys(("stems", "card"), (Mapping,)),
+    **{"max_hours": (int, float, type(None)), "evaluation_hop_frames": (int, type(None))},
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,17 +84,15 @@ class Plan:
     classes : tuple[str, ...]
         Class names in the order of the columns.
     front_end : FrontEnd
-        The analysis.
+        The analysis; over an extractor with the patches and the resampling that its card names.
     network : NetworkPlan
         What is trained.
     training : TrainingPlan
         How.
     tracks : tuple[PlannedTrack, ...]
         All tracks, at least one of them to train on.
-    targets : np.ndarray [shape=(n_tracks, n_classes), float32]
-        Label distributions, smoothed or one-hot.
-    store, graphs : Path
-        Where features and base graphs are.
+    places : Places
+        Where things are.
     labels_source : str
         "none" or the name of the smoothing.
     seed : int
@@ -83,15 +116,16 @@ class Plan:
     members : tuple[str, ...]
         Names of the networks of an ensemble, whose weights `weights.npz` holds; empty for a single network.
     tasks : tuple[TaskPlan, ...]
-        What a network with shared layers learns, each from ``labels-<name>.csv``; `classes` and `targets` are those of
-        the first. Empty for a network with one target.
+        What a network with shared layers learns; `classes` are those of the first. Empty for a network with one target.
     features : tuple[Path, ...]
         Folders of trained networks whose penultimate layers, side by side, are what this classifier reads; "head" only.
         They replace the backbone's pretrained weights.
     predictions : bool
         Whether predictions.npz is written; networks that only serve as features write none.
-    transfer : Mapping[str, Any]
-        With features: networks ("separate", …) and targets (letters), for the card.
+    learned : LearnedTargets or None
+        With features: what their networks have learned, for the card.
+    grouped : bool
+        Whether no artist is on two sides of the split.
     """
 
     folder: Path
@@ -103,9 +137,7 @@ class Plan:
     network: NetworkPlan
     training: TrainingPlan
     tracks: tuple[PlannedTrack, ...]
-    targets: np.ndarray
-    store: Path
-    graphs: Path
+    places: Places
     labels_source: str = "none"
     seed: int = 0
     max_hours: float | None = None
@@ -120,69 +152,58 @@ class Plan:
     tasks: tuple[TaskPlan, ...] = ()
     features: tuple[Path, ...] = ()
     predictions: bool = True
-    transfer: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    learned: LearnedTargets | None = None
+    grouped: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "members", tuple(self.members))  # json knows lists only
+        for name in ("classes", "members"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))  # json knows lists only
+        for name, kinds in _KINDS.items():
+            if not isinstance(getattr(self, name), kinds):
+                rule = " or ".join(kind.__name__ for kind in kinds)
+                raise TrainingError(explain(name, rule, getattr(self, name), self.folder, REMEDY))
         if self.calibration not in METHODS:
             raise TrainingError(explain("calibration", ", ".join(METHODS), self.calibration, self.folder, REMEDY))
         if len(self.classes) < 2:
             raise TrainingError(explain("classes", "two or more", list(self.classes), self.folder, REMEDY))
         if not self.rows("train").size:
             raise TrainingError(explain("tracks", "at least one to train on", 0, self.folder, "Use more tracks."))
-        if self.extractor is not None:
-            if self.network.fine_tune != "head":
-                raise TrainingError(
-                    explain("fine_tune", "head, over an extractor", self.network.fine_tune, self.folder, REMEDY)
-                )
-        elif self.features and self.network.fine_tune != "head":
-            found = self.network.fine_tune
-            raise TrainingError(explain("fine_tune", "head, over features", found, self.folder, REMEDY))
-        elif self.front_end.kind != "mel" or self.front_end != self.network.module.FRONT_END:
-            raise TrainingError(
-                explain(
-                    "front_end",
-                    self.network.module.FRONT_END.name,
-                    self.front_end.name,
-                    self.network.backbone,
-                    "Use the front-end that the network was made for.",
-                )
-            )
+        for stem in self.stems.values():
+            if stem is not None:
+                check_name("stems", stem, self.folder)
+        needs_head = "an extractor" if self.extractor is not None else "features" if self.features else ""
+        if needs_head and self.network.fine_tune != "head":
+            rule, found = f"head, over {needs_head}", self.network.fine_tune
+            raise TrainingError(explain("fine_tune", rule, found, self.folder, REMEDY))
+        own = frontends.of_network(self.network.backbone)
+        if not needs_head and (self.front_end.kind != "mel" or self.front_end != own):
+            remedy = "Use the front-end that the network was made for."
+            found = self.front_end.name
+            raise TrainingError(explain("front_end", own.name, found, self.network.backbone, remedy))
+
+    @property
+    def store(self) -> Path:
+        """Where features are."""
+        return self.places.store
+
+    @property
+    def graphs(self) -> Path:
+        """Where base graphs are."""
+        return self.places.graphs
 
     def rows(self, role: str) -> np.ndarray:
         """Return the indices of the tracks of a role, shape (n,), int64."""
         return np.array([row for row, track in enumerate(self.tracks) if track.role == role], dtype=np.int64)
 
     @property
-    def size(self) -> dict[str, Any]:
-        """Keyword arguments of the backbone's `build` that the pretrained weights, or `n_networks`, ask for."""
-        network = self.network
-        if network.n_networks > 1:
-            return network.widen(len(self.classes))
-        if network.pretrained is not None and (network.backbone, network.pretrained) in models.USERS_GRAPHS:
-            from essentia_ldl.nets.pretrained import frozen  # TensorFlow only where a graph is read
-
-            path = models.weights_file(self.graphs, network.backbone, network.pretrained)
-            return frozen.read_size(path, network.module)
-        return dict(network.module.CHECKPOINT_SIZES.get(network.pretrained, {}))
-
-    @property
-    def embedding_size(self) -> int:
-        """Numbers of an embedding, which are what a head reads."""
-        if self.extractor is not None:
-            return self.extractor.size
-        if self.features:
-            from essentia_ldl.nets.training.checkpoints import count_features  # TensorFlow only where weights are read
-
-            return sum(count_features(folder) for folder in self.features)
-        return int(self.size.get("n_embedding", self.network.module.EMBEDDING_SIZE))
-
-    @property
     def loss(self) -> str:
-        """The loss that "auto" means: mean absolute error on smoothed labels, cross-entropy on one-hot ones."""
-        if self.training.loss != "auto":
-            return self.training.loss
-        return "cross_entropy" if self.labels_source == "none" else "mae"
+        """The loss, where the training says "auto" the one that its targets ask for."""
+        return choose_loss(self.training.loss, is_smoothed=self.labels_source != "none")
+
+    @property
+    def patch_hop_frames(self) -> int:
+        """Frames between the patches that predictions.npz is made of."""
+        return self.evaluation_hop_frames or self.front_end.patch_hop_frames
 
     @property
     def weights(self) -> np.ndarray:
@@ -199,36 +220,42 @@ class Plan:
         by_class = {label: n_tracks / (len(counts) * count) for label, count in counts.items()}
         return np.array([by_class.get(track.label, 1.0) for track in self.tracks], dtype=np.float32)
 
-    @property
-    def digest(self) -> str:
-        """Digest of all that decides the numbers of an epoch; `epochs`, `max_hours` and the card do not."""
-        training = dataclasses.asdict(self.training)
-        training.pop("epochs")
-        parts = {
-            "classes": self.classes,
-            "front_end": self.front_end.key,
-            "network": dataclasses.asdict(self.network),
-            "extractor": None if self.extractor is None else self.extractor.folder,
-            "training": training,
-            "loss": self.loss,
-            "seed": self.seed,
-            "tracks": [dataclasses.astuple(track) for track in self.tracks],
-            "targets": hashlib.sha256(self.targets.tobytes()).hexdigest(),
-        }
-        if self.tasks:
-            parts["tasks"] = [
-                (
-                    task.name,
-                    task.classes,
-                    hashlib.sha256(task.targets.tobytes()).hexdigest(),
-                    task.loss,
-                    task.class_weights,
-                )
-                for task in self.tasks
-            ]
-        if self.features:
-            parts["features"] = [digest_file(folder / "weights.npz") for folder in self.features]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+def write_plan(plan: Plan) -> None:
+    """Write the plan.json of a plan into its folder."""
+    places = plan.places
+    write_json(
+        plan.folder / FILE,
+        {
+            "run": plan.folder.name,
+            "task": plan.task,
+            "name": plan.name,
+            "description": plan.description,
+            "classes": list(plan.classes),
+            "front_end": plan.front_end.name,
+            "network": dataclasses.asdict(plan.network),
+            "extractor": None if plan.extractor is None else dataclasses.asdict(plan.extractor),
+            "training": dataclasses.asdict(plan.training),
+            **{key: _to_json(getattr(plan, key)) for key in _OPTIONAL},
+            "tasks": [dataclasses.asdict(task) for task in plan.tasks],
+            # relative, so that a run may be moved
+            "features": [os.path.relpath(path.resolve(), plan.folder.resolve()) for path in plan.features],
+            "learned": None if plan.learned is None else dataclasses.asdict(plan.learned),
+            "tracks": [dataclasses.asdict(track) for track in plan.tracks],
+            "split": {"grouped": plan.grouped},
+            "store": str(places.store),
+            "graphs": str(places.graphs),
+            "audio": [dataclasses.asdict(audio) for audio in places.audio],
+            "paths": dict(places.paths),
+            "artists": dict(places.artists),
+        },
+    )
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def read_plan(folder: Path) -> Plan:
@@ -237,7 +264,7 @@ def read_plan(folder: Path) -> Plan:
     Parameters
     ----------
     folder : Path
-        Holds `plan.json` and `labels.csv` (header `id` and the classes, one row a track).
+        Holds `plan.json`.
 
     Returns
     -------
@@ -248,74 +275,52 @@ def read_plan(folder: Path) -> Plan:
     ------
     TrainingError
         When a key is missing, unknown or out of range.
-    DataError
-        When `labels.csv` does not fit the plan, or a row of it is not a distribution.
     StoreError
-        When `plan.json` cannot be read.
+        When `plan.json` cannot be read, or names a network outside the run.
     UnknownNameError
         When the front-end or the backbone does not exist.
     """
     folder = Path(folder).resolve()
-    fields = read_json(folder / "plan.json")
+    fields = read_object(folder / FILE)
     try:
-        classes = tuple(fields["classes"])
-        tracks = tuple(PlannedTrack(**track) for track in fields["tracks"])
-        ids = [track.id for track in tracks]
-        tasks = tuple(_read_task(folder, task, ids) for task in fields.get("tasks") or ())
-        network, training = NetworkPlan(**fields["network"]), TrainingPlan(**fields["training"])
         extractor = ExtractorPlan(**fields["extractor"]) if fields.get("extractor") else None
         front_end = frontends.get(fields["front_end"])
         if extractor is not None:
-            numbers = ("patch_frames", "patch_hop_frames", "resample_quality")
-            front_end = dataclasses.replace(front_end, **{name: getattr(extractor, name) for name in numbers})
-        optional = ["labels_source", "seed", "max_hours", "export", "stems", "card"]
-        optional += ["evaluation_hop_frames", "calibration", "samples", "members", "predictions", "transfer"]
+            front_end = dataclasses.replace(front_end, **{name: getattr(extractor, name) for name in _OF_EXTRACTOR})
+        learned = fields.get("learned") or fields.get("transfer")  # its name until 2026
         return Plan(
             folder=folder,
             task=fields["task"],
             name=fields["name"],
             description=fields["description"],
-            classes=classes,
+            classes=tuple(fields["classes"]),
             front_end=front_end,
-            network=network,
-            training=training,
-            tracks=tracks,
-            targets=tasks[0].targets if tasks else _read_targets(folder / "labels.csv", classes, ids),
-            tasks=tasks,
-            features=tuple((folder / name).resolve() for name in fields.get("features") or ()),
-            store=Path(fields["store"]),
-            graphs=Path(fields["graphs"]),
+            network=NetworkPlan(**fields["network"]),
+            training=TrainingPlan(**fields["training"]),
+            tracks=tuple(PlannedTrack(**track) for track in fields["tracks"]),
+            places=_read_places(fields),
+            tasks=tuple(TaskPlan(**task) for task in fields.get("tasks") or ()),
+            features=_find_features(folder, fields.get("features") or ()),
             extractor=extractor,
-            **{key: fields[key] for key in optional if key in fields},
+            learned=LearnedTargets(**learned) if learned else None,
+            grouped=bool(fields.get("split", {}).get("grouped", False)),
+            **{key: fields[key] for key in _OPTIONAL if key in fields},
         )
-    except (KeyError, TypeError) as error:
-        raise TrainingError(explain("plan", "the keys of a run", str(error), folder / "plan.json", REMEDY)) from None
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise TrainingError(explain("plan", "the keys of a run", str(error), folder / FILE, REMEDY)) from None
 
 
-def _read_targets(path: Path, classes: tuple[str, ...], ids: list[str]) -> np.ndarray:
-    return _read_table(path, classes).rows(ids)
+def _read_places(fields: Mapping[str, Any]) -> Places:
+    audio = tuple(PlannedAudio(**file) for file in fields.get("audio") or ())
+    paths, artists = (dict(fields.get(name) or {}) for name in ("paths", "artists"))
+    return Places(Path(fields["store"]), Path(fields["graphs"]), audio, paths, artists)
 
 
-def _read_task(folder: Path, fields: Mapping[str, Any], ids: list[str]) -> TaskPlan:
-    """Read the targets of one task; a track that its table lacks has none."""
-    classes = tuple(fields["classes"])
-    table = _read_table(folder / f"labels-{fields['name']}.csv", classes)
-    row_of = {track_id: row for row, track_id in enumerate(ids)}
-    targets = np.zeros((len(ids), len(classes)), dtype=np.float32)
-    for track_id, row in zip(table.ids, table.distributions, strict=True):
-        if track_id not in row_of:
-            raise DataError(explain("track", "an id of the plan", track_id, f"labels-{fields['name']}.csv", REMEDY))
-        targets[row_of[track_id]] = row
-    return TaskPlan(fields["name"], classes, targets, fields.get("loss", ""), fields.get("class_weights", ""))
-
-
-def _read_table(path: Path, classes: tuple[str, ...]) -> LabelTable:
-    try:
-        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-            header, *rows = list(csv.reader(file))
-        table = np.array([[float(value) for value in row[1:]] for row in rows], dtype=np.float32)
-    except (OSError, ValueError) as error:
-        raise DataError(explain("labels", "a readable table of numbers", str(error), path, REMEDY)) from None
-    if tuple(header[1:]) != classes:
-        raise DataError(explain("labels", f"the columns id, {', '.join(classes)}", header, path, REMEDY))
-    return LabelTable(tuple(row[0] for row in rows), classes, table)
+def _find_features(folder: Path, names: Sequence[str]) -> tuple[Path, ...]:
+    """Return the folders of networks, which are inside the run: the folder, or one above it, that has a run.json."""
+    root = next((place for place in (folder, *list(folder.parents)[:3]) if (place / STATE).is_file()), folder)
+    found = tuple((folder / name).resolve() for name in names)
+    for name, path in zip(names, found, strict=True):
+        if not path.is_relative_to(root):
+            raise StoreError(explain("features", f"a folder of the run {root}", name, folder / FILE, REMEDY))
+    return found

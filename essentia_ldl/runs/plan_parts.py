@@ -1,25 +1,33 @@
-"""The parts of a plan: network, extractor, training, tracks and tasks, checked when they are made.
+"""The parts of a plan: network, extractor, training, tracks, tasks and places, checked when they are made.
 
-In: tables of `plan.json`. Out: frozen records that `plan.Plan` holds.
+In: what a recipe says, or tables of `plan.json`. Out: frozen records that `plan.Plan` holds. A name that becomes part
+of a path cannot lead out of the folder that it is looked for in.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from types import ModuleType
+from collections.abc import Mapping
+from pathlib import Path
 
-import numpy as np
-
-from essentia_ldl import discover
+from essentia_ldl.choices import ACTIVATIONS, CLASS_WEIGHTS, FINE_TUNE, LOSSES
 from essentia_ldl.errors import TrainingError, explain
+from essentia_ldl.files import is_file_name
 from essentia_ldl.records import ROLES
 
 BACKBONES = "essentia_ldl.nets.backbones"
-FINE_TUNE = ("head", "all", "none")
-LOSSES = ("auto", "mae", "cross_entropy", "kl")
-CLASS_WEIGHTS = ("none", "balanced")
-ACTIVATIONS = ("relu", "elu")
 REMEDY = "Start the run again with essentia-ldl train."
+
+
+def check_name(what: str, name: object, where: object = "plan.json") -> None:
+    """Raise `TrainingError` when a name of a plan would lead out of its folder as part of a path."""
+    if not is_file_name(name):
+        raise TrainingError(explain(what, "a plain name without folders", name, where, REMEDY))
+
+
+def choose_loss(loss: str, *, is_smoothed: bool) -> str:
+    """Return the loss that "auto" means: mean absolute error on smoothed labels, cross-entropy on other ones."""
+    return ("mae" if is_smoothed else "cross_entropy") if loss == "auto" else loss
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,22 +81,8 @@ class NetworkPlan:
             )
         if self.fine_tune == "none":
             object.__setattr__(self, "pretrained", None)
-
-    @property
-    def module(self) -> ModuleType:
-        """The backbone's module; `UnknownNameError` when there is none."""
-        return discover.load(BACKBONES, self.backbone)
-
-    def widen(self, n_outputs: int) -> dict[str, object]:
-        """Return what makes the backbone as large as `n_networks`; raise `TrainingError` when it cannot grow."""
-        if self.fine_tune != "none":
-            rule, remedy = "1 with pretrained weights", "Use fine_tune none."
-            raise TrainingError(explain("n_networks", rule, self.n_networks, self.backbone, remedy))
-        if not hasattr(self.module, "widen"):
-            able = [name for name in discover.names(BACKBONES) if hasattr(discover.load(BACKBONES, name), "widen")]
-            remedy = f"Use a network that can be made wider: {', '.join(able)}."
-            raise TrainingError(explain("n_networks", "1", self.n_networks, f"network {self.backbone}", remedy))
-        return self.module.widen(self.n_networks, n_outputs)
+        if self.pretrained is not None:
+            check_name("pretrained", self.pretrained)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,6 +116,10 @@ class ExtractorPlan:
     patch_frames: int
     patch_hop_frames: int
     resample_quality: int
+
+    def __post_init__(self) -> None:
+        check_name("extractor.name", self.name)
+        check_name("extractor.folder", self.folder)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,6 +160,64 @@ class PlannedTrack:
     def __post_init__(self) -> None:
         if self.role not in ROLES:
             raise TrainingError(explain("role", "train, valid or test", self.role, self.id, REMEDY))
+        check_name("content", self.content, self.id)
+
+
+@dataclasses.dataclass(frozen=True)
+class PlannedAudio:
+    """An audio file that an exported graph is verified on: its path, and the sha256 of its bytes."""
+
+    path: str
+    content: str
+
+    def __post_init__(self) -> None:
+        check_name("content", self.content, self.path)
+
+
+@dataclasses.dataclass(frozen=True)
+class Places:
+    """Where things are, which may change between a stop and going on.
+
+    Parameters
+    ----------
+    store, graphs : Path
+        Folders of features, and of base graphs.
+    audio : tuple[PlannedAudio, ...]
+        What an exported graph is verified on.
+    paths : Mapping[str, str]
+        Path of every track's file, by id; empty where an old run did not keep them.
+    artists : Mapping[str, str]
+        Artist of every track whose artist is known, by id.
+    """
+
+    store: Path
+    graphs: Path
+    audio: tuple[PlannedAudio, ...] = ()
+    paths: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    artists: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class LearnedTargets:
+    """What the networks below a classifier have learned, for its card.
+
+    Parameters
+    ----------
+    networks : str
+        "separate", "shared" or "wide".
+    targets : tuple[str, ...]
+        Letters of the targets.
+    fine_tune, pretrained : str or None
+        Of these networks; the plan's own are those of the classifier.
+    """
+
+    networks: str | None = None
+    targets: tuple[str, ...] = ()
+    fine_tune: str | None = None
+    pretrained: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "targets", tuple(self.targets))  # json knows lists only
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,8 +230,6 @@ class TaskPlan:
         Short name, such as "g" or "m": prefix of its layers.
     classes : tuple[str, ...]
         Names of its columns.
-    targets : np.ndarray [shape=(n_tracks, n_classes), float32]
-        Distributions, in the order of the plan's tracks; zeros for a track without one.
     loss : str
         "mae", "cross_entropy" or "kl"; empty for the plan's.
     class_weights : str
@@ -184,18 +238,14 @@ class TaskPlan:
 
     name: str
     classes: tuple[str, ...]
-    targets: np.ndarray
     loss: str = ""
     class_weights: str = ""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "classes", tuple(self.classes))  # json knows lists only
+        check_name("task", self.name)
         if self.loss and self.loss not in LOSSES[1:]:
             raise TrainingError(explain("loss", " or ".join(LOSSES[1:]), self.loss, f"task {self.name}", REMEDY))
         if self.class_weights and self.class_weights not in CLASS_WEIGHTS:
             rule = " or ".join(CLASS_WEIGHTS)
             raise TrainingError(explain("class_weights", rule, self.class_weights, f"task {self.name}", REMEDY))
-
-    @property
-    def covered(self) -> np.ndarray:
-        """Which tracks have a target, shape (n_tracks,), bool."""
-        return self.targets.any(axis=1)

@@ -5,17 +5,18 @@ In: ``predictions.npz`` of a run folder, or arrays; out: what ``scores.json`` ho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from essentia_ldl.files import read_json
 from essentia_ldl.runs import calibrate as calibrating
+from essentia_ldl.runs.plan import read_plan
+from essentia_ldl.runs.predictions import read_predictions
 from essentia_ldl.scores import bootstrap, metrics, reliability
 from essentia_ldl.scores.calibration import Calibration, apply, count_changed, identity
-from essentia_ldl.scores.logits import PatchLogits, read_side
+from essentia_ldl.scores.logits import PatchLogits
 
 
 def score_run(run: Path) -> dict[str, Any]:
@@ -29,27 +30,29 @@ def score_run(run: Path) -> dict[str, Any]:
         epochs; and calibration, when the run has one: what it is, and by side the scores of
         `compare_calibrations`.
     """
-    plan = read_json(run / "plan.json")
-    classes = plan["classes"]
-    with np.load(run / "predictions.npz", allow_pickle=False) as arrays:
-        roles, labels, probabilities = arrays["roles"], arrays["labels"], arrays["probabilities"]
-    targets = np.array([classes.index(str(label)) for label in labels])
+    plan, predictions = read_plan(run), read_predictions(run)
+    classes = list(plan.classes)
     scores: dict[str, Any] = {"classes": classes}
     for side in ("valid", "test"):
-        rows = roles == side
-        if rows.any():
-            scores[side] = score_predictions(targets[rows], probabilities[rows], classes)
-    if "valid" in scores and plan.get("training", {}).get("halvings") is not None:
+        found = predictions.select(side)
+        if len(found.ids):
+            scores[side] = score_predictions(found.targets, found.probabilities, classes)
+    if "valid" in scores and plan.training.halvings is not None:
         scores["valid"]["chose_epoch"] = False  # the schedule was fixed before
-    found = calibrating.read_run(run)
-    if found is not None:
-        scores["calibration"] = {**calibrating.describe_for_card(found), "text": found.describe()}
+    calibration = calibrating.read_run(run)
+    if calibration is not None:
+        scores["calibration"] = {**calibrating.describe_for_card(calibration), "text": calibration.describe()}
         for side in ("valid", "test"):
             if side in scores:
-                sample = read_side(run, side)
-                groups = bootstrap.group_ids(sample.ids, plan.get("artists", {}))
-                scores["calibration"][side] = compare_calibrations([(sample, found)], groups)
+                sample = predictions.select_logits(side)
+                groups = bootstrap.group_ids(sample.ids, plan.places.artists)
+                scores["calibration"][side] = compare_calibrations([(sample, calibration)], groups)
     return scores
+
+
+def choose_best(scores: Mapping[str, Any]) -> str:
+    """Return the label source of a cross-validation with the best mean balanced accuracy, the first of equals."""
+    return max(scores["sources"], key=lambda name: scores["sources"][name]["balanced_accuracy_mean"])
 
 
 def compare_calibrations(parts: Sequence[tuple[PatchLogits, Calibration]], groups: np.ndarray) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """What abstaining buys: accuracy on the tracks that a classifier is surest of, by the share of tracks answered.
 
-In: true classes and probabilities of tracks that the classifier was not trained on. Out: a `Coverage`, a table of
-thresholds and an SVG. A track is answered when its highest probability is at least the threshold, as `predict
---min-confidence` does; tracks of one confidence are answered together.
+In: true classes and probabilities of tracks that the classifier was not trained on. Out: a `Coverage` and a table of
+thresholds. A track is answered when its highest probability is at least the threshold, as `predict --min-confidence`
+does; tracks of one confidence are answered together.
 
 References
 ----------
@@ -13,7 +13,6 @@ and El-Yaniv, "Bias-reduced uncertainty estimation for deep neural classifiers",
 from __future__ import annotations
 
 import dataclasses
-import html
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,8 +21,6 @@ from essentia_ldl.errors import DataError, explain
 from essentia_ldl.scores import metrics
 
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
-LINE, FLAT = "#4c8bd0", "#e0662f"  # both stand out on white and on black
-_WIDE, _HIGH, _LEFT, _TOP, _BOTTOM, _RIGHT = 300, 200, 40, 34, 36, 20
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -115,56 +112,3 @@ def tabulate(curve: Coverage, thresholds: Sequence[float] = THRESHOLDS) -> list[
         if not 0 <= value <= 1:
             raise DataError(explain("threshold", "a probability", value, "tabulate", "Give numbers from 0 to 1."))
     return [(value, *curve.at_confidence(value)) for value in thresholds]
-
-
-def draw_svg(curve: Coverage, title: str = "Accuracy by coverage") -> str:
-    """Draw accuracy by coverage, beside the flat line of answering a random share.
-
-    Returns
-    -------
-    str
-        One `<svg>` element for a page, without script, font or link, in the colour of the text around it.
-    """
-    low = max(0.0, np.floor(10 * min(curve.accuracy.min(), curve.overall)) / 10 - 0.1)
-    base, width, height = _TOP + _HIGH, _LEFT + _WIDE + _RIGHT, _TOP + _HIGH + _BOTTOM
-
-    def x(share: float) -> float:
-        return _LEFT + share * _WIDE
-
-    def y(share: float) -> float:
-        return base - (share - low) / (1 - low) * _HIGH
-
-    name = html.escape(title, quote=True)
-    facts = f"{curve.n_tracks} tracks: all {curve.overall:.3f}, mean over coverages {curve.area:.3f}"
-    parts = [
-        f'<svg viewBox="0 0 {width} {height}" role="img" '
-        f'aria-label="{name}: {facts}" style="width:100%;max-width:26rem;height:auto" '
-        'font-family="system-ui, sans-serif" font-size="10" fill="currentColor">',
-        f'<text x="{_LEFT}" y="13" font-size="12" font-weight="600">{name}</text>',
-        f'<text x="{_LEFT}" y="25" opacity=".75">{facts}</text>',
-    ]
-    for share in np.linspace(low, 1, 6):
-        parts += [
-            f'<line x1="{_LEFT}" x2="{x(1):g}" y1="{y(share):.1f}" y2="{y(share):.1f}" stroke="currentColor" '
-            'opacity=".15"/>',
-            f'<text x="{_LEFT - 4}" y="{y(share) + 3.5:.1f}" text-anchor="end">{share:.2f}</text>',
-        ]
-    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
-        parts.append(f'<text x="{x(share):g}" y="{base + 13}" text-anchor="middle">{share:.0%}</text>')
-    points = " ".join(f"{x(c):.1f},{y(a):.1f}" for c, a in zip(curve.coverage, curve.accuracy, strict=True))
-    flat = y(curve.overall)
-    parts += [
-        f'<line x1="{_LEFT}" x2="{x(1):g}" y1="{flat:.1f}" y2="{flat:.1f}" stroke="{FLAT}" stroke-dasharray="4 3"/>',
-        f'<polyline points="{points}" fill="none" stroke="{LINE}" stroke-width="2"/>',
-    ]
-    for threshold, coverage, accuracy in tabulate(curve):
-        if accuracy is not None and coverage < 1:
-            words = f"at least {threshold:g}: {coverage:.0%} answered, accuracy {accuracy:.3f}"
-            place = f'cx="{x(coverage):.1f}" cy="{y(accuracy):.1f}"'
-            parts.append(f'<circle {place} r="4" fill="{LINE}"><title>{words}</title></circle>')
-    parts += [
-        f'<text x="{x(0.5):g}" y="{base + 29}" text-anchor="middle">share of tracks answered, the surest first</text>',
-        f'<text transform="translate(10 {base - _HIGH / 2}) rotate(-90)" text-anchor="middle">accuracy</text>',
-        "</svg>",
-    ]
-    return "".join(parts)

@@ -8,6 +8,7 @@ labels. Logarithms are natural: divergences are in nats.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -99,12 +100,29 @@ def read_shares(tracks: Sequence[Track], column: str, where: object, what: str =
     return np.array(shares)
 
 
+@dataclasses.dataclass(frozen=True)
+class Answers:
+    """What listeners said of tracks.
+
+    Parameters
+    ----------
+    shares : np.ndarray [shape=(n_tracks,), float]
+        Share of the listeners who chose the positive class.
+    classes : Sequence[str]
+        The two names, in the order of the columns of a model.
+    positive : int
+        Column of the positive class.
+    """
+
+    shares: np.ndarray
+    classes: Sequence[str]
+    positive: int
+
+
 def score_shares(
-    shares: np.ndarray,
+    answers: Answers,
     probabilities: np.ndarray,
     targets: np.ndarray,
-    classes: Sequence[str],
-    positive: int,
     groups: np.ndarray,
     prior: np.ndarray | None = None,
 ) -> dict[str, Any]:
@@ -112,16 +130,12 @@ def score_shares(
 
     Parameters
     ----------
-    shares : np.ndarray [shape=(n_tracks,), float]
-        Share of the listeners who chose the positive class.
+    answers : Answers
+        What listeners said.
     probabilities : np.ndarray [shape=(n_tracks, 2), float]
         The model's.
     targets : np.ndarray [shape=(n_tracks,), int]
         Labels of the collection, for the correlations within a class.
-    classes : sequence of str
-        The two names.
-    positive : int
-        Column of the positive class.
     groups : np.ndarray [shape=(n_tracks,), int]
         From `bootstrap.group_tracks`.
     prior : np.ndarray [shape=(n_tracks,), float] or None
@@ -139,6 +153,7 @@ def score_shares(
     ----------
     Lin 1991, see `metrics.score_divergence`; Spearman's rho with mean ranks of ties, `scipy.stats.spearmanr`.
     """
+    shares, classes, positive = answers.shares, answers.classes, answers.positive
     truth = _as_distributions(shares, positive)
     said = _as_distributions(np.full(len(shares), shares.mean()) if prior is None else prior, positive)
     ours, constant = metrics.score_divergence(truth, probabilities), metrics.score_divergence(truth, said)

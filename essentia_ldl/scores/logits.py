@@ -1,23 +1,18 @@
-"""What trained networks said of the patches of tracks, read back from run folders.
+"""What trained networks said of the patches of tracks.
 
-In: ``predictions.npz`` of runs and of the cells of a cross-validation, as the nets zone writes them. Out: a
-`PatchLogits`, the logits of one side's tracks with their true classes, and how likely they make these classes.
+In: arrays, read back from runs by `runs.predictions`. Out: a `PatchLogits`, the logits of one side's tracks with their
+true classes, and how likely they make these classes.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import zipfile
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
-from essentia_ldl.errors import DataError, StoreError, explain
-from essentia_ldl.records import ROLES
+from essentia_ldl.errors import DataError, explain
 
-FILE = "predictions.npz"
-_NEEDED = ("ids", "roles", "labels", "classes", "patch_logits", "n_patches")
 _TRAIN_AGAIN = "Train the run again."
 
 
@@ -118,77 +113,6 @@ def check_logits(
 def sum_tracks(values: np.ndarray, n_patches: np.ndarray) -> np.ndarray:
     """Sum patches (sum of n_patches, ...) over each track: (n_tracks, ...)."""
     return np.add.reduceat(values, np.cumsum(n_patches) - n_patches, axis=0)
-
-
-def read_side(folder: Path, side: str) -> PatchLogits:
-    """Read the logits of one side of a run.
-
-    Parameters
-    ----------
-    folder : Path
-        A run folder, or the cell of a cross-validation.
-    side : str
-        "train", "valid" or "test".
-
-    Returns
-    -------
-    PatchLogits
-
-    Raises
-    ------
-    StoreError
-        When there is no readable predictions.npz.
-    DataError
-        When it holds no logits (a baseline's does not), no track of that side, or numbers that do not fit.
-    """
-    if side not in ROLES:
-        raise DataError(explain("side", ", ".join(ROLES), side, "read_side", "Name one of these."))
-    path = Path(folder) / FILE
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise StoreError(explain("predictions", "a readable file", str(error), path, _TRAIN_AGAIN)) from None
-    lacking = [name for name in _NEEDED if name not in arrays]
-    if lacking:
-        remedy = "Name a network's run: a baseline has no logits."
-        raise DataError(explain("predictions", f"{', '.join(_NEEDED)}", f"no {', '.join(lacking)}", path, remedy))
-    classes = tuple(str(name) for name in arrays["classes"])
-    counts, rows = arrays["n_patches"], arrays["roles"] == side
-    if not rows.any():
-        remedy = "Name a run with tracks on that side."
-        raise DataError(explain("tracks", f"one of the {side} side at least", 0, path, remedy))
-    unknown = sorted({str(label) for label in arrays["labels"][rows]} - set(classes))
-    if unknown:
-        raise DataError(explain("labels", f"one of {', '.join(classes)}", unknown, path, _TRAIN_AGAIN))
-    # Checked before patches are picked, because a wrong count would pick another track's.
-    logits, counts = check_logits(arrays["patch_logits"], counts, len(classes), str(path))
-    targets = np.array([classes.index(str(label)) for label in arrays["labels"][rows]], dtype=np.int64)
-    picked = logits[np.repeat(rows, counts)]
-    return PatchLogits(tuple(arrays["ids"][rows]), targets, classes, picked, counts[rows], str(path))
-
-
-def gather_out_of_fold(cells: Sequence[Path]) -> PatchLogits:
-    """Pool the test sides of the cells of a cross-validation: each track's logits are of a network that never saw it.
-
-    Parameters
-    ----------
-    cells : sequence of Path
-        Folders of one label source, of one repetition or of several; a track is tested once a repetition.
-
-    Returns
-    -------
-    PatchLogits
-        In the order of the cells.
-
-    Raises
-    ------
-    StoreError, DataError
-        As in `read_side`, and when there is no cell or the classes of two differ.
-    """
-    if not cells:
-        raise DataError(explain("cells", "one at least", 0, "gather_out_of_fold", "Run a cross-validation first."))
-    return join([read_side(Path(cell), "test") for cell in cells])
 
 
 def join(samples: Sequence[PatchLogits]) -> PatchLogits:

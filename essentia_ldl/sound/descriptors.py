@@ -1,7 +1,7 @@
 """Descriptors of MusicExtractor for one file. In: a path; out: one vector with a name a column, kept in the store.
 
 MusicExtractor decodes by itself, so it gets what `readable_audio` makes of the file. Which entries of its pool count
-is told by the profiles of `essentia_ldl.features.descriptors`. It takes files of a quarter of a second and longer; a
+is told by `essentia_ldl.features.profiles`. It takes files of a quarter of a second and longer; a
 silent or a constant file it refuses, which becomes the file's failure. Where the loudness of beats is described, a
 file without a beat has zeros, in a profile that may have gaps NaN, as for whatever else it lacks.
 """
@@ -19,7 +19,7 @@ import essentia.standard as es
 import numpy as np
 
 from essentia_ldl.errors import AudioError, StoreError, explain
-from essentia_ldl.features.descriptors import FLATS, KEYS, SCALES, Profile, get_profile
+from essentia_ldl.features.profiles import FLATS, KEYS, SCALES, Profile, get_profile
 from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.files import read_json, replacing, write_json
 from essentia_ldl.sound.audio import readable_audio, require_file

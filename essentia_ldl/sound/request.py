@@ -5,9 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from essentia_ldl import frontends
 from essentia_ldl.errors import CardError, explain
-from essentia_ldl.models.card import GraphCard
+from essentia_ldl.models.card import GraphCard, find_front_end
 from essentia_ldl.records import FrontEnd
 from essentia_ldl.scores.uncertainty import ENTROPIES, node_name
 
@@ -75,7 +74,7 @@ class Request:
     @property
     def front_end(self) -> FrontEnd:
         """Front-end of the graph that reads patches, found by its card."""
-        return frontends.of_card(self.source.card, self.source.name)
+        return find_front_end(self.source.card, self.source.name)
 
     @property
     def is_proved(self) -> bool:

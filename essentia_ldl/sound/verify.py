@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,11 @@ import numpy as np
 
 from essentia_ldl import frontends
 from essentia_ldl.errors import EssentiaLdlError, GraphError, explain
-from essentia_ldl.features.store import Store
+from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.files import read_json, write_json
-from essentia_ldl.models.card import GraphCard
+from essentia_ldl.models.card import GraphCard, find_front_end
 from essentia_ldl.records import FrontEnd
+from essentia_ldl.runs.plan import ExtractorPlan, read_plan
 from essentia_ldl.scores.uncertainty import SCOPE
 from essentia_ldl.sound.audio import readable_audio
 from essentia_ldl.sound.extractors import Embedder, stack_tokens
@@ -57,9 +57,8 @@ def verify_run(run: Path) -> dict[str, Any]:
         on several networks) or 1e-4 (logits and embeddings, relative), sampled nodes do not answer as `samples` says,
         or a graph cannot be loaded.
     """
-    plan = read_json(run / "plan.json")
+    plan = read_plan(run)
     exported = run / "export"
-    front_end = frontends.get(plan["front_end"])
     goldens = sorted(exported.glob("*.golden.npz"))
     if not goldens:
         raise GraphError(explain("export", "golden patches", "none", exported, "Export again."))
@@ -75,23 +74,22 @@ def verify_run(run: Path) -> dict[str, Any]:
                 exact = [str(node) for node in arrays["nodes"]]
                 found = replay_samples(exported / f"{stem}.pb", str(arrays["input"]), exact, arrays)
                 report.setdefault("samples", {})[stem] = found
-    stems = plan["stems"]
-    if plan.get("extractor"):
+    stems = plan.stems
+    if plan.extractor is not None:
         head = exported / f"{stems['head']}.pb"
-        for audio in plan.get("audio", []):
-            folder = Path(plan["store"], plan["extractor"]["folder"])
-            stored = np.load(folder / audio["content"][:2] / f"{audio['content']}.npy")
-            report["audio"][audio["path"]] = replay_extractor(audio["path"], stored, plan["extractor"], head)
+        for audio in plan.places.audio:
+            stored = np.load(array_path(plan.store / plan.extractor.folder, audio.content))
+            report["audio"][audio.path] = replay_extractor(audio.path, stored, plan.extractor, head)
         write_json(exported / "verify.json", report)
         return report
-    for audio in plan.get("audio", []):
-        report["audio"][audio["path"]] = replay_audio(
-            audio["path"],
-            Store(plan["store"]).read(audio["content"], front_end),
-            front_end,
+    for audio in plan.places.audio:
+        report["audio"][audio.path] = replay_audio(
+            audio.path,
+            Store(plan.store).read(audio.content, plan.front_end),
+            plan.front_end,
             exported / f"{stems['full']}.pb",
             exported / f"{stems['head']}.pb" if stems.get("head") else None,
-            Path(plan["graphs"]),
+            plan.graphs,
         )
     write_json(exported / "verify.json", report)
     return report
@@ -189,7 +187,7 @@ def replay_audio(
     return found
 
 
-def replay_extractor(path: str, stored: np.ndarray, extractor: Mapping[str, Any], head: Path) -> dict[str, float]:
+def replay_extractor(path: str, stored: np.ndarray, extractor: ExtractorPlan, head: Path) -> dict[str, float]:
     """Compare the embeddings that training used with a plain Essentia pipeline on the same file.
 
     Parameters
@@ -198,8 +196,8 @@ def replay_extractor(path: str, stored: np.ndarray, extractor: Mapping[str, Any]
         Audio file.
     stored : np.ndarray [shape=(n_patches, d), float32]
         What the store holds for it.
-    extractor : Mapping[str, Any]
-        From plan.json.
+    extractor : ExtractorPlan
+        Of the plan.
     head : Path
         The exported graph.
 
@@ -208,23 +206,23 @@ def replay_extractor(path: str, stored: np.ndarray, extractor: Mapping[str, Any]
     dict[str, float]
         Largest differences: of the embeddings, relative to the largest value, and of the head's probabilities.
     """
-    card, original = GraphCard(read_json(head.with_suffix(".json"))), Path(extractor["graph"])
+    card, original = GraphCard(read_json(head.with_suffix(".json"))), Path(extractor.graph)
     extractor_card = GraphCard(read_json(original.with_suffix(".json")))
-    front_end = frontends.of_card(extractor_card, original.stem)
+    front_end = find_front_end(extractor_card, original.stem)
     with readable_audio(path) as readable:
         signal = es.MonoLoader(
             filename=readable, sampleRate=front_end.sample_rate_hz, resampleQuality=front_end.resample_quality
         )()
     if front_end.predict_algorithm == frontends.GENERAL:
-        embeddings = Embedder(str(original), extractor_card.input_name, extractor["node"], front_end)(signal)
+        embeddings = Embedder(str(original), extractor_card.input_name, extractor.node, front_end)(signal)
     else:
         predict = getattr(es, front_end.predict_algorithm)
-        numbers = {"input": extractor_card.input_name, "output": extractor["node"]}
+        numbers = {"input": extractor_card.input_name, "output": extractor.node}
         if front_end.patch_frames != frontends.of_algorithm(front_end.predict_algorithm, head.name).patch_frames:
             numbers |= {"patchSize": front_end.patch_frames, "patchHopSize": front_end.patch_hop_frames}
         answers = predict(graphFilename=str(original), **numbers)(signal)
         embeddings = stack_tokens(np.asarray(answers, dtype=np.float32), original.stem)
-    found = {"audio to embeddings": measure_difference(stored, embeddings, extractor["node"], original.name)}
+    found = {"audio to embeddings": measure_difference(stored, embeddings, extractor.node, original.name)}
     node = card.output("predictions")
     network = load_graph(head, card.input_name, [node])
     ours = run_graph(network, head, card.input_name, stored, [node])[node]

@@ -1,7 +1,7 @@
 """How long trainings will take, told before they start.
 
-In: measured seconds a step and a patch, tracks and epochs; out: seconds. Features, labels and baselines are left out:
-next to training they take minutes.
+In: measured seconds per step and per patch, tracks and epochs; out: seconds. Features, labels and baselines are left
+out: next to training they take minutes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Cost:
     Parameters
     ----------
     batch_size : int
-        Tracks a step.
+        Tracks per step.
     step_s, patch_s, embed_s : float
         A training step, the evaluation of a patch, and its embedding by a frozen network (0 where there is none).
     """
@@ -55,7 +55,7 @@ def measure_costs(path: Path, networks: Sequence[str], batch_size: int) -> dict[
     networks : sequence of str
         Each a network and how it is trained, such as "vgg:none", "musicnn:all" or "vgg:head".
     batch_size : int
-        Tracks a step.
+        Tracks per step.
 
     Returns
     -------

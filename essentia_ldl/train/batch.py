@@ -1,6 +1,6 @@
-"""The trainings of a cross-validation, one a label source and fold: planned here, trained in the nets zone.
+"""The trainings of a cross-validation, one per label source and fold: planned here, trained in the nets zone.
 
-In: folds and a collection with features; out: a folder a cell with labels.csv, plan.json and predictions.npz. What is
+In: folds and a collection with features; out: a folder per cell with labels.csv, plan.json and predictions.npz. What is
 there from a killed run is not done again. Heads on a frozen network train in several processes at once, with one
 thread each, so that their numbers do not depend on how many there are; whole networks train one at a time, because
 each needs some 6 GB. Embeddings are computed before, so that no two processes compute the same.
@@ -8,19 +8,22 @@ each needs some 6 GB. Embeddings are computed before, so that no two processes c
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
 from essentia_ldl.collection.read import Collection, keep_split
 from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.features import embeddings
-from essentia_ldl.measure.folds import Fold
 from essentia_ldl.parallel import count_workers
-from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.recipe.recipe import NetworkSettings, Recipe
+from essentia_ldl.records import Split
+from essentia_ldl.runs.folder import Fold, is_planned
+from essentia_ldl.runs.predictions import FILE as PREDICTIONS
 from essentia_ldl.scores import calibration
 from essentia_ldl.scores.calibration import NONE
-from essentia_ldl.train.compose import update_places, write_plan
-from essentia_ldl.train.train import Say
+from essentia_ldl.train.compose import Wanted, plan_run, update_places
+from essentia_ldl.train.prepare import Say
 from essentia_ldl.zones import run_zone, run_zones
 
 HEAD_THREADS = 1
@@ -42,18 +45,27 @@ def check_hop(recipe: Recipe, patch_hop: int | None, refit: bool = False) -> Non
         raise RecipeError(explain("patch hop", rule, extractor, f"recipe {recipe.task}", remedy))
 
 
-def train_cells(
-    run: Path,
-    recipe: Recipe,
-    collection: Collection,
-    folds: Sequence[Fold],
-    sources: Sequence[str],
-    is_demo: bool,
-    n_jobs: int | None,
-    say: Say,
-    patch_hop: int | None = None,
-) -> None:
-    """Plan and train what is not there yet.
+@dataclasses.dataclass(frozen=True)
+class FoldTraining:
+    """One training of a cross-validation.
+
+    Parameters
+    ----------
+    folder : Path
+        Its cell.
+    recipe : Recipe
+        The task, with the label source and the seed of this training.
+    split : Split
+        Sides of the fold.
+    """
+
+    folder: Path
+    recipe: Recipe
+    split: Split
+
+
+def list_trainings(run: Path, recipe: Recipe, folds: Sequence[Fold], sources: Sequence[str]) -> list[FoldTraining]:
+    """List the trainings of a cross-validation, one per label source and fold.
 
     Parameters
     ----------
@@ -61,20 +73,35 @@ def train_cells(
         Folder of the cross-validation.
     recipe : Recipe
         The task; its seed is that of the first repetition.
-    collection : Collection
-        With features in the store.
     folds : sequence of Fold
         Of all repetitions.
     sources : sequence of str
         Label sources.
-    is_demo : bool
-        Whether the collection is the built-in one.
+    """
+    return [
+        FoldTraining(fold.cell(run, source), recipe.override(split__seed=fold.seed, labels=source), fold.split)
+        for fold in folds
+        for source in sources
+    ]
+
+
+def train_cells(
+    trainings: Sequence[FoldTraining], collection: Collection, wanted: Wanted, n_jobs: int | None, say: Say
+) -> None:
+    """Plan and train what is not there yet.
+
+    Parameters
+    ----------
+    trainings : sequence of FoldTraining
+        One at least; all of one network.
+    collection : Collection
+        With features in the store.
+    wanted : Wanted
+        What is asked of each; training does not look at the hop of the patches.
     n_jobs : int or None
-        Processes that train heads; None is one a core.
+        Processes that train heads; None is one per core.
     say : callable
         Gets lines for the user.
-    patch_hop : int or None
-        Frames between the patches that are scored; None is the front-end's. Training does not look at it.
 
     Raises
     ------
@@ -83,44 +110,51 @@ def train_cells(
     KeyboardInterrupt
         After Ctrl-C, once all processes have ended.
     """
-    cells = []
-    for fold in folds:
-        drawn, inside = recipe.override(split__seed=fold.seed), keep_split(collection, fold.split)
-        for source in sources:
-            cells.append(fold.cell(run, source))
-            if not (cells[-1] / "plan.json").is_file():
-                write_plan(
-                    *(cells[-1], drawn, inside, fold.split),
-                    source=source,
-                    is_demo=is_demo,
-                    export=False,
-                    patch_hop=patch_hop,
-                )
-    train_folders(cells, collection, recipe, n_jobs, say, patch_hop)
+    for training in trainings:
+        if not is_planned(training.folder):
+            inside = keep_split(collection, training.split)
+            plan_run(training.folder, training.recipe, inside, training.split, wanted)
+    network = trainings[0].recipe.network
+    train_folders([training.folder for training in trainings], collection, network, n_jobs, say, wanted.patch_hop)
 
 
 def train_folders(
     folders: Sequence[Path],
     collection: Collection,
-    recipe: Recipe,
+    network: NetworkSettings,
     n_jobs: int | None,
     say: Say,
     patch_hop: int | None = None,
 ) -> None:
-    """Train and calibrate folders whose plans are written, those that are not done yet; see `train_cells`."""
-    made = ("predictions.npz", calibration.FILE)
-    waiting = [str(folder) for folder in folders if not all((folder / name).is_file() for name in made)]
+    """Train and calibrate folders whose plans are written, those that are not done yet; see `train_cells`.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Each with a plan.
+    collection : Collection
+        With features in the store.
+    network : NetworkSettings
+        What all of them train.
+    n_jobs, say
+        As there.
+    patch_hop : int or None
+        Frames between the patches that are scored.
+    """
+    made = (PREDICTIONS, calibration.FILE)
+    waiting = [folder for folder in folders if not all((folder / name).is_file() for name in made)]
     say(f"{len(folders)} trainings, {len(waiting)} to do")
     if not waiting:
         return
     for folder in waiting:
-        update_places(Path(folder), collection)
-    if recipe.network.fine_tune != "head":
-        run_zone("essentia_ldl.nets", *waiting)
+        update_places(folder, collection)
+    todo = [str(folder) for folder in waiting]
+    if network.fine_tune != "head":
+        run_zone("essentia_ldl.nets", *todo)
         return
-    embeddings.make_embeddings(collection, recipe.network)
+    embeddings.make_embeddings(collection, network)
     if patch_hop is not None:
-        embeddings.make_embeddings(collection, recipe.network, patch_hop)
-    n_processes = min(count_workers(n_jobs), len(waiting))
-    shares = [waiting[first::n_processes] for first in range(n_processes)]
+        embeddings.make_embeddings(collection, network, patch_hop)
+    n_processes = min(count_workers(n_jobs), len(todo))
+    shares = [todo[first::n_processes] for first in range(n_processes)]
     run_zones("essentia_ldl.nets", shares, HEAD_THREADS)

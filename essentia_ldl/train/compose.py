@@ -1,7 +1,8 @@
-"""What the nets zone trains on, written into a run folder: targets of every track, and the plan.
+"""A recipe resolved into a plan: what the nets zone trains on, written into a run folder.
 
-In: a recipe, a collection and a split; out: ``labels.csv``, ``labels.json`` and ``plan.json``. Targets of training
-tracks come from the label source, fitted on them alone; those of the others are one-hot.
+In: a recipe, a collection and a split; out: a `Plan`, written with the targets of every track as ``labels.csv``,
+``labels.json`` and, the last, ``plan.json``. Targets of training tracks come from the label source, fitted on them
+alone; those of the others are one-hot. No room below asks the recipe again for network, front-end or extractor.
 """
 
 from __future__ import annotations
@@ -18,17 +19,56 @@ from essentia_ldl import frontends
 from essentia_ldl import labels as label_sources
 from essentia_ldl.collection import splits
 from essentia_ldl.collection.read import Collection
-from essentia_ldl.errors import DataError, RecipeError, StoreError, explain
+from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.features import embeddings
-from essentia_ldl.features.extractors import plan_extractor, read_extractor
+from essentia_ldl.features.extractors import Extractor, plan_extractor, read_extractor
 from essentia_ldl.features.reader import TrackFeatures
-from essentia_ldl.features.store import open_store
-from essentia_ldl.files import graphs_folder, read_json, write_json
+from essentia_ldl.features.store import Store
 from essentia_ldl.recipe.recipe import Recipe, read_nothing
 from essentia_ldl.records import LabelTable, Split
-from essentia_ldl.train import multi_target as transfer
+from essentia_ldl.runs.plan import (
+    ExtractorPlan,
+    NetworkPlan,
+    Places,
+    Plan,
+    PlannedAudio,
+    PlannedTrack,
+    TrainingPlan,
+    read_plan,
+    write_plan,
+)
+from essentia_ldl.runs.targets import name_table, write_report, write_table
+from essentia_ldl.train import multi_target
 
 N_VERIFIED_TRACKS = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """What is asked of one training beside its recipe.
+
+    Parameters
+    ----------
+    export : bool
+        Whether graphs are exported.
+    max_hours : float or None
+        Stop training after that long.
+    patch_hop : int or None
+        Frames between the patches that are scored; None is the front-end's.
+    halvings : tuple[int, ...] or None
+        Epochs after which the learning rate halves; None lets the plateau rule decide.
+    metrics : Mapping[str, float]
+        What the card says of the collection as a measure, in Essentia's names.
+    """
+
+    export: bool = True
+    max_hours: float | None = None
+    patch_hop: int | None = None
+    halvings: tuple[int, ...] | None = None
+    metrics: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+
+PLAIN = Wanted()
 
 
 def label_front_ends(recipe: Recipe, sources: Sequence[str]) -> list[str]:
@@ -49,7 +89,7 @@ def label_front_ends(recipe: Recipe, sources: Sequence[str]) -> list[str]:
 
 def list_sources(recipe: Recipe, sources: Sequence[str]) -> list[str]:
     """Return every source of a list in which some stand for several, each once; of wide networks the first of each."""
-    wide = recipe.transfer.networks == transfer.WIDE
+    wide = recipe.targets.networks == multi_target.WIDE
     named = [label_sources.expand(source)[: 1 if wide else None] for source in sources]
     return list(dict.fromkeys(name for names in named for name in names))
 
@@ -92,70 +132,51 @@ def build_source(
 def check_sampling(recipe: Recipe) -> None:
     """Raise `RecipeError` when a recipe wants dropout samples of a network without dropout."""
     network = recipe.network
-    transferred = recipe.transfer_networks != "none"
-    key, rate = ("transfer.dropout", recipe.transfer.dropout) if transferred else ("network.dropout", network.dropout)
-    if recipe.uncertainty.samples and (transferred or network.fine_tune == "head") and not rate:
+    several = recipe.target_networks != "none"
+    key, rate = ("targets.dropout", recipe.targets.dropout) if several else ("network.dropout", network.dropout)
+    if recipe.uncertainty.samples and (several or network.fine_tune == "head") and not rate:
         rule, remedy = "above 0, because dropout makes the samples", "Set it, such as 0.3, or uncertainty.samples to 0."
         raise RecipeError(explain(key, rule, 0.0, f"recipe {recipe.task}", remedy))
 
 
-def write_plan(
-    run: Path,
-    recipe: Recipe,
-    collection: Collection,
-    split: Split,
-    *,
-    source: str | None = None,
-    is_demo: bool = False,
-    export: bool = True,
-    max_hours: float | None = None,
-    patch_hop: int | None = None,
-    halvings: Sequence[int] | None = None,
-    metrics: Mapping[str, float] | None = None,
-) -> None:
-    """Write what the nets zone reads: labels.csv and plan.json, the plan last.
+def plan_run(folder: Path, recipe: Recipe, collection: Collection, split: Split, wanted: Wanted = PLAIN) -> Plan:
+    """Fit the targets of a training, and write them and the plan into its folder, the plan last.
 
     Parameters
     ----------
-    run : Path
-        Run folder.
+    folder : Path
+        Run folder, or the cell of a cross-validation.
     recipe, collection, split
         What to train on.
-    source : str or None
-        Label source; None is the recipe's.
-    is_demo, export : bool
-        Whether the model's name says demo, and whether graphs are exported.
-    max_hours : float or None
-        Stop training after that long.
-    patch_hop : int or None
-        Frames between the patches that are scored; None is the front-end's.
-    halvings : sequence of int or None
-        Epochs after which the learning rate halves; None lets the plateau rule decide.
-    metrics : Mapping[str, float] or None
-        What the card says of the collection as a measure, in Essentia's names.
+    wanted : Wanted
+        What is asked of it.
+
+    Returns
+    -------
+    Plan
+        What the nets zone reads.
     """
-    recipe = recipe.override(labels=source)
-    n_networks = transfer.count_networks(recipe)
+    n_networks = multi_target.count_networks(recipe)
     table, report = fit_labels(recipe, recipe.main_source, collection, split)
-    plan = compose_plan(recipe, collection, split, run.name, is_demo=is_demo, export=export, metrics=metrics)
-    plan["max_hours"] = None if max_hours is None else max_hours / (n_networks + 1)
-    plan["evaluation_hop_frames"] = patch_hop
-    plan["training"]["halvings"] = None if halvings is None else list(halvings)
+    plan = compose_plan(folder, recipe, collection, split, wanted)
+    if plan.max_hours is not None:
+        plan = dataclasses.replace(plan, max_hours=plan.max_hours / (n_networks + 1))
     reports = {"source": recipe.labels, **report}
     if n_networks:
         targets, fitted = fit_targets(recipe, collection, split, {recipe.main_source: (table, report)})
         reports |= {"targets": fitted}
-        names = transfer.write_networks(run / transfer.FOLDER, recipe, targets, plan)
-        plan |= transfer.plan_classifier(recipe, plan, [f"{transfer.FOLDER}/{name}" for name in names])
-    label_sources.write_table(table, run / "labels.csv")
-    write_json(run / "labels.json", reports)
-    write_json(run / "plan.json", plan)
+        networks = multi_target.write_networks(folder / multi_target.FOLDER, recipe, targets, plan)
+        plan = multi_target.plan_classifier(recipe, plan, networks)
+    write_table(table, folder / name_table())
+    write_report(folder, reports)
+    write_plan(plan)
+    return plan
 
 
 def fit_targets(
     recipe: Recipe, collection: Collection, split: Split, known: Mapping[str, tuple[LabelTable, Mapping[str, Any]]]
-) -> tuple[dict[str, transfer.Target], dict[str, Mapping[str, Any]]]:
-    """Fit what the networks of a transfer learn.
+) -> tuple[dict[str, multi_target.Target], dict[str, Mapping[str, Any]]]:
+    """Fit what the networks below a classifier learn.
 
     Parameters
     ----------
@@ -166,7 +187,7 @@ def fit_targets(
 
     Returns
     -------
-    targets : dict[str, transfer.Target]
+    targets : dict[str, multi_target.Target]
         By letter, in the order of the recipe's sources; of wide networks, which learn the first only, that one.
     reports : dict[str, Mapping[str, Any]]
         What each source measured, by letter.
@@ -174,100 +195,70 @@ def fit_targets(
     targets, reports = {}, {}
     for source in recipe.learned:
         table, report = known[source] if source in known else fit_labels(recipe, source, collection, split)
-        name = transfer.name_target(source)
-        targets[name], reports[name] = transfer.Target(name, source, table), report
+        name = multi_target.name_target(source)
+        targets[name], reports[name] = multi_target.Target(name, source, table), report
     return targets, reports
 
 
-def compose_plan(
-    recipe: Recipe,
-    collection: Collection,
-    split: Split,
-    name: str,
-    *,
-    is_demo: bool = False,
-    export: bool = True,
-    metrics: Mapping[str, float] | None = None,
-) -> dict[str, Any]:
-    """Compose what plan.json says; parameters as those of `write_plan`, and the name of the run."""
-    sides = splits.describe(split, collection.tracks)
-    training = dataclasses.asdict(recipe.training)
-    training["epochs"] = recipe.n_epochs
-    training.pop("epochs_from_scratch")
-    network = dataclasses.asdict(recipe.network)
-    if network["fine_tune"] == "none":
-        network["pretrained"] = None
-    card = _card_fields(recipe, collection, is_demo)
-    if metrics:
-        card["dataset"]["metrics"] = dict(metrics)
-    return {
-        "run": name,
-        "task": recipe.task,
-        "name": recipe.task.replace("-", " "),
-        "description": recipe.description,
-        "classes": list(recipe.classes),
-        "front_end": frontends.of_network(recipe.network.backbone).name,
-        "network": network,
-        **_describe_extractor(recipe, collection),
-        "training": training,
-        "labels_source": recipe.labels,
-        "seed": recipe.split.seed,
-        "max_hours": None,
-        "export": export,
-        "stems": name_stems(recipe, is_demo),
-        "card": card,
-        "evaluation_hop_frames": None,
-        "calibration": recipe.calibration.method,
-        "samples": recipe.uncertainty.samples,
-        "tracks": [
-            {
-                "id": track.id,
-                "content": collection.contents[track.id],
-                "role": split.role(track.id),
-                "label": track.label,
-            }
+def compose_plan(folder: Path, recipe: Recipe, collection: Collection, split: Split, wanted: Wanted = PLAIN) -> Plan:
+    """Resolve a recipe into the plan of one training; parameters as those of `plan_run`. Nothing is written."""
+    network, training = recipe.network, recipe.training
+    extractor = read_extractor(network, collection.home.graphs) if network.extractor else None
+    card = _card_fields(recipe, collection)
+    if wanted.metrics:
+        card["dataset"]["metrics"] = dict(wanted.metrics)
+    return Plan(
+        folder=Path(folder),
+        task=recipe.task,
+        name=recipe.task.replace("-", " "),
+        description=recipe.description,
+        classes=recipe.classes,
+        front_end=frontends.of_network(network.backbone) if extractor is None else extractor.front_end,
+        network=NetworkPlan(**dataclasses.asdict(network)),
+        training=TrainingPlan(
+            epochs=recipe.n_epochs,
+            batch_size=training.batch_size,
+            learning_rate=training.learning_rate,
+            l2=training.l2,
+            patience=training.patience,
+            loss=training.loss,
+            class_weights=training.class_weights,
+            halvings=wanted.halvings,
+        ),
+        tracks=tuple(
+            PlannedTrack(track.id, collection.contents[track.id], split.role(track.id), track.label)
             for track in collection.tracks
-        ],
-        "split": {"grouped": sides.grouped},
-        **find_places(collection),
-    }
+        ),
+        places=find_places(collection),
+        labels_source=recipe.labels,
+        seed=recipe.split.seed,
+        max_hours=wanted.max_hours,
+        export=wanted.export,
+        stems=name_stems(recipe, collection.is_demo, extractor),
+        card=card,
+        evaluation_hop_frames=wanted.patch_hop,
+        extractor=None if extractor is None else _describe_extractor(extractor, collection),
+        calibration=recipe.calibration.method,
+        samples=recipe.uncertainty.samples,
+        grouped=splits.describe(split, collection.tracks).grouped,
+    )
 
 
-def _describe_extractor(recipe: Recipe, collection: Collection) -> dict[str, Any]:
-    network = recipe.network
-    if not network.extractor:
-        return {"extractor": None}
-    extractor = read_extractor(network)
+def _describe_extractor(extractor: Extractor, collection: Collection) -> ExtractorPlan:
     first = collection.contents[collection.tracks[0].id]
-    return {
-        "front_end": extractor.front_end.name,
-        "extractor": plan_extractor(extractor, open_store(), first),
-    }
-
-
-def is_planned(run: Path) -> bool:
-    """Tell whether a run folder holds all that `write_plan` writes; what is damaged has to be written again."""
-    try:
-        plan = read_json(run / "plan.json")
-        for name in plan.get("features", ()):
-            network = read_json(run / name / "plan.json")
-            tables = [f"labels-{task['name']}.csv" for task in network.get("tasks", ())] or ["labels.csv"]
-            for table in tables:
-                label_sources.read_table(run / name / table)
-    except (StoreError, DataError, AttributeError, KeyError, TypeError):  # json of another shape
-        return False
-    return True
+    return ExtractorPlan(**plan_extractor(extractor, Store(collection.home.store), first))
 
 
 def update_places(folder: Path, collection: Collection) -> None:
     """Write where things are into the plan of a folder, and of its networks, again: they may have moved since."""
-    for network in sorted((folder / transfer.FOLDER).glob("*/plan.json")):
-        update_places(network.parent, collection)
-    plan = {**read_json(folder / "plan.json"), **find_places(collection)}
-    extractor = plan.get("extractor")
-    if extractor and not Path(extractor["graph"]).is_file():
-        extractor["graph"] = str(graphs_folder() / f"{extractor['name']}.pb")
-    write_json(folder / "plan.json", plan)
+    plan = read_plan(folder)
+    for network in plan.features:
+        if network.is_relative_to(plan.folder):
+            update_places(network, collection)
+    extractor = plan.extractor
+    if extractor is not None and not Path(extractor.graph).is_file():
+        extractor = dataclasses.replace(extractor, graph=str(collection.home.graphs / f"{extractor.name}.pb"))
+    write_plan(dataclasses.replace(plan, places=find_places(collection), extractor=extractor))
 
 
 def identify_tracks(recipe: Recipe, collection: Collection) -> list[list[Any]]:
@@ -279,20 +270,29 @@ def identify_tracks(recipe: Recipe, collection: Collection) -> list[list[Any]]:
     ]
 
 
-def find_places(collection: Collection) -> dict[str, Any]:
-    """Return what a plan says of where things are: it may change between a stop and going on."""
+def find_places(collection: Collection) -> Places:
+    """Return where the things are that a plan needs: it may change between a stop and going on."""
     shortest = sorted(collection.tracks, key=lambda track: collection.durations_s[track.id])[:N_VERIFIED_TRACKS]
-    return {
-        "store": str(open_store().root),
-        "graphs": str(graphs_folder()),
-        "audio": [{"path": track.path, "content": collection.contents[track.id]} for track in shortest],
-        "paths": {track.id: track.path for track in collection.tracks},
-        "artists": {track.id: track.artist for track in collection.tracks if track.artist is not None},
-    }
+    return Places(
+        store=collection.home.store,
+        graphs=collection.home.graphs,
+        audio=tuple(PlannedAudio(track.path, collection.contents[track.id]) for track in shortest),
+        paths={track.id: track.path for track in collection.tracks},
+        artists={track.id: track.artist for track in collection.tracks if track.artist is not None},
+    )
 
 
-def name_stems(recipe: Recipe, is_demo: bool) -> dict[str, str | None]:
+def name_stems(recipe: Recipe, is_demo: bool, extractor: Extractor | None = None) -> dict[str, str | None]:
     """Name the exported files, without version: the full graph, and the head of a frozen network.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Task, network and labels.
+    is_demo : bool
+        Whether the names begin with "demo-".
+    extractor : Extractor or None
+        What the recipe's extractor is, where it names one.
 
     Returns
     -------
@@ -303,19 +303,20 @@ def name_stems(recipe: Recipe, is_demo: bool) -> dict[str, str | None]:
     """
     prefix = f"{'demo-' if is_demo else ''}{recipe.file_task}"
     network = recipe.network
-    if recipe.transfer_networks != "none":
+    if recipe.target_networks != "none":
         learned = any(label_sources.is_auxiliary(source) for source in recipe.learned)
         return {"full": f"{prefix}-{network.backbone}-{'agf' if learned else 'transfer'}", "head": None}
     if network.fine_tune == "none":
         return {"full": f"{prefix}-{network.backbone}-scratch", "head": None}
-    if network.extractor:
-        return {"full": None, "head": f"{prefix}-{read_extractor(network).stem}"}
+    if extractor is not None:
+        return {"full": None, "head": f"{prefix}-{extractor.stem}"}
     full = f"{prefix}-{network.backbone}-{network.pretrained}"
     head = f"{prefix}-{network.pretrained}-{network.backbone}" if network.fine_tune == "head" else None
     return {"full": full, "head": head}
 
 
-def _card_fields(recipe: Recipe, collection: Collection, is_demo: bool) -> dict[str, Any]:
+def _card_fields(recipe: Recipe, collection: Collection) -> dict[str, Any]:
+    is_demo = collection.is_demo
     counts = "/".join(str(sum(t.label == name for t in collection.tracks)) for name in recipe.classes)
     card = recipe.card
     return {

@@ -1,31 +1,31 @@
 """The members of an ensemble: what makes networks fit one another, and the run folder that they make together.
 
 In: folders of trained networks; out: a run folder like that of one network, whose ``weights.npz`` holds the weights of
-every member under its number, and whose ``predictions.npz`` holds the patches of a track once a member, so that the
+every member under its number, and whose ``predictions.npz`` holds the patches of a track once per member, so that the
 mean over its rows is what the graph answers.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import zipfile
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from essentia_ldl import labels as label_sources
 from essentia_ldl.errors import DataError, StoreError, TrainingError, explain
-from essentia_ldl.files import read_json, replacing, write_json
+from essentia_ldl.files import read_object, replacing, write_json
 from essentia_ldl.records import LabelTable
-from essentia_ldl.scores.calibration import NONE
-from essentia_ldl.scores.logits import FILE as PREDICTIONS
+from essentia_ldl.runs.arrays import read_arrays
+from essentia_ldl.runs.plan import Plan, PlannedTrack, read_plan, write_plan
+from essentia_ldl.runs.predictions import Predictions, read_predictions, write_predictions
+from essentia_ldl.runs.targets import name_table, read_report, read_table, write_report, write_table
 
-MEMBERS = "members"  # key of the plan, and folder of the members of a run
+MEMBERS = "members"  # folder of the members of a run
 # What of a plan's network decides which weights there are, and what they read.
 SAME_NETWORK = ("backbone", "pretrained", "fine_tune", "hidden", "standardize", "extractor", "extractor_output")
-_BY_TRACK = ("paths", "artists")  # mappings of a plan with a value a track
+_TRAIN_IT = "Train that run to its end."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,27 +43,26 @@ class Member:
     name: str
     folder: Path
 
-    @property
-    def plan(self) -> dict[str, Any]:
-        """Its plan.json."""
-        return read_json(self.folder / "plan.json")
+    @functools.cached_property
+    def plan(self) -> Plan:
+        """Its plan."""
+        return read_plan(self.folder)
 
-    def read_predictions(self) -> dict[str, np.ndarray]:
-        """Read its predictions.npz.
+    def read_predictions(self) -> Predictions:
+        """Read its predictions.
 
         Raises
         ------
         StoreError
-            When it is missing, damaged or without logits.
+            When they are missing, damaged or without logits.
         """
-        path = self.folder / PREDICTIONS
         try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in ("ids", "roles", "labels", "patch_logits", "n_patches")}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            remedy = "Train that run to its end."
-            raise StoreError(explain("predictions", "those of a network", str(error), path, remedy)) from None
-        return arrays
+            found = read_predictions(self.folder)
+        except DataError as error:
+            raise StoreError(str(error)) from None
+        if found.patch_logits is None:
+            raise StoreError(explain("predictions", "those of a network", "no logits", self.folder, _TRAIN_IT))
+        return found
 
 
 def check_members(members: Sequence[Member]) -> None:
@@ -86,46 +85,86 @@ def check_members(members: Sequence[Member]) -> None:
         if member.folder in seen:
             raise DataError(explain("ensemble", "each network once", member.name, "members", "Name it once."))
         seen.add(member.folder)
-        if plan.get(MEMBERS):
+        if plan.members:
             remedy = "Name its members."
             raise DataError(explain("member", "a single network", "an ensemble", member.name, remedy))
-        if plan.get("features"):
+        if plan.features:
             remedy = "Name runs without artist groups."
-            raise DataError(explain("member", "a network without transfer", "transfer", member.name, remedy))
-        if plan.get("evaluation_hop_frames") is not None:
+            raise DataError(explain("member", "a network with one target", "several targets", member.name, remedy))
+        if plan.evaluation_hop_frames is not None:
             rule, remedy = "patches as predict cuts them", "Cross-validate without --patch-hop."
-            raise DataError(explain("patch hop", rule, plan["evaluation_hop_frames"], member.name, remedy))
+            raise DataError(explain("patch hop", rule, plan.evaluation_hop_frames, member.name, remedy))
         if not (member.folder / "weights.npz").is_file():
-            remedy = "Train that run to its end."
-            raise StoreError(explain("member", "trained weights", "none", member.folder, remedy))
-        if plan["classes"] != first["classes"]:
-            rule = f"the classes of {where}, {', '.join(first['classes'])}"
-            found = ", ".join(plan["classes"])
-            raise DataError(explain("classes", rule, found, member.name, "Name runs of one task."))
+            raise StoreError(explain("member", "trained weights", "none", member.folder, _TRAIN_IT))
+        if plan.classes != first.classes:
+            rule = f"the classes of {where}, {', '.join(first.classes)}"
+            raise DataError(explain("classes", rule, ", ".join(plan.classes), member.name, "Name runs of one task."))
         for key in SAME_NETWORK:
-            expected, found = first["network"].get(key), plan["network"].get(key)
+            expected, found = getattr(first.network, key), getattr(plan.network, key)
             if found != expected:
                 rule, remedy = f"{expected!r}, as in {where}", "Name runs of one network."
                 raise DataError(explain(f"network.{key}", rule, found, member.name, remedy))
-        if (plan.get("extractor") or {}).get("sha256") != (first.get("extractor") or {}).get("sha256"):
+        if (plan.extractor and plan.extractor.sha256) != (first.extractor and first.extractor.sha256):
             remedy = "Name runs over one graph."
             raise DataError(explain("extractor", f"the bytes that {where} read", "others", member.name, remedy))
 
 
-def assemble(run: Path, members: Sequence[Member], changes: Mapping[str, Any] | None = None) -> None:
-    """Write the run folder of an ensemble: what a training leaves, and the members' weights in one file.
+def join_plans(run: Path, members: Sequence[Member]) -> Plan:
+    """Return the plan of an ensemble: that of its first member with the tracks of all.
 
     A track validates when no member was trained on it, and tests when it tests all of them; all others count as trained
-    on. ``history.json`` is the first member's.
+    on.
 
     Parameters
     ----------
     run : Path
-        Run folder.
+        Run folder of the ensemble.
     members : sequence of Member
         Checked.
-    changes : Mapping[str, Any] or None
-        Keys of the plan that differ from the first member's.
+
+    Raises
+    ------
+    TrainingError
+        When no track is left that trains.
+    """
+    plans = [member.plan for member in members]
+    roles: dict[str, list[str]] = {}
+    tracks: dict[str, PlannedTrack] = {}
+    for plan in plans:
+        for track in plan.tracks:
+            tracks.setdefault(track.id, track)
+            roles.setdefault(track.id, []).append(track.role)
+    sides = {name: _join_roles(found) for name, found in roles.items()}
+    if "train" not in sides.values():
+        remedy = "Name runs of one collection."
+        raise TrainingError(explain("tracks", "at least one that trained a member", 0, run, remedy))
+    places = dataclasses.replace(
+        plans[0].places,
+        paths={name: path for plan in reversed(plans) for name, path in plan.places.paths.items()},
+        artists={name: artist for plan in reversed(plans) for name, artist in plan.places.artists.items()},
+    )
+    return dataclasses.replace(
+        plans[0],
+        folder=run,
+        tracks=tuple(dataclasses.replace(track, role=sides[name]) for name, track in tracks.items()),
+        places=places,
+        export=True,
+        samples=0,
+        members=tuple(member.name for member in members),
+    )
+
+
+def assemble(plan: Plan, members: Sequence[Member]) -> None:
+    """Write the run folder of an ensemble: what a training leaves, and the members' weights in one file.
+
+    ``history.json`` is the first member's.
+
+    Parameters
+    ----------
+    plan : Plan
+        From `join_plans`; with another name, stems or calibration where these are wanted.
+    members : sequence of Member
+        Checked.
 
     Raises
     ------
@@ -133,51 +172,21 @@ def assemble(run: Path, members: Sequence[Member], changes: Mapping[str, Any] | 
         When members read other patches of a track.
     StoreError
         When a file of a member is missing or damaged.
-    TrainingError
-        When no track is left that trains.
     """
-    plans = [member.plan for member in members]
-    arrays = [member.read_predictions() for member in members]
-    roles: dict[str, list[str]] = {}
-    tracks: dict[str, dict[str, Any]] = {}
-    for plan in plans:
-        for track in plan["tracks"]:
-            tracks.setdefault(track["id"], track)
-            roles.setdefault(track["id"], []).append(track["role"])
-    sides = {name: _join_roles(found) for name, found in roles.items()}
-    if "train" not in sides.values():
-        remedy = "Name runs of one collection."
-        raise TrainingError(explain("tracks", "at least one that trained a member", 0, run, remedy))
+    run, found = plan.folder, [member.read_predictions() for member in members]
     weights = {}
     for number, member in enumerate(members):
-        path = member.folder / "weights.npz"
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                weights |= {f"{number}/{name}": file[name] for name in file.files}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            remedy = "Train that run to its end."
-            raise StoreError(explain("weights", "a readable file", str(error), path, remedy)) from None
-    predictions = stack_predictions(arrays, plans[0]["classes"], sides, [member.name for member in members])
-    first = plans[0]
-    plan = {
-        **first,
-        "run": run.name,
-        "tracks": [{**track, "role": sides[name]} for name, track in tracks.items()],
-        **{key: {k: v for plan in reversed(plans) for k, v in plan.get(key, {}).items()} for key in _BY_TRACK},
-        "export": True,
-        "samples": 0,
-        "calibration": first.get("calibration", NONE),
-        MEMBERS: [member.name for member in members],
-        **(changes or {}),
-    }
-    label_sources.write_table(_join_labels(members), run / "labels.csv")
-    for name in ("labels.json", "history.json"):
-        write_json(run / name, read_json(members[0].folder / name))
+        arrays = read_arrays(member.folder / "weights.npz", "weights", _TRAIN_IT)
+        weights |= {f"{number}/{name}": array for name, array in arrays.items()}
+    sides = {track.id: track.role for track in plan.tracks}
+    predictions = stack_predictions(found, plan.classes, sides, plan.members)
+    write_table(_join_labels(members), run / name_table())
+    write_report(run, read_report(members[0].folder))
+    write_json(run / "history.json", read_object(members[0].folder / "history.json"))
     with replacing(run / "weights.npz") as file:
         np.savez(file, **weights)
-    with replacing(run / PREDICTIONS) as file:
-        np.savez(file, **predictions)
-    write_json(run / "plan.json", plan)  # the last one: it names what is there
+    write_predictions(run, predictions)
+    write_plan(plan)  # the last one: it names what is there
 
 
 def _join_roles(roles: Sequence[str]) -> str:
@@ -188,23 +197,23 @@ def _join_roles(roles: Sequence[str]) -> str:
 
 def _join_labels(members: Sequence[Member]) -> LabelTable:
     """Return the label distributions of all members' tracks, each from the first member that has it."""
-    tables = [label_sources.read_table(member.folder / "labels.csv") for member in members]
+    tables = [read_table(member.folder / name_table()) for member in members]
     rows = {name: row for table in reversed(tables) for name, row in zip(table.ids, table.distributions, strict=True)}
     return LabelTable(tuple(rows), tables[0].classes, np.stack(list(rows.values())))
 
 
 def stack_predictions(
-    arrays: Sequence[Mapping[str, np.ndarray]],
+    members: Sequence[Predictions],
     classes: Sequence[str],
     sides: Mapping[str, str],
     names: Sequence[str],
-) -> dict[str, np.ndarray]:
+) -> Predictions:
     """Put what members say of the same tracks behind one another, track by track.
 
     Parameters
     ----------
-    arrays : sequence of Mapping[str, np.ndarray]
-        predictions.npz of each member.
+    members : sequence of Predictions
+        With logits.
     classes : sequence of str
         Columns of the logits.
     sides : Mapping[str, str]
@@ -214,8 +223,8 @@ def stack_predictions(
 
     Returns
     -------
-    dict[str, np.ndarray]
-        A predictions.npz of the tracks that all members answered for: n_patches counts every patch once a member.
+    Predictions
+        Of the tracks that all members answered for: n_patches counts every patch once per member.
 
     Raises
     ------
@@ -223,11 +232,11 @@ def stack_predictions(
         When no track is answered for by all, or members read other patches of one.
     """
     found = []
-    for one in arrays:
-        starts = np.cumsum(one["n_patches"]) - one["n_patches"]
-        rows = zip(one["ids"], one["labels"], starts, one["n_patches"], strict=True)
-        found.append({str(i): (str(label), one["patch_logits"][at : at + n]) for i, label, at, n in rows})
-    ids = [str(i) for i in arrays[0]["ids"] if all(str(i) in member for member in found)]
+    for one in members:
+        starts = np.cumsum(one.n_patches) - one.n_patches
+        rows = zip(one.ids, one.labels, starts, one.n_patches, strict=True)
+        found.append({str(i): (str(label), one.patch_logits[at : at + n]) for i, label, at, n in rows})
+    ids = [str(i) for i in members[0].ids if all(str(i) in member for member in found)]
     if not ids:
         remedy = "Name runs of one collection."
         raise DataError(explain("tracks", "some that all members answer for", 0, names[0], remedy))
@@ -241,12 +250,12 @@ def stack_predictions(
     # Uncalibrated here; who calibrates the run replaces them.
     values = [np.exp(rows - rows.max(axis=1, keepdims=True)) for rows in logits]
     means = [(rows / rows.sum(axis=1, keepdims=True)).mean(axis=0) for rows in values]
-    return {
-        "ids": np.array(ids),
-        "roles": np.array([sides[track_id] for track_id in ids]),
-        "labels": np.array([found[0][track_id][0] for track_id in ids]),
-        "classes": np.array(list(classes)),
-        "probabilities": np.stack(means).astype(np.float32),
-        "patch_logits": np.concatenate(logits),
-        "n_patches": np.array([len(rows) for rows in logits], dtype=np.int64),
-    }
+    return Predictions(
+        ids=np.array(ids),
+        roles=np.array([sides[track_id] for track_id in ids]),
+        labels=np.array([found[0][track_id][0] for track_id in ids]),
+        classes=np.array(list(classes)),
+        probabilities=np.stack(means).astype(np.float32),
+        patch_logits=np.concatenate(logits),
+        n_patches=np.array([len(rows) for rows in logits], dtype=np.int64),
+    )

@@ -1,4 +1,4 @@
-"""Transfer: several targets become networks, and their penultimate layers become what a classifier reads.
+"""Several targets become networks, and their penultimate layers become what a classifier reads.
 
 In: a recipe with several label sources, and a collection with features; out: a folder a network below the run, each a
 plan of its own that the nets zone trains before the classifier's. Targets of artist groups are fitted on the training
@@ -15,20 +15,20 @@ features of all networks.
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from essentia_ldl import labels as label_sources
-from essentia_ldl.files import write_json
+from essentia_ldl.choices import SEPARATE, SHARED, WIDE
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import LabelTable
+from essentia_ldl.runs.plan import LearnedTargets, Plan, TaskPlan, TrainingPlan, choose_loss, write_plan
+from essentia_ldl.runs.targets import name_table, write_table
 from essentia_ldl.scores.calibration import NONE
 
 FOLDER = "features"
 MAIN = "g"  # the task's own classes, the paper's letter for genre
-SEPARATE, SHARED, WIDE = "separate", "shared", "wide"
 N_NAMED = 5  # artists
 LOADED = "features"  # what a plan calls the weights below its classifier
 
@@ -80,84 +80,76 @@ def describe_left_out(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def count_networks(recipe: Recipe) -> int:
-    """Return how many networks a recipe trains below its classifier; 0 without transfer."""
-    networks = recipe.transfer_networks
+    """Return how many networks a recipe trains below its classifier; 0 when it has one target."""
+    networks = recipe.target_networks
     return {NONE: 0, SEPARATE: len(recipe.sources)}.get(networks, 1)
 
 
-def write_networks(folder: Path, recipe: Recipe, targets: Mapping[str, Target], shared: Mapping[str, Any]) -> list[str]:
+def write_networks(folder: Path, recipe: Recipe, targets: Mapping[str, Target], plan: Plan) -> list[Path]:
     """Write the plans of the networks that learn the targets.
 
     Parameters
     ----------
     folder : Path
-        Gets a sub-folder a network: the letter of its target, "shared" or "wide".
+        Gets a sub-folder per network: the letter of its target, "shared" or "wide".
     recipe : Recipe
-        Its section training says how they are trained, its transfer whether they are separate, shared or wide. A
-        single target has a network of its own unless wide.
+        Its section training says how they are trained, its targets whether they are separate, shared or wide. A single
+        target has a network of its own unless wide.
     targets : Mapping[str, Target]
         By letter, in the order of the recipe's sources.
-    shared : Mapping[str, Any]
+    plan : Plan
         What every plan of the run says: task, tracks, network, places, seed and the like.
 
     Returns
     -------
-    list[str]
-        Names of the sub-folders, in the order in which a classifier reads them.
+    list[Path]
+        The sub-folders, in the order in which a classifier reads them.
     """
-    networks = recipe.transfer_networks
+    networks = recipe.target_networks
     found = list(targets.values())
     if networks == WIDE:
-        _write_network(folder / WIDE, recipe, found[:1], shared, n_networks=len(recipe.sources))
-        return [WIDE]
+        return [_write_network(folder / WIDE, recipe, found[:1], plan, n_networks=len(recipe.sources))]
     if networks == SHARED and len(found) > 1:
-        _write_network(folder / SHARED, recipe, found, shared)
-        return [SHARED]
-    for target in found:
-        _write_network(folder / target.name, recipe, [target], shared)
-    return [target.name for target in found]
+        return [_write_network(folder / SHARED, recipe, found, plan)]
+    return [_write_network(folder / target.name, recipe, [target], plan) for target in found]
 
 
-def _write_network(
-    folder: Path, recipe: Recipe, targets: list[Target], shared: Mapping[str, Any], n_networks: int = 1
-) -> None:
+def _write_network(folder: Path, recipe: Recipe, targets: list[Target], plan: Plan, n_networks: int = 1) -> Path:
     """Write labels and plan of one network; with several targets it is one with shared layers."""
     known = {track_id for target in targets for track_id in target.table.ids}
-    tracks = [track for track in shared["tracks"] if track["role"] == "train" and track["id"] in known]
-    tables = {target.name: _take_rows(target.table, [track["id"] for track in tracks]) for target in targets}
-    training = plan_training(recipe, recipe.n_epochs * len(targets), targets[0].source)
+    tracks = tuple(track for track in plan.tracks if track.role == "train" and track.id in known)
     letters = "".join(target.name for target in targets)
-    plan = {
-        **shared,
-        "run": folder.name,
-        "name": f"{shared['name']}, {letters}{f' with the parameters of {n_networks}' if n_networks > 1 else ''}",
-        "classes": list(targets[0].table.classes),
-        "network": {**shared["network"], "n_networks": n_networks},
-        "extractor": None,
-        "training": training,
-        "labels_source": "+".join(target.source for target in targets),
-        "export": False,
-        "stems": {},
-        "calibration": NONE,
-        "samples": 0,
-        "evaluation_hop_frames": None,
-        "predictions": False,
-        "tracks": tracks,
-    }
-    if len(targets) == 1:
-        label_sources.write_table(tables[targets[0].name], folder / "labels.csv")
-    else:
-        for name, table in tables.items():
-            label_sources.write_table(table, folder / f"labels-{name}.csv")
-        plan["tasks"] = [_plan_task(recipe, target) for target in targets]
-    write_json(folder / "plan.json", plan)
+    shared = len(targets) > 1
+    for target in targets:
+        table = _take_rows(target.table, [track.id for track in tracks])
+        write_table(table, folder / name_table(target.name if shared else ""))
+    write_plan(
+        dataclasses.replace(
+            plan,
+            folder=folder,
+            name=f"{plan.name}, {letters}{f' with the parameters of {n_networks}' if n_networks > 1 else ''}",
+            classes=targets[0].table.classes,
+            network=dataclasses.replace(plan.network, n_networks=n_networks),
+            extractor=None,
+            training=plan_training(recipe, recipe.n_epochs * len(targets), targets[0].source),
+            labels_source="+".join(target.source for target in targets),
+            export=False,
+            stems={},
+            calibration=NONE,
+            samples=0,
+            evaluation_hop_frames=None,
+            predictions=False,
+            tracks=tracks,
+            tasks=tuple(_plan_task(recipe, target) for target in targets) if shared else (),
+        )
+    )
+    return folder
 
 
-def _plan_task(recipe: Recipe, target: Target) -> dict[str, Any]:
+def _plan_task(recipe: Recipe, target: Target) -> TaskPlan:
     """Return what the plan of a shared network says of a target: it is learned as by a network of its own."""
     training = plan_training(recipe, 1, target.source)
-    how = {key: training[key] for key in ("loss", "class_weights")}
-    return {"name": target.name, "classes": list(target.table.classes), **how}
+    return TaskPlan(target.name, target.table.classes, training.loss, training.class_weights)
 
 
 def _take_rows(table: LabelTable, ids: Sequence[str]) -> LabelTable:
@@ -167,58 +159,54 @@ def _take_rows(table: LabelTable, ids: Sequence[str]) -> LabelTable:
     return LabelTable(kept, table.classes, table.rows(kept))
 
 
-def plan_training(recipe: Recipe, n_epochs: int, source: str) -> dict[str, Any]:
-    """Return how long and how fast a network of a transfer trains: a fixed number of epochs, as the paper's.
+def plan_training(recipe: Recipe, n_epochs: int, source: str) -> TrainingPlan:
+    """Return how long and how fast one of several networks trains: a fixed number of epochs, as the paper's.
 
     Targets of artist groups are distributions over groups, learned by cross-entropy (public code of the paper).
     """
-    training = dataclasses.asdict(recipe.training)
-    training.pop("epochs_from_scratch")
-    auxiliary = label_sources.is_auxiliary(source)
-    if training["loss"] == "auto":
-        training["loss"] = "cross_entropy" if auxiliary or source == "none" else "mae"
-    if auxiliary:
-        training["class_weights"] = "none"
-    return {**training, "epochs": n_epochs, "halvings": []}
+    training, auxiliary = recipe.training, label_sources.is_auxiliary(source)
+    return TrainingPlan(
+        epochs=n_epochs,
+        batch_size=training.batch_size,
+        learning_rate=training.learning_rate,
+        l2=training.l2,
+        patience=training.patience,
+        loss=choose_loss(training.loss, is_smoothed=not auxiliary and source != "none"),
+        class_weights="none" if auxiliary else training.class_weights,
+        halvings=(),
+    )
 
 
-def plan_classifier(recipe: Recipe, shared: Mapping[str, Any], folders: Sequence[str]) -> dict[str, Any]:
-    """Return what the plan of a classifier on features says that differs from other plans (paper, 3.2.3).
+def plan_classifier(recipe: Recipe, plan: Plan, networks: Sequence[Path]) -> Plan:
+    """Return the plan of a classifier on the features of networks (paper, 3.2.3).
 
     Parameters
     ----------
     recipe : Recipe
-        Its section transfer is meant.
-    shared : Mapping[str, Any]
+        Its section targets is meant.
+    plan : Plan
         As in `write_networks`.
-    folders : sequence of str
-        Of the networks that it reads, relative to its own or absolute.
+    networks : sequence of Path
+        Folders of the networks that it reads.
     """
-    below = shared["network"]
-    network = {
-        **below,
-        "fine_tune": "head",
-        "pretrained": LOADED,
-        "hidden": recipe.transfer.hidden,
-        "standardize": False,
-        "dropout": recipe.transfer.dropout,
-        "activation": "elu",
-    }
-    training = plan_training(recipe, recipe.transfer.epochs, recipe.main_source)
-    return {
-        "network": network,
-        "training": training,
-        "features": list(folders),
-        "transfer": {
-            "networks": recipe.transfer_networks,
-            "targets": [name_target(source) for source in recipe.learned],
-            "fine_tune": below["fine_tune"],
-            "pretrained": below["pretrained"],
-        },
-    }
-
-
-def remove_features(network: Path) -> None:
-    """Remove what a network made of the tracks; its weights stay, and it can be made again."""
-    for folder in network.glob("embeddings-*"):
-        shutil.rmtree(folder, ignore_errors=True)
+    below, settings = plan.network, recipe.targets
+    return dataclasses.replace(
+        plan,
+        network=dataclasses.replace(
+            below,
+            fine_tune="head",
+            pretrained=LOADED,
+            hidden=settings.hidden,
+            standardize=False,
+            dropout=settings.dropout,
+            activation="elu",
+        ),
+        training=plan_training(recipe, settings.epochs, recipe.main_source),
+        features=tuple(networks),
+        learned=LearnedTargets(
+            networks=recipe.target_networks,
+            targets=tuple(name_target(source) for source in recipe.learned),
+            fine_tune=below.fine_tune,
+            pretrained=below.pretrained,
+        ),
+    )

@@ -1,90 +1,115 @@
-"""The `labels` command: distributions of a collection as tables, a histogram and a few lines for the terminal.
+"""The `labels` command: what label sources say of a whole collection, as tables and a histogram.
 
-Sources whose columns are the classes are told by the mass on a track's own class; auxiliary ones, groups of artists,
-by the groups.
+In: a recipe, a collection and names of label sources; out: one table per source, labels.json, and a histogram of the
+mass on a track's own class of those sources whose columns are the classes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from essentia_ldl import labels as label_sources
-from essentia_ldl.files import home, write_json
-from essentia_ldl.recipe.recipe import read_recipe
-from essentia_ldl.records import Split, Track
-from essentia_ldl.train import train as steps
+from essentia_ldl.collection.read import Source
+from essentia_ldl.files import Home
+from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.records import LabelTable, Split, Track
+from essentia_ldl.runs.targets import write_report, write_table
 from essentia_ldl.train.compose import fit_labels
+from essentia_ldl.train.prepare import Needs, Say, prepare
 
 DEFAULT_SOURCES = ("sa", "sb")
 
 
-def describe_labels(
-    task: str, data: str | None, sources: Sequence[str], output: str | None, n_jobs: int | None
-) -> Iterator[str]:
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """Which label sources are shown, and where.
+
+    Parameters
+    ----------
+    labels : tuple[str, ...]
+        Label sources, also joined by "+", and "agf" for all of artist group factors; empty means SA and SB.
+    output : path or None
+        Folder to write to; None is runs/<task>-labels.
+    """
+
+    labels: tuple[str, ...] = ()
+    output: Path | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Labelled:
+    """What `show_labels` leaves.
+
+    Parameters
+    ----------
+    tables : Mapping[str, LabelTable]
+        What each label source says of the tracks that it covers.
+    reports : Mapping[str, Mapping[str, Any]]
+        What each measured while fitting.
+    files : Mapping[str, Path]
+        Where each table was written.
+    true_labels : Mapping[str, str]
+        Label of the collection, by track id.
+    picture : Path or None
+        Histogram of the mass on a track's own class; None where every source is one of artist groups.
+    """
+
+    tables: Mapping[str, LabelTable]
+    reports: Mapping[str, Mapping[str, Any]]
+    files: Mapping[str, Path]
+    true_labels: Mapping[str, str]
+    picture: Path | None
+
+
+def show_labels(
+    recipe: Recipe, source: Source, asked: Asked, home: Home, n_jobs: int | None = None, say: Say = print
+) -> Labelled:
     """Fit label sources on a whole collection; write what they say of each track, and labels.json with their reports.
 
     Parameters
     ----------
-    task : str
-        A recipe's name or file.
-    data : str or None
-        Folder or table; None is the demo.
-    sources : sequence of str
-        Label sources, also joined by "+", and "agf" for all of artist group factors; empty means SA and SB.
-    output : str or None
-        Folder to write to; None is runs/<task>-labels.
+    recipe : Recipe
+        The task.
+    source : Source
+        Where the collection is; without data, the demo.
+    asked : Asked
+        Label sources and folder.
+    home : Home
+        Whose store and runs are meant.
     n_jobs : int or None
         Worker processes.
+    say : callable
+        Gets lines for the user.
 
-    Yields
-    ------
-    str
-        Lines for the terminal.
+    Returns
+    -------
+    Labelled
 
     References
     ----------
     Buisson et al. 2022, Figure 1: histogram of the mass on a track's own class.
     """
-    recipe = read_recipe(task)
-    sources = list(dict.fromkeys(name for text in sources for name in label_sources.expand(text)))
-    sources = sources or list(DEFAULT_SOURCES)
-    lines: list[str] = []
-    collection, _ = steps.prepare(recipe, data, sources, n_jobs, lines.append, bands=False, draw=_take_all)
-    yield from lines
-    folder = Path(output) if output else home() / "runs" / f"{recipe.task}-labels"
+    expanded = [name for text in asked.labels for name in label_sources.expand(text)]
+    names = tuple(dict.fromkeys(expanded)) or DEFAULT_SOURCES
+    collection = prepare(recipe, source, Needs(names, _take_all, bands=False), home, n_jobs, say)
+    folder = Path(asked.output) if asked.output else home.runs / f"{recipe.task}-labels"
     split = Split(tuple(track.id for track in collection.tracks))
     true_labels = {track.id: track.label for track in collection.tracks}
     tables, reports = {}, {}
-    for source in sources:
-        table, report = fit_labels(recipe, source, collection, split)
-        reports[source] = report
-        label_sources.write_table(table, folder / f"{source}.csv")
-        yield f"{source}: {folder / f'{source}.csv'}"
-        if label_sources.is_auxiliary(source):
-            yield from label_sources.tell_groups(report)
-            continue
-        tables[source] = table
-        yield label_sources.text_histogram({source: table}, true_labels)
-        yield from label_sources.describe_own_mass(table, true_labels)
-        if "n_iter" in report:
-            state = "converged" if report.get("converged") else "stopped"
-            yield f"LMNN {state} after {report['n_iter']} iterations"
-        if "n_filtered" in report:
-            yield f"LMNN did not learn from {_count(report['n_filtered'])}: most neighbours contradict"
-            if any(report["n_put_back"].values()):
-                yield f"it learned from {_count(report['n_put_back'])} all the same: too few were left"
-    write_json(folder / "labels.json", reports)
-    if tables:
-        picture = folder / "histogram.png"
-        label_sources.write_histogram(tables, true_labels, picture, title=recipe.task)
-        yield str(picture)
+    for name in names:
+        tables[name], reports[name] = fit_labels(recipe, name, collection, split)
+        write_table(tables[name], folder / f"{name}.csv")
+    write_report(folder, reports)
+    shown = {name: table for name, table in tables.items() if not label_sources.is_auxiliary(name)}
+    picture = folder / "histogram.png" if shown else None
+    if picture is not None:
+        label_sources.write_histogram(shown, true_labels, picture, title=recipe.task)
+    return Labelled(tables, reports, {name: folder / f"{name}.csv" for name in names}, true_labels, picture)
 
 
 def _take_all(tracks: Sequence[Track]) -> list[Split]:
     """Let every track train: labels are described on all of them."""
     return [Split(tuple(track.id for track in tracks))]
-
-
-def _count(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{n} {name}" for name, n in counts.items())

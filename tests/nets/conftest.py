@@ -15,13 +15,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from essentia_ldl import discover
 from essentia_ldl.errors import WeightsError
 from essentia_ldl.features.store import Store
 from essentia_ldl.frontends import DCNN, MUSICNN
+from essentia_ldl.models.folder import weights_file
 from essentia_ldl.nets.backbones import dcnn
+from essentia_ldl.nets.base_graphs import list_base_graphs
 from essentia_ldl.nets.classifier import build_tagger
-from essentia_ldl.nets.pretrained import weights
+from essentia_ldl.nets.pretrained.wheel import fetch_wheel
 from essentia_ldl.nets.runtime import keras
+from essentia_ldl.nets.training.train import train
 from essentia_ldl.runs.plan import BACKBONES
 
 CLASSES = ("non_sad", "sad")
@@ -100,8 +104,8 @@ def random_graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Keras weights drawn from a seed under the names of the released ones: no download, same shapes."""
     folder = tmp_path_factory.mktemp("graphs")
     keras.utils.set_random_seed(3)
-    for name, dataset in weights.list_base_graphs().values():
-        module = weights.discover.load(BACKBONES, name)
+    for name, dataset in list_base_graphs().values():
+        module = discover.load(BACKBONES, name)
         tagger = build_tagger(module, 50, **module.CHECKPOINT_SIZES.get(dataset, {}))
         for layer in tagger.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
@@ -109,7 +113,7 @@ def random_graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 size = layer.moving_mean.shape
                 layer.moving_mean.assign(np.random.default_rng(1).uniform(0.0, 0.5, size))
                 layer.moving_variance.assign(np.random.default_rng(2).uniform(0.5, 2.0, size))
-        tagger.save_weights(weights.weights_path(folder, name, dataset))
+        tagger.save_weights(weights_file(folder, name, dataset))
     return folder
 
 
@@ -136,11 +140,18 @@ def make_run(tmp_path: Path, store: Path, random_graphs: Path) -> Callable[..., 
 
 
 @pytest.fixture(scope="session")
+def trained_head(tmp_path_factory: pytest.TempPathFactory, store: Path, random_graphs: Path) -> tuple[Path, dict]:
+    """The run folder that `make_run` makes when nothing is changed, trained once, and its history; to be read only."""
+    folder = _write_run(tmp_path_factory.mktemp("trained") / "run", store=store, graphs=random_graphs)
+    return folder, train(folder, say=lambda _: None)
+
+
+@pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of the released weights: ESSENTIA_LDL_WHEEL, or fetched with pip; skips when there is no network."""
     given = os.environ.get("ESSENTIA_LDL_WHEEL")
     try:
-        return weights.fetch_wheel(tmp_path_factory.mktemp("wheel"), Path(given) if given else None)
+        return fetch_wheel(tmp_path_factory.mktemp("wheel"), Path(given) if given else None)
     except WeightsError as error:
         if given:
             raise

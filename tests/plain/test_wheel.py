@@ -68,8 +68,8 @@ def test_the_wheel_works_where_there_is_no_checkout(wheel, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     code = """
 import essentia_ldl
-from essentia_ldl.nets import oplists
-from essentia_ldl.recipe import list_tasks, read_recipe
+from essentia_ldl.nets.export import oplists
+from essentia_ldl.recipe.toml import list_tasks, read_recipe
 assert "mood-sad" in list_tasks()
 assert read_recipe("mood-sad").classes == ("non_sad", "sad")
 print(essentia_ldl.__file__)

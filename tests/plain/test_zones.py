@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -98,9 +99,13 @@ def test_the_reader_of_imports_sees_every_kind(code, expected):
 
 
 def test_the_whole_package_is_looked_at():
-    assert {"cli/main.py", "sound/predict.py", "nets/run.py", "nets/backbones/musicnn.py", "labels/smoothing.py"} <= set(
-        NAMES
-    )
+    assert {
+        "cli/main.py",
+        "sound/predict.py",
+        "nets/run.py",
+        "nets/backbones/musicnn.py",
+        "labels/smoothing.py",
+    } <= set(NAMES)
 
 
 # --- what a file may import -----------------------------------------------------------------------------------------
@@ -168,6 +173,108 @@ def test_imports_go_down_only():
     assert graph["essentia_ldl.records"] == {"essentia_ldl.errors"}
 
 
+# --- the order of the rooms -----------------------------------------------------------------------------------------
+
+ORDER = [match[1] for match in re.finditer(r"^  (\w+)/? {2,}\S", essentia_ldl.__doc__, re.MULTILINE)]
+FREE = ("essentia_ldl", "cli", "doctor", "__main__")  # may import anything
+MODULES = {module_name(path): path for path in FILES}
+BEING_MOVED = {  # (module, what it imports from a room below): has to be empty
+    ("collection.read", "features.store"),
+    ("measure.crossval", "cli.tables"),
+}
+
+
+def room_of(module: str) -> str:
+    return f"{module}.".split(".")[1] or module
+
+
+def find_edges(inside: bool) -> dict[str, set[str]]:
+    """Return the modules of the package that each module imports, with or without the imports inside functions."""
+    graph = {}
+    for module, path in MODULES.items():
+        found = set()
+        for name, is_inside in imports_of(path):
+            while name and name not in MODULES:
+                name = name.rpartition(".")[0]
+            if name and (inside or not is_inside):
+                found.add(name)
+        graph[module] = found - {module, "essentia_ldl"}
+    return graph
+
+
+def reach(graph: dict[str, set[str]], start: str) -> dict[str, list[str]]:
+    """Return every module that importing one loads, with the way there; a module brings the packages around it."""
+    ways, queue = {start: [start]}, [start]
+    for module in queue:
+        for other in sorted(graph[module]):
+            parts = other.split(".")
+            for name in (".".join(parts[:n]) for n in range(2, len(parts) + 1)):
+                if name not in ways:
+                    ways[name] = [*ways[module], name]
+                    queue.append(name)
+    return ways
+
+
+def test_the_map_tells_the_order_of_every_room():
+    rooms = {room_of(module) for module in MODULES} - {"essentia_ldl", "__main__"}
+    assert sorted(ORDER) == sorted(rooms)
+    assert ORDER[0] == "errors"
+    assert ORDER[-1] == "cli"
+
+
+def test_a_module_imports_only_from_rooms_above_its_own():
+    """Imports inside functions count too; `cli` and `doctor` may import anything."""
+    found = set()
+    for module, others in find_edges(inside=True).items():
+        own = room_of(module)
+        for other in others if own not in FREE else ():
+            if ORDER.index(room_of(other)) > ORDER.index(own):
+                found.add((module.removeprefix("essentia_ldl."), other.removeprefix("essentia_ldl.")))
+    assert found == BEING_MOVED
+
+
+def test_inside_a_room_no_imports_go_in_a_circle():
+    """The file of a package comes last: it may import its private parts, and they may not need it to be complete."""
+    graph = find_edges(inside=False)
+    for start in graph:
+        room = {name for name in graph if room_of(name) == room_of(start)}
+        seen, queue = set(), [other for other in graph[start] & room if not start.startswith(f"{other}.")]
+        while queue:
+            module = queue.pop()
+            assert module != start, start
+            if module not in seen:
+                seen.add(module)
+                queue += [other for other in graph[module] & room if not module.startswith(f"{other}.")]
+
+
+@pytest.mark.parametrize("zone", ["sound", "nets"])
+def test_no_zone_reaches_the_other_zone_or_labels(zone):
+    graph = find_edges(inside=True)
+    others = {"sound", "nets", "labels"} - {zone}
+    ways = {
+        " -> ".join(way)
+        for start in graph
+        if room_of(start) == zone
+        for module, way in reach(graph, start).items()
+        if room_of(module) in others and room_of(way[-2]) not in others
+    }
+    allowed = {other for module, other in BEING_MOVED if room_of(f"essentia_ldl.{module}") == zone}
+    assert {way for way in ways if not any(f" -> essentia_ldl.{other}" in way for other in allowed)} == set()
+
+
+def test_nothing_but_the_command_line_imports_the_studies():
+    for module, others in find_edges(inside=True).items():
+        if room_of(module) not in ("studies", "cli"):
+            assert not [other for other in others if room_of(other) == "studies"], module
+
+
+def test_the_walk_finds_a_long_way_and_a_package_on_it():
+    graph = {"p.a": {"p.b.c"}, "p.b.c": {"p.d"}, "p.b": {"p.e"}, "p.d": set(), "p.e": set()}
+    ways = reach(graph, "p.a")
+    assert ways["p.e"] == ["p.a", "p.b", "p.e"]
+    assert ways["p.d"] == ["p.a", "p.b.c", "p.d"]
+
+
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
 def test_a_module_is_short_and_has_a_name_of_its_own(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
@@ -208,7 +315,7 @@ def test_every_module_that_is_started_by_name_is_there():
 def test_help_loads_no_library():
     code = """
 import sys
-from essentia_ldl.cli import main
+from essentia_ldl.cli.main import main
 try:
     main(["--help"])
 except SystemExit as end:
@@ -221,13 +328,22 @@ print("loaded:", *sorted({"tensorflow", "keras", "essentia", "sklearn", "numpy",
 
 
 @pytest.mark.parametrize(
-    "name", ["steps", "prediction", "predicting", "collection", "evaluation", "doctor", "labelling"]
+    "name",
+    [
+        "train.train",
+        "predict.command",
+        "predict.ask",
+        "collection.read",
+        "measure.crossval",
+        "doctor",
+        "train.show_labels",
+    ],
 )
 def test_plain_modules_load_neither_essentia_nor_tensorflow(name):
     code = f"""
 import sys
 import essentia_ldl.{name}
-from essentia_ldl.recipe import read_recipe
+from essentia_ldl.recipe.toml import read_recipe
 read_recipe("mood-sad")
 print("loaded:", *sorted({{"tensorflow", "keras", "essentia", "sklearn", "metric_learn"}} & set(sys.modules)))
 """

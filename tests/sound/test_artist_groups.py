@@ -37,7 +37,7 @@ hidden = 0
 [training]
 epochs_from_scratch = 2
 batch_size = 16
-[transfer]
+[targets]
 hidden = 16
 epochs = 3
 [demo]

@@ -10,9 +10,9 @@ import pytest
 
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import AudioError, StoreError
-from essentia_ldl.features import descriptors
+from essentia_ldl.features import descriptors, profiles
 from essentia_ldl.features.store import Store, array_path
-from essentia_ldl.files import read_json, write_json
+from essentia_ldl.files import Home, read_json, write_json
 from essentia_ldl.records import Failure, Track
 from essentia_ldl.sound import descriptors as sound_descriptors
 from essentia_ldl.sound.descriptors import extract_descriptors, extract_track, list_names
@@ -30,7 +30,7 @@ def described(clip):
 
 def test_the_values_are_those_of_music_extractor(clip, described):
     vector, names = described
-    pool, _ = es.MusicExtractor(**descriptors.SETTINGS)(str(clip))
+    pool, _ = es.MusicExtractor(**profiles.SETTINGS)(str(clip))
     column = dict(zip(names, vector, strict=True))
     assert column["rhythm.bpm"] == pytest.approx(pool["rhythm.bpm"])
     assert column["lowlevel.spectral_centroid.mean"] == pytest.approx(pool["lowlevel.spectral_centroid.mean"])
@@ -41,11 +41,11 @@ def test_the_values_are_those_of_music_extractor(clip, described):
 def test_keys_and_scales_are_one_hot(clip, described):
     vector, names = described
     column = dict(zip(names, vector, strict=True))
-    pool, _ = es.MusicExtractor(**descriptors.SETTINGS)(str(clip))
+    pool, _ = es.MusicExtractor(**profiles.SETTINGS)(str(clip))
     for name in ("tonal.key_edma.key", "tonal.chords_key"):
-        cells = {key: column[f"{name}={key}"] for key in descriptors.KEYS}
+        cells = {key: column[f"{name}={key}"] for key in profiles.KEYS}
         assert sum(cells.values()) == 1
-        assert cells[descriptors.FLATS.get(pool[name], pool[name])] == 1
+        assert cells[profiles.FLATS.get(pool[name], pool[name])] == 1
     assert column["tonal.key_edma.scale=major"] + column["tonal.key_edma.scale=minor"] == 1
 
 
@@ -89,7 +89,7 @@ def test_a_collection_is_described_once_and_a_file_that_fails_is_a_failure(
     store = Store(tmp_path / "home" / "store")
     tracks = tuple(Track(path.stem, str(path), "x") for path in (clip, flat))
     contents = {track.id: store.remember(track.path) for track in tracks}
-    collection = Collection(tracks, contents, dict.fromkeys(contents, 6.0), ())
+    collection = Collection(tracks, contents, dict.fromkeys(contents, 6.0), (), Home.from_environment())
     (failure,) = descriptors.make_descriptors(collection, 2)
     assert isinstance(failure, Failure)
     assert failure.path == str(flat)
@@ -115,7 +115,7 @@ def test_all_has_every_number_of_music_extractor_by_itself(clip, described_all):
             continue
         value = pool[name]
         if isinstance(value, str):
-            expected[f"{name}={descriptors.FLATS.get(value, value)}"] = 1.0
+            expected[f"{name}={profiles.FLATS.get(value, value)}"] = 1.0
         elif np.ndim(value):
             expected |= {f"{name}.{index}": number for index, number in enumerate(np.ravel(value))}
         else:
@@ -205,7 +205,7 @@ def test_a_collection_is_described_by_all_beside_gaia(tmp_path, monkeypatch, cli
     store = Store(tmp_path / "home" / "store")
     tracks = tuple(Track(path.stem, str(path), "x") for path in (clip, flat))
     contents = {track.id: store.remember(track.path) for track in tracks}
-    collection = Collection(tracks, contents, dict.fromkeys(contents, 6.0), ())
+    collection = Collection(tracks, contents, dict.fromkeys(contents, 6.0), (), Home.from_environment())
     failures = descriptors.make_descriptors(collection, 2, "all")
     assert [failure.path for failure in failures] == [str(flat)]
     assert len(descriptors.list_missing(collection)) == 2

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from essentia_ldl.datasets.demo import build_demo
-from essentia_ldl.recipe.recipe import read_recipe
+from essentia_ldl.datasets.demo import DemoSize, build_demo
+from essentia_ldl.recipe.toml import read_recipe
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SMALL = 'source = "sb"\n[labels.sa]\nn_neighbors = 3\n[labels.sb]\nn_neighbors = 3\nn_components = 4\nmax_iter = 60\n'
@@ -30,7 +30,7 @@ def home(tmp_path_factory, graphs) -> Path:
         f'task = "mood-sad"\nclasses = {json.dumps(recipe.classes)}\n[aliases]\nnot_sad = "non_sad"\n[labels]\n{SMALL}'
     )
     (home / "recipes" / "mood-sad.toml").write_text(text)
-    demo = build_demo(home / "sets" / "mood-sad", recipe.classes, n_tracks=10, n_artists=10, duration_s=20.0)
+    demo = build_demo(home / "sets" / "mood-sad", recipe.classes, DemoSize(10, 10, duration_s=20.0))
     folder = home / "sets" / "mtg-jamendo"
     (folder / "00").mkdir(parents=True)
     lines = ["TRACK_ID\tARTIST_ID\tALBUM_ID\tPATH\tDURATION\tTAGS"]

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from essentia_ldl.errors import EssentiaLdlError, GraphError
+from essentia_ldl.files import Home
 from essentia_ldl.frontends import MUSICNN
 from essentia_ldl.models import folder as models
 from essentia_ldl.sound import verify
@@ -173,7 +174,7 @@ def test_failed_verification_promotes_nothing(copied_run, monkeypatch):
     monkeypatch.setattr(steps, "run_zone", run_zone)
     monkeypatch.setattr(models, "promote", lambda *_: pytest.fail("an unverified graph was promoted"))
     with pytest.raises(StepFailed):
-        steps.finish(copied_run, steps.Collection((), {}, {}, ()))
+        steps.finish(copied_run, steps.Collection((), {}, {}, (), Home.from_environment()))
 
 
 @pytest.mark.parametrize("node", ["model/Softmax", "model/Sigmoid"])

@@ -1,4 +1,4 @@
-"""Networks that turn patches into an embedding: one file a network, found by walking this package.
+"""Networks that turn patches into an embedding: one file per network, found by walking this package.
 
 A backbone is a module with these names; a new file with them is a new network, and the contract test runs on it.
 
@@ -26,7 +26,7 @@ INPUT_STANDARDIZE, INPUT_DEVIATION_FLOOR : str and float, optional
     Name of a layer that shifts and scales every band, `layers.FixedBatchNormalization` without scale and offset, and
     the least deviation: `training` gives it mean and variance of the training tracks' frames before the first epoch.
 SHARED_UNTIL : str, optional
-    Name of the last layer that several targets share (`nets.multitask`); "embedding" where it is missing.
+    Name of the last layer that several targets share (`nets.shared`); "embedding" where it is missing.
 widen(n_networks, n_outputs) -> dict[str, object], optional
     Keyword arguments of `build` for one network with as many trainable numbers as several with so many outputs.
 CHECKPOINTS : Mapping[str, str]
@@ -37,8 +37,8 @@ CHECKPOINT_LAYERS : Mapping[str, str]
     Layer of the released checkpoint -> layer here, for backbone, tail and "tags". Variables are matched by their last
     part (kernel, bias, gamma, beta, moving_mean, moving_variance) and reshaped when only axes of length 1 differ.
 GRAPH_LAYERS : tuple[str, ...], optional
-    Layers "conv<...>", "pool" and "fc<...>" in the order of a frozen graph that weights are read from (`nets.frozen`);
-    the data set and the file are in `models.USERS_GRAPHS`.
+    Layers "conv<...>", "pool" and "fc<...>" in the order of a frozen graph that weights are read from
+    (`nets.pretrained.frozen`); the data set and the file are in `models.USERS_GRAPHS`.
 DENSE_NODES : tuple[str, str], optional
     Names of the nodes of the penultimate layer and of the logits, where they are not `model/dense_<n>/BiasAdd`.
 EMBEDDING_ACTIVATION : str, optional
@@ -46,3 +46,14 @@ EMBEDDING_ACTIVATION : str, optional
 PARAMETERS_50 : tuple[int, int], optional
     Trainable and non-trainable parameters of the whole network with 50 outputs, as published.
 """
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from essentia_ldl import discover
+
+
+def load_backbone(name: str) -> ModuleType:
+    """Return the module of a network; raise `UnknownNameError` when there is none."""
+    return discover.load(__name__, name)

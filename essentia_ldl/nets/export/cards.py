@@ -21,11 +21,12 @@ from essentia_ldl.nets.pretrained.tags import TAGS
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.records import FrontEnd
 from essentia_ldl.runs.calibrate import OUT_OF_FOLD, describe_for_card
-from essentia_ldl.runs.plan import Plan
+from essentia_ldl.runs.plan import LearnedTargets, Plan
 from essentia_ldl.scores.calibration import Calibration
 from essentia_ldl.scores.uncertainty import SCOPE
 
 VERSIONED_FIELDS = ("link",)
+FRAMEWORK = {"framework": "tensorflow", "framework_version": tf.__version__}
 WEIGHTS_LICENCE = "ISC (weights of the musicnn package 0.1.0)"
 WEIGHTS_RELEASED = "2019-08-01"  # date of the package 0.1.0
 CITATION = (
@@ -72,23 +73,30 @@ def describe_tagger(stem: str, backbone: ModuleType, dataset: str, extra: dict[s
     metrics = dict(zip(("ROC-AUC", "PR-AUC"), TAGGER_METRICS.get(stem, ()), strict=False))
     front_end = backbone.FRONT_END
     tags = TAGS[dataset]
-    return _compose(
-        name=f"{dataset.upper()} {architecture}",
-        kind="auto-tagging",
-        link=f"feature-extractors/{architecture}/{stem}.pb",
-        version="1",
-        description=f"prediction of the top 50 tags of the {DATASETS.get(dataset, dataset)}",
-        author="Jordi Pons (weights)",
-        email="",
-        release_date=WEIGHTS_RELEASED,
-        classes=tags,
-        dataset={"name": DATASETS.get(dataset, dataset), "citation": "", "size": "", "metrics": metrics},
-        inputs=_describe_input((front_end.patch_frames, front_end.n_bands)),
-        outputs=_describe_outputs(tagger_nodes(backbone), {"tags": len(tags), "embedding": backbone.EMBEDDING_SIZE}),
-        citation=CITATION,
-        inference={"sample_rate": front_end.sample_rate_hz, "algorithm": front_end.predict_algorithm},
-        essentia_ldl={**_describe_front_end(front_end), "licence": WEIGHTS_LICENCE, **extra},
-    )
+    fields = {
+        "name": f"{dataset.upper()} {architecture}",
+        "type": "auto-tagging",
+        "link": f"feature-extractors/{architecture}/{stem}.pb",
+        "version": "1",
+        "description": f"prediction of the top 50 tags of the {DATASETS.get(dataset, dataset)}",
+        "author": "Jordi Pons (weights)",
+        "email": "",
+        "release_date": WEIGHTS_RELEASED,
+        **FRAMEWORK,
+        "classes": list(tags),
+        "model_types": ["frozen_model"],
+        "dataset": {"name": DATASETS.get(dataset, dataset), "citation": "", "size": "", "metrics": metrics},
+        "schema": {
+            "inputs": _describe_input((front_end.patch_frames, front_end.n_bands)),
+            "outputs": _describe_outputs(
+                tagger_nodes(backbone), {"tags": len(tags), "embedding": backbone.EMBEDDING_SIZE}
+            ),
+        },
+        "citation": CITATION,
+        "inference": {"sample_rate": front_end.sample_rate_hz, "algorithm": front_end.predict_algorithm},
+        "essentia_ldl": {**_describe_front_end(front_end), "licence": WEIGHTS_LICENCE, **extra},
+    }
+    return GraphCard(fields)
 
 
 def describe_classifier(
@@ -133,22 +141,24 @@ def describe_classifier(
     # What the plan's card says of itself and Essentia's schema does not know goes under our own key.
     known = ("description", "author", "email", "release_date", "dataset", "citation", "version")
     ours = {key: value for key, value in card.items() if key not in known}
-    return _compose(
-        name=plan.name,
-        kind="multi-class classifier",
-        link=f"{folder}/{plan.stems['head' if head else 'full']}.pb",
-        version=str(card.get("version", "1")),
-        description=card.get("description") or plan.description,
-        author=card.get("author", ""),
-        email=card.get("email", ""),
-        release_date=card.get("release_date") or datetime.date.today().isoformat(),
-        classes=plan.classes,
-        dataset=card.get("dataset", {}),
-        inputs=_describe_input(shape),
-        outputs=_describe_outputs(nodes, widths),
-        citation=card.get("citation", "") or (AGF_CITATION if set(plan.transfer.get("targets", ())) - {"g"} else ""),
-        inference=inference,
-        essentia_ldl={
+    fields = {
+        "name": plan.name,
+        "type": "multi-class classifier",
+        "link": f"{folder}/{plan.stems['head' if head else 'full']}.pb",
+        "version": str(card.get("version", "1")),
+        "description": card.get("description") or plan.description,
+        "author": card.get("author", ""),
+        "email": card.get("email", ""),
+        "release_date": card.get("release_date") or datetime.date.today().isoformat(),
+        **FRAMEWORK,
+        "classes": list(plan.classes),
+        "model_types": ["frozen_model"],
+        "dataset": card.get("dataset", {}),
+        "schema": {"inputs": _describe_input(shape), "outputs": _describe_outputs(nodes, widths)},
+        "citation": card.get("citation", "")
+        or (AGF_CITATION if plan.learned and set(plan.learned.targets) - {"g"} else ""),
+        "inference": inference,
+        "essentia_ldl": {
             **_describe_front_end(front_end),
             "backbone": network.backbone if plan.extractor is None else None,
             "pretrained": network.pretrained if plan.extractor is None else None,
@@ -174,7 +184,8 @@ def describe_classifier(
             ],
             **extra,
         },
-    )
+    }
+    return GraphCard(fields)
 
 
 def _describe_base(plan: Plan) -> dict[str, Any]:
@@ -201,8 +212,9 @@ def _describe_transfer(plan: Plan) -> dict[str, Any]:
     """Say which networks are below the classifier and what they learned; nothing without transfer."""
     if not plan.features:
         return {}
-    start = {key: plan.transfer.get(key) for key in ("pretrained", "fine_tune")}
-    return {**start, "transfer": {key: plan.transfer.get(key) for key in ("networks", "targets")}}
+    below = plan.learned or LearnedTargets()
+    learned = {"networks": below.networks, "targets": list(below.targets)}
+    return {"pretrained": below.pretrained, "fine_tune": below.fine_tune, "transfer": learned}
 
 
 def _describe_uncertainty(plan: Plan, nodes: Sequence[Node]) -> dict[str, Any]:
@@ -241,30 +253,6 @@ def _note_origin(plan: Plan) -> list[str]:
 
 
 _PROMISED = {"demo": False, "licence": "", "training_data_rights": "", "recipe_hash": ""}
-
-
-def _compose(**parts: Any) -> GraphCard:
-    return GraphCard(
-        {
-            "name": parts["name"],
-            "type": parts["kind"],
-            "link": parts["link"],
-            "version": parts["version"],
-            "description": parts["description"],
-            "author": parts["author"],
-            "email": parts["email"],
-            "release_date": parts["release_date"],
-            "framework": "tensorflow",
-            "framework_version": tf.__version__,
-            "classes": list(parts["classes"]),
-            "model_types": ["frozen_model"],
-            "dataset": parts["dataset"],
-            "schema": {"inputs": parts["inputs"], "outputs": parts["outputs"]},
-            "citation": parts["citation"],
-            "inference": parts["inference"],
-            "essentia_ldl": parts["essentia_ldl"],
-        }
-    )
 
 
 def _describe_front_end(front_end: FrontEnd) -> dict[str, Any]:

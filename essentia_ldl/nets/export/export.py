@@ -25,14 +25,15 @@ from pathlib import Path
 import numpy as np
 
 from essentia_ldl.files import replacing, write_json
+from essentia_ldl.nets.backbones import load_backbone
 from essentia_ldl.nets.classifier import join
 from essentia_ldl.nets.export import cards, ensembles, nodes, sampling
 from essentia_ldl.nets.export.freeze import build_evaluator, freeze_model, list_versions
-from essentia_ldl.nets.inputs.bodies import Body, Known, open_body
+from essentia_ldl.nets.inputs.below_head import Body, Known, open_body
 from essentia_ldl.nets.inputs.sources import BandSource
 from essentia_ldl.nets.networks import build_model
 from essentia_ldl.nets.runtime import keras
-from essentia_ldl.nets.training.checkpoints import read_weights
+from essentia_ldl.nets.trained_weights import read_weights
 from essentia_ldl.runs.calibrate import digest_weights
 from essentia_ldl.runs.plan import Plan, read_plan
 from essentia_ldl.scores import calibration as calibrations
@@ -89,7 +90,7 @@ def export(folder: Path, *, extractors: Known | None = None) -> list[Path]:
     if plan.features:
         wanted = nodes.transfer_nodes(plan.network.hidden)
     else:
-        wanted = nodes.classifier_nodes(plan.network.module, plan.network.hidden)
+        wanted = nodes.classifier_nodes(load_backbone(plan.network.backbone), plan.network.hidden)
     written.append(_write(plan, "full", model, wanted, _gather_patches(plan), calibration))
     return written
 
@@ -108,7 +109,7 @@ def _export_ensemble(plan: Plan, calibration: Calibration, extractors: Known) ->
             return written
         body = extractor.model
     model = ensembles.combine(members, calibration, body)
-    wanted = nodes.classifier_nodes(plan.network.module, hidden)
+    wanted = nodes.classifier_nodes(load_backbone(plan.network.backbone), hidden)
     wanted = ensembles.list_nodes(wanted, len(members), shared_body=body is not None)
     written.append(_write(plan, "full", model, wanted, _gather_patches(plan), calibration))
     return written
@@ -121,7 +122,7 @@ def _load_embeddings(plan: Plan, body: Body) -> np.ndarray:
 
 def _gather_patches(plan: Plan) -> list[np.ndarray]:
     inputs = [_draw_patches(plan, plan.front_end.patch_frames), _cut_grids(plan)]
-    if plan.network.module.FREE_TIME:
+    if load_backbone(plan.network.backbone).FREE_TIME:
         inputs.append(_draw_patches(plan, REAL_TIME_FRAMES))
     return inputs
 

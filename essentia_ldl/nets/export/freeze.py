@@ -178,7 +178,7 @@ def find_unknown(graph: GraphDef, version: str) -> list[str]:
     Returns
     -------
     list[str]
-        One sentence an operation, attribute or type; empty when the version can run the graph.
+        One sentence per operation, attribute or type; empty when the version can run the graph.
     """
     ops = read_ops(version)
     problems = []

@@ -40,7 +40,7 @@ class Node:
     alias_of : str
         Name of the node that this one repeats; empty for a node of its own.
     scale, bias : tuple[float, ...]
-        One factor and one offset a class, on the way from the layer to the activation; empty for none.
+        One factor and one offset per class, on the way from the layer to the activation; empty for none.
     sampled : bool
         True when two runs of the graph differ.
     """

@@ -19,6 +19,7 @@ uncertainty in Bayesian deep learning", ICML 2018, section 3 (entropies).
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -42,6 +43,25 @@ TEXTS = {
     EXPECTED: "mean in nats of the entropies of {what}",
     MUTUAL: "predictive minus expected entropy in nats: what {what} disagree about",
 }
+
+
+@dataclasses.dataclass(frozen=True)
+class DropoutSamples:
+    """What is sampled of a network.
+
+    Parameters
+    ----------
+    dropouts : tuple[str, ...]
+        Names of the dropout layers that stay active, from `find_dropouts`.
+    n_samples : int
+        Samples of every run of the graph.
+    calibration : Calibration
+        What stands between the logits and the softmax of every sample.
+    """
+
+    dropouts: tuple[str, ...]
+    n_samples: int
+    calibration: Calibration
 
 
 class SampledDropout(keras.layers.Layer):
@@ -170,7 +190,7 @@ def attach(
     GraphError
         When the network was trained without dropout.
     """
-    sampled = sample_dropout(model, _dropouts_of(plan, model), plan.samples, calibration)
+    sampled = sample_dropout(model, _plan_samples(plan, model, calibration))
     return sampled, (*nodes, *list_nodes(f"{plan.samples} dropout samples", sampled=True))
 
 
@@ -191,7 +211,7 @@ def draw_golden(plan: Plan, model: keras.Model, patches: np.ndarray, calibration
         over the runs, ``<node with __ for />__mean`` and ``__std`` (n, size).
     """
     few = np.ascontiguousarray(patches[:N_GOLDEN])
-    drawn = draw_reference(model, _dropouts_of(plan, model), few, plan.samples, N_RUNS, calibration, plan.seed)
+    drawn = draw_reference(model, few, _plan_samples(plan, model, calibration), seed=plan.seed)
     golden = {"sampled_patches": few, "sampled_nodes": np.array([node_name(name) for name in NAMES])}
     golden["sampled_runs"] = np.array(N_RUNS)
     for name, runs in drawn.items():
@@ -200,26 +220,21 @@ def draw_golden(plan: Plan, model: keras.Model, patches: np.ndarray, calibration
     return golden
 
 
-def _dropouts_of(plan: Plan, model: keras.Model) -> list[str]:
-    """Name the dropout layers that were active in training: those below a trained head were not."""
-    return find_dropouts(model, DROPOUTS if plan.network.fine_tune == "head" else None)
+def _plan_samples(plan: Plan, model: keras.Model, calibration: Calibration) -> DropoutSamples:
+    """Sample the dropout layers that were active in training: those below a trained head were not."""
+    dropouts = find_dropouts(model, DROPOUTS if plan.network.fine_tune == "head" else None)
+    return DropoutSamples(tuple(dropouts), plan.samples, calibration)
 
 
-def sample_dropout(
-    model: keras.Model, dropouts: Sequence[str], n_samples: int, calibration: Calibration
-) -> keras.Model:
+def sample_dropout(model: keras.Model, samples: DropoutSamples) -> keras.Model:
     """Add the outputs of `NAMES` to a model, from samples of its dropout.
 
     Parameters
     ----------
     model : keras.Model
         Inputs -> logits.
-    dropouts : sequence of str
-        From `find_dropouts`.
-    n_samples : int
-        Samples of every run of the graph.
-    calibration : Calibration
-        What stands between the logits and the softmax of every sample.
+    samples : DropoutSamples
+        Which layers, how many samples, and their calibration.
 
     Returns
     -------
@@ -231,10 +246,10 @@ def sample_dropout(
     GraphError
         When there is no such dropout.
     """
-    logits = repeat_logits(model, dropouts, n_samples, _replace)
-    n_classes = int(model.output_shape[-1])
+    n_samples, n_classes = samples.n_samples, int(model.output_shape[-1])
+    logits = repeat_logits(model, samples.dropouts, n_samples, _replace)
     rows = keras.layers.Lambda(lambda x: tf.reshape(x, [-1, n_samples, n_classes]), name="samples")(logits)
-    outputs = measure_samples(softmax_of(rows, calibration, "sample_probabilities"))
+    outputs = measure_samples(softmax_of(rows, samples.calibration, "sample_probabilities"))
     return keras.Model(model.input, [model.output, *outputs.values()], name="network")
 
 
@@ -292,22 +307,18 @@ def list_nodes(what: str, *, sampled: bool) -> tuple[Node, ...]:
 
 
 def draw_reference(
-    model: keras.Model,
-    dropouts: Sequence[str],
-    inputs: np.ndarray,
-    n_samples: int,
-    n_runs: int,
-    calibration: Calibration,
-    seed: int = 0,
+    model: keras.Model, inputs: np.ndarray, samples: DropoutSamples, *, n_runs: int = N_RUNS, seed: int = 0
 ) -> dict[str, np.ndarray]:
     """Draw what a sampled graph should answer, with Keras's own dropout and numpy's entropies.
 
     Parameters
     ----------
-    model, dropouts, n_samples, calibration
-        As in `sample_dropout`.
+    model : keras.Model
+        Inputs -> logits.
     inputs : np.ndarray [shape=(n, ...), float32]
         Patches or embeddings.
+    samples : DropoutSamples
+        Which layers, how many samples, and their calibration.
     n_runs : int
         How often the graph is run.
     seed : int
@@ -318,16 +329,16 @@ def draw_reference(
     dict[str, np.ndarray [shape=(n_runs, n, size), float64]]
         By `NAMES`.
     """
-    random = keras.random.SeedGenerator(seed)
+    random, n_samples = keras.random.SeedGenerator(seed), samples.n_samples
 
     def draw(layer: keras.layers.Layer) -> keras.layers.Layer:
         rate = layer.rate
         return keras.layers.Lambda(lambda x: keras.random.dropout(x, rate, seed=random))
 
-    logits = keras.Model(model.input, repeat_logits(model, dropouts, n_samples, draw))
+    logits = keras.Model(model.input, repeat_logits(model, samples.dropouts, n_samples, draw))
     signature = [tf.TensorSpec(model.input_shape, tf.float32)]
     forward = tf.function(lambda x: logits(x, training=False), input_signature=signature, autograph=False)
-    scale, bias = np.array(calibration.scale), np.array(calibration.bias)
+    scale, bias = np.array(samples.calibration.scale), np.array(samples.calibration.bias)
     runs: list[dict[str, np.ndarray]] = []
     for _ in range(n_runs):
         values = forward(inputs).numpy().astype(np.float64).reshape(len(inputs), n_samples, -1) * scale + bias

@@ -21,7 +21,7 @@ from essentia_ldl.errors import StoreError, explain
 from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.files import replacing
 from essentia_ldl.models.folder import require_weights
-from essentia_ldl.nets.inputs.batches import cut_grid
+from essentia_ldl.nets.inputs.patches import cut_grid
 from essentia_ldl.nets.pretrained.weights import load_tagger
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.runs.plan import BACKBONES, ExtractorPlan, Plan
@@ -29,7 +29,7 @@ from essentia_ldl.runs.plan import BACKBONES, ExtractorPlan, Plan
 BATCH_PATCHES = 8  # on a CPU larger batches are no faster and need more memory
 
 
-class Extractor:
+class FrozenNetwork:
     """A frozen network with the embeddings it has made.
 
     Parameters
@@ -59,17 +59,6 @@ class Extractor:
         self._model: keras.Model | None = None
         self._loaded: dict[str, np.ndarray] = {}
 
-    @classmethod
-    def of(cls, plan: Plan, known: dict[tuple[str, ...], Any], hop_frames: int | None = None) -> Extractor | Stored:
-        """Return the extractor of a plan, from `known` when an earlier run of this process made it."""
-        if plan.extractor is not None:
-            return known.setdefault((str(plan.store), plan.extractor.folder), Stored(plan.store, plan.extractor))
-        kind = (plan.network.backbone, str(plan.network.pretrained))
-        parts = (str(plan.store), str(plan.graphs), *kind, str(hop_frames))
-        if parts not in known:
-            known[parts] = cls(plan.store, plan.graphs, *kind, hop_frames)
-        return known[parts]
-
     @property
     def model(self) -> keras.Model:
         """The network: patches -> embedding."""
@@ -89,7 +78,7 @@ class Extractor:
         Returns
         -------
         list[np.ndarray [shape=(n_patches, d), float32]]
-            One array a track, in their order.
+            One array per track, in their order.
 
         Raises
         ------
@@ -125,7 +114,7 @@ class Extractor:
         return content in self._loaded
 
 
-class Stored:
+class StoredEmbeddings:
     """Embeddings that the sound zone made with a published extractor.
 
     Parameters
@@ -151,7 +140,7 @@ class Stored:
         Returns
         -------
         list[np.ndarray [shape=(n_patches, d), float32]]
-            One array a track, in their order.
+            One array per track, in their order.
 
         Raises
         ------
@@ -176,3 +165,32 @@ class Stored:
             path.unlink()
             raise StoreError(explain("embeddings", rule, (array.dtype.name, array.shape), path, remedy))
         return array
+
+
+def open_embeddings(
+    plan: Plan, known: dict[tuple[str, ...], Any], hop_frames: int | None = None
+) -> FrozenNetwork | StoredEmbeddings:
+    """Open the embeddings that a plan's extractor or pretrained network makes.
+
+    Parameters
+    ----------
+    plan : Plan
+        With `fine_tune` "head".
+    known : dict
+        What earlier runs of this process opened; added to.
+    hop_frames : int or None
+        As for `FrozenNetwork`; an extractor has its own.
+
+    Raises
+    ------
+    WeightsError
+        When the weights of a pretrained network are missing.
+    """
+    if plan.extractor is not None:
+        place = (str(plan.store), plan.extractor.folder)
+        return known.setdefault(place, StoredEmbeddings(plan.store, plan.extractor))
+    kind = (plan.network.backbone, str(plan.network.pretrained))
+    parts = (str(plan.store), str(plan.graphs), *kind, str(hop_frames))
+    if parts not in known:
+        known[parts] = FrozenNetwork(plan.store, plan.graphs, *kind, hop_frames)
+    return known[parts]

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from essentia_ldl.features.store import Store
-from essentia_ldl.nets.inputs.batches import count_grid, cut_grid, cut_patch
-from essentia_ldl.nets.inputs.embeddings import Extractor
+from essentia_ldl.nets.inputs.embeddings import FrozenNetwork
+from essentia_ldl.nets.inputs.patches import count_grid, cut_grid, cut_patch
 from essentia_ldl.runs.plan import Plan
 
 
@@ -24,13 +24,13 @@ class EmbeddingSource:
     ----------
     plan : Plan
         The run.
-    extractor : Extractor
+    extractor : FrozenNetwork
         The frozen network.
     """
 
     evaluation_batch = 4096
 
-    def __init__(self, plan: Plan, extractor: Extractor) -> None:
+    def __init__(self, plan: Plan, extractor: FrozenNetwork) -> None:
         self._extractor = extractor if getattr(extractor, "lazy", False) else None
         self._contents = [track.content for track in plan.tracks]
         if self._extractor is not None:

@@ -1,7 +1,7 @@
-"""The state of a training on disk: a checkpoint to go on from, and the weights that are its result.
+"""The state of a training on disk: a checkpoint from which a killed run goes on.
 
 In: arrays of variables and counters. Out: `checkpoint.npz` (state of model and optimiser after the last whole epoch,
-best state, history) and `weights.npz` (path of a variable -> values), each written whole or not at all.
+best state, history), written whole or not at all.
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from essentia_ldl.errors import StoreError, explain
 from essentia_ldl.files import replacing
-from essentia_ldl.nets.runtime import keras
 
 
 class Checkpoint(NamedTuple):
@@ -28,7 +26,7 @@ class Checkpoint(NamedTuple):
     values, best : list[np.ndarray]
         Variables of model and optimiser: now, and after the best epoch.
     history : list[dict]
-        One entry an epoch.
+        One entry per epoch.
     best_epoch : int
         From 1; 0 before the first.
     best_cost : float
@@ -84,61 +82,3 @@ def read_checkpoint(path: Path, digest: str) -> Checkpoint | None:
             return Checkpoint(values=values, best=[arrays[f"best_{index}"] for index in range(count)], **facts)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
         return None
-
-
-def write_weights(path: Path, model: keras.Model) -> None:
-    """Write the weights of a model by the path of their variables, atomically."""
-    with replacing(path) as file:
-        np.savez(file, **{weight.path: weight.numpy() for weight in model.weights})
-
-
-def read_weights(path: Path, model: keras.Model) -> None:
-    """Load weights into a model.
-
-    Parameters
-    ----------
-    path : Path
-        Written by `write_weights`.
-    model : keras.Model
-        Of the same topology.
-
-    Raises
-    ------
-    StoreError
-        When the file is missing, damaged, or of another model.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            if set(arrays.files) != {weight.path for weight in model.weights}:
-                raise KeyError("other variables")
-            for weight in model.weights:
-                weight.assign(arrays[weight.path])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise StoreError(
-            explain("weights", "those of the plan's network", str(error)[:160], path, "Train the run again.")
-        ) from None
-
-
-def count_features(folder: Path) -> int:
-    """Return how many numbers the last dense layers of a trained network read, over all of its targets.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds `weights.npz`.
-
-    Raises
-    ------
-    StoreError
-        When the file is missing, damaged or without logits.
-    """
-    path = Path(folder) / "weights.npz"
-    remedy = "Run the same command again."
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            kernels = [arrays[name] for name in arrays.files if name.endswith("logits/kernel")]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise StoreError(explain("weights", "those of a trained network", str(error), path, remedy)) from None
-    if not kernels:
-        raise StoreError(explain("weights", "a dense layer of logits", "none", path, remedy))
-    return sum(len(kernel) for kernel in kernels)

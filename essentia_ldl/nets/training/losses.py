@@ -1,4 +1,4 @@
-"""Losses between label distributions and logits, one value a row.
+"""Losses between label distributions and logits, one value per row.
 
 In: targets (n, n_classes) that sum to 1 and logits (n, n_classes), float32. Out: (n,) float32. "mae" is the mean over
 classes of the absolute difference of the probabilities, as in section 4.3 of Buisson et al. (ICASSP 2022);

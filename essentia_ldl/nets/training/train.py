@@ -3,21 +3,21 @@
 In: a run folder with `plan.json` and `labels.csv`, features of the store, base weights. Out, in the run folder:
 `weights.npz` (best weights, by path of the variable), `history.json` and `predictions.npz`.
 
-The recipe is that of MTG's classifiers (https://github.com/xaviliz/musicnn-training): Adam, one random patch a track
+The recipe is that of MTG's classifiers (https://github.com/xaviliz/musicnn-training): Adam, one random patch per track
 and epoch, L2 on kernels (half the sum of squares times `l2`), the cost of the validation tracks on the patch grid
 after every epoch, and `step_plateau`. What an epoch does depends on the seed and the number of the epoch alone.
 
 A plan with `halvings` has its schedule from elsewhere (the folds of a cross-validation): the rate halves after those
 epochs, and the last epoch is the result. With `class_weights` "balanced" the losses of a track, in training and in
 validation, are multiplied by `Plan.weights`; the mean recall is not. What a network with several targets does
-otherwise is in `multitask`; its entries of "epochs" have "task_losses" too.
+otherwise is in `shared_updates`; its entries of "epochs" have "task_losses" too.
 
 `history.json` is {"loss", "valid_cost" ("valid", "train", or "none" where the schedule is given), "best_epoch",
-"stopped" ("epochs" or "max_hours"),
-"epochs": [{"epoch" (from 1), "train_loss", "valid_loss", "valid_accuracy" (mean recall over classes of whole tracks),
-"learning_rate"}]}; `predictions.npz` is {ids, roles, labels, classes (str), probabilities (n_tracks, n_classes): mean
-of the probabilities of a track's patches, patch_logits (sum of n_patches, n_classes), n_patches (n_tracks,)}.
-`calibrating` replaces these probabilities by calibrated ones afterwards; the logits stay.
+"stopped" ("epochs" or "max_hours"), "epochs": [{"epoch" (from 1), "train_loss", "valid_loss", "valid_accuracy" (mean
+recall over classes of whole tracks), "learning_rate"}]}; `predictions.npz` is {ids, roles, labels, classes (str),
+probabilities (n_tracks, n_classes): mean of the probabilities of a track's patches, patch_logits (sum of n_patches,
+n_classes), n_patches (n_tracks,)}. `runs.calibrate` replaces these probabilities by calibrated ones afterwards; the
+logits stay.
 """
 
 from __future__ import annotations
@@ -32,17 +32,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from essentia_ldl.files import replacing, write_json
-from essentia_ldl.nets import classifier
-from essentia_ldl.nets.inputs import hops
-from essentia_ldl.nets.inputs.bodies import Known, open_body
+from essentia_ldl.files import write_json
+from essentia_ldl.nets.backbones import load_backbone
+from essentia_ldl.nets.classifier import set_statistics
+from essentia_ldl.nets.inputs.below_head import Known, open_body
+from essentia_ldl.nets.inputs.evaluation_hop import open_source
 from essentia_ldl.nets.inputs.sources import BandSource, EmbeddingSource, iterate_grid
 from essentia_ldl.nets.networks import build_model
 from essentia_ldl.nets.runtime import keras, tf
-from essentia_ldl.nets.training import multitask
-from essentia_ldl.nets.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint, write_weights
+from essentia_ldl.nets.trained_weights import write_weights
+from essentia_ldl.nets.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from essentia_ldl.nets.training.shared_updates import SharedRun
 from essentia_ldl.nets.training.updates import Run
 from essentia_ldl.runs.plan import Plan, read_plan
+from essentia_ldl.runs.predictions import Predictions, write_predictions
+from essentia_ldl.runs.targets import digest_training
 
 CHECKPOINT_EVERY_S = 20.0
 ESTIMATE_ABOVE_S = 120.0
@@ -100,7 +104,7 @@ def train(
     folder : Path
         The run folder.
     extractors : dict or None
-        Frozen networks of earlier runs of this process, added to; see `bodies.open_body`.
+        Frozen networks of earlier runs of this process, added to; see `below_head.open_body`.
     checkpoint_every_s : float
         Seconds between checkpoints; one is also written at the end.
     say : Callable[[str], None]
@@ -129,14 +133,14 @@ def train(
     tf.config.experimental.enable_op_determinism()
     model = build_model(plan, pretrained=True)
     _standardize(plan, source, model)
-    run = multitask.SharedRun(plan, source, model) if plan.tasks else Run(plan, source, model)
+    run = SharedRun(plan, source, model) if plan.tasks else Run(plan, source, model)
     history = _loop(run, checkpoint_every_s, say)
     write_weights(plan.folder / "weights.npz", run.model)
     write_json(plan.folder / "history.json", history)
     if not plan.predictions:
         return history
     if plan.evaluation_hop_frames is not None:
-        run.source = hops.open_source(plan, extractors)
+        run.source = open_source(plan, extractors)
     _write_predictions(run)
     return history
 
@@ -146,13 +150,14 @@ def _standardize(plan: Plan, source: EmbeddingSource | BandSource, model: keras.
     rows = plan.rows("train")
     if plan.network.fine_tune == "head":
         if plan.network.standardize:
-            classifier.set_statistics(model, *source.measure(rows))
+            set_statistics(model, *source.measure(rows))
         return
-    layer = getattr(plan.network.module, "INPUT_STANDARDIZE", None)
+    module = load_backbone(plan.network.backbone)
+    layer = getattr(module, "INPUT_STANDARDIZE", None)
     if layer is not None and plan.network.pretrained is None:
         mean, variance = source.measure(rows)
-        floor = np.float32(plan.network.module.INPUT_DEVIATION_FLOOR) ** 2
-        classifier.set_statistics(model, mean, np.maximum(variance, floor), layer)
+        floor = np.float32(module.INPUT_DEVIATION_FLOOR) ** 2
+        set_statistics(model, mean, np.maximum(variance, floor), layer)
 
 
 def _loop(run: Run, checkpoint_every_s: float, say: Callable[[str], None]) -> dict[str, Any]:
@@ -160,7 +165,8 @@ def _loop(run: Run, checkpoint_every_s: float, say: Callable[[str], None]) -> di
     path = plan.folder / "checkpoint.npz"
     history: list[dict[str, Any]] = []
     plateau, best, best_epoch, elapsed = Plateau(), run.snapshot(), 0, 0.0
-    saved = read_checkpoint(path, plan.digest)
+    digest = digest_training(plan, run.targets)
+    saved = read_checkpoint(path, digest)
     if saved is not None and len(saved.history) <= training.epochs:
         run.restore(saved.values)
         history, best, best_epoch, elapsed = saved.history, saved.best, saved.best_epoch, saved.elapsed_s
@@ -175,7 +181,7 @@ def _loop(run: Run, checkpoint_every_s: float, say: Callable[[str], None]) -> di
     def save() -> None:
         write_checkpoint(
             path,
-            Checkpoint(plan.digest, run.snapshot(), best, history, best_epoch, plateau.best, plateau.n_worse, elapsed),
+            Checkpoint(digest, run.snapshot(), best, history, best_epoch, plateau.best, plateau.n_worse, elapsed),
         )
 
     limit_s = math.inf if plan.max_hours is None else plan.max_hours * 3600
@@ -257,14 +263,13 @@ def _write_predictions(run: Run) -> None:
     tracks = run.plan.tracks
     rows = np.arange(len(tracks))
     logits = run.predict(rows)
-    with replacing(run.plan.folder / "predictions.npz") as file:
-        np.savez(
-            file,
-            ids=np.array([track.id for track in tracks]),
-            roles=np.array([track.role for track in tracks]),
-            labels=np.array([track.label for track in tracks]),
-            classes=np.array(run.plan.classes),
-            probabilities=run.mean_probabilities(logits, rows),
-            patch_logits=logits,
-            n_patches=run.source.n_patches,
-        )
+    found = Predictions(
+        ids=np.array([track.id for track in tracks]),
+        roles=np.array([track.role for track in tracks]),
+        labels=np.array([track.label for track in tracks]),
+        classes=np.array(run.plan.classes),
+        probabilities=run.mean_probabilities(logits, rows),
+        patch_logits=logits,
+        n_patches=run.source.n_patches,
+    )
+    write_predictions(run.plan.folder, found)

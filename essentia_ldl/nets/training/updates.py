@@ -1,7 +1,7 @@
 """A model in training: its optimiser, its data, its compiled steps, and what an epoch of them does.
 
 In: a `Plan`, a source and a Keras model. Out: changed weights and the losses of epochs. Losses are those of `losses`,
-one value a patch, times the weight of its track; L2 is half the sum of squares of every kernel times `training.l2`.
+one value per patch, times the weight of its track; L2 is half the sum of squares of every kernel times `training.l2`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl.errors import TrainingError, explain
-from essentia_ldl.nets.inputs.batches import draw_epoch
+from essentia_ldl.nets.inputs.patches import draw_epoch
 from essentia_ldl.nets.inputs.sources import BandSource, EmbeddingSource, iterate_grid
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.training.losses import LOSSES
 from essentia_ldl.runs.plan import Plan
+from essentia_ldl.runs.targets import read_targets
 
 ADAM_EPSILON = 1e-8  # TensorFlow 1's default, which the recipe used
 
@@ -38,6 +39,7 @@ class Run:
     def __init__(self, plan: Plan, source: EmbeddingSource | BandSource, model: keras.Model) -> None:
         self.plan, self.source, self.model = plan, source, model
         self.train_rows, self.valid_rows = plan.rows("train"), plan.rows("valid")
+        self.targets = read_targets(plan)  # one array per task
         self.weights, self.loss = plan.weights, LOSSES[plan.loss]
         self.optimizers: list[keras.Optimizer] = []
         self.build()
@@ -96,10 +98,10 @@ class Run:
     def sample_batch(self) -> tuple[np.ndarray, ...]:
         """Return what a step is given, with the first patch of the first tracks."""
         rows = self.train_rows[: self.plan.training.batch_size]
-        return self.source.take(rows, np.zeros(len(rows), dtype=np.int64)), self.plan.targets[rows], self.weights[rows]
+        return self.source.take(rows, np.zeros(len(rows), dtype=np.int64)), self.targets[0][rows], self.weights[rows]
 
     def train_epoch(self, epoch: int) -> float:
-        """Take one step a batch; return the mean loss of the tracks."""
+        """Take one step per batch; return the mean loss of the tracks."""
         order, choices = draw_epoch(self.plan.seed, epoch, self.source.n_choices[self.train_rows])
         size = self.plan.training.batch_size
         starts = list(range(0, len(order), size))
@@ -109,9 +111,7 @@ class Run:
         for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
             picked = order[start:end]
             rows = self.train_rows[picked]
-            value = float(
-                self.step(self.source.take(rows, choices[picked]), self.plan.targets[rows], self.weights[rows])
-            )
+            value = float(self.step(self.source.take(rows, choices[picked]), self.targets[0][rows], self.weights[rows]))
             total += check_loss(value, epoch) * len(rows)
         return total / len(order)
 
@@ -133,7 +133,7 @@ class Run:
         """Return the (weighted) mean loss of the validation tracks' patches, and the mean recall of whole tracks."""
         rows = self.valid_rows
         logits = self.predict(rows)
-        targets, counts = self.plan.targets[rows], self.source.n_patches[rows]
+        targets, counts = self.targets[0][rows], self.source.n_patches[rows]
         losses = self.loss(np.repeat(targets, counts, axis=0), logits)
         loss = float(tf.reduce_mean(np.repeat(self.weights[rows], counts) * losses))
         truth = targets.argmax(axis=1)

@@ -1,4 +1,4 @@
-"""The cells of the experiment on artist group factors: targets, networks and split of one classifier, and its scores.
+"""The cells of the experiment on artist group factors. A cell is one classifier: its targets, networks and split.
 
 In: a collection with features and a split; out: below the run, for each split and seed, ``targets/<letter>.csv``
 (fitted once), ``networks/`` (trained once, read by every cell that names them) and ``cells/<name>/`` with plan,
@@ -20,22 +20,27 @@ from typing import Any
 
 import numpy as np
 
-from essentia_ldl import labels as label_sources
+from essentia_ldl.choices import SEPARATE, SHARED, WIDE
 from essentia_ldl.collection import splits
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.files import read_json, write_json
+from essentia_ldl.labels import AGF
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Split, Track
+from essentia_ldl.runs.arrays import read_arrays
+from essentia_ldl.runs.plan import write_plan
+from essentia_ldl.runs.predictions import read_predictions
+from essentia_ldl.runs.targets import name_table, read_table, write_table
 from essentia_ldl.scores import metrics
 from essentia_ldl.scores.calibration import NONE
 from essentia_ldl.studies.artist_groups.comparison import SPLITS
 from essentia_ldl.studies.artist_groups.paper import LETTERS, order_targets
-from essentia_ldl.train import compose as planning
-from essentia_ldl.train import multi_target as transfer
-from essentia_ldl.train.multi_target import SEPARATE, SHARED, WIDE, Target
+from essentia_ldl.train import multi_target
+from essentia_ldl.train.compose import Wanted, compose_plan, fit_labels
+from essentia_ldl.train.multi_target import Target
 
-SOURCES = {transfer.name_target(source): source for source in label_sources.AGF}
+SOURCES = {multi_target.name_target(source): source for source in AGF}
 STRATIFIED, ARTIST = SPLITS
 TEST_SHARE = 0.15  # section 4
 
@@ -91,7 +96,7 @@ class Trial:
         """Return the recipe of this cell."""
         return recipe.override(
             labels="+".join(SOURCES[letter] for letter in self.targets),
-            transfer__networks=self.networks,
+            targets__networks=self.networks,
             split__seed=self.seed,
             calibration__method=NONE,  # the paper's log losses are those of plain networks
             uncertainty__samples=0,
@@ -201,10 +206,10 @@ def fit_targets(
     for letter in letters:
         table, report = folder / f"{letter}.csv", folder / f"{letter}.json"
         if not (table.is_file() and report.is_file()):
-            fitted, measured = planning.fit_labels(recipe, SOURCES[letter], collection, split)
-            label_sources.write_table(fitted, table)
+            fitted, measured = fit_labels(recipe, SOURCES[letter], collection, split)
+            write_table(fitted, table)
             write_json(report, measured)
-        found[letter] = Target(letter, SOURCES[letter], label_sources.read_table(table))
+        found[letter] = Target(letter, SOURCES[letter], read_table(table))
     return found
 
 
@@ -225,30 +230,30 @@ def plan_cells(
     cells : sequence of Trial
         Of that split and seed.
     recipe : Recipe
-        Network, training and transfer.
+        Network, training and targets.
     collection, split
         What to train and test on.
     targets : Mapping[str, Target]
         From `fit_targets`, by letter.
     """
+    measured = Wanted(export=False)
     for cell in cells:
         own, folder = cell.set_up(recipe), group / "cells" / cell.name
-        plan = planning.compose_plan(own, collection, split, cell.name, export=False)
-        plan["stems"] = {}
+        plan = compose_plan(folder, own, collection, split, measured)
+        plan = dataclasses.replace(plan, stems={})
         if cell.networks != SEPARATE:
             chosen = {letter: targets[letter] for letter in cell.learned}
-            transfer.write_networks(group / cell.networks_folder, own, chosen, plan)
-        table = planning.fit_labels(own, own.main_source, collection, split)[0]
-        label_sources.write_table(table, folder / "labels.csv")
-        networks = [f"../../{name}" for name in cell.list_networks()]  # so that the run may be moved
-        write_json(folder / "plan.json", plan | transfer.plan_classifier(own, plan, networks))
+            multi_target.write_networks(group / cell.networks_folder, own, chosen, plan)
+        table = fit_labels(own, own.main_source, collection, split)[0]
+        write_table(table, folder / name_table())
+        write_plan(multi_target.plan_classifier(own, plan, [group / name for name in cell.list_networks()]))
     separate = [cell for cell in cells if cell.networks == SEPARATE]
     letters = "".join(letter for letter in LETTERS if any(letter in cell.targets for cell in separate))
     if letters:
         every = dataclasses.replace(separate[0], targets=letters)
         own = every.set_up(recipe)
-        plan = planning.compose_plan(own, collection, split, every.name, export=False)
-        transfer.write_networks(group / every.networks_folder, own, {x: targets[x] for x in letters}, plan)
+        plan = compose_plan(group / "cells" / every.name, own, collection, split, measured)
+        multi_target.write_networks(group / every.networks_folder, own, {x: targets[x] for x in letters}, plan)
 
 
 def score_cell(folder: Path, cell: Trial, networks: Sequence[Path], *, redrawn: bool = True) -> dict[str, Any]:
@@ -273,12 +278,10 @@ def score_cell(folder: Path, cell: Trial, networks: Sequence[Path], *, redrawn: 
     """
     from sklearn.metrics import f1_score
 
-    with np.load(folder / "predictions.npz", allow_pickle=False) as arrays:
-        tests = arrays["roles"] == "test"
-        classes = [str(name) for name in arrays["classes"]]
-        truth = np.array([classes.index(str(label)) for label in arrays["labels"][tests]])
-        probabilities = arrays["probabilities"][tests]
-        n_train = int(np.sum(arrays["roles"] == "train"))
+    predictions = read_predictions(folder)
+    tested = predictions.select("test")
+    truth, probabilities = tested.targets, tested.probabilities
+    n_train = int(np.sum(predictions.roles == "train"))
     answers = probabilities.argmax(axis=1)
     # Classes without a test track, which a demo may have, have no F1.
     present = np.unique(truth)
@@ -302,9 +305,9 @@ def score_cell(folder: Path, cell: Trial, networks: Sequence[Path], *, redrawn: 
 
 def _count_parameters(path: Path) -> int:
     """Count the numbers of a network that are trained."""
-    with np.load(path, allow_pickle=False) as arrays:
-        kept = ("moving_mean", "moving_variance")
-        return sum(arrays[name].size for name in arrays.files if name.rsplit("/", 1)[-1] not in kept)
+    kept = ("moving_mean", "moving_variance")
+    arrays = read_arrays(path, "weights")
+    return sum(array.size for name, array in arrays.items() if name.rsplit("/", 1)[-1] not in kept)
 
 
 def read_rows(run: Path) -> Iterator[dict[str, Any]]:

@@ -8,20 +8,23 @@ measured is not measured again, and a network is trained once for all cells that
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from essentia_ldl import __version__
-from essentia_ldl.collection.read import Collection, keep_split, read_labelled, write_failures
+from essentia_ldl.choices import SEPARATE, SHARED, WIDE
+from essentia_ldl.collection.read import Collection, Source, keep_split, read_labelled
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.features.extractors import identify_weights
-from essentia_ldl.features.store import open_store
-from essentia_ldl.files import home, read_json, replacing
-from essentia_ldl.frontends import WIDENED
+from essentia_ldl.features.store import Store
+from essentia_ldl.files import Home, read_json
+from essentia_ldl.frontends import get_network
 from essentia_ldl.parallel import count_workers
-from essentia_ldl.recipe.recipe import Recipe, change_recipe, read_recipe, render_recipe
-from essentia_ldl.records import Split, Track
+from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.recipe.toml import change_recipe, read_recipe, render_recipe
+from essentia_ldl.records import Failure, Split, Track
 from essentia_ldl.runs import folder as runs
 from essentia_ldl.studies import estimates
 from essentia_ldl.studies.artist_groups import cells as agf_cells
@@ -29,12 +32,11 @@ from essentia_ldl.studies.artist_groups import tables as agf_tables
 from essentia_ldl.studies.artist_groups.cells import ARTIST, SOURCES, STRATIFIED, Trial
 from essentia_ldl.studies.artist_groups.comparison import SPLITS
 from essentia_ldl.studies.artist_groups.paper import COMBINATIONS, LETTERS, NETWORKS
-from essentia_ldl.train import train as steps
 from essentia_ldl.train.compose import identify_tracks
-from essentia_ldl.train.multi_target import SEPARATE, SHARED, WIDE, describe_left_out, remove_features
+from essentia_ldl.train.multi_target import describe_left_out
+from essentia_ldl.train.prepare import Needs, Say, find_data, prepare, require_network
 from essentia_ldl.zones import run_zone, run_zones
 
-Say = Callable[[str], None]
 TASK, DEMO_TASK = "genre-fma", "genre-agf-demo"
 DEMO_COMBINATIONS = ("g", "gm", "gs", "gmdes")
 N_THREADS = 1  # a network: so its numbers do not depend on how many are trained at once
@@ -42,57 +44,86 @@ N_THREADS = 1  # a network: so its numbers do not depend on how many are trained
 
 @dataclasses.dataclass(frozen=True)
 class Trials:
-    """Which cells are asked for: combinations of letters, kinds of networks, kinds of split, and seeds."""
+    """Which cells are measured: combinations of letters, kinds of networks, kinds of split, and seeds.
+
+    With `dry_run` none is; the time that they take is estimated.
+    """
 
     combinations: tuple[str, ...] = COMBINATIONS
     networks: tuple[str, ...] = NETWORKS
     splits: tuple[str, ...] = SPLITS
     seeds: tuple[int, ...] = (0,)
+    dry_run: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What the command is asked for; the rest of a `Trials` and of the recipe is as usual.
+
+    Parameters
+    ----------
+    task : str or None
+        A recipe's name or file; None is the paper's, or without data the demo's.
+    targets, networks, splits : tuple[str, ...]
+        Parts of a `Trials`; empty for all, or on the demo for few.
+    seeds, epochs : int or None
+        Seeds 0 to so many less 1, and epochs of one network.
+    changes : Mapping[str, str]
+        Keys of the recipe that differ, as in `recipe.change_recipe`.
+    dry_run : bool
+        Stop after the estimated time.
+    """
+
+    task: str | None = None
+    targets: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    splits: tuple[str, ...] = ()
+    seeds: int | None = None
+    epochs: int | None = None
+    changes: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    dry_run: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """What `run_experiment` leaves: its folder, the lines to show, and the files it left out."""
-
-    folder: Path
-    lines: tuple[str, ...]
-    n_failures: int
-
-
-def measure(
-    data: str | None,
-    say: Say,
-    *,
-    task: str | None = None,
-    targets: Sequence[str] = (),
-    networks: Sequence[str] = (),
-    splits: Sequence[str] = (),
-    seeds: int | None = None,
-    epochs: int | None = None,
-    changes: Mapping[str, str] | None = None,
-    jobs: int | None = None,
-    dry_run: bool = False,
-    layout: str | None = None,
-    options: Mapping[str, object] | None = None,
-) -> Experiment:
-    """Run the experiment as the options of the command ask; without data on the demo, a smaller one.
+    """What `run_experiment` leaves.
 
     Parameters
     ----------
-    data : str or None
+    folder : Path
+        The run, or after a dry run the folder of runs.
+    rows : tuple[Mapping[str, Any], ...]
+        One per cell that was measured, now or before.
+    notes : tuple[str, ...]
+        What could not be written, in sentences.
+    failures : tuple[Failure, ...]
+        Files left out.
+    is_demo : bool
+        Whether the music is synthetic.
+    """
+
+    folder: Path
+    rows: tuple[Mapping[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    is_demo: bool = False
+
+
+def measure(source: Source, asked: Asked, home: Home, n_jobs: int | None = None, say: Say = print) -> Experiment:
+    """Run the experiment as it is asked for; without data on the demo, a smaller one.
+
+    Parameters
+    ----------
+    source : Source
         Folder or table with artists.
+    asked : Asked
+        Which cells, of which recipe.
+    home : Home
+        Whose runs, store, recipes and graphs are meant.
+    n_jobs : int or None
+        Worker processes.
     say : callable
         Gets lines for the user.
-    task : str or None
-        A recipe's name or file.
-    targets, networks, splits : sequence of str
-        Parts of a `Trials`; empty for all, or on the demo for few.
-    seeds, epochs, jobs : int or None
-        Seeds 0 to so many less 1, epochs of one network, worker processes.
-    changes : Mapping[str, str] or None
-        Keys of the recipe that differ, as in `recipe.change_recipe`.
-    dry_run, layout, options
-        As in `run_experiment`.
 
     Returns
     -------
@@ -103,54 +134,46 @@ def measure(
     UnknownNameError
         When there is no such task, kind of networks or split.
     """
-    for name, given, known in (("networks", networks, NETWORKS), ("split", splits, SPLITS)):
+    for name, given, known in (("networks", asked.networks, NETWORKS), ("split", asked.splits, SPLITS)):
         for value in given:
             if value not in known:
                 raise unknown(name, value, known)
-    recipe = change_recipe(read_recipe(task or (DEMO_TASK if data is None else TASK)), changes or {})
-    recipe = recipe.override(training__epochs=epochs, training__epochs_from_scratch=epochs)
-    usual = Trials() if data is not None else Trials(DEMO_COMBINATIONS, (SEPARATE, SHARED), (ARTIST,))
-    if not networks and recipe.network.backbone not in WIDENED:
+    task = asked.task or (DEMO_TASK if source.data is None else TASK)
+    recipe = change_recipe(read_recipe(task, home.recipes), asked.changes)
+    recipe = recipe.override(training__epochs=asked.epochs, training__epochs_from_scratch=asked.epochs)
+    usual = Trials() if source.data is not None else Trials(DEMO_COMBINATIONS, (SEPARATE, SHARED), (ARTIST,))
+    if not asked.networks and not get_network(recipe.network.backbone).is_widened:
         usual = dataclasses.replace(usual, networks=tuple(name for name in usual.networks if name != WIDE))
         say(f"no wide networks: {recipe.network.backbone} cannot be made wider")
     grid = Trials(
-        tuple(targets) or usual.combinations,
-        tuple(networks) or usual.networks,
-        tuple(splits) or usual.splits,
-        tuple(range(seeds or 1)),
+        asked.targets or usual.combinations,
+        asked.networks or usual.networks,
+        asked.splits or usual.splits,
+        tuple(range(asked.seeds or 1)),
+        asked.dry_run,
     )
-    return run_experiment(recipe, data, grid, say, n_jobs=jobs, dry_run=dry_run, layout=layout, options=options)
+    return run_experiment(recipe, source, grid, home, n_jobs, say)
 
 
 def run_experiment(
-    recipe: Recipe,
-    data: str | None,
-    grid: Trials,
-    say: Say,
-    *,
-    n_jobs: int | None = None,
-    dry_run: bool = False,
-    layout: str | None = None,
-    options: Mapping[str, object] | None = None,
+    recipe: Recipe, source: Source, grid: Trials, home: Home, n_jobs: int | None = None, say: Say = print
 ) -> Experiment:
     """Measure the cells of a grid that are not measured yet.
 
     Parameters
     ----------
     recipe : Recipe
-        Network, training, transfer and settings of the label sources; its own list of sources is not looked at.
-    data : str or None
-        Folder or table with artists; None is the demo of the recipe.
+        Network, training, targets and settings of the label sources; its own list of sources is not looked at.
+    source : Source
+        Folder or table with artists; without data, the demo of the recipe.
     grid : Trials
         Which cells.
+    home : Home
+        Where run and features go.
+    n_jobs : int or None
+        Worker processes of the extraction, and networks that are trained at once; None is one per core.
     say : callable
         Gets lines while the work goes on.
-    n_jobs : int or None
-        Worker processes of the extraction, and networks that are trained at once; None is one a core.
-    dry_run : bool
-        Stop after the estimated time.
-    layout, options
-        As in `datasets.read_tracks`.
 
     Returns
     -------
@@ -169,34 +192,33 @@ def run_experiment(
         raise RecipeError(explain("networks", rule, "none for these targets", "agf", remedy))
     for cell in cells:
         cell.set_up(recipe)  # what cannot be trained is told before the long work
-    steps.require_network(recipe.network)
-    sources = [SOURCES[letter] for letter in _list_letters(cells)]
+    require_network(recipe.network, home.graphs)
+    sources = tuple(SOURCES[letter] for letter in _list_letters(cells))
 
     def draw(tracks: list) -> list[Split]:
         return [agf_cells.draw_split(tracks, kind, seed) for kind in grid.splits for seed in grid.seeds]
 
-    path, _ = steps.find_data(recipe, data, say)
-    say_estimate(recipe, cells, read_labelled(path, recipe, layout, options), n_jobs, say)
-    if dry_run:
-        return Experiment(home() / "runs", (), 0)
-    collection, is_demo = steps.prepare(recipe, path, sources, n_jobs, say, draw=draw, layout=layout, options=options)
+    source, _ = find_data(recipe, source, home, say)
+    say_estimate(recipe, cells, read_labelled(source, recipe), Store(home.store), n_jobs, say)
+    if grid.dry_run:
+        return Experiment(home.runs)
+    collection = prepare(recipe, source, Needs(sources, draw), home, n_jobs, say)
     same = {key: value for key, value in recipe.as_dict().items() if key not in ("labels", "card")}
     sides = [track.split for track in collection.tracks]
     listing = identify_tracks(recipe, collection)
-    digest = runs.fingerprint(__version__, same, listing, sides, *identify_weights(recipe.network))
-    run = runs.find_run(home() / "runs", "agf", digest)[0] or runs.make_run(home() / "runs", "agf", digest)
+    digest = runs.fingerprint(__version__, same, listing, sides, *identify_weights(recipe.network, home.graphs))
+    run = runs.resume_run(home.runs, "agf", digest)
     with runs.locked(run):
-        with replacing(run / "recipe.toml") as file:
-            file.write(render_recipe(recipe).encode())
-        write_failures(run / "failures.csv", collection.failures)
+        runs.open_run(run, render_recipe(recipe), collection.failures, collection.corrections)
         waiting = [cell for cell in cells if not (_folder(run, cell) / "scores.json").is_file()]
         say(f"{len(cells)} cells, {len(cells) - len(waiting)} measured before, {len(waiting)} to do")
         for group in dict.fromkeys(cell.group for cell in waiting):
             own = [cell for cell in waiting if cell.group == group]
             for _ in measure_group(run, recipe, collection, own, n_jobs, say):
-                _write(run, is_demo)
+                _write(run, collection.is_demo)
         runs.finish_run(run)
-        return Experiment(run, (*_write(run, is_demo), str(run / "agf.md")), len(collection.failures))
+        rows, notes = _write(run, collection.is_demo)
+    return Experiment(run, rows, notes, collection.failures, collection.is_demo)
 
 
 def measure_group(
@@ -237,7 +259,7 @@ def measure_group(
             say(f"{cell.group} {cell.name}: log loss {scores['log_loss']:.4f}, macro F1 {scores['macro_f1']:.4f}")
             if cell.networks != SEPARATE:  # gigabytes on large collections, which no other cell reads
                 for network in own:
-                    remove_features(network)
+                    runs.remove_features(network)
         yield
 
 
@@ -261,7 +283,9 @@ def _train_networks(networks: Sequence[Path], n_jobs: int | None, say: Say) -> N
     run_zones("essentia_ldl.nets", shares, N_THREADS)
 
 
-def say_estimate(recipe: Recipe, cells: Sequence[Trial], tracks: Sequence[Track], n_jobs: int | None, say: Say) -> None:
+def say_estimate(
+    recipe: Recipe, cells: Sequence[Trial], tracks: Sequence[Track], store: Store, n_jobs: int | None, say: Say
+) -> None:
     """Print how long all networks of some cells take to train here, from a measured training step.
 
     A network's epochs are those of the recipe, a shared one's as many times more as it has targets, and a step of a
@@ -269,7 +293,6 @@ def say_estimate(recipe: Recipe, cells: Sequence[Trial], tracks: Sequence[Track]
     """
     size = recipe.training.batch_size
     network = f"{recipe.network.backbone}:{recipe.network.fine_tune}"
-    store = open_store()
     cost = estimates.measure_costs(store.root / "costs.json", [network], size)[network]
     single = {(cell.group, letter) for cell in cells if cell.networks == SEPARATE for letter in cell.targets}
     n_trainings = len(single) + sum(len(cell.targets) for cell in cells if cell.networks != SEPARATE)
@@ -293,7 +316,8 @@ def _folder(run: Path, cell: Trial) -> Path:
     return run / cell.group / "cells" / cell.name
 
 
-def _write(run: Path, is_demo: bool) -> list[str]:
-    rows = list(agf_cells.read_rows(run))
+def _write(run: Path, is_demo: bool) -> tuple[tuple[Mapping[str, Any], ...], tuple[str, ...]]:
+    """Write the tables; give their rows, and sentences on what could not be written."""
+    rows = tuple(agf_cells.read_rows(run))
     written = agf_tables.write_files(run, rows, is_demo=is_demo)
-    return [*agf_tables.describe(rows, is_demo=is_demo), *(line for line in written if isinstance(line, str))]
+    return rows, tuple(note for note in written if isinstance(note, str))

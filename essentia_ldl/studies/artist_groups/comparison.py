@@ -1,7 +1,7 @@
 """Do artist group factors beat the genre alone? Rows of trainings flow in; differences with intervals flow out.
 
 A row is a training: a dict that json can hold, with `KEYS`: networks ("separate", "shared" or "wide"), targets (letters
-in the order of `agf_paper.LETTERS`), split, seed, log_loss, macro_f1, accuracy, n_test, parameters. A wide network also
+in the order of `paper.LETTERS`), split, seed, log_loss, macro_f1, accuracy, n_test, parameters. A wide network also
 has n, the number of targets whose parameters it has. Two keys more say what an interval covers: n_train (tracks learned
 from) and redrawn (false when all seeds have the same split). Trainings of one seed have the same split, so that
 differences are taken seed by seed.
@@ -25,8 +25,7 @@ import numpy as np
 
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.scores.statistics import compare_corrected
-from essentia_ldl.studies.artist_groups import paper as agf_paper
-from essentia_ldl.studies.artist_groups.paper import LETTERS, NETWORKS, Score, order_targets
+from essentia_ldl.studies.artist_groups.paper import COMBINATIONS, LETTERS, NETWORKS, PAIRED, Score, order_targets
 
 METRICS = ("log_loss", "macro_f1", "accuracy")
 KEYS = ("networks", "targets", "split", "seed", *METRICS, "n_test", "parameters")
@@ -50,7 +49,7 @@ class Measured:
     Parameters
     ----------
     rows : tuple[Mapping[str, Any], ...]
-        One a seed, in the order of the seeds.
+        One per seed, in the order of the seeds.
     """
 
     rows: tuple[Mapping[str, Any], ...]
@@ -121,10 +120,8 @@ def collect(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[Kind, Measured]
 
 
 def average_seeds(measured: Mapping[Kind, Measured]) -> dict[tuple[str, str], Score]:
-    """Return means over seeds in the form of `agf_paper.TABLE_4`, without wide networks."""
-    return {
-        (kind.networks, kind.targets): one.score for kind, one in measured.items() if kind.networks in agf_paper.PAIRED
-    }
+    """Return means over seeds in the form of `paper.TABLE_4`, without wide networks."""
+    return {(kind.networks, kind.targets): one.score for kind, one in measured.items() if kind.networks in PAIRED}
 
 
 def compare(rows: Sequence[Mapping[str, Any]], baseline: str = "g") -> list[dict[str, Any]]:
@@ -133,14 +130,14 @@ def compare(rows: Sequence[Mapping[str, Any]], baseline: str = "g") -> list[dict
     Parameters
     ----------
     rows : sequence of Mapping
-        One a training.
+        One per training.
     baseline : str
         Targets.
 
     Returns
     -------
     list[dict]
-        One a split and kind that has two seeds or more in common with the baseline: split, networks, targets, n,
+        One per split and kind that has two seeds or more in common with the baseline: split, networks, targets, n,
         n_seeds, ratio (tested to trained tracks; 0 where all rows say that they were not redrawn), and metrics, by
         name: difference (mean over seeds; negative is better in log_loss, positive in the others), low and high (95 %
         interval), p (two-sided), p_holm (corrected for the comparisons of this metric on this split).
@@ -183,7 +180,7 @@ def correct_holm(p_values: Sequence[float]) -> list[float]:
 
 def _place(kind: Kind) -> tuple[bool, int, int, int]:
     """Sort sets of targets as the paper does, the networks of a set together, wide ones last."""
-    number = agf_paper.COMBINATIONS.index(kind.targets)
+    number = COMBINATIONS.index(kind.targets)
     return kind.networks == "wide", number, NETWORKS.index(kind.networks), kind.n
 
 

@@ -33,12 +33,12 @@ NUMBERS = range(1, len(LETTERS) + 1)
 def average_sizes(
     values: Mapping[tuple[str, str], Score], wide: Mapping[int, Score], chosen: Mapping[str, Sequence[str]]
 ) -> dict[tuple[str, int], Score]:
-    """Average by networks and number of targets, as `agf_paper.FIGURE_3`.
+    """Average by networks and number of targets, as `paper.FIGURE_3`.
 
     Parameters
     ----------
     values : Mapping[tuple[str, str], Score]
-        By networks and targets, as `agf_paper.TABLE_4`.
+        By networks and targets, as `paper.TABLE_4`.
     wide : Mapping[int, Score]
         Wide networks by number of targets.
     chosen : Mapping[str, sequence of str]
@@ -74,7 +74,7 @@ def compare_sizes(
 
 
 def draw_figure(path: Path, splits: Mapping[str, Mapping[Kind, Measured]], data: str = "") -> None:
-    """Draw log loss and macro F1 by number of targets, a row of pictures a split.
+    """Draw log loss and macro F1 by number of targets, one row of pictures per split.
 
     Ours are lines, the paper's over the same sets of targets dashed; all of the paper's where nothing is measured.
 
@@ -83,7 +83,7 @@ def draw_figure(path: Path, splits: Mapping[str, Mapping[Kind, Measured]], data:
     path : Path
         A PNG; written atomically.
     splits : Mapping[str, Mapping[Kind, Measured]]
-        From `agf_comparison.collect`.
+        From `comparison.collect`.
     data : str
         What was measured on, for the title.
 

@@ -2,7 +2,7 @@
 
 In: nothing. Out: the published values, those that follow from Table 4 (Figure 3 was a picture without numbers), and the
 contradictions. Targets are letters: g the genre, m MFCC, d delta MFCC, e Essentia's descriptors, s sub-genres; a set of
-them is written in this order ("gmdes" is the paper's gsedm). Networks are "separate" (the paper's STN: one a target),
+them is written in this order ("gmdes" is the paper's gsedm). Networks are "separate" (the paper's STN: one per target),
 "shared" (MTN: one network whose first block all targets share) or "wide" (wSTN: one network on g alone, with as many
 parameters as those of N targets).
 
@@ -24,7 +24,7 @@ WORDS = {"log_loss": "log loss", "macro_f1": "macro F1", "accuracy": "accuracy"}
 SHORT = {"separate": "STN", "shared": "MTN", "wide": "wSTN"}
 DATA = "FMA medium (25 000 tracks, 16 genres, 85 % to learn from and 15 % to test, drawn at random)"
 
-# One row a set of targets, in the paper's order and letters: STN log loss, F1, MTN log loss, F1.
+# One row per set of targets, in the paper's order and letters: STN log loss, F1, MTN log loss, F1.
 _TABLE_4 = """
 g     .8891 .5963
 m     1.1812 .3581

@@ -1,6 +1,6 @@
 """Measured artist group factors beside the paper's Tables 3, 4 and 5 and Figure 3, as text, Markdown and CSV.
 
-In: a row a training, as `agf_comparison` describes it. Out: lines, agf.md, agf.csv and, by `agf_figure`, figure3.png.
+In: one row per training, as `comparison` describes it. Out: lines, agf.md, agf.csv and, by `figure`, figure3.png.
 Every table is laid out once, as cells of text with a "|" between ours and the paper's, and written for the terminal (at
 most 100 columns) and for Markdown.
 """
@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 from essentia_ldl.errors import DataError
 from essentia_ldl.files import replacing
-from essentia_ldl.studies.artist_groups import paper as agf_paper
 from essentia_ldl.studies.artist_groups.comparison import (
     LEVEL,
     METRICS,
@@ -28,7 +27,9 @@ from essentia_ldl.studies.artist_groups.comparison import (
 from essentia_ldl.studies.artist_groups.figure import draw_figure
 from essentia_ldl.studies.artist_groups.paper import (
     COMBINATIONS,
+    DATA,
     MARKS,
+    NOTES,
     PAIRED,
     REASONS,
     SHORT,
@@ -37,6 +38,8 @@ from essentia_ldl.studies.artist_groups.paper import (
     TABLE_5,
     WORDS,
     Score,
+    average_scores,
+    list_sets,
 )
 
 PAPER = {Kind(networks, targets, len(targets)): score for (networks, targets), score in TABLE_4.items()} | {
@@ -53,7 +56,7 @@ _BY_SIZE = ("N", "wSTN", "STN", "MTN")
 
 
 class _Table(NamedTuple):
-    """A table to be written: its title, a head a column, rows of as many cells, and remarks below."""
+    """A table to be written: its title, one head per column, rows of as many cells, and remarks below."""
 
     title: str
     head: Sequence[str]
@@ -67,7 +70,7 @@ def describe(rows: Sequence[Mapping[str, Any]], *, is_demo: bool = False) -> lis
     Parameters
     ----------
     rows : sequence of Mapping
-        One a training.
+        One per training.
     is_demo : bool
         Whether they are of synthesised music, for the heading.
 
@@ -134,11 +137,11 @@ def _head(is_demo: bool) -> list[str]:
     if is_demo:
         return [
             "measured on the demo, synthesised music | the paper's values",
-            f"The paper's numbers are of {agf_paper.DATA}; these are not: compare directions, not values.",
+            f"The paper's numbers are of {DATA}; these are not: compare directions, not values.",
         ]
     return [
         "measured | the paper's values",
-        f"The paper's numbers are of {agf_paper.DATA}, one training each; those of other data are not to be compared.",
+        f"The paper's numbers are of {DATA}, one training each; those of other data are not to be compared.",
     ]
 
 
@@ -186,19 +189,19 @@ def _lay_out_table_4(measured: Mapping[Kind, Measured], whole: bool) -> _Table:
 def _lay_out_averages(title: str, values: Mapping[tuple[str, str], Score], by: str) -> _Table:
     """Lay out Table 3, or Figure 3 with `by` "n"."""
     if by:
-        groups = {str(n): agf_paper.list_sets(n_targets=n) for n in range(1, 6)}
+        groups = {str(n): list_sets(n_targets=n) for n in range(1, 6)}
     else:
         names = {False: "without g", True: "with g"}
-        groups = {name: agf_paper.list_sets(has_genre) for has_genre, name in names.items()}
-        groups |= {f"{n}, 2+": agf_paper.list_sets(has, at_least=2) for has, n in names.items()}
+        groups = {name: list_sets(has_genre) for has_genre, name in names.items()}
+        groups |= {f"{n}, 2+": list_sets(has, at_least=2) for has, n in names.items()}
     body = []
     for name, sets in groups.items():
         line = []
         for networks in PAIRED:
             done = [targets for targets in sets if (networks, targets) in values]
-            ours = agf_paper.average_scores(values, networks, done)
+            ours = average_scores(values, networks, done)
             # where nothing is measured, the average that the paper has
-            paper = agf_paper.average_scores(TABLE_4, networks, done or sets)
+            paper = average_scores(TABLE_4, networks, done or sets)
             line += [_pair(_number(ours and getattr(ours, metric)), paper, metric) for metric in PRINTED]
             line.append(f"{len(done)} of {sum((networks, targets) in TABLE_4 for targets in sets)}")
         body.append([name, *line])
@@ -302,7 +305,7 @@ def _pair(ours: str, paper: Score | None, metric: str) -> str:
 def _find_best(values: Mapping[tuple[str, str], Score], networks: str, n: int, metric: str) -> str:
     """Return the targets of the lowest log loss or the highest F1 among the sets of n, "" where there is none."""
     sign = 1 if metric == "log_loss" else -1
-    sets = [targets for targets in agf_paper.list_sets(n_targets=n) if (networks, targets) in values]
+    sets = [targets for targets in list_sets(n_targets=n) if (networks, targets) in values]
     return min(sets, key=lambda targets: sign * getattr(values[networks, targets], metric), default="")
 
 
@@ -344,7 +347,7 @@ def _write_markdown(
                 cells = (cell.strip().replace("|", " / ").replace("*", "\\*") for cell in row)
                 lines.append(f"| {' | '.join(cells)} |")
             lines += ["", *(f"- {remark}".replace("*", "\\*") for remark in table.remarks), ""]
-    return "\n".join([*lines, "## About the paper", "", *(f"- {note}" for note in agf_paper.NOTES)]) + "\n"
+    return "\n".join([*lines, "## About the paper", "", *(f"- {note}" for note in NOTES)]) + "\n"
 
 
 def _write_csv(rows: Sequence[Mapping[str, Any]], splits: Mapping[str, Mapping[Kind, Measured]]) -> str:

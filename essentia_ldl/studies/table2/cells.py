@@ -1,4 +1,4 @@
-"""Which cells of table 2 are measured, and where their scores are.
+"""Which cells of table 2 are measured, and where their scores are. A cell is one number of the printed table.
 
 In: scores.json of cross-validations and external validations; out: cells.json in the run folder of the table, in which
 a cell counts as long as the recipe and the data that it was measured on are the same.
@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from essentia_ldl.errors import StoreError
-from essentia_ldl.files import home, read_json, write_json
+from essentia_ldl.files import read_json, write_json
 from essentia_ldl.recipe.recipe import Recipe
-from essentia_ldl.studies.table2 import tables as tabulation
 from essentia_ldl.studies.table2.paper import SOURCES, Cell
+from essentia_ldl.studies.table2.tables import score_external_cell, score_fold_cell
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -47,10 +47,10 @@ class Group:
 
 
 class Book:
-    """cells.json of a run: where the scores of every measured cell are."""
+    """cells.json of a run: where the scores of every measured cell are, as paths below the home folder `root`."""
 
-    def __init__(self, run: Path) -> None:
-        self.path = run / "cells.json"
+    def __init__(self, run: Path, root: Path) -> None:
+        self.path, self._root = run / "cells.json", root
         self.rows: dict[str, dict[str, Any]] = {}
         with contextlib.suppress(StoreError):
             kept = read_json(self.path)
@@ -60,7 +60,7 @@ class Book:
         """Add a cell; what was measured on other data or by another recipe leaves the row."""
         key, name = f"{group.key}/{column}", str(scores)
         with contextlib.suppress(ValueError):
-            name = str(scores.relative_to(home()))
+            name = str(scores.relative_to(self._root))
         row = self.rows.get(key, {})
         kept = row["scores"] if row.get("digest") == group.digests[column] else {}
         self.rows[key] = {"digest": group.digests[column], "scores": {**kept, source: name}}
@@ -70,7 +70,9 @@ class Book:
         """Return the sources whose cells of a group hold."""
         row = self.rows.get(f"{group.key}/{column}", {})
         kept = row["scores"] if row.get("digest") == group.digests.get(column) else {}
-        return [source for source in SOURCES if source in kept and _read_cell(column, source, kept[source])]
+        return [
+            source for source in SOURCES if source in kept and _read_cell(column, source, self._root / kept[source])
+        ]
 
     def cells(self, digests: Mapping[str, str]) -> dict[Cell, dict[str, Any]]:
         """Return the cells that hold, with the numbers of their scores.json.
@@ -87,7 +89,7 @@ class Book:
                 continue
             task, network, start, column = key.split("/")
             for source, path in row["scores"].items():
-                if values := _read_cell(column, source, path):
+                if values := _read_cell(column, source, self._root / path):
                     found[Cell(network, task, start, column, source)] = {**values, "scores": path}
         return found
 
@@ -105,12 +107,12 @@ def _is_row(key: str, row: Any) -> bool:
     return isinstance(scores, dict) and all(isinstance(value, str) for value in (row["digest"], *scores.values()))
 
 
-def _read_cell(column: str, source: str, path: str) -> dict[str, Any]:
+def _read_cell(column: str, source: str, path: Path) -> dict[str, Any]:
     """Return the numbers of a cell; nothing when its scores are gone or damaged, or are no longer of this source."""
     with contextlib.suppress(StoreError, KeyError, TypeError):
-        scores = read_json(home() / path)
+        scores = read_json(path)
         is_fold = column == "5f"
-        values = tabulation.score_fold_cell(scores, source) if is_fold else tabulation.score_external_cell(scores)
+        values = score_fold_cell(scores, source) if is_fold else score_external_cell(scores)
         needed = ("measured", "n_tracks", *(["deviation"] if is_fold else []))
         given = [value for name, value in values.items() if name in needed or value is not None]
         return values if all(type(value) in (int, float) for value in given) else {}

@@ -16,36 +16,65 @@ import dataclasses
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from essentia_ldl import __version__
-from essentia_ldl.collection.read import read_labelled
+from essentia_ldl.collection.read import Source, read_labelled
 from essentia_ldl.errors import DiskError, EssentiaLdlError
-from essentia_ldl.features.store import open_store
-from essentia_ldl.files import home
-from essentia_ldl.measure.crossval import cross_validate
-from essentia_ldl.recipe.recipe import read_recipe
+from essentia_ldl.features.store import Store
+from essentia_ldl.files import Home
+from essentia_ldl.measure.crossval import Comparison, Folds, cross_validate
+from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import Track
 from essentia_ldl.runs import folder as runs
+from essentia_ldl.runs.folder import SCORES
 from essentia_ldl.studies import estimates
 from essentia_ldl.studies.table2 import data as table2_data
 from essentia_ldl.studies.table2 import tables as tabulation
 from essentia_ldl.studies.table2.cells import Book, Group, list_digests
-from essentia_ldl.studies.table2.external import read_annotations, validate_externally
+from essentia_ldl.studies.table2.external import Sets, read_annotations, validate_externally
 from essentia_ldl.studies.table2.paper import NETWORKS, SOURCES, STARTS, TASKS
 from essentia_ldl.studies.table2.settings import Grid, describe_settings, set_up
-from essentia_ldl.train.train import Say
+from essentia_ldl.train.prepare import Say
 
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """What `build_table` leaves: its folder, the lines to show, and what could not be measured."""
+    """What `build_table` leaves.
+
+    Parameters
+    ----------
+    folder : Path
+        The run.
+    heading : tuple[str, ...]
+        What the table is of, and in what it is not the paper's.
+    rows : tuple[Mapping[str, Any], ...]
+        From `tables.fill_rows`; none after a dry run.
+    problems : tuple[str, ...]
+        What could not be measured, and why.
+    """
 
     folder: Path
-    lines: tuple[str, ...]
-    problems: tuple[str, ...]
+    heading: tuple[str, ...] = ()
+    rows: tuple[Mapping[str, Any], ...] = ()
+    problems: tuple[str, ...] = ()
 
 
-def build_table(data: str, grid: Grid, say: Say, *, n_jobs: int | None = None, dry_run: bool = False) -> Table:
+@dataclasses.dataclass(frozen=True)
+class _Work:
+    """What the steps of one table share."""
+
+    run: Path
+    grid: Grid
+    book: Book
+    home: Home
+    n_jobs: int | None
+    say: Say
+
+
+def build_table(
+    data: str, grid: Grid, home: Home, n_jobs: int | None = None, dry_run: bool = False, say: Say = print
+) -> Table:
     """Measure the cells that are not measured yet, cheapest first, and put them beside the paper's.
 
     Parameters
@@ -54,12 +83,14 @@ def build_table(data: str, grid: Grid, say: Say, *, n_jobs: int | None = None, d
         Folder with one entry a task, see `table2_data.find_collections`.
     grid : Grid
         Which cells.
-    say : callable
-        Gets lines while the work goes on: what is there, the estimated time, the progress.
+    home : Home
+        Whose runs, store, recipes and graphs are meant.
     n_jobs : int or None
         Worker processes of the feature extraction.
     dry_run : bool
         Stop after the estimate.
+    say : callable
+        Gets lines while the work goes on: what is there, the estimated time, the progress.
 
     Returns
     -------
@@ -75,7 +106,7 @@ def build_table(data: str, grid: Grid, say: Say, *, n_jobs: int | None = None, d
     found = table2_data.find_collections(root, grid.tasks)
     problems = dict(found.problems)
     external = found.external if grid.external else None
-    tracks, annotated = _read_sets(found.collections, external, problems)
+    tracks, annotated = _read_sets(found.collections, external, home.recipes, problems)
     for task in grid.tasks:
         state = f"not used: {problems[task]}" if task in problems else "no data"
         say(f"{task:<18} {f'{len(tracks[task])} tracks in {found.collections[task]}' if task in tracks else state}")
@@ -84,25 +115,24 @@ def build_table(data: str, grid: Grid, say: Say, *, n_jobs: int | None = None, d
     else:
         say(f"{'external':<18} {external or f'no data: {root / table2_data.EXTERNAL} with a TSV of annotations'}")
 
-    folder = home() / "runs"
     digest = runs.fingerprint(__version__, os.path.abspath(root), *grid.training)
-    run = runs.find_run(folder, "table2", digest)[0] or runs.make_run(folder, "table2", digest)
+    run = runs.resume_run(home.runs, "table2", digest)
     groups = list(_list_groups(grid, tracks, found.collections, annotated))
     with runs.locked(run):
-        book = Book(run)
-        current = [*_list_others(root, grid, book, groups), *groups]
-        todo = _say_estimates(run, grid, groups, tracks, book, say, n_jobs)
+        work = _Work(run, grid, Book(run, home.root), home, n_jobs, say)
+        current = [*_list_others(root, grid, work.book, groups, home.recipes), *groups]
+        todo = _say_estimates(work, groups, tracks)
         if dry_run:
-            return Table(run, (f"nothing trained; the measured costs are in {run / 'costs.json'}",), _list(problems))
+            return Table(run, problems=_list(problems))
         try:
             for number, group in enumerate(todo, 1):
                 say(f"[{number}/{len(todo)}] {group.task}, {group.network}, {group.start}")
-                _measure_folds(group, grid, book, problems, say, n_jobs)
+                _measure_folds(work, group, problems)
                 if external is not None and "ext" in group.digests:
-                    _measure_external(group, grid, external, run, book, problems, say, n_jobs)
+                    _measure_external(work, group, external, problems)
         finally:
-            lines = _write(run, grid, book, problems, root, current)
-    return Table(run, (*lines, str(run / "table2.md")), _list(problems))
+            heading, rows = _write(work, problems, root, current)
+    return Table(run, tuple(heading), tuple(rows), _list(problems))
 
 
 def _list(problems: Mapping[str, str]) -> tuple[str, ...]:
@@ -110,13 +140,13 @@ def _list(problems: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _read_sets(
-    collections: Mapping[str, Path], external: Path | None, problems: dict[str, str]
+    collections: Mapping[str, Path], external: Path | None, recipes: Path, problems: dict[str, str]
 ) -> tuple[dict[str, list[Track]], dict[str, str]]:
     """Read the tracks of every task and digest what it is scored on; note what cannot be read."""
     tracks: dict[str, list[Track]] = {}
     for task, path in collections.items():
         try:
-            tracks[task] = read_labelled(path, read_recipe(task))
+            tracks[task] = read_labelled(Source(path), read_recipe(task, recipes))
         except EssentiaLdlError as error:
             problems[task] = str(error)
     annotated: dict[str, str] = {}
@@ -128,7 +158,7 @@ def _read_sets(
     return tracks, annotated
 
 
-def _list_others(root: Path, grid: Grid, book: Book, groups: Sequence[Group]) -> list[Group]:
+def _list_others(root: Path, grid: Grid, book: Book, groups: Sequence[Group], recipes: Path) -> list[Group]:
     """Return the groups of what was measured and is not asked for now, as its data and recipe are now.
 
     What has no data any more, or none that can be read, is not among them.
@@ -139,20 +169,24 @@ def _list_others(root: Path, grid: Grid, book: Book, groups: Sequence[Group]) ->
         return []
     with contextlib.suppress(EssentiaLdlError):
         found = table2_data.find_collections(root, tasks)
-        tracks, annotated = _read_sets(found.collections, found.external, {})
+        tracks, annotated = _read_sets(found.collections, found.external, recipes, {})
         every = dataclasses.replace(grid, networks=NETWORKS, starts=STARTS)
-        return list(_list_groups(every, tracks, found.collections, annotated))
+        return list(_list_groups(every, tracks, found.collections, annotated, recipes))
     return []
 
 
 def _list_groups(
-    grid: Grid, tracks: Mapping[str, Sequence[Track]], collections: Mapping[str, Path], annotated: Mapping[str, str]
+    grid: Grid,
+    tracks: Mapping[str, Sequence[Track]],
+    collections: Mapping[str, Path],
+    annotated: Mapping[str, str],
+    recipes: Path,
 ) -> Iterator[Group]:
     for task in tracks:
         listing = _digest_tracks(tracks[task])
         for network in grid.networks:
             for start in grid.starts:
-                recipe = set_up(read_recipe(task), grid, network, start)
+                recipe = set_up(read_recipe(task, recipes), grid, network, start)
                 values = {key: value for key, value in recipe.as_dict().items() if key != "labels"}
                 digests = {"5f": runs.fingerprint(__version__, values, listing, grid.n_folds, grid.patch_hop)}
                 if task in annotated:
@@ -171,19 +205,12 @@ def _state(path: str) -> tuple[int, int] | None:
     return None
 
 
-def _say_estimates(
-    run: Path,
-    grid: Grid,
-    groups: Sequence[Group],
-    tracks: Mapping[str, Sequence[Track]],
-    book: Book,
-    say: Say,
-    n_jobs: int | None,
-) -> list[Group]:
+def _say_estimates(work: _Work, groups: Sequence[Group], tracks: Mapping[str, Sequence[Track]]) -> list[Group]:
     """Print how long every group takes; return those with cells to do, the quickest first."""
+    grid, say = work.grid, work.say
     waiting = {}
     for group in groups:
-        missing = {column: len(set(grid.sources) - set(book.measured(group, column))) for column in group.digests}
+        missing = {column: len(set(grid.sources) - set(work.book.measured(group, column))) for column in group.digests}
         if any(missing.values()):
             waiting[group] = (missing["5f"], missing.get("ext", 0))
     n_cells = len(grid.sources) * sum(len(group.digests) for group in groups)
@@ -193,9 +220,9 @@ def _say_estimates(
         return []
     say("measuring a training step of each network")
     batch_size = max(group.recipe.training.batch_size for group in waiting)
-    costs = estimates.measure_costs(run / "costs.json", sorted({group.training for group in waiting}), batch_size)
-    store = open_store()
-    durations = {task: estimates.find_durations(tracks[task], store, n_jobs) for task in {g.task for g in waiting}}
+    costs = estimates.measure_costs(work.run / "costs.json", sorted({group.training for group in waiting}), batch_size)
+    store = Store(work.home.store)
+    durations = {task: estimates.find_durations(tracks[task], store, work.n_jobs) for task in {g.task for g in waiting}}
     seconds: dict[Group, float] = {}
     say(f"{'task':<18} {'tracks':>6}  {'network':<8} {'start':<11} {'epochs':>6}  {'a 5F cell':>11}  {'to do':>11}")
     for group, (n_folds, n_external) in waiting.items():
@@ -215,47 +242,28 @@ def _say_estimates(
     return sorted(waiting, key=seconds.__getitem__)
 
 
-def _measure_folds(
-    group: Group, grid: Grid, book: Book, problems: dict[str, str], say: Say, n_jobs: int | None
-) -> None:
+def _measure_folds(work: _Work, group: Group, problems: dict[str, str]) -> None:
     """Cross-validate the sources of a group that are not measured, one more at a time, so that each counts at once."""
-    done = book.measured(group, "5f")
+    grid, done = work.grid, work.book.measured(group, "5f")
     for source in [name for name in grid.sources if name not in done]:
-        with _noting(problems, f"{group.task}, {group.network}, {group.start}, {source}", say):
+        with _noting(problems, f"{group.task}, {group.network}, {group.start}, {source}", work.say):
             asked = [name for name in SOURCES if name in (*done, source)]
-            lines = cross_validate(
-                recipe=group.recipe,
-                data=str(group.data),
-                sources=asked,
-                n_folds=grid.n_folds,
-                n_repeats=1,
-                n_jobs=n_jobs,
-                say=say,
-                patch_hop=grid.patch_hop,
-            )
-            scores = Path(list(lines)[-1])
+            comparison = Comparison(tuple(asked), Folds(grid.n_folds), grid.patch_hop)
+            measured = cross_validate(group.recipe, Source(group.data), comparison, work.home, work.n_jobs, work.say)
             done = asked
             for name in asked:
-                book.note(group, "5f", name, scores)
+                work.book.note(group, "5f", name, measured.run / SCORES)
 
 
-def _measure_external(
-    group: Group,
-    grid: Grid,
-    external: Path,
-    run: Path,
-    book: Book,
-    problems: dict[str, str],
-    say: Say,
-    n_jobs: int | None,
-) -> None:
-    done = book.measured(group, "ext")
-    for source in [name for name in grid.sources if name not in done]:
-        with _noting(problems, f"{group.task}, {group.network}, {group.start}, {source}, Ext.", say):
+def _measure_external(work: _Work, group: Group, external: Path, problems: dict[str, str]) -> None:
+    done = work.book.measured(group, "ext")
+    for source in [name for name in work.grid.sources if name not in done]:
+        with _noting(problems, f"{group.task}, {group.network}, {group.start}, {source}, Ext.", work.say):
             name = f"{group.key.replace('/', '-')}-{source}-{group.digests['ext'][:8]}"
-            cell = run / "external" / name
-            scores = validate_externally(cell, group.recipe, source, str(group.data), external, say, n_jobs)
-            book.note(group, "ext", source, scores)
+            cell, recipe = work.run / "external" / name, group.recipe.override(labels=source)
+            sets = Sets(Source(group.data), external)
+            scores = validate_externally(cell, recipe, sets, work.home, work.n_jobs, work.say)
+            work.book.note(group, "ext", source, scores)
 
 
 @contextlib.contextmanager
@@ -271,9 +279,10 @@ def _noting(problems: dict[str, str], name: str, say: Say) -> Iterator[None]:
 
 
 def _write(
-    run: Path, grid: Grid, book: Book, problems: Mapping[str, str], root: Path, current: Sequence[Group]
-) -> list[str]:
+    work: _Work, problems: Mapping[str, str], root: Path, current: Sequence[Group]
+) -> tuple[list[str], list[dict[str, Any]]]:
     """Write the table; `current` are the groups as their data and recipes are now, those asked for last."""
+    grid, book = work.grid, work.book
     digests = list_digests(current)
     older = [key for key, row in book.rows.items() if digests.get(key, row["digest"]) != row["digest"]]
     alone = [key for key in book.rows if key not in digests]
@@ -285,8 +294,8 @@ def _write(
     rows = tabulation.fill_rows(book.cells(digests))
     settings = {**dataclasses.asdict(grid), "version": __version__, "data": os.path.abspath(root)}
     table = {"heading": heading, "settings": settings, "problems": dict(problems), "cells": rows}
-    tabulation.write_files(run, table)
-    return tabulation.describe_rows(rows, heading)
+    tabulation.write_files(work.run, table)
+    return heading, rows
 
 
 def _is_shown(group: Group, book: Book) -> bool:

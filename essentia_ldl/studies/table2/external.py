@@ -6,18 +6,20 @@ Nothing is put into graphs/: these models are there to be measured. 20 % of the 
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from essentia_ldl import datasets
-from essentia_ldl.collection import splits
-from essentia_ldl.files import read_json
+from essentia_ldl.collection.read import Source
+from essentia_ldl.files import Home
 from essentia_ldl.measure.evaluate import evaluate
 from essentia_ldl.recipe.recipe import Recipe
-from essentia_ldl.records import Split, Track
+from essentia_ldl.records import Track
 from essentia_ldl.runs import folder as runs
-from essentia_ldl.train import train as steps
-from essentia_ldl.train.compose import update_places, write_plan
-from essentia_ldl.train.train import Say
+from essentia_ldl.runs.plan import read_plan
+from essentia_ldl.train.compose import Wanted, plan_run, update_places
+from essentia_ldl.train.prepare import Needs, Say, prepare
+from essentia_ldl.train.train import draw_split, open_folder
 from essentia_ldl.zones import run_zone
 
 LAYOUT = "mtg_jamendo"
@@ -28,8 +30,16 @@ def read_annotations(annotations: Path, task: str) -> list[Track]:
     return datasets.read_tracks(annotations, LAYOUT, {"taxonomy": task})
 
 
+@dataclasses.dataclass(frozen=True)
+class Sets:
+    """The data set that a task is trained on, and the annotations of MTG-Jamendo that it is scored on."""
+
+    training: Source
+    annotations: Path
+
+
 def validate_externally(
-    cell: Path, recipe: Recipe, source: str, data: str, annotations: Path, say: Say, n_jobs: int | None = None
+    cell: Path, recipe: Recipe, sets: Sets, home: Home, n_jobs: int | None = None, say: Say = print
 ) -> Path:
     """Train, export, verify in Essentia, and score on the annotations of the recipe's task; go on where it was.
 
@@ -38,17 +48,15 @@ def validate_externally(
     cell : Path
         Folder of this cell, of one recipe, data set and set of annotations; made when missing.
     recipe : Recipe
-        The task; its own label source is not looked at.
-    source : str
-        Label source.
-    data : str
-        The data set.
-    annotations : Path
-        What the layout mtg_jamendo reads.
-    say : callable
-        Gets lines.
+        The task and its label source.
+    sets : Sets
+        What is trained and scored on.
+    home : Home
+        Whose store and graphs are meant.
     n_jobs : int or None
         Worker processes of the feature extraction.
+    say : callable
+        Gets lines.
 
     Returns
     -------
@@ -63,31 +71,23 @@ def validate_externally(
     cell.mkdir(parents=True, exist_ok=True)
     with runs.locked(cell):
         if not (cell / "export" / "verify.json").is_file():
-            _train(cell, recipe, source, data, say, n_jobs)
+            _train(cell, recipe, sets.training, home, n_jobs, say)
         if (cell / "evaluation" / "scores.json").is_file():
             return cell / "evaluation" / "scores.json"
-        graph = cell / "export" / f"{read_json(cell / 'plan.json')['stems']['full']}.pb"
-        say(f"{recipe.task}, {source}: {graph.stem} on {annotations}")
-        done = evaluate(
-            str(graph),
-            str(annotations),
-            layout=LAYOUT,
-            options={"taxonomy": recipe.task},
-            output=str(cell / "evaluation"),
-        )
+        graph = cell / "export" / f"{read_plan(cell).stems['full']}.pb"
+        say(f"{recipe.task}, {recipe.labels}: {graph.stem} on {sets.annotations}")
+        annotated = Source(sets.annotations, LAYOUT, {"taxonomy": recipe.task})
+        done = evaluate(str(graph), annotated, home, output=str(cell / "evaluation"))
     return done.folder / "scores.json"
 
 
-def _train(cell: Path, recipe: Recipe, source: str, data: str, say: Say, n_jobs: int | None) -> None:
-    def draw(tracks: list[Track]) -> list[Split]:
-        return [splits.split_tracks(tracks, recipe.split.valid_share, seed=recipe.split.seed)]
-
-    collection, is_demo = steps.prepare(recipe, data, [source], n_jobs, say, draw=draw)
-    steps.open_folder(cell, recipe.override(labels=source), collection)
-    if (cell / "plan.json").is_file():
+def _train(cell: Path, recipe: Recipe, source: Source, home: Home, n_jobs: int | None, say: Say) -> None:
+    needs = Needs((recipe.labels,), lambda tracks: [draw_split(recipe, tracks)])
+    collection = prepare(recipe, source, needs, home, n_jobs, say)
+    open_folder(cell, recipe, collection)
+    if runs.is_planned(cell):
         update_places(cell, collection)
     else:
-        (split,) = draw(list(collection.tracks))
-        write_plan(cell, recipe, collection, split, source=source, is_demo=is_demo)
+        plan_run(cell, recipe, collection, draw_split(recipe, list(collection.tracks)), Wanted())
     run_zone("essentia_ldl.nets", str(cell))
     run_zone("essentia_ldl.sound", str(cell))

@@ -20,7 +20,7 @@ STARTS = ("scratch", "pretrained")
 COLUMNS = ("5f", "ext")
 SOURCES = ("none", "sa", "sb")
 
-# One row a network and data set, the columns in the order of the paper: from scratch 5F, Ext., pretrained 5F, Ext.;
+# One row per network and data set, the columns in the order of the paper: from scratch 5F, Ext., pretrained 5F, Ext.;
 # none, S_A and S_B of each.
 _TABLE_2 = """
 musicnn genre-dortmund   .42 .29 .36  .44 .38 .41  .54 .46 .49  .53 .46 .52

@@ -12,7 +12,8 @@ from typing import Any
 
 from essentia_ldl import labels
 from essentia_ldl.discover import unknown
-from essentia_ldl.recipe.recipe import Recipe, folders, read_recipe
+from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.recipe.toml import folders, read_recipe
 from essentia_ldl.studies.table2.cells import Group
 from essentia_ldl.studies.table2.paper import NETWORKS, SOURCES, STARTS, TASKS
 
@@ -24,7 +25,7 @@ class Grid:
     Parameters
     ----------
     networks, starts, sources, tasks : tuple[str, ...]
-        Of those of `paper_tables`.
+        Of those of `paper`.
     epochs : int or None
         Of every training; None is the recipe's (150 pretrained, 600 from scratch).
     fine_tune : str

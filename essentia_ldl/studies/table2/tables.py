@@ -1,7 +1,7 @@
 """Measured values beside those of the paper's table 2, as text, Markdown, CSV and json.
 
 In: the `scores.json` of cross-validations and of external validations, the only source of measured numbers, and
-`paper_tables`. Out: lines, and table2.json, table2.md and table2.csv.
+`paper`. Out: lines, and table2.json, table2.md and table2.csv.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def score_fold_cell(scores: Mapping[str, Any], source: str) -> dict[str, Any]:
     Parameters
     ----------
     scores : Mapping[str, Any]
-        A scores.json of `evaluation.cross_validate`.
+        A scores.json of `crossval.cross_validate`.
     source : str
         One of its sources.
 
@@ -61,7 +61,7 @@ def score_fold_cell(scores: Mapping[str, Any], source: str) -> dict[str, Any]:
 
 
 def score_external_cell(scores: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the table shows of a scores.json of `external.evaluate`."""
+    """Return what the table shows of a scores.json of `evaluate.evaluate`."""
     return {"measured": scores["balanced_accuracy"], "deviation": None, "n_tracks": scores["n_tracks"], "p": None}
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 
 from essentia_ldl import discover, frontends
-from essentia_ldl.nets.classifier import build_network, build_tagger
+from essentia_ldl.nets.classifier import DenseLayers, build_network, build_tagger
 from essentia_ldl.nets.runtime import keras, tf
-from essentia_ldl.nets.training.multitask import share
+from essentia_ldl.nets.shared import share
 from essentia_ldl.runs.plan import BACKBONES
 
 NAMES = discover.names(BACKBONES)
@@ -25,6 +27,12 @@ def draw(n_frames: int, n: int = 3, n_bands: int = 96) -> np.ndarray:
 
 def draw_for(backbone, n: int = 3) -> np.ndarray:
     return draw(backbone.FRONT_END.patch_frames, n, backbone.FRONT_END.n_bands)
+
+
+@functools.cache
+def tagger_of(name: str) -> keras.Model:
+    """The whole network of full size with 50 outputs, built once: 72 million numbers are slow to draw."""
+    return build_tagger(discover.load(BACKBONES, name))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -45,7 +53,7 @@ def test_contract(name):
         assert [weight.name for weight in layer.weights] == ["moving_mean", "moving_variance"]
         assert not layer.trainable_weights
         assert backbone.INPUT_DEVIATION_FLOOR > 0
-    tagger = build_tagger(backbone)
+    tagger = tagger_of(name)
     with_weights = {layer.name for layer in tagger.layers if layer.weights}
     if backbone.CHECKPOINTS:
         assert set(backbone.CHECKPOINT_LAYERS.values()) == with_weights
@@ -58,7 +66,7 @@ def test_parameter_counts(name):
     published = getattr(backbone, "PARAMETERS_50", None)
     if published is None:
         pytest.skip("the backbone states no published count")
-    tagger = build_tagger(backbone, 50)
+    tagger = tagger_of(name)
     assert (count(tagger.trainable_weights), count(tagger.non_trainable_weights)) == published
 
 
@@ -80,7 +88,7 @@ def test_time_axis(name):
 def test_batch_statistics(name, fine_tune, moves):
     """Fine-tuning keeps the statistics and trains scale and offset; training from scratch learns the statistics."""
     backbone = discover.load(BACKBONES, name)
-    model = build_network(backbone, backbone.FRONT_END, 2, fine_tune=fine_tune, **SMALL.get(name, {}))
+    model = build_network(backbone, 2, fine_tune=fine_tune, size=SMALL.get(name))
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization) and layer.scale]
     before = [norm.moving_mean.numpy() for norm in norms]
     with tf.GradientTape() as tape:
@@ -95,9 +103,9 @@ def test_batch_statistics(name, fine_tune, moves):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_tasks_can_share_it(name):
-    """Every network can be cut: what is before the cut is there once, the rest once a task."""
+    """Every network can be cut: what is before the cut is there once, the rest once per task."""
     backbone = discover.load(BACKBONES, name)
-    single = build_network(backbone, backbone.FRONT_END, 2, 8, fine_tune="none", **SMALL.get(name, {}))
+    single = build_network(backbone, 2, DenseLayers(8), fine_tune="none", size=SMALL.get(name))
     model = share(single, getattr(backbone, "SHARED_UNTIL", "embedding"), {"a": 2, "b": 3})
     outputs = model(draw_for(backbone))
     assert [output.shape for output in outputs] == [(3, 2), (3, 3)]
@@ -114,14 +122,14 @@ def test_tasks_can_share_it(name):
 
 def test_input_norm_trains_when_asked():
     backbone = discover.load(BACKBONES, "vgg")
-    model = build_network(backbone, backbone.FRONT_END, 2, fine_tune="all", train_input_norm=True)
+    model = build_network(backbone, 2, fine_tune="all", train_input_norm=True)
     assert f"{backbone.INPUT_NORM}/gamma" in {variable.path for variable in model.trainable_variables}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_dropout_is_active_while_statistics_are_frozen(name):
     backbone = discover.load(BACKBONES, name)
-    model = build_network(backbone, backbone.FRONT_END, 2, fine_tune="all", **SMALL.get(name, {}))
+    model = build_network(backbone, 2, fine_tune="all", size=SMALL.get(name))
     patches = draw_for(backbone, 1)
     assert not np.allclose(model(patches, training=True), model(patches, training=True))
     assert np.array_equal(model(patches, training=False), model(patches, training=False))
@@ -134,7 +142,7 @@ def test_whole_network_sizes(name):
     if not hasattr(backbone, "PARAMETERS_50"):
         pytest.skip("the backbone states no published count")
     d, hidden, n_classes = backbone.EMBEDDING_SIZE, 100, 2
-    model = build_network(backbone, backbone.FRONT_END, n_classes, hidden, train_input_norm=True)
+    model = build_network(backbone, n_classes, DenseLayers(hidden), train_input_norm=True)
     expected = backbone.PARAMETERS_50[0] - 50 * (d + 1) + (d + 1) * hidden + (hidden + 1) * n_classes
     assert count(model.trainable_weights) == expected
 
@@ -151,5 +159,6 @@ def test_pooled_features_are_interleaved():
 
 def test_the_plain_zone_knows_which_networks_can_be_cut_and_widened():
     modules = {name: discover.load(BACKBONES, name) for name in discover.names(BACKBONES)}
-    assert set(frontends.CUT) == {name for name, module in modules.items() if hasattr(module, "SHARED_UNTIL")}
-    assert set(frontends.WIDENED) == {name for name, module in modules.items() if hasattr(module, "widen")}
+    rows = frontends.NETWORKS
+    assert {n: row.is_cut for n, row in rows.items()} == {n: hasattr(m, "SHARED_UNTIL") for n, m in modules.items()}
+    assert {n: row.is_widened for n, row in rows.items()} == {n: hasattr(m, "widen") for n, m in modules.items()}

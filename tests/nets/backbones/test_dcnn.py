@@ -8,18 +8,17 @@ import math
 import numpy as np
 import pytest
 
-from essentia_ldl.errors import TrainingError
 from essentia_ldl.features.store import Store
 from essentia_ldl.frontends import DCNN
 from essentia_ldl.nets.backbones import dcnn
-from essentia_ldl.nets.classifier import build_network
+from essentia_ldl.nets.classifier import DenseLayers, build_network
 from essentia_ldl.nets.export.export import export
 from essentia_ldl.nets.export.freeze import check_graph, find_unknown, freeze_model
 from essentia_ldl.nets.export.nodes import classifier_nodes
-from essentia_ldl.nets.inputs.sources import BandSource
+from essentia_ldl.nets.networks import build_model
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.training import updates
-from essentia_ldl.nets.training.train import build_model, train
+from essentia_ldl.nets.training.train import train
 from essentia_ldl.runs.plan import read_plan
 
 # Table 2 of the paper, without its input and output: layer, output as bands x frames x channels.
@@ -62,7 +61,7 @@ def count(variables) -> int:
 
 
 def whole(n_classes: int = 16, **size) -> keras.Model:
-    return build_network(dcnn, DCNN, n_classes, 0, fine_tune="none", **size)
+    return build_network(dcnn, n_classes, DenseLayers(0), fine_tune="none", size=size)
 
 
 def describe(layer: keras.layers.Layer) -> str:
@@ -249,30 +248,6 @@ def test_a_resumed_run_ends_with_the_same_bits(narrow, make_dcnn, monkeypatch):
     with np.load(run / "weights.npz") as found, np.load(run.parent / "whole" / "weights.npz") as wanted:
         for name in wanted.files:
             assert found[name].tobytes() == wanted[name].tobytes(), name
-
-
-@pytest.mark.parametrize(("n_tracks", "sizes"), [(12, [4, 4, 4]), (13, [4, 4, 5]), (14, [4, 4, 4, 2]), (1, [1])])
-def test_no_batch_is_of_one_track_where_statistics_are_learnt(narrow, make_dcnn, n_tracks, sizes):
-    plan = read_plan(make_dcnn(n_tracks=n_tracks))
-    run = updates.Run(plan, BandSource(plan), build_model(plan, pretrained=False))
-    seen = []
-    run.step = lambda x, t, w: (seen.append(len(x)), np.float32(1.0))[1]
-    assert run.train_epoch(0) == 1.0
-    assert seen == sizes
-
-
-def test_a_plan_can_ask_for_a_wide_network(make_dcnn):
-    plan = read_plan(make_dcnn(network={"n_networks": 3}))
-    model = build_model(plan, pretrained=False)
-    assert count(model.trainable_weights) == pytest.approx(3 * count(whole(2).trainable_weights), rel=0.01)
-
-
-def test_only_networks_that_can_grow_are_made_wider(make_dcnn, make_run):
-    scratch = {"backbone": "vgg", "fine_tune": "none", "n_networks": 2}
-    with pytest.raises(TrainingError, match=r"n_networks: expected 1; got 2 .*wider: dcnn"):
-        build_model(read_plan(make_run("vgg", network=scratch)), pretrained=False)
-    with pytest.raises(TrainingError, match="1 with pretrained weights"):
-        build_model(read_plan(make_run("tuned", network={**scratch, "fine_tune": "all"})), pretrained=False)
 
 
 def test_without_predictions_none_are_written(narrow, make_dcnn):

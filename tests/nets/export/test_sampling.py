@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 
-from essentia_ldl.errors import GraphError, StoreError
+from essentia_ldl.errors import GraphError
 from essentia_ldl.files import read_json
 from essentia_ldl.nets.backbones import vgg
-from essentia_ldl.nets.classifier import DROPOUTS, build_head, join
-from essentia_ldl.nets.export import ensembles, sampling
+from essentia_ldl.nets.classifier import DROPOUTS, DenseLayers, build_head, join
+from essentia_ldl.nets.export import sampling
 from essentia_ldl.nets.export.export import export
 from essentia_ldl.nets.export.freeze import build_evaluator, freeze_model, list_versions
 from essentia_ldl.nets.export.nodes import calibrate, head_nodes
+from essentia_ldl.nets.export.sampling import DropoutSamples
 from essentia_ldl.nets.runtime import keras, tf
-from essentia_ldl.nets.training.checkpoints import read_weights
-from essentia_ldl.nets.training.train import build_model, train
-from essentia_ldl.runs.plan import read_plan
+from essentia_ldl.nets.training.train import train
 from essentia_ldl.scores.calibration import Calibration, identity
 from essentia_ldl.scores.uncertainty import NAMES, measure, node_name
-from essentia_ldl.train.members import Member, assemble
 
 CLASSES = ("a", "b", "c")
 HALF = Calibration("temperature", CLASSES, (0.5,) * 3, (0.0,) * 3)
@@ -31,10 +31,14 @@ def inputs():
     return np.random.default_rng(0).normal(size=(5, 12)).astype(np.float32)
 
 
-@pytest.fixture
-def head():
+def make_head():
     keras.utils.set_random_seed(2)
-    return build_head(12, 3, 16, dropout=0.4)
+    return build_head(12, 3, DenseLayers(16, dropout=0.4))
+
+
+@pytest.fixture(scope="module")
+def head():
+    return make_head()
 
 
 def run_graph(graph, names, values, n_runs=1):
@@ -50,8 +54,10 @@ def run_graph(graph, names, values, n_runs=1):
             return [session.run(fetched, {"model/Placeholder:0": values}) for _ in range(n_runs)]
 
 
-def freeze_sampled(head, calibration, n_samples=30):
-    model = sampling.sample_dropout(head, DROPOUTS, n_samples, calibration)
+@functools.cache
+def freeze_sampled(calibration, n_samples=30):
+    """Freeze a head like `head`, once for all tests."""
+    model = sampling.sample_dropout(make_head(), DropoutSamples(DROPOUTS, n_samples, calibration))
     nodes = (*calibrate(head_nodes(), calibration), *sampling.list_nodes("samples", sampled=True))
     return freeze_model(model, nodes)
 
@@ -59,9 +65,6 @@ def freeze_sampled(head, calibration, n_samples=30):
 def softmax(values):
     values = np.exp(values - values.max(axis=-1, keepdims=True))
     return values / values.sum(axis=-1, keepdims=True)
-
-
-# --- dropout --------------------------------------------------------------------------------------------------------
 
 
 def test_dropout_layers_are_found_by_type_and_rate(head):
@@ -72,7 +75,7 @@ def test_dropout_layers_are_found_by_type_and_rate(head):
 
 
 def test_a_linear_head_has_the_dropout_before_its_only_layer():
-    assert sampling.find_dropouts(build_head(12, 3, 0, dropout=0.4)) == ["embedding_dropout"]
+    assert sampling.find_dropouts(build_head(12, 3, DenseLayers(0, dropout=0.4))) == ["embedding_dropout"]
 
 
 def test_dropout_of_whole_channels_is_refused():
@@ -84,7 +87,7 @@ def test_dropout_of_whole_channels_is_refused():
 
 def test_a_network_without_dropout_cannot_be_sampled():
     with pytest.raises(GraphError, match="at least one dropout layer"):
-        sampling.sample_dropout(build_head(12, 3), [], 30, identity(CLASSES))
+        sampling.sample_dropout(build_head(12, 3), DropoutSamples((), 30, identity(CLASSES)))
 
 
 def test_joining_a_head_keeps_its_dropout(head):
@@ -94,7 +97,7 @@ def test_joining_a_head_keeps_its_dropout(head):
 
 
 def test_old_runtimes_know_every_operation(head):
-    graph = freeze_sampled(head, HALF)
+    graph = freeze_sampled(HALF)
     assert list_versions(graph) == ["1.15.0", "2.5.0"]
     random = [node for node in graph.node if node.op == "RandomUniform"]
     assert len(random) == 2
@@ -102,14 +105,14 @@ def test_old_runtimes_know_every_operation(head):
 
 
 def test_samples_are_rows_of_one_batch(head):
-    graph = freeze_sampled(head, HALF)
+    graph = freeze_sampled(HALF)
     assert not [node for node in graph.node if node.op in ("While", "If", "Switch", "PartitionedCall")]
     assert sum(node.op == "MatMul" for node in graph.node) == 4  # two layers, once each, and once for all samples
 
 
 def test_official_nodes_stay_as_they_are_and_sampled_ones_differ(head, inputs):
     names = ["model/Softmax", "model/dense_1/BiasAdd", *map(node_name, NAMES)]
-    first, second = run_graph(freeze_sampled(head, HALF), names, inputs, 2)
+    first, second = run_graph(freeze_sampled(HALF), names, inputs, 2)
     plain = build_evaluator(head, calibrate(head_nodes(), HALF))(inputs)
     np.testing.assert_allclose(first[0], plain["model/Softmax"], atol=1e-6)
     for one, other in zip(first[:2], second[:2], strict=True):
@@ -121,7 +124,7 @@ def test_official_nodes_stay_as_they_are_and_sampled_ones_differ(head, inputs):
 
 def test_two_layers_and_two_rows_draw_their_own_masks(head, inputs):
     same = np.repeat(inputs[:1], 2, axis=0)
-    ((mean,),) = run_graph(freeze_sampled(head, HALF), [node_name("mean_probabilities")], same)
+    ((mean,),) = run_graph(freeze_sampled(HALF), [node_name("mean_probabilities")], same)
     assert mean[0].tolist() != mean[1].tolist()
 
 
@@ -129,7 +132,7 @@ def test_two_layers_and_two_rows_draw_their_own_masks(head, inputs):
 def test_many_runs_agree_with_numpy(head, inputs, calibration):
     """Means of 60 runs of 30 samples against 20,000 samples that numpy draws: within 5 standard errors."""
     names = [node_name(name) for name in NAMES]
-    runs = run_graph(freeze_sampled(head, calibration), names, inputs, 60)
+    runs = run_graph(freeze_sampled(calibration), names, inputs, 60)
     random = np.random.default_rng(1)
     weights = {layer.name: layer.get_weights() for layer in head.layers if layer.get_weights()}
 
@@ -148,12 +151,13 @@ def test_many_runs_agree_with_numpy(head, inputs, calibration):
 
 def test_more_samples_vary_less(head, inputs):
     name = [node_name("mean_probabilities")]
-    few, many = (np.std(run_graph(freeze_sampled(head, HALF, n), name, inputs, 30), axis=0).mean() for n in (4, 64))
+    few, many = (np.std(run_graph(freeze_sampled(HALF, n), name, inputs, 30), axis=0).mean() for n in (4, 64))
     assert 2.5 < few / many < 6  # the square root of 16 is 4
 
 
 def test_the_reference_is_drawn_from_a_seed(head, inputs):
-    first, again, other = (sampling.draw_reference(head, DROPOUTS, inputs, 8, 3, HALF, s) for s in (0, 0, 1))
+    samples = DropoutSamples(DROPOUTS, 8, HALF)
+    first, again, other = (sampling.draw_reference(head, inputs, samples, n_runs=3, seed=seed) for seed in (0, 0, 1))
     for name in NAMES:
         assert first[name].tobytes() == again[name].tobytes()
         assert first[name].tobytes() != other[name].tobytes()
@@ -167,7 +171,7 @@ def test_batch_normalisation_stays_in_inference_mode(inputs):
     model = keras.Model(x, keras.layers.Dense(3, name="logits")(norm(y)))
     norm.moving_mean.assign(np.full(12, 3.0, np.float32))
     before = [variable.numpy() for variable in norm.variables]
-    sampled = sampling.sample_dropout(model, ["drop"], 400, identity(CLASSES))
+    sampled = sampling.sample_dropout(model, DropoutSamples(("drop",), 400, identity(CLASSES)))
     graph, name = freeze_model(sampled, sampling.list_nodes("samples", sampled=True)), node_name("mean_probabilities")
     ((alone,),) = run_graph(graph, [name], inputs[:1])
     ((both,),) = run_graph(graph, [name], inputs[:2])
@@ -180,7 +184,7 @@ def test_branches_meet_at_one_number_of_rows(inputs):
     x = keras.Input((12,))
     y = keras.layers.Dropout(0.5, name="drop")(x)
     model = keras.Model(x, keras.layers.Dense(3, name="logits")(keras.layers.Concatenate()([x, y])))
-    sampled = sampling.sample_dropout(model, ["drop"], 6, identity(CLASSES))
+    sampled = sampling.sample_dropout(model, DropoutSamples(("drop",), 6, identity(CLASSES)))
     graph = freeze_model(sampled, sampling.list_nodes("samples", sampled=True))
     ((mean,),) = run_graph(graph, [node_name("mean_probabilities")], inputs)
     assert mean.shape == (5, 3)
@@ -204,93 +208,3 @@ def test_a_sampled_run_is_exported_with_its_nodes_and_its_reference(make_run):
             assert golden["sampled_nodes"].tolist() == [node_name(name) for name in NAMES]
             assert len(golden["model__uncertainty__mean_probabilities__mean"]) <= n_rows
             assert golden["model__uncertainty__mean_probabilities__std"].max() > 0
-
-
-# --- ensembles ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def members():
-    keras.utils.set_random_seed(5)
-    return [build_head(12, 3, 16) for _ in range(4)]
-
-
-@pytest.mark.parametrize("calibration", [identity(CLASSES), HALF, VECTOR], ids=["none", "temperature", "vector"])
-def test_an_ensemble_is_the_mean_of_its_members(members, inputs, calibration):
-    nodes = ensembles.list_nodes(head_nodes(), 4)
-    graph = freeze_model(ensembles.combine(members, calibration), nodes)
-    names = [node.name for node in nodes]
-    ((values),) = run_graph(graph, names, inputs)
-    found = dict(zip(names, values, strict=True))
-    logits = np.stack([member(inputs).numpy() for member in members], axis=1).astype(np.float64)
-    expected = measure(softmax(logits * np.array(calibration.scale) + np.array(calibration.bias)))
-    for name in NAMES:
-        np.testing.assert_allclose(found[node_name(name)], expected[name], atol=2e-6, err_msg=name)
-    assert found["model/Softmax"].tobytes() == found["model/Sigmoid"].tobytes()
-    np.testing.assert_allclose(found["model/Softmax"], expected["mean_probabilities"], atol=1e-6)
-    raw = softmax(found["model/dense_1/BiasAdd"].astype(np.float64))
-    np.testing.assert_allclose(raw, softmax(logits).mean(axis=1), atol=1e-6)
-
-
-def test_members_share_the_body_below_them(members):
-    body = keras.Model(x := keras.Input((7,)), keras.layers.Dense(12, name="embedding")(x))
-    graph = freeze_model(ensembles.combine(members, HALF, body), ensembles.list_nodes(head_nodes(), 4))
-    assert sum(node.op == "MatMul" for node in graph.node) == 1 + 4 * 2
-
-
-def test_equal_members_disagree_about_nothing(members, inputs):
-    model = ensembles.combine([members[0]] * 3, HALF)
-    names = [node_name("mutual_information"), node_name("predictive_entropy")]
-    graph = freeze_model(model, ensembles.list_nodes(head_nodes(), 3))
-    ((information, entropy),) = run_graph(graph, names, inputs)
-    np.testing.assert_allclose(information, 0, atol=1e-6)
-    assert entropy.min() > 0.01
-
-
-def write_ensemble(make_run, name, **changes):
-    """Train two members and write their ensemble as the plain zone does."""
-    folders = [make_run(f"{name}-{n}", n_tracks=6, n_frames=190, seed=n, export=False, **changes) for n in range(2)]
-    for folder in folders:
-        train(folder)
-        (folder / "labels.json").write_text("{}")
-    assemble(folders[0].parent / name, [Member(f"seed {n}", folder) for n, folder in enumerate(folders)])
-    return folders, folders[0].parent / name
-
-
-def test_an_assembled_run_exports_what_its_predictions_say(make_run):
-    folders, run = write_ensemble(make_run, "both", training={"epochs": 2})
-    head, full = sorted(export(run))
-    card = read_json(head.with_suffix(".json"))
-    assert card["essentia_ldl"]["uncertainty"]["members"] == ["seed 0", "seed 1"]
-    with np.load(head.with_name(f"{head.stem}.golden.npz")) as golden, np.load(run / "predictions.npz") as told:
-        patches, answers = golden["patches_0"], golden["model__Softmax_0"]
-        expected = []
-        for folder in folders:
-            model = build_model(read_plan(folder), pretrained=False)
-            read_weights(folder / "weights.npz", model)
-            expected.append(softmax(model(patches).numpy()))
-        np.testing.assert_allclose(answers, np.mean(expected, axis=0), atol=1e-6)
-        first = int(told["n_patches"][0]) // 2
-        np.testing.assert_allclose(told["probabilities"][0], answers[:first].mean(axis=0), atol=1e-6)
-    outputs = {output["name"]: output for output in read_json(full.with_suffix(".json"))["schema"]["outputs"]}
-    assert "model/dense/BiasAdd" in outputs  # embeddings of the shared network
-    assert outputs["model/Softmax"]["op"] == "Mean"
-
-
-@pytest.mark.slow
-def test_whole_networks_make_an_ensemble_too(make_run):
-    changes = {"network": {"backbone": "vgg", "fine_tune": "all"}, "training": {"epochs": 1, "batch_size": 2}}
-    _, run = write_ensemble(make_run, "whole", stems={"full": "mood_sad-vgg-msd", "head": None}, **changes)
-    (full,) = export(run)
-    names = [output["name"] for output in read_json(full.with_suffix(".json"))["schema"]["outputs"]]
-    assert names[:3] == ["model/Softmax", "model/Sigmoid", "model/dense_1/BiasAdd"]
-    assert "model/flatten/Reshape" not in names  # each member has its own
-
-
-def test_weights_of_other_members_are_refused(make_run):
-    _, run = write_ensemble(make_run, "broken", training={"epochs": 1})
-    with np.load(run / "weights.npz") as arrays:
-        kept = {name: arrays[name] for name in arrays.files if not name.startswith("1/")}
-    np.savez(run / "weights.npz", **kept)
-    with pytest.raises(StoreError, match="expected those of the plan's members"):
-        ensembles.read_members(read_plan(run))

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from essentia_ldl.errors import StoreError, TrainingError
+from essentia_ldl.features.store import Store
 from essentia_ldl.files import read_json, write_json
+from essentia_ldl.frontends import MUSICNN
+from essentia_ldl.nets import embed
 from essentia_ldl.nets.export.export import export
-from essentia_ldl.nets.inputs.embeddings import Extractor, Stored
+from essentia_ldl.nets.inputs.embeddings import FrozenNetwork, StoredEmbeddings, open_embeddings
+from essentia_ldl.nets.inputs.patches import cut_grid
 from essentia_ldl.nets.training.train import train
 from essentia_ldl.runs.plan import read_plan
 
@@ -84,9 +90,9 @@ def test_a_head_trains_on_what_is_stored_and_leaves_alone(run):
 
 def test_two_runs_of_a_process_share_what_is_read(run):
     plan, known = read_plan(run), {}
-    first = Extractor.of(plan, known)
-    assert isinstance(first, Stored)
-    assert Extractor.of(plan, known) is first
+    first = open_embeddings(plan, known)
+    assert isinstance(first, StoredEmbeddings)
+    assert open_embeddings(plan, known) is first
 
 
 @pytest.mark.parametrize(
@@ -104,7 +110,7 @@ def test_damaged_embeddings_are_told_and_removed_so_that_they_are_made_again(dam
     plan = read_plan(run)
     damage(path_of(plan, 2))
     with pytest.raises(StoreError, match=rf"expected finite float32 \(n_patches, 24\); got .*{found}"):
-        Extractor.of(plan, {}).load([track.content for track in plan.tracks])
+        open_embeddings(plan, {}).load([track.content for track in plan.tracks])
     assert not path_of(plan, 2).exists()
 
 
@@ -120,3 +126,26 @@ def test_only_a_head_stands_on_an_extractor(run):
     write_json(run / "plan.json", {**fields, "network": {**fields["network"], "fine_tune": "all"}})
     with pytest.raises(TrainingError, match="head, over an extractor"):
         read_plan(run)
+
+
+def test_embeddings_of_another_hop_are_those_of_its_patches_and_are_kept_apart(
+    make_run, store, random_graphs, tmp_path
+):
+    plan = read_plan(make_run(n_frames=600))
+    content = plan.tracks[0].content
+    extractor = FrozenNetwork(store, random_graphs, "musicnn", "msd")
+    own = extractor.load([content])[0]
+    job = {"store": str(store), "graphs": str(random_graphs), "backbone": "musicnn", "dataset": "msd"}
+    write_json(tmp_path / "job.json", {**job, "hop_frames": 187, "contents": [content]})
+    assert embed.main([str(tmp_path / "job.json")]) == 0
+    other = FrozenNetwork(store, random_graphs, "musicnn", "msd", 187)
+    (found,) = other.load([content])
+    grid = dataclasses.replace(MUSICNN, patch_hop_frames=187)
+    patches = cut_grid(Store(store).read(content, MUSICNN), grid)
+    np.testing.assert_allclose(found, extractor.model(patches, training=False).numpy(), rtol=1e-4, atol=1e-5)
+    assert (len(own), len(found)) == (5, 3)
+    np.testing.assert_array_equal(extractor.load([content])[0], own)
+    path = next(store.glob(f"{grid.key}-musicnn-msd-*/{content[:2]}/{content}.npy"))
+    path.write_bytes(b"damaged")
+    again = FrozenNetwork(store, random_graphs, "musicnn", "msd", 187)  # the other one remembers what it has read
+    np.testing.assert_array_equal(again.load([content])[0], found)

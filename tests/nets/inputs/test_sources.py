@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from essentia_ldl.nets.inputs.embeddings import Extractor
+from essentia_ldl.nets.inputs import below_head
+from essentia_ldl.nets.inputs.embeddings import open_embeddings
 from essentia_ldl.nets.inputs.sources import BandSource, EmbeddingSource, iterate_grid, measure_frames
 from essentia_ldl.nets.training import train as training
 from essentia_ldl.runs.plan import read_plan
@@ -37,7 +38,7 @@ class Lazy:
 @pytest.fixture
 def sources(make_run, tmp_path):
     plan = read_plan(make_run(n_tracks=6, n_frames=600))
-    extractor = Extractor.of(plan, {})
+    extractor = open_embeddings(plan, {})
     return plan, EmbeddingSource(plan, extractor), EmbeddingSource(plan, Lazy(extractor, tmp_path))
 
 
@@ -69,8 +70,7 @@ def test_a_lazy_source_reads_what_it_is_asked_for(sources):
 def test_a_training_from_lazy_embeddings_is_the_same(make_run, tmp_path, monkeypatch, standardize):
     settings = {"training": {"epochs": 3}, "network": {"standardize": standardize}}
     expected = training.train(make_run("held", **settings))
-    real = Extractor.of.__func__
-    monkeypatch.setattr(Extractor, "of", classmethod(lambda cls, *given: Lazy(real(cls, *given), tmp_path)))
+    monkeypatch.setattr(below_head, "open_embeddings", lambda *given: Lazy(open_embeddings(*given), tmp_path))
     assert training.train(make_run("lazy", **settings)) == expected
     with np.load(tmp_path / "held" / "predictions.npz") as held, np.load(tmp_path / "lazy" / "predictions.npz") as lazy:
         for name in held.files:

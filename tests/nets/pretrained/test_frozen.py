@@ -16,9 +16,10 @@ from essentia_ldl.models import folder as models
 from essentia_ldl.nets.backbones import vggish
 from essentia_ldl.nets.export.export import export
 from essentia_ldl.nets.inputs.sources import BandSource
+from essentia_ldl.nets.networks import build_model
 from essentia_ldl.nets.pretrained import frozen
 from essentia_ldl.nets.runtime import tf
-from essentia_ldl.nets.training.train import build_model, train
+from essentia_ldl.nets.training.train import train
 from essentia_ldl.runs.plan import BACKBONES, read_plan
 
 _spec = importlib.util.spec_from_file_location("make_extractors", Path(__file__).parents[2] / "make_extractors.py")
@@ -172,7 +173,7 @@ def test_a_missing_file_says_what_to_get_and_where_it_goes(tmp_path):
 def test_the_plain_zone_knows_the_weights_of_every_network(name):
     module = discover.load(BACKBONES, name)
     users = {dataset for backbone, dataset in models.USERS_GRAPHS if backbone == name}
-    assert set(frontends.PRETRAINED[name]) == set(module.CHECKPOINTS) | users
+    assert set(frontends.NETWORKS[name].pretrained) == set(module.CHECKPOINTS) | users
     assert bool(users) == hasattr(module, "GRAPH_LAYERS")
 
 

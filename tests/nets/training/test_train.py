@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from essentia_ldl.errors import DataError, StoreError, TrainingError, UnknownNameError, WeightsError
-from essentia_ldl.nets.classifier import build_head, set_statistics
-from essentia_ldl.nets.inputs.embeddings import Extractor
+from essentia_ldl.nets.classifier import DenseLayers, build_head, set_statistics
+from essentia_ldl.nets.inputs.embeddings import open_embeddings
 from essentia_ldl.nets.inputs.sources import measure_frames
-from essentia_ldl.nets.runtime import keras, tf
+from essentia_ldl.nets.networks import build_model
+from essentia_ldl.nets.runtime import tf
 from essentia_ldl.nets.training import train as training
 from essentia_ldl.nets.training import updates
 from essentia_ldl.nets.training.losses import LOSSES
@@ -36,17 +37,6 @@ def test_plateau_rule():
     ]  # fmt: skip
     assert state == Plateau(3.0, 0)
     assert not step_plateau(Plateau(), math.inf, 2)[1]
-
-
-def test_losses_against_closed_forms():
-    targets = np.array([[1.0, 0.0], [0.7, 0.3]], np.float32)
-    logits = np.array([[2.0, -1.0], [0.1, 0.4]], np.float32)
-    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    cross = -(targets * np.log(p)).sum(1)
-    entropy = np.array([0.0, -(0.7 * np.log(0.7) + 0.3 * np.log(0.3))])
-    np.testing.assert_allclose(LOSSES["mae"](targets, logits), np.abs(p - targets).mean(1), rtol=1e-5)
-    np.testing.assert_allclose(LOSSES["cross_entropy"](targets, logits), cross, rtol=1e-5)
-    np.testing.assert_allclose(LOSSES["kl"](targets, logits), cross - entropy, rtol=1e-4)
 
 
 def test_head_learns_a_separable_problem(make_run):
@@ -84,9 +74,10 @@ def test_history_and_best_weights(make_run):
 
 def test_same_seed_same_numbers(make_run, tmp_path):
     """Whether the embeddings were there before makes no difference, nor does the number of runs in the process."""
-    cold = train(make_run("cold", store=tmp_path / "new store"))
-    warm = train(make_run("warm", store=tmp_path / "new store"))
-    other = train(make_run("other", seed=1))
+    settings = {"store": tmp_path / "new store", "n_frames": 190}
+    cold = train(make_run("cold", **settings))
+    warm = train(make_run("warm", **settings))
+    other = train(make_run("other", **settings, seed=1))
     assert cold == warm
     assert cold["epochs"] != other["epochs"]
     for name in ("probabilities", "patch_logits"):
@@ -104,8 +95,8 @@ def interrupt_after(monkeypatch, n_epochs):
     monkeypatch.setattr(updates.Run, "train_epoch", train_epoch)
 
 
-def test_resume_gives_the_same_numbers(make_run, monkeypatch):
-    whole = train(make_run("whole"))
+def test_resume_gives_the_same_numbers(make_run, trained_head, monkeypatch):
+    expected, whole = trained_head
     folder = make_run("cut")
     with monkeypatch.context() as patch:
         interrupt_after(patch, 7)
@@ -114,7 +105,7 @@ def test_resume_gives_the_same_numbers(make_run, monkeypatch):
     said = []
     assert train(folder, say=said.append) == whole
     assert said == ["mood sad: goes on after epoch 7 of 20"]
-    assert np.array_equal(predictions(folder)["patch_logits"], predictions(folder.parent / "whole")["patch_logits"])
+    assert np.array_equal(predictions(folder)["patch_logits"], predictions(expected)["patch_logits"])
 
 
 def test_resume_of_a_whole_network(make_run, monkeypatch):
@@ -146,8 +137,8 @@ def test_resume_after_sigkill(make_run, kill_training):
     assert resumed == train(make_run("whole", **settings))
 
 
-def test_damaged_or_foreign_checkpoint_starts_anew(make_run):
-    whole = train(make_run("whole"))
+def test_damaged_or_foreign_checkpoint_starts_anew(make_run, trained_head):
+    _, whole = trained_head
     folder = make_run("damaged")
     (folder / "checkpoint.npz").write_bytes(b"PK\x03\x04 not a zip")
     assert train(folder) == whole
@@ -165,7 +156,7 @@ def test_fine_tune_all_keeps_statistics_and_input_norm(make_run):
         stems={"head": None},
     )
     plan = read_plan(folder)
-    before = training.build_model(plan, pretrained=True)
+    before = build_model(plan, pretrained=True)
     train(folder)
     with np.load(folder / "weights.npz") as after:
         for layer in before.layers:
@@ -177,7 +168,7 @@ def test_fine_tune_all_keeps_statistics_and_input_norm(make_run):
 @pytest.mark.slow
 def test_fine_tune_all_of_musicnn(make_run):
     folder = make_run(n_tracks=4, n_frames=190, network={"fine_tune": "all"}, training={"epochs": 1, "batch_size": 2})
-    before = training.build_model(read_plan(folder), pretrained=True)
+    before = build_model(read_plan(folder), pretrained=True)
     train(folder)
     with np.load(folder / "weights.npz") as after:
         changed = {v.path for v in before.weights if not np.array_equal(v.numpy(), after[v.path])}
@@ -224,8 +215,8 @@ def test_max_hours_stops_after_an_epoch(make_run):
     assert history["best_epoch"] == 1
 
 
-def test_estimate_changes_nothing(make_run, monkeypatch):
-    plain = train(make_run("plain"))
+def test_estimate_changes_nothing(make_run, trained_head, monkeypatch):
+    _, plain = trained_head
     monkeypatch.setattr(training, "ESTIMATE_ABOVE_S", 0.0)
     said = []
     assert train(make_run("said"), say=said.append) == plain
@@ -237,13 +228,13 @@ def test_nan_is_an_error(make_run):
         train(make_run(training={"learning_rate": math.inf}))
 
 
-def test_epochs_can_be_added(make_run):
+def test_epochs_can_be_added(make_run, trained_head):
     folder = make_run("grown", training={"epochs": 5})
     train(folder)
     plan = json.loads((folder / "plan.json").read_text())
     plan["training"]["epochs"] = 20
     (folder / "plan.json").write_text(json.dumps(plan))
-    assert train(folder, say=lambda _: None) == train(make_run("whole"))
+    assert train(folder, say=lambda _: None) == trained_head[1]
 
 
 def test_broken_plans(make_run):
@@ -274,18 +265,10 @@ def test_missing_bands(make_run, tmp_path):
         train(folder)
 
 
-def test_scratch_initialisation_is_he(make_run):
-    plan = read_plan(make_run(network={"fine_tune": "none", "backbone": "vgg"}))
-    assert plan.network.pretrained is None
-    keras.utils.set_random_seed(0)
-    kernel = training.build_model(plan, pretrained=True).get_layer("convolution_2").kernel.numpy()
-    assert kernel.std() == pytest.approx(math.sqrt(2 / (9 * 128)), rel=0.02)
-
-
 def test_a_standardised_linear_head_does_not_care_about_the_scale_of_the_embeddings():
     embeddings = np.random.default_rng(0).normal(3.0, 2.0, (50, 6)).astype(np.float32)
     embeddings[:, 5] = 1.0  # never changes
-    heads = [build_head(6, 2, hidden=0, standardize=True) for _ in range(2)]
+    heads = [build_head(6, 2, DenseLayers(hidden=0, standardize=True)) for _ in range(2)]
     heads[1].get_layer("logits").set_weights(heads[0].get_layer("logits").get_weights())
     set_statistics(heads[0], *measure_frames([embeddings]))
     set_statistics(heads[1], *measure_frames([40 * embeddings - 7]))
@@ -305,6 +288,27 @@ def test_statistics_are_those_of_training_patches_alone(make_run):
     train(folder, say=lambda _: None)
     weights = dict(np.load(folder / "weights.npz"))
     plan = read_plan(folder)
-    embeddings = Extractor.of(plan, {}).load([plan.tracks[row].content for row in plan.rows("train")])
+    embeddings = open_embeddings(plan, {}).load([plan.tracks[row].content for row in plan.rows("train")])
     [mean] = [value for name, value in weights.items() if name.endswith("standardize/moving_mean")]
     np.testing.assert_allclose(mean, np.concatenate(embeddings).mean(axis=0), rtol=1e-5)
+
+
+def test_a_given_schedule_halves_where_it_says_and_ends_with_the_last_epoch(make_run):
+    folder = make_run(training={"epochs": 6, "halvings": [2, 4], "patience": 1})
+    plan = json.loads((folder / "plan.json").read_text())
+    for track in plan["tracks"]:
+        track["role"] = "train"
+    (folder / "plan.json").write_text(json.dumps(plan))
+    said = []
+    history = train(folder, say=said.append)
+    rates = [epoch["learning_rate"] for epoch in history["epochs"]]
+    np.testing.assert_allclose(rates, [0.001, 0.001, 0.0005, 0.0005, 0.00025, 0.00025])
+    assert (history["best_epoch"], history["valid_cost"]) == (6, "none")
+    assert said == []
+
+
+def test_a_schedule_without_halvings_is_not_the_plateau_rule(make_run):
+    folder = make_run(training={"epochs": 4, "halvings": [], "patience": 1, "learning_rate": 1.0})
+    history = train(folder)
+    assert {epoch["learning_rate"] for epoch in history["epochs"]} == {1.0}
+    assert history["best_epoch"] == 4

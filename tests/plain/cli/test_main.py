@@ -23,7 +23,7 @@ from essentia_ldl.errors import GraphError, StoreError
 from essentia_ldl.models.card import GraphCard
 from essentia_ldl.models.folder import Model
 from essentia_ldl.predict import command as predicting
-from essentia_ldl.recipe.recipe import read_recipe
+from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import Failure, Prediction
 from essentia_ldl.train import ensemble as ensembles
 from essentia_ldl.train import train as steps
@@ -247,7 +247,7 @@ def test_a_bug_is_not_hidden(monkeypatch):
 def test_a_step_that_printed_its_error_is_not_repeated(monkeypatch, tmp_path):
     (tmp_path / "failing_zone.py").write_text("import sys; sys.exit('error: printed by the step')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(steps, "build_base_graphs", lambda wheel: zones.run_zone("failing_zone"))
+    monkeypatch.setattr(steps, "build_base_graphs", lambda graphs, wheel: zones.run_zone("failing_zone"))
     result = run("graphs", "build")
     assert (result.exit_code, result.stderr) == (1, "")
 
@@ -371,7 +371,7 @@ def test_train_with_members_is_an_ensemble(tmp_path, monkeypatch):
 def test_ensemble_names_its_runs(tmp_path, monkeypatch):
     asked = []
 
-    def make_ensemble(name, sources, method, again, say):
+    def make_ensemble(name, sources, home, method, again, say):
         asked.append((name, sources, method, again))
         return make_trained(tmp_path)
 
@@ -410,7 +410,7 @@ def test_train_with_files_left_out_succeeds_aloud_and_ends_with_status_1(tmp_pat
 
 def test_verbose_reaches_the_processes_that_are_started(monkeypatch):
     seen = {}
-    monkeypatch.setattr(steps, "build_base_graphs", lambda wheel: seen.update(os.environ))
+    monkeypatch.setattr(steps, "build_base_graphs", lambda graphs, wheel: seen.update(os.environ))
     assert run("graphs", "build").exit_code == 0
     assert (seen["ESSENTIA_LDL_VERBOSE"], seen["TF_CPP_MIN_LOG_LEVEL"]) == ("0", "3")
     seen.clear()

@@ -129,7 +129,7 @@ def test_the_commands_hand_the_file_on_and_the_run_keeps_the_record(tmp_path, mo
 
     from essentia_ldl.cli.main import main
     from essentia_ldl.collection.read import Collection
-    from essentia_ldl.files import read_json
+    from essentia_ldl.files import Home, read_json
     from essentia_ldl.measure import crossval as evaluation
     from essentia_ldl.train import train as steps
 
@@ -141,9 +141,11 @@ def test_the_commands_hand_the_file_on_and_the_run_keeps_the_record(tmp_path, mo
     assert seen == ["c.csv", "c.csv"]
     assert evaluation.steps is steps
 
-    monkeypatch.setattr(steps, "require_network", lambda network: None)
+    monkeypatch.setattr(steps, "require_network", lambda network, graphs: None)
     record = {"file": "c.csv", "n_changed": 1}
-    steps.open_folder(tmp_path, Recipe("mood-sad", CLASSES), Collection((), {}, {}, (), record))
+    steps.open_folder(
+        tmp_path, Recipe("mood-sad", CLASSES), Collection((), {}, {}, (), Home.from_environment(), record)
+    )
     assert read_json(tmp_path / "corrections.json") == record
 
 

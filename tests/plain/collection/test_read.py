@@ -14,6 +14,7 @@ from essentia_ldl.collection import read as collection
 from essentia_ldl.collection.read import Audit, audit, describe_audit, extract, read_labelled, write_failures
 from essentia_ldl.errors import DataError
 from essentia_ldl.features.store import Store
+from essentia_ldl.files import Home
 from essentia_ldl.frontends import MFCC, MUSICNN
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Failure, Track
@@ -35,8 +36,13 @@ def digest(text: str) -> str:
 
 
 @pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "store")
+def home(tmp_path):
+    return Home(tmp_path)
+
+
+@pytest.fixture
+def store(home):
+    return Store(home.store)
 
 
 @pytest.fixture
@@ -99,9 +105,9 @@ def test_a_class_without_a_track_is_an_error(tmp_path):
 # --- extraction -----------------------------------------------------------------------------------------------------
 
 
-def test_every_track_has_its_features_and_the_second_time_nothing_is_asked(tmp_path, store, asked):
+def test_every_track_has_its_features_and_the_second_time_nothing_is_asked(tmp_path, home, store, asked):
     tracks = read_labelled(make_folder(tmp_path / "d", non_sad__a="1", non_sad__b="2", sad__c="3"), RECIPE)
-    first = extract(tracks, store, [MUSICNN])
+    first = extract(tracks, home, [MUSICNN])
     assert [job["path"] for job in asked] == [track.path for track in reversed(tracks)]
     assert asked[0]["front_ends"] == ["musicnn"]
     assert [track.id for track in first.tracks] == ["non_sad/a.wav", "non_sad/b.wav", "sad/c.wav"]
@@ -109,33 +115,33 @@ def test_every_track_has_its_features_and_the_second_time_nothing_is_asked(tmp_p
     assert first.durations_s["sad/c.wav"] == 10.0
     assert first.failures == ()
     asked.clear()
-    assert extract(tracks, store, [MUSICNN]) == first
+    assert extract(tracks, home, [MUSICNN]) == first
     assert asked == []
-    assert extract(tracks, store, [MUSICNN, MFCC]).tracks == first.tracks
+    assert extract(tracks, home, [MUSICNN, MFCC]).tracks == first.tracks
     assert len(asked) == 3
 
 
-def test_features_without_their_duration_are_made_again(tmp_path, store, asked):
+def test_features_without_their_duration_are_made_again(tmp_path, home, store, asked):
     tracks = read_labelled(make_folder(tmp_path / "d", non_sad__a="1", sad__c="3"), RECIPE)
-    first = extract(tracks, store, [MUSICNN])
+    first = extract(tracks, home, [MUSICNN])
     for info in (store.root / "audio").rglob("*.json"):
         info.unlink()
     asked.clear()
-    assert extract(tracks, store, [MUSICNN]) == first
+    assert extract(tracks, home, [MUSICNN]) == first
     assert len(asked) == 2
 
 
-def test_a_file_that_fails_is_left_out_with_its_reason(tmp_path, store, asked):
+def test_a_file_that_fails_is_left_out_with_its_reason(tmp_path, home, store, asked):
     folder = make_folder(tmp_path / "d", non_sad__a="1", sad__c="3", sad__z="", non_sad__z="")
-    done = extract(read_labelled(folder, RECIPE), store, [MUSICNN])
+    done = extract(read_labelled(folder, RECIPE), home, [MUSICNN])
     assert [track.id for track in done.tracks] == ["non_sad/a.wav", "sad/c.wav"]
     assert [failure.path for failure in done.failures] == [str(folder / "non_sad/z.wav"), str(folder / "sad/z.wav")]
     assert {failure.step for failure in done.failures} == {"features"}
 
 
-def test_of_copies_with_one_label_one_is_kept(tmp_path, store, asked):
+def test_of_copies_with_one_label_one_is_kept(tmp_path, home, store, asked):
     folder = make_folder(tmp_path / "d", non_sad__a="1", sad__b="same", sad__c="same", sad__d="same")
-    done = extract(read_labelled(folder, RECIPE), store, [MUSICNN])
+    done = extract(read_labelled(folder, RECIPE), home, [MUSICNN])
     assert [track.id for track in done.tracks] == ["non_sad/a.wav", "sad/b.wav"]
     assert [(Path(failure.path).name, failure.step) for failure in done.failures] == [
         ("c.wav", "duplicates"),
@@ -144,9 +150,9 @@ def test_of_copies_with_one_label_one_is_kept(tmp_path, store, asked):
     assert "expected each recording once; got 'the same bytes as sad/b.wav (sad)'" in done.failures[0].reason
 
 
-def test_of_copies_with_two_labels_none_is_kept(tmp_path, store, asked):
+def test_of_copies_with_two_labels_none_is_kept(tmp_path, home, store, asked):
     folder = make_folder(tmp_path / "d", non_sad__a="same", non_sad__x="1", sad__b="same", sad__c="2", sad__d="same")
-    done = extract(read_labelled(folder, RECIPE), store, [MUSICNN])
+    done = extract(read_labelled(folder, RECIPE), home, [MUSICNN])
     assert [track.id for track in done.tracks] == ["non_sad/x.wav", "sad/c.wav"]
     assert sorted(Path(failure.path).name for failure in done.failures) == ["a.wav", "b.wav", "d.wav"]
     reasons = {Path(failure.path).name: failure.reason for failure in done.failures}
@@ -157,7 +163,7 @@ def test_of_copies_with_two_labels_none_is_kept(tmp_path, store, asked):
 # --- audit ----------------------------------------------------------------------------------------------------------
 
 
-def test_an_audit_counts_and_finds_what_will_not_do(tmp_path, store, asked):
+def test_an_audit_counts_and_finds_what_will_not_do(tmp_path, home, store, asked):
     folder = make_folder(
         tmp_path / "d",
         non_sad__x__a="x 30",
@@ -232,7 +238,7 @@ def test_a_failure_of_a_file_whose_name_is_not_utf8_is_a_row_too(tmp_path):
     assert "caf" in (tmp_path / "failures.csv").read_bytes().decode("utf-8", "surrogateescape")
 
 
-def test_tracks_are_as_the_collection_wrote_them(tmp_path, store, asked):
+def test_tracks_are_as_the_collection_wrote_them(tmp_path, home, store, asked):
     folder = make_folder(tmp_path / "d", non_sad__x__a="1", sad__c="3")
-    done = extract(read_labelled(folder, RECIPE), store, [MUSICNN])
+    done = extract(read_labelled(folder, RECIPE), home, [MUSICNN])
     assert done.tracks[0] == Track("non_sad/x/a.wav", str(folder / "non_sad/x/a.wav"), "non_sad", "x")

@@ -16,11 +16,12 @@ import pytest
 from essentia_ldl import datasets
 from essentia_ldl.collection.splits import fold_tracks
 from essentia_ldl.datasets import _albums, _styles, _synth, demo
+from essentia_ldl.datasets.demo import DemoSize
 from essentia_ldl.errors import DataError, StoreError
 
 MOODS = ("acoustic", "electronic", "aggressive", "relaxed", "happy", "sad", "party")
 DORTMUND = ("alternative", "blues", "electronic", "folkcountry", "funksoulrnb", "jazz", "pop", "raphiphop", "rock")
-SMALL = {"n_tracks": 3, "n_artists": 3, "duration_s": 20.0}
+SMALL = DemoSize(n_tracks=3, n_artists=3, duration_s=20.0)
 
 
 def read_wav(path) -> np.ndarray:
@@ -49,7 +50,7 @@ def mood(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    return demo.build_demo(tmp_path_factory.mktemp("demo") / "small", ("sad", "non_sad"), **SMALL)
+    return demo.build_demo(tmp_path_factory.mktemp("demo") / "small", ("sad", "non_sad"), SMALL)
 
 
 def test_the_default_size_follows_the_task(mood):
@@ -93,8 +94,8 @@ def test_the_task_is_neither_trivial_nor_hopeless(mood, tmp_path):
 
 
 def test_the_same_seed_gives_the_same_bytes(small, tmp_path):
-    again = demo.build_demo(tmp_path / "again", ("non_sad", "sad"), **SMALL)  # the order of the classes is nothing
-    other = demo.build_demo(tmp_path / "other", ("sad", "non_sad"), **SMALL, seed=1)
+    again = demo.build_demo(tmp_path / "again", ("non_sad", "sad"), SMALL)  # the order of the classes is nothing
+    other = demo.build_demo(tmp_path / "other", ("sad", "non_sad"), SMALL, seed=1)
     names = sorted(path.name for path in (small / "audio").iterdir())
     assert len(names) == 6
     for name in names:
@@ -162,15 +163,15 @@ def test_a_style_out_of_range_is_refused():
 
 def test_a_complete_demo_is_reused_and_a_broken_or_other_one_is_made_again(small, tmp_path):
     root = tmp_path / "demo"
-    demo.build_demo(root, ("sad", "happy"), **SMALL)
+    demo.build_demo(root, ("sad", "happy"), SMALL)
     first = next((root / "audio").iterdir())
     written = first.stat().st_mtime_ns
-    assert demo.build_demo(root, ("sad", "happy"), **SMALL) == root
+    assert demo.build_demo(root, ("sad", "happy"), SMALL) == root
     assert first.stat().st_mtime_ns == written
     first.write_bytes(b"cut")
-    demo.build_demo(root, ("sad", "happy"), **SMALL)
+    demo.build_demo(root, ("sad", "happy"), SMALL)
     assert first.stat().st_size > 44100
-    demo.build_demo(root, ("sad", "happy"), **SMALL, seed=3)
+    demo.build_demo(root, ("sad", "happy"), SMALL, seed=3)
     assert json.loads((root / "demo.json").read_text())["seed"] == 3
     assert os.listdir(tmp_path) == ["demo"]
 
@@ -178,7 +179,7 @@ def test_a_complete_demo_is_reused_and_a_broken_or_other_one_is_made_again(small
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("x")
     with pytest.raises(DataError, match=r"a new folder or an older demo.*Take another folder"):
-        demo.build_demo(tmp_path, ("a", "b"), **SMALL)
+        demo.build_demo(tmp_path, ("a", "b"), SMALL)
     assert os.listdir(tmp_path) == ["thesis.tex"]
 
 
@@ -188,7 +189,7 @@ def test_a_build_that_fails_leaves_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(demo._synth, "render_track", fail)
     with pytest.raises(StoreError, match=r"No space left on device.*Free some space"):
-        demo.build_demo(tmp_path / "demo", ("a", "b"), **SMALL)
+        demo.build_demo(tmp_path / "demo", ("a", "b"), SMALL)
     assert os.listdir(tmp_path) == []
 
 
@@ -204,7 +205,7 @@ def test_a_killed_build_leaves_nothing_under_the_final_name_and_the_next_cleans_
     assert done.returncode == -9
     (left,) = os.listdir(tmp_path)
     assert left.endswith(".building")
-    demo.build_demo(tmp_path / "demo", ("a", "b"), **SMALL)
+    demo.build_demo(tmp_path / "demo", ("a", "b"), SMALL)
     assert os.listdir(tmp_path) == ["demo"]
 
 
@@ -225,20 +226,22 @@ def test_a_killed_build_leaves_nothing_under_the_final_name_and_the_next_cleans_
     ],
 )
 def test_parameters_out_of_range_are_refused(classes, options, message, tmp_path):
+    seed = options.get("seed", 0)
+    size = DemoSize(**{key: value for key, value in options.items() if key != "seed"})
     with pytest.raises(DataError, match=message):
-        demo.build_demo(tmp_path / "demo", classes, **options)
+        demo.build_demo(tmp_path / "demo", classes, size, seed=seed)
     assert os.listdir(tmp_path) == []
 
 
 # --- sub-styles -----------------------------------------------------------------------------------------------------
 
 GENRES = ("Folk", "Hip Hop", "Rock")
-ALBUMS = {"n_substyles": 3, "n_artists": 6, "n_tracks": 14, "duration_s": 8.0}
+ALBUMS = DemoSize(n_substyles=3, n_artists=6, n_tracks=14, duration_s=8.0)
 
 
 @pytest.fixture(scope="module")
 def albums(tmp_path_factory):
-    return demo.build_demo(tmp_path_factory.mktemp("demo") / "albums", GENRES, **ALBUMS)
+    return demo.build_demo(tmp_path_factory.mktemp("demo") / "albums", GENRES, ALBUMS)
 
 
 @pytest.fixture(scope="module")
@@ -249,7 +252,7 @@ def songs():
 
 def test_without_substyles_the_demo_is_the_one_it_was(tmp_path):
     """Stores and scores of the other demos depend on every byte; the digests are those of before there were any."""
-    root = demo.build_demo(tmp_path / "demo", ("b", "a", "c"), n_tracks=4, n_artists=2, duration_s=20.0, seed=3)
+    root = demo.build_demo(tmp_path / "demo", ("b", "a", "c"), DemoSize(4, 2, duration_s=20.0), seed=3)
     assert hashlib.sha256((root / "index.csv").read_bytes()).hexdigest()[:16] == "7fbb920fffec1f69"
     assert hashlib.sha256((root / "demo.json").read_bytes()).hexdigest()[:16] == "6988aad3f0e72d09"
     level = np.sqrt(np.mean(read_wav(root / "audio" / "0005-b.wav") ** 2))
@@ -269,12 +272,12 @@ def test_a_demo_of_artist_groups_is_read_as_a_table(albums):
         assert track.columns["plays"] in track.columns["subgenres"].split(";")
         assert read_wav(track.path).size == 8 * 44100
     assert json.loads((albums / "demo.json").read_text())["n_substyles"] == 3
-    assert demo.build_demo(albums, GENRES, **ALBUMS) == albums
+    assert demo.build_demo(albums, GENRES, ALBUMS) == albums
 
 
 def test_the_same_seed_gives_the_same_albums(albums, tmp_path):
-    again = demo.build_demo(tmp_path / "again", GENRES[::-1], **ALBUMS)
-    other = demo.build_demo(tmp_path / "other", GENRES, **ALBUMS, seed=1)
+    again = demo.build_demo(tmp_path / "again", GENRES[::-1], ALBUMS)
+    other = demo.build_demo(tmp_path / "other", GENRES, ALBUMS, seed=1)
     assert (albums / "index.csv").read_bytes() == (again / "index.csv").read_bytes()
     assert (albums / "index.csv").read_bytes() != (other / "index.csv").read_bytes()
     for path in (albums / "audio").iterdir():
@@ -283,11 +286,11 @@ def test_the_same_seed_gives_the_same_albums(albums, tmp_path):
 
 def test_the_size_follows_the_substyles(tmp_path, monkeypatch):
     monkeypatch.setattr(demo._synth, "render_track", lambda *_: np.zeros(10))
-    root = demo.build_demo(tmp_path / "demo", ("a", "b", "c", "d"), n_substyles=4)
+    root = demo.build_demo(tmp_path / "demo", ("a", "b", "c", "d"), DemoSize(n_substyles=4))
     tracks = datasets.read_tracks(root)
     assert (len(tracks), len({track.artist for track in tracks})) == (720, 240)
     assert json.loads((root / "demo.json").read_text())["duration_s"] == 10
-    few = demo.build_demo(tmp_path / "few", ("a", "b"), n_substyles=4, n_tracks=12)
+    few = demo.build_demo(tmp_path / "few", ("a", "b"), DemoSize(n_substyles=4, n_tracks=12))
     assert len({track.artist for track in datasets.read_tracks(few)}) == 8
 
 

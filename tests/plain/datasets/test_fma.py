@@ -13,7 +13,8 @@ from essentia_ldl.collection.read import read_labelled
 from essentia_ldl.collection.splits import split_tracks
 from essentia_ldl.datasets import fma
 from essentia_ldl.errors import DataError
-from essentia_ldl.recipe.recipe import Recipe, read_recipe
+from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.recipe.toml import read_recipe
 
 HEADER = (
     ("", "album", "artist", "artist", "artist", "set", "set", "track", "track", "track", "track"),

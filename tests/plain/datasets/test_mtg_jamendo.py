@@ -9,7 +9,7 @@ import pytest
 from essentia_ldl import datasets
 from essentia_ldl.datasets import mtg_jamendo
 from essentia_ldl.errors import DataError, UnknownNameError
-from essentia_ldl.recipe.recipe import list_tasks, read_recipe
+from essentia_ldl.recipe.toml import list_tasks, read_recipe
 
 HEADER = "TRACK_ID\tARTIST_ID\tALBUM_ID\tPATH\tDURATION\tANNOTATIONS"
 SAD = ("mood_sad---sad,sad,sad", "mood_sad---not_sad,not_sad,not_sad", "mood_sad---sad,not_sad,sad")

@@ -12,7 +12,7 @@ from essentia_ldl.cli.main import main
 from essentia_ldl.collection.read import read_corrected
 from essentia_ldl.datasets import _gtzan_lists, folder, gtzan
 from essentia_ldl.errors import DataError, UnknownNameError
-from essentia_ldl.recipe.recipe import read_recipe
+from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import Track
 from essentia_ldl.train import train as steps
 

@@ -9,11 +9,13 @@ import pytest
 
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import DataError, StoreError, UnknownNameError
-from essentia_ldl.features import descriptors
-from essentia_ldl.features.store import Store, array_path, open_store
-from essentia_ldl.files import write_json
+from essentia_ldl.features import descriptors, profiles
+from essentia_ldl.features.store import Store, array_path
+from essentia_ldl.files import Home, write_json
 from essentia_ldl.measure import baselines
 from essentia_ldl.records import Failure, Track
+
+here = Home.from_environment  # the fixtures set the variable
 
 
 @pytest.fixture
@@ -21,11 +23,11 @@ def collection(tmp_path, monkeypatch) -> Collection:
     monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path))
     tracks = tuple(Track(f"t{n}", f"/{n}", "a") for n in range(3))
     contents = {track.id: hashlib.sha256(track.id.encode()).hexdigest() for track in tracks}
-    return Collection(tracks, contents, dict.fromkeys(contents, 20.0), ())
+    return Collection(tracks, contents, dict.fromkeys(contents, 20.0), (), here())
 
 
 def store_vector(collection: Collection, track_id: str, vector) -> None:
-    folder = descriptors.descriptor_folder(open_store())
+    folder = descriptors.descriptor_folder(Store(here().store))
     write_json(folder / "names.json", ["lowlevel.x", "tonal.key=C"])
     path = array_path(folder, collection.contents[track_id])
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +68,7 @@ def test_a_vector_of_another_shape_is_removed_and_told(collection, vector):
 def test_a_damaged_file_is_removed_and_told(collection):
     for track in collection.tracks:
         store_vector(collection, track.id, [0, 1])
-    folder = descriptors.descriptor_folder(open_store())
+    folder = descriptors.descriptor_folder(Store(here().store))
     array_path(folder, collection.contents["t2"]).write_bytes(b"no array")
     with pytest.raises(StoreError, match="a readable array"):
         descriptors.read_descriptors(collection)
@@ -81,16 +83,16 @@ def test_a_value_that_is_not_finite_is_told_by_name(collection):
 
 
 def test_other_settings_are_another_folder(collection, monkeypatch):
-    before = descriptors.descriptor_folder(open_store())
-    monkeypatch.setitem(descriptors.SETTINGS, "rhythmMethod", "multifeature")
-    assert descriptors.descriptor_folder(open_store()) != before
+    before = descriptors.descriptor_folder(Store(here().store))
+    monkeypatch.setitem(profiles.SETTINGS, "rhythmMethod", "multifeature")
+    assert descriptors.descriptor_folder(Store(here().store)) != before
 
 
 def test_a_refused_file_is_average_and_not_the_end_of_the_baseline(tmp_path, monkeypatch):
     monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path))
     tracks = tuple(Track(f"t{n:02}", f"/{n}", "ab"[n % 2]) for n in range(20))
     contents = {track.id: hashlib.sha256(track.id.encode()).hexdigest() for track in tracks}
-    collection = Collection(tracks, contents, dict.fromkeys(contents, 20.0), ())
+    collection = Collection(tracks, contents, dict.fromkeys(contents, 20.0), (), here())
     for number, track in enumerate(tracks[1:]):
         store_vector(collection, track.id, [number % 2, number])
     failures = [Failure("/0", "descriptors", "/0 is silent.")]
@@ -114,7 +116,7 @@ def test_a_few_refused_files_are_too_many_for_few_tracks(collection):
 
 
 def store_all(collection: Collection, track_id: str, vector, names=("lowlevel.x", "tonal.key=C")) -> None:
-    folder = descriptors.descriptor_folder(open_store(), "all")
+    folder = descriptors.descriptor_folder(Store(here().store), "all")
     write_json(folder / "names.json", {"essentia": "2.1", "names": list(names)})
     path = array_path(folder, collection.contents[track_id])
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -141,16 +143,18 @@ def test_all_may_have_gaps_and_files_without_any(collection):
     np.testing.assert_array_equal(
         np.stack([vectors[f"t{n}"] for n in range(3)]), [[0, np.nan], [np.nan] * 2, [np.nan] * 2]
     )
-    one = descriptors.read_vector(open_store(), collection.contents["t0"])
+    one = descriptors.read_vector(Store(here().store), collection.contents["t0"])
     assert one.dtype == np.float32
     np.testing.assert_array_equal(one, [0, np.nan])
-    np.testing.assert_array_equal(descriptors.read_vector(open_store(), collection.contents["t1"]), [np.nan] * 2)
-    np.testing.assert_array_equal(descriptors.read_vector(open_store(), collection.contents["t1"], "gaia"), [5, 6])
+    np.testing.assert_array_equal(descriptors.read_vector(Store(here().store), collection.contents["t1"]), [np.nan] * 2)
+    np.testing.assert_array_equal(
+        descriptors.read_vector(Store(here().store), collection.contents["t1"], "gaia"), [5, 6]
+    )
 
 
 def test_all_without_a_reason_for_a_gap_or_with_every_file_refused_is_told(collection):
     with pytest.raises(StoreError, match="descriptors: expected those of one file or more; got 'none'"):
-        descriptors.read_vector(open_store(), collection.contents["t0"])
+        descriptors.read_vector(Store(here().store), collection.contents["t0"])
     failures = [Failure(f"/{n}", "descriptors", f"/{n} is silent.") for n in range(3)]
     with pytest.raises(StoreError, match=r"got '3 of 3 missing' .*First: /0 is silent\."):
         descriptors.read_descriptors(collection, failures, "all")
@@ -161,9 +165,13 @@ def test_all_without_a_reason_for_a_gap_or_with_every_file_refused_is_told(colle
 
 def test_another_length_is_removed_and_told_and_changed_names_are_read_again(collection):
     store_all(collection, "t0", [0, 1])
-    assert descriptors.read_vector(open_store(), collection.contents["t0"]).tolist() == [0, 1]
+    assert descriptors.read_vector(Store(here().store), collection.contents["t0"]).tolist() == [0, 1]
     store_all(collection, "t1", [0, 1, 2], ("a", "b", "c"))
-    assert descriptors.read_vector(open_store(), collection.contents["t1"]).tolist() == [0, 1, 2]
+    assert descriptors.read_vector(Store(here().store), collection.contents["t1"]).tolist() == [
+        0,
+        1,
+        2,
+    ]
     with pytest.raises(StoreError, match=r"descriptors: expected 3 numbers; got \(2,\)"):
-        descriptors.read_vector(open_store(), collection.contents["t0"])
+        descriptors.read_vector(Store(here().store), collection.contents["t0"])
     assert [track.id for track in descriptors.list_missing(collection, "all")] == ["t0", "t2"]

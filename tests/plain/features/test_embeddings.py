@@ -11,11 +11,12 @@ from essentia_ldl import frontends
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import RecipeError, StoreError, WeightsError
 from essentia_ldl.features import embeddings
-from essentia_ldl.features.store import open_store
-from essentia_ldl.files import digest_file, graphs_folder, read_json
+from essentia_ldl.files import Home, digest_file, read_json
 from essentia_ldl.measure import baselines
 from essentia_ldl.recipe.recipe import NetworkSettings
 from essentia_ldl.records import Track
+
+here = Home.from_environment  # the fixtures set the variable
 
 NETWORK = NetworkSettings()
 
@@ -29,15 +30,15 @@ def _home(tmp_path, monkeypatch):
 def collection() -> Collection:
     tracks = [Track(f"t{n:02}", f"/{n}", ("non_sad", "sad")[n % 2]) for n in range(12)]
     contents = {track.id: hashlib.sha256(track.id.encode()).hexdigest() for track in tracks}
-    return Collection(tuple(tracks), contents, dict.fromkeys(contents, 20.0), ())
+    return Collection(tuple(tracks), contents, dict.fromkeys(contents, 20.0), (), here())
 
 
 def write_embeddings(collection, backbone="musicnn") -> dict[str, np.ndarray]:
     """Write weights, and embeddings as the nets zone stores them."""
-    graphs_folder().mkdir(exist_ok=True)
-    weights = graphs_folder() / f"msd-{backbone}-1.weights.h5"
+    here().graphs.mkdir(exist_ok=True)
+    weights = here().graphs / f"msd-{backbone}-1.weights.h5"
     weights.write_bytes(b"weights")
-    folder = open_store().root / f"{frontends.MUSICNN.key}-{backbone}-msd-{digest_file(weights)[:8]}"
+    folder = here().store / f"{frontends.MUSICNN.key}-{backbone}-msd-{digest_file(weights)[:8]}"
     arrays = {}
     for number, track in enumerate(collection.tracks):
         content = collection.contents[track.id]
@@ -63,17 +64,17 @@ def test_embeddings_that_are_not_there_are_told_with_the_numbers(collection):
     with pytest.raises(WeightsError, match=r"pretrained weights.*graphs build"):
         embeddings.read_embeddings(collection, NETWORK)
     write_embeddings(collection)
-    next(open_store().root.rglob("*.npy")).unlink()
+    next(here().store.rglob("*.npy")).unlink()
     with pytest.raises(StoreError, match="1 of 12 missing"):
         embeddings.read_embeddings(collection, NETWORK)
-    (graphs_folder() / "msd-musicnn-1.weights.h5").write_bytes(b"other weights")
+    (here().graphs / "msd-musicnn-1.weights.h5").write_bytes(b"other weights")
     with pytest.raises(StoreError, match="12 of 12 missing"):
         embeddings.read_embeddings(collection, NETWORK)
 
 
 def test_a_damaged_array_is_removed_so_that_it_is_made_again(collection):
     write_embeddings(collection)
-    path = next(open_store().root.rglob("*.npy"))
+    path = next(here().store.rglob("*.npy"))
     path.write_bytes(b"no array")
     with pytest.raises(StoreError, match="readable array"):
         embeddings.read_embeddings(collection, NETWORK)
@@ -87,7 +88,7 @@ def test_a_network_from_scratch_has_none(collection):
 
 def test_only_those_that_are_missing_are_asked_for(collection, monkeypatch):
     write_embeddings(collection)
-    path = next(open_store().root.rglob("*.npy"))
+    path = next(here().store.rglob("*.npy"))
     path.unlink()
     asked = []
     monkeypatch.setattr(embeddings, "run_zone", lambda module, job: asked.append((module, read_json(job))))

@@ -14,15 +14,17 @@ from essentia_ldl.cli import main as cli
 from essentia_ldl.collection.read import Collection, extract
 from essentia_ldl.errors import CardError, GraphError, RecipeError, StoreError, WeightsError
 from essentia_ldl.features import embeddings, extractors
-from essentia_ldl.features.store import open_store
-from essentia_ldl.files import graphs_folder, read_json
-from essentia_ldl.models.card import GraphCard
+from essentia_ldl.features.store import Store
+from essentia_ldl.files import Home, read_json
+from essentia_ldl.models.card import GraphCard, find_front_end
 from essentia_ldl.models.folder import Model, find_extractor, read_model
 from essentia_ldl.predict.ask import segment_times
 from essentia_ldl.recipe.recipe import NetworkSettings, Recipe
 from essentia_ldl.records import Failure, Split, Track
 from essentia_ldl.train import train as steps
-from essentia_ldl.train.compose import name_stems, write_plan
+from essentia_ldl.train.compose import name_stems, plan_run
+
+here = Home.from_environment  # the fixtures set the variable
 
 EFFNET = "discogs-effnet-bs64-1"
 NETWORK = NetworkSettings(extractor=EFFNET)
@@ -49,7 +51,7 @@ def make_card(
 
 
 def write_extractor(name=EFFNET, folder=None, data=b"graph", **changes) -> Path:
-    path = (folder or graphs_folder()) / f"{name}.pb"
+    path = (folder or here().graphs) / f"{name}.pb"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     path.with_suffix(".json").write_text(json.dumps(make_card(**changes)))
@@ -60,11 +62,11 @@ def write_extractor(name=EFFNET, folder=None, data=b"graph", **changes) -> Path:
 def collection() -> Collection:
     tracks = [Track(f"t{n}", f"/{n}.wav", ("non_sad", "sad")[n % 2]) for n in range(6)]
     contents = {track.id: hashlib.sha256(track.id.encode()).hexdigest() for track in tracks}
-    return Collection(tuple(tracks), contents, dict.fromkeys(contents, 20.0), ())
+    return Collection(tuple(tracks), contents, dict.fromkeys(contents, 20.0), (), here())
 
 
 def write_embeddings(collection) -> dict[str, np.ndarray]:
-    folder = embeddings.embedding_folder(NETWORK)
+    folder = embeddings.embedding_folder(NETWORK, here())
     arrays = {}
     for number, (track_id, content) in enumerate(collection.contents.items()):
         arrays[track_id] = np.full((number + 1, 5), number, np.float32)
@@ -79,7 +81,7 @@ def write_embeddings(collection) -> dict[str, np.ndarray]:
 
 def test_a_name_and_a_path_mean_the_same_extractor(tmp_path):
     path = write_extractor()
-    found = extractors.read_extractor(NETWORK)
+    found = extractors.read_extractor(NETWORK, here().graphs)
     assert found == extractors.read_extractor(NetworkSettings(extractor=str(path)))
     assert (found.name, found.node, found.input_name) == (EFFNET, "PartitionedCall:1", "serving_default_melspectrogram")
     assert found.front_end == frontends.EFFNET
@@ -101,59 +103,62 @@ def test_a_name_and_a_path_mean_the_same_extractor(tmp_path):
 def test_heads_are_named_after_data_set_and_architecture(name, stem):
     write_extractor(name)
     recipe = RECIPE.override(network__extractor=name)
-    assert name_stems(recipe, False) == {"full": None, "head": f"mood_sad-{stem}"}
-    assert name_stems(recipe, True)["head"] == f"demo-mood_sad-{stem}"
+    extractor = extractors.read_extractor(recipe.network, here().graphs)
+    assert name_stems(recipe, False, extractor) == {"full": None, "head": f"mood_sad-{stem}"}
+    assert name_stems(recipe, True, extractor)["head"] == f"demo-mood_sad-{stem}"
 
 
 def test_a_missing_extractor_says_where_it_goes_and_where_it_is_had():
     with pytest.raises(CardError, match=rf"{EFFNET}\.pb with its card; got 'nothing there'.*upf\.edu/models/feature"):
-        extractors.read_extractor(NETWORK)
+        extractors.read_extractor(NETWORK, here().graphs)
     write_extractor().with_suffix(".json").unlink()
     with pytest.raises(CardError, match=r"a \.json beside the \.pb"):
-        extractors.read_extractor(NETWORK)
+        extractors.read_extractor(NETWORK, here().graphs)
     with pytest.raises(GraphError, match=r"an existing \.pb"):
-        extractors.read_extractor(NetworkSettings(extractor="/nowhere/a.pb"))
+        extractors.read_extractor(NetworkSettings(extractor="/nowhere/a.pb"), here().graphs)
 
 
 @pytest.mark.parametrize("mode", ["all", "none"])
 def test_only_a_head_trains_on_an_extractor(mode):
     write_extractor()
     with pytest.raises(RecipeError, match=f"fine_tune: expected head, with an extractor; got '{mode}'"):
-        extractors.read_extractor(NetworkSettings(extractor=EFFNET, fine_tune=mode))
+        extractors.read_extractor(NetworkSettings(extractor=EFFNET, fine_tune=mode), here().graphs)
 
 
 def test_the_output_is_the_cards_unless_another_is_named():
     write_extractor(purposes=("predictions", "", ""))
     with pytest.raises(CardError, match=r"one output for embeddings; got 'none'.*Choose one of PartitionedCall:0, Par"):
-        extractors.read_extractor(NETWORK)
+        extractors.read_extractor(NETWORK, here().graphs)
     chosen = NetworkSettings(extractor=EFFNET, extractor_output="PartitionedCall:2")
-    assert extractors.read_extractor(chosen).node == "PartitionedCall:2"
+    assert extractors.read_extractor(chosen, here().graphs).node == "PartitionedCall:2"
     with pytest.raises(CardError, match=r"its card names PartitionedCall:0, PartitionedCall:1.*got 'nosuch'"):
-        extractors.read_extractor(NetworkSettings(extractor=EFFNET, extractor_output="nosuch"))
+        extractors.read_extractor(NetworkSettings(extractor=EFFNET, extractor_output="nosuch"), here().graphs)
     write_extractor(purposes=("embeddings", "embeddings"))
     with pytest.raises(CardError, match=r"one output for embeddings; got \['PartitionedCall:0', 'PartitionedCall:1'\]"):
-        extractors.read_extractor(NETWORK)
+        extractors.read_extractor(NETWORK, here().graphs)
 
 
 def test_a_head_is_no_extractor():
     write_extractor(algorithm="TensorflowPredict2D")
     with pytest.raises(CardError, match="got 'a head, which reads embeddings itself'"):
-        extractors.read_extractor(NETWORK)
+        extractors.read_extractor(NETWORK, here().graphs)
 
 
 @pytest.mark.parametrize("algorithm", ["TensorflowPredictTempoCNN", "TensorflowPredictCREPE", "TensorflowPredict"])
 def test_an_algorithm_that_makes_no_embeddings_is_refused(algorithm):
     write_extractor(algorithm=algorithm)
     with pytest.raises(CardError, match=rf"one of TensorflowPredictEffnetDiscogs, .*; got '{algorithm}'"):
-        extractors.read_extractor(NETWORK)
+        extractors.read_extractor(NETWORK, here().graphs)
 
 
 def test_other_bytes_or_another_node_are_another_folder():
     write_extractor()
-    folders = {embeddings.embedding_folder(NETWORK)}
-    folders.add(embeddings.embedding_folder(NetworkSettings(extractor=EFFNET, extractor_output="PartitionedCall:0")))
+    folders = {embeddings.embedding_folder(NETWORK, here())}
+    folders.add(
+        embeddings.embedding_folder(NetworkSettings(extractor=EFFNET, extractor_output="PartitionedCall:0"), here())
+    )
     write_extractor(data=b"other graph")
-    folders.add(embeddings.embedding_folder(NETWORK))
+    folders.add(embeddings.embedding_folder(NETWORK, here()))
     assert len(folders) == 3
     assert all(folder.name.startswith(f"extractor-{EFFNET}-") for folder in folders)
 
@@ -164,7 +169,7 @@ def test_other_bytes_or_another_node_are_another_folder():
 @pytest.mark.parametrize(("shape", "frames"), [((1, 626, 96), 626), ((1876, 96), 1876), ((96,), 1876), ((), 1876)])
 def test_the_length_of_a_maest_patch_is_its_cards(shape, frames):
     card = GraphCard(make_card("TensorflowPredictMAEST", shape=shape))
-    front_end = frontends.of_card(card, "maest")
+    front_end = find_front_end(card, "maest")
     assert (front_end.patch_frames, front_end.patch_hop_frames) == (frames, frames - 1)
 
 
@@ -205,7 +210,7 @@ def test_only_what_is_missing_is_asked_of_the_sound_zone(collection, monkeypatch
     for track_id, array in embeddings.read_embeddings(collection, NETWORK).items():
         np.testing.assert_array_equal(array, arrays[track_id])
     content = collection.contents["t3"]
-    (embeddings.embedding_folder(NETWORK) / content[:2] / f"{content}.npy").unlink()
+    (embeddings.embedding_folder(NETWORK, here()) / content[:2] / f"{content}.npy").unlink()
     embeddings.make_embeddings(collection, NETWORK)
     assert asked == [("essentia_ldl.sound.extractors:embed_track", ["/3.wav"], "PartitionedCall:1")]
 
@@ -219,7 +224,7 @@ def test_a_track_that_cannot_be_embedded_any_more_is_an_error(collection, monkey
 
 def test_extraction_embeds_and_leaves_out_what_fails(tmp_path, monkeypatch):
     write_extractor()
-    job = extractors.read_extractor(NETWORK).as_job(open_store())
+    job = extractors.read_extractor(NETWORK, here().graphs).as_job(Store(here().store))
     tracks = [Track(f"t{n}", str(tmp_path / f"{n}.wav"), "sad") for n in range(3)]
     asked = []
 
@@ -230,7 +235,7 @@ def test_extraction_embeds_and_leaves_out_what_fails(tmp_path, monkeypatch):
             yield one, failure if number == 1 else {"content": f"{number:064}", "duration_s": 9.0}
 
     monkeypatch.setattr("essentia_ldl.collection.read.run_jobs", run_jobs)
-    done = extract(tracks, open_store(), [], extractor=job)
+    done = extract(tracks, here(), [], extractor=job)
     assert [track.id for track in done.tracks] == ["t0", "t2"]
     assert [failure.reason for failure in done.failures] == ["audio: expected at least 2.03 s"]
     assert asked == [([], job["folder"])] * 3
@@ -240,31 +245,31 @@ def test_the_plan_says_which_embeddings(collection, tmp_path):
     write_extractor()
     write_embeddings(collection)
     split = Split(("t0", "t1", "t2", "t3"), ("t4", "t5"), ())
-    write_plan(tmp_path / "run", RECIPE, collection, split)
+    plan_run(tmp_path / "run", RECIPE, collection, split)
     plan = read_json(tmp_path / "run" / "plan.json")
     assert plan["front_end"] == "effnet"
     assert plan["stems"] == {"full": None, "head": "mood_sad-discogs-effnet"}
     wanted = {"name": EFFNET, "size": 5, "node": "PartitionedCall:1", "patch_frames": 128, "patch_hop_frames": 62}
     assert wanted.items() <= plan["extractor"].items()
-    assert (open_store().root / plan["extractor"]["folder"]) == embeddings.embedding_folder(NETWORK)
+    assert (here().store / plan["extractor"]["folder"]) == embeddings.embedding_folder(NETWORK, here())
 
 
 def test_a_recipe_without_an_extractor_has_none_in_its_plan(collection, tmp_path):
     split = Split(("t0", "t1", "t2", "t3"), ("t4", "t5"), ())
-    write_plan(tmp_path / "run", RECIPE.override(network__extractor=""), collection, split)
+    plan_run(tmp_path / "run", RECIPE.override(network__extractor=""), collection, split)
     assert read_json(tmp_path / "run" / "plan.json")["extractor"] is None
 
 
 def test_a_network_is_required_before_the_long_work(monkeypatch):
     built = []
-    monkeypatch.setattr(steps, "build_base_graphs", lambda: built.append("base"))
-    steps.require_network(NetworkSettings())
-    steps.require_network(NetworkSettings(backbone="vggish", fine_tune="none"))
+    monkeypatch.setattr(steps, "build_base_graphs", lambda graphs: built.append("base"))
+    steps.require_network(NetworkSettings(), here().graphs)
+    steps.require_network(NetworkSettings(backbone="vggish", fine_tune="none"), here().graphs)
     assert built == ["base"]
     with pytest.raises(WeightsError, match=r"Get https.*audioset-vggish-3\.pb"):
-        steps.require_network(NetworkSettings(backbone="vggish", pretrained="audioset"))
+        steps.require_network(NetworkSettings(backbone="vggish", pretrained="audioset"), here().graphs)
     with pytest.raises(CardError, match="nothing there"):
-        steps.require_network(NETWORK)
+        steps.require_network(NETWORK, here().graphs)
     assert built == ["base"]
 
 
@@ -285,14 +290,14 @@ def test_a_head_takes_only_the_extractor_it_was_trained_on(tmp_path):
     head["essentia_ldl"] = {"extractor": {"sha256": hashlib.sha256(b"graph").hexdigest()}}
     model = Model("head-1", str(tmp_path / "head-1.pb"), GraphCard(head))
     with pytest.raises(GraphError, match=r"nothing there.*They are published at https://a\.org/x/e\."):
-        find_extractor(model, graphs_folder())
+        find_extractor(model, here().graphs)
     write_extractor()
-    assert find_extractor(model, graphs_folder()).name == EFFNET
+    assert find_extractor(model, here().graphs).name == EFFNET
     write_extractor(data=b"another")
     with pytest.raises(
         GraphError, match=r"the discogs-effnet-bs64-1\.pb that head-1 was trained on; got 'other bytes'"
     ):
-        find_extractor(model, graphs_folder())
+        find_extractor(model, here().graphs)
 
 
 # --- command line ---------------------------------------------------------------------------------------------------
@@ -305,17 +310,17 @@ def test_the_option_means_a_head_whatever_the_recipe_says():
     assert (recipe.network.extractor, recipe.network.fine_tune) == (EFFNET, "head")
     recipe, _, _ = cli._resolve("mood-sad", {**given, "extractor": EFFNET, "fine_tune": "all"})
     with pytest.raises(RecipeError, match="expected head, with an extractor; got 'all'"):
-        extractors.read_extractor(recipe.network)
+        extractors.read_extractor(recipe.network, here().graphs)
     recipe, _, _ = cli._resolve("mood-sad", {**given, "network": "vggish", "pretrained": "audioset", "extractor": None})
     assert (recipe.network.backbone, recipe.network.pretrained) == ("vggish", "audioset")
 
 
 def test_a_run_knows_the_bytes_of_the_users_file():
-    assert extractors.identify_weights(NetworkSettings()) == []
+    assert extractors.identify_weights(NetworkSettings(), here().graphs) == []
     write_extractor()
-    first = extractors.identify_weights(NETWORK)
+    first = extractors.identify_weights(NETWORK, here().graphs)
     write_extractor(data=b"another graph")
-    assert first != extractors.identify_weights(NETWORK) != []
+    assert first != extractors.identify_weights(NETWORK, here().graphs) != []
     write_extractor("audioset-vggish-3", purposes=("embeddings",))
     vggish = NetworkSettings(backbone="vggish", pretrained="audioset")
-    assert extractors.identify_weights(vggish) == [hashlib.sha256(b"graph").hexdigest()]
+    assert extractors.identify_weights(vggish, here().graphs) == [hashlib.sha256(b"graph").hexdigest()]

@@ -146,12 +146,13 @@ def test_brute_force_in_the_learned_space(cloud):
 def test_more_neighbours_mean_more_entropy(cloud):
     _, tracks, frames = cloud
     for name in PRESETS:
+        quick = {"max_iter": 30} if PRESETS[name]["lmnn"] else {}  # enough of LMNN to move every track
         entropies = [
-            score_entropy(build_source(name, frames, n_neighbors=k).fit(tracks)(tracks).distributions).mean()
+            score_entropy(build_source(name, frames, n_neighbors=k, **quick).fit(tracks)(tracks).distributions).mean()
             for k in (1, 3, 10, 30, 59)
         ]
         assert entropies[0] == 0
-        assert np.all(np.diff(entropies) >= 0)  # LMNN parts the two classes, so its first ones stay 0
+        assert np.all(np.diff(entropies) >= 0)  # LMNN may part the two classes, so that its first ones stay 0
         assert PRESETS[name]["lmnn"] or np.all(np.diff(entropies) > 0)
         assert entropies[-1] > 0.69
 

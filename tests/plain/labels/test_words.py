@@ -13,7 +13,7 @@ from sklearn.preprocessing import QuantileTransformer
 from essentia_ldl.errors import DataError
 from essentia_ldl.labels import _descriptors, _words
 from essentia_ldl.labels._descriptors import bag_descriptors
-from essentia_ldl.labels._words import bag_frames, bag_subgenres, find_nearest, split_words
+from essentia_ldl.labels._words import FrameSource, bag_frames, bag_subgenres, find_nearest, split_words
 from essentia_ldl.records import Track
 
 SETTINGS = {"n_clusters": 8, "batch_files": 4}
@@ -85,7 +85,7 @@ def test_subgenres_are_counted_by_hand():
 def test_frames_are_counted_as_scikit_learn_does(deltas):
     tracks = make_tracks(11, 3)
     read = make_frames(tracks)
-    bags = bag_frames(tracks, read, "mfcc-frames-25", SETTINGS, deltas=deltas, seed=5)
+    bags = bag_frames(tracks, FrameSource(read, "mfcc-frames-25", deltas), SETTINGS, seed=5)
     frames = [np.diff(read.arrays[t.id], axis=0) if deltas else read.arrays[t.id] for t in tracks]
     model = MiniBatchKMeans(n_clusters=8, random_state=5)
     order = np.random.default_rng(5).permutation(11)
@@ -111,7 +111,7 @@ def test_a_first_batch_is_gathered_until_every_cluster_has_a_frame():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(MiniBatchKMeans, "partial_fit", fit)
-        bags = bag_frames(tracks, read, "m", {"n_clusters": 60, "batch_files": 1}, seed=1)
+        bags = bag_frames(tracks, FrameSource(read, "m"), {"n_clusters": 60, "batch_files": 1}, seed=1)
     sizes = [len(read.arrays[tracks[i].id]) for i in np.random.default_rng(1).permutation(20)]
     n_first = int(np.argmax(np.cumsum(sizes) >= 60)) + 1
     assert n_first > 1
@@ -125,18 +125,18 @@ def test_fewer_frames_than_clusters(n_clusters):
     read = make_frames(tracks, n_frames=3)
     settings = {"n_clusters": n_clusters, "batch_files": 256}
     if n_clusters == 250:
-        assert bag_frames(tracks, read, "m", settings).counts.shape == (4, 250)
+        assert bag_frames(tracks, FrameSource(read, "m"), settings).counts.shape == (4, 250)
         return
     rule = r"at most 250, as 250 frames give; got 251 \(labels\.agf-d\.n_clusters\)\. Lower labels\.agf-d\.n_clusters"
     with pytest.raises(DataError, match=rule):
-        bag_frames(tracks, read, "m", settings, where="labels.agf-d")
+        bag_frames(tracks, FrameSource(read, "m"), settings, where="labels.agf-d")
 
 
 def test_a_track_of_one_frame_has_no_differences():
     tracks = make_tracks(6, 6)
     read = make_frames(tracks)
     read.arrays["t003"] = read.arrays["t003"][:1]
-    bags = bag_frames(tracks, read, "m", SETTINGS, deltas=True)
+    bags = bag_frames(tracks, FrameSource(read, "m", deltas=True), SETTINGS)
     assert [row.sum() for row in bags.counts] == [59, 60, 61, 0, 63, 64]
 
 
@@ -145,10 +145,10 @@ def test_frames_that_are_not_finite_name_the_track():
     read = make_frames(tracks)
     read.arrays["t004"][7, 2] = np.nan
     with pytest.raises(DataError, match=r"MFCC: expected finite numbers.*\(t004\)"):
-        bag_frames(tracks, read, "m", SETTINGS)
+        bag_frames(tracks, FrameSource(read, "m"), SETTINGS)
     read.arrays["t004"] = np.zeros(5, np.float32)
     with pytest.raises(DataError, match=r"frames, \(n_frames, n_coefficients\); got \(5,\) \(t004\)"):
-        bag_frames(tracks, read, "m", SETTINGS)
+        bag_frames(tracks, FrameSource(read, "m"), SETTINGS)
 
 
 def test_nearest_centres_are_those_of_scikit_learn():
@@ -162,7 +162,7 @@ def test_workers_count_what_one_process_counts(monkeypatch):
     monkeypatch.setattr(_words, "TRACKS_A_JOB", 4)
     tracks = make_tracks(11, 3, subgenres="x")
     read = make_frames(tracks)
-    alone = bag_frames(tracks, read, "m", SETTINGS, n_jobs=1)
+    alone = bag_frames(tracks, FrameSource(read, "m"), SETTINGS, n_jobs=1)
     jobs = []
     real = _words.run_jobs
 
@@ -171,7 +171,7 @@ def test_workers_count_what_one_process_counts(monkeypatch):
         return real(function, given, *more)
 
     monkeypatch.setattr(_words, "run_jobs", run)
-    together = bag_frames(tracks, read, "m", SETTINGS, n_jobs=2)
+    together = bag_frames(tracks, FrameSource(read, "m"), SETTINGS, n_jobs=2)
     assert [len(job["tracks"]) for job in jobs] == [4, 4, 3]
     np.testing.assert_array_equal(together.counts, alone.counts)
 
@@ -183,7 +183,7 @@ def test_what_goes_wrong_in_a_worker_is_told_as_it_is(monkeypatch):
     read = make_frames(tracks)
     read.arrays["t006"][0] = np.inf
     with pytest.raises(DataError, match=r"finite numbers.*\(t006\)"):
-        bag_frames(tracks, read, "m", SETTINGS, n_jobs=2)
+        bag_frames(tracks, FrameSource(read, "m"), SETTINGS, n_jobs=2)
 
 
 def test_a_reader_sends_a_worker_what_its_job_needs(monkeypatch):
@@ -195,13 +195,13 @@ def test_a_reader_sends_a_worker_what_its_job_needs(monkeypatch):
 
     def run(function, jobs, *more):
         for job in jobs:
-            sent.append(sorted(job["read_features"].arrays))
+            sent.append(sorted(job["source"].read_features.arrays))
             yield job, _words.count_track_words(job)
 
     monkeypatch.setattr(_words, "TRACKS_A_JOB", 4)
     monkeypatch.setattr(_words, "run_jobs", run)
     tracks = make_tracks(6, 2)
-    bag_frames(tracks, Narrow(make_frames(tracks).arrays), "m", SETTINGS, n_jobs=2)
+    bag_frames(tracks, FrameSource(Narrow(make_frames(tracks).arrays), "m"), SETTINGS, n_jobs=2)
     assert sent == [["t000", "t001", "t002", "t003"], ["t004", "t005"]]
 
 
@@ -214,7 +214,7 @@ def test_memory_is_bounded_by_the_batch_not_by_the_tracks():
     def measure(n_tracks, batch_files):
         tracks = make_tracks(n_tracks, 8)
         tracemalloc.start()
-        bag_frames(tracks, read, "m", {"n_clusters": 32, "batch_files": batch_files}, n_jobs=1)
+        bag_frames(tracks, FrameSource(read, "m"), {"n_clusters": 32, "batch_files": batch_files}, n_jobs=1)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return peak / (1000 * 25 * 4)  # in tracks

@@ -10,11 +10,12 @@ import pytest
 from essentia_ldl import frontends
 from essentia_ldl.collection import splits
 from essentia_ldl.collection.read import Collection
-from essentia_ldl.errors import StoreError
+from essentia_ldl.errors import DataError, StoreError
 from essentia_ldl.features.store import Store
-from essentia_ldl.files import read_json
+from essentia_ldl.files import Home, read_json
 from essentia_ldl.measure import baselines
 from essentia_ldl.records import Split, Track
+from essentia_ldl.zones import StepFailed
 
 CLASSES = ("non_sad", "sad")
 
@@ -36,7 +37,15 @@ def make_features(tracks, separation: float = 3.0, d: int = 6) -> dict[str, np.n
 def collection() -> Collection:
     tracks = make_tracks(12)
     contents = {track.id: hashlib.sha256(track.id.encode()).hexdigest() for track in tracks}
-    return Collection(tuple(tracks), contents, dict.fromkeys(contents, 20.0), ())
+    return Collection(tuple(tracks), contents, dict.fromkeys(contents, 20.0), (), Home.from_environment())
+
+
+@pytest.fixture
+def thin_grids(monkeypatch):
+    """Leave the ends and the middle of every axis of the grids: what a fit may see does not depend on how many."""
+    for name, grid in baselines.GRIDS.items():
+        thin = {key: tuple(dict.fromkeys((v[0], v[len(v) // 2], v[-1]))) for key, v in grid.items()}
+        monkeypatch.setitem(baselines.GRIDS, name, thin)
 
 
 # --- features -------------------------------------------------------------------------------------------------------
@@ -72,7 +81,7 @@ def test_scaler_and_model_know_the_tracks_given_and_no_other(name):
 
 
 @pytest.mark.parametrize("name", baselines.GRIDS)
-def test_test_tracks_change_nothing_but_their_own_rows(tmp_path, name):
+def test_test_tracks_change_nothing_but_their_own_rows(tmp_path, thin_grids, name):
     tracks = make_tracks()
     split = splits.fold_tracks(tracks, 4, 0.2, seed=0)[0]
     clean = make_features(tracks)
@@ -92,7 +101,7 @@ def test_test_tracks_change_nothing_but_their_own_rows(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", baselines.GRIDS)
-def test_every_fit_keeps_off_test_tracks_and_inner_folds_off_validation(tmp_path, monkeypatch, name):
+def test_every_fit_keeps_off_test_tracks_and_inner_folds_off_validation(tmp_path, thin_grids, monkeypatch, name):
     tracks = make_tracks()
     split = splits.fold_tracks(tracks, 4, 0.2, seed=1)[0]
     fitted, fit = [], baselines.fit_baseline
@@ -115,7 +124,7 @@ def test_every_fit_keeps_off_test_tracks_and_inner_folds_off_validation(tmp_path
 
 @pytest.mark.parametrize("name", baselines.GRIDS)
 @pytest.mark.parametrize("classes", [CLASSES, ("a", "b", "c")])
-def test_classes_that_differ_are_told_apart_in_the_layout_of_a_network(tmp_path, name, classes):
+def test_classes_that_differ_are_told_apart_in_the_layout_of_a_network(tmp_path, thin_grids, name, classes):
     tracks = make_tracks(48, classes)
     split = splits.fold_tracks(tracks, 4, 0.2, seed=0)[0]
     features = make_features(tracks, separation=6.0)
@@ -139,6 +148,44 @@ def test_the_svm_guesses_what_scikit_learn_predicts():
         model = baselines.fit_baseline("mfcc-svm", {"C": 1.0, "gamma": 0.1}, features, given, classes)
         guesses = baselines.predict_baseline(model, rows, len(classes)).argmax(axis=1)
         np.testing.assert_array_equal(guesses, model.predict(rows))
+
+
+def test_the_mean_embedding_is_that_of_the_patches():
+    rows = {"a": np.float32([[1, 2], [3, 6]]), "b": np.full((3, 2), 0.1, np.float32)}
+    found = baselines.average(rows)
+    assert found["a"].tolist() == [2, 4]
+    assert found["b"].dtype == np.float64
+    np.testing.assert_allclose(found["b"], np.float64(np.float32(0.1)))
+
+
+def test_a_class_that_was_never_seen_has_a_probability_of_nothing():
+    tracks = make_tracks()
+    features = make_features(tracks)
+    rows = np.stack([features[track.id] for track in tracks])
+    for name in baselines.GRIDS:
+        model = baselines.fit_baseline(name, baselines.USUAL[name], features, tracks, ("new", *CLASSES))
+        found = baselines.predict_baseline(model, rows, 3)
+        assert not found[:, 0].any(), name
+        np.testing.assert_allclose(found.sum(axis=1), 1)
+
+
+def test_mfcc_that_are_not_finite_are_told(tmp_path, collection):
+    store = Store(tmp_path)
+    frames = np.zeros((1292, 13), np.float32)
+    frames[7, 3] = np.nan
+    for content in collection.contents.values():
+        store.write(content, frontends.MFCC, frames)
+    with pytest.raises(DataError, match="t00"):
+        baselines.read_mfcc(collection, store)
+
+
+def test_a_process_that_was_killed_stops_the_baselines(tmp_path):
+    def fail():
+        raise StepFailed("killed", 137)
+
+    fold = (lambda name: tmp_path / name, Split(("t00",), (), ("t01",)), 0)
+    with pytest.raises(StepFailed):
+        baselines.run_baselines({"logreg": fail}, [fold], make_tracks(), CLASSES, print)
 
 
 def test_rare_classes_weigh_the_same():
@@ -187,7 +234,7 @@ def test_a_descriptor_that_is_constant_where_it_is_fitted_counts_for_nothing():
     )
 
 
-def test_what_is_there_is_not_done_again_and_a_reader_that_fails_is_told(tmp_path):
+def test_what_is_there_is_not_done_again_and_a_reader_that_fails_is_told(tmp_path, thin_grids):
     tracks = make_tracks()
     folds = [
         (lambda name, number=number: tmp_path / f"{name}-0-{number}", split, 0)
@@ -213,7 +260,7 @@ def test_what_is_there_is_not_done_again_and_a_reader_that_fails_is_told(tmp_pat
     assert said == ["logreg: 4 folds", "logreg: 1 folds"]
 
 
-def test_two_runs_give_the_same_bytes(tmp_path):
+def test_two_runs_give_the_same_bytes(tmp_path, thin_grids):
     tracks = make_tracks()
     split = Split(tuple(t.id for t in tracks[:24]), (), tuple(t.id for t in tracks[24:]))
     for number in range(2):

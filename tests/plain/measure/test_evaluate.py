@@ -14,13 +14,15 @@ import pytest
 from essentia_ldl.collection import class_map
 from essentia_ldl.errors import DataError, GraphError, StoreError, UnknownNameError
 from essentia_ldl.features.store import Store
-from essentia_ldl.files import write_json
+from essentia_ldl.files import Home, write_json
 from essentia_ldl.measure import evaluate as external
 from essentia_ldl.models import folder as models
 from essentia_ldl.models.card import GraphCard
 from essentia_ldl.models.folder import Model
 from essentia_ldl.records import Failure, Prediction, Track
 from essentia_ldl.scores import bootstrap, listeners
+
+here = Home.from_environment  # the fixtures set the variable
 
 SAD = ("non_sad", "sad")
 GENRES = ("blues", "jazz", "rock")
@@ -93,7 +95,7 @@ def test_scores_are_those_of_scikit_learn(setting, classes, tmp_path):
     from sklearn import metrics
 
     data, targets, probabilities, _ = make_many(setting, classes=classes)
-    done = external.evaluate("m-1", data, output=str(tmp_path / "out"))
+    done = external.evaluate("m-1", data, here(), output=str(tmp_path / "out"))
     scores, predicted = json.loads((tmp_path / "out" / "scores.json").read_text()), probabilities.argmax(axis=1)
     assert scores == done.scores
     assert scores["balanced_accuracy"] == pytest.approx(metrics.balanced_accuracy_score(targets, predicted))
@@ -120,7 +122,7 @@ def test_calibration_errors_stand_beside_the_accuracy(setting, tmp_path):
     from sklearn import metrics
 
     data, targets, probabilities, _ = make_many(setting, classes=GENRES)
-    done = external.evaluate("m-1", data, output=str(tmp_path / "out"))
+    done = external.evaluate("m-1", data, here(), output=str(tmp_path / "out"))
     found, rows = done.scores["calibration"], probabilities.astype(np.float64)
     rows /= rows.sum(axis=1, keepdims=True)
     assert found["nll"]["value"] == pytest.approx(metrics.log_loss(targets, rows), rel=1e-5)
@@ -138,20 +140,22 @@ def test_calibration_errors_stand_beside_the_accuracy(setting, tmp_path):
 def test_probabilities_that_are_no_distribution_have_no_calibration(setting, tmp_path):
     rows = [[f"{i}.mp3", SAD[i % 2], f"artist {i}", "0"] for i in range(6)]
     data = setting(rows, {row[0]: [0.9, 0.8] for row in rows})
-    done = external.evaluate("m-1", data, output=str(tmp_path / "out"))
+    done = external.evaluate("m-1", data, here(), output=str(tmp_path / "out"))
     assert "calibration" not in done.scores
     assert not any("ECE" in line for line in external.describe_evaluation(done))
 
 
 def test_two_evaluations_give_the_same_numbers(setting, tmp_path):
     data, *_ = make_many(setting)
-    first, second = (external.evaluate("m-1", data, truth_column="share", output=str(tmp_path / n)) for n in "ab")
+    first, second = (
+        external.evaluate("m-1", data, here(), truth_column="share", output=str(tmp_path / n)) for n in "ab"
+    )
     assert first.scores == second.scores
 
 
 def test_a_failure_is_reported_and_stops_nothing(setting, tmp_path):
     data, targets, probabilities, _ = make_many(setting, broken=("004.mp3", "001.mp3"))
-    lines = external.describe_evaluation(external.evaluate("m-1", data, output=str(tmp_path / "out")))
+    lines = external.describe_evaluation(external.evaluate("m-1", data, here(), output=str(tmp_path / "out")))
     scores = json.loads((tmp_path / "out" / "scores.json").read_text())
     kept = np.delete(np.arange(60), [1, 4])
     assert (scores["n_tracks"], scores["n_failed"]) == (58, 2)
@@ -164,7 +168,7 @@ def test_a_failure_is_reported_and_stops_nothing(setting, tmp_path):
 def test_nothing_but_failures_is_an_error_that_leaves_their_list(setting, tmp_path):
     data = setting([["a.mp3", "sad", "", ""]], {}, broken=("a.mp3",))
     with pytest.raises(DataError, match=r"at least one that can be used.*First: audio"):
-        external.evaluate("m-1", data, output=str(tmp_path / "out"))
+        external.evaluate("m-1", data, here(), output=str(tmp_path / "out"))
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["failures.csv"]
 
 
@@ -176,13 +180,13 @@ def test_an_interrupted_run_leaves_no_empty_folder(setting, tmp_path, monkeypatc
 
     monkeypatch.setattr(external, "predict_files", stop)
     with pytest.raises(KeyboardInterrupt):
-        external.evaluate("m-1", data)
+        external.evaluate("m-1", data, here())
     assert list((tmp_path / "home" / "runs").iterdir()) == []
 
 
 def test_the_default_folder_names_the_model(setting, tmp_path):
     data, *_ = make_many(setting)
-    folder = external.evaluate("m-1", data).folder
+    folder = external.evaluate("m-1", data, here()).folder
     assert folder.parent == tmp_path / "home" / "runs"
     assert folder.name.startswith("evaluate-m-1-20")
 
@@ -191,18 +195,18 @@ def test_an_output_that_is_a_file_is_refused(setting, tmp_path):
     data, *_ = make_many(setting)
     (tmp_path / "file").write_text("x")
     with pytest.raises(StoreError, match="a folder to write to"):
-        external.evaluate("m-1", data, output=str(tmp_path / "file"))
+        external.evaluate("m-1", data, here(), output=str(tmp_path / "file"))
 
 
 def test_a_base_network_is_refused(setting):
     data = setting([["a.mp3", "sad", "", ""]], {}, kind="auto-tagging")
     with pytest.raises(GraphError, match="a classifier"):
-        external.evaluate("m-1", data)
+        external.evaluate("m-1", data, here())
 
 
 def test_a_class_without_a_track_is_told(setting, tmp_path):
     data = setting([["a.mp3", "sad", "", ""], ["b.mp3", "sad", "", ""]], {"a.mp3": [0.2, 0.8], "b.mp3": [0.9, 0.1]})
-    done = external.evaluate("m-1", data)
+    done = external.evaluate("m-1", data, here())
     text = "\n".join(external.describe_evaluation(done))
     assert done.scores["balanced_accuracy"] == 0.5
     assert done.scores["recall"] == {"non_sad": None, "sad": 0.5}
@@ -214,12 +218,20 @@ def test_a_class_without_a_track_is_told(setting, tmp_path):
 def test_tracks_of_the_models_own_training_are_told(setting, tmp_path):
     probabilities = {name: [0.2, 0.8] for name in ("a.mp3", "b.mp3", "c.mp3")}
     data = setting([[name, "sad", "", ""] for name in probabilities], probabilities, run="mood-sad-1")
-    assert external.evaluate("m-1", data, output=str(tmp_path / "x")).scores["n_seen_in_training"] is None
+    assert external.evaluate("m-1", data, here(), output=str(tmp_path / "x")).scores["n_seen_in_training"] is None
     store = Store(tmp_path / "home" / "store")
     roles = {"a.mp3": "train", "b.mp3": "test", "c.mp3": "valid"}
-    tracks = [{"content": store.remember(str(tmp_path / "data" / n)), "role": role} for n, role in roles.items()]
-    write_json(tmp_path / "home" / "runs" / "mood-sad-1" / "plan.json", {"tracks": tracks})
-    done = external.evaluate("m-1", data, output=str(tmp_path / "x"))
+    tracks = [
+        {"id": n, "content": store.remember(str(tmp_path / "data" / n)), "role": role, "label": "sad"}
+        for n, role in roles.items()
+    ]
+    plan = {
+        **{"task": "mood-sad", "name": "mood sad", "description": "", "front_end": "musicnn"},
+        **{"training": {"epochs": 1}, "network": {"backbone": "musicnn", "pretrained": "msd"}},
+        **{"classes": ["non_sad", "sad"], "store": "store", "graphs": "graphs", "tracks": tracks},
+    }
+    write_json(tmp_path / "home" / "runs" / "mood-sad-1" / "plan.json", plan)
+    done = external.evaluate("m-1", data, here(), output=str(tmp_path / "x"))
     assert done.scores["n_seen_in_training"] == 2
     assert any("WARNING: the model was made with 2 of these" in line for line in external.describe_evaluation(done))
 
@@ -278,7 +290,7 @@ def test_aliases_come_from_the_recipe_of_the_task():
 def test_ignored_tracks_are_counted_and_not_run(setting, tmp_path):
     rows = [["a.mp3", "sad", "", ""], ["b.mp3", "calm", "", ""], ["c.mp3", "gai", "", ""], ["d.mp3", "x", "", ""]]
     data = setting(rows, {"a.mp3": [0.2, 0.8], "c.mp3": [0.9, 0.1]})  # b.mp3 and d.mp3 would be a KeyError
-    done = external.evaluate("m-1", data, mapping={"calm": "ignore", "gai": "non_sad", "x": "ignore"})
+    done = external.evaluate("m-1", data, here(), mapping={"calm": "ignore", "gai": "non_sad", "x": "ignore"})
     assert done.scores["n_ignored"] == {"calm": 1, "x": 1}
     assert done.scores["mapping"] == {"calm": "ignore", "gai": "non_sad", "sad": "sad", "x": "ignore"}
     assert done.scores["n_tracks"] == 2
@@ -286,7 +298,7 @@ def test_ignored_tracks_are_counted_and_not_run(setting, tmp_path):
     assert "ignored: 1 calm, 1 x" in lines
     assert "labels: gai as non_sad" in lines
     with pytest.raises(DataError, match="not ignored"):
-        external.evaluate("m-1", data, mapping=dict.fromkeys(("calm", "gai", "x", "sad"), "ignore"))
+        external.evaluate("m-1", data, here(), mapping=dict.fromkeys(("calm", "gai", "x", "sad"), "ignore"))
 
 
 # --- intervals ------------------------------------------------------------------------------------------------------
@@ -330,7 +342,7 @@ def test_listener_scores_are_those_of_scipy(setting, tmp_path):
     from scipy.stats import spearmanr
 
     data, targets, probabilities, shares = make_many(setting)
-    done = external.evaluate("m-1", data, truth_column="share", output=str(tmp_path / "out"))
+    done = external.evaluate("m-1", data, here(), truth_column="share", output=str(tmp_path / "out"))
     scores, truth = done.scores["listeners"], np.column_stack([1 - shares, shares])
     golden = jensenshannon(truth, probabilities, axis=1) ** 2
     prior = np.tile([1 - shares.mean(), shares.mean()], (60, 1))
@@ -355,11 +367,11 @@ def test_listener_scores_are_those_of_scipy(setting, tmp_path):
 def test_perfect_predictions_have_no_divergence_and_the_other_class_turns_them_round():
     shares = np.array([0.1, 0.4, 0.8, 0.9])
     probabilities, targets, groups = np.column_stack([1 - shares, shares]), np.array([0, 0, 1, 1]), np.arange(4)
-    scores = listeners.score_shares(shares, probabilities, targets, SAD, 1, groups)
+    scores = listeners.score_shares(listeners.Answers(shares, SAD, 1), probabilities, targets, groups)
     assert scores["divergence"]["model"] == pytest.approx(0, abs=1e-12)
     assert scores["spearman"]["all"] == {"value": pytest.approx(1), "n": 4}
     assert scores["spearman"]["within"]["sad"] == {"value": None, "n": 2}, "two tracks always correlate"
-    turned = listeners.score_shares(shares, probabilities, targets, SAD, 0, groups)
+    turned = listeners.score_shares(listeners.Answers(shares, SAD, 0), probabilities, targets, groups)
     assert turned["spearman"]["all"]["value"] == pytest.approx(-1)
     assert turned["divergence"]["model"] > 0.1
 
@@ -368,7 +380,8 @@ def test_a_constant_has_no_correlation_and_no_warning():
     probabilities, shares = np.full((4, 2), 0.5), np.array([0.1, 0.2, 0.7, 1.0])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        scores = listeners.score_shares(shares, probabilities, np.array([0, 0, 1, 1]), SAD, 1, np.arange(4))
+        answers = listeners.Answers(shares, SAD, 1)
+        scores = listeners.score_shares(answers, probabilities, np.array([0, 0, 1, 1]), np.arange(4))
     assert scores["spearman"]["all"] == {"value": None, "n": 4}
     assert "all - (n 4)" in listeners.describe_shares(scores)[-1]
 
@@ -387,13 +400,13 @@ def test_a_constant_has_no_correlation_and_no_warning():
 def test_a_share_that_is_none_is_told_with_its_row_before_the_model_runs(setting, cell, message):
     data = setting([["a.mp3", "sad", "", "0.5"], ["b.mp3", "sad", "", cell]], {})
     with pytest.raises(DataError, match=message):
-        external.evaluate("m-1", data, truth_column="share")
+        external.evaluate("m-1", data, here(), truth_column="share")
 
 
 def test_a_truth_column_that_is_not_there_names_the_nearest(setting):
     data = setting([["a.mp3", "sad", "", "0.5"]], {})
     with pytest.raises(UnknownNameError, match="Did you mean 'share'"):
-        external.evaluate("m-1", data, truth_column="shares")
+        external.evaluate("m-1", data, here(), truth_column="shares")
 
 
 def test_the_class_of_the_shares():

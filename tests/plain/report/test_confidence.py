@@ -1,4 +1,4 @@
-"""The report's section about calibration: which tracks its diagrams are of, and that numbers are those of the run."""
+"""Sections of the report about confidence: which tracks they are of, and that numbers are those of the run."""
 
 from __future__ import annotations
 
@@ -12,13 +12,18 @@ from essentia_ldl.errors import DataError
 from essentia_ldl.files import write_json
 from essentia_ldl.report import confidence as section
 from essentia_ldl.report.results import CROSSVAL, TRAIN
-from essentia_ldl.runs import calibrate as calibrating
-from essentia_ldl.runs import score as scoring
+from essentia_ldl.runs.calibrate import calibrate_run, describe_for_card, keep_out_of_fold, read_run
+from essentia_ldl.runs.predictions import read_side
+from essentia_ldl.runs.score import compare_calibrations, score_run
 from essentia_ldl.scores import metrics
 from essentia_ldl.scores.calibration import apply
-from essentia_ldl.scores.logits import read_side
 
 CLASSES = ("non_sad", "sad <&>")
+# What every plan says, whatever a test is about.
+PLAN = {
+    **{"task": "mood-sad", "name": "mood sad", "description": "", "front_end": "musicnn", "training": {"epochs": 1}},
+    **{"network": {"backbone": "musicnn", "pretrained": "msd"}, "store": "store", "graphs": "graphs"},
+}
 
 
 def write_cell(folder, seed=0, side="valid", n_tracks=120, temperature=2.5):
@@ -33,22 +38,27 @@ def write_cell(folder, seed=0, side="valid", n_tracks=120, temperature=2.5):
     rows = softmax(logits, axis=1).astype(np.float32)
     np.savez(folder / "predictions.npz", **arrays, probabilities=rows, patch_logits=logits.astype(np.float32))
     np.savez(folder / "weights.npz", kernel=random.normal(size=3))
-    tracks = [{"id": str(i), "role": str(role)} for i, role in zip(ids, roles, strict=True)]
-    write_json(folder / "plan.json", {"classes": list(CLASSES), "calibration": "temperature", "tracks": tracks})
-    calibrating.calibrate_run(folder)
+    tracks = [
+        {"id": str(i), "content": f"c{row}", "role": str(role), "label": str(label)}
+        for row, (i, role, label) in enumerate(zip(ids, roles, labels, strict=True))
+    ]
+    tracks.append({"id": "trains", "content": "c", "role": "train", "label": CLASSES[0]})
+    plan = {"classes": list(CLASSES), "calibration": "temperature", "tracks": tracks}
+    write_json(folder / "plan.json", PLAN | plan)
+    calibrate_run(folder)
     return folder
 
 
 def read_training(folder):
     recipe = SimpleNamespace(task="mood-sad", classes=CLASSES)
-    return SimpleNamespace(folder=folder, kind=TRAIN, scores=scoring.score_run(folder), recipe=recipe)
+    return SimpleNamespace(folder=folder, kind=TRAIN, scores=score_run(folder), recipe=recipe)
 
 
 def read_crossval(folder, n_folds=3):
     cells = [write_cell(folder / f"sa-0-{n}", seed=n, side="test") for n in range(n_folds)]
-    parts = [(read_side(cell, "test"), calibrating.read_run(cell)) for cell in cells]
-    found = scoring.compare_calibrations(parts, np.arange(sum(len(one.ids) for one, _ in parts)))
-    folds = [calibrating.describe_for_card(one) for _, one in parts]
+    parts = [(read_side(cell, "test"), read_run(cell)) for cell in cells]
+    found = compare_calibrations(parts, np.arange(sum(len(one.ids) for one, _ in parts)))
+    folds = [describe_for_card(one) for _, one in parts]
     row = {"balanced_accuracy_mean": 0.7, "calibration": {**found, "folds": folds}}
     scores = {"sources": {"sa": row, "none": {"balanced_accuracy_mean": 0.6}}, "baselines": {}}
     scores["folds"] = [{"seed": 0, "fold": n} for n in range(n_folds)]
@@ -70,7 +80,7 @@ def test_a_training_shows_its_validation_side_and_a_test_side_where_there_is_one
 def test_diagrams_have_the_errors_of_the_metrics(tmp_path):
     run = write_cell(tmp_path / "run", side="test")
     results = read_training(run)
-    found, sample, fitted = section.measure_diagrams(results), read_side(run, "test"), calibrating.read_run(run)
+    found, sample, fitted = section.measure_diagrams(results), read_side(run, "test"), read_run(run)
     rows = apply(fitted, sample.patch_logits, sample.n_patches)
     raw = softmax(sample.patch_logits, axis=1)
     assert [one.name for one in found.overall] == ["not calibrated", "calibrated"]
@@ -105,8 +115,8 @@ def test_a_cross_validation_pools_its_folds_each_with_its_own_temperature(tmp_pa
 def test_a_final_model_shows_the_tracks_of_the_folds(tmp_path):
     cells = [write_cell(tmp_path / f"cell{n}", seed=n, side="test") for n in range(2)]
     run = write_cell(tmp_path / "run", seed=5)
-    calibrating.keep_out_of_fold(run, cells)
-    calibrating.calibrate_run(run)
+    keep_out_of_fold(run, cells)
+    calibrate_run(run)
     found = section.measure_diagrams(read_training(run))
     assert (found.name, found.overall[0].n_tracks) == ("out-of-fold tracks", 120)
 
@@ -148,3 +158,21 @@ def test_without_matplotlib_there_is_a_sentence_and_no_error(tmp_path, monkeypat
     monkeypatch.setattr(section, "draw_png", refuse)
     written = list(section.write_diagrams(read_training(write_cell(tmp_path / "run"))))
     assert written == ["png: expected matplotlib; got 'not installed'. Install it."]
+
+
+# --- abstaining -----------------------------------------------------------------------------------------------------
+
+
+def test_abstaining_shows_the_coverage_of_every_threshold(made):
+    folder, page, _ = made()
+    part = page[page.index('id="abstention"') : page.index('id="curves"')]
+    with np.load(folder / "predictions.npz") as arrays:
+        kept = np.isin(arrays["roles"], ["valid", "test"])
+        rows, labels = arrays["probabilities"][kept].astype(float), arrays["labels"][kept]
+    confidence, right = rows.max(axis=1), np.array(["non_sad", "sad"])[rows.argmax(axis=1)] == labels
+    for threshold in (0.5, 0.6, 0.7, 0.8, 0.9, 0.95):
+        answered = confidence >= threshold
+        accuracy = f"{right[answered].mean():.3f}" if answered.any() else "–"
+        row = f'<th scope="row">{threshold:g}</th><td>{100 * answered.mean():.0f} %</td><td>{accuracy}</td>'
+        assert row in part
+    assert "<svg" in part

@@ -1,4 +1,4 @@
-"""The section of the report about artist groups, and what the report says of a transferred model."""
+"""The section of the report about artist groups."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import types
 
 from essentia_ldl.report.groups import N_GROUPS, draw_groups
 from essentia_ldl.report.results import CROSSVAL, TRAIN
-from essentia_ldl.report.scores import _facts
 
 
 def make_group(name: str, share: float = 0.5) -> dict:
@@ -46,26 +45,3 @@ def test_rows_of_a_cross_validation_are_told_apart_and_others_have_no_section():
     html = draw_groups(make_page({"none": [{"source": "none"}], "agf": [make_report()]}, CROSSVAL))
     assert "agf, s: sub-genres" in html
     assert draw_groups(make_page({"none": [{"source": "none"}], "sb": []})) == ""
-
-
-def test_the_network_of_a_transferred_model_is_named():
-    track = types.SimpleNamespace(label="a", artist="x", id="t")
-    plan = {
-        "tracks": [{"role": "train"}],
-        "split": {"grouped": True},
-        "network": {"backbone": "dcnn", "pretrained": "features", "fine_tune": "head"},
-        "features": ["features/shared"],
-        "transfer": {"networks": "shared", "targets": ["g", "m"]},
-    }
-    results = types.SimpleNamespace(
-        plan=plan,
-        recipe=types.SimpleNamespace(classes=("a",)),
-        scores={},
-        tracks=[track],
-        kind=TRAIN,
-        sources=["none+agf-m"],
-        histories={"none+agf-m": [{"best_epoch": 2, "epochs": [1, 2], "loss": "cross_entropy"}]},
-        corrections={},
-        failures=(),
-    )
-    assert ("network", "dcnn, shared, a classifier on g, m") in _facts(results)

@@ -11,11 +11,16 @@ from essentia_ldl.files import read_json, write_json
 from essentia_ldl.runs import calibrate as calibrating
 from essentia_ldl.runs import score as scoring
 from essentia_ldl.runs.calibrate import calibrate_run, describe_for_card, keep_out_of_fold, read_run
+from essentia_ldl.runs.predictions import read_side
 from essentia_ldl.scores.calibration import FILE, MIN_TRACKS, NOT_ASKED, Calibration, fit, identity, read_calibration
-from essentia_ldl.scores.logits import read_side
 from essentia_ldl.scores.reliability import score_calibration
 
 CLASSES = ("non_sad", "sad")
+# What every plan says, whatever a test is about.
+PLAN = {
+    **{"task": "mood-sad", "name": "mood sad", "description": "", "front_end": "musicnn", "training": {"epochs": 1}},
+    **{"network": {"backbone": "musicnn", "pretrained": "msd"}, "store": "store", "graphs": "graphs"},
+}
 
 
 def write_run(
@@ -43,9 +48,12 @@ def write_run(
         n_patches=counts,
     )
     np.savez(folder / "weights.npz", kernel=random.normal(size=3))
-    tracks = [{"id": name, "role": role, "label": label} for name, role, label in zip(ids, roles, names, strict=True)]
+    tracks = [
+        {"id": name, "content": name, "role": str(role), "label": str(label)}
+        for name, role, label in zip(ids, roles, names, strict=True)
+    ]
     artists = {name: f"artist {row // 2}" for row, name in enumerate(ids)}
-    plan = {"classes": list(CLASSES), "calibration": method, "tracks": tracks, "artists": artists}
+    plan = {**PLAN, "classes": list(CLASSES), "calibration": method, "tracks": tracks, "artists": artists}
     write_json(folder / "plan.json", plan)
     return folder
 
@@ -140,7 +148,7 @@ def test_logits_that_are_not_numbers_are_one_clear_error(tmp_path, strict):
 
 def test_an_unknown_method_is_refused(tmp_path):
     with pytest.raises(DataError, match="calibration method: expected temperature, vector, none; got 'platt'"):
-        calibrate_run(write_run(tmp_path / "run", method="platt"))
+        calibrate_run(write_run(tmp_path / "run"), "platt")
 
 
 def test_a_final_model_is_calibrated_on_what_the_folds_said_of_their_test_tracks(tmp_path):

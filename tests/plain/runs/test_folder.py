@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from essentia_ldl.errors import TrainingError
-from essentia_ldl.files import read_json
+from essentia_ldl.errors import StoreError, TrainingError, UnknownNameError
+from essentia_ldl.files import Home, read_json, write_json
+from essentia_ldl.records import Failure, LabelTable
 from essentia_ldl.runs import folder as runs
-from essentia_ldl.runs.folder import find_run, fingerprint, finish_run, locked, make_run
+from essentia_ldl.runs.folder import find_finished, find_run, fingerprint, finish_run, locked, make_run
+from essentia_ldl.runs.plan import write_plan
+from essentia_ldl.runs.targets import write_table
 from essentia_ldl.zones import zone_environment
 
 
@@ -74,7 +79,7 @@ def test_a_run_that_another_process_works_on_is_refused_until_that_process_ends(
     try:
         assert process.stdout.readline() == "locked\n"
         with (
-            pytest.raises(TrainingError, match="expected one process a run; got 'another one works on it'"),
+            pytest.raises(TrainingError, match="expected one process per run; got 'another one works on it'"),
             locked(run),
         ):
             pytest.fail("two processes on one run")
@@ -105,3 +110,93 @@ def test_finishing_keeps_what_the_run_says(tmp_path):
     finish_run(run)
     assert read_json(run / "run.json") == {"fingerprint": "f", "state": "done", "note": 1, "models": []}
     assert runs.find_run(tmp_path, "t", "f")[1] is True
+
+
+def test_the_last_run_is_taken_and_another_one_by_name(tmp_path):
+    runs = tmp_path / "runs"
+    for number, name in enumerate(("one", "two")):
+        write_json(runs / name / "plan.json", {})
+        write_json(runs / name / "scores.json", {"classes": ["a", "b"]})
+        os.utime(runs / name / "scores.json", (number, number))
+    first, second = (runs / "one").resolve(), (runs / "two").resolve()
+    assert find_finished(None, runs) == second
+    assert find_finished("one", runs) == first
+    assert find_finished(str(first), runs) == first
+    with pytest.raises(UnknownNameError, match=r"got 'three'.*There are: two, one"):
+        find_finished("three", runs)
+    (runs / "damaged").mkdir()
+    (runs / "damaged" / "scores.json").write_text('{"a":')
+    assert find_finished(None, runs) == second, "a damaged run that nobody asked for"
+    with pytest.raises(UnknownNameError, match=r"There are: two, one\."):
+        find_finished("three", runs)
+    with pytest.raises(StoreError, match=r"expected readable json.*damaged/scores\.json"):
+        find_finished("damaged", runs)
+    (runs / "busy").mkdir()
+    with pytest.raises(StoreError, match=r"one without scores\.json"):
+        find_finished("busy", runs)
+    write_json(runs / "busy" / "scores.json", {"model": "x"})
+    with pytest.raises(StoreError, match="one that is neither"):
+        find_finished("busy", runs)
+    shutil.rmtree(runs)
+    with pytest.raises(UnknownNameError, match="Run train or crossval first"):
+        find_finished(None, runs)
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "/etc/x"])
+def test_names_in_scores_and_states_do_not_lead_out_of_the_run(tmp_path, name):
+    with pytest.raises(StoreError, match=r"fold: expected a plain name without folders; got .*scores\.json"):
+        runs.cell_folder(tmp_path, name, 0, 1)
+    with pytest.raises(StoreError, match="fold: expected a plain name"):
+        runs.cell_folder(tmp_path, "none", name, 1)
+    write_json(tmp_path / "run.json", {"models": [name]})
+    with pytest.raises(StoreError, match=r"models: expected names of models; got .*run\.json"):
+        runs.read_models(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["null", "[]", "3", '{"models": 3}', "[" * 100_000])
+def test_a_damaged_state_is_one_sentence(tmp_path, text):
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(StoreError, match=r"run\.json"):
+        runs.read_models(tmp_path)
+
+
+def test_a_run_of_models_is_taken_up_kept_or_made_again(tmp_path):
+    home, said = Home(tmp_path), []
+    run, finished = runs.take_run("mood-sad", "f", home, False, said.append)
+    assert (finished, said) == (False, [])
+    assert runs.take_run("mood-sad", "f", home, False, said.append) == (run, False)
+    finish_run(run, ["m-1"])
+    other, finished = runs.take_run("mood-sad", "f", home, False, said.append)  # its model is gone
+    assert (finished, other == run) == (False, False)
+    finish_run(other, ["m-1"])
+    home.graphs.mkdir()
+    (home.graphs / "m-1.pb").touch()
+    assert runs.take_run("mood-sad", "f", home, False, said.append) == (other, True)
+    assert runs.take_run("mood-sad", "f", home, True, said.append)[0] not in (run, other)
+    assert said == [f"going on with {run}", f"trained before with the same recipe and data: {other}"]
+    assert runs.resume_run(home.runs, "x", "g") == runs.resume_run(home.runs, "x", "g")
+
+
+def test_a_run_opens_with_its_recipe_and_what_is_left_out(tmp_path):
+    runs.open_run(tmp_path, 'task = "x"\n', [Failure("/a.wav", "decode", "too short")], {"n_changed": 1})
+    assert (tmp_path / "recipe.toml").read_text() == 'task = "x"\n'
+    assert (tmp_path / "failures.csv").read_text() == "path,step,reason\n/a.wav,decode,too short\n"
+    assert read_json(tmp_path / "corrections.json") == {"n_changed": 1}
+
+
+def test_a_plan_counts_when_its_targets_are_there(plan):
+    assert not runs.is_planned(plan.folder)
+    write_plan(plan)
+    assert not runs.is_planned(plan.folder)
+    ids = tuple(track.id for track in plan.tracks)
+    write_table(LabelTable(ids, plan.classes, np.eye(2)[[0, 1, 0, 1]]), plan.folder / "labels.csv")
+    assert runs.is_planned(plan.folder)
+    (plan.folder / "plan.json").write_text("[]")
+    assert not runs.is_planned(plan.folder)
+
+
+def test_what_networks_made_of_tracks_goes_and_weights_stay(tmp_path):
+    (tmp_path / "embeddings-21").mkdir()
+    (tmp_path / "weights.npz").touch()
+    runs.remove_features(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["weights.npz"]

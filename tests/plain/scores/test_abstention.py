@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pytest
 
 from essentia_ldl.errors import DataError
-from essentia_ldl.scores.abstention import draw_svg, measure_coverage, tabulate
+from essentia_ldl.scores.abstention import measure_coverage, tabulate
 
 
 def rows(confidences, right):
@@ -75,20 +73,6 @@ def test_arrays_that_do_not_fit_are_refused():
         measure_coverage(np.array([0, 1]), np.array([[0.5, 0.5]]))
 
 
-def test_nobody_right_is_drawn_too():
+def test_nobody_right_has_no_area():
     curve = measure_coverage(*rows([0.6, 0.7], [False, False]))
     assert curve.best_area == curve.area == 0
-    assert "nan" not in draw_svg(curve)
-
-
-def test_the_picture_stays_in_its_frame_and_escapes_its_title():
-    random = np.random.default_rng(0)
-    curve = measure_coverage(*rows(random.uniform(0.5, 1, 60), random.random(60) < 0.6))
-    picture = draw_svg(curve, '<"&')
-    assert "<title><" not in picture
-    assert "&lt;&quot;&amp;" in picture
-    width, height = map(float, re.search(r'viewBox="0 0 (\S+) (\S+)"', picture).groups())
-    points = [tuple(map(float, pair.split(","))) for pair in re.search(r'points="([^"]+)"', picture)[1].split()]
-    assert len(points) == len(curve.coverage)
-    assert all(0 <= x <= width and 0 <= y <= height for x, y in points)
-    assert points[-1][0] == max(x for x, _ in points)

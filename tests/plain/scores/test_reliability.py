@@ -1,22 +1,16 @@
-"""Reliability: bins, temperatures, classes, intervals, and the diagrams as SVG and PNG."""
+"""Reliability: bins, temperatures, classes, and intervals."""
 
 from __future__ import annotations
-
-import re
-import sys
-import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
 
 from essentia_ldl.errors import DataError
-from essentia_ldl.report.diagrams import draw_png, draw_svg
 from essentia_ldl.scores import metrics, reliability
 from essentia_ldl.scores.bootstrap import find_interval, resample_sums
 from essentia_ldl.scores.calibration import apply, identity
 from essentia_ldl.scores.logits import PatchLogits
 from essentia_ldl.scores.reliability import (
-    Reliability,
     compare_temperatures,
     expect_ece,
     measure,
@@ -97,7 +91,6 @@ def test_a_class_without_a_track_has_empty_bins():
     (_, empty) = split_by_class(np.array([0]), np.array([[0.9, 0.1]]), ("a", "b"))
     assert empty.n_tracks == 0
     assert np.isnan(empty.ece)
-    assert "0 tracks" in draw_svg(empty)
 
 
 def test_bad_classes_are_told():
@@ -172,60 +165,3 @@ def test_the_interval_of_an_error_holds_the_true_one(sharpness, least, most_by_p
 
 
 # --- diagrams
-
-
-def test_an_svg_is_whole_and_says_its_numbers():
-    targets, probabilities = draw()
-    found = measure(targets, probabilities, name='rock & "roll" <1>')
-    root = ElementTree.fromstring(draw_svg(found))
-    assert root.tag.endswith("svg")
-    assert root.attrib["aria-label"].startswith('Reliability diagram of rock & "roll" <1>: 300 tracks, ECE 0.')
-    titles = [element.text for element in root.iter() if element.tag.endswith("title")]
-    assert len(titles) == (found.counts > 0).sum()
-    first = int(np.argmax(found.counts > 0))
-    assert titles[0].startswith(f"{first / 10:g} to {(first + 1) / 10:g}: {found.counts[first]} tracks")
-    numbers = [int(e.text) for e in root.iter() if e.tag.endswith("text") and e.attrib.get("font-size") == "7.5"]
-    assert sum(numbers) == 300
-
-
-def test_bars_are_as_tall_as_accuracy():
-    counts = np.array([0, 4])
-    found = Reliability("x", counts, np.array([np.nan, 0.8]), np.array([np.nan, 0.5]))
-    boxes = [e.attrib for e in ElementTree.fromstring(draw_svg(found)).iter() if e.tag.endswith("rect")]
-    assert float(boxes[0]["height"]) == pytest.approx(0.5 * 200)
-    assert len(boxes) == 2  # an empty bin has no bar
-
-
-def test_an_svg_fits_light_dark_and_narrow_pages():
-    text = draw_svg(measure(*draw()))
-    assert "currentColor" in text
-    assert "max-width:" in text
-    assert "width:100%" in text
-    assert not re.search(r"#000|#fff|black|white|<script|href", text)
-    assert ElementTree.fromstring(text).attrib["viewBox"]
-
-
-def test_a_png_has_a_diagram_for_each(tmp_path):
-    pytest.importorskip("matplotlib")
-    targets, probabilities = draw()
-    parts = (measure(targets, probabilities), *split_by_class(targets, probabilities, CLASSES), measure(*draw(20)))
-    sizes = []
-    for number in (1, 6):
-        path = tmp_path / f"{number}.png"
-        draw_png(path, (parts * 2)[:number], "title")
-        data = path.read_bytes()
-        assert data.startswith(b"\x89PNG\r\n")
-        sizes.append((int.from_bytes(data[16:20]), int.from_bytes(data[20:24])))
-    assert sizes[1] == (5 * sizes[0][0], 2 * sizes[0][1])
-    (empty,) = split_by_class(np.array([0]), np.array([[0.9, 0.1]]), ("a", "b"))[1:]
-    draw_png(tmp_path / "empty.png", [empty])
-    with pytest.raises(DataError, match="diagrams: expected one at least"):
-        draw_png(tmp_path / "none.png", [])
-    assert not (tmp_path / "none.png").exists()
-
-
-def test_a_png_without_matplotlib_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
-    with pytest.raises(DataError, match=r"png: expected matplotlib.*essentia-ldl\[plots\]"):
-        draw_png(tmp_path / "a.png", [measure(*draw(20))])

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from pathlib import Path
 
 import pytest
 
 from essentia_ldl.collection.read import Collection
-from essentia_ldl.features.store import open_store
-from essentia_ldl.files import graphs_folder, read_json, write_json
+from essentia_ldl.files import Home, write_json
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Track
+from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.train.compose import identify_tracks, update_places
+
+here = Home.from_environment  # the fixtures set the variable
 
 CLASSES = ("non_sad", "sad")
 
@@ -22,7 +25,7 @@ def collection() -> Collection:
     columns = [{"sadness": str(n / 10), "title": f"song {n}", "sad": "0.5"} for n in range(4)]
     tracks = tuple(Track(f"t{n}", f"/{n}", CLASSES[n % 2], columns=columns[n]) for n in range(4))
     contents = {track.id: hashlib.sha256(track.id.encode()).hexdigest() for track in tracks}
-    return Collection(tracks, contents, dict.fromkeys(contents, 20.0), ())
+    return Collection(tracks, contents, dict.fromkeys(contents, 20.0), (), here())
 
 
 def change_column(collection: Collection, name: str) -> Collection:
@@ -42,22 +45,37 @@ def test_shares_of_listeners_that_change_make_another_run_and_titles_do_not(coll
     assert identify_tracks(plain, change_column(collection, "sad")) != identify_tracks(plain, collection)
 
 
+def write_extractor_plan(folder: Path, graph: Path) -> None:
+    extractor = {
+        **{"name": "effnet-1", "graph": str(graph), "algorithm": "a", "link": "", "sha256": "1", "node": "n"},
+        **{"size": 3, "folder": "extractor-effnet-1"},
+        **{"patch_frames": 128, "patch_hop_frames": 62, "resample_quality": 4},
+    }
+    plan = {
+        **{"task": "mood-sad", "name": "mood sad", "description": "", "front_end": "effnet", "training": {"epochs": 1}},
+        **{"network": {"backbone": "musicnn", "pretrained": "msd"}, "store": "/old/store", "graphs": "/old/graphs"},
+        **{"seed": 5, "extractor": extractor, "classes": list(CLASSES)},
+        "tracks": [{"id": "t0", "content": "0", "role": "train", "label": "sad"}],
+    }
+    write_json(folder / "plan.json", plan)
+
+
 def test_a_plan_follows_its_home(tmp_path, monkeypatch, collection):
     monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path / "new"))
-    graph = str(tmp_path / "old" / "graphs" / "effnet-1.pb")
-    extractor = {"name": "effnet-1", "graph": graph, "size": 3}
-    old = {"store": "/old/store", "graphs": "/old/graphs", "seed": 5, "extractor": extractor}
-    write_json(tmp_path / "run" / "plan.json", old)
+    write_extractor_plan(tmp_path / "run", tmp_path / "old" / "graphs" / "effnet-1.pb")
+    before = read_plan(tmp_path / "run")
     update_places(tmp_path / "run", collection)
-    plan = read_json(tmp_path / "run" / "plan.json")
-    assert (plan["store"], plan["graphs"]) == (str(open_store().root), str(graphs_folder()))
-    assert plan["extractor"] == {**extractor, "graph": str(graphs_folder() / "effnet-1.pb")}
-    assert plan["seed"] == 5
+    plan = read_plan(tmp_path / "run")
+    assert (plan.store, plan.graphs) == (here().store, here().graphs)
+    graph = str(here().graphs / "effnet-1.pb")
+    assert plan.extractor == dataclasses.replace(before.extractor, graph=graph)
+    assert plan.seed == 5
+    assert dataclasses.replace(plan, places=before.places, extractor=before.extractor) == before
 
 
 def test_an_extractor_that_is_where_it_was_stays_there(tmp_path, collection):
     graph = tmp_path / "mine.pb"
     graph.write_bytes(b"graph")
-    write_json(tmp_path / "plan.json", {"extractor": {"name": "mine", "graph": str(graph)}})
+    write_extractor_plan(tmp_path, graph)
     update_places(tmp_path, collection)
-    assert read_json(tmp_path / "plan.json")["extractor"]["graph"] == str(graph)
+    assert read_plan(tmp_path).extractor.graph == str(graph)

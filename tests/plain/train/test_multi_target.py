@@ -7,25 +7,29 @@ import hashlib
 import numpy as np
 import pytest
 
-from essentia_ldl import labels
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import DataError, RecipeError
-from essentia_ldl.files import read_json, write_json
-from essentia_ldl.recipe.recipe import Recipe, change_recipe, read_recipe, render_recipe
+from essentia_ldl.files import Home, read_json, write_json
+from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.recipe.toml import change_recipe, read_recipe, render_recipe
 from essentia_ldl.records import LabelTable, Split, Track
-from essentia_ldl.train import multi_target as transfer
+from essentia_ldl.runs.folder import is_planned
+from essentia_ldl.runs.targets import read_table
+from essentia_ldl.train import multi_target
 from essentia_ldl.train.compose import (
+    Wanted,
     check_sampling,
     compose_plan,
-    is_planned,
     list_sources,
     name_stems,
+    plan_run,
     update_places,
-    write_plan,
 )
 from essentia_ldl.train.ensemble import train_members
 from essentia_ldl.train.members import Member, check_members
 from essentia_ldl.train.multi_target import Target
+
+here = Home.from_environment  # the fixtures set the variable
 
 CLASSES = ("Folk", "Rock")
 GROUPS = ("m1", "m2", "m3")
@@ -47,7 +51,7 @@ def collection() -> Collection:
         for n in range(12)
     )
     contents = {track.id: hashlib.sha256(track.id.encode()).hexdigest() for track in tracks}
-    return Collection(tracks, contents, dict.fromkeys(contents, 20.0), ())
+    return Collection(tracks, contents, dict.fromkeys(contents, 20.0), (), here())
 
 
 def make_split(collection: Collection) -> Split:
@@ -64,8 +68,8 @@ def run(tmp_path, monkeypatch):
 def test_a_recipe_names_its_targets():
     recipe = make_recipe("agf-m+sb+agf-s")
     assert recipe.sources == ("agf-m", "sb", "agf-s")
-    assert (recipe.main_source, recipe.transfer_networks) == ("sb", "separate")
-    assert [transfer.name_target(source) for source in recipe.sources] == ["m", "g", "s"]
+    assert (recipe.main_source, recipe.target_networks) == ("sb", "separate")
+    assert [multi_target.name_target(source) for source in recipe.sources] == ["m", "g", "s"]
     assert make_recipe("agf").sources == ("none", "agf-m", "agf-d", "agf-e", "agf-s")
     assert make_recipe("agf-m").main_source == "none"  # its classifier learns the labels as they are
 
@@ -75,7 +79,7 @@ def test_a_recipe_names_its_targets():
     [("sa", "auto", 0), ("none", "separate", 1), ("agf", "auto", 5), ("agf", "shared", 1), ("agf", "wide", 1)],
 )
 def test_networks_are_counted(sources, networks, expected):
-    assert transfer.count_networks(make_recipe(sources, transfer__networks=networks)) == expected
+    assert multi_target.count_networks(make_recipe(sources, targets__networks=networks)) == expected
 
 
 def test_a_list_of_sources_in_a_file_reads_back(tmp_path):
@@ -90,9 +94,9 @@ def test_a_list_of_sources_in_a_file_reads_back(tmp_path):
 @pytest.mark.parametrize(
     ("sources", "changes", "message"),
     [
-        ("none+sa", {"transfer__networks": "separate"}, "one source of the task's own classes"),
-        ("none+agf-m", {"transfer__networks": "none"}, "separate, shared or wide"),
-        ("agf-m", {"transfer__networks": "none"}, "separate, shared or wide"),
+        ("none+sa", {"targets__networks": "separate"}, "one source of the task's own classes"),
+        ("none+agf-m", {"targets__networks": "none"}, "separate, shared or wide"),
+        ("agf-m", {"targets__networks": "none"}, "separate, shared or wide"),
         ("none+sa", {}, "one source of the task's own classes"),
     ],
 )
@@ -109,18 +113,24 @@ def test_an_extractor_has_no_network_of_ours_to_transfer():
 
 
 def test_names_of_models():
-    assert name_stems(make_recipe(), False) == {"full": "genre_x-dcnn-agf", "head": None}
-    alone = make_recipe("none", transfer__networks="separate")
-    assert name_stems(alone, True) == {"full": "demo-genre_x-dcnn-transfer", "head": None}
+    assert name_stems(make_recipe(), False) == {
+        "full": "genre_x-dcnn-agf",
+        "head": None,
+    }
+    alone = make_recipe("none", targets__networks="separate")
+    assert name_stems(alone, True) == {
+        "full": "demo-genre_x-dcnn-transfer",
+        "head": None,
+    }
 
 
 def test_separate_networks_learn_training_tracks_alone(run, collection):
     recipe = make_recipe()
-    write_plan(run, recipe, collection, make_split(collection), max_hours=3.0)
+    plan_run(run, recipe, collection, make_split(collection), Wanted(max_hours=3.0))
     plan = read_json(run / "plan.json")
     assert plan["features"] == ["features/g", "features/s"]
     made = {"networks": "separate", "targets": ["g", "s"], "fine_tune": "none", "pretrained": None}
-    assert plan["transfer"] == made
+    assert plan["learned"] == made
     assert (plan["network"]["fine_tune"], plan["network"]["hidden"], plan["network"]["activation"]) == (
         "head",
         1024,
@@ -140,7 +150,7 @@ def test_separate_networks_learn_training_tracks_alone(run, collection):
         assert (network["training"]["epochs"], network["training"]["halvings"]) == (7, [])
         assert (network["export"], network["predictions"], network["calibration"]) == (False, False, "none")
         assert network["max_hours"] == plan["max_hours"] == 1.0
-    table = labels.read_table(run / "features" / "s" / "labels.csv")
+    table = read_table(run / "features" / "s" / "labels.csv")
     assert table.classes == tuple(groups["classes"])
     assert set(table.ids) == {track["id"] for track in groups["tracks"]}
     # tracks of one artist have one distribution, and the planted sub-genres tell artists apart
@@ -157,58 +167,58 @@ def test_who_taught_nothing_is_told():
         "m": {"artists_without_words": [], "tracks_without_artist": 0},
         "s": {"artists_without_words": [f"a{n}" for n in range(7)], "tracks_without_artist": 3},
     }
-    (line,) = transfer.describe_left_out(reports)
+    (line,) = multi_target.describe_left_out(reports)
     expected = "3 tracks without artist and 7 artists without words (a0, a1, a2, a3, a4, ...)"
     assert line == f"target s is not learned from {expected}"
 
 
 def test_targets_do_not_see_validation_or_test_tracks(run, collection):
     split = make_split(collection)
-    write_plan(run, make_recipe(), collection, split)
+    plan_run(run, make_recipe(), collection, split)
     changed = tuple(
         track if track.id in split.train else Track(track.id, track.path, track.label, track.artist)
         for track in collection.tracks
     )
-    other = Collection(changed, collection.contents, collection.durations_s, ())
-    write_plan(run.parent / "other", make_recipe(), other, split)
+    other = Collection(changed, collection.contents, collection.durations_s, (), here())
+    plan_run(run.parent / "other", make_recipe(), other, split)
     first, second = (path / "features" / "s" / "labels.csv" for path in (run, run.parent / "other"))
     assert first.read_bytes() == second.read_bytes()
 
 
 def test_a_shared_network_learns_all_targets_for_as_many_epochs(run, collection):
-    write_plan(run, make_recipe(transfer__networks="shared"), collection, make_split(collection))
+    plan_run(run, make_recipe(targets__networks="shared"), collection, make_split(collection))
     assert read_json(run / "plan.json")["features"] == ["features/shared"]
     plan = read_json(run / "features" / "shared" / "plan.json")
     assert [task["name"] for task in plan["tasks"]] == ["g", "s"]
     assert plan["training"]["epochs"] == 14
-    tables = {name: labels.read_table(run / "features" / "shared" / f"labels-{name}.csv") for name in "gs"}
+    tables = {name: read_table(run / "features" / "shared" / f"labels-{name}.csv") for name in "gs"}
     ids = [track["id"] for track in plan["tracks"]]
     assert list(tables["g"].ids) == ids  # nothing of validation or test tracks
     assert set(ids) - set(tables["s"].ids) == {"t10", "t11"}
 
 
 def test_a_wide_network_learns_the_first_target(run, collection):
-    write_plan(run, make_recipe("agf", transfer__networks="wide"), collection, make_split(collection))
+    plan_run(run, make_recipe("agf", targets__networks="wide"), collection, make_split(collection))
     plan = read_json(run / "features" / "wide" / "plan.json")
     assert (plan["network"]["n_networks"], plan["labels_source"], plan["training"]["epochs"]) == (5, "none", 7)
 
 
-def test_a_single_target_has_no_shared_network(tmp_path, collection):
-    recipe = make_recipe("none", transfer__networks="shared")
+def test_a_single_target_has_no_shared_network(run, collection):
+    recipe = make_recipe("none", targets__networks="shared")
     table = LabelTable(("t00",), CLASSES, np.array([[1, 0]]))
-    shared = compose_plan(recipe, collection, make_split(collection), "x")
-    assert transfer.write_networks(tmp_path, recipe, {"g": Target("g", "none", table)}, shared) == ["g"]
+    shared = compose_plan(run / "x", recipe, collection, make_split(collection))
+    assert multi_target.write_networks(run, recipe, {"g": Target("g", "none", table)}, shared) == [run / "g"]
 
 
 def test_groups_are_learned_by_cross_entropy_and_smoothed_labels_as_elsewhere():
     recipe = make_recipe("sb+agf-m", training__class_weights="balanced")
-    assert transfer.plan_training(recipe, 3, "sb")["loss"] == "mae"
-    groups = transfer.plan_training(recipe, 3, "agf-m")
-    assert (groups["loss"], groups["class_weights"]) == ("cross_entropy", "none")  # artists' groups have no classes
+    assert multi_target.plan_training(recipe, 3, "sb").loss == "mae"
+    groups = multi_target.plan_training(recipe, 3, "agf-m")
+    assert (groups.loss, groups.class_weights) == ("cross_entropy", "none")  # artists' groups have no classes
 
 
 def test_networks_move_with_their_run(run, collection, monkeypatch, tmp_path):
-    write_plan(run, make_recipe(), collection, make_split(collection))
+    plan_run(run, make_recipe(), collection, make_split(collection))
     monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path / "new"))
     update_places(run, collection)
     for folder in (run, run / "features" / "g", run / "features" / "s"):
@@ -217,7 +227,7 @@ def test_networks_move_with_their_run(run, collection, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("damage", ["lost plan", "lost table", "garbage", "other json", "own plan"])
 def test_damaged_plans_are_seen(run, collection, damage):
-    write_plan(run, make_recipe(), collection, make_split(collection))
+    plan_run(run, make_recipe(), collection, make_split(collection))
     assert is_planned(run)
     network = run / "features" / "s"
     if damage == "lost plan":
@@ -232,19 +242,24 @@ def test_damaged_plans_are_seen(run, collection, damage):
 
 
 def test_ensembles_of_transferred_networks_are_refused(tmp_path):
-    with pytest.raises(RecipeError, match="a network without transfer"):
-        train_members(make_recipe(), None, 2)
+    with pytest.raises(RecipeError, match="a network with one target"):
+        train_members(make_recipe(), None, 2, home=here())
     members = []
     for name in "ab":
-        write_json(tmp_path / name / "plan.json", {"classes": [], "features": ["features/g"], "network": {}})
+        network = {"backbone": "dcnn", "pretrained": "features", "fine_tune": "head"}
+        plan = {"task": "x", "name": "x", "description": "", "classes": CLASSES, "network": network}
+        plan |= {"front_end": "dcnn", "training": {"epochs": 1}, "features": ["features/g"]}
+        plan |= {"store": "store", "graphs": "graphs"}
+        plan["tracks"] = [{"id": "t", "content": "c", "role": "train", "label": "Folk"}]
+        write_json(tmp_path / name / "plan.json", plan)
         members.append(Member(name, tmp_path / name))
-    with pytest.raises(DataError, match="a network without transfer"):
+    with pytest.raises(DataError, match="a network with one target"):
         check_members(members)
 
 
 def test_samples_need_dropout():
-    with pytest.raises(RecipeError, match=r"transfer.dropout"):
-        check_sampling(make_recipe(transfer__dropout=0.0, uncertainty__samples=10))
+    with pytest.raises(RecipeError, match=r"targets.dropout"):
+        check_sampling(make_recipe(targets__dropout=0.0, uncertainty__samples=10))
     check_sampling(make_recipe(uncertainty__samples=10))
 
 
@@ -252,15 +267,15 @@ def test_samples_need_dropout():
 def test_heads_without_a_hidden_layer_have_nothing_of_their_own(kind):
     head = {"network__backbone": "musicnn", "network__fine_tune": "head", "network__hidden": 0}
     with pytest.raises(RecipeError, match="has the same features whatever its head learns"):
-        make_recipe("agf").override(**head, transfer__networks=kind)
-    assert make_recipe("agf").override(**{**head, "network__hidden": 9}, transfer__networks=kind)
+        make_recipe("agf").override(**head, targets__networks=kind)
+    assert make_recipe("agf").override(**{**head, "network__hidden": 9}, targets__networks=kind)
 
 
 def test_networks_without_a_cut_or_a_wider_kind_are_refused_early():
     with pytest.raises(RecipeError, match="share all of vgg"):
-        make_recipe("agf").override(network__backbone="vgg", transfer__networks="shared")
+        make_recipe("agf").override(network__backbone="vgg", targets__networks="shared")
     with pytest.raises(RecipeError, match="dcnn for a wide network"):
-        make_recipe("agf").override(network__backbone="vgg", network__hidden=100, transfer__networks="wide")
+        make_recipe("agf").override(network__backbone="vgg", network__hidden=100, targets__networks="wide")
 
 
 def test_groups_join_another_source_of_the_classes():
@@ -269,20 +284,21 @@ def test_groups_join_another_source_of_the_classes():
 
 
 def test_a_wide_network_is_said_to_learn_what_it_learns(run, collection):
-    recipe = make_recipe("none+agf-s", transfer__networks="wide")
-    write_plan(run, recipe, collection, make_split(collection))
-    assert read_json(run / "plan.json")["transfer"]["targets"] == ["g"]
+    recipe = make_recipe("none+agf-s", targets__networks="wide")
+    plan_run(run, recipe, collection, make_split(collection))
+    assert read_json(run / "plan.json")["learned"]["targets"] == ["g"]
     assert name_stems(recipe, False)["full"] == "genre_x-dcnn-transfer"
     assert list_sources(recipe, ["none+agf-s"]) == ["none"]  # nothing is extracted for what is not learned
 
 
 def test_a_shared_network_learns_each_target_as_its_own_network_would(run, collection):
-    recipe = make_recipe("shares+agf-s", transfer__networks="shared", training__class_weights="balanced")
+    recipe = make_recipe("shares+agf-s", targets__networks="shared", training__class_weights="balanced")
     targets = {
         letter: Target(letter, source, LabelTable(("t00", "t01"), CLASSES, np.eye(2)))
         for letter, source in (("g", "shares"), ("s", "agf-s"))
     }
-    transfer.write_networks(run, recipe, targets, compose_plan(recipe, collection, make_split(collection), "x"))
+    plan = compose_plan(run / "x", recipe, collection, make_split(collection))
+    multi_target.write_networks(run, recipe, targets, plan)
     found = {
         task["name"]: (task["loss"], task["class_weights"]) for task in read_json(run / "shared/plan.json")["tasks"]
     }

@@ -12,10 +12,14 @@ from click.testing import CliRunner
 from essentia_ldl import labels
 from essentia_ldl.cli.main import main
 from essentia_ldl.collection.read import Collection
+from essentia_ldl.files import Home
 from essentia_ldl.records import Track
+from essentia_ldl.runs.targets import read_table
 from essentia_ldl.train import compose as planning
 from essentia_ldl.train import show_labels as labelling
 from essentia_ldl.train import train as steps
+
+here = Home.from_environment  # the fixtures set the variable
 
 CLASSES = ("non_sad", "sad")
 
@@ -44,7 +48,7 @@ def fitted(monkeypatch):
         source = labels.build(name, recipe.classes, read, settings).fit(collection.tracks)
         return source(collection.tracks), source.report
 
-    collection = Collection(tuple(tracks), {}, {}, ())
+    collection = Collection(tuple(tracks), {}, {}, (), here())
     monkeypatch.setattr(labelling.steps, "prepare", lambda *_, **__: (collection, False))
     monkeypatch.setattr(labelling, "fit_labels", fit)
     return tracks
@@ -52,13 +56,13 @@ def fitted(monkeypatch):
 
 def test_every_source_is_told_in_lines_tables_a_picture_and_json(fitted, tmp_path):
     every = sorted(name for name in labels.presets() if not labels.is_auxiliary(name))
-    lines = list(labelling.describe_labels("mood-sad", None, [*every, "none"], str(tmp_path), None))
+    lines = list(labelling.describe_labels("mood-sad", None, [*every, "none"], here(), str(tmp_path), None))
     assert sorted(path.name for path in tmp_path.glob("*.csv")) == sorted(f"{name}.csv" for name in every)
     assert (tmp_path / "histogram.png").stat().st_size > 5000
     reports = json.loads((tmp_path / "labels.json").read_text())
     assert sorted(reports) == every
     for name in every:
-        table = labels.read_table(tmp_path / f"{name}.csv")
+        table = read_table(tmp_path / f"{name}.csv")
         own = labels.score_own_mass(table, {track.id: track.label for track in fitted})
         start = lines.index(f"{name}: {tmp_path / f'{name}.csv'}")
         assert lines[start + 1].startswith(f"{name}: mass on the own class, mean {own.mean():.2f}, 60 tracks")
@@ -75,7 +79,7 @@ def test_what_the_filter_left_out_is_told_a_class(fitted, tmp_path):
         '[labels.emb-lmnn]\nlmnn_filter = "wilson"\nn_components = 8\nmax_iter = 60\n'
         '[labels.emb]\nlmnn = true\nlmnn_filter = "wilson"\nn_components = 50\nmax_iter = 60\n'
     )
-    lines = list(labelling.describe_labels(str(recipe), None, ["emb-lmnn", "emb"], str(tmp_path), None))
+    lines = list(labelling.describe_labels(str(recipe), None, ["emb-lmnn", "emb"], here(), str(tmp_path), None))
     reports = json.loads((tmp_path / "labels.json").read_text())
     for report in reports.values():
         counts = ", ".join(f"{n} {name}" for name, n in report["n_filtered"].items())
@@ -105,7 +109,11 @@ def artists(monkeypatch):
         return frames[track.id][:1] if front_end == labels.DESCRIPTORS else frames[track.id]
 
     monkeypatch.setattr(planning, "TrackFeatures", lambda *_: read)
-    monkeypatch.setattr(labelling.steps, "prepare", lambda *_, **__: (Collection(tuple(tracks), {}, {}, ()), False))
+    monkeypatch.setattr(
+        labelling.steps,
+        "prepare",
+        lambda *_, **__: (Collection(tuple(tracks), {}, {}, (), here()), False),
+    )
     return tracks
 
 
@@ -117,7 +125,7 @@ AGF = f'task = "x"\nclasses = ["non_sad", "sad"]\n{SMALL}[labels.agf-s]\nn_group
 def test_groups_of_artists_are_told_by_artists_and_words(artists, tmp_path, asked):
     recipe = tmp_path / "x.toml"
     recipe.write_text(AGF)
-    lines = list(labelling.describe_labels(str(recipe), None, asked, str(tmp_path), None))
+    lines = list(labelling.describe_labels(str(recipe), None, asked, here(), str(tmp_path), None))
     names = ["agf-d", "agf-e", "agf-m", "agf-s", "none"]
     assert sorted(path.stem for path in tmp_path.glob("*.csv")) == names
     assert (tmp_path / "histogram.png").exists()
@@ -128,7 +136,7 @@ def test_groups_of_artists_are_told_by_artists_and_words(artists, tmp_path, aske
         *(f"agf-{c}" for c in "mdes"),
     ]
     for name in names[:4]:
-        table = labels.read_table(tmp_path / f"{name}.csv")
+        table = read_table(tmp_path / f"{name}.csv")
         assert table.classes == tuple(f"{name[-1]}{k}" for k in range(1, 5))
         left_out = {"t60", "t61", *(("t05", "t17", "t29", "t41", "t53") if name == "agf-s" else ())}
         assert set(table.ids) == {t.id for t in artists} - left_out
@@ -148,7 +156,7 @@ def test_groups_of_artists_are_told_by_artists_and_words(artists, tmp_path, aske
 def test_there_is_no_histogram_of_groups_alone(artists, tmp_path):
     recipe = tmp_path / "x.toml"
     recipe.write_text(AGF)
-    lines = list(labelling.describe_labels(str(recipe), None, ["agf-s"], str(tmp_path), None))
+    lines = list(labelling.describe_labels(str(recipe), None, ["agf-s"], here(), str(tmp_path), None))
     assert not (tmp_path / "histogram.png").exists()
     assert not any("own class" in line for line in lines)
 

@@ -17,17 +17,18 @@ from essentia_ldl.collection.read import Collection
 from essentia_ldl.doctor import installed_versions
 from essentia_ldl.errors import DataError, GraphError, RecipeError, StoreError
 from essentia_ldl.features import reader as track_features
-from essentia_ldl.files import read_json, write_json
+from essentia_ldl.files import Home, read_json, write_json
 from essentia_ldl.models.folder import read_model
-from essentia_ldl.recipe.recipe import Recipe, read_recipe
+from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import Failure, Split, Track
 from essentia_ldl.runs import calibrate as calibrating
 from essentia_ldl.runs.calibrate import read_run
-from essentia_ldl.runs.score import score_predictions, score_run
 from essentia_ldl.train import ensemble as ensembles
 from essentia_ldl.train import train as steps
 from essentia_ldl.train.compose import fit_labels, label_front_ends, name_stems
 
+here = Home.from_environment  # the fixtures set the variable
 RECIPE = Recipe("mood-sad", ("non_sad", "sad"), labels="none")
 
 
@@ -52,29 +53,10 @@ def _home(tmp_path, monkeypatch):
     ],
 )
 def test_the_names_of_graphs_are_essentias(changes, is_demo, full, head):
-    assert name_stems(RECIPE.override(**changes), is_demo) == {"full": full, "head": head}
-
-
-# --- scores ---------------------------------------------------------------------------------------------------------
-
-
-def test_scores_are_those_of_the_closed_form():
-    targets = np.array([0, 0, 0, 1])
-    probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6], [0.3, 0.7]])
-    assert score_predictions(targets, probabilities, ["non_sad", "sad"]) == {
-        "n_tracks": 4,
-        "balanced_accuracy": pytest.approx((2 / 3 + 1) / 2),
-        "accuracy": 0.75,
-        "recall": {"non_sad": pytest.approx(2 / 3), "sad": 1.0},
-        "confusion": [[2, 1], [0, 1]],
+    assert name_stems(RECIPE.override(**changes), is_demo) == {
+        "full": full,
+        "head": head,
     }
-
-
-def test_a_class_without_a_track_has_no_recall_and_the_scores_are_json():
-    scores = score_predictions(np.array([0, 0]), np.array([[0.9, 0.1], [0.2, 0.8]]), ["a", "b"])
-    assert scores["recall"] == {"a": 0.5, "b": None}
-    assert scores["balanced_accuracy"] == 0.5
-    assert json.loads(json.dumps(scores, allow_nan=False)) == scores
 
 
 def write_predictions(
@@ -92,34 +74,14 @@ def write_predictions(
     )
 
 
-def test_a_run_is_scored_on_each_side_apart(tmp_path):
-    write_json(tmp_path / "plan.json", {"classes": ["non_sad", "sad"]})
-    good, bad = [0.9, 0.1], [0.1, 0.9]
-    roles = ["train", "valid", "valid", "train", "test", "test"]
-    labels = ["sad", "non_sad", "sad", "sad", "non_sad", "sad"]
-    write_predictions(tmp_path, roles, labels, [good, good, good, good, bad, good])
-    scores = score_run(tmp_path)
-    assert scores["classes"] == ["non_sad", "sad"]
-    assert scores["valid"]["n_tracks"] == 2
-    assert scores["valid"]["recall"] == {"non_sad": 1.0, "sad": 0.0}
-    assert scores["test"]["balanced_accuracy"] == 0.0
-    assert "train" not in scores
-
-
-def test_a_side_without_tracks_has_no_score(tmp_path):
-    write_json(tmp_path / "plan.json", {"classes": ["non_sad", "sad"]})
-    write_predictions(tmp_path, ["train", "train"], ["sad", "non_sad"], [[1, 0], [0, 1]])
-    assert score_run(tmp_path) == {"classes": ["non_sad", "sad"]}
-
-
 # --- data -----------------------------------------------------------------------------------------------------------
 
 
 def test_data_of_the_user_is_taken_as_it_is(tmp_path):
     said = []
-    assert steps.find_data(RECIPE, str(tmp_path), said.append) == (str(tmp_path), False)
+    assert steps.find_data(RECIPE, str(tmp_path), here(), said.append) == (str(tmp_path), False)
     (tmp_path / "demo.json").write_text("{}")
-    assert steps.find_data(RECIPE, str(tmp_path), said.append) == (str(tmp_path), True)
+    assert steps.find_data(RECIPE, str(tmp_path), here(), said.append) == (str(tmp_path), True)
     assert said == []
 
 
@@ -127,7 +89,7 @@ def test_without_data_the_demo_is_made_in_the_store(tmp_path, monkeypatch):
     made, said = [], []
     monkeypatch.setattr(steps.demo, "build_demo", lambda *a, **k: made.append((a, k)) or a[0])
     root = tmp_path / "home" / "store" / "demo" / "mood-sad"
-    assert steps.find_data(RECIPE.override(split__seed=7), None, said.append) == (str(root), True)
+    assert steps.find_data(RECIPE.override(split__seed=7), None, here(), said.append) == (str(root), True)
     sizes = {"n_tracks": None, "n_artists": None, "n_substyles": 0, "duration_s": 21.0, "replace": True}
     assert made == [((root, ("non_sad", "sad")), {"seed": 7, **sizes})]
     assert "demo collection" in said[0]
@@ -157,13 +119,13 @@ def extracted(monkeypatch):
     """Replace the extraction; gives the front-ends that were asked for, and the paths that fail."""
     state = {"front_ends": [], "failing": ()}
 
-    def extract(tracks, store, front_ends, n_jobs=None):
+    def extract(tracks, home, front_ends, n_jobs=None):
         state["front_ends"].append([front_end.name for front_end in front_ends])
         kept = tuple(track for track in tracks if track.id not in state["failing"])
         contents = {track.id: hashlib.sha256(Path(track.path).read_bytes()).hexdigest() for track in kept}
         durations_s = {track.id: 30.0 - int(Path(track.path).read_text()) for track in kept}
         failures = tuple(Failure(t.path, "features", f"{t.id} is bad.") for t in tracks if t.id in state["failing"])
-        return Collection(kept, contents, durations_s, failures)
+        return Collection(kept, contents, durations_s, failures, home)
 
     monkeypatch.setattr(steps, "extract", extract)
     return state
@@ -173,12 +135,12 @@ def test_a_collection_is_told_in_one_line(tmp_path, extracted):
     data = make_tracks(tmp_path / "data")
     extracted["failing"] = ("sad/artist0/01.wav",)
     said = []
-    collection, is_demo = steps.prepare(RECIPE, str(data), ["none"], 1, said.append)
+    collection, is_demo = steps.prepare(RECIPE, str(data), ["none"], 1, said.append, home=here())
     assert said == ["19 tracks (10 non_sad, 9 sad), 1 left out"]
     assert not is_demo
     assert len(collection.tracks) == 19
-    steps.prepare(RECIPE, str(data), ["sb"], 1, said.append)
-    steps.prepare(RECIPE, str(data), ["sb"], 1, said.append, bands=False)
+    steps.prepare(RECIPE, str(data), ["sb"], 1, said.append, home=here())
+    steps.prepare(RECIPE, str(data), ["sb"], 1, said.append, bands=False, home=here())
     assert extracted["front_ends"] == [["musicnn"], ["musicnn", "mfcc"], ["mfcc"]]
 
 
@@ -188,7 +150,7 @@ def test_a_class_that_is_left_out_wholly_is_an_error_with_the_first_reason(tmp_p
     with pytest.raises(
         DataError, match=r"at least one usable track; got 0 \(sad in .*First: sad/artist0/01\.wav is bad"
     ):
-        steps.prepare(RECIPE, str(data), ["none"], 1, [].append)
+        steps.prepare(RECIPE, str(data), ["none"], 1, [].append, home=here())
 
 
 # --- labels ---------------------------------------------------------------------------------------------------------
@@ -197,17 +159,20 @@ def test_a_class_that_is_left_out_wholly_is_an_error_with_the_first_reason(tmp_p
 def test_labels_of_validation_and_test_stay_one_hot_and_only_training_tracks_are_read(monkeypatch):
     ids = [f"t{n}" for n in range(24)]
     tracks = tuple(Track(i, f"/{i}", "sad" if n % 2 else "non_sad") for n, i in enumerate(ids))
-    collection = Collection(tracks, {i: i for i in ids}, dict.fromkeys(ids, 20.0), ())
+    collection = Collection(tracks, {i: i for i in ids}, dict.fromkeys(ids, 20.0), (), here())
     split = Split(tuple(ids[:16]), tuple(ids[16:20]), tuple(ids[20:]))
     read = []
 
     class Frames:
+        def __init__(self, root):
+            pass
+
         def read(self, content, front_end):
             read.append(content)
             random = np.random.default_rng(int(content[1:]))  # tracks differ, whatever their class
             return random.normal(random.normal(size=13), 1.0, (1292, 13)).astype(np.float32)
 
-    monkeypatch.setattr(track_features, "open_store", Frames)
+    monkeypatch.setattr(track_features, "Store", Frames)
     recipe = Recipe("mood-sad", ("non_sad", "sad"), label_settings={"sa": {"n_neighbors": 5}})
     table, report = fit_labels(recipe, "sa", collection, split)
     assert set(read) == set(split.train)
@@ -268,12 +233,12 @@ def make_card(graph: bytes, stem: str, plan: dict) -> dict:
     }
 
 
-ORDER = ["essentia_ldl.nets.pretrained.weights", "essentia_ldl.nets", "essentia_ldl.sound"]
+ORDER = ["essentia_ldl.nets.base_graphs", "essentia_ldl.nets", "essentia_ldl.sound"]
 
 
 def test_a_training_leaves_models_and_everything_that_made_them(tmp_path, zones):
     said = []
-    done = steps.train(RECIPE, str(make_tracks(tmp_path / "data")), say=said.append)
+    done = steps.train(RECIPE, str(make_tracks(tmp_path / "data")), say=said.append, home=here())
     assert zones["calls"] == ORDER
     assert done.models == ("mood_sad-musicnn-msd-1", "mood_sad-msd-musicnn-1")
     assert not done.repeated
@@ -291,7 +256,7 @@ def test_a_training_leaves_models_and_everything_that_made_them(tmp_path, zones)
 
 def test_the_plan_holds_what_the_nets_zone_reads(tmp_path, zones):
     recipe = RECIPE.override(training__epochs=3, training__epochs_from_scratch=4, network__fine_tune="none")
-    done = steps.train(recipe, str(make_tracks(tmp_path / "data")), max_hours=2.0, say=[].append)
+    done = steps.train(recipe, str(make_tracks(tmp_path / "data")), max_hours=2.0, say=[].append, home=here())
     assert zones["calls"] == ORDER[1:], "a network from scratch needs no base graphs"
     plan = read_json(done.run / "plan.json")
     assert plan["classes"] == ["non_sad", "sad"]
@@ -314,18 +279,18 @@ def test_the_plan_holds_what_the_nets_zone_reads(tmp_path, zones):
 
 def test_the_same_training_is_not_repeated_unless_asked_for_or_its_models_are_gone(tmp_path, zones):
     data = str(make_tracks(tmp_path / "data"))
-    first = steps.train(RECIPE, data, say=[].append)
+    first = steps.train(RECIPE, data, say=[].append, home=here())
     zones["calls"].clear()
     said = []
-    second = steps.train(RECIPE, data, say=said.append)
+    second = steps.train(RECIPE, data, say=said.append, home=here())
     assert (second.repeated, second.models, second.run, zones["calls"]) == (True, first.models, first.run, [])
     assert second.scores == json.loads(json.dumps(first.scores))
     assert said[-1].startswith("trained before with the same recipe and data")
-    third = steps.train(RECIPE, data, again=True, say=[].append)
+    third = steps.train(RECIPE, data, again=True, say=[].append, home=here())
     assert third.models == ("mood_sad-musicnn-msd-2", "mood_sad-msd-musicnn-2")
     assert third.run != first.run
     (tmp_path / "home" / "graphs" / "mood_sad-musicnn-msd-2.pb").unlink()
-    fourth = steps.train(RECIPE, data, say=[].append)
+    fourth = steps.train(RECIPE, data, say=[].append, home=here())
     assert not fourth.repeated
     assert fourth.models[0] == "mood_sad-musicnn-msd-3"
 
@@ -335,19 +300,19 @@ def test_the_same_training_is_not_repeated_unless_asked_for_or_its_models_are_go
 )
 def test_another_recipe_is_another_run(tmp_path, zones, change):
     data = str(make_tracks(tmp_path / "data"))
-    first = steps.train(RECIPE, data, say=[].append)
-    second = steps.train(RECIPE.override(**change), data, say=[].append)
+    first = steps.train(RECIPE, data, say=[].append, home=here())
+    second = steps.train(RECIPE.override(**change), data, say=[].append, home=here())
     assert not second.repeated
     assert second.run != first.run
 
 
 def test_other_bytes_or_labels_are_another_run(tmp_path, zones):
     data = make_tracks(tmp_path / "data")
-    steps.train(RECIPE, str(data), say=[].append)
+    steps.train(RECIPE, str(data), say=[].append, home=here())
     (data / "sad" / "artist0" / "01.wav").write_bytes(b"21")
-    assert not steps.train(RECIPE, str(data), say=[].append).repeated
+    assert not steps.train(RECIPE, str(data), say=[].append, home=here()).repeated
     (data / "sad" / "artist0" / "01.wav").rename(data / "non_sad" / "artist0" / "01.wav")
-    assert not steps.train(RECIPE, str(data), say=[].append).repeated
+    assert not steps.train(RECIPE, str(data), say=[].append, home=here()).repeated
 
 
 @pytest.mark.parametrize("step", ORDER)
@@ -355,12 +320,12 @@ def test_a_step_that_fails_leaves_no_model_and_the_next_try_goes_on_in_the_same_
     data = str(make_tracks(tmp_path / "data"))
     zones["error"] = step
     with pytest.raises(GraphError, match="equal numbers"):
-        steps.train(RECIPE, data, say=[].append)
+        steps.train(RECIPE, data, say=[].append, home=here())
     assert list((tmp_path / "home").glob("graphs/*")) == []
     (run,) = (tmp_path / "home" / "runs").iterdir()
     zones["error"] = None
     said = []
-    done = steps.train(RECIPE, data, say=said.append)
+    done = steps.train(RECIPE, data, say=said.append, home=here())
     assert f"going on with {run}" in said
     assert done.run == run
     assert done.models[0] == "mood_sad-musicnn-msd-1"
@@ -370,13 +335,15 @@ def test_a_step_that_fails_leaves_no_model_and_the_next_try_goes_on_in_the_same_
 
 
 def train_some(tmp_path, n_tracks=160, **changes):
-    return steps.train(RECIPE.override(**changes), str(make_tracks(tmp_path / "data", n_tracks)), say=[].append)
+    return steps.train(
+        RECIPE.override(**changes), str(make_tracks(tmp_path / "data", n_tracks)), say=[].append, home=here()
+    )
 
 
 def test_members_train_with_their_own_seeds_on_one_split(tmp_path, zones, monkeypatch):
     trained = []
 
-    def train_folders(folders, collection, recipe, n_jobs, say):
+    def train_folders(folders, collection, network, n_jobs, say):
         for number, folder in enumerate(folders):
             plan = read_json(folder / "plan.json")
             trained.append(plan)
@@ -386,6 +353,7 @@ def test_members_train_with_their_own_seeds_on_one_split(tmp_path, zones, monkey
             ids = np.array([track["id"] for track in plan["tracks"]])
             roles = np.array([track["role"] for track in plan["tracks"]])
             arrays = {"ids": ids, "roles": roles, "labels": np.array(labels), "probabilities": sure, **more}
+            arrays["classes"] = np.array(plan["classes"])
             np.savez(folder / "predictions.npz", **arrays)
             np.savez(folder / "weights.npz", kernel=np.arange(3))
             write_json(folder / "history.json", {})
@@ -393,7 +361,7 @@ def test_members_train_with_their_own_seeds_on_one_split(tmp_path, zones, monkey
     monkeypatch.setattr(ensembles, "train_folders", train_folders)
     monkeypatch.setattr(ensembles, "run_zone", steps.run_zone)
     data = str(make_tracks(tmp_path / "data", 40))
-    done = ensembles.train_members(RECIPE.override(split__seed=7), data, 3, say=[].append)
+    done = ensembles.train_members(RECIPE.override(split__seed=7), data, 3, say=[].append, home=here())
     plan = read_json(done.run / "plan.json")
     assert [one["seed"] for one in trained] == [7, 8, 9]
     assert all(one["tracks"] == trained[0]["tracks"] for one in trained)
@@ -403,15 +371,15 @@ def test_members_train_with_their_own_seeds_on_one_split(tmp_path, zones, monkey
     assert zones["flags"][-1] == ["--export-only"]
     assert done.models
     assert done.scores["valid"]["n_tracks"] == sum(track["role"] == "valid" for track in plan["tracks"])
-    again = ensembles.train_members(RECIPE.override(split__seed=7), data, 3, say=[].append)
+    again = ensembles.train_members(RECIPE.override(split__seed=7), data, 3, say=[].append, home=here())
     assert (again.repeated, again.run) == (True, done.run)
-    assert not ensembles.train_members(RECIPE.override(split__seed=7), data, 2, say=[].append).repeated
+    assert not ensembles.train_members(RECIPE.override(split__seed=7), data, 2, say=[].append, home=here()).repeated
 
 
 def test_samples_of_a_head_without_dropout_are_refused_before_the_work(tmp_path):
     recipe = RECIPE.override(network__fine_tune="head", uncertainty__samples=30)
     with pytest.raises(RecipeError, match=r"network\.dropout: expected above 0"):
-        steps.train(recipe, str(tmp_path / "nothing"))
+        steps.train(recipe, str(tmp_path / "nothing"), home=here())
 
 
 def test_calibrating_again_does_not_train_and_gives_the_next_version(tmp_path, zones):
@@ -421,14 +389,14 @@ def test_calibrating_again_does_not_train_and_gives_the_next_version(tmp_path, z
     assert first.scores["calibration"]["valid"]["after"]["nll"]["value"] == pytest.approx(found.nll_after, abs=1e-6)
     zones["calls"].clear()
     said = []
-    done = steps.calibrate(first.run.name, "none", said.append)
+    done = steps.calibrate(first.run.name, here(), "none", said.append)
     assert said == ["calibration: T = 1 (calibration was not asked for)"]
     assert (zones["calls"], zones["flags"][-1]) == (ORDER[1:], ["--export-only"])
     assert done.models == ("mood_sad-musicnn-msd-2", "mood_sad-msd-musicnn-2")
     assert read_json(done.run / "run.json") == {**read_json(first.run / "run.json"), "models": list(done.models)}
     assert read_json(done.run / "plan.json")["calibration"] == "none"
     assert done.scores["valid"]["accuracy"] == first.scores["valid"]["accuracy"]
-    again = steps.calibrate(str(first.run), say=said.append)  # a temperature, where none was before
+    again = steps.calibrate(str(first.run), here(), say=said.append)  # a temperature, where none was before
     assert read_run(first.run) == found
     assert said[-1] == f"calibration: {found.describe()}"
     assert again.models[0] == "mood_sad-musicnn-msd-3"
@@ -449,7 +417,7 @@ def test_the_command_tells_the_calibration_and_the_model(tmp_path, zones):
 def test_a_final_model_keeps_the_scores_of_its_cross_validation(tmp_path, zones):
     done = train_some(tmp_path)
     write_json(done.run / "scores.json", {**read_json(done.run / "scores.json"), "crossval": {"run": "cv"}})
-    scores = steps.calibrate(done.run.name, "none", [].append).scores
+    scores = steps.calibrate(done.run.name, here(), "none", [].append).scores
     assert scores["crossval"] == {"run": "cv"}
     assert read_json(done.run / "scores.json")["crossval"] == {"run": "cv"}
 
@@ -459,7 +427,7 @@ def test_a_run_that_cannot_be_calibrated_is_one_clear_error_and_stays_as_it_is(t
     assert "no track was kept for validation" in read_run(done.run).reason
     state = {path.name: path.read_bytes() for path in done.run.iterdir() if path.is_file() and path.name != "lock"}
     with pytest.raises(DataError, match="tracks: expected one of the valid side at least; got 0"):
-        steps.calibrate(done.run.name, say=[].append)
+        steps.calibrate(done.run.name, here(), say=[].append)
     after = {path.name: path.read_bytes() for path in done.run.iterdir() if path.is_file() and path.name != "lock"}
     assert after == state
 
@@ -468,7 +436,7 @@ def test_a_cross_validation_is_not_calibrated_again(tmp_path):
     folder = tmp_path / "home" / "runs" / "mood-sad-crossval-1"
     write_json(folder / "scores.json", {"sources": {}, "folds": []})
     with pytest.raises(StoreError, match="run: expected one that trained a model; got 'a cross-validation'"):
-        steps.calibrate("mood-sad-crossval-1", say=[].append)
+        steps.calibrate("mood-sad-crossval-1", here(), say=[].append)
 
 
 def test_another_method_is_another_run(tmp_path, zones):
@@ -479,7 +447,7 @@ def test_another_method_is_another_run(tmp_path, zones):
 
 def test_what_is_shown_after_a_training_tells_the_calibration(tmp_path, zones):
     done = train_some(tmp_path)
-    lines = summary.describe_training(done, RECIPE)
+    lines = summary.describe_training(done, RECIPE, here().graphs)
     assert f"calibration: {read_run(done.run).describe()}" in lines
     scores = {"valid": {"n_tracks": 9}, "calibration": {"text": "T = 2", "valid": {"n_changed": 3}}}
     assert summary.describe_calibration(scores)[1] == "calibration changes the class of 3 of 9 validation tracks"
@@ -492,7 +460,7 @@ def test_what_is_shown_after_a_training_tells_the_calibration(tmp_path, zones):
 def test_files_left_out_are_a_table_in_the_run(tmp_path, zones, extracted):
     data = make_tracks(tmp_path / "data")
     extracted["failing"] = ("sad/artist0/01.wav",)
-    done = steps.train(RECIPE, str(data), say=[].append)
+    done = steps.train(RECIPE, str(data), say=[].append, home=here())
     assert [failure.reason for failure in done.failures] == ["sad/artist0/01.wav is bad."]
     assert (done.run / "failures.csv").read_text().splitlines() == [
         "path,step,reason",
@@ -502,8 +470,8 @@ def test_files_left_out_are_a_table_in_the_run(tmp_path, zones, extracted):
 
 def test_a_demo_says_so_in_the_names_and_the_card(tmp_path, zones, monkeypatch):
     data = make_tracks(tmp_path / "data")
-    monkeypatch.setattr(steps, "find_data", lambda recipe, path, say: (str(data), True))
-    done = steps.train(RECIPE, None, say=[].append)
+    monkeypatch.setattr(steps, "find_data", lambda recipe, path, home, say: (str(data), True))
+    done = steps.train(RECIPE, None, say=[].append, home=here())
     assert done.models[0] == "demo-mood_sad-musicnn-msd-1"
     card = read_json(done.run / "plan.json")["card"]
     assert card["demo"] is True
@@ -519,6 +487,6 @@ def test_versions_that_decide_numbers_are_told():
 def test_a_demo_given_by_its_table_is_a_demo_too(tmp_path):
     (tmp_path / "demo.json").write_text("{}")
     recipe = read_recipe("mood-sad")
-    assert steps.find_data(recipe, str(tmp_path / "index.csv"), print) == (str(tmp_path / "index.csv"), True)
-    assert steps.find_data(recipe, str(tmp_path), print)[1]
-    assert not steps.find_data(recipe, str(tmp_path / "sub" / "index.csv"), print)[1]
+    assert steps.find_data(recipe, str(tmp_path / "index.csv"), here(), print) == (str(tmp_path / "index.csv"), True)
+    assert steps.find_data(recipe, str(tmp_path), here(), print)[1]
+    assert not steps.find_data(recipe, str(tmp_path / "sub" / "index.csv"), here(), print)[1]

@@ -8,24 +8,8 @@ import sys
 import pytest
 
 from essentia_ldl.errors import DataError
-from essentia_ldl.studies.artist_groups import figure as agf_figure
-from essentia_ldl.studies.artist_groups import tables as agf_tables
-from essentia_ldl.studies.artist_groups.comparison import collect
-from essentia_ldl.studies.artist_groups.paper import COMBINATIONS, FIGURE_3, NOTES, TABLE_4, TABLE_5
-
-
-def make_rows(n_seeds=1, combinations=COMBINATIONS, splits=("stratified",), wide=True, shift=0.0):
-    """The paper's own values as if we had measured them, a bit more for every seed."""
-    rows = []
-    for split in splits:
-        for seed in range(n_seeds):
-            kinds = [(*key, len(key[1]), score) for key, score in TABLE_4.items() if key[1] in combinations]
-            kinds += [("wide", "g", n, TABLE_5["wide", n]) for n in range(2, 6) if wide]
-            for networks, targets, n, score in kinds:
-                row = {"networks": networks, "targets": targets, "n": n, "split": split, "seed": seed, "n_test": 30}
-                row |= {"log_loss": score.log_loss + shift + 0.01 * seed * n, "macro_f1": score.macro_f1}
-                rows.append(row | {"accuracy": score.macro_f1, "parameters": 1000 * n, "n_train": 170})
-    return rows
+from essentia_ldl.studies.artist_groups import tables
+from essentia_ldl.studies.artist_groups.paper import FIGURE_3, NOTES
 
 
 def find_line(lines, title, name):
@@ -33,8 +17,8 @@ def find_line(lines, title, name):
     return next(line for line in lines[start:] if line.split("  ")[0] == name)
 
 
-def test_what_the_paper_measured_stands_beside_itself():
-    lines = agf_tables.describe(make_rows())
+def test_what_the_paper_measured_stands_beside_itself(make_rows):
+    lines = tables.describe(make_rows())
     assert find_line(lines, "Table 4", "gmdes").split() == [
         "gmdes",
         *("0.7894|0.7894", "0.6599|0.6599", "0.7727|0.7727", "0.6571|0.6571"),
@@ -52,8 +36,8 @@ def test_what_the_paper_measured_stands_beside_itself():
     assert find_line(lines, "Figure 3", "3").split()[1] == f"{FIGURE_3['separate', 3].log_loss:.4f}|0.8901"
 
 
-def test_table_5_shows_the_best_of_each_size_and_marks_the_papers_errors():
-    lines = agf_tables.describe(make_rows())
+def test_table_5_shows_the_best_of_each_size_and_marks_the_papers_errors(make_rows):
+    lines = tables.describe(make_rows())
     assert find_line(lines, "Table 5: log loss", "5").split() == [
         *("5", "0.8290|0.8290", "0.7894|0.7893a", "gmdes", "0.7727|0.7727", "gmdes")
     ]
@@ -67,31 +51,31 @@ def test_table_5_shows_the_best_of_each_size_and_marks_the_papers_errors():
 
 @pytest.mark.parametrize("n_seeds", [1, 5])
 @pytest.mark.parametrize("shift", [0.0, 10.0])
-def test_no_line_is_wider_than_100_columns(n_seeds, shift):
-    lines = agf_tables.describe(make_rows(n_seeds, splits=("stratified", "artist"), shift=shift), is_demo=True)
+def test_no_line_is_wider_than_100_columns(n_seeds, shift, make_rows):
+    lines = tables.describe(make_rows(n_seeds, splits=("stratified", "artist"), shift=shift), is_demo=True)
     assert max(map(len, lines)) <= 100
     assert sum(line.startswith("Table 4") for line in lines) == 2
 
 
-def test_several_seeds_have_a_deviation_and_a_comparison():
+def test_several_seeds_have_a_deviation_and_a_comparison(make_rows):
     rows = make_rows(3, ("g", "m", "gs"), wide=False)
-    lines = agf_tables.describe(rows)
+    lines = tables.describe(rows)
     assert find_line(lines, "Table 4", "gs").split()[1] == "0.8806±0.0200|0.8606"
     compared = find_line(lines, "Differences", "STN gs")
     assert compared.startswith("STN gs  -.018 [-.049, +.012]")  # t 4.303, deviation .01, (1 / 3 + 30 / 170) ** .5
     assert any("corrected resampled t-test" in line for line in lines)
     assert any("30 test tracks" in line and "seeds 0, 1, 2" in line for line in lines)
     assert not any(line.startswith("STN m") for line in lines)  # the question is of sets with g
-    assert not any(line.startswith("Differences") for line in agf_tables.describe(make_rows(1)))
+    assert not any(line.startswith("Differences") for line in tables.describe(make_rows(1)))
 
 
-def test_one_split_for_all_seeds_is_said():
-    lines = agf_tables.describe([row | {"redrawn": False} for row in make_rows(3, ("g", "gs"))])
+def test_one_split_for_all_seeds_is_said(make_rows):
+    lines = tables.describe([row | {"redrawn": False} for row in make_rows(3, ("g", "gs"))])
     assert any(line.startswith("all seeds have the same split: paired t-test") for line in lines)
 
 
-def test_what_was_not_measured_is_left_out_or_a_dash():
-    lines = agf_tables.describe(make_rows(1, ("g", "gm"), wide=False))
+def test_what_was_not_measured_is_left_out_or_a_dash(make_rows):
+    lines = tables.describe(make_rows(1, ("g", "gm"), wide=False))
     table = lines[lines.index("Table 4: sets of targets") :]
     assert [line.split()[0] for line in table[2:4]] == ["g", "gm"]
     assert "29 of the 31 sets of targets are not measured; agf.md has them all" in table
@@ -102,21 +86,21 @@ def test_what_was_not_measured_is_left_out_or_a_dash():
 
 
 def test_without_any_training_the_papers_tables_are_shown():
-    lines = agf_tables.describe([])
+    lines = tables.describe([])
     assert "nothing measured yet" in lines
     assert find_line(lines, "Table 4", "mde").split()[1:] == ["-|1.0359", "-|0.4879", "-|1.0365", "-|0.4675"]
 
 
-def test_a_demo_says_that_its_numbers_are_of_other_music():
-    head = " ".join(agf_tables.describe(make_rows(), is_demo=True)[:4])
+def test_a_demo_says_that_its_numbers_are_of_other_music(make_rows):
+    head = " ".join(tables.describe(make_rows(), is_demo=True)[:4])
     assert "demo, synthesised music" in head
     assert "FMA medium" in head
     assert "these are not: compare directions, not values" in head
-    assert "demo" not in " ".join(agf_tables.describe(make_rows())[:4])
+    assert "demo" not in " ".join(tables.describe(make_rows())[:4])
 
 
-def test_the_files_hold_every_cell_of_the_paper(tmp_path):
-    written = agf_tables.write_files(tmp_path / "run", make_rows(3, ("g", "m", "gmdes"), wide=False), is_demo=True)
+def test_the_files_hold_every_cell_of_the_paper(tmp_path, make_rows):
+    written = tables.write_files(tmp_path / "run", make_rows(3, ("g", "m", "gmdes"), wide=False), is_demo=True)
     assert written[:2] == [tmp_path / "run" / "agf.md", tmp_path / "run" / "agf.csv"]
     with open(written[1], encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -139,8 +123,8 @@ def test_the_files_hold_every_cell_of_the_paper(tmp_path):
     assert "synthesised" in text
 
 
-def test_the_rows_of_a_markdown_table_have_as_many_cells_as_its_head(tmp_path):
-    agf_tables.write_files(tmp_path, make_rows(3, splits=("stratified", "artist")))
+def test_the_rows_of_a_markdown_table_have_as_many_cells_as_its_head(tmp_path, make_rows):
+    tables.write_files(tmp_path, make_rows(3, splits=("stratified", "artist")))
     n_cells = 0
     for line in (tmp_path / "agf.md").read_text(encoding="utf-8").splitlines():
         if line.startswith("|"):
@@ -150,32 +134,20 @@ def test_the_rows_of_a_markdown_table_have_as_many_cells_as_its_head(tmp_path):
             n_cells = 0
 
 
-def test_the_averages_of_the_figure_are_those_of_the_same_sets():
-    (measured,) = collect(make_rows()).values()
-    ours, paper = agf_figure.compare_sizes(measured)
-    assert ours == paper == {**FIGURE_3, **{key: score for key, score in TABLE_5.items() if key[0] == "wide"}}
-    assert agf_figure.compare_sizes({}) == ({}, paper)
-    (measured,) = collect(make_rows(1, ("g", "gm", "gs"), wide=False)).values()
-    ours, paper = agf_figure.compare_sizes(measured)
-    assert set(paper) == {("separate", 1), ("separate", 2), ("shared", 2)}
-    assert ours == paper
-    assert paper["separate", 2].log_loss == pytest.approx((0.8606 + 0.8874) / 2)
-
-
-def test_the_picture_is_a_png(tmp_path):
+def test_the_picture_is_a_png(tmp_path, make_rows):
     pytest.importorskip("matplotlib")
-    written = agf_tables.write_files(tmp_path, make_rows(2, splits=("stratified", "artist")))
+    written = tables.write_files(tmp_path, make_rows(2, splits=("stratified", "artist")))
     assert written[2] == tmp_path / "figure3.png"
     two = written[2].read_bytes()
     assert two.startswith(b"\x89PNG")
-    agf_tables.write_files(tmp_path, make_rows(1))
+    tables.write_files(tmp_path, make_rows(1))
     height = [int.from_bytes(data[20:24], "big") for data in (written[2].read_bytes(), two)]
     assert height[0] < height[1]  # a row of pictures a split
 
 
-def test_without_matplotlib_a_sentence_stands_for_the_picture(tmp_path, monkeypatch):
+def test_without_matplotlib_a_sentence_stands_for_the_picture(tmp_path, monkeypatch, make_rows):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    written = agf_tables.write_files(tmp_path, make_rows())
+    written = tables.write_files(tmp_path, make_rows())
     assert written[2] == (
         f"figure 3: expected matplotlib; got 'not installed' ({tmp_path / 'figure3.png'}). "
         "Install it: pip install 'essentia-ldl[plots]'."
@@ -183,7 +155,7 @@ def test_without_matplotlib_a_sentence_stands_for_the_picture(tmp_path, monkeypa
     assert {path.name for path in tmp_path.iterdir()} == {"agf.md", "agf.csv"}
 
 
-def test_a_wrong_row_writes_nothing(tmp_path):
+def test_a_wrong_row_writes_nothing(tmp_path, make_rows):
     with pytest.raises(DataError, match="networks: expected one of"):
-        agf_tables.write_files(tmp_path, [make_rows()[0] | {"networks": "both"}])
+        tables.write_files(tmp_path, [make_rows()[0] | {"networks": "both"}])
     assert list(tmp_path.iterdir()) == []

@@ -15,8 +15,8 @@ from click.testing import CliRunner
 
 from essentia_ldl.cli.main import main
 from essentia_ldl.errors import DataError, DiskError, StoreError, UnknownNameError
-from essentia_ldl.files import read_json, write_json
-from essentia_ldl.recipe.recipe import read_recipe, render_recipe
+from essentia_ldl.files import Home, read_json, write_json
+from essentia_ldl.recipe.toml import read_recipe, render_recipe
 from essentia_ldl.studies.estimates import Cost
 from essentia_ldl.studies.table2 import command as table2
 from essentia_ldl.studies.table2.command import Grid, build_table
@@ -42,7 +42,7 @@ def work(tmp_path, monkeypatch):
     make_collection(root / "mood_happy", "happy", "non_happy")
     state = {"root": root, "calls": [], "external": [], "said": [], "wrong": {}, "score": 0.7}
 
-    def cross_validate(*, recipe, data, sources, n_folds, n_repeats, n_jobs, say, patch_hop):
+    def cross_validate(*, recipe, data, sources, n_folds, n_repeats, n_jobs, say, home, patch_hop):
         source = sources[-1]
         state["calls"].append((recipe.task, recipe.network.backbone, recipe.network.fine_tune, *sources))
         if (recipe.task, source) in state["wrong"]:
@@ -58,7 +58,7 @@ def work(tmp_path, monkeypatch):
         yield "a table"
         yield str(path)
 
-    def validate_externally(cell, recipe, source, data, annotations, say, n_jobs):
+    def validate_externally(cell, recipe, source, data, annotations, say, n_jobs, home):
         state["external"].append((recipe.task, source))
         write_json(cell / "scores.json", {"balanced_accuracy": 0.61, "n_tracks": 9})
         return cell / "scores.json"
@@ -74,7 +74,7 @@ def work(tmp_path, monkeypatch):
 
 
 def build(work, grid=SMALL, **options):
-    return build_table(str(work["root"]), grid, work["said"].append, **options)
+    return build_table(str(work["root"]), grid, work["said"].append, home=Home.from_environment(), **options)
 
 
 def cells_of(table):
@@ -150,9 +150,9 @@ def test_a_kill_at_any_point_repeats_nothing_that_is_noted(work, tmp_path):
     """The book alone decides, and it is written after every cell: here the process dies without any farewell."""
     code = f"""
 import os
-from essentia_ldl import table2
-from essentia_ldl.estimates import Cost
-from essentia_ldl.store import write_json
+from essentia_ldl.files import Home, write_json
+from essentia_ldl.studies.estimates import Cost
+from essentia_ldl.studies.table2 import command as table2
 n = 0
 def cross_validate(*, recipe, sources, **_):
     global n
@@ -167,7 +167,7 @@ table2.cross_validate = cross_validate
 table2.estimates.measure_costs = lambda path, networks, size: dict.fromkeys(networks, Cost(size, 3.0, 0.02, 0.01))
 table2.estimates.find_durations = lambda *_: [30.0]
 grid = table2.Grid(networks=("vgg",), starts=("pretrained",), sources=("none", "sa"), tasks=("mood-sad", "mood-happy"))
-table2.build_table({str(work["root"])!r}, grid, print)
+table2.build_table({str(work["root"])!r}, grid, print, home=Home.from_environment())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 9, done.stderr
@@ -419,7 +419,7 @@ def test_a_table_says_what_it_is(work):
 def test_the_command_takes_names_by_commas_or_repeated_and_ends_with_1_when_something_is_missing(monkeypatch, tmp_path):
     asked = []
 
-    def build_table(data, grid, say, *, n_jobs, dry_run):
+    def build_table(data, grid, say, *, home, n_jobs, dry_run):
         asked.append((data, grid, n_jobs, dry_run))
         return table2.Table(tmp_path, ("the table",), () if dry_run else ("mood-sad: no",))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from essentia_ldl.recipe.recipe import read_recipe
+from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.studies.table2.paper import COLUMNS, MARKS, NETWORKS, REASONS, SOURCES, STARTS, TABLE_2, TASKS, Cell
 
 # Sums of the twelve columns and the number of values in bold, taken from the text of the paper.

@@ -1,0 +1,24 @@
+"""The names that recipes and plans choose among: each list once, above both, so that who reads a plan needs no recipe.
+
+Names of plug-ins (label sources, networks, layouts) are not here: `discover.names` lists the files.
+"""
+
+from __future__ import annotations
+
+PRETRAINED = ("msd", "mtt", "audioset")
+FINE_TUNE = ("head", "all", "none")
+LOSSES = ("auto", "mae", "cross_entropy", "kl")  # auto first: what a plan chooses by its targets
+CLASS_WEIGHTS = ("none", "balanced")
+ACTIVATIONS = ("relu", "elu")
+SEPARATE, SHARED, WIDE = TARGET_NETWORKS = ("separate", "shared", "wide")
+
+
+def join_choices(choices: tuple[str, ...]) -> str:
+    """Write choices as a rule of an error.
+
+    Examples
+    --------
+    >>> join_choices(("head", "all", "none"))
+    'head, all or none'
+    """
+    return " or ".join((", ".join(choices[:-1]), choices[-1])) if len(choices) > 1 else choices[0]

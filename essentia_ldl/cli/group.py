@@ -1,0 +1,56 @@
+"""How a command ends: its lines, one sentence for every error, and an exit status that tells."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from essentia_ldl.errors import EssentiaLdlError
+
+
+class Group(click.Group):
+    """A group in which every error is one sentence and exit status 1, and Ctrl-C is not a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """List the commands as they are defined, which is the order of the data flow."""
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from essentia_ldl.zones import StepFailed
+
+        try:
+            return super().invoke(ctx)
+        except StepFailed as failed:
+            fail(str(failed), failed.status)
+        except EssentiaLdlError as error:
+            fail(str(error))
+        except KeyboardInterrupt:
+            fail("stopped. Run the same command again: it goes on where it was.", 130)
+        except BrokenPipeError:
+            sys.stderr.close()
+            os._exit(1)
+        except MemoryError:
+            fail("memory: expected more of it. Close other programs, or use fewer --jobs.")
+        except OSError as error:
+            where = error.filename or "standard output"
+            if error.errno == errno.ENOSPC:
+                fail(f"disk: expected space to write; it is full ({where}). Free space and run again.")
+            fail(f"file: expected one that can be used; {error.strerror or error} ({where}). Check disk and path.")
+
+
+def fail(message: str, status: int = 1) -> None:
+    """End the process with a sentence and an exit status."""
+    if message:
+        click.echo(f"error: {message}", err=True)
+    raise SystemExit(status)
+
+
+def show(lines: Iterable[str]) -> None:
+    """Write the lines of a result."""
+    for line in lines:
+        click.echo(line)

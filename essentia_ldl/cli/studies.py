@@ -1,0 +1,63 @@
+"""The commands of the papers' experiments. Bodies import inside, so that help is quick."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from essentia_ldl.cli.group import fail, show
+from essentia_ldl.cli.options import JOBS, SET, layout, read_names
+from essentia_ldl.files import Home
+
+
+@click.command("table2")
+@click.argument("data")
+@click.option("--networks", multiple=True, callback=read_names, metavar="NAMES", help="musicnn,vgg (default: both).")
+@click.option("--starts", multiple=True, callback=read_names, metavar="NAMES", help="scratch,pretrained.")
+@click.option("--labels", multiple=True, callback=read_names, metavar="NAMES", help="none,sa,sb (default: all).")
+@click.option("--tasks", multiple=True, callback=read_names, metavar="NAMES", help="Default: the ten of the paper.")
+@click.option("--fine-tune", type=click.Choice(["all", "head"]), default="all", show_default=True, help="Pretrained.")
+@click.option("--epochs", type=click.IntRange(1), metavar="N", help="Default: 150 pretrained, 600 from scratch.")
+@click.option("--folds", type=click.IntRange(2), default=5, show_default=True)
+@click.option("--patch-hop", type=click.IntRange(1, 187), default=187, show_default=True, help="Frames, when scoring.")
+@click.option("--seed", type=int, metavar="N", help="Seed of folds, labels and training.")
+@click.option("--external/--no-external", default=True, help="Whether to score on DATA/mtg-jamendo, when it is there.")
+@click.option("--dry-run", is_flag=True, help="Stop after the estimated time.")
+@JOBS
+def table2_command(data: str, jobs: int | None, dry_run: bool, **options: Any) -> None:
+    """Measure table 2 of the paper on DATA, a folder with one entry a task (mood-sad/, genre-dortmund/, ...)."""
+    from essentia_ldl.cli.text.studies import describe_table2
+    from essentia_ldl.studies.table2.command import Grid, build_table
+
+    renamed = {"labels": "sources", "folds": "n_folds"}
+    grid = Grid(**{renamed.get(name, name): value for name, value in options.items() if value not in ((), None)})
+    done = build_table(data, grid, Home.from_environment(), jobs, dry_run, click.echo)
+    show(describe_table2(done))
+    if done.problems:
+        fail("\n".join([f"{len(done.problems)} not measured:", *done.problems]))
+
+
+@click.command("agf")
+@click.argument("data", required=False)
+@click.option("--task", metavar="TASK", help="Recipe (default: genre-fma, without DATA genre-agf-demo).")
+@click.option("--targets", multiple=True, callback=read_names, metavar="LETTERS", help="g,gm,... (default: all 31).")
+@click.option("--networks", multiple=True, callback=read_names, metavar="NAMES", help="separate,shared,wide.")
+@click.option("--splits", multiple=True, callback=read_names, metavar="NAMES", help="stratified,artist.")
+@click.option("--seeds", type=click.IntRange(1), metavar="N", help="Seeds 0 to N - 1 (default: 1).")
+@click.option("--epochs", type=click.IntRange(1), metavar="N", help="Of one network (default: as the recipe says).")
+@click.option("--dry-run", is_flag=True, help="Stop after the estimated time.")
+@SET
+@layout
+@JOBS
+def agf_command(data: str | None, layout: str | None, options: dict[str, str], jobs: int | None, **asked: Any) -> None:
+    """Measure what artist groups add to genre on DATA: the tables of Kim et al. (2018), ours beside theirs."""
+    from essentia_ldl.cli.text.studies import describe_artist_groups
+    from essentia_ldl.collection.read import Source
+    from essentia_ldl.studies.artist_groups.command import Asked, measure
+
+    source = Source(data, layout, options)
+    done = measure(source, Asked(**asked), Home.from_environment(), jobs, click.echo)
+    show(describe_artist_groups(done))
+    if done.failures:
+        fail(f"{len(done.failures)} files were left out: see {done.folder}/failures.csv.")

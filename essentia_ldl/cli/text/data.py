@@ -1,0 +1,31 @@
+"""What the terminal shows of a survey. In: `Surveyed`; out: lines of text."""
+
+from __future__ import annotations
+
+from essentia_ldl.features.survey import Surveyed
+
+
+def describe_survey(report: Surveyed) -> list[str]:
+    """Write what a collection looks like."""
+    n_tracks = sum(report.classes.values())
+    width = max(len(name) for name in report.classes)
+    lines = [f"{n_tracks} tracks, {len(report.classes)} classes"]
+    for name, count in report.classes.items():
+        artists = f", {report.artists[name]} artists" if name in report.artists else ""
+        lines.append(f"  {name:<{width}}  {count:>6} tracks{artists}")
+    if report.n_without_artist:
+        lines.append(
+            f"{report.n_without_artist} tracks without artist: folds cannot keep one artist on one side, and scores"
+            " may come out too high"
+        )
+    if report.durations_s:
+        total_h, middle = sum(report.durations_s) / 3600, report.durations_s[len(report.durations_s) // 2]
+        first, last = report.durations_s[0], report.durations_s[-1]
+        lines.append(f"{total_h:.1f} hours: shortest {first:.0f} s, median {middle:.0f} s, longest {last:.0f} s")
+    for title, groups in (("same bytes", report.duplicates), ("same bytes, different labels", report.conflicts)):
+        lines += [f"{title}: {', '.join(group)}" for group in groups]
+    lines += [f"too short: {track_id}" for track_id in report.too_short]
+    lines += [f"unusable: {failure.reason}" for failure in report.failures]
+    if not (report.duplicates or report.conflicts or report.too_short or report.failures):
+        lines.append("by their headers and bytes: nothing unreadable, too short or twice")
+    return lines

@@ -1,0 +1,44 @@
+"""What the terminal shows of a folder of models. In: `Model`s; out: lines of text."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from essentia_ldl.models.folder import Model
+
+
+def program_name() -> str:
+    """Return how this program was called, so that a printed command can be copied."""
+    called = sys.argv[0]
+    if os.path.basename(called) != "essentia-ldl":
+        return "essentia-ldl"
+    relative = os.path.relpath(called)
+    return called if relative.startswith("..") else relative
+
+
+def describe_models(models: Sequence[Model], folder: Path) -> list[str]:
+    """Write one line a model: name, kind, classes and score."""
+    if not models:
+        return [f"no models in {show_path(folder)}. Run `{program_name()} graphs build` or train one."]
+    width = max(len(model.name) for model in models)
+    lines = []
+    for model in models:
+        classes = model.card.classes
+        shown = ", ".join(classes) if len(classes) <= 10 else f"{len(classes)} classes"
+        kind = "head" if model.card.embedding_model else "base" if model.is_base else "full"
+        scores = model.card.extra.get("scores", {})
+        score, kind_of_score = scores.get("valid", {}).get("balanced_accuracy"), "validation"
+        if "crossval" in scores:
+            score, kind_of_score = scores["crossval"].get("balanced_accuracy_mean"), "cross-validation"
+        measured = "" if score is None else f"  balanced accuracy {score:.2f} ({kind_of_score})"
+        lines.append(f"{model.name:<{width}}  {kind}  {shown}{measured}")
+    return lines
+
+
+def show_path(path: Path) -> str:
+    """Return a path as short as it can be copied: relative where it is below the current folder."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative

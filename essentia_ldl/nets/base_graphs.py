@@ -1,0 +1,140 @@
+"""The base graphs, made of the released weights: `python -m essentia_ldl.nets.base_graphs GRAPHS [--wheel FILE]`.
+
+In: the wheel with the released weights. Out, for every network and data set that it has: ``<dataset>-<network>-1.pb``
+with its card ``.json``, and ``.weights.h5`` for Keras, in the folder GRAPHS. Exit status 0; 1 after an error, 130 after
+Ctrl-C, each with one line on stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+import tempfile
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from essentia_ldl import discover
+from essentia_ldl.errors import EssentiaLdlError
+from essentia_ldl.files import digest_file, replacing, write_json
+from essentia_ldl.nets import layers
+from essentia_ldl.nets.classifier import build_tagger
+from essentia_ldl.nets.export import cards, folding
+from essentia_ldl.nets.export.freeze import freeze_model
+from essentia_ldl.nets.export.nodes import tagger_nodes
+from essentia_ldl.nets.pretrained.tags import TAGS
+from essentia_ldl.nets.pretrained.wheel import WHEEL, fetch_wheel, load_variables, read_checkpoint
+from essentia_ldl.runs.plan import BACKBONES
+
+CARD_FORMAT = 1  # raised when cards of an earlier version must be written again
+
+
+def list_base_graphs() -> dict[str, tuple[str, str]]:
+    """List what can be built: stem -> (backbone, data set), such as "msd-musicnn-1" -> ("musicnn", "msd")."""
+    return {
+        f"{dataset}-{name}-1": (name, dataset)
+        for name in discover.names(BACKBONES)
+        for dataset in discover.load(BACKBONES, name).CHECKPOINTS
+    }
+
+
+def build_base_graphs(graphs: Path, wheel: Path | None = None) -> dict[str, bool]:
+    """Write the base graphs, their cards and the Keras weights; what is there and valid is left alone.
+
+    Parameters
+    ----------
+    graphs : Path
+        Folder to write to.
+    wheel : Path or None
+        As for `fetch_wheel`; looked at only when something has to be built.
+
+    Returns
+    -------
+    dict[str, bool]
+        Stem -> whether it was built now.
+
+    Raises
+    ------
+    WeightsError
+        When the weights cannot be had.
+    StoreError
+        When the folder cannot be written to.
+    """
+    graphs = Path(graphs)
+    wanted = list_base_graphs()
+    built = {stem: not _is_built(graphs, stem, discover.load(BACKBONES, wanted[stem][0])) for stem in wanted}
+    if not any(built.values()):
+        return built
+    with tempfile.TemporaryDirectory() as folder:
+        wheel = fetch_wheel(Path(folder), wheel)
+        for stem, (name, dataset) in wanted.items():
+            if built[stem]:
+                module = discover.load(BACKBONES, name)
+                variables = read_checkpoint(wheel, module.CHECKPOINTS[dataset])
+                _build_one(graphs, stem, module, dataset, variables, Path(folder))
+    return built
+
+
+def _build_one(
+    graphs: Path, stem: str, backbone: ModuleType, dataset: str, variables: dict[str, np.ndarray], scratch: Path
+) -> None:
+    tagger = build_tagger(backbone, len(TAGS[dataset]), **backbone.CHECKPOINT_SIZES.get(dataset, {}))
+    load_variables(tagger, backbone, variables)
+    weights = scratch / f"{stem}.weights.h5"
+    tagger.save_weights(weights)
+    shape = (backbone.FRONT_END.patch_frames, backbone.FRONT_END.n_bands)
+    graph = freeze_model(tagger, tagger_nodes(backbone), shape).SerializeToString(deterministic=True)
+    for path, data in ((graphs / weights.name, weights.read_bytes()), (graphs / f"{stem}.pb", graph)):
+        with replacing(path) as file:
+            file.write(data)
+    # The card comes last: it vouches for the other two.
+    sums = {
+        "format": _describe_format(backbone),
+        "sha256": digest_file(graphs / f"{stem}.pb"),
+        "weights_sha256": digest_file(graphs / weights.name),
+    }
+    write_json(graphs / f"{stem}.json", dict(cards.describe_tagger(stem, backbone, dataset, sums).fields))
+
+
+def _describe_format(backbone: ModuleType) -> str:
+    """Digest what decides the layers of a network: weights saved by other layers are built again."""
+    sources = b"".join(Path(module.__file__).read_bytes() for module in (backbone, layers, folding))
+    return hashlib.sha256(sources + str(CARD_FORMAT).encode()).hexdigest()[:16]
+
+
+def _is_built(graphs: Path, stem: str, backbone: ModuleType) -> bool:
+    try:
+        sums = json.loads((graphs / f"{stem}.json").read_text(encoding="utf-8"))["essentia_ldl"]
+        return (
+            sums["format"] == _describe_format(backbone)
+            and sums["sha256"] == digest_file(graphs / f"{stem}.pb")
+            and sums["weights_sha256"] == digest_file(graphs / f"{stem}.weights.h5")
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Build the base graphs from the command line; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m essentia_ldl.nets.base_graphs", description=main.__doc__)
+    parser.add_argument("graphs", type=Path, help="folder to write to")
+    parser.add_argument("--wheel", type=Path, help=f"{WHEEL}, for a machine without a network")
+    options = parser.parse_args(arguments)
+    try:
+        for stem, built in build_base_graphs(options.graphs, options.wheel).items():
+            if built:
+                print(f"{stem}: built")
+    except EssentiaLdlError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: run the same command again to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""What is below a head: a pretrained network, a published extractor, or the features of trained networks.
+
+In: a plan. Out: an object whose `load(contents)` gives what it makes of tracks; all but an extractor have a `model`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from essentia_ldl.nets.inputs.embeddings import FrozenNetwork, StoredEmbeddings, open_embeddings
+from essentia_ldl.nets.inputs.trained_features import TrainedFeatures
+from essentia_ldl.runs.plan import Plan
+
+Body = FrozenNetwork | StoredEmbeddings | TrainedFeatures
+Known = dict[tuple[str, ...], Body]
+
+
+def open_body(plan: Plan, known: Known, hop_frames: int | None = None) -> Body:
+    """Open what is below the head of a plan.
+
+    Parameters
+    ----------
+    plan : Plan
+        With `fine_tune` "head".
+    known : Known
+        What earlier runs of this process opened; added to.
+    hop_frames : int or None
+        Frames between the starts of patches; None is the front-end's.
+
+    Returns
+    -------
+    Body
+
+    Raises
+    ------
+    WeightsError, StoreError
+        When weights are missing.
+    """
+    if not plan.features:
+        return open_embeddings(plan, known, hop_frames)
+    hop = plan.front_end.patch_hop_frames if hop_frames is None else hop_frames
+    names = (*map(str, plan.features), str(hop))
+    if names not in known:
+        grid = dataclasses.replace(plan.front_end, patch_hop_frames=hop)
+        known[names] = TrainedFeatures(plan.store, plan.features, grid)
+    return known[names]

@@ -1,0 +1,218 @@
+"""A collection made ready for a training: found or synthesised, read, corrected, checked, and its features extracted.
+
+In: a recipe and where the collection is; out: a `Collection` whose store holds what labels and network read. Whatever
+can be told to be wrong is told before the long work.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from essentia_ldl import frontends
+from essentia_ldl import labels as label_sources
+from essentia_ldl.collection.corrections import describe_corrections
+from essentia_ldl.collection.read import Collection, Source, read_corrected
+from essentia_ldl.datasets import demo
+from essentia_ldl.errors import DataError, explain
+from essentia_ldl.features import descriptors, embeddings
+from essentia_ldl.features.extract import extract
+from essentia_ldl.features.extractors import read_extractor
+from essentia_ldl.features.store import Store
+from essentia_ldl.files import Home
+from essentia_ldl.models import folder as models
+from essentia_ldl.recipe.recipe import NetworkSettings, Recipe
+from essentia_ldl.records import Split, Track
+from essentia_ldl.train.compose import build_source, check_sampling, label_front_ends, list_sources
+from essentia_ldl.zones import run_zone
+
+Say = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Needs:
+    """What a command needs of a collection.
+
+    Parameters
+    ----------
+    labels : tuple[str, ...]
+        Label sources that will be fitted.
+    draw : callable or None
+        Splits the tracks as the training will, so that too few of them are told before the long work.
+    bands : bool
+        Also compute what the network reads.
+    """
+
+    labels: tuple[str, ...]
+    draw: Callable[[list[Track]], Sequence[Split]] | None = None
+    bands: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Built:
+    """The pretrained networks that are there after `build_base_graphs`, and their folder."""
+
+    folder: Path
+    models: tuple[str, ...]
+
+
+def build_base_graphs(graphs: Path, wheel: str | None = None) -> Built:
+    """Build the pretrained networks that the folder of models lacks.
+
+    Parameters
+    ----------
+    graphs : Path
+        Folder of the models.
+    wheel : str or None
+        File of the musicnn package, where there is no network to get it from.
+
+    Returns
+    -------
+    Built
+    """
+    arguments = [str(graphs), *(["--wheel", wheel] if wheel else [])]
+    run_zone("essentia_ldl.nets.base_graphs", *arguments)
+    return Built(graphs, tuple(name for name in models.BASE_MODELS if (graphs / f"{name}.pb").is_file()))
+
+
+def require_network(network: NetworkSettings, graphs: Path) -> None:
+    """Build what a recipe's network starts from, or say what is missing and where it is had."""
+    if network.extractor:
+        read_extractor(network, graphs)
+    elif network.fine_tune != "none":
+        if models.base_name(network.backbone, network.pretrained) in models.BASE_MODELS:
+            build_base_graphs(graphs)
+        else:
+            models.require_weights(graphs, network.backbone, network.pretrained)
+
+
+def find_data(recipe: Recipe, source: Source, home: Home, say: Say) -> tuple[Source, bool]:
+    """Return a source that has data, and whether it is the built-in demo, which is made when there is none."""
+    if source.data is not None:
+        path = Path(source.data)
+        return source, any((folder / "demo.json").is_file() for folder in (path, path.parent))
+    root = home.demos / recipe.task
+    say(f"no DATA given: using the built-in demo collection in {root}")
+    return dataclasses.replace(source, data=str(make_demo(root, recipe))), True
+
+
+def make_demo(
+    root: Path,
+    recipe: Recipe,
+    *,
+    n_tracks: int | None = None,
+    n_artists: int | None = None,
+    seed: int | None = None,
+    replace: bool = True,
+) -> Path:
+    """Synthesise the demo of a recipe, of the sizes in its section [demo] unless others are given.
+
+    Parameters
+    ----------
+    root : Path
+        Folder to make.
+    recipe : Recipe
+        Its classes, seed and section demo are meant.
+    n_tracks, n_artists, seed, replace
+        As in `datasets.demo.build_demo`; None is the recipe's.
+
+    Returns
+    -------
+    Path
+        The folder.
+    """
+    wanted = recipe.demo
+    size = demo.DemoSize(
+        n_tracks=n_tracks or wanted.tracks or None,
+        n_artists=n_artists or wanted.artists or None,
+        n_substyles=wanted.substyles,
+        duration_s=wanted.seconds,
+    )
+    seed = recipe.split.seed if seed is None else seed
+    return demo.build_demo(root, recipe.classes, size, seed=seed, replace=replace)
+
+
+def prepare(
+    recipe: Recipe, source: Source, needs: Needs, home: Home, n_jobs: int | None = None, say: Say = print
+) -> Collection:
+    """Read, check and extract a collection.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The task.
+    source : Source
+        Where the collection is; without data, the demo of the recipe.
+    needs : Needs
+        What will be done with it.
+    home : Home
+        Whose store is filled.
+    n_jobs : int or None
+        Worker processes; None is one per core.
+    say : callable
+        Gets lines for the user.
+
+    Returns
+    -------
+    Collection
+
+    Raises
+    ------
+    RecipeError, WeightsError, CardError, GraphError
+        When the network, its weights or the graph it stands on do not fit or are missing.
+    DataError
+        When labels do not fit the recipe, tracks are too few for the split, or a class has no usable track.
+    """
+    check_sampling(recipe)
+    source, is_demo = find_data(recipe, source, home, say)
+    tracks, corrected = read_corrected(source, recipe)
+    if corrected:
+        say(describe_corrections(corrected))
+    network = recipe.network
+    bands_of = frontends.of_network(recipe.network.backbone).name
+    read = label_front_ends(recipe, needs.labels)
+    wanted = [name for name in read if name not in (embeddings.NAME, label_sources.DESCRIPTORS)]
+    extractor: dict[str, Any] = {}
+    if needs.bands or not wanted or embeddings.NAME in read:
+        if network.extractor:
+            found = read_extractor(network, home.graphs)
+            extractor = {"extractor": found.as_job(Store(home.store))}
+        elif (network.backbone, network.pretrained) in models.USERS_GRAPHS and network.fine_tune != "none":
+            models.require_weights(home.graphs, network.backbone, network.pretrained)  # before the long work
+    if not extractor and (needs.bands or not wanted or embeddings.NAME in read):
+        wanted = list(dict.fromkeys([bands_of, *wanted]))
+    for split in needs.draw(tracks) if needs.draw else ():
+        chosen = set(split.train)
+        train = [track for track in tracks if track.id in chosen]
+        for name in list_sources(recipe, needs.labels):
+            build_source(recipe, name).check(train)
+    collection = extract(tracks, home, [frontends.get(name) for name in wanted], n_jobs, **extractor)
+    present = {track.label for track in collection.tracks}
+    for name in recipe.classes:
+        if name not in present:
+            first = collection.failures[0].reason if collection.failures else "no files"
+            raise DataError(
+                explain("class", "at least one usable track", 0, f"{name} in {source.data}", f"First: {first}")
+            )
+    counts = ", ".join(f"{sum(t.label == name for t in collection.tracks)} {name}" for name in recipe.classes)
+    left_out = f", {len(collection.failures)} left out" if collection.failures else ""
+    say(f"{len(collection.tracks)} tracks ({counts}){left_out}")
+    collection = dataclasses.replace(collection, corrections=corrected, is_demo=is_demo)
+    if label_sources.DESCRIPTORS in read:
+        _describe(collection, n_jobs, say)
+    if embeddings.NAME in read:
+        require_network(recipe.network, home.graphs)
+        embeddings.make_embeddings(collection, recipe.network)
+    return collection
+
+
+def _describe(collection: Collection, n_jobs: int | None, say: Say) -> None:
+    """Compute the descriptors that artist groups read; a file that has none counts for its artist no words there."""
+    lacking = descriptors.list_missing(collection, "all")
+    if lacking:
+        say(f"MusicExtractor on {len(lacking)} tracks, for artist groups")
+    refused = descriptors.make_descriptors(collection, n_jobs, "all")
+    if refused:
+        say(f"MusicExtractor refused {len(refused)} of {len(collection.tracks)} files; first: {refused[0].reason}")

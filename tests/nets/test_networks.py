@@ -1,0 +1,69 @@
+"""The network of a plan: as wide, as deep and as initialised as the plan says."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from essentia_ldl.errors import TrainingError
+from essentia_ldl.nets.backbones import dcnn, vgg
+from essentia_ldl.nets.classifier import DenseLayers, build_head, build_network
+from essentia_ldl.nets.networks import build_model
+from essentia_ldl.nets.runtime import keras
+from essentia_ldl.runs.plan import read_plan
+
+
+def count(variables) -> int:
+    return sum(int(np.prod(variable.shape)) for variable in variables)
+
+
+def whole(n_classes: int = 16, **size) -> keras.Model:
+    return build_network(dcnn, n_classes, DenseLayers(0), fine_tune="none", size=size)
+
+
+def test_a_plan_can_ask_for_a_wide_network(make_dcnn):
+    plan = read_plan(make_dcnn(network={"n_networks": 3}))
+    model = build_model(plan, pretrained=False)
+    assert count(model.trainable_weights) == pytest.approx(3 * count(whole(2).trainable_weights), rel=0.01)
+
+
+def test_only_networks_that_can_grow_are_made_wider(make_dcnn, make_run):
+    scratch = {"backbone": "vgg", "fine_tune": "none", "n_networks": 2}
+    with pytest.raises(TrainingError, match=r"n_networks: expected 1; got 2 .*wider: dcnn"):
+        build_model(read_plan(make_run("vgg", network=scratch)), pretrained=False)
+    with pytest.raises(TrainingError, match="1 with pretrained weights"):
+        build_model(read_plan(make_run("tuned", network={**scratch, "fine_tune": "all"})), pretrained=False)
+
+
+def test_scratch_initialisation_is_he(make_run):
+    plan = read_plan(make_run(network={"fine_tune": "none", "backbone": "vgg"}))
+    assert plan.network.pretrained is None
+    keras.utils.set_random_seed(0)
+    kernel = build_model(plan, pretrained=True).get_layer("convolution_2").kernel.numpy()
+    assert kernel.std() == pytest.approx(math.sqrt(2 / (9 * 128)), rel=0.02)
+
+
+def test_the_head_of_the_transfer(make_run):
+    """Dropout one half, dense 1024, ELU, dropout one half, dense: section 3.2.3 of Kim et al. (2018)."""
+    network = {"hidden": 1024, "activation": "elu", "dropout": 0.5}
+    model = build_model(read_plan(make_run(network=network)), pretrained=False)
+    rows = [(type(layer).__name__, getattr(layer, "rate", getattr(layer, "units", None))) for layer in model.layers[1:]]
+    assert rows == [("Dropout", 0.5), ("Dense", 1024), ("ELU", None), ("Dropout", 0.5), ("Dense", 2)]
+    # five networks of 256 and sixteen classes
+    head = build_head(5 * 256, 16, DenseLayers(1024, dropout=0.5, activation="elu"))
+    assert sum(int(np.prod(v.shape)) for v in head.trainable_weights) == 1_328_144
+
+
+def test_a_whole_network_has_it_too(make_run):
+    network = {"backbone": "vgg", "fine_tune": "none", "activation": "elu"}
+    model = build_model(read_plan(make_run(network=network)), pretrained=False)
+    assert isinstance(model.get_layer("hidden_elu"), keras.layers.ELU)
+    plain = build_network(vgg, 2)
+    assert isinstance(plain.get_layer("hidden_relu"), keras.layers.ReLU)
+
+
+def test_another_activation_is_refused(make_run):
+    with pytest.raises(TrainingError, match="activation: expected relu or elu; got 'tanh'"):
+        read_plan(make_run(network={"activation": "tanh"}))

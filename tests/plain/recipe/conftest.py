@@ -1,0 +1,55 @@
+"""A recipe in which no key has its default."""
+
+from __future__ import annotations
+
+import pytest
+
+from essentia_ldl.recipe.recipe import Recipe
+
+
+@pytest.fixture
+def different() -> Recipe:
+    """Make a recipe in which no key has its default."""
+    return Recipe(
+        task="genre-5",
+        classes=("blues", "jazz", "rock'n'roll"),
+        description='one "quoted" line, \\ and Ünïcode 🎵',
+        aliases={"R&B": "blues", "jazz.": "jazz", 'say "hi"': "jazz", "музыка": "blues", "🎸": "rock'n'roll"},
+        labels="sa",
+        label_settings={"sb": {"n_components": 64, "learn_rate": 2e-7}, "sa": {"standardize": False}},
+    ).override(
+        split__valid_share=0.25,
+        split__seed=7,
+        network__backbone="vgg",
+        network__pretrained="mtt",
+        network__fine_tune="all",
+        network__hidden=64,
+        network__standardize=True,
+        network__dropout=0.25,
+        network__train_input_norm=True,
+        network__extractor="discogs-effnet-bs64-1",
+        network__extractor_output="PartitionedCall:1",
+        training__epochs=3,
+        training__epochs_from_scratch=4,
+        training__class_weights="balanced",
+        training__batch_size=5,
+        training__learning_rate=2e-05,
+        training__l2=0.0,
+        training__patience=6,
+        training__loss="kl",
+        targets__networks="none",
+        targets__hidden=8,
+        targets__dropout=0.1,
+        targets__epochs=9,
+        calibration__method="vector",
+        uncertainty__samples=12,
+        card__author="Jörg Ünal",
+        card__email="j@example.org",
+        card__dataset="my\tmusic",
+        card__licence="CC BY 4.0",
+        card__training_data_rights="mine\nall of it",
+        demo__tracks=30,
+        demo__artists=12,
+        demo__substyles=3,
+        demo__seconds=9.5,
+    )

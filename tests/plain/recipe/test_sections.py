@@ -1,0 +1,92 @@
+"""The sections of a recipe: every key explained, in range by default, and what sections must have together."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+
+from essentia_ldl import frontends
+from essentia_ldl.errors import RecipeError
+from essentia_ldl.recipe.sections import (
+    RENAMED,
+    SECTIONS,
+    NetworkSettings,
+    SplitSettings,
+    TrainingSettings,
+    check_section,
+    check_targets,
+)
+
+
+def test_every_field_has_an_explanation_and_a_default_in_range():
+    for cls in SECTIONS.values():
+        for field in dataclasses.fields(cls):
+            assert field.metadata["text"]
+            check = field.metadata["check"]
+            assert check is None or (check(field.default) and field.metadata["rule"])
+
+
+@pytest.mark.parametrize("kind", SECTIONS.values(), ids=SECTIONS)
+def test_a_section_is_valid_as_it_comes(kind):
+    check_section(kind(), "recipe x")
+    assert [field.name for field in dataclasses.fields(kind)] == list(dataclasses.asdict(kind()))
+
+
+@pytest.mark.parametrize("kind", SECTIONS.values(), ids=SECTIONS)
+def test_no_number_that_has_a_rule_may_be_nan_or_without_end(kind):
+    for field in dataclasses.fields(kind):
+        if isinstance(field.default, float):
+            for value in (math.nan, math.inf, -math.inf, -1.0):
+                with pytest.raises(RecipeError, match=f"^{field.name}: expected .*recipe x"):
+                    check_section(dataclasses.replace(kind(), **{field.name: value}), "recipe x")
+
+
+@pytest.mark.parametrize(
+    ("section", "allowed", "refused"),
+    [
+        (SplitSettings(), {"valid_share": 0.5, "seed": 2**31 - 1}, {"valid_share": 0.51, "seed": 2**31}),
+        (NetworkSettings(), {"hidden": 0, "dropout": 0.9}, {"hidden": -1, "dropout": 0.91}),
+        (TrainingSettings(), {"epochs": 1, "l2": 0.0}, {"epochs": 0, "learning_rate": 0.0}),
+    ],
+)
+def test_the_ends_of_a_range(section, allowed, refused):
+    check_section(dataclasses.replace(section, **allowed), "")
+    for name, value in refused.items():
+        with pytest.raises(RecipeError, match=f"^{name}: "):
+            check_section(dataclasses.replace(section, **{name: value}), "")
+
+
+def test_an_old_name_stands_for_a_section_and_is_none_itself():
+    assert set(RENAMED.values()) <= set(SECTIONS)
+    assert not set(RENAMED) & set(SECTIONS)
+
+
+@pytest.mark.parametrize("backbone", frontends.NETWORKS)
+def test_networks_that_cannot_be_cut_or_widened_are_refused(backbone):
+    """Separate networks are for all; the last layer is hidden, so a network without one has nothing to share."""
+    network, row = NetworkSettings(backbone=backbone, fine_tune="none", hidden=0), frontends.NETWORKS[backbone]
+    several = ("none", "agf-m")
+    check_targets(several, "separate", network, "x")
+    for kind, able in (("shared", row.is_cut), ("wide", row.is_widened)):
+        if able:
+            check_targets(several, kind, network, "x")
+        else:
+            with pytest.raises(RecipeError, match=r"network\.(hidden|backbone): expected"):
+                check_targets(several, kind, network, "x")
+
+
+@pytest.mark.parametrize(
+    ("sources", "networks", "values", "message"),
+    [
+        (("none", "sb"), "separate", {}, "one source of the task's own classes"),
+        (("none", "agf-m"), "none", {}, r"targets\.networks: expected separate, shared or wide"),
+        (("agf-m",), "none", {}, r"targets\.networks"),
+        (("none", "agf-m"), "separate", {"extractor": "msd-musicnn-1"}, "targets: expected a network of ours"),
+        (("none", "agf-m"), "separate", {"hidden": 0}, r"network\.hidden: expected at least 1"),
+    ],
+)
+def test_what_sections_must_have_together(sources, networks, values, message):
+    with pytest.raises(RecipeError, match=message):
+        check_targets(sources, networks, NetworkSettings(**values), "recipe x")

@@ -1,0 +1,155 @@
+"""The plan of a run: it reads back as it was written, and refuses what is damaged or leads out of its folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from essentia_ldl import frontends
+from essentia_ldl.errors import StoreError, TrainingError, UnknownNameError
+from essentia_ldl.files import read_json, write_json
+from essentia_ldl.runs.plan import ExtractorPlan, LearnedTargets, TaskPlan, read_plan, write_plan
+
+EXTRACTOR = ExtractorPlan("effnet-1", "/e.pb", "TensorflowPredictEffnetDiscogs", "", "12", "out", 5, "f-1", 128, 64, 4)
+
+
+def change(plan, **values):
+    """Write a plan, and change keys of its plan.json."""
+    write_plan(plan)
+    write_json(plan.folder / "plan.json", {**read_json(plan.folder / "plan.json"), **values})
+
+
+def test_a_plan_reads_back_as_it_was(plan):
+    write_plan(plan)
+    assert read_plan(plan.folder) == plan
+    told = read_json(plan.folder / "plan.json")
+    assert (told["run"], told["front_end"], told["split"]) == ("run", "musicnn", {"grouped": True})
+
+
+def test_a_plan_over_an_extractor_has_its_patches(plan):
+    front_end = dataclasses.replace(frontends.get("effnet"), patch_frames=128, patch_hop_frames=64, resample_quality=4)
+    head = dataclasses.replace(plan, extractor=EXTRACTOR, front_end=front_end)
+    write_plan(head)
+    assert read_plan(plan.folder) == head
+    assert head.patch_hop_frames == 64
+    assert dataclasses.replace(plan, evaluation_hop_frames=7).patch_hop_frames == 7
+
+
+def test_a_classifier_on_features_and_its_networks_read_back(plan):
+    folder = plan.folder.resolve()
+    learned = LearnedTargets("separate", ("g", "m"), "none", None)
+    networks = (folder / "features" / "g", folder / "features" / "m")
+    classifier = dataclasses.replace(plan, features=networks, learned=learned)
+    write_plan(classifier)
+    assert read_json(plan.folder / "plan.json")["features"] == ["features/g", "features/m"]
+    assert read_plan(plan.folder) == classifier
+    tasks = (TaskPlan("g", plan.classes, "mae"), TaskPlan("m", ("m1", "m2", "m3"), "kl", "none"))
+    shared = dataclasses.replace(plan, tasks=tasks, predictions=False)
+    write_plan(shared)
+    assert read_plan(plan.folder) == shared
+
+
+def test_a_plan_of_an_old_run_is_read(plan):
+    """Runs made before a key existed do not have it, and what was learned was called transfer."""
+    write_plan(plan)
+    told = read_json(plan.folder / "plan.json")
+    later = ("calibration", "samples", "members", "tasks", "learned", "paths", "artists", "split", "predictions")
+    old = {key: value for key, value in told.items() if key not in later}
+    old |= {"features": ["features/g"], "transfer": {"networks": "wide", "targets": ["g"]}}
+    write_json(plan.folder / "plan.json", old)
+    found = read_plan(plan.folder)
+    assert (found.calibration, found.samples, found.grouped, found.places.paths) == ("none", 0, False, {})
+    assert found.learned == LearnedTargets("wide", ("g",))
+
+
+@pytest.mark.parametrize("text", ["null", "[]", "3", '"plan"', "[" * 200_000, "1" * 5000, "", "{"])
+def test_a_file_that_is_no_object_is_one_sentence(plan, text):
+    plan.folder.mkdir()
+    (plan.folder / "plan.json").write_text(text)
+    with pytest.raises(StoreError, match=r"^file: expected .* \(.*plan\.json\)\. Delete it and run again\.$"):
+        read_plan(plan.folder)
+
+
+@pytest.mark.parametrize("key", ["task", "classes", "front_end", "network", "training", "tracks", "store"])
+@pytest.mark.parametrize("value", [None, 3, "gone"])
+def test_a_key_that_is_missing_or_of_another_type_is_one_sentence(plan, key, value):
+    change(plan, **{key: value})
+    if value == "gone":
+        told = read_json(plan.folder / "plan.json")
+        del told[key]
+        write_json(plan.folder / "plan.json", told)
+    with pytest.raises((TrainingError, UnknownNameError)) as caught:
+        read_plan(plan.folder)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"calibration": "platt"}, "calibration: expected temperature, vector, none; got 'platt'"),
+        ({"classes": ["sad"]}, "classes: expected two or more"),
+        ({"front_end": "vggish"}, "front_end: expected musicnn; got 'vggish'"),
+        ({"features": ["features/g"], "network": {"backbone": "musicnn", "fine_tune": "none"}}, "head, over features"),
+        ({"training": {"epoch": 3}}, "unexpected keyword"),
+    ],
+)
+def test_what_does_not_fit_is_refused(plan, changes, message):
+    change(plan, **changes)
+    with pytest.raises(TrainingError, match=message):
+        read_plan(plan.folder)
+
+
+def test_nothing_to_train_on_and_an_unknown_network_are_told(plan):
+    with pytest.raises(TrainingError, match="tracks: expected at least one to train on; got 0"):
+        dataclasses.replace(plan, tracks=plan.tracks[2:])
+    change(plan, network={"backbone": "musicn", "pretrained": "msd"})
+    with pytest.raises(UnknownNameError, match="Did you mean 'musicnn'"):
+        read_plan(plan.folder)
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "/etc/passwd", "..", ".", "", "a\\b", "a\0b"])
+def test_names_do_not_lead_out_of_their_folder(plan, name):
+    track = {"id": "t0", "content": name, "role": "train", "label": "sad"}
+    extractor = dataclasses.asdict(EXTRACTOR)
+    for changes in (
+        {"stems": {"full": name, "head": None}},
+        {"network": {"backbone": "musicnn", "pretrained": name}},
+        {"tasks": [{"name": name, "classes": ["a", "b"]}]},
+        {"tracks": [track]},
+        {"audio": [{"path": "/a.wav", "content": name}]},
+        {"extractor": {**extractor, "folder": name}},
+        {"extractor": {**extractor, "name": name}},
+    ):
+        change(plan, **changes)
+        with pytest.raises(TrainingError, match="expected a plain name without folders"):
+            read_plan(plan.folder)
+
+
+@pytest.mark.parametrize("name", ["../other", "../../networks/g", "/etc"])
+def test_networks_outside_the_run_are_refused(plan, name):
+    change(plan, features=[name])
+    with pytest.raises(StoreError, match=r"features: expected a folder of the run .*run; got "):
+        read_plan(plan.folder)
+
+
+def test_a_cell_reads_networks_of_its_own_run(plan):
+    run = plan.folder.parent / "agf-1"
+    write_json(run / "run.json", {})
+    network = (run / "artist-0" / "networks" / "g").resolve()
+    cell = dataclasses.replace(plan, folder=(run / "artist-0" / "cells" / "separate-g").resolve(), features=(network,))
+    write_plan(cell)
+    assert json.loads((cell.folder / "plan.json").read_text())["features"] == ["../../networks/g"]
+    assert read_plan(cell.folder).features == (network,)
+
+
+def test_the_loss_and_the_weights_follow_labels(plan):
+    assert plan.loss == "cross_entropy"
+    assert dataclasses.replace(plan, labels_source="sa").loss == "mae"
+    assert plan.weights.tolist() == [1, 1, 1, 1]
+    training = dataclasses.replace(plan.training, class_weights="balanced")
+    tracks = tuple(dataclasses.replace(track, role="train") for track in plan.tracks[:3])
+    weighed = dataclasses.replace(plan, training=training, tracks=tracks)
+    np.testing.assert_allclose(weighed.weights, [0.75, 1.5, 0.75])

@@ -1,0 +1,38 @@
+"""The parts of a plan check themselves."""
+
+from __future__ import annotations
+
+import pytest
+
+from essentia_ldl.errors import TrainingError
+from essentia_ldl.runs.plan_parts import NetworkPlan, PlannedTrack, TaskPlan, TrainingPlan, choose_loss
+
+
+def test_pretrained_weights_are_not_used_from_scratch():
+    assert NetworkPlan("musicnn", fine_tune="none", pretrained="msd").pretrained is None
+    with pytest.raises(TrainingError, match="pretrained: expected the name of weights; got None"):
+        NetworkPlan("musicnn")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: NetworkPlan("musicnn", fine_tune="some", pretrained="msd"), "fine_tune: expected head, all or none"),
+        (lambda: NetworkPlan("musicnn", pretrained="msd", activation="tanh"), "activation: expected relu or elu"),
+        (lambda: TrainingPlan(epochs=0), "epochs: expected at least 1; got 0"),
+        (lambda: TrainingPlan(epochs=1, loss="mse"), "loss: expected auto or mae or cross_entropy or kl; got 'mse'"),
+        (lambda: TrainingPlan(epochs=1, class_weights="auto"), "class_weights: expected none or balanced; got 'auto'"),
+        (lambda: PlannedTrack("t", "c", "dev", "sad"), r"role: expected train, valid or test; got 'dev' \(t\)"),
+        (lambda: TaskPlan("g", ("a", "b"), loss="auto"), "loss: expected mae or cross_entropy or kl; got 'auto'"),
+        (lambda: TaskPlan("g", ("a", "b"), class_weights="some"), "class_weights: expected none or balanced"),
+    ],
+)
+def test_what_cannot_be_is_refused(make, message):
+    with pytest.raises(TrainingError, match=message):
+        make()
+
+
+def test_auto_is_the_loss_that_the_labels_ask_for():
+    assert choose_loss("auto", is_smoothed=True) == "mae"
+    assert choose_loss("auto", is_smoothed=False) == "cross_entropy"
+    assert choose_loss("kl", is_smoothed=True) == "kl"

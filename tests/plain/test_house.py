@@ -1,0 +1,194 @@
+"""The house style that a test can see: a test per module, short modules, few parameters, names that mislead nobody.
+
+A list of what is still owed fails on an entry that is no longer so, and has to be empty in the end.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import essentia_ldl
+
+PACKAGE = Path(essentia_ldl.__file__).resolve().parent
+TESTS = Path(__file__).resolve().parents[1]
+MODULES = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text("utf-8")) for path in PACKAGE.rglob("*.py")}
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+LINES, PARAMETERS = 400, 6
+WITHOUT_TEST: set[str] = {
+    "cli/options.py",
+    "cli/summary.py",
+    "collection/class_map.py",
+    "datasets/_albums.py",
+    "datasets/_genre_folders.py",
+    "datasets/_gtzan_lists.py",
+    "datasets/_rows.py",
+    "datasets/_styles.py",
+    "datasets/_synth.py",
+    "datasets/folder.py",
+    "datasets/table.py",
+    "doctor.py",
+    "features/profiles.py",
+    "features/reader.py",
+    "labels/_descriptors.py",
+    "labels/_groups.py",
+    "labels/_lmnn.py",
+    "labels/_mfcc.py",
+    "labels/one_hot.py",
+    "models/card.py",
+    "nets/backbones/musicnn.py",
+    "nets/backbones/vgg.py",
+    "nets/backbones/vggish.py",
+    "report/results.py",
+    "scores/bootstrap.py",
+    "scores/listeners.py",
+    "sound/__init__.py",
+    "studies/table2/external.py",
+}
+TOO_LONG: set[str] = {
+    "cli/main.py",
+}
+MANY_PARAMETERS: set[str] = {
+    "measure/baselines.py: run_baseline",
+    "measure/crossval.py: _gather",
+    "measure/crossval.py: cross_validate",
+    "measure/evaluate.py: evaluate",
+    "studies/artist_groups/command.py: measure",
+    "studies/artist_groups/command.py: run_experiment",
+    "studies/table2/command.py: _measure_external",
+    "studies/table2/command.py: _measure_folds",
+    "studies/table2/command.py: _say_estimates",
+    "studies/table2/external.py: _train",
+    "studies/table2/external.py: validate_externally",
+    "train/ensemble.py: train_members",
+    "train/train.py: prepare",
+    "train/train.py: train",
+}
+SAY_TRANSFER: set[str] = {
+    "nets/export/cards.py",
+    "nets/export/export.py",
+    "nets/export/nodes.py",
+    "sound/verify.py",
+    "train/compose.py",
+}
+MISLEADING_MODULES: set[str] = {
+    "nets/export/ensembles.py",
+    "studies/table2/external.py",
+}
+
+
+def find_test(module: str) -> str:
+    """Return where the test of a module is: the mirrored place, without the underscore of a private module."""
+    path = Path(module)
+    zone = path if path.parts[0] in ("sound", "nets") else Path("plain") / path
+    if path.stem == "__init__":  # what a package promises for all of its files
+        return (zone.parent / "test_contract.py").as_posix()
+    return (zone.parent / f"test_{path.stem.lstrip('_')}.py").as_posix()
+
+
+def needs_test(module: str, tree: ast.Module) -> bool:
+    """Tell whether a file has code of its own; `__main__` hands over, and most packages have a sentence only."""
+    return Path(module).stem != "__main__" and any(isinstance(node, FUNCTIONS) for node in ast.walk(tree))
+
+
+def list_functions(tree: ast.Module) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return [node for node in ast.walk(tree) if isinstance(node, FUNCTIONS)]
+
+
+def count_parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Count the parameters of a function, without the instance or the class of a method."""
+    arguments = function.args
+    named = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+    return len(named) - (named[:1] in (["self"], ["cls"]))
+
+
+def list_names(tree: ast.Module) -> set[str]:
+    """List every name that a file gives or uses; texts and comments do not count."""
+    found = set()
+    for node in ast.walk(tree):
+        for field in ("id", "attr", "arg", "name", "asname"):
+            value = getattr(node, field, None)
+            if isinstance(value, str):
+                found.add(value)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("module", "test"),
+    [
+        ("cli/main.py", "plain/cli/test_main.py"),
+        ("labels/_words.py", "plain/labels/test_words.py"),
+        ("labels/__init__.py", "plain/labels/test_contract.py"),
+        ("nets/training/train.py", "nets/training/test_train.py"),
+        ("sound/mel.py", "sound/test_mel.py"),
+    ],
+)
+def test_the_place_of_a_test_is_known(module, test):
+    assert find_test(module) == test
+
+
+def test_every_module_has_a_test_file_of_its_name():
+    missing = {module for module, tree in MODULES.items() if needs_test(module, tree)}
+    missing = {module for module in missing if not (TESTS / find_test(module)).is_file()}
+    assert missing == WITHOUT_TEST
+
+
+def test_a_test_file_tests_something():
+    for module, tree in MODULES.items():
+        path = TESTS / find_test(module)
+        if needs_test(module, tree) and path.is_file():
+            names = [function.name for function in list_functions(ast.parse(path.read_text("utf-8")))]
+            assert any(name.startswith("test_") for name in names), path
+
+
+def test_no_module_is_long():
+    long = {path for path in MODULES if len((PACKAGE / path).read_text("utf-8").splitlines()) > LINES}
+    assert long == TOO_LONG
+
+
+def test_a_function_takes_few_parameters():
+    many = {
+        f"{module}: {function.name}"
+        for module, tree in MODULES.items()
+        for function in list_functions(tree)
+        if count_parameters(function) > PARAMETERS
+    }
+    assert many == MANY_PARAMETERS
+
+
+def test_nothing_is_called_transfer():
+    """In this field it means to start from pretrained weights; several targets are called targets."""
+    found = {module for module, tree in MODULES.items() if any("transfer" in name.lower() for name in list_names(tree))}
+    assert found == SAY_TRANSFER
+
+
+def test_modules_whose_names_misled_a_reader_are_gone():
+    gone = {"audit", "calibrating", "evaluation", "external", "labelling", "predicting", "tabulation", "transfer"}
+    gone |= {"ensembles", "prediction", "results_folder", "workers"}
+    assert {module for module in MODULES if Path(module).stem.lstrip("_") in gone} == MISLEADING_MODULES
+
+
+@pytest.mark.parametrize(
+    "twins",
+    [
+        {"predict", "prediction", "predicting", "worker", "workers"},
+        {"calibrate", "calibration", "calibrating"},
+        {"label", "labels", "labelling"},
+        {"table", "tables", "tabulation"},
+        {"member", "members", "ensembles"},
+        {"evaluate", "evaluation", "external", "crossvalidation"},
+        {"run", "runs"},
+    ],
+    ids=lambda twins: min(twins),
+)
+def test_no_two_modules_of_a_room_are_hard_to_tell_apart(twins):
+    rooms: dict[str, set[str]] = {}
+    for module in MODULES:
+        path = Path(module)
+        name = path.parent.name if path.stem == "__init__" else path.stem.lstrip("_")
+        room = path.parent.parent if path.stem == "__init__" else path.parent
+        rooms.setdefault(room.as_posix(), set()).add(name)
+    assert {room: sorted(names & twins) for room, names in rooms.items() if len(names & twins) > 1} == {}

@@ -1,0 +1,76 @@
+"""Trained networks that become an ensemble."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from essentia_ldl.train.members import Member
+
+CLASSES = ["non_sad", "sad"]
+ROLES = ["train", "train", "valid", "valid", "test", "test"]
+EXTRACTOR = {
+    **{"name": "e", "graph": "e.pb", "algorithm": "a", "link": "", "sha256": "1", "node": "n", "size": 3},
+    **{"folder": "f", "patch_frames": 187, "patch_hop_frames": 93, "resample_quality": 4},
+}
+NETWORK = {"backbone": "musicnn", "pretrained": "msd", "fine_tune": "head", "hidden": 4}
+
+
+@pytest.fixture
+def write_member(tmp_path):
+    """A function (name, seed, **changes of the plan) -> Member with six tracks of 1 to 3 patches."""
+
+    def write(name, seed=0, roles=ROLES, ids=None, counts=(1, 2, 3, 1, 2, 3), classes=CLASSES, **changes):
+        folder, random = tmp_path / "runs" / name, np.random.default_rng(seed)
+        folder.mkdir(parents=True)
+        ids = ids or [f"t{n}" for n in range(len(roles))]
+        labels = [classes[n % 2] for n in range(len(ids))]
+        tracks = [
+            {"id": i, "content": f"{i}-content", "role": role, "label": label}
+            for i, role, label in zip(ids, roles, labels, strict=True)
+        ]
+        plan = {
+            "run": name,
+            "task": "mood-sad",
+            "name": "mood sad",
+            "description": "",
+            "front_end": "musicnn",
+            "training": {"epochs": 1},
+            **{"store": "store", "graphs": "graphs"},
+            "classes": classes,
+            "network": NETWORK,
+            "calibration": "temperature",
+            "samples": 30,
+            "export": False,
+            "stems": {"full": "mood_sad-musicnn-msd", "head": "mood_sad-msd-musicnn"},
+            "tracks": tracks,
+            "artists": {i: f"artist of {i}" for i in ids},
+            "paths": {i: f"/music/{i}" for i in ids},
+            **changes,
+        }
+        (folder / "plan.json").write_text(json.dumps(plan))
+        rows = [",".join(["id", *classes])]
+        rows += [
+            f"{i},{float(label == classes[0])},{float(label == classes[1])}"
+            for i, label in zip(ids, labels, strict=True)
+        ]
+        (folder / "labels.csv").write_text("\n".join(rows) + "\n")
+        (folder / "labels.json").write_text("{}")
+        (folder / "history.json").write_text(json.dumps({"best_epoch": seed}))
+        np.savez(folder / "weights.npz", **{"logits/kernel": random.normal(size=(4, 2))})
+        logits = random.normal(size=(sum(counts), 2)).astype(np.float32)
+        np.savez(
+            folder / "predictions.npz",
+            ids=np.array(ids),
+            roles=np.array(roles),
+            labels=np.array(labels),
+            classes=np.array(classes),
+            probabilities=np.zeros((len(ids), 2), np.float32),
+            patch_logits=logits,
+            n_patches=np.array(counts),
+        )
+        return Member(name, folder)
+
+    return write
