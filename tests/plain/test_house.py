@@ -19,42 +19,37 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 LINES, PARAMETERS = 400, 6
 WITHOUT_TEST: set[str] = {
+    "cli/group.py",
     "cli/options.py",
-    "cli/summary.py",
+    "cli/studies.py",
+    "cli/text/crossval.py",
+    "cli/text/data.py",
+    "cli/text/doctor.py",
+    "cli/text/evaluate.py",
+    "cli/text/labels.py",
+    "cli/text/models.py",
+    "cli/text/report.py",
+    "cli/text/studies.py",
+    "cli/text/train.py",
     "doctor.py",
+    "features/extract.py",
     "features/reader.py",
+    "features/survey.py",
     "nets/backbones/musicnn.py",
     "nets/backbones/vgg.py",
     "nets/backbones/vggish.py",
     "report/results.py",
     "sound/__init__.py",
-    "studies/table2/external.py",
+    "train/prepare.py",
 }
-TOO_LONG: set[str] = {
-    "cli/main.py",
-}
+TOO_LONG: set[str] = set()
 MANY_PARAMETERS: set[str] = {
     "measure/baselines.py: run_baseline",
-    "measure/crossval.py: _gather",
-    "measure/crossval.py: cross_validate",
-    "measure/evaluate.py: evaluate",
-    "studies/artist_groups/command.py: measure",
-    "studies/artist_groups/command.py: run_experiment",
-    "studies/table2/command.py: _measure_external",
-    "studies/table2/command.py: _measure_folds",
-    "studies/table2/command.py: _say_estimates",
-    "studies/table2/external.py: _train",
-    "studies/table2/external.py: validate_externally",
-    "train/ensemble.py: train_members",
-    "train/train.py: prepare",
-    "train/train.py: train",
 }
 SAY_TRANSFER: set[str] = {
     "nets/export/cards.py",
     "nets/export/export.py",
     "nets/export/nodes.py",
-    "sound/verify.py",
-    "train/compose.py",
 }
 MISLEADING_MODULES: set[str] = {
     "nets/export/ensembles.py",
