@@ -23,7 +23,7 @@ def work(tmp_path, monkeypatch):
     asked = []
 
     def prepare(recipe, source, needs, home, n_jobs, say):
-        asked.append(("prepare", source.data, needs.sources, n_jobs))
+        asked.append(("prepare", source.data, needs.labels, n_jobs))
         return SimpleNamespace(tracks=())
 
     def run_zone(module, cell):
