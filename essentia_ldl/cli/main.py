@@ -300,15 +300,17 @@ def predict_command(
 
     started = start_worker()  # loads Essentia while this process loads the rest
     try:
+        from essentia_ldl.predict.ask import Question
         from essentia_ldl.predict.command import predict
+        from essentia_ldl.predict.write import Output
 
-        graphs = Home.from_environment().graphs
-        n_failed = predict(audio, names, form, segments, patch_hop, output, started, graphs=graphs, **answers)
+        question, graphs = Question(names, patch_hop, segments, **answers), Home.from_environment().graphs
+        done = predict(audio, question, Output(form, output), graphs, lambda line: click.echo(line, err=True), started)
     finally:
         started.kill()
         started.wait()
-    if n_failed:
-        fail(f"{n_failed} files could not be used." if n_failed > 1 else "")
+    if done.n_failures:
+        fail(f"{done.n_failures} files could not be used." if done.n_failures > 1 else "")
 
 
 @main.command("doctor")

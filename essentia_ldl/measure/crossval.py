@@ -221,5 +221,4 @@ def _test_baselines(
         return baselines.read_mfcc(collection, store)
 
     readers = {"logreg": read_embeddings, "descriptors-svm": read_descriptors, "mfcc-svm": read_mfcc}
-    places = [(lambda name, fold=fold: fold.cell(run, name), fold.split, fold.seed) for fold in folds]
-    return baselines.run_baselines(readers, places, collection.tracks, recipe.classes, say)
+    return baselines.run_baselines(readers, run, folds, collection.tracks, recipe.classes, say)

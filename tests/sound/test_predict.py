@@ -17,13 +17,13 @@ import pytest
 
 from essentia_ldl import frontends
 from essentia_ldl.errors import AudioError, CardError, GraphError
-from essentia_ldl.frontends import MUSICNN
 from essentia_ldl.models.card import GraphCard
 from essentia_ldl.models.folder import Model
-from essentia_ldl.predict.ask import predict_files
+from essentia_ldl.predict.ask import Question, predict_files
 from essentia_ldl.records import Failure
 from essentia_ldl.sound import ALGORITHMS, predict
-from essentia_ldl.sound.predict import Predictor, Request
+from essentia_ldl.sound.predict import Predictor
+from essentia_ldl.sound.request import Request
 
 EXTRACTORS = ("msd-musicnn-1", "mtt-musicnn-1", "msd-vgg-1")
 
@@ -310,7 +310,7 @@ def test_predict_files(own_cache, mixed_files, trained, load_request, graphs):
 
 
 def test_predict_files_passes_the_hop_on(own_cache, song, load_request, graphs):
-    [answer] = predict_files([as_model(load_request("msd-vgg-1"))], [str(song)], graphs, 187)
+    [answer] = predict_files([as_model(load_request("msd-vgg-1"))], [str(song)], graphs, Question(patch_hop_frames=187))
     assert len(answer[0].segments) == 3
 
 
@@ -403,10 +403,12 @@ def test_lean_import_gives_the_same_numbers(exported_run, song, trained, run_pyt
                 "name": trained["head"].name,
                 "graph": trained["head"].graph,
                 "card": dict(trained["head"].card.fields),
+                "proved": False,
                 "extractor": {
                     "name": trained["head"].extractor.name,
                     "graph": trained["head"].extractor.graph,
                     "card": dict(trained["head"].extractor.card.fields),
+                    "proved": False,
                 },
             }
         ],
@@ -417,7 +419,8 @@ def test_lean_import_gives_the_same_numbers(exported_run, song, trained, run_pyt
         "import numpy as np\n"
         "from essentia_ldl.frontends import MFCC, MUSICNN\n"
         "from essentia_ldl.sound.features import extract_features\n"
-        "from essentia_ldl.sound.predict import Predictor, Request\n"
+        "from essentia_ldl.sound.predict import Predictor\n"
+        "from essentia_ldl.sound.request import Request\n"
         "import essentia.standard as es\n"
         "job = json.loads(sys.argv[1])\n"
         "features, _ = extract_features(job['path'], (MUSICNN, MFCC))\n"
@@ -453,7 +456,3 @@ def test_gate_refuses_tensorflow(run_python):
     assert done.returncode == 0
     assert "expected a process without tensorflow; got 'tensorflow is loaded'" in done.stdout
     assert "process of its own" in done.stdout
-
-
-def test_front_end_of_a_request(load_request):
-    assert load_request("msd-vgg-1").front_end == MUSICNN
