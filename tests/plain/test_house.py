@@ -39,9 +39,6 @@ WITHOUT_TEST: set[str] = {
     "labels/_mfcc.py",
     "labels/one_hot.py",
     "models/card.py",
-    "nets/backbones/musicnn.py",
-    "nets/backbones/vgg.py",
-    "nets/backbones/vggish.py",
     "predict/command.py",
     "predict/onednn.py",
     "predict/worker.py",
@@ -75,14 +72,10 @@ MANY_PARAMETERS: set[str] = {
     "train/train.py: train",
 }
 SAY_TRANSFER: set[str] = {
-    "nets/export/cards.py",
-    "nets/export/export.py",
-    "nets/export/nodes.py",
     "sound/verify.py",
     "train/compose.py",
 }
 MISLEADING_MODULES: set[str] = {
-    "nets/export/ensembles.py",
     "studies/table2/external.py",
 }
 
