@@ -178,7 +178,7 @@ def test_networks_can_be_trained_alone(classifier, capsys):
     assert "trained 2 epochs" in capsys.readouterr().out
 
 
-def test_the_trained_is_that_of_the_paper(trained):
+def test_the_classifier_is_that_of_the_paper(trained):
     plan = read_plan(trained)
     head = build_model(plan, pretrained=False)
     kinds = [type(layer).__name__ for layer in head.layers if not isinstance(layer, keras.layers.InputLayer)]
@@ -190,11 +190,11 @@ def test_the_trained_is_that_of_the_paper(trained):
     np.testing.assert_allclose(head(x, training=False), expected, atol=1e-4)
 
 
-def test_an_exported_transfer_is_one_graph_that_old_tensorflow_runs(trained):
+def test_a_classifier_on_features_is_one_graph_that_old_tensorflow_runs(trained):
     plan = json.loads((trained / "plan.json").read_text())
     made = {"networks": "separate", "targets": ["g", "m"], "fine_tune": "none", "pretrained": None}
     stems = {"full": "mood_sad-dcnn-agf", "head": None}
-    (trained / "plan.json").write_text(json.dumps({**plan, "export": True, "stems": stems, "transfer": made}))
+    (trained / "plan.json").write_text(json.dumps({**plan, "export": True, "stems": stems, "learned": made}))
     run_all([trained])
     graph = tf.compat.v1.GraphDef.FromString((trained / "export" / "mood_sad-dcnn-agf.pb").read_bytes())
     assert find_unknown(graph, "2.5.0") == find_unknown(graph, "1.15.0") == []
@@ -223,7 +223,7 @@ def test_a_linear_classifier_on_features_is_exported(make_dcnn, train_once):
     stems = {"full": "mood_sad-dcnn-agf", "head": None}
     made = {"networks": "separate", "targets": ["g"], "fine_tune": "none", "pretrained": None}
     folder = make_dcnn(
-        *("run",), network=HEAD | {"hidden": 0}, features=["../first"], stems=stems, transfer=made, calibration="none"
+        *("run",), network=HEAD | {"hidden": 0}, features=["../first"], stems=stems, learned=made, calibration="none"
     )
     run_all([folder])
     card = json.loads((folder / "export" / "mood_sad-dcnn-agf.json").read_text())
@@ -232,7 +232,7 @@ def test_a_linear_classifier_on_features_is_exported(make_dcnn, train_once):
     assert card["citation"] == ""  # it has learned no artist groups
 
 
-def test_a_single_network_is_a_transfer_too(make_dcnn, train_once):
+def test_the_features_of_a_single_network_are_its_own(make_dcnn, train_once):
     train_once(make_dcnn("first", **QUIET))
     plan = read_plan(make_dcnn("run", network=HEAD, features=["../first"], calibration="none"))
     model = open_body(plan, {}).model
