@@ -61,6 +61,14 @@ _OPTIONAL = (
     *("labels_source", "seed", "max_hours", "export", "stems", "card", "evaluation_hop_frames", "calibration"),
     *("samples", "members", "predictions"),
 )
+# What json may hold in place of a field that is not a record of its own.
+_KINDS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("task", "name", "description", "labels_source"), (str,)),
+    **dict.fromkeys(("seed", "samples"), (int,)),
+    **dict.fromkeys(("export", "predictions"), (bool,)),
+    **dict.fromkeys(("stems", "card"), (Mapping,)),
+    **{"max_hours": (int, float, type(None)), "evaluation_hop_frames": (int, type(None))},
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,6 +158,10 @@ class Plan:
     def __post_init__(self) -> None:
         for name in ("classes", "members"):
             object.__setattr__(self, name, tuple(getattr(self, name)))  # json knows lists only
+        for name, kinds in _KINDS.items():
+            if not isinstance(getattr(self, name), kinds):
+                rule = " or ".join(kind.__name__ for kind in kinds)
+                raise TrainingError(explain(name, rule, getattr(self, name), self.folder, REMEDY))
         if self.calibration not in METHODS:
             raise TrainingError(explain("calibration", ", ".join(METHODS), self.calibration, self.folder, REMEDY))
         if len(self.classes) < 2:

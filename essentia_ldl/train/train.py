@@ -110,7 +110,7 @@ def train(recipe: Recipe, source: Source, home: Home, effort: Effort = DEFAULT_E
     run, finished = runs.take_run(recipe.task, digest, home, effort.again, say)
     if finished:
         names = runs.read_models(run)
-        return Trained(run, names, read_json(run / "scores.json"), collection.failures, repeated=True)
+        return Trained(run, names, read_json(run / runs.SCORES), collection.failures, repeated=True)
     with runs.locked(run):
         split = draw_split(recipe, list(collection.tracks))
         open_folder(run, recipe, collection)
@@ -159,7 +159,7 @@ def deliver(run: Path, measured: Mapping[str, Any], graphs: Path) -> tuple[tuple
     """Verify, score and promote what a run exported into `graphs`; the rest as in `finish`."""
     run_zone("essentia_ldl.sound", str(run))
     scores = {**score_run(run), **measured}
-    write_json(run / "scores.json", scores)
+    write_json(run / runs.SCORES, scores)
     stems = [stem for stem in read_plan(run).stems.values() if stem]
     promoted = models.promote(run / "export", stems, graphs, {"run": run.name, "scores": scores})
     names = tuple(model.name for model in promoted)

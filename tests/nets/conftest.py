@@ -94,6 +94,7 @@ def _write_run(folder: Path, *, store: Path, graphs: Path, n_tracks: int = 24, n
     for key, value in changes.items():
         plan[key] = {**plan.get(key, {}), **value} if isinstance(value, dict) else value
     folder.mkdir(parents=True, exist_ok=True)
+    (folder.parent / "run.json").touch()  # networks beside the folder are of its run
     (folder / "plan.json").write_text(json.dumps(plan))
     (folder / "labels.csv").write_text("\n".join(lines) + "\n")
     return folder

@@ -117,7 +117,7 @@ def build_table(
 
     digest = runs.fingerprint(__version__, os.path.abspath(root), *grid.training)
     run = runs.resume_run(home.runs, "table2", digest)
-    groups = list(_list_groups(grid, tracks, found.collections, annotated))
+    groups = list(_list_groups(grid, tracks, found.collections, annotated, home.recipes))
     with runs.locked(run):
         work = _Work(run, grid, Book(run, home.root), home, n_jobs, say)
         current = [*_list_others(root, grid, work.book, groups, home.recipes), *groups]

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-import math
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from essentia_ldl.collection import class_map
 from essentia_ldl.errors import DataError, GraphError, StoreError, UnknownNameError
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home, write_json
@@ -19,8 +16,7 @@ from essentia_ldl.measure import evaluate as external
 from essentia_ldl.models import folder as models
 from essentia_ldl.models.card import GraphCard
 from essentia_ldl.models.folder import Model
-from essentia_ldl.records import Failure, Prediction, Track
-from essentia_ldl.scores import bootstrap, listeners
+from essentia_ldl.records import Failure, Prediction
 
 here = Home.from_environment  # the fixtures set the variable
 
@@ -239,54 +235,6 @@ def test_tracks_of_the_models_own_training_are_told(setting, tmp_path):
 # --- labels ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("label", "mapping", "aliases", "expected"),
-    [
-        ("sad", {}, {}, "sad"),
-        ("not_sad", {}, {}, "non_sad"),
-        ("Not Sad", {}, {}, "non_sad"),
-        ("non-sad", {}, {}, "non_sad"),
-        ("SAD", {}, {}, "sad"),
-        ("triste", {}, {"triste": "sad"}, "sad"),
-        ("Triste", {}, {"triste": "sad"}, "sad"),
-        ("triste", {"triste": "non_sad"}, {"triste": "sad"}, "non_sad"),
-        ("sad", {"sad": "ignore"}, {}, "ignore"),
-    ],
-)
-def test_a_label_becomes_a_class(label, mapping, aliases, expected):
-    assert class_map.map_labels([label, "sad"], SAD, mapping, aliases, "x")[label] == expected
-
-
-@pytest.mark.parametrize("classes", [("aggressive", "not_aggressive"), ("happy", "non_happy")])
-def test_both_negations_of_essentia_are_found(classes):
-    for written in ("not", "non"):
-        label = f"{written}_{classes[0]}"
-        assert class_map.map_labels([label], classes, {}, {}, "x") == {label: classes[1]}
-
-
-def test_labels_that_map_to_nothing_are_listed_with_their_counts():
-    with pytest.raises(DataError, match=r"\{'calm': 2, 'unsad': 1\} \(music\).*--map 'calm=CLASS'.*ignore"):
-        class_map.map_labels(["calm", "sad", "calm", "unsad"], SAD, {}, {}, "music")
-
-
-def test_a_spelling_of_two_classes_is_not_guessed():
-    with pytest.raises(DataError, match="Hip-Hop"):
-        class_map.map_labels(["Hip-Hop"], ("hip hop", "hip_hop"), {}, {}, "x")
-
-
-@pytest.mark.parametrize(
-    ("mapping", "message"), [({"calmm": "sad"}, "Did you mean 'calm'"), ({"calm": "sadd"}, "Did you mean 'sad'")]
-)
-def test_a_mapping_with_a_wrong_name_is_refused(mapping, message):
-    with pytest.raises(UnknownNameError, match=message):
-        class_map.map_labels(["calm", "sad"], SAD, mapping, {}, "x")
-
-
-def test_aliases_come_from_the_recipe_of_the_task():
-    assert class_map.find_aliases(make_model().card)["not_sad"] == "non_sad"
-    assert class_map.find_aliases(make_model(GENRES).card) == {}
-
-
 def test_ignored_tracks_are_counted_and_not_run(setting, tmp_path):
     rows = [["a.mp3", "sad", "", ""], ["b.mp3", "calm", "", ""], ["c.mp3", "gai", "", ""], ["d.mp3", "x", "", ""]]
     data = setting(rows, {"a.mp3": [0.2, 0.8], "c.mp3": [0.9, 0.1]})  # b.mp3 and d.mp3 would be a KeyError
@@ -299,39 +247,6 @@ def test_ignored_tracks_are_counted_and_not_run(setting, tmp_path):
     assert "labels: gai as non_sad" in lines
     with pytest.raises(DataError, match="not ignored"):
         external.evaluate("m-1", data, here(), mapping=dict.fromkeys(("calm", "gai", "x", "sad"), "ignore"))
-
-
-# --- intervals ------------------------------------------------------------------------------------------------------
-
-
-def test_the_interval_of_single_tracks_is_scipys():
-    from scipy import stats
-
-    probabilities = draw_rows(200, 2)
-    targets = np.random.default_rng(3).integers(0, 2, 200)
-    hits = (targets == probabilities.argmax(axis=1)).astype(float)
-    ours = bootstrap.score_intervals(targets, probabilities, np.arange(200), 10_000)["accuracy"]
-    golden = stats.bootstrap((hits,), np.mean, method="percentile", n_resamples=10_000, rng=0).confidence_interval
-    assert ours == pytest.approx([golden.low, golden.high], abs=0.01)
-
-
-def test_artists_whose_tracks_agree_widen_the_interval():
-    targets, groups = np.tile([0, 1], 100), np.repeat(np.arange(20), 10)
-    right = np.repeat(np.arange(20) % 2, 10)
-    probabilities = np.eye(2)[np.where(right, targets, 1 - targets)]
-    alone = bootstrap.score_intervals(targets, probabilities, np.arange(200))["accuracy"]
-    grouped = bootstrap.score_intervals(targets, probabilities, groups)["accuracy"]
-    assert np.ptp(grouped) == pytest.approx(np.ptp(alone) * math.sqrt(10), rel=0.25)  # the design effect of 10 copies
-
-
-def test_groups_are_artists_and_tracks_without_one():
-    tracks = [Track(str(i), f"/{i}", "sad", artist) for i, artist in enumerate(["x", None, "x", None, "y"])]
-    assert bootstrap.group_tracks(tracks).tolist() == [0, 1, 0, 2, 3]
-
-
-def test_one_artist_gives_no_interval():
-    scores = bootstrap.score_intervals(np.array([0, 1]), np.eye(2), np.array([0, 0]))
-    assert scores == {"balanced_accuracy": None, "accuracy": None}
 
 
 # --- listeners ------------------------------------------------------------------------------------------------------
@@ -364,28 +279,6 @@ def test_listener_scores_are_those_of_scipy(setting, tmp_path):
     assert header == "id,label,prediction,non_sad,sad,share"
 
 
-def test_perfect_predictions_have_no_divergence_and_the_other_class_turns_them_round():
-    shares = np.array([0.1, 0.4, 0.8, 0.9])
-    probabilities, targets, groups = np.column_stack([1 - shares, shares]), np.array([0, 0, 1, 1]), np.arange(4)
-    scores = listeners.score_shares(listeners.Answers(shares, SAD, 1), probabilities, targets, groups)
-    assert scores["divergence"]["model"] == pytest.approx(0, abs=1e-12)
-    assert scores["spearman"]["all"] == {"value": pytest.approx(1), "n": 4}
-    assert scores["spearman"]["within"]["sad"] == {"value": None, "n": 2}, "two tracks always correlate"
-    turned = listeners.score_shares(listeners.Answers(shares, SAD, 0), probabilities, targets, groups)
-    assert turned["spearman"]["all"]["value"] == pytest.approx(-1)
-    assert turned["divergence"]["model"] > 0.1
-
-
-def test_a_constant_has_no_correlation_and_no_warning():
-    probabilities, shares = np.full((4, 2), 0.5), np.array([0.1, 0.2, 0.7, 1.0])
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        answers = listeners.Answers(shares, SAD, 1)
-        scores = listeners.score_shares(answers, probabilities, np.array([0, 0, 1, 1]), np.arange(4))
-    assert scores["spearman"]["all"] == {"value": None, "n": 4}
-    assert "all - (n 4)" in listeners.describe_shares(scores)[-1]
-
-
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
@@ -407,15 +300,3 @@ def test_a_truth_column_that_is_not_there_names_the_nearest(setting):
     data = setting([["a.mp3", "sad", "", "0.5"]], {})
     with pytest.raises(UnknownNameError, match="Did you mean 'share'"):
         external.evaluate("m-1", data, here(), truth_column="shares")
-
-
-def test_the_class_of_the_shares():
-    assert listeners.choose_class(SAD) == 1
-    assert listeners.choose_class(("aggressive", "not_aggressive")) == 0
-    assert listeners.choose_class(SAD, "non_sad") == 0
-    with pytest.raises(DataError, match="two classes"):
-        listeners.choose_class(GENRES)
-    with pytest.raises(DataError, match="Name the class"):
-        listeners.choose_class(("female", "male"))
-    with pytest.raises(UnknownNameError, match="Did you mean 'sad'"):
-        listeners.choose_class(SAD, "saad")
