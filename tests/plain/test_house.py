@@ -71,7 +71,6 @@ SAY_TRANSFER: set[str] = {
     "nets/export/cards.py",
     "nets/export/export.py",
     "nets/export/nodes.py",
-    "sound/verify.py",
     "train/compose.py",
 }
 MISLEADING_MODULES: set[str] = {
