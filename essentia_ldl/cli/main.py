@@ -177,12 +177,14 @@ def ensemble_command(name: str, runs: tuple[str, ...], method: str | None, again
 @click.option("--patch-hop", type=click.IntRange(1), metavar="FRAMES", help="Distance between the patches scored.")
 @click.option("--truth-column", metavar="NAME", help="Share of listeners who chose a class, 0 to 1: compare with it.")
 @click.option("--truth-class", metavar="NAME", help="The class of that share (default: the positive one).")
-@click.option("--refit", is_flag=True, help="Then train on all tracks as the folds chose, export, verify, promote.")
-def crossval_command(task: str, sources: tuple[str, ...], refit: bool, **options: Any) -> None:
+@click.option(
+    "--refit", "to_refit", is_flag=True, help="Then train on all tracks as the folds chose, export, verify, promote."
+)
+def crossval_command(task: str, sources: tuple[str, ...], to_refit: bool, **options: Any) -> None:
     """Measure a task by cross-validation, folds grouped by artist."""
     from essentia_ldl.cli.text.crossval import describe_final, describe_measured
     from essentia_ldl.measure import crossval
-    from essentia_ldl.measure import refit as refitting
+    from essentia_ldl.measure.refit import refit
     from essentia_ldl.measure.rows import TruthColumn
 
     home = Home.from_environment()
@@ -190,11 +192,11 @@ def crossval_command(task: str, sources: tuple[str, ...], refit: bool, **options
     folds = crossval.Folds(options["folds"], options["repeats"], options["leave_out"])
     column = options["truth_column"]
     truth = None if column is None else TruthColumn(column, options["truth_class"])
-    comparison = crossval.Comparison(sources or (recipe.labels,), folds, options["patch_hop"], truth, refit)
+    comparison = crossval.Comparison(sources or (recipe.labels,), folds, options["patch_hop"], truth, to_refit)
     done = crossval.cross_validate(recipe, source, comparison, home, options["jobs"], click.echo)
     show(describe_measured(done))
-    if refit:
-        show(describe_final(refitting.refit(done, recipe, click.echo), home.graphs))
+    if to_refit:
+        show(describe_final(refit(done, recipe, click.echo), home.graphs))
     if done.collection.failures:
         fail(f"{len(done.collection.failures)} files were left out.")
 

@@ -1,4 +1,4 @@
-"""The features of a transfer: penultimate layers of trained networks, side by side.
+"""The features of trained networks: penultimate layers, side by side.
 
 In: folders of networks that `training` left (plan.json, weights.npz), each with one target or several. Out: a model
 from patches to what every network's last dense layer reads, side by side, in inference mode, and what it makes of the

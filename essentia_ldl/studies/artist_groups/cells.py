@@ -173,7 +173,7 @@ def draw_split(tracks: Sequence[Track], kind: str, seed: int) -> Split:
         except ValueError as error:
             remedy = "Add tracks, or take the split artist."
             raise DataError(
-                explain("stratified split", "two tracks a class and more", str(error), "agf", remedy)
+                explain("stratified split", "two or more tracks per class", str(error), "agf", remedy)
             ) from None
         return Split(tuple(sorted(train)), (), tuple(sorted(test)))
     return splits.split_tracks(

@@ -69,7 +69,7 @@ class Book:
     def measured(self, group: Group, column: str) -> list[str]:
         """Return the sources whose cells of a group hold."""
         row = self.rows.get(f"{group.key}/{column}", {})
-        kept = row["scores"] if row.get("digest") == group.digests.get(column) else {}
+        kept = row["scores"] if row and row["digest"] == group.digests.get(column) else {}
         return [
             source for source in SOURCES if source in kept and _read_cell(column, source, self._root / kept[source])
         ]

@@ -1,6 +1,6 @@
 """Table 2 of the paper on the user's own copies of its data sets: {network} x {start} x {labels} x {task}.
 
-In: a folder with one entry a task; out: a run folder with table2.json, table2.md and table2.csv, written anew after
+In: a folder with one entry per task; out: a run folder with table2.json, table2.md and table2.csv, written anew after
 every cell. A 5F cell is a cross-validation at the recipe of its task. An Ext. cell is a training on the whole data set,
 whose exported graph is scored through Essentia on MTG-Jamendo's annotations, when the folder holds those too. What was
 measured is in cells.json and is not measured again; a training that was killed goes on where it was.
@@ -29,12 +29,12 @@ from essentia_ldl.records import Track
 from essentia_ldl.runs import folder as runs
 from essentia_ldl.runs.folder import SCORES
 from essentia_ldl.studies import estimates
-from essentia_ldl.studies.table2 import data as table2_data
-from essentia_ldl.studies.table2 import tables as tabulation
 from essentia_ldl.studies.table2.cells import Book, Group, list_digests
-from essentia_ldl.studies.table2.external import Sets, read_annotations, validate_externally
+from essentia_ldl.studies.table2.data import EXTERNAL, find_collections
 from essentia_ldl.studies.table2.paper import NETWORKS, SOURCES, STARTS, TASKS
 from essentia_ldl.studies.table2.settings import Grid, describe_settings, set_up
+from essentia_ldl.studies.table2.tables import fill_rows, write_files
+from essentia_ldl.studies.table2.validate import Sets, read_annotations, validate_externally
 from essentia_ldl.train.prepare import Say
 
 
@@ -80,7 +80,7 @@ def build_table(
     Parameters
     ----------
     data : str
-        Folder with one entry a task, see `table2_data.find_collections`.
+        Folder with one entry per task, see `find_collections`.
     grid : Grid
         Which cells.
     home : Home
@@ -103,7 +103,7 @@ def build_table(
         the result, and the others go on.
     """
     root = Path(data).expanduser()
-    found = table2_data.find_collections(root, grid.tasks)
+    found = find_collections(root, grid.tasks)
     problems = dict(found.problems)
     external = found.external if grid.external else None
     tracks, annotated = _read_sets(found.collections, external, home.recipes, problems)
@@ -111,13 +111,13 @@ def build_table(
         state = f"not used: {problems[task]}" if task in problems else "no data"
         say(f"{task:<18} {f'{len(tracks[task])} tracks in {found.collections[task]}' if task in tracks else state}")
     if not grid.external:
-        problems.pop(table2_data.EXTERNAL, None)
+        problems.pop(EXTERNAL, None)
     else:
-        say(f"{'external':<18} {external or f'no data: {root / table2_data.EXTERNAL} with a TSV of annotations'}")
+        say(f"{'external':<18} {external or f'no data: {root / EXTERNAL} with a TSV of annotations'}")
 
     digest = runs.fingerprint(__version__, os.path.abspath(root), *grid.training)
     run = runs.resume_run(home.runs, "table2", digest)
-    groups = list(_list_groups(grid, tracks, found.collections, annotated))
+    groups = list(_list_groups(grid, tracks, found.collections, annotated, home.recipes))
     with runs.locked(run):
         work = _Work(run, grid, Book(run, home.root), home, n_jobs, say)
         current = [*_list_others(root, grid, work.book, groups, home.recipes), *groups]
@@ -168,7 +168,7 @@ def _list_others(root: Path, grid: Grid, book: Book, groups: Sequence[Group], re
     if not tasks:
         return []
     with contextlib.suppress(EssentiaLdlError):
-        found = table2_data.find_collections(root, tasks)
+        found = find_collections(root, tasks)
         tracks, annotated = _read_sets(found.collections, found.external, recipes, {})
         every = dataclasses.replace(grid, networks=NETWORKS, starts=STARTS)
         return list(_list_groups(every, tracks, found.collections, annotated, recipes))
@@ -291,10 +291,10 @@ def _write(
         heading.append(f"not shown, measured on other data or by another recipe: {', '.join(older)}")
     if alone:
         heading.append(f"measured before on data that cannot be compared now: {', '.join(alone)}")
-    rows = tabulation.fill_rows(book.cells(digests))
+    rows = fill_rows(book.cells(digests))
     settings = {**dataclasses.asdict(grid), "version": __version__, "data": os.path.abspath(root)}
     table = {"heading": heading, "settings": settings, "problems": dict(problems), "cells": rows}
-    tabulation.write_files(work.run, table)
+    write_files(work.run, table)
     return heading, rows
 
 
