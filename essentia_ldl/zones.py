@@ -57,8 +57,8 @@ def run_zones(module: str, shares: Sequence[Sequence[str]], n_threads: int | Non
     shares : Sequence[Sequence[str]]
         Arguments of each process.
     n_threads : int or None
-        Threads of TensorFlow in each process; None is one per core. The order of float additions, and so the last bits of
-        a result, may depend on it: work that has to give the same numbers in any number of processes names it.
+        Threads of TensorFlow in each process; None is one per core. The order of float additions, and so the last
+        bits of a result, may depend on it: work that has to give the same numbers in any number of processes names it.
 
     Raises
     ------
