@@ -19,6 +19,7 @@ from essentia_ldl.cli.options import (
     read_pairs,
     resolve_recipe,
     resolve_source,
+    resolve_truth,
 )
 from essentia_ldl.cli.studies import agf_command, table2_command
 from essentia_ldl.files import Home
@@ -185,13 +186,11 @@ def crossval_command(task: str, sources: tuple[str, ...], to_refit: bool, **opti
     from essentia_ldl.cli.text.crossval import describe_final, describe_measured
     from essentia_ldl.measure import crossval
     from essentia_ldl.measure.refit import refit
-    from essentia_ldl.measure.rows import TruthColumn
 
     home = Home.from_environment()
     recipe, source = resolve_recipe(task, options, home.recipes), resolve_source(options)
     folds = crossval.Folds(options["folds"], options["repeats"], options["leave_out"])
-    column = options["truth_column"]
-    truth = None if column is None else TruthColumn(column, options["truth_class"])
+    truth = resolve_truth(options)
     comparison = crossval.Comparison(sources or (recipe.labels,), folds, options["patch_hop"], truth, to_refit)
     done = crossval.cross_validate(recipe, source, comparison, home, options["jobs"], click.echo)
     show(describe_measured(done))
@@ -218,10 +217,8 @@ def evaluate_command(model: str, data: str, mapping: dict[str, str], output: str
     from essentia_ldl.cli.text.evaluate import describe_evaluation
     from essentia_ldl.collection.read import Source
     from essentia_ldl.measure.evaluate import evaluate
-    from essentia_ldl.measure.rows import TruthColumn
 
-    column = options["truth_column"]
-    truth = None if column is None else TruthColumn(column, options["truth_class"])
+    truth = resolve_truth(options)
     source = Source(data, options["layout"], options["options"])
     done = evaluate(model, source, Home.from_environment(), mapping, truth, output)
     show(describe_evaluation(done))

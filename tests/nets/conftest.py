@@ -107,7 +107,7 @@ def random_graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     keras.utils.set_random_seed(3)
     for name, dataset in list_base_graphs().values():
         module = discover.load(BACKBONES, name)
-        tagger = build_tagger(module, 50, **module.CHECKPOINT_SIZES.get(dataset, {}))
+        tagger = build_tagger(module, 50, size=module.CHECKPOINT_SIZES.get(dataset))
         for layer in tagger.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 # Statistics unlike the initial ones, so that a change of them shows.

@@ -68,7 +68,7 @@ class Trials:
 
 
 @dataclasses.dataclass(frozen=True)
-class Asked:
+class Selection:
     """What the command is asked for; the rest of a `Trials` and of the recipe is as usual.
 
     Parameters
@@ -120,14 +120,14 @@ class Experiment:
     is_demo: bool = False
 
 
-def measure(source: Source, asked: Asked, home: Home, n_jobs: int | None = None, say: Say = print) -> Experiment:
+def measure(source: Source, asked: Selection, home: Home, n_jobs: int | None = None, say: Say = print) -> Experiment:
     """Run the experiment as it is asked for; without data on the demo, a smaller one.
 
     Parameters
     ----------
     source : Source
         Folder or table with artists.
-    asked : Asked
+    asked : Selection
         Which cells, of which recipe.
     home : Home
         Whose runs, store, recipes and graphs are meant.

@@ -29,7 +29,7 @@ from essentia_ldl.records import Track
 from essentia_ldl.runs import folder as runs
 from essentia_ldl.runs.folder import SCORES
 from essentia_ldl.studies import estimates
-from essentia_ldl.studies.table2.cells import Book, Group, list_digests
+from essentia_ldl.studies.table2.cells import Book, CellGroup, list_digests
 from essentia_ldl.studies.table2.data import EXTERNAL, find_collections
 from essentia_ldl.studies.table2.paper import NETWORKS, SOURCES, STARTS, TASKS
 from essentia_ldl.studies.table2.settings import Grid, describe_settings, set_up
@@ -158,7 +158,7 @@ def _read_sets(
     return tracks, annotated
 
 
-def _list_others(root: Path, grid: Grid, book: Book, groups: Sequence[Group], recipes: Path) -> list[Group]:
+def _list_others(root: Path, grid: Grid, book: Book, groups: Sequence[CellGroup], recipes: Path) -> list[CellGroup]:
     """Return the groups of what was measured and is not asked for now, as its data and recipe are now.
 
     What has no data any more, or none that can be read, is not among them.
@@ -181,7 +181,7 @@ def _list_groups(
     collections: Mapping[str, Path],
     annotated: Mapping[str, str],
     recipes: Path,
-) -> Iterator[Group]:
+) -> Iterator[CellGroup]:
     for task in tracks:
         listing = _digest_tracks(tracks[task])
         for network in grid.networks:
@@ -191,7 +191,7 @@ def _list_groups(
                 digests = {"5f": runs.fingerprint(__version__, values, listing, grid.n_folds, grid.patch_hop)}
                 if task in annotated:
                     digests["ext"] = runs.fingerprint(__version__, values, listing, annotated[task])
-                yield Group(task, network, start, recipe, collections[task], len(tracks[task]), digests)
+                yield CellGroup(task, network, start, recipe, collections[task], len(tracks[task]), digests)
 
 
 def _digest_tracks(tracks: Sequence[Track]) -> str:
@@ -205,7 +205,7 @@ def _state(path: str) -> tuple[int, int] | None:
     return None
 
 
-def _say_estimates(work: _Work, groups: Sequence[Group], tracks: Mapping[str, Sequence[Track]]) -> list[Group]:
+def _say_estimates(work: _Work, groups: Sequence[CellGroup], tracks: Mapping[str, Sequence[Track]]) -> list[CellGroup]:
     """Print how long every group takes; return those with cells to do, the quickest first."""
     grid, say = work.grid, work.say
     waiting = {}
@@ -223,7 +223,7 @@ def _say_estimates(work: _Work, groups: Sequence[Group], tracks: Mapping[str, Se
     costs = estimates.measure_costs(work.run / "costs.json", sorted({group.training for group in waiting}), batch_size)
     store = Store(work.home.store)
     durations = {task: estimates.find_durations(tracks[task], store, work.n_jobs) for task in {g.task for g in waiting}}
-    seconds: dict[Group, float] = {}
+    seconds: dict[CellGroup, float] = {}
     say(f"{'task':<18} {'tracks':>6}  {'network':<8} {'start':<11} {'epochs':>6}  {'a 5F cell':>11}  {'to do':>11}")
     for group, (n_folds, n_external) in waiting.items():
         cost, sizes = costs[group.training], (group.n_tracks, durations[group.task])
@@ -242,7 +242,7 @@ def _say_estimates(work: _Work, groups: Sequence[Group], tracks: Mapping[str, Se
     return sorted(waiting, key=seconds.__getitem__)
 
 
-def _measure_folds(work: _Work, group: Group, problems: dict[str, str]) -> None:
+def _measure_folds(work: _Work, group: CellGroup, problems: dict[str, str]) -> None:
     """Cross-validate the sources of a group that are not measured, one more at a time, so that each counts at once."""
     grid, done = work.grid, work.book.measured(group, "5f")
     for source in [name for name in grid.sources if name not in done]:
@@ -255,7 +255,7 @@ def _measure_folds(work: _Work, group: Group, problems: dict[str, str]) -> None:
                 work.book.note(group, "5f", name, measured.run / SCORES)
 
 
-def _measure_external(work: _Work, group: Group, external: Path, problems: dict[str, str]) -> None:
+def _measure_external(work: _Work, group: CellGroup, external: Path, problems: dict[str, str]) -> None:
     done = work.book.measured(group, "ext")
     for source in [name for name in work.grid.sources if name not in done]:
         with _noting(problems, f"{group.task}, {group.network}, {group.start}, {source}, Ext.", work.say):
@@ -279,7 +279,7 @@ def _noting(problems: dict[str, str], name: str, say: Say) -> Iterator[None]:
 
 
 def _write(
-    work: _Work, problems: Mapping[str, str], root: Path, current: Sequence[Group]
+    work: _Work, problems: Mapping[str, str], root: Path, current: Sequence[CellGroup]
 ) -> tuple[list[str], list[dict[str, Any]]]:
     """Write the table; `current` are the groups as their data and recipes are now, those asked for last."""
     grid, book = work.grid, work.book
@@ -298,5 +298,5 @@ def _write(
     return heading, rows
 
 
-def _is_shown(group: Group, book: Book) -> bool:
+def _is_shown(group: CellGroup, book: Book) -> bool:
     return any(book.rows.get(f"{group.key}/{c}", {}).get("digest") == digest for c, digest in group.digests.items())

@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 import pytest
 
-from essentia_ldl.cli.options import SourceOption, read_names, read_pairs, resolve_recipe, resolve_source
+from essentia_ldl.cli.options import SourceOption, read_names, read_pairs, resolve_recipe, resolve_source, resolve_truth
 from essentia_ldl.collection.read import Source
+from essentia_ldl.measure.rows import TruthColumn
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.recipe.toml import read_recipe, write_recipe
 
@@ -63,3 +64,9 @@ def test_a_source_is_what_the_options_say():
     assert resolve_source(NOTHING) == Source()
     given = {**NOTHING, "data": "d", "layout": "fma", "options": {"subset": "small"}, "corrections": "c.csv"}
     assert resolve_source(given) == Source("d", "fma", {"subset": "small"}, "c.csv")
+
+
+def test_a_truth_is_a_column_and_perhaps_a_class():
+    assert resolve_truth({"truth_column": None, "truth_class": "sad"}) is None
+    assert resolve_truth({"truth_column": "share", "truth_class": None}) == TruthColumn("share")
+    assert resolve_truth({"truth_column": "share", "truth_class": "sad"}) == TruthColumn("share", "sad")

@@ -10,7 +10,7 @@ from essentia_ldl.collection.read import Source
 from essentia_ldl.files import Home
 from essentia_ldl.records import Failure
 from essentia_ldl.studies.artist_groups import command as artist_groups
-from essentia_ldl.studies.artist_groups.command import Asked, Experiment
+from essentia_ldl.studies.artist_groups.command import Experiment, Selection
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def asked(tmp_path, monkeypatch):
 def test_agf_without_options_is_the_demo(asked, tmp_path):
     done = CliRunner().invoke(main, ["agf"])
     assert (done.exit_code, done.stdout) == (0, "a line\n")
-    assert asked["calls"] == [(Source(), Asked(), Home(tmp_path), None)]
+    assert asked["calls"] == [(Source(), Selection(), Home(tmp_path), None)]
 
 
 def test_agf_takes_cells_keys_and_a_layout(asked):
@@ -41,7 +41,7 @@ def test_agf_takes_cells_keys_and_a_layout(asked):
     assert done.exit_code == 0, done.stderr
     ((source, wanted, _, n_jobs),) = asked["calls"]
     assert (source, n_jobs) == (Source("d", "fma", {"subset": "small"}), 4)
-    assert wanted == Asked(
+    assert wanted == Selection(
         "genre-fma", ("g", "gm"), ("wide",), ("artist",), 2, 3, {"network.hidden": "9"}, dry_run=True
     )
 
