@@ -65,7 +65,7 @@ def choose_training(run: Path, folds: Sequence[Fold], scores: Mapping[str, Any])
             by_fold.append(_find_halvings(history["epochs"]))
         except (KeyError, TypeError, ValueError) as error:
             remedy = "Delete this folder and run crossval again."
-            raise StoreError(explain("history", "best_epoch and epochs", str(error), path, remedy)) from None
+            raise StoreError(explain("history", "best_epoch and epochs", error, path, remedy)) from None
     n_epochs = max(1, math.ceil(np.median(best_epochs)))
     halvings = []
     for number in range(max(map(len, by_fold))):

@@ -172,9 +172,7 @@ def draw_split(tracks: Sequence[Track], kind: str, seed: int) -> Split:
             train, test = train_test_split(ids, test_size=TEST_SHARE, random_state=seed, stratify=labels)
         except ValueError as error:
             remedy = "Add tracks, or take the split artist."
-            raise DataError(
-                explain("stratified split", "two or more tracks per class", str(error), "agf", remedy)
-            ) from None
+            raise DataError(explain("stratified split", "two or more tracks per class", error, "agf", remedy)) from None
         return Split(tuple(sorted(train)), (), tuple(sorted(test)))
     return splits.split_tracks(
         [track for track in tracks if track.split != "valid"], valid_share=0.0, test_share=TEST_SHARE, seed=seed
