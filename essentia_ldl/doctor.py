@@ -15,7 +15,7 @@ import numpy as np
 from essentia_ldl.errors import AudioError, EssentiaLdlError
 from essentia_ldl.files import Home
 from essentia_ldl.models import folder as models
-from essentia_ldl.predict import onednn
+from essentia_ldl.predict import engines
 from essentia_ldl.predict.ask import predict_files
 from essentia_ldl.records import Failure
 
@@ -99,7 +99,7 @@ def examine(home: Home) -> Examined:
         except EssentiaLdlError as error:
             problems.append(str(error))
     return Examined(
-        versions, shutil.which("ffmpeg"), not onednn.is_refused(), home.root, names, tested, tuple(problems)
+        versions, shutil.which("ffmpeg"), not engines.is_onednn_refused(), home.root, names, tested, tuple(problems)
     )
 
 

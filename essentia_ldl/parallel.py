@@ -1,4 +1,4 @@
-"""One function over many files, on a joblib engine. In: jobs with a path; out: results, or `Failure` records.
+"""One function over many files, in worker processes. In: jobs with a path; out: results, or `Failure` records.
 
 The function is named, not imported ("module:function"), so a plain process can hand out work of the sound zone.
 Workers are started by loky, never forked. A worker that dies takes nothing with it: each one leaves a marker while it
@@ -31,7 +31,6 @@ def run_jobs(
     jobs: Sequence[dict[str, Any]],
     step: str,
     n_jobs: int | None = None,
-    engine: str = "loky",
     progress: bool = True,
 ) -> Iterator[tuple[dict[str, Any], Any]]:
     """Run a function on every job, in worker processes, in the order in which they finish.
@@ -45,9 +44,7 @@ def run_jobs(
     step : str
         Name of the step, for the progress bar and for failures.
     n_jobs : int or None
-        Worker processes; None is one a core.
-    engine : str
-        A joblib backend whose workers share this machine's temporary folder: "loky", "dask" or "ray".
+        Worker processes; None is one per core.
     progress : bool
         Show a progress bar on a terminal.
 
@@ -67,7 +64,7 @@ def run_jobs(
     ):
         while waiting:
             suspects = []
-            for index, result in _run_round(function, waiting, step, count_workers(n_jobs), engine, Path(markers)):
+            for index, result in _run_round(function, waiting, step, count_workers(n_jobs), Path(markers)):
                 if result is None:
                     suspects.append(index)
                     continue
@@ -75,7 +72,7 @@ def run_jobs(
                 yield waiting.pop(index), result[0]
             for index in suspects:
                 alone = {index: waiting[index]}
-                for _, result in _run_round(function, alone, step, 1, engine, Path(markers)):
+                for _, result in _run_round(function, alone, step, 1, Path(markers)):
                     bar.update()
                     yield waiting.pop(index), (result[0] if result is not None else _death(alone[index], step))
 
@@ -88,7 +85,7 @@ def _death(job: dict[str, Any], step: str) -> Failure:
 
 
 def _run_round(
-    function: str, waiting: dict[int, dict[str, Any]], step: str, n_workers: int, engine: str, markers: Path
+    function: str, waiting: dict[int, dict[str, Any]], step: str, n_workers: int, markers: Path
 ) -> Iterator[tuple[int, tuple[Any] | None]]:
     """Run what is waiting until it is done or a worker dies; a suspect of the death comes with None."""
     from joblib import Parallel, delayed
@@ -101,7 +98,7 @@ def _run_round(
         # one job alone needs a second worker, because joblib runs n_jobs=1 inside this process
         parallel = Parallel(
             n_jobs=max(2, n_workers),
-            backend=engine,
+            backend="loky",
             return_as="generator_unordered",
             batch_size=1,
             pre_dispatch=1 if n_workers == 1 else "2 * n_jobs",

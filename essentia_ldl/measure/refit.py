@@ -153,8 +153,9 @@ def refit(measured: Measured, recipe: Recipe, say: Say = print) -> Trained:
                 wanted = Wanted(halvings=choice.halvings, metrics=metrics)
                 plan_run(run, final, collection, split, wanted)
             keep_out_of_fold(run, [fold.cell(crossval, choice.source) for fold in folds])
-            finish(run, collection, {"crossval": summary})
-    names = runs.read_models(run)
+            names, found = finish(run, collection, {"crossval": summary})
+    else:
+        names, found = runs.read_models(run), read_json(run / runs.SCORES)
     link = {"run": run.name, "models": list(names), **dataclasses.asdict(choice)}
     write_json(crossval / "refit.json", link)
-    return Trained(run, names, read_json(run / runs.SCORES), collection.failures, repeated=finished)
+    return Trained(run, names, found, collection.failures, repeated=finished)

@@ -89,7 +89,7 @@ def gather_row(
     Returns
     -------
     dict
-        balanced_accuracy_mean, _std and _pooled, own_mass_mean, pooled (one score a repetition), folds (one a fold),
+        balanced_accuracy_mean, _std and _pooled, own_mass_mean, pooled (one score per repetition), folds (one each),
         listeners when there is a truth, and calibration of a network's row.
     """
     by_repeat: dict[int, list[tuple[np.ndarray, ...]]] = {}

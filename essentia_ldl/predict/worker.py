@@ -1,12 +1,22 @@
-"""Start the process that predicts. Imports next to nothing, so that the process starts while this one still loads."""
+"""The process that predicts: its start, and the conversation with it. In: a job; out: the answers, one dict per line.
+
+Imports next to nothing, so that the process starts while this one still loads. What the process does is the sound
+zone's business (`essentia_ldl.sound.predict`): it reads one job as json and answers in lines of json.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from typing import Any
 
-from essentia_ldl.predict import onednn
+from essentia_ldl import errors
+from essentia_ldl.errors import GraphError
+from essentia_ldl.predict import engines
 from essentia_ldl.zones import zone_environment
 
 
@@ -16,7 +26,7 @@ def start_worker(setting: str | None = None) -> subprocess.Popen[str]:
     Parameters
     ----------
     setting : str or None
-        "1" with oneDNN, "0" without; None takes the first of `onednn.settings`.
+        "1" with oneDNN, "0" without; None takes the first of `engines.list_settings`.
 
     Returns
     -------
@@ -31,5 +41,64 @@ def start_worker(setting: str | None = None) -> subprocess.Popen[str]:
         stderr=None if verbose else subprocess.DEVNULL,
         text=True,
         encoding="utf-8",
-        env={**zone_environment(), "TF_ENABLE_ONEDNN_OPTS": setting or onednn.settings()[0]},
+        env={**zone_environment(), "TF_ENABLE_ONEDNN_OPTS": setting or engines.list_settings()[0]},
     )
+
+
+def ask_worker(job: dict[str, Any], started: subprocess.Popen[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Give a process its job and yield its answers.
+
+    A processor on which oneDNN kills the process before the first answer is remembered, and the job goes to a process
+    without oneDNN.
+
+    Parameters
+    ----------
+    job : dict
+        models, files, patch_hop_frames and uncertainty; must be json.
+    started : subprocess.Popen or None
+        A process of `start_worker` that waits for its job already.
+
+    Yields
+    ------
+    dict
+        ``{"ready": True}``, then for each file ``{"start": path}`` and what became of it. The answers end early when
+        the process dies.
+
+    Raises
+    ------
+    EssentiaLdlError
+        The process's own error, when it cannot run the models at all.
+    """
+    accepted = engines.is_onednn_accepted()
+    settings = engines.list_settings()
+    for setting in settings:
+        answered = False
+        for answer in _converse({**job, "onednn_accepted": accepted}, started or start_worker(setting)):
+            if not answered and not accepted and setting == engines.PLAIN and settings[0] == engines.ONEDNN:
+                engines.refuse_onednn()  # without it the process answers, with it it did not
+            if not answered and not accepted and setting == engines.ONEDNN:
+                engines.accept_onednn()
+            answered = True
+            yield answer
+        if answered:
+            return
+        started = None
+
+
+def _converse(job: dict[str, Any], process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
+    try:
+        with contextlib.suppress(BrokenPipeError):  # a process that died already is told by its missing answers
+            json.dump(job, process.stdin)
+            process.stdin.close()
+        for line in process.stdout:
+            if not line.endswith("\n"):  # killed while it wrote
+                break
+            answer = json.loads(line)
+            if "error" in answer:
+                raise getattr(errors, answer["type"], GraphError)(answer["error"])
+            yield answer
+        process.wait()
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()

@@ -119,7 +119,7 @@ def stream_audio(
         Sampling rates that `connect` wants.
     connect : callable
         Gets a `Source` and connects ``source.signals[rate]`` (Essentia sources of mono samples) to its algorithms,
-        which write to ``source.pool``. Called once a pass.
+        which write to ``source.pool``. Called once per pass.
     quality : int
         libsamplerate quality, 0 (best) to 4 (linear).
 

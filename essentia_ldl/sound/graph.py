@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,27 @@ BATCH = 64  # of embeddings: their dropout samples are rows too
 def measure_rows(
     network: Any, graph: Path | str, input_name: str, embeddings: np.ndarray, nodes: Sequence[str]
 ) -> dict[str, np.ndarray]:
-    """Run a head on the embeddings of a track, in batches; see `run_graph`."""
+    """Run a head on the embeddings of a track, in batches.
+
+    Parameters
+    ----------
+    network : es.TensorflowPredict
+        From `load_graph`.
+    graph, input_name, nodes
+        As there; the file is for messages.
+    embeddings : np.ndarray [shape=(n_patches, d), float32]
+        One or more.
+
+    Returns
+    -------
+    dict[str, np.ndarray]
+        (n_patches, size) float32 by node.
+
+    Raises
+    ------
+    GraphError
+        When it cannot run on them.
+    """
     starts = range(0, len(embeddings), BATCH)
     parts = [run_graph(network, graph, input_name, embeddings[start : start + BATCH], nodes) for start in starts]
     return {node: np.concatenate([part[node] for part in parts]) for node in nodes}
@@ -26,6 +47,15 @@ def measure_rows(
 
 def load_graph(graph: Path | str, input_name: str, nodes: Sequence[str]) -> Any:
     """Load a graph for some of its nodes.
+
+    Parameters
+    ----------
+    graph : Path or str
+        The .pb.
+    input_name : str
+        Its input node.
+    nodes : sequence of str
+        Nodes to answer with.
 
     Returns
     -------
@@ -40,8 +70,7 @@ def load_graph(graph: Path | str, input_name: str, nodes: Sequence[str]) -> Any:
     try:
         return es.TensorflowPredict(graphFilename=str(graph), inputs=[input_name], outputs=list(nodes), squeeze=True)
     except RuntimeError as error:
-        reason = str(error).split("\n")[0][:200]
-        raise GraphError(explain("graph", "one that Essentia loads", reason, graph, "Export again.")) from None
+        raise refuse_graph(graph, error) from None
 
 
 def run_graph(
@@ -75,6 +104,18 @@ def run_graph(
         answers = network(pool)
     except RuntimeError as error:
         network.reset()  # after an exception the next call would silently return nothing
-        reason = str(error).split("\n")[0][:200]
-        raise GraphError(explain("graph", "one that Essentia runs", reason, graph, "Export again.")) from None
+        reason = first_line(error)
+        raise GraphError(explain("graph", "one that Essentia runs", reason, graph, "Export it again.")) from None
     return {node: np.array(answers[node]).reshape(len(values), -1) for node in nodes}
+
+
+def refuse_graph(graph: Path | str, error: RuntimeError) -> GraphError:
+    """Make the error of a graph that Essentia does not load."""
+    rule, remedy = "a frozen graph with the nodes of its card", "Export or copy it again."
+    return GraphError(explain("graph", rule, first_line(error), graph, remedy))
+
+
+def first_line(error: RuntimeError) -> str:
+    """Return what Essentia complains of, in one line without the names of the algorithms that pass it on."""
+    line = str(error).split("\n")[0]
+    return re.sub(r"^(Error while \w+ \w+: |Tensorflow\w+: )+", "", line)[:200]

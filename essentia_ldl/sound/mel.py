@@ -81,7 +81,7 @@ def compute_bands(signal: np.ndarray, front_end: FrontEnd) -> np.ndarray:
     np.ndarray [shape=(n_frames, n_bands), float32]
     """
     frames = es.FrameGenerator(signal, frameSize=front_end.frame_samples, hopSize=front_end.hop_samples)
-    bands = Chain(front_end)(frames)
+    bands = MelChain(front_end)(frames)
     if front_end.compression == "decibel":
         return (10 * np.log10(np.maximum(bands, np.float32(DECIBEL_FLOOR)))).astype(np.float32)
     return np.log10(1 + np.float32(LOG_SCALE) * bands).astype(np.float32)
@@ -103,7 +103,7 @@ def compute_patches(signal: np.ndarray, front_end: FrontEnd) -> np.ndarray:
         From -80 to 0; digital silence is 0 everywhere. Patch i is the second around sample i * patch_step_samples; a
         signal of d seconds has ceil(d - 0.5) + 1 of them, and always one.
     """
-    chain = Chain(front_end)
+    chain = MelChain(front_end)
     # 199 frames whose centres are 242 samples apart, the first at the start: 1 s of signal
     windows = es.FrameGenerator(
         signal, frameSize=front_end.sample_rate_hz, hopSize=front_end.patch_step_samples, startFromZero=False
@@ -127,7 +127,7 @@ def compress_decibels(bands: np.ndarray) -> np.ndarray:
     return np.maximum(decibels - decibels.max(), -DECIBEL_RANGE).astype(np.float32)
 
 
-class Chain:
+class MelChain:
     """Windowing, Spectrum and MelBands in standard mode, made once and run on many frames."""
 
     def __init__(self, front_end: FrontEnd) -> None:

@@ -21,8 +21,8 @@ from essentia_ldl.models import folder as models
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.recipe.toml import render_recipe
 from essentia_ldl.records import Failure, Split, Track
-from essentia_ldl.runs import calibrate as calibrating
 from essentia_ldl.runs import folder as runs
+from essentia_ldl.runs.calibrate import calibrate_run
 from essentia_ldl.runs.plan import FILE as PLAN
 from essentia_ldl.runs.plan import read_plan, write_plan
 from essentia_ldl.runs.score import score_run
@@ -199,7 +199,7 @@ def calibrate(name: str | None, home: Home, method: str | None = None, say: Say 
     with runs.locked(run):
         plan, before = read_plan(run), read_object(run / runs.SCORES)
         method = method or (TEMPERATURE if plan.calibration == NONE else plan.calibration)
-        found = calibrating.calibrate_run(run, method, strict=True)
+        found = calibrate_run(run, method, strict=True)
         say(f"calibration: {found.describe()}")
         write_plan(dataclasses.replace(plan, calibration=method))
         run_zone("essentia_ldl.nets", "--export-only", str(run))

@@ -273,8 +273,7 @@ def test_the_walk_finds_a_long_way_and_a_package_on_it():
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
-def test_a_module_is_short_and_has_a_name_of_its_own(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+def test_a_module_has_a_name_of_its_own(path):
     assert not {"utils", "helpers", "common", "base"} & {part.removesuffix(".py") for part in path.parts[-3:]}
 
 

@@ -20,13 +20,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from essentia_ldl.features.extractors import describe_extractor, plan_extractor
 from essentia_ldl.features.store import Store
 from essentia_ldl.frontends import MUSICNN
 from essentia_ldl.models.folder import find_extractor, find_model, read_model
 from essentia_ldl.sound.features import extract_track
-from essentia_ldl.sound.predict import Request
+from essentia_ldl.sound.request import Request
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+EXTRACTOR_RUNS = ("fake-effnet-bs64-1", "fake-maest-5s-1", "vggish")
+OPENL3_NAME = "openl3-music-mel128-emb512-3"
+GENRES = ("Folk", "Rock")
 STEMS = {"full": "mood_sad-musicnn-msd", "head": "mood_sad-msd-musicnn"}
 
 
@@ -164,46 +168,6 @@ def run_command(run_python: Callable[..., subprocess.CompletedProcess]) -> Calla
 
 
 @pytest.fixture(scope="session")
-def train_from_scratch(
-    tmp_path_factory: pytest.TempPathFactory,
-    make_signal: Callable[..., np.ndarray],
-    write_wav: Callable[..., Path],
-    run_python: Callable[..., subprocess.CompletedProcess],
-) -> Callable[..., Path]:
-    """A function (network, classes, training) -> run folder with its export: four tracks train, two validate."""
-
-    def train(backbone: str, classes: tuple[str, str], training: dict[str, float]) -> Path:
-        root = tmp_path_factory.mktemp(backbone)
-        store, folder = Store(root / "store"), root / "run"
-        paths = [write_wav(root / f"{i}.wav", make_signal(3.5, seed=60 + i)) for i in range(6)]
-        job = {"store": str(store.root), "front_ends": [backbone]}
-        contents = [extract_track({**job, "path": str(path)})["content"] for path in paths]
-        tracks = [
-            {"id": p.name, "content": c, "role": "train" if i < 4 else "valid", "label": classes[i % 2]}
-            for i, (p, c) in enumerate(zip(paths, contents, strict=True))
-        ]
-        plan = {
-            **{"run": "run", "task": "genre", "name": "genre", "description": "", "classes": classes},
-            "training": training,
-            **{"store": str(store.root), "graphs": str(root)},
-            "network": {"backbone": backbone, "pretrained": None, "fine_tune": "none", "hidden": 0},
-            "front_end": backbone,
-            "stems": {"full": f"genre-{backbone}-scratch", "head": None},
-            "tracks": tracks,
-            "audio": [{"path": str(p), "content": c} for p, c in zip(paths[:2], contents[:2], strict=True)],
-        }
-        folder.mkdir()
-        (folder / "plan.json").write_text(json.dumps(plan))
-        rows = [f"{track['id']},{1.0 - i % 2},{float(i % 2)}" for i, track in enumerate(tracks)]
-        (folder / "labels.csv").write_text("\n".join([",".join(["id", *classes]), *rows]) + "\n")
-        done = run_python("-m", "essentia_ldl.nets", str(folder))
-        assert done.returncode == 0, done.stderr
-        return folder
-
-    return train
-
-
-@pytest.fixture(scope="session")
 def graphs(run_python: Callable[..., subprocess.CompletedProcess]) -> Path:
     """The base graphs; skips when their weights cannot be downloaded."""
     folder = Path(os.environ.get("ESSENTIA_LDL_TEST_CACHE") or REPOSITORY / ".cache" / "graphs")
@@ -231,47 +195,177 @@ def load_request(graphs: Path) -> Callable[..., Request]:
     return load
 
 
-@pytest.fixture(scope="session")
-def exported_run(
-    graphs: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    run_python: Callable[..., subprocess.CompletedProcess],
-) -> Path:
-    """A run of the nets zone on six synthetic tracks: a full graph and a head, exported and not yet verified."""
-    root = tmp_path_factory.mktemp("trained")
-    classes, tracks, audio, lines = ("non_sad", "sad"), [], [], ["id,non_sad,sad"]
-    for index in range(6):
-        path = save_wav(root / f"{index}.wav", synthesise(6 if index == 0 else 4, seed=20 + index))
-        job = {"path": str(path), "store": str(root / "store"), "front_ends": [MUSICNN.name]}
-        content = extract_track(job)["content"]
-        label = index % 2
-        role = "train" if index < 4 else "valid"
-        tracks.append({"id": path.name, "content": content, "role": role, "label": classes[label]})
-        audio.append({"path": str(path), "content": content})
-        lines.append(f"{path.name},{1.0 - label},{float(label)}")
+# --- trained runs: one process of the nets zone for all that the collected tests need ---------------------------------
+
+
+def plan_run(folder: Path, wavs: list[Path], contents: list[str], plan: dict) -> Path:
+    """Write a run folder: four tracks train, two validate, and the first two are heard when it is verified."""
+    classes = plan["classes"]
+    tracks = [
+        {"id": path.name, "content": content, "role": "train" if i < 4 else "valid", "label": classes[i % 2]}
+        for i, (path, content) in enumerate(zip(wavs, contents, strict=True))
+    ]
+    heard = [{"path": str(p), "content": c} for p, c in zip(wavs[:2], contents[:2], strict=True)]
+    folder.mkdir()
+    (folder / "plan.json").write_text(json.dumps({"run": "run", **plan, "tracks": tracks, "audio": heard}))
+    rows = [f"{track['id']},{1.0 - i % 2},{float(i % 2)}" for i, track in enumerate(tracks)]
+    (folder / "labels.csv").write_text("\n".join([",".join(["id", *classes]), *rows]) + "\n")
+    return folder
+
+
+def write_clips(root: Path, durations_s: list[float], seed: int) -> list[Path]:
+    """Write one file per duration."""
+    return [
+        save_wav(root / f"{i}.wav", synthesise(duration_s, seed=seed + i)) for i, duration_s in enumerate(durations_s)
+    ]
+
+
+def fill_store(store: Store, wavs: list[Path], **wanted: object) -> list[str]:
+    """Fill a store; return the contents of the files."""
+    job = {"store": str(store.root), "front_ends": [], **wanted}
+    return [extract_track({**job, "path": str(path)})["content"] for path in wavs]
+
+
+def plan_musicnn(root: Path, graphs: Path) -> dict[str, Path]:
+    """Plan a full graph and a head, once plain and once with dropout and 20 samples."""
+    store = Store(root / "store")
+    wavs = write_clips(root, [6, 4, 4, 4, 4, 4], seed=20)
+    contents = fill_store(store, wavs, front_ends=[MUSICNN.name])
+    network = {"backbone": "musicnn", "pretrained": "msd", "fine_tune": "head"}
     plan = {
-        "run": "run",
         "task": "mood-sad",
         "name": "mood sad",
         "description": "classification of music by mood (sad/non-sad)",
-        "classes": classes,
+        "classes": ("non_sad", "sad"),
         "front_end": MUSICNN.name,
-        "network": {"backbone": "musicnn", "pretrained": "msd", "fine_tune": "head"},
+        "network": network,
         "training": {"epochs": 2, "batch_size": 4},
-        "store": str(root / "store"),
+        "store": str(store.root),
         "graphs": str(graphs),
         "stems": STEMS,
         "card": {"demo": True},
-        "tracks": tracks,
-        "audio": audio[:2],
     }
-    run = root / "run"
-    run.mkdir()
-    (run / "plan.json").write_text(json.dumps(plan))
-    (run / "labels.csv").write_text("\n".join(lines) + "\n")
-    done = run_python("-m", "essentia_ldl.nets.run", str(run))
+    sampled = {**plan, "network": {**network, "dropout": 0.4}, "samples": 20}
+    return {
+        "exported_run": plan_run(root / "run", wavs, contents, plan),
+        "sampled_run": plan_run(root / "sampled", wavs, contents, sampled),
+    }
+
+
+def plan_from_scratch(root: Path, backbone: str, classes: tuple[str, str], training: dict) -> Path:
+    """Plan a network without pretrained weights."""
+    store = Store(root / f"store-{backbone}")
+    (root / backbone).mkdir()
+    wavs = write_clips(root / backbone, [3.5] * 6, seed=60)
+    plan = {
+        **{"task": "genre", "name": "genre", "description": "", "classes": classes, "training": training},
+        **{"store": str(store.root), "graphs": str(root), "front_end": backbone},
+        "network": {"backbone": backbone, "pretrained": None, "fine_tune": "none", "hidden": 0},
+        "stems": {"full": f"genre-{backbone}-scratch", "head": None},
+    }
+    return plan_run(root / backbone / "run", wavs, fill_store(store, wavs, front_ends=[backbone]), plan)
+
+
+def plan_on_extractor(folder: Path, graphs: Path, name: str, wavs: list[Path], **network: object) -> Path:
+    """Plan a head on a published extractor; a VGGish is planned whole as well, from the weights of its file."""
+    store = Store(folder.parent / "store")
+    plan = {
+        **{"task": "mood-sad", "name": "mood sad", "description": "", "classes": ("non_sad", "sad")},
+        **{"training": {"epochs": 2, "batch_size": 4}, "store": str(store.root), "graphs": str(graphs)},
+    }
+    if name == "vggish":
+        contents = fill_store(store, wavs, front_ends=["vggish"])
+        plan |= {"network": {"backbone": "vggish", "pretrained": "audioset"}, "front_end": "vggish"}
+        plan["stems"] = {"full": "mood_sad-vggish-audioset", "head": "mood_sad-audioset-vggish"}
+        return plan_run(folder, wavs, contents, plan)
+    extractor = describe_extractor(read_model(graphs / f"{name}.pb"))
+    contents = fill_store(store, wavs, extractor=extractor.as_job(store))
+    plan |= {"network": {"backbone": "musicnn", "pretrained": "msd", "extractor": name, **network}}
+    plan |= {"front_end": extractor.front_end.name, "extractor": plan_extractor(extractor, store, contents[0])}
+    plan["stems"] = {"full": None, "head": f"mood_sad-{extractor.stem}"}
+    return plan_run(folder, wavs, contents, plan)
+
+
+@pytest.fixture(scope="session")
+def extractor_graphs(tmp_path_factory: pytest.TempPathFactory, run_python) -> Path:
+    """graphs/ with extractors of the interfaces of published ones, made by `make_extractors.py`."""
+    target = tmp_path_factory.mktemp("extractors") / "graphs"
+    done = run_python(str(REPOSITORY / "tests" / "make_extractors.py"), str(target))
     assert done.returncode == 0, done.stderr
-    return run
+    return target
+
+
+@pytest.fixture(scope="session")
+def trained_runs(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, run_python
+) -> dict[str, Path]:
+    """Run folders with their exports, not yet verified, by the name of the fixture or of the extractor.
+
+    A process of the nets zone takes some seconds until TensorFlow is there, so that one trains whatever the collected
+    tests ask for.
+    """
+    wanted = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
+    root, found = tmp_path_factory.mktemp("trained"), {}
+    if wanted & {"exported_run", "sampled_run"}:
+        planned = plan_musicnn(root, request.getfixturevalue("graphs"))
+        found |= {name: folder for name, folder in planned.items() if name in wanted}
+    if "dcnn_run" in wanted:
+        training = {"epochs": 6, "batch_size": 2, "learning_rate": 1e-3}
+        found["dcnn_run"] = plan_from_scratch(root, "dcnn", GENRES, training)
+    if "resnet_run" in wanted:
+        training = {"epochs": 12, "batch_size": 1, "learning_rate": 1e-4}
+        found["resnet_run"] = plan_from_scratch(root, "resnet", GENRES, training)
+    if wanted & {"extractor_runs", "openl3_run"}:
+        graphs, heads = request.getfixturevalue("extractor_graphs"), root / "heads"
+        heads.mkdir()
+        wavs = write_clips(heads, [8, 6, 6, 6, 6, 6], seed=20)
+        if "extractor_runs" in wanted:
+            for name in EXTRACTOR_RUNS:
+                found[name] = plan_on_extractor(heads / name, graphs, name, wavs)
+        if "openl3_run" in wanted:
+            (root / "openl3").mkdir()
+            wavs = write_clips(root / "openl3", [5, 4, 4, 4, 4, 4], seed=40)
+            folder = root / "openl3" / "run"
+            found["openl3_run"] = plan_on_extractor(folder, graphs, OPENL3_NAME, wavs, hidden=16)
+    done = run_python("-m", "essentia_ldl.nets", *map(str, found.values()))
+    assert done.returncode == 0, done.stderr
+    return found
+
+
+@pytest.fixture(scope="session")
+def exported_run(trained_runs: dict[str, Path]) -> Path:
+    """A full graph and a head on the MusiCNN."""
+    return trained_runs["exported_run"]
+
+
+@pytest.fixture(scope="session")
+def sampled_run(trained_runs: dict[str, Path]) -> Path:
+    """The exported run once more, trained with dropout and with 20 samples."""
+    return trained_runs["sampled_run"]
+
+
+@pytest.fixture(scope="session")
+def dcnn_run(trained_runs: dict[str, Path]) -> Path:
+    """A DCNN, trained on four tracks."""
+    return trained_runs["dcnn_run"]
+
+
+@pytest.fixture(scope="session")
+def resnet_run(trained_runs: dict[str, Path]) -> Path:
+    """A ResNet, trained on four tracks."""
+    return trained_runs["resnet_run"]
+
+
+@pytest.fixture(scope="session")
+def extractor_runs(trained_runs: dict[str, Path]) -> dict[str, Path]:
+    """Heads by name of the extractor, and "vggish" for head and full graph from the weights of its file."""
+    return {name: trained_runs[name] for name in EXTRACTOR_RUNS}
+
+
+@pytest.fixture(scope="session")
+def openl3_run(trained_runs: dict[str, Path]) -> Path:
+    """An MLP on an OpenL3."""
+    return trained_runs["openl3_run"]
 
 
 @pytest.fixture

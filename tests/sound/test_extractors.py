@@ -18,19 +18,18 @@ import pytest
 
 from essentia_ldl import frontends
 from essentia_ldl.errors import AudioError, GraphError
-from essentia_ldl.features.extractors import Extractor, describe_extractor, plan_extractor
+from essentia_ldl.features.extractors import Extractor, describe_extractor
 from essentia_ldl.features.store import Store
 from essentia_ldl.frontends import EFFNET, MAEST, MUSICNN, VGGISH
 from essentia_ldl.models.folder import find_extractor, read_model
 from essentia_ldl.predict.ask import segment_times
-from essentia_ldl.sound import extractors as embed
-from essentia_ldl.sound import predict
-from essentia_ldl.sound.extractors import Embedder, embed_track, stack_tokens
+from essentia_ldl.sound import extractors, predict
+from essentia_ldl.sound.extractors import Embedder, embed_file, embed_track, stack_tokens
 from essentia_ldl.sound.features import extract_features, extract_track
-from essentia_ldl.sound.predict import Predictor, Request
+from essentia_ldl.sound.predict import Predictor
+from essentia_ldl.sound.request import Request
 from essentia_ldl.sound.verify import verify_run
 
-MAKER = Path(__file__).resolve().parents[1] / "make_extractors.py"
 EXTRACTORS = ("audioset-vggish-3", "fake-effnet-bs64-1", "fake-maest-5s-1")
 CLASSES = ("non_sad", "sad")
 
@@ -54,12 +53,9 @@ def run_published(folder: Path, name: str, signal: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, run_python) -> Path:
+def folder(extractor_graphs) -> Path:
     """graphs/ with three extractors."""
-    target = tmp_path_factory.mktemp("extractors") / "graphs"
-    done = run_python(str(MAKER), str(target))
-    assert done.returncode == 0, done.stderr
-    return target
+    return extractor_graphs
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +119,7 @@ def test_vggish_and_musicnn_in_one_pass(song):
 
 @pytest.mark.parametrize(("name", "n_rows", "size"), list(zip(EXTRACTORS, (32, 29, 5), (128, 24, 24), strict=True)))
 def test_equals_published_usage(name, n_rows, size, folder, load_extractor, long_song):
-    found, duration_s = embed.embed_file(str(long_song), make_embedder(load_extractor(name)))
+    found, duration_s = embed_file(str(long_song), make_embedder(load_extractor(name)))
     expected = run_published(folder, name, load_signal(long_song))
     assert found.shape == expected.shape == (n_rows, size)
     np.testing.assert_allclose(found, expected, atol=1e-5, rtol=0)
@@ -134,7 +130,7 @@ def test_equals_published_usage(name, n_rows, size, folder, load_extractor, long
 def test_more_patches_than_the_fixed_batch(folder, load_extractor, make_signal, write_wav, tmp_path):
     """80 s are 79 patches: one batch of 64 and one that is filled up."""
     path = write_wav(tmp_path / "a.wav", make_signal(80, 16000, seed=5), 16000)
-    found, _ = embed.embed_file(str(path), make_embedder(load_extractor("fake-effnet-bs64-1")))
+    found, _ = embed_file(str(path), make_embedder(load_extractor("fake-effnet-bs64-1")))
     expected = run_published(folder, "fake-effnet-bs64-1", load_signal(path))
     assert len(expected) == (80 * 16000 // 256 + 1 - 128) // 62 + 1 > 64
     np.testing.assert_allclose(found, expected, atol=1e-5, rtol=0)
@@ -144,13 +140,13 @@ def test_more_patches_than_the_fixed_batch(folder, load_extractor, make_signal, 
 def test_a_short_track_is_told_and_the_next_one_goes_on(name, load_extractor, song, make_signal, write_wav, tmp_path):
     extractor = load_extractor(name)
     embedder = make_embedder(extractor)
-    before, _ = embed.embed_file(str(song), embedder)
+    before, _ = embed_file(str(song), embedder)
     path = write_wav(tmp_path / "short.wav", make_signal(0.8, seed=2))
     seconds = (extractor.front_end.patch_frames - 1) * extractor.front_end.hop_samples / 16000
     with pytest.raises(AudioError, match=rf"at least {seconds:.2f} s, one patch of {name}; got '0\.80 s'"):
-        embed.embed_file(str(path), embedder)
+        embed_file(str(path), embedder)
     assert embedder(load_signal(path), "repeat").shape == (1, before.shape[1])
-    np.testing.assert_array_equal(embed.embed_file(str(song), embedder)[0], before)
+    np.testing.assert_array_equal(embed_file(str(song), embedder)[0], before)
 
 
 def test_tokens_stand_next_to_each_other():
@@ -177,12 +173,12 @@ def test_a_job_fills_the_store_without_bands(load_extractor, song, tmp_path, mon
     job = {"path": str(song), "store": str(tmp_path), "front_ends": [], "extractor": extractor.as_job(store)}
     done = extract_track(job)
     path = extractor.folder(store) / done["content"][:2] / f"{done['content']}.npy"
-    np.testing.assert_array_equal(np.load(path), embed.embed_file(str(song), make_embedder(extractor))[0])
+    np.testing.assert_array_equal(np.load(path), embed_file(str(song), make_embedder(extractor))[0])
     assert done["duration_s"] == pytest.approx(10, abs=0.11)
     path.unlink()
     assert embed_track({"path": str(song), "content": done["content"], "extractor": job["extractor"]})
     assert path.is_file()
-    monkeypatch.setattr(embed, "stream_audio", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr(extractors, "stream_audio", lambda *_: pytest.fail("decoded again"))
     assert extract_track(job) == done
 
 
@@ -197,43 +193,9 @@ def test_another_node_or_graph_has_another_folder(load_extractor, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def runs(folder, load_extractor, make_signal, write_wav, run_python) -> dict[str, Path]:
-    """Run folders by name of the extractor, and "vggish" for head and full graph from the weights of its file."""
-    root = folder.parent
-    paths = [write_wav(root / f"{i}.wav", make_signal(8 if i == 0 else 6, seed=20 + i)) for i in range(6)]
-    store = Store(root / "store")
-    found = {}
-    for name in (*EXTRACTORS[1:], "vggish"):
-        job = {"store": str(store.root), "front_ends": ["vggish"] if name == "vggish" else []}
-        plan: dict = {"network": {"backbone": "vggish", "pretrained": "audioset"}, "front_end": "vggish"}
-        plan["stems"] = {"full": "mood_sad-vggish-audioset", "head": "mood_sad-audioset-vggish"}
-        if name != "vggish":
-            extractor = load_extractor(name)
-            job["extractor"] = extractor.as_job(store)
-        contents = [extract_track({**job, "path": str(path)})["content"] for path in paths]
-        if name != "vggish":
-            plan["network"] = {"backbone": "musicnn", "pretrained": "msd", "extractor": name}
-            plan["front_end"] = extractor.front_end.name
-            plan["extractor"] = plan_extractor(extractor, store, contents[0])
-            plan["stems"] = {"full": None, "head": f"mood_sad-{extractor.stem}"}
-        tracks = [
-            {"id": p.name, "content": c, "role": "train" if i < 4 else "valid", "label": CLASSES[i % 2]}
-            for i, (p, c) in enumerate(zip(paths, contents, strict=True))
-        ]
-        plan |= {
-            **{"run": name, "task": "mood-sad", "name": "mood sad", "description": "", "classes": CLASSES},
-            **{"training": {"epochs": 2, "batch_size": 4}, "store": str(store.root), "graphs": str(folder)},
-            "tracks": tracks,
-            "audio": [{"path": str(p), "content": c} for p, c in zip(paths[:2], contents[:2], strict=True)],
-        }
-        run = found[name] = root / name
-        run.mkdir()
-        (run / "plan.json").write_text(json.dumps(plan))
-        rows = [f"{track['id']},{1.0 - i % 2},{float(i % 2)}" for i, track in enumerate(tracks)]
-        (run / "labels.csv").write_text("\n".join(["id,non_sad,sad", *rows]) + "\n")
-    done = run_python("-m", "essentia_ldl.nets", *map(str, found.values()))
-    assert done.returncode == 0, done.stderr
-    return found
+def runs(extractor_runs) -> dict[str, Path]:
+    """Run folders by name of the extractor, and "vggish" for head and full graph."""
+    return extractor_runs
 
 
 @pytest.fixture(scope="module")

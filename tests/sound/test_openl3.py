@@ -11,29 +11,24 @@ import numpy as np
 import pytest
 
 from essentia_ldl.errors import CardError
-from essentia_ldl.features.extractors import describe_extractor, plan_extractor
-from essentia_ldl.features.store import Store
+from essentia_ldl.features.extractors import describe_extractor
 from essentia_ldl.frontends import OPENL3, RESNET
 from essentia_ldl.models.folder import find_extractor, read_model
 from essentia_ldl.predict.ask import segment_times
 from essentia_ldl.sound import mel
 from essentia_ldl.sound.extractors import Embedder, embed_file
-from essentia_ldl.sound.features import extract_track
-from essentia_ldl.sound.predict import Predictor, Request
+from essentia_ldl.sound.predict import Predictor
+from essentia_ldl.sound.request import Request
 from essentia_ldl.sound.verify import verify_run
 
-MAKER = Path(__file__).resolve().parents[1] / "make_extractors.py"
 NAME = "openl3-music-mel128-emb512-3"
 CLASSES = ("non_sad", "sad")
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, run_python) -> Path:
+def folder(extractor_graphs) -> Path:
     """graphs/ with a graph of OpenL3's interface."""
-    target = tmp_path_factory.mktemp("openl3") / "graphs"
-    done = run_python(str(MAKER), str(target))
-    assert done.returncode == 0, done.stderr
-    return target
+    return extractor_graphs
 
 
 # --- the mel, from formulas -----------------------------------------------------------------------------------------
@@ -172,35 +167,9 @@ def test_embeddings_are_those_of_the_published_usage(folder, song):
 
 
 @pytest.fixture(scope="module")
-def run(folder, make_signal, write_wav, run_python) -> Path:
+def run(openl3_run) -> Path:
     """A run folder with an exported MLP on the extractor."""
-    root, store = folder.parent, Store(folder.parent / "store")
-    extractor = describe_extractor(read_model(folder / f"{NAME}.pb"))
-    paths = [write_wav(root / f"{i}.wav", make_signal(5 if i == 0 else 4, seed=40 + i)) for i in range(6)]
-    job = {"store": str(store.root), "front_ends": [], "extractor": extractor.as_job(store)}
-    contents = [extract_track({**job, "path": str(path)})["content"] for path in paths]
-    tracks = [
-        {"id": p.name, "content": c, "role": "train" if i < 4 else "valid", "label": CLASSES[i % 2]}
-        for i, (p, c) in enumerate(zip(paths, contents, strict=True))
-    ]
-    plan = {
-        **{"run": "run", "task": "mood-sad", "name": "mood sad", "description": "", "classes": CLASSES},
-        **{"training": {"epochs": 2, "batch_size": 4}, "store": str(store.root), "graphs": str(folder)},
-        "network": {"backbone": "musicnn", "pretrained": "msd", "extractor": NAME, "hidden": 16},
-        "front_end": extractor.front_end.name,
-        "extractor": plan_extractor(extractor, store, contents[0]),
-        "stems": {"full": None, "head": f"mood_sad-{extractor.stem}"},
-        "tracks": tracks,
-        "audio": [{"path": str(p), "content": c} for p, c in zip(paths[:2], contents[:2], strict=True)],
-    }
-    folder = root / "run"
-    folder.mkdir()
-    (folder / "plan.json").write_text(json.dumps(plan))
-    rows = [f"{track['id']},{1.0 - i % 2},{float(i % 2)}" for i, track in enumerate(tracks)]
-    (folder / "labels.csv").write_text("\n".join(["id,non_sad,sad", *rows]) + "\n")
-    done = run_python("-m", "essentia_ldl.nets", str(folder))
-    assert done.returncode == 0, done.stderr
-    return folder
+    return openl3_run
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import essentia
 import essentia.standard as es
@@ -16,7 +15,8 @@ from essentia_ldl.models.folder import read_model
 from essentia_ldl.predict.ask import segment_times
 from essentia_ldl.sound.features import extract_features
 from essentia_ldl.sound.mel import compute_bands
-from essentia_ldl.sound.predict import Predictor, Request
+from essentia_ldl.sound.predict import Predictor
+from essentia_ldl.sound.request import Request
 from essentia_ldl.sound.verify import verify_run
 
 CLASSES = ("Folk", "Rock")
@@ -100,31 +100,25 @@ def test_two_front_ends_share_a_decoding(song):
 
 
 @pytest.fixture(scope="module")
-def run(train_from_scratch) -> Path:
-    """A run folder with an exported ResNet, trained on four tracks."""
-    return train_from_scratch("resnet", CLASSES, {"epochs": 12, "batch_size": 1, "learning_rate": 1e-4})
+def model(resnet_run):
+    return read_model(resnet_run / "export" / "genre-resnet-scratch.pb")
 
 
-@pytest.fixture(scope="module")
-def model(run):
-    return read_model(run / "export" / "genre-resnet-scratch.pb")
-
-
-def test_it_is_verified(run):
-    report = verify_run(run)
+def test_it_is_verified(resnet_run):
+    report = verify_run(resnet_run)
     [nodes] = report["golden"].values()
     assert {"model/Softmax", "model/dense/BiasAdd", "model/global_average_pooling/Mean"} <= set(nodes)
     for found in report["audio"].values():
         assert found["audio to full graph"] <= 1e-5
 
 
-def test_bands_of_another_file_are_refused(run, tmp_path):
-    plan = json.loads((run / "plan.json").read_text())
+def test_bands_of_another_file_are_refused(resnet_run, tmp_path):
+    plan = json.loads((resnet_run / "plan.json").read_text())
     first, second = plan["audio"]
     first["content"], second["content"] = second["content"], first["content"]
     other = tmp_path / "run"
     other.mkdir()
-    (other / "export").symlink_to(run / "export")
+    (other / "export").symlink_to(resnet_run / "export")
     (other / "plan.json").write_text(json.dumps(plan))
     with pytest.raises(GraphError, match="model/Softmax: expected"):
         verify_run(other)

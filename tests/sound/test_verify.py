@@ -17,7 +17,7 @@ from essentia_ldl.frontends import MUSICNN
 from essentia_ldl.models import folder as models
 from essentia_ldl.sound import verify
 from essentia_ldl.sound.features import extract_features
-from essentia_ldl.sound.verify import TRANSFER_TOLERANCE, measure_difference, verify_run
+from essentia_ldl.sound.verify import MULTI_TARGET_TOLERANCE, measure_difference, verify_run
 
 FULL, HEAD = "mood_sad-musicnn-msd", "mood_sad-msd-musicnn"
 SOFTMAX, LOGITS = "model__Softmax", "model__dense_2__BiasAdd"
@@ -94,7 +94,7 @@ def test_missing_node(copied_run):
         values["model__dense_9__BiasAdd_0"] = values[f"{SOFTMAX}_0"]
 
     edit_golden(copied_run, FULL, change)
-    assert_refused(copied_run, "graph: expected one that Essentia loads; got .*model/dense_9/BiasAdd")
+    assert_refused(copied_run, "graph: expected a frozen graph with the nodes of its card; got .*model/dense_9/BiasAdd")
 
 
 def test_golden_without_the_values_of_a_node(copied_run):
@@ -138,7 +138,7 @@ def test_graph_of_other_weights(copied_run):
 @pytest.mark.parametrize("data", [b"", b"not a graph"])
 def test_graph_that_does_not_load(data, copied_run):
     (copied_run / "export" / f"{FULL}.pb").write_bytes(data)
-    assert_refused(copied_run, "graph: expected one that Essentia loads")
+    assert_refused(copied_run, "graph: expected a frozen graph with the nodes of its card")
 
 
 def test_bands_that_are_not_those_of_the_file(copied_run):
@@ -157,7 +157,7 @@ def test_program_ends_with_its_status(copied_run, run_python):
     (copied_run / "export" / f"{FULL}.pb").write_bytes(b"not a graph")
     done = run_python("-m", "essentia_ldl.sound", str(copied_run), ESSENTIA_LDL_LEAN="1")
     assert done.returncode == 1
-    assert done.stderr.startswith("error: graph: expected one that Essentia loads")
+    assert done.stderr.startswith("error: graph: expected a frozen graph with the nodes of its card")
     assert done.stderr.count("\n") == 1
 
 
@@ -187,9 +187,9 @@ def test_probabilities_are_measured_absolutely(node):
         measure_difference(expected, expected + np.array([[2e-5, 0]], np.float32), node, "a.pb")
     # a classifier on several networks has a wider limit, and no more
     off = expected + np.array([[2e-5, 0]], np.float32)
-    assert measure_difference(expected, off, node, "a.pb", TRANSFER_TOLERANCE) == pytest.approx(2e-5, rel=0.01)
+    assert measure_difference(expected, off, node, "a.pb", MULTI_TARGET_TOLERANCE) == pytest.approx(2e-5, rel=0.01)
     with pytest.raises(GraphError):
-        measure_difference(expected, expected + np.array([[2e-4, 0]], np.float32), node, "a.pb", TRANSFER_TOLERANCE)
+        measure_difference(expected, expected + np.array([[2e-4, 0]], np.float32), node, "a.pb", MULTI_TARGET_TOLERANCE)
 
 
 def test_values_are_measured_against_the_largest():

@@ -8,6 +8,8 @@ from essentia_ldl.collection import class_map
 from essentia_ldl.errors import DataError, UnknownNameError
 from essentia_ldl.models.card import GraphCard
 from essentia_ldl.models.folder import Model
+from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.recipe.toml import write_recipe
 
 SAD = ("non_sad", "sad")
 GENRES = ("blues", "jazz", "rock")
@@ -71,3 +73,18 @@ def test_a_mapping_with_a_wrong_name_is_refused(mapping, message):
 def test_aliases_come_from_the_recipe_of_the_task():
     assert class_map.find_aliases(make_model().card)["not_sad"] == "non_sad"
     assert class_map.find_aliases(make_model(GENRES).card) == {}
+
+
+def test_the_users_own_recipe_goes_before_the_shipped_one(tmp_path):
+    write_recipe(Recipe("mood-sad", SAD, aliases={"triste": "sad"}), tmp_path / "mood-sad.toml")
+    assert class_map.find_aliases(make_model().card, tmp_path) == {"triste": "sad"}
+    write_recipe(Recipe("my-genres", GENRES, aliases={"be-bop": "jazz"}), tmp_path / "my-genres.toml")
+    assert class_map.find_aliases(make_model(GENRES).card, tmp_path) == {"be-bop": "jazz"}
+    assert class_map.find_aliases(make_model(GENRES[:2]).card, tmp_path) == {}, "a recipe of other classes"
+
+
+@pytest.mark.parametrize("labels", [["sad"], ["sad", "not sad"], ["x", "sad", "x"]])
+def test_every_label_is_in_the_table_once_in_order(labels):
+    table = class_map.map_labels(labels, SAD, {"x": "ignore"} if "x" in labels else {}, {}, "x")
+    assert list(table) == sorted(set(labels))
+    assert set(table.values()) <= {*SAD, class_map.IGNORE}

@@ -10,6 +10,14 @@ from essentia_ldl.datasets._rows import MAX_CELL_CHARACTERS, read_rows, row_erro
 from essentia_ldl.errors import DataError
 
 
+@pytest.fixture(autouse=True)
+def _limit():
+    """Begin with the limit that Python has unasked, whatever was read before."""
+    before = csv.field_size_limit(2**17)
+    yield
+    csv.field_size_limit(before)
+
+
 def write(tmp_path, text, encoding="utf-8"):
     path = tmp_path / "rows.csv"
     path.write_bytes(text.encode(encoding))

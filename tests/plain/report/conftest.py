@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from essentia_ldl import frontends
+from essentia_ldl.cli.text.report import describe_report
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home, write_json
 from essentia_ldl.recipe.recipe import Recipe
@@ -187,7 +188,7 @@ class Made(NamedTuple):
 
 def make_report(folder: Path | str | None, **options) -> Made:
     done = write_report(None if folder is None else str(folder), Home.from_environment(), **options)
-    return Made(done.page.parent, done.page.read_text(encoding="utf-8"), done.notes)
+    return Made(done.page.parent, done.page.read_text(encoding="utf-8"), describe_report(done))
 
 
 @pytest.fixture

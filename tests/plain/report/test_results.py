@@ -74,3 +74,31 @@ def test_rows_of_the_scores_do_not_lead_out_of_the_run(make_writer):
     write_json(folder / "scores.json", scores)
     with pytest.raises(StoreError, match=r"fold: expected a plain name without folders; got '\.\./\.\./x-0-0'"):
         read_results(folder, here())
+
+
+def test_opinions_of_several_repetitions_are_averaged(home, make_writer):
+    writer = make_writer(n_tracks=12)
+    folder = writer.crossval()
+    scores = read_json(folder / "scores.json")
+    again = [{**fold, "seed": 1} for fold in scores["folds"]]
+    for name in ("none", "sa", "logreg"):
+        for fold in again:
+            roles = ["test" if n % 3 == fold["fold"] else "train" for n in range(12)]
+            cell = folder / f"{name}-1-{fold['fold']}"
+            writer.predictions(cell, roles) if name == "logreg" else writer.cell(cell, name, roles)
+    write_json(folder / "scores.json", {**scores, "folds": scores["folds"] + again})
+    values = []
+    for seed in (0, 1):
+        with np.load(folder / f"logreg-{seed}-0" / "predictions.npz") as arrays:
+            values.append(arrays["probabilities"][0].astype(np.float64))
+    found = read_results(folder, Home(home))
+    np.testing.assert_allclose(found.opinions["logreg"][writer.ids[0]], np.mean(values, axis=0))
+    assert len(found.tables["sa"]) == 6
+
+
+def test_a_cross_validation_without_any_plan_is_told(home, make_writer):
+    folder = make_writer(n_tracks=6).crossval()
+    for path in folder.glob("*/plan.json"):
+        path.unlink()
+    with pytest.raises(StoreError, match=r"expected a plan\.json; got 'none'"):
+        read_results(folder, Home(home))

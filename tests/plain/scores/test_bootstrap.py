@@ -43,3 +43,44 @@ def test_groups_are_artists_and_tracks_without_one():
 def test_one_artist_gives_no_interval():
     scores = bootstrap.score_intervals(np.array([0, 1]), np.eye(2), np.array([0, 0]))
     assert scores == {"balanced_accuracy": None, "accuracy": None}
+
+
+# --- sums over groups -----------------------------------------------------------------------------------------------
+
+
+def test_as_many_groups_are_drawn_as_there_are():
+    sums = bootstrap.resample_sums(np.ones(30), np.arange(30), 50)
+    np.testing.assert_allclose(sums, 30)
+    pairs = bootstrap.resample_sums(np.ones((30, 2, 3)), np.repeat(np.arange(15), 2), 50)
+    assert pairs.shape == (50, 2, 3)
+    np.testing.assert_allclose(pairs, 30)
+
+
+def test_sums_have_the_mean_and_the_variance_of_drawing_with_replacement():
+    """n draws of n groups: the mean is the total, the variance n times that of the groups' totals."""
+    values, groups = np.random.default_rng(0).normal(size=200), np.repeat(np.arange(40), 5)
+    totals = values.reshape(40, 5).sum(axis=1)
+    sums = bootstrap.resample_sums(values, groups, 20_000)
+    deviation = np.sqrt(40 * totals.var())
+    assert sums.mean() == pytest.approx(totals.sum(), abs=4 * deviation / np.sqrt(20_000))
+    assert sums.std() == pytest.approx(deviation, rel=0.03)
+
+
+def test_the_same_seed_draws_the_same_groups_for_every_score():
+    values, groups = np.random.default_rng(1).normal(size=12), np.arange(12) // 2
+    first, second = (
+        bootstrap.resample_sums(part, groups, 150) for part in (values, np.column_stack([values, -values]))
+    )
+    np.testing.assert_allclose(second, np.column_stack([first, -first]), atol=1e-12)
+    assert not np.array_equal(first, bootstrap.resample_sums(values, groups, 150, seed=1))
+    np.testing.assert_array_equal(first[:100], bootstrap.resample_sums(values, groups, 100))
+
+
+def test_an_artist_with_the_name_of_a_track_is_another_group():
+    assert bootstrap.group_ids(["a", "b", "c", "d"], {"b": "a", "c": "a"}).tolist() == [0, 1, 1, 2]
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9, 0.95])
+def test_an_interval_leaves_the_same_share_on_both_sides(level):
+    low, high = bootstrap.find_interval(np.arange(10_001) / 10_000, level)
+    assert (low, high) == pytest.approx(((1 - level) / 2, (1 + level) / 2))

@@ -97,25 +97,25 @@ def test_an_experiment_trains_a_network_once_and_goes_on(own_home, tmp_path, sma
 
 def test_unknown_parts_of_a_grid_are_refused(own_home):
     with pytest.raises(UnknownNameError, match="Did you mean 'separate'"):
-        agf.measure(Source(), agf.Asked(networks=("seperate",)), own_home)
+        agf.measure(Source(), agf.Selection(networks=("seperate",)), own_home)
     with pytest.raises(UnknownNameError, match="Did you mean 'stratified'"):
-        agf.measure(Source(), agf.Asked(splits=("stratifed",)), own_home)
+        agf.measure(Source(), agf.Selection(splits=("stratifed",)), own_home)
 
 
 def test_keys_of_the_recipe_can_be_changed(own_home, monkeypatch):
     asked = []
     monkeypatch.setattr(agf, "run_experiment", lambda recipe, source, grid, *_: asked.append((recipe, grid)))
     changes = {"labels.agf-m.n_clusters": "17", "targets.hidden": "0"}
-    agf.measure(Source(), agf.Asked(changes=changes, epochs=3, seeds=2), own_home)
+    agf.measure(Source(), agf.Selection(changes=changes, epochs=3, seeds=2), own_home)
     ((recipe, trials),) = asked
     assert recipe.label_settings["agf-m"]["n_clusters"] == 17
     assert (recipe.targets.hidden, recipe.n_epochs, trials.seeds) == (0, 3, (0, 1))
     assert trials.combinations == agf.DEMO_COMBINATIONS
-    agf.measure(Source("fma"), agf.Asked("genre-fma"), own_home)
+    agf.measure(Source("fma"), agf.Selection("genre-fma"), own_home)
     assert (len(asked[1][1].combinations), asked[1][1].networks) == (31, NETWORKS)
     said = []
     changes = {"network.backbone": "vgg", "network.hidden": "9"}
-    agf.measure(Source("x"), agf.Asked(changes=changes), own_home, say=said.append)
+    agf.measure(Source("x"), agf.Selection(changes=changes), own_home, say=said.append)
     assert asked[2][1].networks == ("separate", "shared")
     assert "vgg cannot be made wider" in said[0]
 

@@ -9,18 +9,20 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
 from essentia_ldl.cli.main import main
 from essentia_ldl.cli.text.studies import describe_table2
+from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import DataError, DiskError, StoreError, UnknownNameError
 from essentia_ldl.files import Home, read_json, write_json
+from essentia_ldl.measure.crossval import Measured
 from essentia_ldl.recipe.toml import read_recipe, render_recipe
 from essentia_ldl.studies.estimates import Cost
 from essentia_ldl.studies.table2 import command as table2
+from essentia_ldl.studies.table2 import tables
 from essentia_ldl.studies.table2.command import Grid, build_table
 from essentia_ldl.studies.table2.paper import TABLE_2, Cell
 
@@ -58,7 +60,7 @@ def work(tmp_path, monkeypatch):
         ]
         scores = {"n_tracks": 6, "sources": dict.fromkeys(sources, row), "comparisons": comparisons}
         write_json(path, scores)
-        return SimpleNamespace(run=path.parent)
+        return Measured(path.parent, scores, Collection((), {}, {}, (), home), (), "")
 
     def validate_externally(cell, recipe, sets, home, n_jobs, say):
         state["external"].append((recipe.task, recipe.labels))
@@ -151,22 +153,21 @@ def test_a_stop_keeps_what_was_measured(work, stop):
 def test_a_kill_at_any_point_repeats_nothing_that_is_noted(work, tmp_path):
     """The book alone decides, and it is written after every cell: here the process dies without any farewell."""
     code = f"""
-import os
-from pathlib import Path
-from types import SimpleNamespace
+import os, pathlib, types
 from essentia_ldl.files import Home, write_json
 from essentia_ldl.studies.estimates import Cost
 from essentia_ldl.studies.table2 import command as table2
+from essentia_ldl.studies.table2 import tables
 n = 0
 def cross_validate(recipe, source, comparison, *_):
     global n
     n += 1
     if n == 3:
         os._exit(9)
-    path = Path({str(tmp_path)!r} + f"/home/runs/{{recipe.task}}/scores.json")
+    run = pathlib.Path({str(tmp_path)!r}) / "home" / "runs" / recipe.task
     row = dict(balanced_accuracy_mean=0.7, balanced_accuracy_std=0.0)
-    write_json(path, dict(n_tracks=6, sources=dict.fromkeys(comparison.labels, row), comparisons=[]))
-    return SimpleNamespace(run=path.parent)
+    write_json(run / "scores.json", dict(n_tracks=6, sources=dict.fromkeys(comparison.labels, row), comparisons=[]))
+    return types.SimpleNamespace(run=run)
 table2.cross_validate = cross_validate
 table2.estimates.measure_costs = lambda path, networks, size: dict.fromkeys(networks, Cost(size, 3.0, 0.02, 0.01))
 table2.estimates.find_durations = lambda *_: [30.0]
@@ -344,6 +345,7 @@ def test_the_estimate_comes_before_the_work_and_a_dry_run_ends_there(work):
     table = build(work, Grid(tasks=("mood-sad",)), dry_run=True)
     assert work["calls"] == []
     assert not (table.folder / "table2.json").exists()
+    assert (table.heading, table.rows) == ((), ())
     said = "\n".join(work["said"])
     assert "12 cells with data, 0 measured before, 12 to do" in said
     # 6 tracks, 5 folds: 4.8 inside, 0.96 validate on 19 patches; 3.84 / 32 steps of 3 s; 600 epochs
@@ -425,17 +427,19 @@ def test_the_command_takes_names_by_commas_or_repeated_and_ends_with_1_when_some
 
     def build_table(data, grid, home, n_jobs, dry_run, say):
         asked.append((data, grid, n_jobs, dry_run))
-        return table2.Table(tmp_path, problems=() if dry_run else ("mood-sad: no",))
+        heading, rows = ([], []) if dry_run else (["the table"], tables.fill_rows({}))
+        return table2.Table(tmp_path, heading, rows, () if dry_run else ("mood-sad: no",))
 
     monkeypatch.setattr(table2, "build_table", build_table)
     options = ["--tasks", "mood-sad,mood-happy", "--labels", "none", "--labels", "sb", "--starts", "scratch"]
     more = ["--epochs", "2", "--folds", "3", "--seed", "0", "--no-external", "--dry-run", "--jobs", "2"]
     result = CliRunner().invoke(main, ["table2", "sets", *options, *more])
-    assert (result.exit_code, result.stdout) == (
-        *(0, f"nothing trained; the measured costs are in {tmp_path / 'costs.json'}\n"),
-    )
+    costs = f"nothing trained; the measured costs are in {tmp_path}/costs.json\n"
+    assert (result.exit_code, result.stdout) == (0, costs)
     result = CliRunner().invoke(main, ["table2", "sets"])
     assert result.exit_code == 1
+    shown = result.stdout.splitlines()
+    assert (shown[0], shown[-1]) == ("the table", f"{tmp_path}/table2.md")
     assert "1 not measured:\nmood-sad: no" in result.stderr
     small = Grid(
         starts=("scratch",),

@@ -11,8 +11,8 @@ from essentia_ldl.collection.read import Source
 from essentia_ldl.errors import DataError
 from essentia_ldl.files import Home, write_json
 from essentia_ldl.recipe.recipe import Recipe
-from essentia_ldl.studies.table2 import external
-from essentia_ldl.studies.table2.external import Sets, read_annotations, validate_externally
+from essentia_ldl.studies.table2 import validate
+from essentia_ldl.studies.table2.validate import Sets, read_annotations, validate_externally
 
 RECIPE = Recipe("mood-sad", ("non_sad", "sad")).override(labels="sb")
 
@@ -23,7 +23,7 @@ def work(tmp_path, monkeypatch):
     asked = []
 
     def prepare(recipe, source, needs, home, n_jobs, say):
-        asked.append(("prepare", source.data, needs.sources, n_jobs))
+        asked.append(("prepare", source.data, needs.labels, n_jobs))
         return SimpleNamespace(tracks=())
 
     def run_zone(module, cell):
@@ -36,24 +36,24 @@ def work(tmp_path, monkeypatch):
         write_json(Path(output) / "scores.json", {"balanced_accuracy": 0.6})
         return SimpleNamespace(folder=Path(output))
 
-    monkeypatch.setattr(external, "prepare", prepare)
-    monkeypatch.setattr(external, "open_folder", lambda *_: None)
-    monkeypatch.setattr(external, "draw_split", lambda *_: None)
-    monkeypatch.setattr(external, "plan_run", lambda cell, *_: asked.append("plan"))
-    monkeypatch.setattr(external, "update_places", lambda *_: asked.append("places"))
-    monkeypatch.setattr(external, "read_plan", lambda cell: SimpleNamespace(stems={"full": "mood_sad-vgg"}))
-    monkeypatch.setattr(external, "run_zone", run_zone)
-    monkeypatch.setattr(external, "evaluate", evaluate)
+    monkeypatch.setattr(validate, "prepare", prepare)
+    monkeypatch.setattr(validate, "open_folder", lambda *_: None)
+    monkeypatch.setattr(validate, "draw_split", lambda *_: None)
+    monkeypatch.setattr(validate, "plan_run", lambda cell, *_: asked.append("plan"))
+    monkeypatch.setattr(validate, "update_places", lambda *_: asked.append("places"))
+    monkeypatch.setattr(validate, "read_plan", lambda cell: SimpleNamespace(stems={"full": "mood_sad-vgg"}))
+    monkeypatch.setattr(validate, "run_zone", run_zone)
+    monkeypatch.setattr(validate, "evaluate", evaluate)
     return asked
 
 
-def validate(tmp_path, **options) -> Path:
+def run_cell(tmp_path, **options) -> Path:
     sets = Sets(Source("sets/mood-sad"), Path("sets/mtg-jamendo"))
     return validate_externally(tmp_path / "cell", RECIPE, sets, Home(tmp_path), say=lambda line: None, **options)
 
 
 def test_a_model_is_trained_on_the_data_set_and_scored_on_the_annotations(tmp_path, work):
-    scores = validate(tmp_path, n_jobs=3)
+    scores = run_cell(tmp_path, n_jobs=3)
     assert scores == tmp_path / "cell" / "evaluation" / "scores.json"
     assert work == [
         ("prepare", "sets/mood-sad", ("sb",), 3),
@@ -63,18 +63,18 @@ def test_a_model_is_trained_on_the_data_set_and_scored_on_the_annotations(tmp_pa
 
 
 def test_it_goes_on_where_it_was_and_repeats_nothing(tmp_path, work):
-    first = validate(tmp_path)
+    first = run_cell(tmp_path)
     work.clear()
-    assert validate(tmp_path) == first
+    assert run_cell(tmp_path) == first
     assert work == []
     first.unlink()
-    assert validate(tmp_path) == first
+    assert run_cell(tmp_path) == first
     assert [entry[0] for entry in work] == ["evaluate"]
 
 
 def test_a_training_that_was_killed_keeps_its_plan(tmp_path, work, monkeypatch):
-    monkeypatch.setattr(external.runs, "is_planned", lambda cell: True)
-    validate(tmp_path)
+    monkeypatch.setattr(validate.runs, "is_planned", lambda cell: True)
+    run_cell(tmp_path)
     assert work[1:4] == ["places", "essentia_ldl.nets", "essentia_ldl.sound"]
 
 
