@@ -37,8 +37,9 @@ from essentia_ldl.scores.calibration import NONE
 from essentia_ldl.studies.artist_groups.comparison import SPLITS
 from essentia_ldl.studies.artist_groups.paper import LETTERS, order_targets
 from essentia_ldl.train import multi_target
-from essentia_ldl.train.compose import Wanted, compose_plan, fit_labels
+from essentia_ldl.train.compose import Wanted, compose_plan
 from essentia_ldl.train.multi_target import Target
+from essentia_ldl.train.targets import fit_labels
 
 SOURCES = {multi_target.name_target(source): source for source in AGF}
 STRATIFIED, ARTIST = SPLITS
