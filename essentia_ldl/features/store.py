@@ -73,9 +73,7 @@ class Store:
             ) from None
         except (ValueError, EOFError) as error:
             path.unlink(missing_ok=True)
-            raise StoreError(
-                explain("features", "a readable array", str(error), path, "Run the command again.")
-            ) from None
+            raise StoreError(explain("features", "a readable array", error, path, "Run the command again.")) from None
         if array.ndim != 2 or array.shape[1] != front_end.n_bands or array.dtype != np.float32:
             path.unlink()
             raise StoreError(

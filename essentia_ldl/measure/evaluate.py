@@ -101,7 +101,7 @@ def evaluate(
     known = read_truth(tracks, classes, truth, data)  # checked before the long work
     folder = _make_folder(output, model.name, home.runs)
 
-    rows, failures = _predict(model, tracks, folder)
+    rows, failures = _predict(model, tracks, folder, home.graphs)
     runs.write_failures(folder / "failures.csv", failures)
     used = [track for track in tracks if track.path in rows]
     if not used:

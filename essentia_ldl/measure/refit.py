@@ -65,7 +65,7 @@ def choose_training(run: Path, folds: Sequence[Fold], scores: Mapping[str, Any])
             by_fold.append(_find_halvings(history["epochs"]))
         except (KeyError, TypeError, ValueError) as error:
             remedy = "Delete this folder and run crossval again."
-            raise StoreError(explain("history", "best_epoch and epochs", str(error), path, remedy)) from None
+            raise StoreError(explain("history", "best_epoch and epochs", error, path, remedy)) from None
     n_epochs = max(1, math.ceil(np.median(best_epochs)))
     halvings = []
     for number in range(max(map(len, by_fold))):
@@ -153,8 +153,9 @@ def refit(measured: Measured, recipe: Recipe, say: Say = print) -> Trained:
                 wanted = Wanted(halvings=choice.halvings, metrics=metrics)
                 plan_run(run, final, collection, split, wanted)
             keep_out_of_fold(run, [fold.cell(crossval, choice.source) for fold in folds])
-            finish(run, collection, {"crossval": summary})
-    names = runs.read_models(run)
+            names, found = finish(run, collection, {"crossval": summary})
+    else:
+        names, found = runs.read_models(run), read_json(run / runs.SCORES)
     link = {"run": run.name, "models": list(names), **dataclasses.asdict(choice)}
     write_json(crossval / "refit.json", link)
-    return Trained(run, names, read_json(run / runs.SCORES), collection.failures, repeated=finished)
+    return Trained(run, names, found, collection.failures, repeated=finished)

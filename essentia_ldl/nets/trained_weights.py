@@ -68,7 +68,7 @@ def count_features(folder: Path) -> int:
         with np.load(path, allow_pickle=False) as arrays:
             kernels = [arrays[name] for name in arrays.files if name.endswith("logits/kernel")]
     except DAMAGE as error:
-        raise StoreError(explain("weights", "those of a trained network", str(error), path, remedy)) from None
+        raise StoreError(explain("weights", "those of a trained network", error, path, remedy)) from None
     if not kernels:
         raise StoreError(explain("weights", "a dense layer of logits", "none", path, remedy))
     return sum(len(kernel) for kernel in kernels)

@@ -53,7 +53,7 @@ def read_members(plan: Plan) -> list[keras.Model]:
                     weight.assign(arrays[name])
     except DAMAGE as error:
         remedy = "Make the ensemble again."
-        raise StoreError(explain("weights", "those of the plan's members", str(error), path, remedy)) from None
+        raise StoreError(explain("weights", "those of the plan's members", error, path, remedy)) from None
     return members
 
 

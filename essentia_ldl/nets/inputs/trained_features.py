@@ -156,7 +156,7 @@ class TrainedFeatures:
             try:
                 parts.append(np.load(path, mmap_mode="r"))
             except (OSError, ValueError, EOFError) as error:
-                raise StoreError(explain("features", "a readable array", str(error), path, REMEDY)) from None
+                raise StoreError(explain("features", "a readable array", error, path, REMEDY)) from None
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
     def _network(self, folder: Path) -> keras.Model:

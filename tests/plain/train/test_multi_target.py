@@ -17,18 +17,11 @@ from essentia_ldl.records import LabelTable, Split, Track
 from essentia_ldl.runs.folder import is_planned
 from essentia_ldl.runs.targets import read_table
 from essentia_ldl.train import multi_target
-from essentia_ldl.train.compose import (
-    Wanted,
-    check_sampling,
-    compose_plan,
-    list_sources,
-    name_stems,
-    plan_run,
-    update_places,
-)
+from essentia_ldl.train.compose import Wanted, check_sampling, compose_plan, name_stems, plan_run, update_places
 from essentia_ldl.train.ensemble import train_members
 from essentia_ldl.train.members import Member, check_members
 from essentia_ldl.train.multi_target import Target
+from essentia_ldl.train.targets import list_sources
 
 here = Home.from_environment  # the fixtures set the variable
 

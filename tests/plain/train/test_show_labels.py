@@ -17,9 +17,9 @@ from essentia_ldl.files import Home
 from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import Track
 from essentia_ldl.runs.targets import read_table
-from essentia_ldl.train import compose as planning
 from essentia_ldl.train import prepare as preparing
 from essentia_ldl.train import show_labels as labelling
+from essentia_ldl.train import targets as planning
 from essentia_ldl.train.show_labels import Asked
 
 here = Home.from_environment  # the fixtures set the variable

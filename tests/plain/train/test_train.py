@@ -12,19 +12,17 @@ from click.testing import CliRunner
 
 from essentia_ldl.cli.main import main
 from essentia_ldl.cli.text import train as summary
-from essentia_ldl.collection.read import Collection, Source
+from essentia_ldl.collection.read import Source
 from essentia_ldl.errors import DataError, GraphError, RecipeError, StoreError
-from essentia_ldl.features import reader as track_features
 from essentia_ldl.files import Home, read_json, write_json
 from essentia_ldl.models.folder import read_model
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.recipe.toml import read_recipe
-from essentia_ldl.records import Split, Track
 from essentia_ldl.runs import calibrate as calibrating
 from essentia_ldl.runs.calibrate import read_run
 from essentia_ldl.train import ensemble as ensembles
 from essentia_ldl.train import train as steps
-from essentia_ldl.train.compose import fit_labels, label_front_ends, name_stems
+from essentia_ldl.train.compose import name_stems
 
 here = Home.from_environment  # the fixtures set the variable
 RECIPE = Recipe("mood-sad", ("non_sad", "sad"), labels="none")
@@ -70,44 +68,6 @@ def write_predictions(
         classes=np.array(["non_sad", "sad"]),
         **more,
     )
-
-
-def test_the_front_ends_are_those_that_the_sources_read():
-    shipped = read_recipe("mood-sad")
-    assert label_front_ends(shipped, ["none"]) == []
-    assert label_front_ends(shipped, ["none", "sa", "sb"]) == ["mfcc"]
-
-
-# --- labels ---------------------------------------------------------------------------------------------------------
-
-
-def test_labels_of_validation_and_test_stay_one_hot_and_only_training_tracks_are_read(monkeypatch):
-    ids = [f"t{n}" for n in range(24)]
-    tracks = tuple(Track(i, f"/{i}", "sad" if n % 2 else "non_sad") for n, i in enumerate(ids))
-    collection = Collection(tracks, {i: i for i in ids}, dict.fromkeys(ids, 20.0), (), here())
-    split = Split(tuple(ids[:16]), tuple(ids[16:20]), tuple(ids[20:]))
-    read = []
-
-    class Frames:
-        def __init__(self, root):
-            pass
-
-        def read(self, content, front_end):
-            read.append(content)
-            random = np.random.default_rng(int(content[1:]))  # tracks differ, whatever their class
-            return random.normal(random.normal(size=13), 1.0, (1292, 13)).astype(np.float32)
-
-    monkeypatch.setattr(track_features, "Store", Frames)
-    recipe = Recipe("mood-sad", ("non_sad", "sad"), label_settings={"sa": {"n_neighbors": 5}})
-    table, report = fit_labels(recipe, "sa", collection, split)
-    assert set(read) == set(split.train)
-    assert set(table.ids) == set(ids)
-    others = table.rows([*split.valid, *split.test])
-    np.testing.assert_array_equal(others, np.tile([[1, 0], [0, 1]], (4, 1)))
-    smoothed = table.rows(split.train)
-    assert ((smoothed > 0) & (smoothed < 1)).any()
-    np.testing.assert_allclose(smoothed * 5, np.round(smoothed * 5), atol=1e-5)
-    assert json.dumps(dict(report))
 
 
 def make_tracks(root: Path, n_tracks: int = 20) -> Path:
