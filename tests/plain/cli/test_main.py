@@ -269,7 +269,7 @@ def test_new_writes_a_recipe_that_reads_and_says_what_comes_next(tmp_path):
     path = tmp_path / "home" / "recipes" / "energy.toml"
     assert result.stdout.splitlines()[0] == f"{path}: 2 classes (high, low)"
     assert "make train TASK=energy" in result.stdout
-    assert read_recipe("energy").classes == ("high", "low")
+    assert read_recipe("energy", tmp_path / "home" / "recipes").classes == ("high", "low")
     before = path.read_bytes()
     check_error(run("new", "energy", "--data", "my music"), "task: expected a new name; got 'energy'")
     check_error(run("new", "mood-sad", "--data", "my music"), "expected a new name")

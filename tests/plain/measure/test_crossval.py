@@ -126,7 +126,7 @@ def work(tmp_path, monkeypatch):
             np.save(path, random.normal(size=3).astype(np.float32))
         return [Failure(track.path, "descriptors", f"{track.id} is constant.") for track in refused]
 
-    monkeypatch.setattr("essentia_ldl.collection.splits._N_TRIES", 2)
+    monkeypatch.setattr("essentia_ldl.collection.splits._N_TRIES", 3)
     monkeypatch.setitem(baselines.GRIDS, "logreg", {"C": (0.1, 1.0)})
     monkeypatch.setitem(baselines.GRIDS, "mfcc-svm", {"C": (1.0,), "gamma": (0.01, 0.1)})
     monkeypatch.setitem(baselines.GRIDS, "descriptors-svm", {"kernel": ("rbf",), "C": (1.0, 2.0), "gamma": (0.5,)})
