@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-
 from essentia_ldl.cli.tables import _describe_comparisons, describe_scores, describe_test
+
 from essentia_ldl.scores.statistics import compare_all
 
 
