@@ -61,6 +61,8 @@ _GAP = " ... "
 def show(value: object) -> str:
     """Write a value for a message: its ``repr``, without its middle where that is longer than `SHOWN`.
 
+    An error that is the value of another one is a sentence already, and stays whole.
+
     Examples
     --------
     >>> show("sad")
@@ -68,6 +70,8 @@ def show(value: object) -> str:
     >>> len(show(list(range(1000))))
     80
     """
+    if isinstance(value, BaseException):
+        return repr(str(value))
     try:
         text = repr(value)
     except (RecursionError, ValueError):  # nested too deep; an integer of more digits than Python writes

@@ -129,7 +129,7 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8", errors="surrogateescape"))
     # ValueError also of an integer of more than 4,300 digits; RecursionError of a file of brackets
     except (OSError, ValueError, RecursionError, OverflowError, MemoryError) as error:
-        raise StoreError(explain("file", "readable json", str(error), path, "Delete it and run again.")) from None
+        raise StoreError(explain("file", "readable json", error, path, "Delete it and run again.")) from None
 
 
 def read_object(path: str | os.PathLike[str]) -> dict[str, Any]:

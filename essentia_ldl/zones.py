@@ -48,7 +48,7 @@ def run_zone(module: str, *arguments: str) -> None:
 
 
 def run_zones(module: str, shares: Sequence[Sequence[str]], n_threads: int | None = None) -> None:
-    """Run a module in several processes at once, one a share of the arguments, and wait for all of them.
+    """Run a module in several processes at once, one per share of the arguments, and wait for all of them.
 
     Parameters
     ----------
@@ -57,8 +57,8 @@ def run_zones(module: str, shares: Sequence[Sequence[str]], n_threads: int | Non
     shares : Sequence[Sequence[str]]
         Arguments of each process.
     n_threads : int or None
-        Threads of TensorFlow in each process; None is one a core. The order of float additions, and so the last bits of
-        a result, may depend on it: work that has to give the same numbers in any number of processes names it.
+        Threads of TensorFlow in each process; None is one per core. The order of float additions, and so the last
+        bits of a result, may depend on it: work that has to give the same numbers in any number of processes names it.
 
     Raises
     ------

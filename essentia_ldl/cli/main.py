@@ -19,6 +19,7 @@ from essentia_ldl.cli.options import (
     read_pairs,
     resolve_recipe,
     resolve_source,
+    resolve_truth,
 )
 from essentia_ldl.cli.studies import agf_command, table2_command
 from essentia_ldl.files import Home
@@ -177,24 +178,24 @@ def ensemble_command(name: str, runs: tuple[str, ...], method: str | None, again
 @click.option("--patch-hop", type=click.IntRange(1), metavar="FRAMES", help="Distance between the patches scored.")
 @click.option("--truth-column", metavar="NAME", help="Share of listeners who chose a class, 0 to 1: compare with it.")
 @click.option("--truth-class", metavar="NAME", help="The class of that share (default: the positive one).")
-@click.option("--refit", is_flag=True, help="Then train on all tracks as the folds chose, export, verify, promote.")
-def crossval_command(task: str, sources: tuple[str, ...], refit: bool, **options: Any) -> None:
+@click.option(
+    "--refit", "to_refit", is_flag=True, help="Then train on all tracks as the folds chose, export, verify, promote."
+)
+def crossval_command(task: str, sources: tuple[str, ...], to_refit: bool, **options: Any) -> None:
     """Measure a task by cross-validation, folds grouped by artist."""
     from essentia_ldl.cli.text.crossval import describe_final, describe_measured
     from essentia_ldl.measure import crossval
-    from essentia_ldl.measure import refit as refitting
-    from essentia_ldl.measure.rows import TruthColumn
+    from essentia_ldl.measure.refit import refit
 
     home = Home.from_environment()
     recipe, source = resolve_recipe(task, options, home.recipes), resolve_source(options)
     folds = crossval.Folds(options["folds"], options["repeats"], options["leave_out"])
-    column = options["truth_column"]
-    truth = None if column is None else TruthColumn(column, options["truth_class"])
-    comparison = crossval.Comparison(sources or (recipe.labels,), folds, options["patch_hop"], truth, refit)
+    truth = resolve_truth(options)
+    comparison = crossval.Comparison(sources or (recipe.labels,), folds, options["patch_hop"], truth, to_refit)
     done = crossval.cross_validate(recipe, source, comparison, home, options["jobs"], click.echo)
     show(describe_measured(done))
-    if refit:
-        show(describe_final(refitting.refit(done, recipe, click.echo), home.graphs))
+    if to_refit:
+        show(describe_final(refit(done, recipe, click.echo), home.graphs))
     if done.collection.failures:
         fail(f"{len(done.collection.failures)} files were left out.")
 
@@ -216,10 +217,8 @@ def evaluate_command(model: str, data: str, mapping: dict[str, str], output: str
     from essentia_ldl.cli.text.evaluate import describe_evaluation
     from essentia_ldl.collection.read import Source
     from essentia_ldl.measure.evaluate import evaluate
-    from essentia_ldl.measure.rows import TruthColumn
 
-    column = options["truth_column"]
-    truth = None if column is None else TruthColumn(column, options["truth_class"])
+    truth = resolve_truth(options)
     source = Source(data, options["layout"], options["options"])
     done = evaluate(model, source, Home.from_environment(), mapping, truth, output)
     show(describe_evaluation(done))

@@ -9,6 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from essentia_ldl.collection.read import Source
+    from essentia_ldl.measure.rows import TruthColumn
     from essentia_ldl.recipe.recipe import Recipe
 
 DATA = click.option("--data", metavar="PATH", help="Folder with one sub-folder a class, or a CSV / TSV table.")
@@ -99,6 +100,14 @@ def resolve_source(options: dict[str, Any]) -> Source:
     from essentia_ldl.collection.read import Source
 
     return Source(options["data"], options["layout"], options["options"], options["corrections"])
+
+
+def resolve_truth(options: dict[str, Any]) -> TruthColumn | None:
+    """Return the column of listeners' shares that the options name."""
+    from essentia_ldl.measure.rows import TruthColumn
+
+    column = options["truth_column"]
+    return None if column is None else TruthColumn(column, options["truth_class"])
 
 
 def resolve_recipe(task: str, options: dict[str, Any], recipes: Path) -> Recipe:

@@ -54,10 +54,10 @@ def agf_command(data: str | None, layout: str | None, options: dict[str, str], j
     """Measure what artist groups add to genre on DATA: the tables of Kim et al. (2018), ours beside theirs."""
     from essentia_ldl.cli.text.studies import describe_artist_groups
     from essentia_ldl.collection.read import Source
-    from essentia_ldl.studies.artist_groups.command import Asked, measure
+    from essentia_ldl.studies.artist_groups.command import Selection, measure
 
     source = Source(data, layout, options)
-    done = measure(source, Asked(**asked), Home.from_environment(), jobs, click.echo)
+    done = measure(source, Selection(**asked), Home.from_environment(), jobs, click.echo)
     show(describe_artist_groups(done))
     if done.failures:
         fail(f"{len(done.failures)} files were left out: see {done.folder}/failures.csv.")

@@ -84,7 +84,7 @@ def read_corrections(path: str | os.PathLike[str]) -> Corrections:
                 raise DataError(explain("correction", "one a track", found, f"{where}, {track_id}", "Decide for one."))
     except csv.Error as error:
         rule = "comma-separated values"
-        raise DataError(explain("row", rule, str(error), f"{path}, row {reader.line_num}", remedy)) from error
+        raise DataError(explain("row", rule, error, f"{path}, row {reader.line_num}", remedy)) from error
     if not header:
         raise DataError(explain("corrections", f"a header with {' and '.join(COLUMNS)}", "an empty file", path, remedy))
     return Corrections(str(path), digest, values)

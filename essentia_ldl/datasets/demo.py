@@ -184,7 +184,7 @@ def build_demo(
         os.rename(building, root)
     except OSError as error:
         raise StoreError(
-            explain("demo", "a folder that can be written", str(error), root, "Free some space or take another folder.")
+            explain("demo", "a folder that can be written", error, root, "Free some space or take another folder.")
         ) from error
     finally:
         shutil.rmtree(building, ignore_errors=True)

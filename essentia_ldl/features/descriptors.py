@@ -188,7 +188,7 @@ def _load(path: Path, n_columns: int) -> np.ndarray:
         vector = np.load(path)
     except (OSError, ValueError, EOFError) as error:
         path.unlink(missing_ok=True)
-        raise StoreError(explain("descriptors", "a readable array", str(error), path, remedy)) from None
+        raise StoreError(explain("descriptors", "a readable array", error, path, remedy)) from None
     if vector.shape != (n_columns,):
         path.unlink()
         raise StoreError(explain("descriptors", f"{n_columns} numbers", vector.shape, path, remedy))

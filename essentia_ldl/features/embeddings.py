@@ -141,7 +141,7 @@ def _read(path: Path) -> np.ndarray:
         array = np.load(path)
     except (OSError, ValueError, EOFError) as error:
         path.unlink(missing_ok=True)
-        raise StoreError(explain("embeddings", "a readable array", str(error), path, REMEDY)) from None
+        raise StoreError(explain("embeddings", "a readable array", error, path, REMEDY)) from None
     if array.ndim != 2 or not len(array) or not np.all(np.isfinite(array)):
         path.unlink()
         raise StoreError(explain("embeddings", "finite (n_patches, d)", array.shape, path, REMEDY))

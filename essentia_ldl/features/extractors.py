@@ -170,4 +170,4 @@ def measure_size(folder: Path, content: str) -> int:
     except (OSError, ValueError, IndexError) as error:
         path.unlink(missing_ok=True)
         remedy = "Run the same command again."
-        raise StoreError(explain("embeddings", "a readable array", str(error), path, remedy)) from None
+        raise StoreError(explain("embeddings", "a readable array", error, path, remedy)) from None

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl.errors import StoreError, explain
-from essentia_ldl.files import digest_file, read_json, replacing, write_json
+from essentia_ldl.files import digest_file, is_file_name, read_object, replacing, write_json
 from essentia_ldl.records import FrontEnd
 
 
@@ -73,9 +73,7 @@ class Store:
             ) from None
         except (ValueError, EOFError) as error:
             path.unlink(missing_ok=True)
-            raise StoreError(
-                explain("features", "a readable array", str(error), path, "Run the command again.")
-            ) from None
+            raise StoreError(explain("features", "a readable array", error, path, "Run the command again.")) from None
         if array.ndim != 2 or array.shape[1] != front_end.n_bands or array.dtype != np.float32:
             path.unlink()
             raise StoreError(
@@ -103,8 +101,13 @@ class Store:
         write_json(self._info(content), info)
 
     def read_info(self, content: str) -> dict[str, Any]:
-        """Read what `write_info` wrote."""
-        return read_json(self._info(content))
+        """Read what `write_info` wrote; raise `StoreError` when it is missing or damaged."""
+        path = self._info(content)
+        info = read_object(path)
+        if type(info.get("duration_s")) not in (int, float):
+            found = info.get("duration_s")
+            raise StoreError(explain("duration_s", "a number", found, path, "Delete it and run again."))
+        return info
 
     def _info(self, content: str) -> Path:
         return self.root / "audio" / content[:2] / f"{content}.json"
@@ -114,12 +117,12 @@ class Store:
         try:
             status = os.stat(path)
             known = json.loads(self._memory(path).read_text(encoding="utf-8", errors="surrogateescape"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
-        if not isinstance(known, dict):
+        if not isinstance(known, dict) or not is_file_name(known.get("content")):  # it becomes part of paths
             return None
         same = known.get("size") == status.st_size and known.get("mtime_ns") == status.st_mtime_ns
-        return known.get("content") if same else None
+        return known["content"] if same else None
 
     def remember(self, path: str) -> str:
         """Digest a file, keep the result beside its size and time of change, and return the content."""

@@ -34,6 +34,7 @@ from essentia_ldl.features.store import Store
 from essentia_ldl.files import write_json
 from essentia_ldl.labels import summarize_frames
 from essentia_ldl.records import Split, Track
+from essentia_ldl.runs.folder import Fold
 from essentia_ldl.runs.predictions import FILE as PREDICTIONS
 from essentia_ldl.runs.predictions import Predictions, write_predictions
 from essentia_ldl.scores import metrics
@@ -85,7 +86,8 @@ def read_mfcc(collection: Collection, store: Store) -> dict[str, np.ndarray]:
 
 def run_baselines(
     readers: Mapping[str, Callable[[], Mapping[str, np.ndarray]]],
-    folds: Sequence[tuple[Callable[[str], Path], Split, int]],
+    run: Path,
+    folds: Sequence[Fold],
     tracks: Sequence[Track],
     classes: Sequence[str],
     say: Callable[[str], None],
@@ -96,8 +98,10 @@ def run_baselines(
     ----------
     readers : Mapping[str, callable]
         By name of the baseline, what reads its features; asked only when a fold is to do.
-    folds : Sequence[tuple[callable, Split, int]]
-        What gives the folder of a baseline, the split and the seed.
+    run : Path
+        Folder of the cross-validation.
+    folds : Sequence[Fold]
+        Of all repetitions.
     tracks : Sequence[Track]
         The collection.
     classes : Sequence[str]
@@ -114,7 +118,7 @@ def run_baselines(
 
     problems = {}
     for name, read in readers.items():
-        waiting = [fold for fold in folds if not (fold[0](name) / PREDICTIONS).is_file()]
+        waiting = [fold for fold in folds if not (fold.cell(run, name) / PREDICTIONS).is_file()]
         if not waiting:
             continue
         try:
@@ -126,19 +130,18 @@ def run_baselines(
             continue
         say(f"{name}: {len(waiting)} folds")
         with threadpool_limits(1):  # threads cost more than they give on so few tracks
-            for place, split, seed in waiting:
-                run_baseline(name, place(name), features, tracks, split, classes, seed)
+            for fold in waiting:
+                run_baseline(name, features, fold.cell(run, name), fold, tracks, classes)
     return problems
 
 
 def run_baseline(
     name: str,
-    cell: Path,
     features: Mapping[str, np.ndarray],
+    cell: Path,
+    fold: Fold,
     tracks: Sequence[Track],
-    split: Split,
     classes: Sequence[str],
-    seed: int,
 ) -> None:
     """Fit a baseline on one fold and write its predictions as a network's: predictions.npz, the last file.
 
@@ -146,23 +149,22 @@ def run_baseline(
     ----------
     name : str
         One of `GRIDS`.
-    cell : Path
-        Folder of the fold; made when missing.
     features : Mapping[str, np.ndarray]
-        One vector a track id, all of one length.
+        One vector per track id, all of one length.
+    cell : Path
+        Folder of the baseline on this fold; made when missing.
+    fold : Fold
+        Its split, and the seed of the inner folds.
     tracks : Sequence[Track]
         At least those of the split.
-    split : Split
-        The fold.
     classes : Sequence[str]
         Columns of the probabilities.
-    seed : int
-        Seed of the inner folds.
     """
+    split = fold.split
     by_id = {track.id: track for track in tracks}
     ids = [*split.train, *split.valid, *split.test]
     fitted = [by_id[track_id] for track_id in (*split.train, *split.valid)]
-    settings, inner = choose_settings(name, features, [by_id[track_id] for track_id in split.train], classes, seed)
+    settings, inner = choose_settings(name, features, [by_id[track_id] for track_id in split.train], classes, fold.seed)
     model = fit_baseline(name, settings, features, fitted, classes)
     probabilities = predict_baseline(model, np.stack([features[track_id] for track_id in ids]), len(classes))
     write_json(

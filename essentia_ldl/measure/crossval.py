@@ -23,9 +23,8 @@ from essentia_ldl.features.extractors import identify_weights
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home, write_json
 from essentia_ldl.measure import baselines
-from essentia_ldl.measure import rows as gathering
 from essentia_ldl.measure.folds import describe_folds, draw_folds
-from essentia_ldl.measure.rows import TruthColumn, read_truth
+from essentia_ldl.measure.rows import TruthColumn, compare_rows, find_findings, gather_row, read_truth
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Split, Track
 from essentia_ldl.runs import folder as runs
@@ -172,15 +171,15 @@ def cross_validate(
         scores["patch_hop_frames"] = read_plan(folds[0].cell(run, sources[0])).patch_hop_frames
 
         def gather(names: Iterable[str]) -> dict[str, Any]:
-            return {name: gathering.gather_row(run, recipe.classes, name, folds, tracks, truth) for name in names}
+            return {name: gather_row(run, recipe.classes, name, folds, tracks, truth) for name in names}
 
         scores["sources"] = gather(sources)
         scores["baselines"] = gather(name for name in baselines.GRIDS if name not in problems)
         scores["baselines_left_out"] = dict(problems)
         known = truth is not None
         scores["listeners"] = {"column": truth.column, "class": recipe.classes[truth.positive]} if known else None
-        scores["comparisons"] = gathering.compare_rows(scores)
-        scores["findings"] = gathering.find_findings(scores)
+        scores["comparisons"] = compare_rows(scores)
+        scores["findings"] = find_findings(scores)
         write_json(run / runs.SCORES, scores)
     refused = run / REFUSED if (run / REFUSED).is_file() else None
     return Measured(run, scores, collection, tuple(folds), digest, refused)
@@ -222,5 +221,4 @@ def _test_baselines(
         return baselines.read_mfcc(collection, store)
 
     readers = {"logreg": read_embeddings, "descriptors-svm": read_descriptors, "mfcc-svm": read_mfcc}
-    places = [(lambda name, fold=fold: fold.cell(run, name), fold.split, fold.seed) for fold in folds]
-    return baselines.run_baselines(readers, places, collection.tracks, recipe.classes, say)
+    return baselines.run_baselines(readers, run, folds, collection.tracks, recipe.classes, say)

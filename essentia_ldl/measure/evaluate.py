@@ -31,8 +31,8 @@ from essentia_ldl.models.folder import Model
 from essentia_ldl.predict.ask import predict_files
 from essentia_ldl.records import Failure, Track
 from essentia_ldl.runs import folder as runs
-from essentia_ldl.runs import score as scoring
 from essentia_ldl.runs.plan import read_plan
+from essentia_ldl.runs.score import score_predictions
 from essentia_ldl.scores import bootstrap, listeners, reliability
 
 
@@ -101,7 +101,7 @@ def evaluate(
     known = read_truth(tracks, classes, truth, data)  # checked before the long work
     folder = _make_folder(output, model.name, home.runs)
 
-    rows, failures = _predict(model, tracks, folder)
+    rows, failures = _predict(model, tracks, folder, home.graphs)
     runs.write_failures(folder / "failures.csv", failures)
     used = [track for track in tracks if track.path in rows]
     if not used:
@@ -122,7 +122,7 @@ def evaluate(
         "n_failed": len(tracks) - len(used),
         "n_seen_in_training": _count_seen(model, used, home),
         "classes": list(classes),
-        **scoring.score_predictions(targets, probabilities, classes),
+        **score_predictions(targets, probabilities, classes),
         "n_by_class": {name: int((targets == column).sum()) for column, name in enumerate(classes)},
         "intervals": {
             "level": bootstrap.LEVEL,

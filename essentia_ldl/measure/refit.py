@@ -24,7 +24,8 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl import __version__
-from essentia_ldl.files import read_json, write_json
+from essentia_ldl.errors import StoreError, explain
+from essentia_ldl.files import read_json, read_object, write_json
 from essentia_ldl.measure.crossval import Measured
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Split
@@ -55,9 +56,17 @@ def choose_training(run: Path, folds: Sequence[Fold], scores: Mapping[str, Any])
         When the history of a fold cannot be read.
     """
     source = choose_best(scores)
-    histories = [read_json(fold.cell(run, source) / "history.json") for fold in folds]
-    n_epochs = max(1, math.ceil(np.median([history["best_epoch"] for history in histories])))
-    by_fold = [_find_halvings(history["epochs"]) for history in histories]
+    best_epochs, by_fold = [], []
+    for fold in folds:
+        path = fold.cell(run, source) / "history.json"
+        history = read_object(path)
+        try:
+            best_epochs.append(int(history["best_epoch"]))
+            by_fold.append(_find_halvings(history["epochs"]))
+        except (KeyError, TypeError, ValueError) as error:
+            remedy = "Delete this folder and run crossval again."
+            raise StoreError(explain("history", "best_epoch and epochs", error, path, remedy)) from None
+    n_epochs = max(1, math.ceil(np.median(best_epochs)))
     halvings = []
     for number in range(max(map(len, by_fold))):
         epochs = [found[number] for found in by_fold if len(found) > number]
@@ -144,8 +153,9 @@ def refit(measured: Measured, recipe: Recipe, say: Say = print) -> Trained:
                 wanted = Wanted(halvings=choice.halvings, metrics=metrics)
                 plan_run(run, final, collection, split, wanted)
             keep_out_of_fold(run, [fold.cell(crossval, choice.source) for fold in folds])
-            finish(run, collection, {"crossval": summary})
-    names = runs.read_models(run)
+            names, found = finish(run, collection, {"crossval": summary})
+    else:
+        names, found = runs.read_models(run), read_json(run / runs.SCORES)
     link = {"run": run.name, "models": list(names), **dataclasses.asdict(choice)}
     write_json(crossval / "refit.json", link)
-    return Trained(run, names, read_json(run / runs.SCORES), collection.failures, repeated=finished)
+    return Trained(run, names, found, collection.failures, repeated=finished)

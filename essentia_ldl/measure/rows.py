@@ -15,11 +15,10 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl.records import Track
-from essentia_ldl.runs import calibrate as calibrating
-from essentia_ldl.runs import score as scoring
+from essentia_ldl.runs.calibrate import describe_for_card, read_run
 from essentia_ldl.runs.folder import Fold
 from essentia_ldl.runs.predictions import read_predictions, read_side
-from essentia_ldl.runs.score import choose_best
+from essentia_ldl.runs.score import choose_best, compare_calibrations, score_predictions
 from essentia_ldl.runs.targets import REPORT, read_report
 from essentia_ldl.scores import bootstrap, listeners, statistics
 from essentia_ldl.scores import calibration as calibrations
@@ -90,7 +89,7 @@ def gather_row(
     Returns
     -------
     dict
-        balanced_accuracy_mean, _std and _pooled, own_mass_mean, pooled (one score a repetition), folds (one a fold),
+        balanced_accuracy_mean, _std and _pooled, own_mass_mean, pooled (one score per repetition), folds (one each),
         listeners when there is a truth, and calibration of a network's row.
     """
     by_repeat: dict[int, list[tuple[np.ndarray, ...]]] = {}
@@ -99,13 +98,13 @@ def gather_row(
         cell = fold.cell(run, name)
         tested = read_predictions(cell).select("test")
         targets, probabilities, ids = tested.targets, tested.probabilities, tested.ids
-        scored.append(scoring.score_predictions(targets, probabilities, classes))
+        scored.append(score_predictions(targets, probabilities, classes))
         prior = np.full(len(targets), np.nan if truth is None else _average_share(truth, fold))
         by_repeat.setdefault(fold.repeat, []).append((targets, probabilities, ids, prior))
         if (cell / REPORT).is_file():
             own_mass.append(read_report(cell).get("own_mass_mean"))
     joined = [tuple(map(np.concatenate, zip(*parts, strict=True))) for parts in by_repeat.values()]
-    pooled = [scoring.score_predictions(*arrays[:2], classes) for arrays in joined]
+    pooled = [score_predictions(*arrays[:2], classes) for arrays in joined]
     values = np.array([score["balanced_accuracy"] for score in scored])
     row = {
         "balanced_accuracy_mean": float(values.mean()),
@@ -135,7 +134,7 @@ def gather_calibrations(run: Path, name: str, folds: Sequence[Fold], tracks: Seq
     Returns
     -------
     dict
-        folds: what calibrates each; repeats: `scoring.compare_calibrations` of the pooled test tracks of each
+        folds: what calibrates each; repeats: `compare_calibrations` of the pooled test tracks of each
         repetition; before and after: the means of the repetitions, interval limits too; n_changed: tracks with another
         most probable class, over all repetitions.
     """
@@ -143,13 +142,13 @@ def gather_calibrations(run: Path, name: str, folds: Sequence[Fold], tracks: Seq
     found, by_repeat = [], {}
     for fold in folds:
         cell = fold.cell(run, name)
-        one = calibrating.read_run(cell)
-        found.append({**calibrating.describe_for_card(one), "text": one.describe()})
+        one = read_run(cell)
+        found.append({**describe_for_card(one), "text": one.describe()})
         by_repeat.setdefault(fold.repeat, []).append((read_side(cell, "test"), one))
     repeats = []
     for parts in by_repeat.values():
         ids = [track_id for sample, _ in parts for track_id in sample.ids]
-        repeats.append(scoring.compare_calibrations(parts, bootstrap.group_ids(ids, artists)))
+        repeats.append(compare_calibrations(parts, bootstrap.group_ids(ids, artists)))
     averages = {side: _average_scores([repeat[side] for repeat in repeats]) for side in ("before", "after")}
     n_changed = sum(repeat["n_changed"] for repeat in repeats)
     return {"folds": found, "repeats": repeats, **averages, "n_changed": n_changed}

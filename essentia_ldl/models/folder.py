@@ -82,7 +82,7 @@ def read_model(graph: str | os.PathLike[str]) -> Model:
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise CardError(explain("card", "readable json", str(error), path, "Export or copy the model again.")) from None
+        raise CardError(explain("card", "readable json", error, path, "Export or copy the model again.")) from None
     try:
         card = GraphCard(fields)
         expected = card.extra.get("sha256")
@@ -242,7 +242,7 @@ def choose_models(folder: Path, listing: tuple[list[Model], list[str]] | None = 
         return chosen
     base = [model for model in models if model.is_base]
     if not base:
-        found = "; ".join(problems) or "none"
+        found = GraphError("; ".join(problems) or "none")
         raise GraphError(explain("models", "at least one", found, folder, "Run `essentia-ldl graphs build`."))
     return [next((model for model in base if model.name == BASE_MODEL), base[0])]
 

@@ -38,7 +38,7 @@ The map, in the order of the imports: a module imports only from what stands abo
         nodes        names of the outputs, as in Essentia's models
         freeze       a Keras model -> a frozen graph, checked
         sampling     uncertainty inside a graph, from dropout
-        ensembles    several networks as one graph
+        ensemble     several networks as one graph
         cards        the .json beside a graph
         export       a trained run -> graphs, cards, golden patches
     base_graphs      the released weights -> graphs/

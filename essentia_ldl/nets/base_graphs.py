@@ -81,7 +81,7 @@ def build_base_graphs(graphs: Path, wheel: Path | None = None) -> dict[str, bool
 def _build_one(
     graphs: Path, stem: str, backbone: ModuleType, dataset: str, variables: dict[str, np.ndarray], scratch: Path
 ) -> None:
-    tagger = build_tagger(backbone, len(TAGS[dataset]), **backbone.CHECKPOINT_SIZES.get(dataset, {}))
+    tagger = build_tagger(backbone, len(TAGS[dataset]), size=backbone.CHECKPOINT_SIZES.get(dataset))
     load_variables(tagger, backbone, variables)
     weights = scratch / f"{stem}.weights.h5"
     tagger.save_weights(weights)

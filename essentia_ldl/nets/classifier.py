@@ -50,7 +50,7 @@ class DenseLayers:
 PUBLISHED = DenseLayers()  # those of Essentia's published heads
 
 
-def build_tagger(backbone: ModuleType, n_tags: int = 50, **size: Any) -> keras.Model:
+def build_tagger(backbone: ModuleType, n_tags: int = 50, size: Mapping[str, Any] | None = None) -> keras.Model:
     """Build the network as it was trained on tags: backbone, tail, dense layer "tags".
 
     Parameters
@@ -59,15 +59,15 @@ def build_tagger(backbone: ModuleType, n_tags: int = 50, **size: Any) -> keras.M
         A module of `essentia_ldl.nets.backbones`.
     n_tags : int
         Number of tags.
-    **size
-        Passed on to the backbone's `build`.
+    size : Mapping[str, Any] or None
+        Keyword arguments of the backbone's `build`; None is its default size.
 
     Returns
     -------
     keras.Model
         Patches (batch, time, n_bands) float32 -> logits (batch, n_tags) float32.
     """
-    body = backbone.build(backbone.FRONT_END, **size)
+    body = backbone.build(backbone.FRONT_END, **(size or {}))
     return keras.Model(body.input, connect(backbone.tail(body.output), n_tags, "tags"), name="network")
 
 

@@ -6,7 +6,6 @@ many features a trained network offers.
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from essentia_ldl.errors import StoreError, explain
 from essentia_ldl.files import replacing
 from essentia_ldl.nets.runtime import keras
+from essentia_ldl.runs.arrays import DAMAGE
 
 
 def write_weights(path: Path, model: keras.Model) -> None:
@@ -43,7 +43,7 @@ def read_weights(path: Path, model: keras.Model) -> None:
                 raise KeyError("other variables")
             for weight in model.weights:
                 weight.assign(arrays[weight.path])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise StoreError(
             explain("weights", "those of the plan's network", str(error)[:160], path, "Train the run again.")
         ) from None
@@ -67,8 +67,8 @@ def count_features(folder: Path) -> int:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             kernels = [arrays[name] for name in arrays.files if name.endswith("logits/kernel")]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise StoreError(explain("weights", "those of a trained network", str(error), path, remedy)) from None
+    except DAMAGE as error:
+        raise StoreError(explain("weights", "those of a trained network", error, path, remedy)) from None
     if not kernels:
         raise StoreError(explain("weights", "a dense layer of logits", "none", path, remedy))
     return sum(len(kernel) for kernel in kernels)

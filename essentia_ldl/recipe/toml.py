@@ -66,7 +66,7 @@ def _read_file(path: Path) -> Recipe:
     except FileNotFoundError:
         raise RecipeError(explain("recipe", "an existing file", "nothing there", path, "Check the path.")) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RecipeError(explain("recipe", "readable TOML", str(error), path, "Correct the file.")) from None
+        raise RecipeError(explain("recipe", "readable TOML", error, path, "Correct the file.")) from None
     return _read_table(table, path)
 
 

@@ -1,8 +1,8 @@
-"""The `report` command: one page a run, which opens without a network, and the list of labels to listen to again.
+"""The `report` command: one page per run, which opens without a network, and the labels to listen to again.
 
 In: a finished run of `train` or `crossval`; out: ``report.html``, ``audit.csv`` and the reliability diagrams as PNG in
 its folder. Style, script and pictures are inside the page, and its policy forbids it to ask for anything but the audio
-files of the audit.
+files of the doubtful tracks.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def write_report(name: str | None, home: Home, excerpt_s: float | None = None, n
     excerpt_s : float or None
         Put that many seconds of every listed track into the page, instead of opening the files where they are.
     n_listed : int
-        Tracks that the audit of the page shows; audit.csv has all.
+        Doubtful tracks that the page lists; audit.csv has all.
 
     Returns
     -------
@@ -99,23 +99,23 @@ def write_report(name: str | None, home: Home, excerpt_s: float | None = None, n
     ffmpeg = find_ffmpeg() if excerpt_s is not None else ""
     results = read_results(folder, home)
     read = read_features_of(results)
-    audit = judge(results, read)
+    doubts = judge(results, read)
     notes: list[str] = []
-    maps = place_maps(results, audit, read, notes)
-    page = Page(results, audit, maps, {}, n_listed, ())
+    maps = place_maps(results, doubts, read, notes)
+    page = Page(results, doubts, maps, {}, n_listed, ())
     sounds = _embed(page, ffmpeg, excerpt_s, notes) if excerpt_s is not None else _link(results, notes)
-    page = Page(results, audit, maps, sounds, n_listed, tuple(notes), is_portable=excerpt_s is not None)
-    notes += write_doubts(folder / AUDIT, audit, results)
+    page = Page(results, doubts, maps, sounds, n_listed, tuple(notes), is_portable=excerpt_s is not None)
+    notes += write_doubts(folder / AUDIT, doubts, results)
     with replacing(folder / "report.html") as file:
         file.write(draw_page(page).encode("utf-8"))
     written = list(write_diagrams(results))
     notes += [note for note in written if isinstance(note, str)]
     pictures = tuple(path for path in written if not isinstance(path, str))
-    return Reported((*results.notes, *audit.notes, *notes), pictures, folder / "report.html", folder / AUDIT)
+    return Reported((*results.notes, *doubts.notes, *notes), pictures, folder / "report.html", folder / AUDIT)
 
 
-def place_maps(results: Results, audit: Doubts, read: object, notes: list[str]) -> list[tuple[str, object]]:
-    """Place the tracks in the space that smoothed the labels, and in the one that the audit looks at.
+def place_maps(results: Results, doubts: Doubts, read: object, notes: list[str]) -> list[tuple[str, object]]:
+    """Place the tracks in the space that smoothed the labels, and in the one that doubts come from.
 
     The space of a label source is learned from the tracks that the run learned it from, of a cross-validation from
     those of its first fold, so that the others lie where they would lie unseen.
@@ -137,8 +137,8 @@ def place_maps(results: Results, audit: Doubts, read: object, notes: list[str]) 
             continue
         learned = f"learned from {len(fitted)} of the tracks"
         maps.append((f"smoothing space of {source}, {learned}", place_tracks(points, seed)))
-    if audit.points is not None:
-        maps.append((f"{audit.space}: what the audit looks at", place_tracks(audit.points, seed)))
+    if doubts.points is not None:
+        maps.append((f"{doubts.space}: what the audit looks at", place_tracks(doubts.points, seed)))
     return maps
 
 

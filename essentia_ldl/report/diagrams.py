@@ -227,6 +227,8 @@ def _find_fonts(text: str) -> tuple[str, list[str]]:
     missing = {letter for letter in text if letter != "\n" and not usual.get_char_index(ord(letter))}
     families = ["sans-serif"]
     for entry in font_manager.fontManager.ttflist if missing else ():
+        if entry.name.startswith("Last Resort"):  # comes with matplotlib and has a box for every letter there is
+            continue
         try:
             font = font_manager.get_font(entry.fname)
         except (OSError, RuntimeError):  # gone since fonts were listed, or in a format without outlines

@@ -43,7 +43,7 @@ from essentia_ldl.files import replacing
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Track
 from essentia_ldl.report.results import CROSSVAL, Results
-from essentia_ldl.train.compose import build_source
+from essentia_ldl.train.targets import build_source
 
 N_NEIGHBORS = 10
 N_FOLDS = 5

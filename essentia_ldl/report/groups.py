@@ -9,7 +9,7 @@ from essentia_ldl.report.page import Page, percent, table
 from essentia_ldl.report.pictures import shown
 from essentia_ldl.report.results import CROSSVAL
 
-N_GROUPS = 12  # a target; the others are in labels.json
+N_GROUPS = 12  # per target; the others are in labels.json
 N_NAMES = 4
 WORDS = {"m": "MFCC", "d": "MFCC differences", "e": "descriptors", "s": "sub-genres"}
 

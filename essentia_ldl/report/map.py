@@ -1,4 +1,4 @@
-"""A plane on which tracks that sound alike are near one another. In: features; out: two coordinates a track.
+"""A plane on which tracks that sound alike are near one another. In: features; out: two coordinates per track.
 
 t-SNE of scikit-learn, seeded, so that the same run gives the same picture; up to four tracks by their principal axes.
 Distances on the plane are a help for the eye and enter no number.

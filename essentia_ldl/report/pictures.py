@@ -164,7 +164,7 @@ def draw_curves(
 
 
 def draw_folds(rows: Mapping[str, Sequence[float]], means: Mapping[str, float], stds: Mapping, chance: float) -> str:
-    """Draw the balanced accuracy of every fold as a dot, one line a row, with mean and deviation."""
+    """Draw the balanced accuracy of every fold as a dot, one line per row, with mean and deviation."""
     longest = max(len(name) for name in rows)
     left = min(140.0, 14 + 6.4 * longest)
     low = min([chance, *(value for values in rows.values() for value in values)])

@@ -53,9 +53,9 @@ class Results:
     training : frozenset[str]
         Ids of the tracks that the label source was fitted on; in a cross-validation those of its first fold.
     histories : Mapping[str, Sequence[Mapping[str, Any]]]
-        ``history.json`` by label source, one a fold.
+        ``history.json`` by label source, one per fold.
     tables : Mapping[str, Sequence[LabelTable]]
-        Label distributions of the training tracks by label source, one a fold.
+        Label distributions of the training tracks by label source, one per fold.
     reports : Mapping[str, Sequence[Mapping[str, Any]]]
         ``labels.json`` in the same order.
     opinions : Mapping[str, Mapping[str, np.ndarray]]

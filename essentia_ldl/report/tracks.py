@@ -225,7 +225,7 @@ def _split_name(track_id: str) -> tuple[str, str]:
 
 
 def _write_data(page: Page) -> str:
-    """Return what the script shows for a point of the map: one list a track, in the order of `results.tracks`."""
+    """Return what the script shows for a point of the map: one list per track, in the order of `results.tracks`."""
     listed = {row.track.id for row in page.listed}
     by_id = {row.track.id: row for row in page.doubts.judged}
     rows = []

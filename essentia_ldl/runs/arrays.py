@@ -43,10 +43,11 @@ def read_arrays(path: Path, what: str, remedy: str = REMEDY) -> dict[str, np.nda
         When it is missing or damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if isinstance(file, np.ndarray):  # an .npy under this name
-                raise ValueError("a single array")
+        found = np.load(path, allow_pickle=False)
+        if isinstance(found, np.ndarray):  # an .npy under this name
+            raise ValueError("a single array")
+        with found as file:
             return {name: np.asarray(file[name]) for name in file.files}
     except DAMAGE as error:
-        found = str(error) or type(error).__name__
-        raise StoreError(explain(what, "a readable file", found[:160], path, remedy)) from None
+        reason = str(error) or type(error).__name__
+        raise StoreError(explain(what, "a readable file", reason, path, remedy)) from None

@@ -307,7 +307,7 @@ def read_plan(folder: Path) -> Plan:
             **{key: fields[key] for key in _OPTIONAL if key in fields},
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise TrainingError(explain("plan", "the keys of a run", str(error), folder / FILE, REMEDY)) from None
+        raise TrainingError(explain("plan", "the keys of a run", error, folder / FILE, REMEDY)) from None
 
 
 def _read_places(fields: Mapping[str, Any]) -> Places:

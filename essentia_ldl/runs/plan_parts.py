@@ -98,9 +98,9 @@ class ExtractorPlan:
     node : str
         The output that was read.
     size : int
-        Numbers an embedding.
+        Numbers per embedding.
     folder : str
-        Name of a folder of the store, one array a content.
+        Name of a folder of the store, one array per content.
     patch_frames, patch_hop_frames, resample_quality : int
         Of its front-end.
     """

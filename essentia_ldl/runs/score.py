@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from essentia_ldl.runs import calibrate as calibrating
+from essentia_ldl.runs.calibrate import describe_for_card, read_run
 from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.runs.predictions import read_predictions
 from essentia_ldl.scores import bootstrap, metrics, reliability
@@ -39,9 +39,9 @@ def score_run(run: Path) -> dict[str, Any]:
             scores[side] = score_predictions(found.targets, found.probabilities, classes)
     if "valid" in scores and plan.training.halvings is not None:
         scores["valid"]["chose_epoch"] = False  # the schedule was fixed before
-    calibration = calibrating.read_run(run)
+    calibration = read_run(run)
     if calibration is not None:
-        scores["calibration"] = {**calibrating.describe_for_card(calibration), "text": calibration.describe()}
+        scores["calibration"] = {**describe_for_card(calibration), "text": calibration.describe()}
         for side in ("valid", "test"):
             if side in scores:
                 sample = predictions.select_logits(side)

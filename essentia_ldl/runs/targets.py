@@ -180,7 +180,7 @@ def read_table(path: str | os.PathLike[str]) -> LabelTable:
             explain("label table", "a file that can be read", error.strerror, path, "Check the path.")
         ) from error
     except csv.Error as error:
-        raise DataError(explain("label table", "comma-separated values", str(error), path, remedy)) from error
+        raise DataError(explain("label table", "comma-separated values", error, path, remedy)) from error
     header = lines[0] if lines else []
     classes = tuple(header[1:])
     if header[:1] != ["id"] or not classes or len(set(classes)) != len(classes):

@@ -362,12 +362,14 @@ def read_calibration(path: Path, model: str = "", classes: Sequence[str] | None 
     value = read_json(path)
     names = {field.name for field in dataclasses.fields(Calibration)}
     if not isinstance(value, Mapping) or set(value) - {"temperature"} != names:
-        found = sorted(value) if isinstance(value, Mapping) else type(value).__name__
+        found: object = type(value).__name__
+        if isinstance(value, Mapping):  # what is too much comes first
+            found = sorted(value, key=lambda key: (key in names | {"temperature"}, key))
         raise DataError(explain("calibration", ", ".join(sorted(names)), found, path, remedy))
     try:
         calibration = Calibration(**{name: value[name] for name in names})
     except (EssentiaLdlError, TypeError) as error:
-        raise DataError(explain("calibration", "valid fields", str(error), path, remedy)) from None
+        raise DataError(explain("calibration", "valid fields", error, path, remedy)) from None
     if model and calibration.model != model:
         rule, found = f"the one of the weights {model[:12]}", f"that of {calibration.model[:12] or 'no named weights'}"
         raise DataError(explain("calibration", rule, found, path, remedy))

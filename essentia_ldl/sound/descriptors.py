@@ -1,4 +1,4 @@
-"""Descriptors of MusicExtractor for one file. In: a path; out: one vector with a name a column, kept in the store.
+"""Descriptors of MusicExtractor for one file. In: a path; out: one vector with a name per column, kept in the store.
 
 MusicExtractor decodes by itself, so it gets what `readable_audio` makes of the file. Which entries of its pool count
 is told by `essentia_ldl.features.profiles`. It takes files of a quarter of a second and longer; a
@@ -103,7 +103,7 @@ def _describe(readable: str, path: str, profile: Profile) -> tuple[dict[str, flo
 
 
 def _spread(name: str, value: Any, path: str) -> list[tuple[str, float]]:
-    """Make columns of an entry: one a number of a vector, one a possible value of a text."""
+    """Make columns of an entry: one per number of a vector, one per possible value of a text."""
     if isinstance(value, str):
         known = KEYS if name.endswith("key") else SCALES
         value = FLATS.get(value, value)

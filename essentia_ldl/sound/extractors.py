@@ -78,7 +78,7 @@ class Embedder:
         Raises
         ------
         GraphError
-            When the graph does not run, or does not answer with numbers a patch.
+            When the graph does not run, or does not answer with numbers per patch.
         """
         algorithm = self._algorithm(last_patch)
         try:
@@ -133,7 +133,7 @@ class Embedder:
 
 
 def stack_tokens(values: np.ndarray, where: object) -> np.ndarray:
-    """Make one row a patch of what a graph answers.
+    """Make one row per patch of what a graph answers.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def make_decoder(rate_hz: int, quality: int) -> Decoder:
 
 @functools.lru_cache(maxsize=2)
 def load_embedder(graph: str, input_name: str, node: str, front_end: FrontEnd) -> Embedder:
-    """Make an embedder once a process: a worker embeds many tracks, and graphs are large."""
+    """Make an embedder once per process: a worker embeds many tracks, and graphs are large."""
     return Embedder(graph, input_name, node, front_end)
 
 
@@ -225,7 +225,7 @@ def embed_content(path: str, content: str, extractor: dict[str, Any]) -> float:
     path, content : str
         Audio file and the sha256 of its bytes.
     extractor : dict
-        From `extractors.Extractor.as_job`.
+        From `features.extractors.Extractor.as_job`.
     """
     front_end = FrontEnd(**extractor["front_end"])
     embedder = load_embedder(extractor["graph"], extractor["input_name"], extractor["node"], front_end)

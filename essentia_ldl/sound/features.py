@@ -202,7 +202,7 @@ def extract_track(job: dict[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     job : dict
-        path, store (folder) and front_ends (names); extractor, where one is wanted (`extractors.Extractor.as_job`).
+        path, store (folder) and front_ends (names); extractor (`Extractor.as_job`), where one is wanted.
 
     Returns
     -------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -115,7 +116,6 @@ def refuse_graph(graph: Path | str, error: RuntimeError) -> GraphError:
 
 
 def first_line(error: RuntimeError) -> str:
-    """Return what Essentia complains of, in one line without the name of the algorithm that was configured."""
+    """Return what Essentia complains of, in one line without the names of the algorithms that pass it on."""
     line = str(error).split("\n")[0]
-    before, mark, reason = line.partition(": ")
-    return (reason if mark and before.startswith("Error while configuring") else line)[:200]
+    return re.sub(r"^(Error while \w+ \w+: |Tensorflow\w+: )+", "", line)[:200]

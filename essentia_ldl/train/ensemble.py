@@ -26,17 +26,16 @@ from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.features.extractors import identify_weights
 from essentia_ldl.files import Home, digest_file, read_json, read_object, replacing
 from essentia_ldl.recipe.recipe import Recipe, is_task_name
-from essentia_ldl.runs import calibrate as calibrating
 from essentia_ldl.runs import folder as runs
+from essentia_ldl.runs.calibrate import calibrate_run, keep_out_of_fold
 from essentia_ldl.runs.plan import Plan
 from essentia_ldl.runs.score import choose_best
 from essentia_ldl.scores.calibration import NONE
-from essentia_ldl.train import train as steps
 from essentia_ldl.train.batch import train_folders
 from essentia_ldl.train.compose import Wanted, identify_tracks, plan_run, update_places
 from essentia_ldl.train.members import MEMBERS, Member, assemble, check_members, join_plans
 from essentia_ldl.train.prepare import Needs, Say, prepare
-from essentia_ldl.train.train import DEFAULT_EFFORT, Effort, Trained, draw_split
+from essentia_ldl.train.train import DEFAULT_EFFORT, Effort, Trained, deliver, draw_split, open_folder
 from essentia_ldl.zones import run_zone
 
 
@@ -84,7 +83,7 @@ def make_ensemble(
         old, new = joined.task.replace("-", "_"), name.replace("-", "_")
         stems = {kind: stem and stem.replace(old, new, 1) for kind, stem in joined.stems.items()}
         if cells:
-            calibrating.keep_out_of_fold(run, cells)
+            keep_out_of_fold(run, cells)
         for folder in (members[0].folder, members[0].folder.parent):
             if (folder / runs.RECIPE).is_file():  # for the report
                 with replacing(run / runs.RECIPE) as file:
@@ -132,7 +131,7 @@ def train_members(
     if finished:
         return Trained(run, runs.read_models(run), read_json(run / runs.SCORES), collection.failures, repeated=True)
     with runs.locked(run):
-        steps.open_folder(run, recipe, collection)
+        open_folder(run, recipe, collection)
         split = draw_split(recipe, list(collection.tracks))
         members = []
         for number in range(n_members):
@@ -191,8 +190,8 @@ def _finish(plan: Plan, members: Sequence[Member], graphs: Path, say: Say) -> tu
     run = plan.folder
     assemble(plan, members)
     say(f"ensemble of {len(members)}: {', '.join(member.name for member in members)}")
-    found = calibrating.calibrate_run(run)
+    found = calibrate_run(run)
     if plan.calibration != NONE:
         say(f"calibration: {found.describe()}")
     run_zone("essentia_ldl.nets", "--export-only", str(run))
-    return steps.deliver(run, {}, graphs)
+    return deliver(run, {}, graphs)

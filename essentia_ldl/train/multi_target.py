@@ -1,6 +1,6 @@
 """Several targets become networks, and their penultimate layers become what a classifier reads.
 
-In: a recipe with several label sources, and a collection with features; out: a folder a network below the run, each a
+In: a recipe with several label sources, and a collection with features; out: a folder per network below the run, each a
 plan of its own that the nets zone trains before the classifier's. Targets of artist groups are fitted on the training
 tracks alone and exist for them alone, so these networks know neither validation nor test tracks; they train for a fixed
 number of epochs, and so does the classifier.
@@ -58,7 +58,7 @@ def name_target(source: str) -> str:
 
 
 def describe_left_out(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Say which artists and tracks taught a target nothing; one line a target that lacks some.
+    """Say which artists and tracks taught a target nothing; one line per target that lacks some.
 
     Parameters
     ----------

@@ -25,7 +25,8 @@ from essentia_ldl.files import Home
 from essentia_ldl.models import folder as models
 from essentia_ldl.recipe.recipe import NetworkSettings, Recipe
 from essentia_ldl.records import Split, Track
-from essentia_ldl.train.compose import build_source, check_sampling, label_front_ends, list_sources
+from essentia_ldl.train.compose import check_sampling
+from essentia_ldl.train.targets import build_source, label_front_ends, list_sources
 from essentia_ldl.zones import run_zone
 
 Say = Callable[[str], None]

@@ -17,8 +17,8 @@ from essentia_ldl.files import Home
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import LabelTable, Split, Track
 from essentia_ldl.runs.targets import write_report, write_table
-from essentia_ldl.train.compose import fit_labels
 from essentia_ldl.train.prepare import Needs, Say, prepare
+from essentia_ldl.train.targets import fit_labels
 
 DEFAULT_SOURCES = ("sa", "sb")
 

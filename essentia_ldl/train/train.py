@@ -21,8 +21,8 @@ from essentia_ldl.models import folder as models
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.recipe.toml import render_recipe
 from essentia_ldl.records import Failure, Split, Track
-from essentia_ldl.runs import calibrate as calibrating
 from essentia_ldl.runs import folder as runs
+from essentia_ldl.runs.calibrate import calibrate_run
 from essentia_ldl.runs.plan import FILE as PLAN
 from essentia_ldl.runs.plan import read_plan, write_plan
 from essentia_ldl.runs.score import score_run
@@ -110,7 +110,7 @@ def train(recipe: Recipe, source: Source, home: Home, effort: Effort = DEFAULT_E
     run, finished = runs.take_run(recipe.task, digest, home, effort.again, say)
     if finished:
         names = runs.read_models(run)
-        return Trained(run, names, read_json(run / "scores.json"), collection.failures, repeated=True)
+        return Trained(run, names, read_json(run / runs.SCORES), collection.failures, repeated=True)
     with runs.locked(run):
         split = draw_split(recipe, list(collection.tracks))
         open_folder(run, recipe, collection)
@@ -159,7 +159,7 @@ def deliver(run: Path, measured: Mapping[str, Any], graphs: Path) -> tuple[tuple
     """Verify, score and promote what a run exported into `graphs`; the rest as in `finish`."""
     run_zone("essentia_ldl.sound", str(run))
     scores = {**score_run(run), **measured}
-    write_json(run / "scores.json", scores)
+    write_json(run / runs.SCORES, scores)
     stems = [stem for stem in read_plan(run).stems.values() if stem]
     promoted = models.promote(run / "export", stems, graphs, {"run": run.name, "scores": scores})
     names = tuple(model.name for model in promoted)
@@ -199,7 +199,7 @@ def calibrate(name: str | None, home: Home, method: str | None = None, say: Say 
     with runs.locked(run):
         plan, before = read_plan(run), read_object(run / runs.SCORES)
         method = method or (TEMPERATURE if plan.calibration == NONE else plan.calibration)
-        found = calibrating.calibrate_run(run, method, strict=True)
+        found = calibrate_run(run, method, strict=True)
         say(f"calibration: {found.describe()}")
         write_plan(dataclasses.replace(plan, calibration=method))
         run_zone("essentia_ldl.nets", "--export-only", str(run))

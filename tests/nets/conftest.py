@@ -20,7 +20,7 @@ from essentia_ldl.errors import WeightsError
 from essentia_ldl.features.store import Store
 from essentia_ldl.frontends import DCNN, MUSICNN
 from essentia_ldl.models.folder import weights_file
-from essentia_ldl.nets.backbones import dcnn
+from essentia_ldl.nets.backbones import dcnn, vgg
 from essentia_ldl.nets.base_graphs import list_base_graphs
 from essentia_ldl.nets.classifier import build_tagger
 from essentia_ldl.nets.pretrained.wheel import fetch_wheel
@@ -39,7 +39,7 @@ def make_bands(index: int, positive: bool, n_frames: int) -> np.ndarray:
     return bands.astype(np.float32)
 
 
-def _write_run(folder: Path, *, store: Path, graphs: Path, n_tracks: int = 24, n_frames: int = 380, **changes) -> Path:
+def _write_run(folder: Path, *, store: Path, graphs: Path, n_tracks: int = 24, n_frames: int = 290, **changes) -> Path:
     """Write a run folder with its bands; `changes` replaces keys of the plan, dictionaries are merged."""
     tracks, lines = [], ["id," + ",".join(CLASSES)]
     for index in range(n_tracks):
@@ -94,6 +94,7 @@ def _write_run(folder: Path, *, store: Path, graphs: Path, n_tracks: int = 24, n
     for key, value in changes.items():
         plan[key] = {**plan.get(key, {}), **value} if isinstance(value, dict) else value
     folder.mkdir(parents=True, exist_ok=True)
+    (folder.parent / "run.json").touch()  # networks beside the folder are of its run
     (folder / "plan.json").write_text(json.dumps(plan))
     (folder / "labels.csv").write_text("\n".join(lines) + "\n")
     return folder
@@ -106,7 +107,7 @@ def random_graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     keras.utils.set_random_seed(3)
     for name, dataset in list_base_graphs().values():
         module = discover.load(BACKBONES, name)
-        tagger = build_tagger(module, 50, **module.CHECKPOINT_SIZES.get(dataset, {}))
+        tagger = build_tagger(module, 50, size=module.CHECKPOINT_SIZES.get(dataset))
         for layer in tagger.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 # Statistics unlike the initial ones, so that a change of them shows.
@@ -133,6 +134,8 @@ def write_run() -> Callable[..., Path]:
 def make_run(tmp_path: Path, store: Path, random_graphs: Path) -> Callable[..., Path]:
     """A function (name, **changes of the plan) -> run folder."""
 
+    (tmp_path / "run.json").write_text("{}")  # all folders of a test are inside one run: features lie beside each other
+
     def make(name: str = "run", **changes) -> Path:
         return _write_run(tmp_path / name, **{"store": store, "graphs": random_graphs, **changes})
 
@@ -157,6 +160,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
             raise
         reason = f"the released weights cannot be had: {error}"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)  # a check that is skipped in CI checks nothing
+
+
+@pytest.fixture
+def narrow_vgg(monkeypatch: pytest.MonkeyPatch) -> None:
+    """VGG from scratch with an eighth of its filters, for speed."""
+    monkeypatch.setattr(vgg, "CHECKPOINT_SIZES", {**vgg.CHECKPOINT_SIZES, None: {"n_filters": 16}})
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def test_scratch_initialisation_is_he(make_run):
     assert kernel.std() == pytest.approx(math.sqrt(2 / (9 * 128)), rel=0.02)
 
 
-def test_the_head_of_the_transfer(make_run):
+def test_the_head_on_features_is_that_of_the_paper(make_run):
     """Dropout one half, dense 1024, ELU, dropout one half, dense: section 3.2.3 of Kim et al. (2018)."""
     network = {"hidden": 1024, "activation": "elu", "dropout": 0.5}
     model = build_model(read_plan(make_run(network=network)), pretrained=False)

@@ -41,7 +41,7 @@ def test_no_export_when_not_wanted(make_run):
 def test_error_is_one_line(make_run, capsys):
     assert run.main([str(make_run(network={"backbone": "lenet"}))]) == 1
     err = capsys.readouterr().err
-    assert err.startswith("error: backbones: expected one of ")
+    assert err.startswith("error: network: expected one of ")
     assert err.count("\n") == 1
 
 

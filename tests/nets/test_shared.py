@@ -12,7 +12,7 @@ from essentia_ldl.nets.backbones import dcnn
 from essentia_ldl.nets.classifier import DenseLayers, build_network, copy_weights, join
 from essentia_ldl.nets.inputs.embeddings import open_embeddings
 from essentia_ldl.nets.inputs.sources import BandSource
-from essentia_ldl.nets.networks import build_model
+from essentia_ldl.nets.networks import build_model, find_size
 from essentia_ldl.nets.training.train import train
 from essentia_ldl.runs.plan import read_plan
 
@@ -44,7 +44,7 @@ def test_a_branch_is_the_network_with_one_target(narrow, make_dcnn):
     """With the same weights, a branch answers as the single network does, and changing one changes no other."""
     plan = read_plan(make_dcnn(**SHARED))
     model = build_model(plan, pretrained=False)
-    single = build_network(dcnn, 2, DenseLayers(0), fine_tune="none", size=plan.size)
+    single = build_network(dcnn, 2, DenseLayers(0), fine_tune="none", size=find_size(plan))
     copy_weights(single, model, ("g",))
     patches = np.random.default_rng(0).normal(size=(3, 43, 128)).astype(np.float32)
     before = [output.numpy() for output in model(patches)]

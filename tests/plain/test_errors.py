@@ -52,6 +52,12 @@ def test_a_value_takes_at_most_its_share_and_keeps_both_ends(n):
     assert (shown == repr(value)) == (len(repr(value)) <= SHOWN)
 
 
+def test_an_error_within_an_error_stays_whole():
+    inner = explain("x", "y", "z" * 5000, "w", "Correct the value, whatever it was before somebody wrote it.")
+    assert show(errors.DataError(inner)) == repr(inner)
+    assert len(inner) < 200
+
+
 def test_what_cannot_be_written_is_told_by_its_type():
     deep: list = []
     for _ in range(100000):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 import re
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +28,14 @@ def test_the_map_names_nothing_that_is_not_there():
     for name, suffix in indented:
         assert name in MODULES
         assert suffix != "/" or MODULES[name], f"{name} is not a package"
+
+
+def test_contributing_names_files_that_are_there():
+    text = (Path(essentia_ldl.__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:essentia_ldl|tests|recipes)/[\w/.*]*)`", text))
+    assert len(named) > 15
+    root = Path(essentia_ldl.__file__).parents[1]
+    assert [name for name in sorted(named) if not list(root.glob(name))] == []
 
 
 def test_the_version_is_a_version():

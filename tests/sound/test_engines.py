@@ -38,7 +38,7 @@ def test_a_node_is_wanted_once(graph):
 
 def test_silence_gives_a_row_by_node(graph):
     graph.want(NODES)
-    assert {node: rows.shape for node, rows in graph.try_silence().items()} == {NODES[0]: (1, 256), NODES[1]: (1, 50)}
+    assert {node: rows.shape for node, rows in graph.try_silence().items()} == dict.fromkeys(NODES, (1, 50))
     graph.want(["model/Nothing"])
     with pytest.raises(GraphError, match="model/Nothing"):
         graph.try_silence()

@@ -28,7 +28,7 @@ def patches() -> np.ndarray:
 
 def test_a_batch_gives_what_its_patches_give_alone(network, graph, patches):
     together = run_graph(network, graph, INPUT, patches, NODES)
-    assert [together[node].shape for node in NODES] == [(3, 256), (3, 50)]
+    assert [together[node].shape for node in NODES] == [(3, 50), (3, 50)]
     for i, patch in enumerate(patches):
         alone = run_graph(network, graph, INPUT, patch[np.newaxis], NODES)
         for node in NODES:
@@ -65,7 +65,7 @@ def test_embeddings_are_run_in_batches(exported_run):
     ("error", "line"),
     [
         ("Error while configuring TensorflowPredict: no node.\nMore.", "no node."),
-        ("Error while configuring TensorflowPredict2D: a: b", "a: b"),
+        ("Error while configuring TensorflowPredict2D: TensorflowPredict: a: b", "a: b"),
         ("no node: x", "no node: x"),
         ("x" * 300, "x" * 200),
     ],

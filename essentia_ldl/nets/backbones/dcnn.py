@@ -1,9 +1,9 @@
 """DCNN of artist group factors: seven convolutions with ELU, mean over time and bands, a dense layer.
 
 In: patches (batch, time, 128) float32, mel bands in decibels. Out: embedding (batch, 256) float32, the dense layer
-after its batch normalisation and ELU, which is what a transfer reads. The time axis is free from 16 frames on, because
-four poolings halve it and a mean reduces the rest. There are no published weights: it is trained from scratch, and its
-tail goes straight to the classes: ``hidden = 0`` in a recipe.
+after its batch normalisation and ELU, which is what a classifier on features reads. The time axis is free from 16
+frames on, because four poolings halve it and a mean reduces the rest. There are no published weights: it is trained
+from scratch, and its tail goes straight to the classes: ``hidden = 0`` in a recipe.
 
 The first layer shifts and scales every band by fixed numbers, mean and deviation over the frames of the training
 tracks, set before training and never trained. They are weights like others, so that an exported graph takes decibels. A

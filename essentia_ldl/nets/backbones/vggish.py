@@ -3,8 +3,8 @@
 In: patches (batch, 96, 64) float32, log-compressed mel bands. Out: embedding (batch, 128) float32. The time axis is
 fixed: the dense layer behind the convolutions has learnt the order of 6 x 4 positions. There is no batch
 normalisation. Weights come from a frozen graph that the user has put into ``graphs/`` (Essentia's
-``audioset-vggish-3.pb``), read by `nets.frozen`; that graph also decides whether the embedding is taken before or after
-its ReLU, because releases of VGGish differ in it.
+``audioset-vggish-3.pb``), read by `pretrained.frozen`; that graph also decides whether the embedding is taken before or
+after its ReLU, because releases of VGGish differ in it.
 
 References
 ----------
@@ -35,7 +35,7 @@ PARAMETERS_50 = (72147634, 0)  # 72 141 184 of the release, and 50 x 129
 CHECKPOINTS: dict[str, str] = {}
 CHECKPOINT_SIZES: dict[str, dict[str, object]] = {}
 CHECKPOINT_LAYERS: dict[str, str] = {}
-# Layers with weights in the order of the graph, as `nets.frozen.read_chain` finds them; "pool" is 2 x 2 with stride 2.
+# Layers with weights in the order of the graph, as `frozen.read_chain` finds them; "pool" is 2 x 2 with stride 2.
 GRAPH_LAYERS = (
     *("conv1", "pool", "conv2", "pool", "conv3_1", "conv3_2", "pool", "conv4_1", "conv4_2", "pool"),
     *("fc1_1", "fc1_2", "fc2"),

@@ -163,7 +163,7 @@ def describe_classifier(
             "backbone": network.backbone if plan.extractor is None else None,
             "pretrained": network.pretrained if plan.extractor is None else None,
             "fine_tune": network.fine_tune,
-            **_describe_transfer(plan),
+            **_describe_features(plan),
             **_describe_extractor(plan),
             "labels_source": plan.labels_source,
             "loss": plan.loss,
@@ -208,8 +208,8 @@ def _describe_extractor(plan: Plan) -> dict[str, Any]:
     return {"extractor": {key: getattr(plan.extractor, key) for key in ("name", "node", "sha256", "size")}}
 
 
-def _describe_transfer(plan: Plan) -> dict[str, Any]:
-    """Say which networks are below the classifier and what they learned; nothing without transfer."""
+def _describe_features(plan: Plan) -> dict[str, Any]:
+    """Say which networks are below the classifier and what they learned; nothing for a network without others below."""
     if not plan.features:
         return {}
     below = plan.learned or LearnedTargets()

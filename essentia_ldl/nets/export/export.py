@@ -27,7 +27,7 @@ import numpy as np
 from essentia_ldl.files import replacing, write_json
 from essentia_ldl.nets.backbones import load_backbone
 from essentia_ldl.nets.classifier import join
-from essentia_ldl.nets.export import cards, ensembles, nodes, sampling
+from essentia_ldl.nets.export import cards, ensemble, nodes, sampling
 from essentia_ldl.nets.export.freeze import build_evaluator, freeze_model, list_versions
 from essentia_ldl.nets.inputs.below_head import Body, Known, open_body
 from essentia_ldl.nets.inputs.sources import BandSource
@@ -88,7 +88,7 @@ def export(folder: Path, *, extractors: Known | None = None) -> list[Path]:
             return written  # the network below the head is not ours
         model = join(extractor.model, model)
     if plan.features:
-        wanted = nodes.transfer_nodes(plan.network.hidden)
+        wanted = nodes.features_nodes(plan.network.hidden)
     else:
         wanted = nodes.classifier_nodes(load_backbone(plan.network.backbone), plan.network.hidden)
     written.append(_write(plan, "full", model, wanted, _gather_patches(plan), calibration))
@@ -97,20 +97,20 @@ def export(folder: Path, *, extractors: Known | None = None) -> list[Path]:
 
 def _export_ensemble(plan: Plan, calibration: Calibration, extractors: Known) -> list[Path]:
     """Export the members of an ensemble as one graph; heads share the frozen network below them."""
-    members, hidden = ensembles.read_members(plan), plan.network.hidden
+    members, hidden = ensemble.read_members(plan), plan.network.hidden
     written, body = [], None
     if plan.network.fine_tune == "head":
         extractor = open_body(plan, extractors)
         if plan.stems.get("head"):
-            model = ensembles.combine(members, calibration)
-            wanted = ensembles.list_nodes(nodes.head_nodes(hidden), len(members))
+            model = ensemble.combine(members, calibration)
+            wanted = ensemble.list_nodes(nodes.head_nodes(hidden), len(members))
             written.append(_write(plan, "head", model, wanted, [_load_embeddings(plan, extractor)], calibration))
         if plan.extractor is not None:
             return written
         body = extractor.model
-    model = ensembles.combine(members, calibration, body)
+    model = ensemble.combine(members, calibration, body)
     wanted = nodes.classifier_nodes(load_backbone(plan.network.backbone), hidden)
-    wanted = ensembles.list_nodes(wanted, len(members), shared_body=body is not None)
+    wanted = ensemble.list_nodes(wanted, len(members), shared_body=body is not None)
     written.append(_write(plan, "full", model, wanted, _gather_patches(plan), calibration))
     return written
 

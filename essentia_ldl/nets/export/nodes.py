@@ -93,7 +93,7 @@ def head_nodes(hidden: int = 100) -> tuple[Node, ...]:
     return _classes(dense_node(0), dense_node(1), hidden)
 
 
-def transfer_nodes(hidden: int) -> tuple[Node, ...]:
+def features_nodes(hidden: int) -> tuple[Node, ...]:
     """List the nodes of a classifier on the features of several networks."""
     text = "penultimate layers of the networks, side by side"
     return (*head_nodes(hidden), Node(FEATURES, "embedding", "concatenation", "embeddings", text))

@@ -211,7 +211,7 @@ def draw_golden(plan: Plan, model: keras.Model, patches: np.ndarray, calibration
         over the runs, ``<node with __ for />__mean`` and ``__std`` (n, size).
     """
     few = np.ascontiguousarray(patches[:N_GOLDEN])
-    drawn = draw_reference(model, few, _plan_samples(plan, model, calibration), seed=plan.seed)
+    drawn = draw_reference(model, few, _plan_samples(plan, model, calibration), n_runs=N_RUNS, seed=plan.seed)
     golden = {"sampled_patches": few, "sampled_nodes": np.array([node_name(name) for name in NAMES])}
     golden["sampled_runs"] = np.array(N_RUNS)
     for name, runs in drawn.items():
@@ -307,7 +307,7 @@ def list_nodes(what: str, *, sampled: bool) -> tuple[Node, ...]:
 
 
 def draw_reference(
-    model: keras.Model, inputs: np.ndarray, samples: DropoutSamples, *, n_runs: int = N_RUNS, seed: int = 0
+    model: keras.Model, inputs: np.ndarray, samples: DropoutSamples, *, n_runs: int, seed: int = 0
 ) -> dict[str, np.ndarray]:
     """Draw what a sampled graph should answer, with Keras's own dropout and numpy's entropies.
 

@@ -159,7 +159,7 @@ class StoredEmbeddings:
             array = np.load(path)
         except (OSError, ValueError, EOFError) as error:
             path.unlink(missing_ok=True)  # so that the same command makes it again
-            raise StoreError(explain("embeddings", rule, str(error), path, remedy)) from None
+            raise StoreError(explain("embeddings", rule, error, path, remedy)) from None
         whole = array.ndim == 2 and len(array) and array.shape[1] == self._size and array.dtype == np.float32
         if not whole or not np.all(np.isfinite(array)):
             path.unlink()

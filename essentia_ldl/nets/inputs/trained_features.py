@@ -1,4 +1,4 @@
-"""The features of a transfer: penultimate layers of trained networks, side by side.
+"""The features of trained networks: penultimate layers, side by side.
 
 In: folders of networks that `training` left (plan.json, weights.npz), each with one target or several. Out: a model
 from patches to what every network's last dense layer reads, side by side, in inference mode, and what it makes of the
@@ -156,7 +156,7 @@ class TrainedFeatures:
             try:
                 parts.append(np.load(path, mmap_mode="r"))
             except (OSError, ValueError, EOFError) as error:
-                raise StoreError(explain("features", "a readable array", str(error), path, REMEDY)) from None
+                raise StoreError(explain("features", "a readable array", error, path, REMEDY)) from None
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
     def _network(self, folder: Path) -> keras.Model:

@@ -43,7 +43,7 @@ def load_tagger(graphs: Path, backbone: str, dataset: str) -> keras.Model:
     module = discover.load(BACKBONES, backbone)
     if path.suffix == ".pb":
         return frozen.load_body(path, module)
-    tagger = build_tagger(module, len(TAGS[dataset]), **module.CHECKPOINT_SIZES.get(dataset, {}))
+    tagger = build_tagger(module, len(TAGS[dataset]), size=module.CHECKPOINT_SIZES.get(dataset))
     try:
         tagger.load_weights(path)
     except (OSError, ValueError, KeyError) as error:

@@ -94,7 +94,7 @@ def read_checkpoint(wheel: Path, name: str) -> dict[str, np.ndarray]:
                     # In the wheel the files have no stem, which TensorFlow takes for a folder.
                     (Path(folder) / f"weights{suffix}").write_bytes(archive.read(f"musicnn/{name}/{suffix}"))
         except (KeyError, zipfile.BadZipFile) as error:
-            raise WeightsError(explain("wheel", f"a checkpoint {name}", str(error), wheel, REMEDY)) from None
+            raise WeightsError(explain("wheel", f"a checkpoint {name}", error, wheel, REMEDY)) from None
         reader = tf.train.load_checkpoint(str(Path(folder) / "weights"))
         names = [n for n in reader.get_variable_to_shape_map() if "Adam" not in n and not n.endswith("_power")]
         return {n: reader.get_tensor(n) for n in sorted(names)}

@@ -7,13 +7,13 @@ best state, history), written whole or not at all.
 from __future__ import annotations
 
 import json
-import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from essentia_ldl.files import replacing
+from essentia_ldl.runs.arrays import DAMAGE
 
 
 class Checkpoint(NamedTuple):
@@ -22,7 +22,7 @@ class Checkpoint(NamedTuple):
     Parameters
     ----------
     digest : str
-        `Plan.digest` of the run it belongs to.
+        `targets.digest_training` of the run it belongs to.
     values, best : list[np.ndarray]
         Variables of model and optimiser: now, and after the best epoch.
     history : list[dict]
@@ -65,7 +65,7 @@ def read_checkpoint(path: Path, digest: str) -> Checkpoint | None:
     path : Path
         The file.
     digest : str
-        `Plan.digest` of the run.
+        `targets.digest_training` of the run.
 
     Returns
     -------
@@ -80,5 +80,5 @@ def read_checkpoint(path: Path, digest: str) -> Checkpoint | None:
             count = sum(name.startswith("value_") for name in arrays.files)
             values = [arrays[f"value_{index}"] for index in range(count)]
             return Checkpoint(values=values, best=[arrays[f"best_{index}"] for index in range(count)], **facts)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+    except DAMAGE:
         return None

@@ -46,7 +46,7 @@ from essentia_ldl.nets.training.shared_updates import SharedRun
 from essentia_ldl.nets.training.updates import Run
 from essentia_ldl.runs.plan import Plan, read_plan
 from essentia_ldl.runs.predictions import Predictions, write_predictions
-from essentia_ldl.runs.targets import digest_training
+from essentia_ldl.runs.targets import digest_training, read_targets
 
 CHECKPOINT_EVERY_S = 20.0
 ESTIMATE_ABOVE_S = 120.0
@@ -123,6 +123,7 @@ def train(
         When an input is missing or broken.
     """
     plan = read_plan(folder)
+    read_targets(plan)  # what is wrong with them is told before the long work
     source: EmbeddingSource | BandSource
     if plan.network.fine_tune == "head":
         source = EmbeddingSource(plan, open_body(plan, {} if extractors is None else extractors))

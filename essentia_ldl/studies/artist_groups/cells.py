@@ -37,8 +37,9 @@ from essentia_ldl.scores.calibration import NONE
 from essentia_ldl.studies.artist_groups.comparison import SPLITS
 from essentia_ldl.studies.artist_groups.paper import LETTERS, order_targets
 from essentia_ldl.train import multi_target
-from essentia_ldl.train.compose import Wanted, compose_plan, fit_labels
+from essentia_ldl.train.compose import Wanted, compose_plan
 from essentia_ldl.train.multi_target import Target
+from essentia_ldl.train.targets import fit_labels
 
 SOURCES = {multi_target.name_target(source): source for source in AGF}
 STRATIFIED, ARTIST = SPLITS
@@ -172,9 +173,7 @@ def draw_split(tracks: Sequence[Track], kind: str, seed: int) -> Split:
             train, test = train_test_split(ids, test_size=TEST_SHARE, random_state=seed, stratify=labels)
         except ValueError as error:
             remedy = "Add tracks, or take the split artist."
-            raise DataError(
-                explain("stratified split", "two tracks a class and more", str(error), "agf", remedy)
-            ) from None
+            raise DataError(explain("stratified split", "two or more tracks per class", error, "agf", remedy)) from None
         return Split(tuple(sorted(train)), (), tuple(sorted(test)))
     return splits.split_tracks(
         [track for track in tracks if track.split != "valid"], valid_share=0.0, test_share=TEST_SHARE, seed=seed

@@ -27,11 +27,22 @@ from essentia_ldl.recipe.toml import change_recipe, read_recipe, render_recipe
 from essentia_ldl.records import Failure, Split, Track
 from essentia_ldl.runs import folder as runs
 from essentia_ldl.studies import estimates
-from essentia_ldl.studies.artist_groups import cells as agf_cells
-from essentia_ldl.studies.artist_groups import tables as agf_tables
-from essentia_ldl.studies.artist_groups.cells import ARTIST, SOURCES, STRATIFIED, Trial
+from essentia_ldl.studies.artist_groups.cells import (
+    ARTIST,
+    SOURCES,
+    STRATIFIED,
+    TEST_SHARE,
+    Trial,
+    draw_split,
+    fit_targets,
+    list_cells,
+    plan_cells,
+    read_rows,
+    score_cell,
+)
 from essentia_ldl.studies.artist_groups.comparison import SPLITS
 from essentia_ldl.studies.artist_groups.paper import COMBINATIONS, LETTERS, NETWORKS
+from essentia_ldl.studies.artist_groups.tables import write_files
 from essentia_ldl.train.compose import identify_tracks
 from essentia_ldl.train.multi_target import describe_left_out
 from essentia_ldl.train.prepare import Needs, Say, find_data, prepare, require_network
@@ -57,7 +68,7 @@ class Trials:
 
 
 @dataclasses.dataclass(frozen=True)
-class Asked:
+class Selection:
     """What the command is asked for; the rest of a `Trials` and of the recipe is as usual.
 
     Parameters
@@ -109,14 +120,14 @@ class Experiment:
     is_demo: bool = False
 
 
-def measure(source: Source, asked: Asked, home: Home, n_jobs: int | None = None, say: Say = print) -> Experiment:
+def measure(source: Source, asked: Selection, home: Home, n_jobs: int | None = None, say: Say = print) -> Experiment:
     """Run the experiment as it is asked for; without data on the demo, a smaller one.
 
     Parameters
     ----------
     source : Source
         Folder or table with artists.
-    asked : Asked
+    asked : Selection
         Which cells, of which recipe.
     home : Home
         Whose runs, store, recipes and graphs are meant.
@@ -186,7 +197,7 @@ def run_experiment(
     EssentiaLdlError
         Whatever else goes wrong; what was measured stays.
     """
-    cells = agf_cells.list_cells(grid.combinations, grid.networks, grid.splits, grid.seeds)
+    cells = list_cells(grid.combinations, grid.networks, grid.splits, grid.seeds)
     if not cells:
         rule, remedy = "one network or more", "Name combinations of two letters and more, or other networks."
         raise RecipeError(explain("networks", rule, "none for these targets", "agf", remedy))
@@ -196,7 +207,7 @@ def run_experiment(
     sources = tuple(SOURCES[letter] for letter in _list_letters(cells))
 
     def draw(tracks: list) -> list[Split]:
-        return [agf_cells.draw_split(tracks, kind, seed) for kind in grid.splits for seed in grid.seeds]
+        return [draw_split(tracks, kind, seed) for kind in grid.splits for seed in grid.seeds]
 
     source, _ = find_data(recipe, source, home, say)
     say_estimate(recipe, cells, read_labelled(source, recipe), Store(home.store), n_jobs, say)
@@ -242,20 +253,20 @@ def measure_group(
     """
     first = cells[0]
     group = run / first.group
-    split = agf_cells.draw_split(collection.tracks, first.split, first.seed)
+    split = draw_split(collection.tracks, first.split, first.seed)
     inside, letters = keep_split(collection, split), _list_letters(cells)
     redrawn = first.split == STRATIFIED or not any(track.split == "test" for track in collection.tracks)
     say(f"{first.split} split, seed {first.seed}: {len(split.train)} training and {len(split.test)} test tracks")
-    targets = agf_cells.fit_targets(group / "targets", letters, recipe.override(split__seed=first.seed), inside, split)
+    targets = fit_targets(group / "targets", letters, recipe.override(split__seed=first.seed), inside, split)
     for line in describe_left_out({letter: read_json(group / "targets" / f"{letter}.json") for letter in letters}):
         say(line)
     for batch in _batch(cells, count_workers(n_jobs)):
-        agf_cells.plan_cells(group, batch, recipe, inside, split, targets)
+        plan_cells(group, batch, recipe, inside, split, targets)
         _train_networks([group / name for name in _list_networks(batch)], n_jobs, say)
         run_zone("essentia_ldl.nets", *(str(_folder(run, cell)) for cell in batch))
         for cell in batch:
             own = [group / name for name in cell.list_networks()]
-            scores = agf_cells.score_cell(_folder(run, cell), cell, own, redrawn=redrawn)
+            scores = score_cell(_folder(run, cell), cell, own, redrawn=redrawn)
             say(f"{cell.group} {cell.name}: log loss {scores['log_loss']:.4f}, macro F1 {scores['macro_f1']:.4f}")
             if cell.networks != SEPARATE:  # gigabytes on large collections, which no other cell reads
                 for network in own:
@@ -296,7 +307,7 @@ def say_estimate(
     cost = estimates.measure_costs(store.root / "costs.json", [network], size)[network]
     single = {(cell.group, letter) for cell in cells if cell.networks == SEPARATE for letter in cell.targets}
     n_trainings = len(single) + sum(len(cell.targets) for cell in cells if cell.networks != SEPARATE)
-    n_trained = len(tracks) * (1 - agf_cells.TEST_SHARE)
+    n_trained = len(tracks) * (1 - TEST_SHARE)
     n_patches = estimates.count_patches(recipe, estimates.find_durations(tracks, store, n_jobs))
     seconds = recipe.n_epochs * n_trained / size * cost.step_s + len(tracks) * n_patches * cost.patch_s
     length = estimates.describe_length(n_trainings * seconds)
@@ -318,6 +329,6 @@ def _folder(run: Path, cell: Trial) -> Path:
 
 def _write(run: Path, is_demo: bool) -> tuple[tuple[Mapping[str, Any], ...], tuple[str, ...]]:
     """Write the tables; give their rows, and sentences on what could not be written."""
-    rows = tuple(agf_cells.read_rows(run))
-    written = agf_tables.write_files(run, rows, is_demo=is_demo)
+    rows = tuple(read_rows(run))
+    written = write_files(run, rows, is_demo=is_demo)
     return rows, tuple(note for note in written if isinstance(note, str))

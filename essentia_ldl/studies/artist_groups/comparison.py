@@ -43,7 +43,7 @@ class Kind(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Measured:
+class Trainings:
     """The trainings of a kind on a split.
 
     Parameters
@@ -83,7 +83,7 @@ class Measured:
         return float(np.std([row[metric] for row in self.rows], ddof=1)) if len(self.rows) > 1 else None
 
 
-def collect(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[Kind, Measured]]:
+def collect(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[Kind, Trainings]]:
     """Sort trainings by split and kind.
 
     Parameters
@@ -93,7 +93,7 @@ def collect(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[Kind, Measured]
 
     Returns
     -------
-    dict[str, dict[Kind, Measured]]
+    dict[str, dict[Kind, Trainings]]
         By split, kinds in the order of the paper; without any row one split named "" without trainings.
 
     Raises
@@ -112,14 +112,14 @@ def collect(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[Kind, Measured]
     order = [split for split in SPLITS if split in found] + sorted(set(found) - set(SPLITS))
     return {
         split: {
-            kind: Measured(tuple(seeds[seed] for seed in sorted(seeds)))
+            kind: Trainings(tuple(seeds[seed] for seed in sorted(seeds)))
             for kind, seeds in sorted(found[split].items(), key=lambda item: _place(item[0]))
         }
         for split in order
     } or {"": {}}
 
 
-def average_seeds(measured: Mapping[Kind, Measured]) -> dict[tuple[str, str], Score]:
+def average_seeds(measured: Mapping[Kind, Trainings]) -> dict[tuple[str, str], Score]:
     """Return means over seeds in the form of `paper.TABLE_4`, without wide networks."""
     return {(kind.networks, kind.targets): one.score for kind, one in measured.items() if kind.networks in PAIRED}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.files import replacing
-from essentia_ldl.studies.artist_groups.comparison import Kind, Measured, average_seeds
+from essentia_ldl.studies.artist_groups.comparison import Kind, Trainings, average_seeds
 from essentia_ldl.studies.artist_groups.paper import (
     LETTERS,
     NETWORKS,
@@ -58,7 +58,7 @@ def average_sizes(
 
 
 def compare_sizes(
-    measured: Mapping[Kind, Measured],
+    measured: Mapping[Kind, Trainings],
 ) -> tuple[dict[tuple[str, int], Score], dict[tuple[str, int], Score]]:
     """Return the averages of what was measured, and the paper's over the same sets; all of the paper's without any."""
     ours = average_seeds(measured)
@@ -73,7 +73,7 @@ def compare_sizes(
     return average_sizes(ours, wide, chosen), average_sizes(TABLE_4, papers, chosen)
 
 
-def draw_figure(path: Path, splits: Mapping[str, Mapping[Kind, Measured]], data: str = "") -> None:
+def draw_figure(path: Path, splits: Mapping[str, Mapping[Kind, Trainings]], data: str = "") -> None:
     """Draw log loss and macro F1 by number of targets, one row of pictures per split.
 
     Ours are lines, the paper's over the same sets of targets dashed; all of the paper's where nothing is measured.
@@ -82,7 +82,7 @@ def draw_figure(path: Path, splits: Mapping[str, Mapping[Kind, Measured]], data:
     ----------
     path : Path
         A PNG; written atomically.
-    splits : Mapping[str, Mapping[Kind, Measured]]
+    splits : Mapping[str, Mapping[Kind, Trainings]]
         From `comparison.collect`.
     data : str
         What was measured on, for the title.

@@ -19,7 +19,7 @@ from essentia_ldl.studies.artist_groups.comparison import (
     LEVEL,
     METRICS,
     Kind,
-    Measured,
+    Trainings,
     average_seeds,
     collect,
     compare,
@@ -145,7 +145,7 @@ def _head(is_demo: bool) -> list[str]:
     ]
 
 
-def _describe_split(split: str, measured: Mapping[Kind, Measured]) -> str:
+def _describe_split(split: str, measured: Mapping[Kind, Trainings]) -> str:
     seeds = sorted({seed for one in measured.values() for seed in one.seeds})
     if not seeds:
         return "nothing measured yet"
@@ -158,7 +158,7 @@ def _describe_split(split: str, measured: Mapping[Kind, Measured]) -> str:
 
 
 def _lay_out(
-    rows: Sequence[Mapping[str, Any]], split: str, measured: Mapping[Kind, Measured], whole: bool
+    rows: Sequence[Mapping[str, Any]], split: str, measured: Mapping[Kind, Trainings], whole: bool
 ) -> Iterable[_Table]:
     values = average_seeds(measured)
     yield _lay_out_table_4(measured, whole)
@@ -170,7 +170,7 @@ def _lay_out(
         yield _lay_out_comparison(found, whole)
 
 
-def _lay_out_table_4(measured: Mapping[Kind, Measured], whole: bool) -> _Table:
+def _lay_out_table_4(measured: Mapping[Kind, Trainings], whole: bool) -> _Table:
     body, n_left_out = [], 0
     for targets in COMBINATIONS:
         kinds = [Kind(networks, targets, len(targets)) for networks in PAIRED]
@@ -219,7 +219,7 @@ def _lay_out_averages(title: str, values: Mapping[tuple[str, str], Score], by: s
     return _Table(title, ("targets" if by else "sets", *heads), body, remarks)
 
 
-def _lay_out_table_5(measured: Mapping[Kind, Measured], values: Mapping[tuple[str, str], Score]) -> Iterable[_Table]:
+def _lay_out_table_5(measured: Mapping[Kind, Trainings], values: Mapping[tuple[str, str], Score]) -> Iterable[_Table]:
     alone = Kind("separate", "g", 1)
     for metric in PRINTED:
         body = [["1", "", f"{_pair(_ours(measured.get(alone), metric), PAPER[alone], metric)} g", ""]]
@@ -294,7 +294,7 @@ def _short(value: float, sign: str = "+") -> str:
     return text.replace("0.", ".", 1) if abs(value) < 1 else text
 
 
-def _ours(one: Measured | None, metric: str) -> str:
+def _ours(one: Trainings | None, metric: str) -> str:
     return "-" if one is None else _number(one.mean(metric), one.deviation(metric))
 
 
@@ -333,7 +333,7 @@ def _align(table: _Table) -> list[str]:
 
 
 def _write_markdown(
-    rows: Sequence[Mapping[str, Any]], splits: Mapping[str, Mapping[Kind, Measured]], heading: Sequence[str]
+    rows: Sequence[Mapping[str, Any]], splits: Mapping[str, Mapping[Kind, Trainings]], heading: Sequence[str]
 ) -> str:
     lines = ["# Artist group factors, measured / paper", ""]
     for line in heading:
@@ -350,7 +350,7 @@ def _write_markdown(
     return "\n".join([*lines, "## About the paper", "", *(f"- {note}" for note in NOTES)]) + "\n"
 
 
-def _write_csv(rows: Sequence[Mapping[str, Any]], splits: Mapping[str, Mapping[Kind, Measured]]) -> str:
+def _write_csv(rows: Sequence[Mapping[str, Any]], splits: Mapping[str, Mapping[Kind, Trainings]]) -> str:
     compared = {(row["split"], *(row[name] for name in Kind._fields)): row["metrics"] for row in compare(rows)}
     text = io.StringIO()
     writer = csv.DictWriter(text, FIELDS, lineterminator="\n")

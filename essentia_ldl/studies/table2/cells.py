@@ -20,7 +20,7 @@ from essentia_ldl.studies.table2.tables import score_external_cell, score_fold_c
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Group:
+class CellGroup:
     """The cells of one task, network and start, which share folds.
 
     `digests` holds by column what changes with the recipe and the data that its cells are measured on; a column that
@@ -56,7 +56,7 @@ class Book:
             kept = read_json(self.path)
             self.rows = {key: row for key, row in kept.items() if _is_row(key, row)} if isinstance(kept, dict) else {}
 
-    def note(self, group: Group, column: str, source: str, scores: Path) -> None:
+    def note(self, group: CellGroup, column: str, source: str, scores: Path) -> None:
         """Add a cell; what was measured on other data or by another recipe leaves the row."""
         key, name = f"{group.key}/{column}", str(scores)
         with contextlib.suppress(ValueError):
@@ -66,10 +66,10 @@ class Book:
         self.rows[key] = {"digest": group.digests[column], "scores": {**kept, source: name}}
         write_json(self.path, self.rows)
 
-    def measured(self, group: Group, column: str) -> list[str]:
+    def measured(self, group: CellGroup, column: str) -> list[str]:
         """Return the sources whose cells of a group hold."""
         row = self.rows.get(f"{group.key}/{column}", {})
-        kept = row["scores"] if row.get("digest") == group.digests.get(column) else {}
+        kept = row["scores"] if row and row["digest"] == group.digests.get(column) else {}
         return [
             source for source in SOURCES if source in kept and _read_cell(column, source, self._root / kept[source])
         ]
@@ -94,7 +94,7 @@ class Book:
         return found
 
 
-def list_digests(groups: Iterable[Group]) -> dict[str, str]:
+def list_digests(groups: Iterable[CellGroup]) -> dict[str, str]:
     """Return the digests of groups by the keys of the book; of two groups of the same name the later one counts."""
     return {f"{group.key}/{column}": digest for group in groups for column, digest in group.digests.items()}
 

@@ -1,6 +1,6 @@
 """Table 2 of the paper on the user's own copies of its data sets: {network} x {start} x {labels} x {task}.
 
-In: a folder with one entry a task; out: a run folder with table2.json, table2.md and table2.csv, written anew after
+In: a folder with one entry per task; out: a run folder with table2.json, table2.md and table2.csv, written anew after
 every cell. A 5F cell is a cross-validation at the recipe of its task. An Ext. cell is a training on the whole data set,
 whose exported graph is scored through Essentia on MTG-Jamendo's annotations, when the folder holds those too. What was
 measured is in cells.json and is not measured again; a training that was killed goes on where it was.
@@ -29,12 +29,12 @@ from essentia_ldl.records import Track
 from essentia_ldl.runs import folder as runs
 from essentia_ldl.runs.folder import SCORES
 from essentia_ldl.studies import estimates
-from essentia_ldl.studies.table2 import data as table2_data
-from essentia_ldl.studies.table2 import tables as tabulation
-from essentia_ldl.studies.table2.cells import Book, Group, list_digests
-from essentia_ldl.studies.table2.external import Sets, read_annotations, validate_externally
+from essentia_ldl.studies.table2.cells import Book, CellGroup, list_digests
+from essentia_ldl.studies.table2.data import EXTERNAL, find_collections
 from essentia_ldl.studies.table2.paper import NETWORKS, SOURCES, STARTS, TASKS
 from essentia_ldl.studies.table2.settings import Grid, describe_settings, set_up
+from essentia_ldl.studies.table2.tables import fill_rows, write_files
+from essentia_ldl.studies.table2.validate import Sets, read_annotations, validate_externally
 from essentia_ldl.train.prepare import Say
 
 
@@ -80,7 +80,7 @@ def build_table(
     Parameters
     ----------
     data : str
-        Folder with one entry a task, see `table2_data.find_collections`.
+        Folder with one entry per task, see `find_collections`.
     grid : Grid
         Which cells.
     home : Home
@@ -103,7 +103,7 @@ def build_table(
         the result, and the others go on.
     """
     root = Path(data).expanduser()
-    found = table2_data.find_collections(root, grid.tasks)
+    found = find_collections(root, grid.tasks)
     problems = dict(found.problems)
     external = found.external if grid.external else None
     tracks, annotated = _read_sets(found.collections, external, home.recipes, problems)
@@ -111,13 +111,13 @@ def build_table(
         state = f"not used: {problems[task]}" if task in problems else "no data"
         say(f"{task:<18} {f'{len(tracks[task])} tracks in {found.collections[task]}' if task in tracks else state}")
     if not grid.external:
-        problems.pop(table2_data.EXTERNAL, None)
+        problems.pop(EXTERNAL, None)
     else:
-        say(f"{'external':<18} {external or f'no data: {root / table2_data.EXTERNAL} with a TSV of annotations'}")
+        say(f"{'external':<18} {external or f'no data: {root / EXTERNAL} with a TSV of annotations'}")
 
     digest = runs.fingerprint(__version__, os.path.abspath(root), *grid.training)
     run = runs.resume_run(home.runs, "table2", digest)
-    groups = list(_list_groups(grid, tracks, found.collections, annotated))
+    groups = list(_list_groups(grid, tracks, found.collections, annotated, home.recipes))
     with runs.locked(run):
         work = _Work(run, grid, Book(run, home.root), home, n_jobs, say)
         current = [*_list_others(root, grid, work.book, groups, home.recipes), *groups]
@@ -158,7 +158,7 @@ def _read_sets(
     return tracks, annotated
 
 
-def _list_others(root: Path, grid: Grid, book: Book, groups: Sequence[Group], recipes: Path) -> list[Group]:
+def _list_others(root: Path, grid: Grid, book: Book, groups: Sequence[CellGroup], recipes: Path) -> list[CellGroup]:
     """Return the groups of what was measured and is not asked for now, as its data and recipe are now.
 
     What has no data any more, or none that can be read, is not among them.
@@ -168,7 +168,7 @@ def _list_others(root: Path, grid: Grid, book: Book, groups: Sequence[Group], re
     if not tasks:
         return []
     with contextlib.suppress(EssentiaLdlError):
-        found = table2_data.find_collections(root, tasks)
+        found = find_collections(root, tasks)
         tracks, annotated = _read_sets(found.collections, found.external, recipes, {})
         every = dataclasses.replace(grid, networks=NETWORKS, starts=STARTS)
         return list(_list_groups(every, tracks, found.collections, annotated, recipes))
@@ -181,7 +181,7 @@ def _list_groups(
     collections: Mapping[str, Path],
     annotated: Mapping[str, str],
     recipes: Path,
-) -> Iterator[Group]:
+) -> Iterator[CellGroup]:
     for task in tracks:
         listing = _digest_tracks(tracks[task])
         for network in grid.networks:
@@ -191,7 +191,7 @@ def _list_groups(
                 digests = {"5f": runs.fingerprint(__version__, values, listing, grid.n_folds, grid.patch_hop)}
                 if task in annotated:
                     digests["ext"] = runs.fingerprint(__version__, values, listing, annotated[task])
-                yield Group(task, network, start, recipe, collections[task], len(tracks[task]), digests)
+                yield CellGroup(task, network, start, recipe, collections[task], len(tracks[task]), digests)
 
 
 def _digest_tracks(tracks: Sequence[Track]) -> str:
@@ -205,7 +205,7 @@ def _state(path: str) -> tuple[int, int] | None:
     return None
 
 
-def _say_estimates(work: _Work, groups: Sequence[Group], tracks: Mapping[str, Sequence[Track]]) -> list[Group]:
+def _say_estimates(work: _Work, groups: Sequence[CellGroup], tracks: Mapping[str, Sequence[Track]]) -> list[CellGroup]:
     """Print how long every group takes; return those with cells to do, the quickest first."""
     grid, say = work.grid, work.say
     waiting = {}
@@ -223,7 +223,7 @@ def _say_estimates(work: _Work, groups: Sequence[Group], tracks: Mapping[str, Se
     costs = estimates.measure_costs(work.run / "costs.json", sorted({group.training for group in waiting}), batch_size)
     store = Store(work.home.store)
     durations = {task: estimates.find_durations(tracks[task], store, work.n_jobs) for task in {g.task for g in waiting}}
-    seconds: dict[Group, float] = {}
+    seconds: dict[CellGroup, float] = {}
     say(f"{'task':<18} {'tracks':>6}  {'network':<8} {'start':<11} {'epochs':>6}  {'a 5F cell':>11}  {'to do':>11}")
     for group, (n_folds, n_external) in waiting.items():
         cost, sizes = costs[group.training], (group.n_tracks, durations[group.task])
@@ -242,7 +242,7 @@ def _say_estimates(work: _Work, groups: Sequence[Group], tracks: Mapping[str, Se
     return sorted(waiting, key=seconds.__getitem__)
 
 
-def _measure_folds(work: _Work, group: Group, problems: dict[str, str]) -> None:
+def _measure_folds(work: _Work, group: CellGroup, problems: dict[str, str]) -> None:
     """Cross-validate the sources of a group that are not measured, one more at a time, so that each counts at once."""
     grid, done = work.grid, work.book.measured(group, "5f")
     for source in [name for name in grid.sources if name not in done]:
@@ -255,7 +255,7 @@ def _measure_folds(work: _Work, group: Group, problems: dict[str, str]) -> None:
                 work.book.note(group, "5f", name, measured.run / SCORES)
 
 
-def _measure_external(work: _Work, group: Group, external: Path, problems: dict[str, str]) -> None:
+def _measure_external(work: _Work, group: CellGroup, external: Path, problems: dict[str, str]) -> None:
     done = work.book.measured(group, "ext")
     for source in [name for name in work.grid.sources if name not in done]:
         with _noting(problems, f"{group.task}, {group.network}, {group.start}, {source}, Ext.", work.say):
@@ -279,7 +279,7 @@ def _noting(problems: dict[str, str], name: str, say: Say) -> Iterator[None]:
 
 
 def _write(
-    work: _Work, problems: Mapping[str, str], root: Path, current: Sequence[Group]
+    work: _Work, problems: Mapping[str, str], root: Path, current: Sequence[CellGroup]
 ) -> tuple[list[str], list[dict[str, Any]]]:
     """Write the table; `current` are the groups as their data and recipes are now, those asked for last."""
     grid, book = work.grid, work.book
@@ -291,12 +291,12 @@ def _write(
         heading.append(f"not shown, measured on other data or by another recipe: {', '.join(older)}")
     if alone:
         heading.append(f"measured before on data that cannot be compared now: {', '.join(alone)}")
-    rows = tabulation.fill_rows(book.cells(digests))
+    rows = fill_rows(book.cells(digests))
     settings = {**dataclasses.asdict(grid), "version": __version__, "data": os.path.abspath(root)}
     table = {"heading": heading, "settings": settings, "problems": dict(problems), "cells": rows}
-    tabulation.write_files(work.run, table)
+    write_files(work.run, table)
     return heading, rows
 
 
-def _is_shown(group: Group, book: Book) -> bool:
+def _is_shown(group: CellGroup, book: Book) -> bool:
     return any(book.rows.get(f"{group.key}/{c}", {}).get("digest") == digest for c, digest in group.digests.items())

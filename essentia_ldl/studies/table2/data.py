@@ -57,7 +57,7 @@ def find_collections(root: Path, tasks: Sequence[str]) -> Found:
     DataError
         When the folder does not exist, or has an entry of no task.
     """
-    rule = f"a folder with an entry a task, such as {tasks[0]}/ or {tasks[0]}.csv"
+    rule = f"a folder with one entry per task, such as {tasks[0]}/ or {tasks[0]}.csv"
     if not root.is_dir():
         remedy = "Give the folder that holds the data sets."
         raise DataError(explain("data", rule, datasets.describe_path(root), root, remedy))
@@ -89,7 +89,7 @@ def _find_entry(root: Path, task: str) -> Path | None:
     entries = [path for path in paths if path.exists()]
     if len(entries) > 1:
         shown = [path.name for path in entries]
-        raise DataError(explain("data", "one entry a task", shown, root, "Keep one of them under the task's name."))
+        raise DataError(explain("data", "one entry per task", shown, root, "Keep one of them under the task's name."))
     if entries and entries[0] in paths[: len(names)] and entries[0].is_file():
         raise DataError(explain("data", "a folder or a table", "a file", entries[0], "Name a table .csv or .tsv."))
     return entries[0] if entries else None

@@ -14,7 +14,7 @@ from essentia_ldl import labels
 from essentia_ldl.discover import unknown
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.recipe.toml import folders, read_recipe
-from essentia_ldl.studies.table2.cells import Group
+from essentia_ldl.studies.table2.cells import CellGroup
 from essentia_ldl.studies.table2.paper import NETWORKS, SOURCES, STARTS, TASKS
 
 
@@ -84,7 +84,7 @@ def set_up(recipe: Recipe, grid: Grid, network: str, start: str) -> Recipe:
     )
 
 
-def describe_settings(root: Path, grid: Grid, groups: Sequence[Group]) -> list[str]:
+def describe_settings(root: Path, grid: Grid, groups: Sequence[CellGroup]) -> list[str]:
     """Say how the cells of groups are trained and scored, and in what that is not the paper's way."""
     epochs = []
     for start, words in (("pretrained", "pretrained"), ("scratch", "from scratch")):
@@ -107,7 +107,7 @@ def describe_settings(root: Path, grid: Grid, groups: Sequence[Group]) -> list[s
     return heading
 
 
-def _list_changes(group: Group, grid: Grid) -> list[str]:
+def _list_changes(group: CellGroup, grid: Grid) -> list[str]:
     """Return the keys in which the recipe of a group is not the one that came with the package."""
     shipped = set_up(read_recipe(str(folders()[-1] / f"{group.task}.toml")), grid, group.network, group.start)
     ours, theirs = _flatten(group.recipe), _flatten(shipped)

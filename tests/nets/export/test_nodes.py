@@ -11,9 +11,9 @@ from essentia_ldl.nets.export.nodes import (
     calibrate,
     classifier_nodes,
     dense_node,
+    features_nodes,
     head_nodes,
     tagger_nodes,
-    transfer_nodes,
 )
 from essentia_ldl.runs.plan import BACKBONES
 from essentia_ldl.scores.calibration import Calibration
@@ -42,7 +42,7 @@ def test_nodes_keep_what_is_not_a_softmax():
 @pytest.mark.parametrize("hidden", [0, 100])
 def test_predictions_come_first_and_every_name_once(name, hidden):
     backbone = discover.load(BACKBONES, name)
-    for nodes in (classifier_nodes(backbone, hidden), head_nodes(hidden), transfer_nodes(hidden)):
+    for nodes in (classifier_nodes(backbone, hidden), head_nodes(hidden), features_nodes(hidden)):
         assert [node.name for node in nodes if node.purpose == "predictions"] == [nodes[0].name] == [SOFTMAX]
         assert len({node.name for node in nodes}) == len(nodes)
         assert (nodes[1].name, nodes[1].alias_of) == (SIGMOID, SOFTMAX)

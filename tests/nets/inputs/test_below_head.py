@@ -46,7 +46,9 @@ def test_a_pretrained_network_is_opened_once_and_anew_for_another_hop(plan):
 
 
 def test_the_embeddings_of_an_extractor_are_those_that_were_stored(plan, tmp_path):
-    body = open_body(dataclasses.replace(plan, store=tmp_path, extractor=EXTRACTOR), {})
+    body = open_body(
+        dataclasses.replace(plan, places=dataclasses.replace(plan.places, store=tmp_path), extractor=EXTRACTOR), {}
+    )
     assert isinstance(body, StoredEmbeddings)
     content = plan.tracks[0].content
     path = tmp_path / EXTRACTOR.folder / content[:2] / f"{content}.npy"
@@ -69,4 +71,4 @@ def test_trained_networks_are_opened_with_their_weights(plan, make_run):
 
 def test_missing_weights_say_how_they_get_there(plan, tmp_path):
     with pytest.raises(WeightsError, match="graphs build"):
-        open_body(dataclasses.replace(plan, graphs=tmp_path), {})
+        open_body(dataclasses.replace(plan, places=dataclasses.replace(plan.places, graphs=tmp_path)), {})

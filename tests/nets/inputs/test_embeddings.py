@@ -17,6 +17,7 @@ from essentia_ldl.nets.inputs.embeddings import FrozenNetwork, StoredEmbeddings,
 from essentia_ldl.nets.inputs.patches import cut_grid
 from essentia_ldl.nets.training.train import train
 from essentia_ldl.runs.plan import read_plan
+from essentia_ldl.runs.targets import digest_training, read_targets
 
 SIZE = 24
 EXTRACTOR = {
@@ -115,10 +116,12 @@ def test_damaged_embeddings_are_told_and_removed_so_that_they_are_made_again(dam
 
 
 def test_the_extractor_is_part_of_what_decides_the_numbers(run):
-    before = read_plan(run).digest
+    plan = read_plan(run)
+    before = digest_training(plan, read_targets(plan))
     fields = read_json(run / "plan.json")
     write_json(run / "plan.json", {**fields, "extractor": {**EXTRACTOR, "folder": "extractor-other"}})
-    assert read_plan(run).digest != before
+    plan = read_plan(run)
+    assert digest_training(plan, read_targets(plan)) != before
 
 
 def test_only_a_head_stands_on_an_extractor(run):
@@ -131,7 +134,7 @@ def test_only_a_head_stands_on_an_extractor(run):
 def test_embeddings_of_another_hop_are_those_of_its_patches_and_are_kept_apart(
     make_run, store, random_graphs, tmp_path
 ):
-    plan = read_plan(make_run(n_frames=600))
+    plan = read_plan(make_run(n_tracks=2, n_frames=600))
     content = plan.tracks[0].content
     extractor = FrozenNetwork(store, random_graphs, "musicnn", "msd")
     own = extractor.load([content])[0]

@@ -19,7 +19,7 @@ from essentia_ldl.nets.export.freeze import find_unknown
 from essentia_ldl.nets.inputs.below_head import open_body
 from essentia_ldl.nets.inputs.patches import cut_grid
 from essentia_ldl.nets.inputs.trained_features import EMBEDDING, TrainedFeatures, build_features
-from essentia_ldl.nets.networks import build_model
+from essentia_ldl.nets.networks import build_model, count_embedding
 from essentia_ldl.nets.run import main, run_all
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.trained_weights import count_features
@@ -52,21 +52,22 @@ def kept(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def train_once(kept: Path) -> Callable[[Path], None]:
-    """A function that gives a network of `QUIET` its weights; networks of one folder name are trained once."""
+def train_once(kept: Path) -> Callable[..., None]:
+    """A function (folder, as_=name of the folder) that trains a network; those of one name are trained once."""
 
-    def train_or_copy(folder: Path) -> None:
-        if not (kept / folder.name).is_dir():
+    def train_or_copy(folder: Path, as_: str = "") -> None:
+        as_ = as_ or folder.name
+        if not (kept / as_).is_dir():
             train(folder)
-            shutil.copytree(folder, kept / folder.name)
+            shutil.copytree(folder, kept / as_)
         for name in ("weights.npz", "history.json"):
-            shutil.copy(kept / folder.name / name, folder / name)
+            shutil.copy(kept / as_ / name, folder / name)
 
     return train_or_copy
 
 
 @pytest.fixture
-def trained(classifier: Path, train_once: Callable[[Path], None]) -> Path:
+def trained(classifier: Path, train_once: Callable[..., None]) -> Path:
     """The run folder of `classifier` with its three networks trained."""
     for folder in read_plan(classifier).features:
         train_once(folder)
@@ -85,7 +86,7 @@ def read_patches(plan: Plan, row: int = 0) -> np.ndarray:
 def test_features_are_what_the_last_dense_layers_read(trained):
     plan = read_plan(trained)
     assert [count_features(folder) for folder in plan.features] == [N_FEATURES, N_FEATURES, 2 * N_FEATURES]
-    assert plan.embedding_size == 4 * N_FEATURES
+    assert count_embedding(plan) == 4 * N_FEATURES
     features, patches = open_features(plan), read_patches(plan)
     found = features.model(patches, training=False).numpy()
     assert found.shape == (len(patches), 4 * N_FEATURES)
@@ -170,30 +171,30 @@ def test_a_run_trains_its_networks_first_and_once(classifier, capsys):
 
 
 def test_networks_can_be_trained_alone(classifier, capsys):
-    folders = [str(classifier.parent / name) for name in ("first", "shared")]
+    folders = [str(classifier.parent / name) for name in ("first", "second")]
     assert main(["--networks", *folders]) == 0
     assert all((Path(folder) / "history.json").is_file() for folder in folders)
     assert not (classifier / "history.json").exists()
     assert "trained 2 epochs" in capsys.readouterr().out
 
 
-def test_the_trained_is_that_of_the_paper(trained):
+def test_the_classifier_is_that_of_the_paper(trained):
     plan = read_plan(trained)
     head = build_model(plan, pretrained=False)
     kinds = [type(layer).__name__ for layer in head.layers if not isinstance(layer, keras.layers.InputLayer)]
     assert [kind for kind in kinds if kind in ("Dropout", "Dense")] == ["Dropout", "Dense", "Dropout", "Dense"]
-    x = np.random.default_rng(0).normal(size=(3, plan.embedding_size)).astype(np.float32)
+    x = np.random.default_rng(0).normal(size=(3, count_embedding(plan))).astype(np.float32)
     (first, offset), (second, bias) = (head.get_layer(name).get_weights() for name in ("hidden", "logits"))
     hidden = x @ first + offset
     expected = np.where(hidden > 0, hidden, np.expm1(np.minimum(hidden, 0))) @ second + bias  # ELU
     np.testing.assert_allclose(head(x, training=False), expected, atol=1e-4)
 
 
-def test_an_exported_transfer_is_one_graph_that_old_tensorflow_runs(trained):
+def test_a_classifier_on_features_is_one_graph_that_old_tensorflow_runs(trained):
     plan = json.loads((trained / "plan.json").read_text())
     made = {"networks": "separate", "targets": ["g", "m"], "fine_tune": "none", "pretrained": None}
     stems = {"full": "mood_sad-dcnn-agf", "head": None}
-    (trained / "plan.json").write_text(json.dumps({**plan, "export": True, "stems": stems, "transfer": made}))
+    (trained / "plan.json").write_text(json.dumps({**plan, "export": True, "stems": stems, "learned": made}))
     run_all([trained])
     graph = tf.compat.v1.GraphDef.FromString((trained / "export" / "mood_sad-dcnn-agf.pb").read_bytes())
     assert find_unknown(graph, "2.5.0") == find_unknown(graph, "1.15.0") == []
@@ -222,7 +223,7 @@ def test_a_linear_classifier_on_features_is_exported(make_dcnn, train_once):
     stems = {"full": "mood_sad-dcnn-agf", "head": None}
     made = {"networks": "separate", "targets": ["g"], "fine_tune": "none", "pretrained": None}
     folder = make_dcnn(
-        *("run",), network=HEAD | {"hidden": 0}, features=["../first"], stems=stems, transfer=made, calibration="none"
+        *("run",), network=HEAD | {"hidden": 0}, features=["../first"], stems=stems, learned=made, calibration="none"
     )
     run_all([folder])
     card = json.loads((folder / "export" / "mood_sad-dcnn-agf.json").read_text())
@@ -231,7 +232,7 @@ def test_a_linear_classifier_on_features_is_exported(make_dcnn, train_once):
     assert card["citation"] == ""  # it has learned no artist groups
 
 
-def test_a_single_network_is_a_transfer_too(make_dcnn, train_once):
+def test_the_features_of_a_single_network_are_its_own(make_dcnn, train_once):
     train_once(make_dcnn("first", **QUIET))
     plan = read_plan(make_dcnn("run", network=HEAD, features=["../first"], calibration="none"))
     model = open_body(plan, {}).model
@@ -287,10 +288,10 @@ def test_lost_and_damaged_weights_are_made_again(classifier):
         np.testing.assert_array_equal(first, second)
 
 
-def test_features_that_nobody_else_reads_go_at_the_end(make_dcnn):
+def test_features_that_nobody_else_reads_go_at_the_end(make_dcnn, train_once):
     folder = make_dcnn("run", network=HEAD, features=["features/g", "../shared-with-others"], calibration="none")
-    make_dcnn("run/features/g", **QUIET)
-    make_dcnn("shared-with-others", **QUIET)
+    for name in ("run/features/g", "shared-with-others"):
+        train_once(make_dcnn(name, **QUIET), as_="first")
     run_all([folder])
     assert not list((folder / "features" / "g").glob("embeddings-*"))
     assert list((folder.parent / "shared-with-others").glob("embeddings-*"))

@@ -52,7 +52,7 @@ def test_equals_the_released_graph(wheel, stem):
     backbone_name, dataset = BASE[stem]
     backbone = discover.load(BACKBONES, backbone_name)
     checkpoint = backbone.CHECKPOINTS[dataset]
-    tagger = build_tagger(backbone, **backbone.CHECKPOINT_SIZES.get(dataset, {}))
+    tagger = build_tagger(backbone, size=backbone.CHECKPOINT_SIZES.get(dataset))
     released.load_variables(tagger, backbone, released.read_checkpoint(wheel, checkpoint))
     patches = np.random.default_rng(0).uniform(0, 5, (4, 187, 96)).astype(np.float32)
     logits, embedding = run_released_graph(wheel, checkpoint, patches)

@@ -19,6 +19,7 @@ from essentia_ldl.runs.plan import read_plan
 G = {"name": "g", "classes": ["non_sad", "sad"]}
 M = {"name": "m", "classes": ["m01", "m02", "m03"]}
 SHARED = {"tasks": [G, M], "predictions": False, "export": False}
+WHOLE = {"epochs": 5, "halvings": [2]}
 
 
 def drop_targets(run, name: str, ids) -> None:
@@ -153,10 +154,26 @@ def test_both_tasks_are_learnt(narrow, make_dcnn):
         assert set(weights.files) == {weight.path for weight in model.weights}
 
 
-def test_a_resumed_run_ends_with_the_same_bits(narrow, make_dcnn, monkeypatch):
-    training = {"epochs": 5, "halvings": [2]}
-    expected = train(make_dcnn("whole", **SHARED, training=training))
-    run = make_dcnn("cut", **SHARED, training=training)
+@pytest.fixture(scope="module")
+def kept() -> dict:
+    """What `whole` keeps between tests."""
+    return {}
+
+
+@pytest.fixture
+def whole(narrow, make_dcnn, kept) -> tuple[dict, dict[str, bytes]]:
+    """The history and the weights of a training of `WHOLE`, made once for all tests."""
+    if not kept:
+        run = make_dcnn("whole", **SHARED, training=WHOLE)
+        kept["history"] = train(run)
+        with np.load(run / "weights.npz") as arrays:
+            kept["weights"] = {name: arrays[name].tobytes() for name in arrays.files}
+    return kept["history"], kept["weights"]
+
+
+def test_a_resumed_run_ends_with_the_same_bits(narrow, make_dcnn, whole, monkeypatch):
+    expected, wanted = whole
+    run = make_dcnn("cut", **SHARED, training=WHOLE)
     real = SharedRun.train_epoch
 
     def train_epoch(self, epoch):
@@ -170,9 +187,9 @@ def test_a_resumed_run_ends_with_the_same_bits(narrow, make_dcnn, monkeypatch):
             train(run, checkpoint_every_s=0)
     assert train(run, say=lambda _: None) == expected
     np.testing.assert_allclose([e["learning_rate"] for e in expected["epochs"]], [1e-3, 1e-3, 5e-4, 5e-4, 5e-4])
-    with np.load(run / "weights.npz") as found, np.load(run.parent / "whole" / "weights.npz") as wanted:
-        for name in wanted.files:
-            assert found[name].tobytes() == wanted[name].tobytes(), name
+    with np.load(run / "weights.npz") as found:
+        for name, value in wanted.items():
+            assert found[name].tobytes() == value, name
 
 
 @pytest.mark.slow
@@ -186,12 +203,12 @@ def test_resume_after_sigkill(make_dcnn, kill_training):
     assert "goes on after epoch" in said[0]
 
 
-def test_what_the_estimate_does_is_taken_back(narrow, make_dcnn, monkeypatch):
-    plain = train(make_dcnn("plain", **SHARED))
+def test_what_the_estimate_does_is_taken_back(narrow, make_dcnn, whole, monkeypatch):
+    plain, _ = whole
     monkeypatch.setattr(training, "ESTIMATE_ABOVE_S", 0.0)
     said = []
-    assert train(make_dcnn("said", **SHARED), say=said.append) == plain
-    assert "2 epochs take about" in said[0]
+    assert train(make_dcnn("said", **SHARED, training=WHOLE), say=said.append) == plain
+    assert "5 epochs take about" in said[0]
 
 
 def test_a_target_that_no_training_track_has_is_refused(narrow, make_dcnn):

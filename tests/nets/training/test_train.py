@@ -108,7 +108,7 @@ def test_resume_gives_the_same_numbers(make_run, trained_head, monkeypatch):
     assert np.array_equal(predictions(folder)["patch_logits"], predictions(expected)["patch_logits"])
 
 
-def test_resume_of_a_whole_network(make_run, monkeypatch):
+def test_resume_of_a_whole_network(narrow_vgg, make_run, monkeypatch):
     """Dropout draws, statistics of batch normalisation and the optimiser go on where they were."""
     changes = {
         "n_tracks": 6,
@@ -259,7 +259,7 @@ def test_broken_plans(make_run):
 
 
 def test_missing_bands(make_run, tmp_path):
-    folder = make_run(store=tmp_path / "s")
+    folder = make_run(store=tmp_path / "s", n_tracks=6, n_frames=190)
     next((tmp_path / "s").rglob("*.npy")).unlink()
     with pytest.raises(StoreError, match="features"):
         train(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import os
@@ -18,15 +19,21 @@ from click.testing import CliRunner
 
 from essentia_ldl import __version__, zones
 from essentia_ldl.cli.main import main
-from essentia_ldl.collection.read import Audit
+from essentia_ldl.collection.read import Collection, Source
 from essentia_ldl.errors import GraphError, StoreError
+from essentia_ldl.features.survey import Surveyed
+from essentia_ldl.files import Home
+from essentia_ldl.measure.crossval import Comparison, Folds, Measured
+from essentia_ldl.measure.rows import TruthColumn
 from essentia_ldl.models.card import GraphCard
 from essentia_ldl.models.folder import Model
 from essentia_ldl.predict import command as predicting
 from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import Failure, Prediction
 from essentia_ldl.train import ensemble as ensembles
+from essentia_ldl.train import prepare
 from essentia_ldl.train import train as steps
+from essentia_ldl.train.prepare import Built
 from essentia_ldl.zones import StepFailed, zone_environment
 
 
@@ -232,7 +239,7 @@ def raising(error):
 )
 @pytest.mark.parametrize("command", [("graphs", "build"), ("train", "mood-sad")])
 def test_whatever_goes_wrong_is_one_sentence_and_a_status(monkeypatch, command, error, status, text):
-    monkeypatch.setattr(steps, "build_base_graphs", raising(error))
+    monkeypatch.setattr(prepare, "build_base_graphs", raising(error))
     monkeypatch.setattr(steps, "train", raising(error))
     result = run(*command)
     assert isinstance(result.exception, SystemExit)
@@ -247,7 +254,7 @@ def test_a_bug_is_not_hidden(monkeypatch):
 def test_a_step_that_printed_its_error_is_not_repeated(monkeypatch, tmp_path):
     (tmp_path / "failing_zone.py").write_text("import sys; sys.exit('error: printed by the step')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(steps, "build_base_graphs", lambda graphs, wheel: zones.run_zone("failing_zone"))
+    monkeypatch.setattr(prepare, "build_base_graphs", lambda graphs, wheel: zones.run_zone("failing_zone"))
     result = run("graphs", "build")
     assert (result.exit_code, result.stderr) == (1, "")
 
@@ -310,8 +317,8 @@ def test_models_are_listed_and_a_broken_one_is_an_error(tmp_path):
 
 @pytest.mark.parametrize(("too_short", "status"), [((), 0), (("sad/a.wav",), 1)])
 def test_data_reports_and_its_status_tells_whether_all_is_well(tmp_path, monkeypatch, too_short, status):
-    report = Audit({"non_sad": 1, "sad": 1}, {}, 2, (3.0,), (), (), too_short, ())
-    monkeypatch.setattr("essentia_ldl.collection.read.audit", lambda tracks, store, jobs: report)
+    report = Surveyed({"non_sad": 1, "sad": 1}, {}, 2, (3.0,), (), (), too_short, ())
+    monkeypatch.setattr("essentia_ldl.features.survey.survey", lambda source, home, jobs: report)
     make_folder(tmp_path / "d", "non_sad", "sad")
     result = run("data", "d")
     assert result.exit_code == status
@@ -330,8 +337,8 @@ def make_trained(tmp_path: Path, *failures: Failure) -> steps.Trained:
 def test_train_gets_the_options_and_says_what_to_do_next(tmp_path, monkeypatch):
     asked = {}
 
-    def train(recipe, data, **keywords):
-        asked.update(recipe=recipe, data=data, **keywords)
+    def train(recipe, source, home, effort, say):
+        asked.update(recipe=recipe, data=source.data, **dataclasses.asdict(effort))
         return make_trained(tmp_path)
 
     monkeypatch.setattr(steps, "train", train)
@@ -356,8 +363,8 @@ def test_train_gets_the_options_and_says_what_to_do_next(tmp_path, monkeypatch):
 def test_train_with_members_is_an_ensemble(tmp_path, monkeypatch):
     asked = {}
 
-    def train_members(recipe, data, n_members, **keywords):
-        asked.update(recipe=recipe, n_members=n_members, **keywords)
+    def train_members(recipe, source, n_members, home, effort, say):
+        asked.update(recipe=recipe, n_members=n_members, again=effort.again)
         return make_trained(tmp_path)
 
     monkeypatch.setattr(ensembles, "train_members", train_members)
@@ -394,15 +401,15 @@ def test_predict_passes_on_what_is_asked_of_uncertainty(predicted, monkeypatch):
 def test_train_without_options_is_the_recipe(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        steps, "train", lambda recipe, data, **k: asked.append((recipe, data)) or make_trained(tmp_path)
+        steps, "train", lambda recipe, source, *_: asked.append((recipe, source)) or make_trained(tmp_path)
     )
     assert run("train", "mood-sad").exit_code == 0
-    assert asked == [(read_recipe("mood-sad"), None)]
+    assert asked == [(read_recipe("mood-sad"), Source())]
 
 
 def test_train_with_files_left_out_succeeds_aloud_and_ends_with_status_1(tmp_path, monkeypatch):
     done = make_trained(tmp_path, Failure("x", "features", "bad"))
-    monkeypatch.setattr(steps, "train", lambda recipe, data, **k: done)
+    monkeypatch.setattr(steps, "train", lambda *_: done)
     result = run("train", "mood-sad")
     assert "model: " in result.stdout
     check_error(result, "1 files were left out: see ", "failures.csv")
@@ -410,7 +417,9 @@ def test_train_with_files_left_out_succeeds_aloud_and_ends_with_status_1(tmp_pat
 
 def test_verbose_reaches_the_processes_that_are_started(monkeypatch):
     seen = {}
-    monkeypatch.setattr(steps, "build_base_graphs", lambda graphs, wheel: seen.update(os.environ))
+    monkeypatch.setattr(
+        prepare, "build_base_graphs", lambda graphs, wheel: seen.update(os.environ) or Built(graphs, ())
+    )
     assert run("graphs", "build").exit_code == 0
     assert (seen["ESSENTIA_LDL_VERBOSE"], seen["TF_CPP_MIN_LOG_LEVEL"]) == ("0", "3")
     seen.clear()
@@ -513,30 +522,53 @@ def test_options_that_contradict_each_other_are_refused(options, message):
     assert message in result.stderr
 
 
-def test_crossval_fails_at_its_end_when_files_were_left_out(monkeypatch):
-    def cross_validate(*args, **options):
-        yield "a line"
-        return 3
+def make_measured(tmp_path: Path, *failures: Failure) -> Measured:
+    collection = Collection((), {}, {}, failures, Home(tmp_path))
+    return Measured(tmp_path / "run", {}, collection, (), "")
 
-    monkeypatch.setattr("essentia_ldl.measure.crossval.cross_validate", cross_validate)
+
+def test_crossval_fails_at_its_end_when_files_were_left_out(tmp_path, monkeypatch):
+    done = make_measured(tmp_path, *[Failure("x", "features", "bad")] * 3)
+    monkeypatch.setattr("essentia_ldl.measure.crossval.cross_validate", lambda *_: done)
+    monkeypatch.setattr("essentia_ldl.cli.text.crossval.describe_scores", lambda scores: ["a line"])
     result = run("crossval", "mood-sad")
-    assert (result.exit_code, result.stdout) == (1, "a line\n")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [
+        "a line",
+        f"3 files were left out: see {tmp_path}/run/failures.csv",
+        f"{tmp_path}/run/scores.json",
+    ]
     assert "3 files were left out" in result.stderr
 
 
-def test_crossval_hands_on_what_it_was_asked(monkeypatch):
-    asked = {}
+def test_crossval_hands_on_what_it_was_asked(tmp_path, monkeypatch):
+    asked, refitted, done = {}, [], make_measured(tmp_path)
 
-    def cross_validate(recipe, data, sources, n_folds, n_repeats, n_jobs, say, leave_out=None, **options):
-        asked.update(options, sources=sources, n_folds=n_folds, n_jobs=n_jobs, leave_out=leave_out)
-        yield "a line"
+    def cross_validate(recipe, source, comparison, home, n_jobs, say):
+        asked.update(comparison=comparison, n_jobs=n_jobs, home=home)
+        return done
+
+    def refit(measured, recipe, say):
+        refitted.append((measured, recipe.task))
+        return make_trained(tmp_path)
 
     monkeypatch.setattr("essentia_ldl.measure.crossval.cross_validate", cross_validate)
+    monkeypatch.setattr("essentia_ldl.measure.refit.refit", refit)
+    monkeypatch.setattr("essentia_ldl.cli.text.crossval.describe_scores", lambda scores: ["a line"])
     truth = ("--truth-column", "share", "--truth-class", "sad")
     result = run("crossval", "mood-sad", "--labels", "none", "--jobs", "2", "--patch-hop", "187", *truth, "--refit")
-    assert (result.exit_code, result.stdout) == (0, "a line\n")
-    assert asked["refit_best"] is True
-    assert (asked["patch_hop"], asked["truth_column"], asked["truth_class"]) == (187, "share", "sad")
-    assert (asked["sources"], asked["n_folds"], asked["n_jobs"], asked["leave_out"]) == (("none",), 5, 2, None)
-    assert run("crossval", "mood-sad").exit_code == 0
-    assert (asked["sources"], asked["refit_best"], asked["patch_hop"]) == (("sb",), False, None)
+    assert result.exit_code == 0, result.stderr
+    scores, graph = f"{tmp_path}/run/scores.json", f"{tmp_path}/home/graphs/sad-1.pb"
+    final = [f"final model: {graph} and .json", f"run: {tmp_path}/home/runs/r"]
+    assert result.stdout.splitlines() == ["a line", scores, *final]
+    assert refitted == [(done, "mood-sad")]
+    truth = TruthColumn("share", "sad")
+    assert asked == {
+        "comparison": Comparison(("none",), Folds(5, 1, None), 187, truth, to_refit=True),
+        "n_jobs": 2,
+        "home": Home(tmp_path / "home"),
+    }
+    result = run("crossval", "mood-sad", "--leave-out", "genre", "--repeats", "2")
+    assert (result.exit_code, result.stdout.splitlines()) == (0, ["a line", scores])
+    assert asked["comparison"] == Comparison(("sb",), Folds(5, 2, "genre"))
+    assert len(refitted) == 1

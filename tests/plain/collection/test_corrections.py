@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from essentia_ldl.collection.corrections import apply_corrections, describe_corrections, read_corrections
-from essentia_ldl.collection.read import read_corrected, read_labelled
+from essentia_ldl.collection.read import Source, read_corrected, read_labelled
 from essentia_ldl.errors import DataError
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Track
@@ -110,9 +110,9 @@ def test_a_collection_is_read_with_corrections(tmp_path):
         (tmp_path / "music" / name).write_text(name)
     recipe = Recipe("mood-sad", CLASSES)
     with pytest.raises(DataError, match="sadd"):
-        read_labelled(tmp_path / "music", recipe)
+        read_labelled(Source(tmp_path / "music"), recipe)
     path = write(tmp_path, "id,correction\nsadd/b.wav,sad\nnon_sad/d.wav,drop\n")
-    tracks, record = read_corrected(tmp_path / "music", recipe, str(path))
+    tracks, record = read_corrected(Source(tmp_path / "music", corrections=str(path)), recipe)
     assert {track.id: track.label for track in tracks} == {
         "non_sad/c.wav": "non_sad",
         "sad/a.wav": "sad",
@@ -121,7 +121,7 @@ def test_a_collection_is_read_with_corrections(tmp_path):
     assert record["n_dropped"] == 1
     path = write(tmp_path, "id,correction\nsadd/b.wav,sad\nnon_sad/d.wav,drop\nnon_sad/c.wav,sad\n")
     with pytest.raises(DataError, match="class: expected at least one track; got 0"):
-        read_corrected(tmp_path / "music", recipe, str(path))
+        read_corrected(Source(tmp_path / "music", corrections=str(path)), recipe)
 
 
 def test_the_commands_hand_the_file_on_and_the_run_keeps_the_record(tmp_path, monkeypatch):
@@ -130,20 +130,20 @@ def test_the_commands_hand_the_file_on_and_the_run_keeps_the_record(tmp_path, mo
     from essentia_ldl.cli.main import main
     from essentia_ldl.collection.read import Collection
     from essentia_ldl.files import Home, read_json
-    from essentia_ldl.measure import crossval as evaluation
-    from essentia_ldl.train import train as steps
+    from essentia_ldl.measure import crossval
+    from essentia_ldl.train import train
 
     seen = []
-    monkeypatch.setattr(steps, "prepare", lambda *given, **named: seen.append(named["corrections"]) or 1 / 0)
+    for module in (train, crossval):
+        monkeypatch.setattr(module, "prepare", lambda recipe, source, *_: seen.append(source.corrections) or 1 / 0)
     for command in ("train", "crossval"):
         done = CliRunner().invoke(main, [command, "mood-sad", "--corrections", "c.csv"])
         assert isinstance(done.exception, ZeroDivisionError)
     assert seen == ["c.csv", "c.csv"]
-    assert evaluation.steps is steps
 
-    monkeypatch.setattr(steps, "require_network", lambda network, graphs: None)
+    monkeypatch.setattr(train, "require_network", lambda network, graphs: None)
     record = {"file": "c.csv", "n_changed": 1}
-    steps.open_folder(
+    train.open_folder(
         tmp_path, Recipe("mood-sad", CLASSES), Collection((), {}, {}, (), Home.from_environment(), record)
     )
     assert read_json(tmp_path / "corrections.json") == record

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from essentia_ldl import datasets
-from essentia_ldl.collection.read import read_labelled
+from essentia_ldl.collection.read import Source, read_labelled
 from essentia_ldl.collection.splits import split_tracks
 from essentia_ldl.datasets import fma
 from essentia_ldl.errors import DataError
@@ -101,13 +101,13 @@ def test_a_recipe_of_more_classes_reads_the_larger_subset(tmp_path):
     root = write_fma(tmp_path, audio=("fma_large",))
     classes = ("Folk", "Hip-Hop", "Rock")
     small = Recipe("x", classes)
-    assert {t.columns["track_id"] for t in read_labelled(root, small)} == {"2", "140", "155066"}
+    assert {t.columns["track_id"] for t in read_labelled(Source(root), small)} == {"2", "140", "155066"}
     more = [*ROWS, (7, 1, "", 3, "Blue", "training", "medium", "Blues", "[5]", "[5]", "Slow")]
     root = write_fma(tmp_path / "more", more, audio=("fma_large",))
     large = Recipe("y", ("Blues", *classes))
-    assert {t.columns["track_id"] for t in read_labelled(root, large)} == {"2", "5", "7", "140", "155066"}
+    assert {t.columns["track_id"] for t in read_labelled(Source(root), large)} == {"2", "5", "7", "140", "155066"}
     with pytest.raises(DataError, match="Blues"):
-        read_labelled(root, large, options={"subset": "small"})
+        read_labelled(Source(root, options={"subset": "small"}), large)
 
 
 def test_subgenres_are_the_titles_of_all_genres_or_their_ids(tmp_path):

@@ -9,12 +9,12 @@ from click.testing import CliRunner
 
 from essentia_ldl import datasets
 from essentia_ldl.cli.main import main
-from essentia_ldl.collection.read import read_corrected
+from essentia_ldl.collection.read import Source, read_corrected
 from essentia_ldl.datasets import _gtzan_lists, folder, gtzan
 from essentia_ldl.errors import DataError, UnknownNameError
 from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import Track
-from essentia_ldl.train import train as steps
+from essentia_ldl.train import prepare
 
 
 @pytest.fixture
@@ -108,14 +108,14 @@ def make_gtzan(root: Path) -> Path:
 
 def test_a_recipe_reads_a_collection_by_its_layout_and_options(tmp_path):
     root, recipe = make_gtzan(tmp_path / "genres"), read_recipe("genre-tzanetakis")
-    everything, _ = read_corrected(root, recipe)
+    everything, _ = read_corrected(Source(root), recipe)
     assert {track.split for track in everything} == {None}
     assert {track.label for track in everything} == set(recipe.classes)
-    filtered, _ = read_corrected(root, recipe, layout="gtzan", options={"split": "fault-filtered"})
+    filtered, _ = read_corrected(Source(root, "gtzan", {"split": "fault-filtered"}), recipe)
     assert {track.split for track in filtered} == {"train", "valid", "test"}
     assert len(filtered) == 930
     with pytest.raises(DataError, match="Dortmund: expected Dortmund"):
-        read_corrected(root, recipe, layout="dortmund")
+        read_corrected(Source(root, "dortmund"), recipe)
 
 
 @pytest.mark.parametrize("command", ["train", "crossval"])
@@ -123,11 +123,11 @@ def test_layout_and_options_reach_the_steps(command, tmp_path, monkeypatch):
     monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path))
     root, asked = make_gtzan(tmp_path / "genres"), {}
 
-    def read(data, recipe, corrections, layout, options):
-        asked.update(data=data, layout=layout, options=options)
+    def read(source, recipe):
+        asked.update(data=source.data, layout=source.layout, options=source.options)
         raise DataError("far enough")
 
-    monkeypatch.setattr(steps, "read_corrected", read)
+    monkeypatch.setattr(prepare, "read_corrected", read)
     options = ["--data", str(root), "--layout", "gtzan", "--option", "split=fault-filtered"]
     result = CliRunner().invoke(main, [command, "genre-tzanetakis", *options])
     assert "far enough" in result.stderr

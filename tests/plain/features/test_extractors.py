@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from essentia_ldl import frontends
-from essentia_ldl.cli import main as cli
-from essentia_ldl.collection.read import Collection, extract
+from essentia_ldl.cli.options import resolve_recipe
+from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import CardError, GraphError, RecipeError, StoreError, WeightsError
 from essentia_ldl.features import embeddings, extractors
+from essentia_ldl.features.extract import extract
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home, read_json
 from essentia_ldl.models.card import GraphCard, find_front_end
@@ -21,7 +22,7 @@ from essentia_ldl.models.folder import Model, find_extractor, read_model
 from essentia_ldl.predict.ask import segment_times
 from essentia_ldl.recipe.recipe import NetworkSettings, Recipe
 from essentia_ldl.records import Failure, Split, Track
-from essentia_ldl.train import train as steps
+from essentia_ldl.train import prepare
 from essentia_ldl.train.compose import name_stems, plan_run
 
 here = Home.from_environment  # the fixtures set the variable
@@ -234,7 +235,7 @@ def test_extraction_embeds_and_leaves_out_what_fails(tmp_path, monkeypatch):
             failure = Failure(one["path"], "features", "audio: expected at least 2.03 s")
             yield one, failure if number == 1 else {"content": f"{number:064}", "duration_s": 9.0}
 
-    monkeypatch.setattr("essentia_ldl.collection.read.run_jobs", run_jobs)
+    monkeypatch.setattr("essentia_ldl.features.extract.run_jobs", run_jobs)
     done = extract(tracks, here(), [], extractor=job)
     assert [track.id for track in done.tracks] == ["t0", "t2"]
     assert [failure.reason for failure in done.failures] == ["audio: expected at least 2.03 s"]
@@ -262,14 +263,14 @@ def test_a_recipe_without_an_extractor_has_none_in_its_plan(collection, tmp_path
 
 def test_a_network_is_required_before_the_long_work(monkeypatch):
     built = []
-    monkeypatch.setattr(steps, "build_base_graphs", lambda graphs: built.append("base"))
-    steps.require_network(NetworkSettings(), here().graphs)
-    steps.require_network(NetworkSettings(backbone="vggish", fine_tune="none"), here().graphs)
+    monkeypatch.setattr(prepare, "build_base_graphs", lambda graphs: built.append("base"))
+    prepare.require_network(NetworkSettings(), here().graphs)
+    prepare.require_network(NetworkSettings(backbone="vggish", fine_tune="none"), here().graphs)
     assert built == ["base"]
     with pytest.raises(WeightsError, match=r"Get https.*audioset-vggish-3\.pb"):
-        steps.require_network(NetworkSettings(backbone="vggish", pretrained="audioset"), here().graphs)
+        prepare.require_network(NetworkSettings(backbone="vggish", pretrained="audioset"), here().graphs)
     with pytest.raises(CardError, match="nothing there"):
-        steps.require_network(NETWORK, here().graphs)
+        prepare.require_network(NETWORK, here().graphs)
     assert built == ["base"]
 
 
@@ -306,12 +307,14 @@ def test_a_head_takes_only_the_extractor_it_was_trained_on(tmp_path):
 def test_the_option_means_a_head_whatever_the_recipe_says():
     names = ("network", "pretrained", "fine_tune", "epochs", "seed", "data", "jobs", "extractor_output")
     given = {**dict.fromkeys((*names, "dropout", "samples")), "changes": {}}
-    recipe, _, _ = cli._resolve("mood-sad", {**given, "extractor": EFFNET})
+    recipe = resolve_recipe("mood-sad", {**given, "extractor": EFFNET}, here().recipes)
     assert (recipe.network.extractor, recipe.network.fine_tune) == (EFFNET, "head")
-    recipe, _, _ = cli._resolve("mood-sad", {**given, "extractor": EFFNET, "fine_tune": "all"})
+    recipe = resolve_recipe("mood-sad", {**given, "extractor": EFFNET, "fine_tune": "all"}, here().recipes)
     with pytest.raises(RecipeError, match="expected head, with an extractor; got 'all'"):
         extractors.read_extractor(recipe.network, here().graphs)
-    recipe, _, _ = cli._resolve("mood-sad", {**given, "network": "vggish", "pretrained": "audioset", "extractor": None})
+    recipe = resolve_recipe(
+        "mood-sad", {**given, "network": "vggish", "pretrained": "audioset", "extractor": None}, here().recipes
+    )
     assert (recipe.network.backbone, recipe.network.pretrained) == ("vggish", "audioset")
 
 

@@ -140,3 +140,28 @@ def test_a_file_whose_name_is_not_utf8_is_remembered(store, tmp_path):
         file.write(b"track")
     assert store.remember(path) == CONTENT
     assert store.recall(path) == CONTENT
+
+
+@pytest.mark.parametrize(
+    "text", ["null", "[]", "3", "{}", '{"duration_s": null}', '{"duration_s": "x"}', "[" * 100_000]
+)
+def test_damaged_descriptions_are_one_sentence(tmp_path, text):
+    store = Store(tmp_path)
+    store.write_info(CONTENT, {"duration_s": 1.5})
+    path = next((tmp_path / "audio").rglob("*.json"))
+    path.write_text(text)
+    with pytest.raises(StoreError, match=r"expected .* \(.*\.json\)\. Delete it and run again\.$"):
+        store.read_info(CONTENT)
+
+
+@pytest.mark.parametrize("text", ["null", "[]", "3", "{}", "[" * 100_000])
+def test_a_damaged_memory_of_a_file_is_made_again(tmp_path, text):
+    store, audio = Store(tmp_path / "store"), tmp_path / "a.wav"
+    audio.write_bytes(b"sound")
+    content = store.remember(str(audio))
+    path = next((tmp_path / "store" / "files").rglob("*.json"))
+    path.write_text(text)
+    assert store.recall(str(audio)) is None
+    assert store.remember(str(audio)) == content
+    path.write_text(path.read_text().replace(content, "../../x"))
+    assert store.recall(str(audio)) is None  # it would lead out of the store

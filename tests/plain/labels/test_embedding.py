@@ -11,7 +11,7 @@ from essentia_ldl.labels._mfcc import pool_frames
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Track
 from essentia_ldl.scores.metrics import score_entropy
-from essentia_ldl.train import compose as planning
+from essentia_ldl.train import targets as planning
 
 CLASSES = ("a", "b", "c")
 SMOOTHING = ("sa", "sb", "emb", "emb-lmnn")

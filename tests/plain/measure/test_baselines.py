@@ -15,6 +15,7 @@ from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home, read_json
 from essentia_ldl.measure import baselines
 from essentia_ldl.records import Split, Track
+from essentia_ldl.runs.folder import Fold
 from essentia_ldl.zones import StepFailed
 
 CLASSES = ("non_sad", "sad")
@@ -31,6 +32,14 @@ def make_features(tracks, separation: float = 3.0, d: int = 6) -> dict[str, np.n
     labels = sorted({track.label for track in tracks})
     random = np.random.default_rng(0)
     return {t.id: random.normal(size=d) + separation * np.eye(d)[labels.index(t.label)] for t in tracks}
+
+
+def make_fold(split, number=0) -> Fold:
+    return Fold(0, 0, number, None, split)
+
+
+def run_baseline(name, cell, features, tracks, split, classes=CLASSES):
+    baselines.run_baseline(name, features, cell, make_fold(split), tracks, classes)
 
 
 @pytest.fixture
@@ -89,7 +98,7 @@ def test_test_tracks_change_nothing_but_their_own_rows(tmp_path, thin_grids, nam
     relabelled = [Track(t.id, t.path, CLASSES[0], t.artist) if t.id in split.test else t for t in tracks]
     found = []
     for number, (features, listing) in enumerate([(clean, tracks), (spoiled, relabelled)]):
-        baselines.run_baseline(name, tmp_path / str(number), features, listing, split, CLASSES, 0)
+        run_baseline(name, tmp_path / str(number), features, listing, split)
         with np.load(tmp_path / str(number) / "predictions.npz") as arrays:
             found.append({key: arrays[key] for key in arrays})
     seen = found[0]["roles"] != "test"
@@ -111,7 +120,7 @@ def test_every_fit_keeps_off_test_tracks_and_inner_folds_off_validation(tmp_path
         return fit(name, settings, features, given, classes)
 
     monkeypatch.setattr(baselines, "fit_baseline", spy)
-    baselines.run_baseline(name, tmp_path, make_features(tracks), tracks, split, CLASSES, 0)
+    run_baseline(name, tmp_path, make_features(tracks), tracks, split)
     assert fitted[-1] == {*split.train, *split.valid}
     assert all(ids < set(split.train) for ids in fitted[:-1])
     n_settings = np.prod([len(values) for values in baselines.GRIDS[name].values()])
@@ -128,7 +137,7 @@ def test_classes_that_differ_are_told_apart_in_the_layout_of_a_network(tmp_path,
     tracks = make_tracks(48, classes)
     split = splits.fold_tracks(tracks, 4, 0.2, seed=0)[0]
     features = make_features(tracks, separation=6.0)
-    baselines.run_baseline(name, tmp_path, features, tracks, split, classes, 0)
+    run_baseline(name, tmp_path, features, tracks, split, classes)
     with np.load(tmp_path / "predictions.npz", allow_pickle=False) as arrays:
         assert set(arrays) == {"ids", "roles", "labels", "classes", "probabilities"}
         np.testing.assert_allclose(arrays["probabilities"].sum(axis=1), 1, atol=1e-6)
@@ -183,9 +192,9 @@ def test_a_process_that_was_killed_stops_the_baselines(tmp_path):
     def fail():
         raise StepFailed("killed", 137)
 
-    fold = (lambda name: tmp_path / name, Split(("t00",), (), ("t01",)), 0)
+    fold = make_fold(Split(("t00",), (), ("t01",)))
     with pytest.raises(StepFailed):
-        baselines.run_baselines({"logreg": fail}, [fold], make_tracks(), CLASSES, print)
+        baselines.run_baselines({"logreg": fail}, tmp_path, [fold], make_tracks(), CLASSES, print)
 
 
 def test_rare_classes_weigh_the_same():
@@ -236,10 +245,7 @@ def test_a_descriptor_that_is_constant_where_it_is_fitted_counts_for_nothing():
 
 def test_what_is_there_is_not_done_again_and_a_reader_that_fails_is_told(tmp_path, thin_grids):
     tracks = make_tracks()
-    folds = [
-        (lambda name, number=number: tmp_path / f"{name}-0-{number}", split, 0)
-        for number, split in enumerate(splits.fold_tracks(tracks, 4, 0.2, seed=0))
-    ]
+    folds = [make_fold(split, number) for number, split in enumerate(splits.fold_tracks(tracks, 4, 0.2, seed=0))]
     asked = []
 
     def read():
@@ -252,11 +258,11 @@ def test_what_is_there_is_not_done_again_and_a_reader_that_fails_is_told(tmp_pat
     said = []
     readers = {"logreg": read, "mfcc-svm": fail}
     for _ in range(2):
-        problems = baselines.run_baselines(readers, folds, tracks, CLASSES, said.append)
+        problems = baselines.run_baselines(readers, tmp_path, folds, tracks, CLASSES, said.append)
         assert problems == {"mfcc-svm": "MFCC: expected those of every track."}
     assert asked == [1]
     (tmp_path / "logreg-0-2" / "predictions.npz").unlink()
-    baselines.run_baselines(readers, folds, tracks, CLASSES, said.append)
+    baselines.run_baselines(readers, tmp_path, folds, tracks, CLASSES, said.append)
     assert said == ["logreg: 4 folds", "logreg: 1 folds"]
 
 
@@ -266,7 +272,7 @@ def test_two_runs_give_the_same_bytes(tmp_path, thin_grids):
     for number in range(2):
         for name in baselines.GRIDS:
             cell = tmp_path / f"{name}{number}"
-            baselines.run_baseline(name, cell, make_features(tracks, 1.0), tracks, split, CLASSES, 3)
+            run_baseline(name, cell, make_features(tracks, 1.0), tracks, split)
     for name in baselines.GRIDS:
         with (
             np.load(tmp_path / f"{name}0/predictions.npz") as one,

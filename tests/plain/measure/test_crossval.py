@@ -10,23 +10,26 @@ import numpy as np
 import pytest
 
 from essentia_ldl import frontends
-from essentia_ldl.collection.read import Collection
+from essentia_ldl.cli.text.crossval import describe_final, describe_measured, describe_scores
+from essentia_ldl.collection.read import Collection, Source
 from essentia_ldl.errors import DataError, RecipeError
 from essentia_ldl.features import descriptors
 from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.files import Home, digest_file, read_json, write_json
-from essentia_ldl.measure import baselines
+from essentia_ldl.measure import baselines, refit
 from essentia_ldl.measure import crossval as evaluation
-from essentia_ldl.measure import rows as gathering
+from essentia_ldl.measure.crossval import Comparison, Folds
+from essentia_ldl.measure.rows import TruthColumn
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Failure, Track
 from essentia_ldl.runs import calibrate as calibrating
 from essentia_ldl.runs import folder as runs
 from essentia_ldl.runs.predictions import gather_out_of_fold, read_side
+from essentia_ldl.runs.score import choose_best
 from essentia_ldl.scores.calibration import fit
 from essentia_ldl.scores.metrics import score_nll
 from essentia_ldl.train import batch as cells
-from essentia_ldl.train import train as steps
+from essentia_ldl.train import prepare as preparing
 
 here = Home.from_environment  # the fixtures set the variable
 
@@ -57,14 +60,14 @@ def work(tmp_path, monkeypatch):
     state |= {"shares": [], "threads": [], "hops": [], "descriptors": True, "refused": ()}
     random = np.random.default_rng(0)
 
-    def prepare(recipe, data, sources, n_jobs, say, *, home, bands=True, draw=None, **reading):
-        for split in draw(state["tracks"]):
+    def prepare(recipe, source, needs, home, n_jobs, say):
+        for split in needs.draw(state["tracks"]):
             assert set(split.train) <= {track.id for track in state["tracks"]}
         contents = {track.id: hashlib.sha256(track.id.encode()).hexdigest() for track in state["tracks"]}
         collection = Collection(tuple(state["tracks"]), contents, dict.fromkeys(contents, 20.0), (), here())
-        if set(sources) - {"none"}:
+        if set(needs.labels) - {"none"}:
             extract(collection.tracks, here(), [frontends.MFCC])
-        return collection, False
+        return collection
 
     def extract(tracks, home, front_ends, n_jobs=None):
         state["extracted"].append([front_end.name for front_end in front_ends])
@@ -128,21 +131,27 @@ def work(tmp_path, monkeypatch):
     monkeypatch.setitem(baselines.GRIDS, "mfcc-svm", {"C": (1.0,), "gamma": (0.01, 0.1)})
     monkeypatch.setitem(baselines.GRIDS, "descriptors-svm", {"kernel": ("rbf",), "C": (1.0, 2.0), "gamma": (0.5,)})
     monkeypatch.setattr(descriptors, "make_descriptors", make_descriptors)
-    monkeypatch.setattr(steps, "prepare", prepare)
+    monkeypatch.setattr(evaluation, "prepare", prepare)
     monkeypatch.setattr(evaluation, "extract", extract)
     monkeypatch.setattr(evaluation.embeddings, "run_zone", embed)
-    monkeypatch.setattr(steps, "build_base_graphs", build_base_graphs)
+    monkeypatch.setattr(preparing, "build_base_graphs", build_base_graphs)
     monkeypatch.setattr(cells, "run_zone", run_zone)
     monkeypatch.setattr(cells, "run_zones", run_zones)
     return state
 
 
-def validate(sources=("none",), n_folds=3, n_repeats=1, recipe=RECIPE, **options):
+def measure(sources=("none",), n_folds=3, n_repeats=1, recipe=RECIPE, leave_out=None, say=None, n_jobs=1, **options):
+    """Cross-validate."""
+    comparison = Comparison(tuple(sources), Folds(n_folds, n_repeats, leave_out), **options)
+    return evaluation.cross_validate(recipe, Source(), comparison, here(), n_jobs, say or [].append)
+
+
+def validate(*arguments, **options):
     """Return the run folder, its scores and the lines shown."""
-    lines = list(
-        evaluation.cross_validate(recipe, None, sources, n_folds, n_repeats, 1, [].append, home=here(), **options)
-    )
-    return Path(lines[-1]).parent, read_json(lines[-1]), lines[:-1]
+    done = measure(*arguments, **options)
+    lines = describe_measured(done)
+    assert lines[-1] == str(done.run / "scores.json")
+    return done.run, read_json(done.run / "scores.json"), lines[:-1]
 
 
 def read_sides(cell: Path) -> dict[str, set[str]]:
@@ -173,7 +182,7 @@ def test_every_source_and_baseline_has_the_same_folds_and_no_test_artist_trains(
 def test_the_scores_hold_all_that_is_shown(work):
     run, scores, lines = validate(("none", "sa"), n_repeats=2)
     assert json.loads(json.dumps(scores, allow_nan=False)) == scores
-    assert lines == evaluation.describe_scores(scores)
+    assert lines == describe_scores(scores)
     assert (scores["seeds"], scores["n_folds"], scores["n_repeats"], scores["leave_out"]) == ([0, 1], 3, 2, None)
     assert scores["class_counts"] == {"non_sad": 24, "sad": 24}
     assert len(scores["folds"]) == 6
@@ -304,18 +313,14 @@ def test_a_column_that_cannot_be_left_out_is_told_before_the_long_work(work, col
 
 def test_heads_train_in_as_many_processes_as_asked_with_one_thread_each(work):
     recipe, lines = RECIPE, []
-    list(evaluation.cross_validate(recipe, None, ("none", "sa"), 4, 1, 3, lines.append, home=here()))
+    measure(("none", "sa"), 4, recipe=recipe, say=lines.append, n_jobs=3)
     assert work["shares"] == [[3, 3, 2]]
     assert work["threads"] == [1]
     assert sorted(work["trained"]) == [f"{name}-0-{number}" for name in ("none", "sa") for number in range(4)]
 
 
 def test_whole_networks_train_one_at_a_time(work):
-    list(
-        evaluation.cross_validate(
-            RECIPE.override(network__fine_tune="all"), None, ("none",), 3, 1, 3, [].append, home=here()
-        )
-    )
+    measure(recipe=RECIPE.override(network__fine_tune="all"), n_jobs=3)
     assert work["shares"] == []
     assert len(work["trained"]) == 3
 
@@ -337,7 +342,7 @@ def test_another_hop_is_another_run_whose_plans_say_so(work):
 
 def test_another_hop_and_a_calibrated_final_model_do_not_go_together(work):
     with pytest.raises(RecipeError, match=r"patch hop: expected the network's own, .*got 187"):
-        validate(patch_hop=187, refit_best=True)
+        validate(patch_hop=187, to_refit=True)
     assert work["trained"] == []
 
 
@@ -401,7 +406,7 @@ def test_predictions_are_compared_with_the_shares_of_listeners_and_the_prior_is_
     from scipy.stats import spearmanr
 
     work["tracks"] = give_shares(work["tracks"])
-    run, scores, lines = validate(("none",), truth_column="share")
+    run, scores, lines = validate(("none",), truth=TruthColumn("share"))
     shares = {track.id: float(track.columns["share"]) for track in work["tracks"]}
     assert scores["listeners"] == {"column": "share", "class": "sad"}
     for name in ("none", "logreg", "descriptors-svm", "mfcc-svm"):
@@ -426,9 +431,9 @@ def test_predictions_are_compared_with_the_shares_of_listeners_and_the_prior_is_
 
 def test_a_truth_column_that_does_not_fit_is_told_before_the_long_work(work):
     with pytest.raises(LookupError, match="truth column"):
-        validate(truth_column="share")
+        validate(truth=TruthColumn("share"))
     with pytest.raises(DataError, match="a number"):
-        validate(truth_column="genre")
+        validate(truth=TruthColumn("genre"))
     assert work["trained"] == []
 
 
@@ -458,21 +463,21 @@ def final(work, monkeypatch):
         plan = read_json(run / "plan.json")
         finished.append((run, plan, measured))
         (here().graphs / "m-1.pb").touch()
+        write_json(run / "scores.json", measured)
         runs.finish_run(run, ["m-1"])
         return ("m-1",), {}
 
-    monkeypatch.setattr(steps, "finish", finish)
+    monkeypatch.setattr(refit, "finish", finish)
     return finished
 
 
 def test_the_final_model_is_trained_on_all_tracks_as_the_folds_chose(work, final):
-    lines = list(
-        evaluation.cross_validate(RECIPE, None, ("none", "sa"), 3, 1, 1, [].append, home=here(), refit_best=True)
-    )
-    path = next(Path(line) for line in lines if line.endswith("scores.json"))
+    done = measure(("none", "sa"), to_refit=True)
+    path = done.run / "scores.json"
+    trained = refit.refit(done, RECIPE, [].append)
     scores = read_json(path)
     ((run, plan, measured),) = final
-    best = gathering.choose_best(scores)
+    best = choose_best(scores)
     assert {track["role"] for track in plan["tracks"]} == {"train"}
     assert len(plan["tracks"]) == 48
     assert plan["labels_source"] == best
@@ -488,7 +493,9 @@ def test_the_final_model_is_trained_on_all_tracks_as_the_folds_chose(work, final
     link = read_json(path.parent / "refit.json")
     assert link == {"run": run.name, "models": ["m-1"], "source": best, "n_epochs": 4, "halvings": [3]}
     assert f'source = "{best}"' in (run / "recipe.toml").read_text()
-    assert lines[-1] == f"run: {run}"
+    assert (trained.run, trained.models, trained.repeated) == (run, ("m-1",), False)
+    graphs = here().graphs
+    assert describe_final(trained, graphs) == [f"final model: {graphs / 'm-1'}.pb and .json", f"run: {run}"]
     cells = [path.parent / f"{best}-0-{number}" for number in range(3)]
     pooled, golden = read_side(run / calibrating.OUT_OF_FOLD, "test"), gather_out_of_fold(cells)
     assert pooled.ids == golden.ids
@@ -501,7 +508,7 @@ def test_the_final_model_is_trained_on_all_tracks_as_the_folds_chose(work, final
 
 def test_the_final_model_of_the_same_folds_is_not_trained_twice(work, final):
     for _ in range(2):
-        list(evaluation.cross_validate(RECIPE, None, ("none",), 3, 1, 1, [].append, home=here(), refit_best=True))
+        refit.refit(measure(to_refit=True), RECIPE, [].append)
     assert len(final) == 1
 
 

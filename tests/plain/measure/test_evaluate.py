@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import csv
 import json
-import math
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from essentia_ldl.collection import class_map
+from essentia_ldl.cli.text.evaluate import describe_evaluation
+from essentia_ldl.collection.read import Source
 from essentia_ldl.errors import DataError, GraphError, StoreError, UnknownNameError
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home, write_json
 from essentia_ldl.measure import evaluate as external
+from essentia_ldl.measure.rows import TruthColumn
 from essentia_ldl.models import folder as models
 from essentia_ldl.models.card import GraphCard
 from essentia_ldl.models.folder import Model
-from essentia_ldl.records import Failure, Prediction, Track
-from essentia_ldl.scores import bootstrap, listeners
+from essentia_ldl.records import Failure, Prediction
 
 here = Home.from_environment  # the fixtures set the variable
 
@@ -95,7 +94,7 @@ def test_scores_are_those_of_scikit_learn(setting, classes, tmp_path):
     from sklearn import metrics
 
     data, targets, probabilities, _ = make_many(setting, classes=classes)
-    done = external.evaluate("m-1", data, here(), output=str(tmp_path / "out"))
+    done = external.evaluate("m-1", Source(data), here(), output=str(tmp_path / "out"))
     scores, predicted = json.loads((tmp_path / "out" / "scores.json").read_text()), probabilities.argmax(axis=1)
     assert scores == done.scores
     assert scores["balanced_accuracy"] == pytest.approx(metrics.balanced_accuracy_score(targets, predicted))
@@ -122,14 +121,14 @@ def test_calibration_errors_stand_beside_the_accuracy(setting, tmp_path):
     from sklearn import metrics
 
     data, targets, probabilities, _ = make_many(setting, classes=GENRES)
-    done = external.evaluate("m-1", data, here(), output=str(tmp_path / "out"))
+    done = external.evaluate("m-1", Source(data), here(), output=str(tmp_path / "out"))
     found, rows = done.scores["calibration"], probabilities.astype(np.float64)
     rows /= rows.sum(axis=1, keepdims=True)
     assert found["nll"]["value"] == pytest.approx(metrics.log_loss(targets, rows), rel=1e-5)
     brier = ((probabilities - np.eye(3)[targets]) ** 2).sum(axis=1).mean()
     assert found["brier"]["value"] == pytest.approx(brier, rel=1e-5)
     assert set(found["class_ece"]) == set(GENRES)
-    lines = external.describe_evaluation(done)
+    lines = describe_evaluation(done)
     for key, name in (("ece", "ECE, 10 bins"), ("ece_15", "ECE, 15 bins"), ("nll", "NLL"), ("brier", "Brier score")):
         low, high = found[key]["interval"]
         assert low < found[key]["value"] < high
@@ -140,22 +139,23 @@ def test_calibration_errors_stand_beside_the_accuracy(setting, tmp_path):
 def test_probabilities_that_are_no_distribution_have_no_calibration(setting, tmp_path):
     rows = [[f"{i}.mp3", SAD[i % 2], f"artist {i}", "0"] for i in range(6)]
     data = setting(rows, {row[0]: [0.9, 0.8] for row in rows})
-    done = external.evaluate("m-1", data, here(), output=str(tmp_path / "out"))
+    done = external.evaluate("m-1", Source(data), here(), output=str(tmp_path / "out"))
     assert "calibration" not in done.scores
-    assert not any("ECE" in line for line in external.describe_evaluation(done))
+    assert not any("ECE" in line for line in describe_evaluation(done))
 
 
 def test_two_evaluations_give_the_same_numbers(setting, tmp_path):
     data, *_ = make_many(setting)
     first, second = (
-        external.evaluate("m-1", data, here(), truth_column="share", output=str(tmp_path / n)) for n in "ab"
+        external.evaluate("m-1", Source(data), here(), truth=TruthColumn("share"), output=str(tmp_path / n))
+        for n in "ab"
     )
     assert first.scores == second.scores
 
 
 def test_a_failure_is_reported_and_stops_nothing(setting, tmp_path):
     data, targets, probabilities, _ = make_many(setting, broken=("004.mp3", "001.mp3"))
-    lines = external.describe_evaluation(external.evaluate("m-1", data, here(), output=str(tmp_path / "out")))
+    lines = describe_evaluation(external.evaluate("m-1", Source(data), here(), output=str(tmp_path / "out")))
     scores = json.loads((tmp_path / "out" / "scores.json").read_text())
     kept = np.delete(np.arange(60), [1, 4])
     assert (scores["n_tracks"], scores["n_failed"]) == (58, 2)
@@ -168,7 +168,7 @@ def test_a_failure_is_reported_and_stops_nothing(setting, tmp_path):
 def test_nothing_but_failures_is_an_error_that_leaves_their_list(setting, tmp_path):
     data = setting([["a.mp3", "sad", "", ""]], {}, broken=("a.mp3",))
     with pytest.raises(DataError, match=r"at least one that can be used.*First: audio"):
-        external.evaluate("m-1", data, here(), output=str(tmp_path / "out"))
+        external.evaluate("m-1", Source(data), here(), output=str(tmp_path / "out"))
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["failures.csv"]
 
 
@@ -180,13 +180,13 @@ def test_an_interrupted_run_leaves_no_empty_folder(setting, tmp_path, monkeypatc
 
     monkeypatch.setattr(external, "predict_files", stop)
     with pytest.raises(KeyboardInterrupt):
-        external.evaluate("m-1", data, here())
+        external.evaluate("m-1", Source(data), here())
     assert list((tmp_path / "home" / "runs").iterdir()) == []
 
 
 def test_the_default_folder_names_the_model(setting, tmp_path):
     data, *_ = make_many(setting)
-    folder = external.evaluate("m-1", data, here()).folder
+    folder = external.evaluate("m-1", Source(data), here()).folder
     assert folder.parent == tmp_path / "home" / "runs"
     assert folder.name.startswith("evaluate-m-1-20")
 
@@ -195,19 +195,19 @@ def test_an_output_that_is_a_file_is_refused(setting, tmp_path):
     data, *_ = make_many(setting)
     (tmp_path / "file").write_text("x")
     with pytest.raises(StoreError, match="a folder to write to"):
-        external.evaluate("m-1", data, here(), output=str(tmp_path / "file"))
+        external.evaluate("m-1", Source(data), here(), output=str(tmp_path / "file"))
 
 
 def test_a_base_network_is_refused(setting):
     data = setting([["a.mp3", "sad", "", ""]], {}, kind="auto-tagging")
     with pytest.raises(GraphError, match="a classifier"):
-        external.evaluate("m-1", data, here())
+        external.evaluate("m-1", Source(data), here())
 
 
 def test_a_class_without_a_track_is_told(setting, tmp_path):
     data = setting([["a.mp3", "sad", "", ""], ["b.mp3", "sad", "", ""]], {"a.mp3": [0.2, 0.8], "b.mp3": [0.9, 0.1]})
-    done = external.evaluate("m-1", data, here())
-    text = "\n".join(external.describe_evaluation(done))
+    done = external.evaluate("m-1", Source(data), here())
+    text = "\n".join(describe_evaluation(done))
     assert done.scores["balanced_accuracy"] == 0.5
     assert done.scores["recall"] == {"non_sad": None, "sad": 0.5}
     assert "no track of non_sad" in text
@@ -218,7 +218,9 @@ def test_a_class_without_a_track_is_told(setting, tmp_path):
 def test_tracks_of_the_models_own_training_are_told(setting, tmp_path):
     probabilities = {name: [0.2, 0.8] for name in ("a.mp3", "b.mp3", "c.mp3")}
     data = setting([[name, "sad", "", ""] for name in probabilities], probabilities, run="mood-sad-1")
-    assert external.evaluate("m-1", data, here(), output=str(tmp_path / "x")).scores["n_seen_in_training"] is None
+    assert (
+        external.evaluate("m-1", Source(data), here(), output=str(tmp_path / "x")).scores["n_seen_in_training"] is None
+    )
     store = Store(tmp_path / "home" / "store")
     roles = {"a.mp3": "train", "b.mp3": "test", "c.mp3": "valid"}
     tracks = [
@@ -231,107 +233,26 @@ def test_tracks_of_the_models_own_training_are_told(setting, tmp_path):
         **{"classes": ["non_sad", "sad"], "store": "store", "graphs": "graphs", "tracks": tracks},
     }
     write_json(tmp_path / "home" / "runs" / "mood-sad-1" / "plan.json", plan)
-    done = external.evaluate("m-1", data, here(), output=str(tmp_path / "x"))
+    done = external.evaluate("m-1", Source(data), here(), output=str(tmp_path / "x"))
     assert done.scores["n_seen_in_training"] == 2
-    assert any("WARNING: the model was made with 2 of these" in line for line in external.describe_evaluation(done))
+    assert any("WARNING: the model was made with 2 of these" in line for line in describe_evaluation(done))
 
 
 # --- labels ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("label", "mapping", "aliases", "expected"),
-    [
-        ("sad", {}, {}, "sad"),
-        ("not_sad", {}, {}, "non_sad"),
-        ("Not Sad", {}, {}, "non_sad"),
-        ("non-sad", {}, {}, "non_sad"),
-        ("SAD", {}, {}, "sad"),
-        ("triste", {}, {"triste": "sad"}, "sad"),
-        ("Triste", {}, {"triste": "sad"}, "sad"),
-        ("triste", {"triste": "non_sad"}, {"triste": "sad"}, "non_sad"),
-        ("sad", {"sad": "ignore"}, {}, "ignore"),
-    ],
-)
-def test_a_label_becomes_a_class(label, mapping, aliases, expected):
-    assert class_map.map_labels([label, "sad"], SAD, mapping, aliases, "x")[label] == expected
-
-
-@pytest.mark.parametrize("classes", [("aggressive", "not_aggressive"), ("happy", "non_happy")])
-def test_both_negations_of_essentia_are_found(classes):
-    for written in ("not", "non"):
-        label = f"{written}_{classes[0]}"
-        assert class_map.map_labels([label], classes, {}, {}, "x") == {label: classes[1]}
-
-
-def test_labels_that_map_to_nothing_are_listed_with_their_counts():
-    with pytest.raises(DataError, match=r"\{'calm': 2, 'unsad': 1\} \(music\).*--map 'calm=CLASS'.*ignore"):
-        class_map.map_labels(["calm", "sad", "calm", "unsad"], SAD, {}, {}, "music")
-
-
-def test_a_spelling_of_two_classes_is_not_guessed():
-    with pytest.raises(DataError, match="Hip-Hop"):
-        class_map.map_labels(["Hip-Hop"], ("hip hop", "hip_hop"), {}, {}, "x")
-
-
-@pytest.mark.parametrize(
-    ("mapping", "message"), [({"calmm": "sad"}, "Did you mean 'calm'"), ({"calm": "sadd"}, "Did you mean 'sad'")]
-)
-def test_a_mapping_with_a_wrong_name_is_refused(mapping, message):
-    with pytest.raises(UnknownNameError, match=message):
-        class_map.map_labels(["calm", "sad"], SAD, mapping, {}, "x")
-
-
-def test_aliases_come_from_the_recipe_of_the_task():
-    assert class_map.find_aliases(make_model().card)["not_sad"] == "non_sad"
-    assert class_map.find_aliases(make_model(GENRES).card) == {}
-
-
 def test_ignored_tracks_are_counted_and_not_run(setting, tmp_path):
     rows = [["a.mp3", "sad", "", ""], ["b.mp3", "calm", "", ""], ["c.mp3", "gai", "", ""], ["d.mp3", "x", "", ""]]
     data = setting(rows, {"a.mp3": [0.2, 0.8], "c.mp3": [0.9, 0.1]})  # b.mp3 and d.mp3 would be a KeyError
-    done = external.evaluate("m-1", data, here(), mapping={"calm": "ignore", "gai": "non_sad", "x": "ignore"})
+    done = external.evaluate("m-1", Source(data), here(), mapping={"calm": "ignore", "gai": "non_sad", "x": "ignore"})
     assert done.scores["n_ignored"] == {"calm": 1, "x": 1}
     assert done.scores["mapping"] == {"calm": "ignore", "gai": "non_sad", "sad": "sad", "x": "ignore"}
     assert done.scores["n_tracks"] == 2
-    lines = external.describe_evaluation(done)
+    lines = describe_evaluation(done)
     assert "ignored: 1 calm, 1 x" in lines
     assert "labels: gai as non_sad" in lines
     with pytest.raises(DataError, match="not ignored"):
-        external.evaluate("m-1", data, here(), mapping=dict.fromkeys(("calm", "gai", "x", "sad"), "ignore"))
-
-
-# --- intervals ------------------------------------------------------------------------------------------------------
-
-
-def test_the_interval_of_single_tracks_is_scipys():
-    from scipy import stats
-
-    probabilities = draw_rows(200, 2)
-    targets = np.random.default_rng(3).integers(0, 2, 200)
-    hits = (targets == probabilities.argmax(axis=1)).astype(float)
-    ours = bootstrap.score_intervals(targets, probabilities, np.arange(200), 10_000)["accuracy"]
-    golden = stats.bootstrap((hits,), np.mean, method="percentile", n_resamples=10_000, rng=0).confidence_interval
-    assert ours == pytest.approx([golden.low, golden.high], abs=0.01)
-
-
-def test_artists_whose_tracks_agree_widen_the_interval():
-    targets, groups = np.tile([0, 1], 100), np.repeat(np.arange(20), 10)
-    right = np.repeat(np.arange(20) % 2, 10)
-    probabilities = np.eye(2)[np.where(right, targets, 1 - targets)]
-    alone = bootstrap.score_intervals(targets, probabilities, np.arange(200))["accuracy"]
-    grouped = bootstrap.score_intervals(targets, probabilities, groups)["accuracy"]
-    assert np.ptp(grouped) == pytest.approx(np.ptp(alone) * math.sqrt(10), rel=0.25)  # the design effect of 10 copies
-
-
-def test_groups_are_artists_and_tracks_without_one():
-    tracks = [Track(str(i), f"/{i}", "sad", artist) for i, artist in enumerate(["x", None, "x", None, "y"])]
-    assert bootstrap.group_tracks(tracks).tolist() == [0, 1, 0, 2, 3]
-
-
-def test_one_artist_gives_no_interval():
-    scores = bootstrap.score_intervals(np.array([0, 1]), np.eye(2), np.array([0, 0]))
-    assert scores == {"balanced_accuracy": None, "accuracy": None}
+        external.evaluate("m-1", Source(data), here(), mapping=dict.fromkeys(("calm", "gai", "x", "sad"), "ignore"))
 
 
 # --- listeners ------------------------------------------------------------------------------------------------------
@@ -342,7 +263,7 @@ def test_listener_scores_are_those_of_scipy(setting, tmp_path):
     from scipy.stats import spearmanr
 
     data, targets, probabilities, shares = make_many(setting)
-    done = external.evaluate("m-1", data, here(), truth_column="share", output=str(tmp_path / "out"))
+    done = external.evaluate("m-1", Source(data), here(), truth=TruthColumn("share"), output=str(tmp_path / "out"))
     scores, truth = done.scores["listeners"], np.column_stack([1 - shares, shares])
     golden = jensenshannon(truth, probabilities, axis=1) ** 2
     prior = np.tile([1 - shares.mean(), shares.mean()], (60, 1))
@@ -358,32 +279,10 @@ def test_listener_scores_are_those_of_scipy(setting, tmp_path):
         golden = spearmanr(shares[rows], probabilities[rows, 1]).statistic
         assert spearman["within"][name] == {"value": pytest.approx(golden), "n": rows.sum()}
     assert (scores["class"], scores["mean_share"]) == ("sad", pytest.approx(shares.mean()))
-    lines = "\n".join(external.describe_evaluation(done))
+    lines = "\n".join(describe_evaluation(done))
     assert f"in nats: model {divergence['model']:.4f}" in lines
     header = (tmp_path / "out" / "predictions.csv").read_text().splitlines()[0]
     assert header == "id,label,prediction,non_sad,sad,share"
-
-
-def test_perfect_predictions_have_no_divergence_and_the_other_class_turns_them_round():
-    shares = np.array([0.1, 0.4, 0.8, 0.9])
-    probabilities, targets, groups = np.column_stack([1 - shares, shares]), np.array([0, 0, 1, 1]), np.arange(4)
-    scores = listeners.score_shares(listeners.Answers(shares, SAD, 1), probabilities, targets, groups)
-    assert scores["divergence"]["model"] == pytest.approx(0, abs=1e-12)
-    assert scores["spearman"]["all"] == {"value": pytest.approx(1), "n": 4}
-    assert scores["spearman"]["within"]["sad"] == {"value": None, "n": 2}, "two tracks always correlate"
-    turned = listeners.score_shares(listeners.Answers(shares, SAD, 0), probabilities, targets, groups)
-    assert turned["spearman"]["all"]["value"] == pytest.approx(-1)
-    assert turned["divergence"]["model"] > 0.1
-
-
-def test_a_constant_has_no_correlation_and_no_warning():
-    probabilities, shares = np.full((4, 2), 0.5), np.array([0.1, 0.2, 0.7, 1.0])
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        answers = listeners.Answers(shares, SAD, 1)
-        scores = listeners.score_shares(answers, probabilities, np.array([0, 0, 1, 1]), np.arange(4))
-    assert scores["spearman"]["all"] == {"value": None, "n": 4}
-    assert "all - (n 4)" in listeners.describe_shares(scores)[-1]
 
 
 @pytest.mark.parametrize(
@@ -400,22 +299,10 @@ def test_a_constant_has_no_correlation_and_no_warning():
 def test_a_share_that_is_none_is_told_with_its_row_before_the_model_runs(setting, cell, message):
     data = setting([["a.mp3", "sad", "", "0.5"], ["b.mp3", "sad", "", cell]], {})
     with pytest.raises(DataError, match=message):
-        external.evaluate("m-1", data, here(), truth_column="share")
+        external.evaluate("m-1", Source(data), here(), truth=TruthColumn("share"))
 
 
 def test_a_truth_column_that_is_not_there_names_the_nearest(setting):
     data = setting([["a.mp3", "sad", "", "0.5"]], {})
     with pytest.raises(UnknownNameError, match="Did you mean 'share'"):
-        external.evaluate("m-1", data, here(), truth_column="shares")
-
-
-def test_the_class_of_the_shares():
-    assert listeners.choose_class(SAD) == 1
-    assert listeners.choose_class(("aggressive", "not_aggressive")) == 0
-    assert listeners.choose_class(SAD, "non_sad") == 0
-    with pytest.raises(DataError, match="two classes"):
-        listeners.choose_class(GENRES)
-    with pytest.raises(DataError, match="Name the class"):
-        listeners.choose_class(("female", "male"))
-    with pytest.raises(UnknownNameError, match="Did you mean 'sad'"):
-        listeners.choose_class(SAD, "saad")
+        external.evaluate("m-1", Source(data), here(), truth=TruthColumn("shares"))

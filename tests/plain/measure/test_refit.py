@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from essentia_ldl.errors import StoreError
 from essentia_ldl.files import write_json
 from essentia_ldl.measure import refit
 from essentia_ldl.records import Split
@@ -27,3 +30,12 @@ def test_the_metric_is_named_as_in_essentias_cards():
     assert refit.name_metric({"leave_out": None, "n_folds": 5}) == name
     name = "leave-one-genre-out_cross_validation_normalized_accuracy"
     assert refit.name_metric({"leave_out": "genre", "n_folds": 5}) == name
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"best_epoch": 3}', '{"best_epoch": 3, "epochs": [{}, {}]}'])
+def test_a_damaged_history_is_one_sentence(tmp_path, text):
+    fold = Fold(0, 0, 0, None, Split(("a",), (), ()))
+    write_json(fold.cell(tmp_path, "none") / "history.json", {})
+    (fold.cell(tmp_path, "none") / "history.json").write_text(text)
+    with pytest.raises(StoreError, match=r"history\.json\)\. Delete"):
+        refit.choose_training(tmp_path, [fold], {"sources": {"none": {"balanced_accuracy_mean": 0.5}}})

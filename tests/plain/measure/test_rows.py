@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from essentia_ldl.measure.rows import find_findings, gather_row, read_truth
+from essentia_ldl.measure.rows import TruthColumn, find_findings, gather_row, read_truth
 from essentia_ldl.records import Split, Track
 from essentia_ldl.runs.folder import Fold
 from essentia_ldl.runs.predictions import Predictions, write_predictions
@@ -45,7 +45,7 @@ def test_a_row_holds_each_fold_and_all_pooled(tmp_path):
     assert row["balanced_accuracy_mean"] == 0.75
     assert row["balanced_accuracy_pooled"] == pytest.approx((1 + 2 / 3) / 2)
     assert (row["own_mass_mean"], "listeners" in row, "calibration" in row) == (None, False, False)
-    truth = read_truth(tracks, CLASSES, "share", None, "data")
+    truth = read_truth(tracks, CLASSES, TruthColumn("share"), "data")
     assert (truth.positive, truth.shares["t1"]) == (1, 1.0)
     assert "listeners" in gather_row(tmp_path, CLASSES, "none", folds, tracks, truth)
-    assert read_truth(tracks, CLASSES, None, None, "data") is None
+    assert read_truth(tracks, CLASSES, None, "data") is None

@@ -425,7 +425,7 @@ def test_processes_that_end_at_the_same_time_get_numbers_of_their_own(tmp_path, 
     code = """
 import sys, time
 from pathlib import Path
-from essentia_ldl.models import promote
+from essentia_ldl.models.folder import promote
 while not Path(sys.argv[1]).exists():
     time.sleep(0.001)
 promote(Path(sys.argv[2]), sys.argv[4:], Path(sys.argv[3]))

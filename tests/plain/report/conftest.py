@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from essentia_ldl import frontends
+from essentia_ldl.cli.text.report import describe_report
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home, write_json
 from essentia_ldl.recipe.recipe import Recipe
@@ -178,17 +179,16 @@ class Writer:
 
 
 class Made(NamedTuple):
-    """A run with its report: the folder, the text of the page, and the lines of the command."""
+    """A run with its report: the folder, the text of the page, and the notes."""
 
     folder: Path
     page: str
-    lines: list[str]
+    notes: tuple[str, ...]
 
 
 def make_report(folder: Path | str | None, **options) -> Made:
-    lines = list(write_report(None if folder is None else str(folder), Home.from_environment(), **options))
-    path = Path(lines[-2].removeprefix("report: "))
-    return Made(path.parent, path.read_text(encoding="utf-8"), lines)
+    done = write_report(None if folder is None else str(folder), Home.from_environment(), **options)
+    return Made(done.page.parent, done.page.read_text(encoding="utf-8"), describe_report(done))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from essentia_ldl.errors import DataError
-from essentia_ldl.report.diagrams import draw_coverage, draw_png, draw_reliability
+from essentia_ldl.report.diagrams import _find_fonts, draw_coverage, draw_png, draw_reliability
 from essentia_ldl.scores.abstention import measure_coverage
 from essentia_ldl.scores.calibration import apply, identity
 from essentia_ldl.scores.reliability import Reliability, measure, split_by_class
@@ -105,6 +105,16 @@ def test_names_in_any_script_are_drawn_without_a_warning(tmp_path, name):
         draw_png(tmp_path / "a.png", [one], f"task: {name}")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     assert name in draw_reliability(one)
+
+
+def test_a_letter_that_no_font_has_is_written_as_an_escape():
+    pytest.importorskip("matplotlib")
+    assert _find_fonts("sad \u0441") == ("sad \u0441", ["sans-serif"])
+    shown, families = _find_fonts("a\U0010ffffb")
+    assert (shown, families) == (r"a\U0010ffffb", ["sans-serif"])
+    shown, families = _find_fonts("\u97f3")
+    assert shown == "\u97f3" if len(families) > 1 else shown == r"\u97f3"
+    assert not any(name.startswith("Last Resort") for name in families)
 
 
 # --- accuracy by coverage -------------------------------------------------------------------------------------------

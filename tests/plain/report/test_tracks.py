@@ -36,13 +36,17 @@ def test_the_command_that_takes_corrections_back_repeats_the_run(make_writer, ju
     options = "--labels none --labels sa --folds 3 --repeats 1"
     command = f"crossval {folder}/recipe.toml --corrections corrections.csv {options}"
     assert f"<code>essentia-ldl {command}</code>" in page
-    asked = {}
-    monkeypatch.setattr(
-        "essentia_ldl.measure.crossval.cross_validate", lambda *a, **k: asked.update(a=a, k=k) or iter(())
-    )
+    asked = []
+
+    def cross_validate(recipe, source, comparison, *_):
+        asked.extend((source.corrections, comparison.labels, comparison.folds.n_folds, comparison.folds.n_repeats))
+        return types.SimpleNamespace(collection=types.SimpleNamespace(failures=()))
+
+    monkeypatch.setattr("essentia_ldl.measure.crossval.cross_validate", cross_validate)
+    monkeypatch.setattr("essentia_ldl.cli.text.crossval.describe_measured", lambda done: [])
     done = CliRunner().invoke(main, command.split())
     assert done.exit_code == 0, done.output
-    assert list(asked["a"][2:5]) == [("none", "sa"), 3, 1]
+    assert asked == ["corrections.csv", ("none", "sa"), 3, 1]
     scores = json.loads((folder / "scores.json").read_text())
     write_json(folder / "scores.json", {**scores, "leave_out": "artist", "n_repeats": 2})
     page, _ = judge_run(folder)

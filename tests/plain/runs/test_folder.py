@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -200,3 +201,22 @@ def test_what_networks_made_of_tracks_goes_and_weights_stay(tmp_path):
     (tmp_path / "weights.npz").touch()
     runs.remove_features(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["weights.npz"]
+
+
+# --- failures.csv ---------------------------------------------------------------------------------------------------
+
+
+def test_failures_are_a_table_that_reads_back(tmp_path):
+    failures = [Failure("/a, b.wav", "features", 'a "reason"\nof two lines'), Failure("/ä.wav", "duplicates", "x")]
+    runs.write_failures(tmp_path / "run" / "failures.csv", failures)
+    with open(tmp_path / "run" / "failures.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert rows == [["path", "step", "reason"], *([f.path, f.step, f.reason] for f in failures)]
+    runs.write_failures(tmp_path / "none.csv", [])
+    assert (tmp_path / "none.csv").read_bytes() == b"path,step,reason\n"
+
+
+def test_a_failure_of_a_file_whose_name_is_not_utf8_is_a_row_too(tmp_path):
+    path = os.fsdecode(b"/music/caf\xe9.wav")
+    runs.write_failures(tmp_path / "failures.csv", [Failure(path, "features", f"audio: {path}")])
+    assert "caf" in (tmp_path / "failures.csv").read_bytes().decode("utf-8", "surrogateescape")

@@ -60,14 +60,14 @@ def write_extractor_plan(folder: Path, graph: Path) -> None:
     write_json(folder / "plan.json", plan)
 
 
-def test_a_plan_follows_its_home(tmp_path, monkeypatch, collection):
-    monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path / "new"))
+def test_a_plan_follows_its_home(tmp_path, collection):
+    new = Home(tmp_path / "new")
     write_extractor_plan(tmp_path / "run", tmp_path / "old" / "graphs" / "effnet-1.pb")
     before = read_plan(tmp_path / "run")
-    update_places(tmp_path / "run", collection)
+    update_places(tmp_path / "run", dataclasses.replace(collection, home=new))
     plan = read_plan(tmp_path / "run")
-    assert (plan.store, plan.graphs) == (here().store, here().graphs)
-    graph = str(here().graphs / "effnet-1.pb")
+    assert (plan.store, plan.graphs) == (new.store, new.graphs)
+    graph = str(new.graphs / "effnet-1.pb")
     assert plan.extractor == dataclasses.replace(before.extractor, graph=graph)
     assert plan.seed == 5
     assert dataclasses.replace(plan, places=before.places, extractor=before.extractor) == before

@@ -11,7 +11,6 @@ from essentia_ldl.files import Home, read_json
 from essentia_ldl.runs import calibrate as calibrating
 from essentia_ldl.runs.predictions import read_side
 from essentia_ldl.train import ensemble as ensembles
-from essentia_ldl.train import train as steps
 
 here = Home.from_environment  # the fixtures set the variable
 
@@ -23,7 +22,11 @@ def _without_zones(tmp_path, monkeypatch):
     """What the nets and the sound zone do is left out."""
     monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path))
     monkeypatch.setattr(ensembles, "run_zone", lambda *arguments: None)
-    monkeypatch.setattr(steps, "deliver", lambda run, measured: ((read_json(run / "plan.json")["stems"]["full"],), {}))
+
+    def deliver(run, measured, graphs):
+        return (read_json(run / "plan.json")["stems"]["full"],), {}
+
+    monkeypatch.setattr(ensembles, "deliver", deliver)
 
 
 @pytest.mark.usefixtures("_without_zones")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 
 import numpy as np
@@ -16,18 +17,11 @@ from essentia_ldl.records import LabelTable, Split, Track
 from essentia_ldl.runs.folder import is_planned
 from essentia_ldl.runs.targets import read_table
 from essentia_ldl.train import multi_target
-from essentia_ldl.train.compose import (
-    Wanted,
-    check_sampling,
-    compose_plan,
-    list_sources,
-    name_stems,
-    plan_run,
-    update_places,
-)
+from essentia_ldl.train.compose import Wanted, check_sampling, compose_plan, name_stems, plan_run, update_places
 from essentia_ldl.train.ensemble import train_members
 from essentia_ldl.train.members import Member, check_members
 from essentia_ldl.train.multi_target import Target
+from essentia_ldl.train.targets import list_sources
 
 here = Home.from_environment  # the fixtures set the variable
 
@@ -217,10 +211,9 @@ def test_groups_are_learned_by_cross_entropy_and_smoothed_labels_as_elsewhere():
     assert (groups.loss, groups.class_weights) == ("cross_entropy", "none")  # artists' groups have no classes
 
 
-def test_networks_move_with_their_run(run, collection, monkeypatch, tmp_path):
+def test_networks_move_with_their_run(run, collection, tmp_path):
     plan_run(run, make_recipe(), collection, make_split(collection))
-    monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path / "new"))
-    update_places(run, collection)
+    update_places(run, dataclasses.replace(collection, home=Home(tmp_path / "new")))
     for folder in (run, run / "features" / "g", run / "features" / "s"):
         assert read_json(folder / "plan.json")["store"] == str(tmp_path / "new" / "store")
 

@@ -11,13 +11,16 @@ from click.testing import CliRunner
 
 from essentia_ldl import labels
 from essentia_ldl.cli.main import main
-from essentia_ldl.collection.read import Collection
+from essentia_ldl.cli.text.labels import describe_labelled
+from essentia_ldl.collection.read import Collection, Source
 from essentia_ldl.files import Home
+from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import Track
 from essentia_ldl.runs.targets import read_table
-from essentia_ldl.train import compose as planning
+from essentia_ldl.train import prepare as preparing
 from essentia_ldl.train import show_labels as labelling
-from essentia_ldl.train import train as steps
+from essentia_ldl.train import targets as planning
+from essentia_ldl.train.show_labels import Asked
 
 here = Home.from_environment  # the fixtures set the variable
 
@@ -49,14 +52,20 @@ def fitted(monkeypatch):
         return source(collection.tracks), source.report
 
     collection = Collection(tuple(tracks), {}, {}, (), here())
-    monkeypatch.setattr(labelling.steps, "prepare", lambda *_, **__: (collection, False))
+    monkeypatch.setattr(labelling, "prepare", lambda *_: collection)
     monkeypatch.setattr(labelling, "fit_labels", fit)
     return tracks
 
 
+def show(task, asked, folder):
+    """Return the lines of the command."""
+    done = labelling.show_labels(read_recipe(task), Source(), Asked(tuple(asked), folder), here(), None, [].append)
+    return describe_labelled(done)
+
+
 def test_every_source_is_told_in_lines_tables_a_picture_and_json(fitted, tmp_path):
     every = sorted(name for name in labels.presets() if not labels.is_auxiliary(name))
-    lines = list(labelling.describe_labels("mood-sad", None, [*every, "none"], here(), str(tmp_path), None))
+    lines = show("mood-sad", [*every, "none"], tmp_path)
     assert sorted(path.name for path in tmp_path.glob("*.csv")) == sorted(f"{name}.csv" for name in every)
     assert (tmp_path / "histogram.png").stat().st_size > 5000
     reports = json.loads((tmp_path / "labels.json").read_text())
@@ -79,7 +88,7 @@ def test_what_the_filter_left_out_is_told_a_class(fitted, tmp_path):
         '[labels.emb-lmnn]\nlmnn_filter = "wilson"\nn_components = 8\nmax_iter = 60\n'
         '[labels.emb]\nlmnn = true\nlmnn_filter = "wilson"\nn_components = 50\nmax_iter = 60\n'
     )
-    lines = list(labelling.describe_labels(str(recipe), None, ["emb-lmnn", "emb"], here(), str(tmp_path), None))
+    lines = show(str(recipe), ["emb-lmnn", "emb"], tmp_path)
     reports = json.loads((tmp_path / "labels.json").read_text())
     for report in reports.values():
         counts = ", ".join(f"{n} {name}" for name, n in report["n_filtered"].items())
@@ -109,11 +118,7 @@ def artists(monkeypatch):
         return frames[track.id][:1] if front_end == labels.DESCRIPTORS else frames[track.id]
 
     monkeypatch.setattr(planning, "TrackFeatures", lambda *_: read)
-    monkeypatch.setattr(
-        labelling.steps,
-        "prepare",
-        lambda *_, **__: (Collection(tuple(tracks), {}, {}, (), here()), False),
-    )
+    monkeypatch.setattr(labelling, "prepare", lambda *_: Collection(tuple(tracks), {}, {}, (), here()))
     return tracks
 
 
@@ -125,7 +130,7 @@ AGF = f'task = "x"\nclasses = ["non_sad", "sad"]\n{SMALL}[labels.agf-s]\nn_group
 def test_groups_of_artists_are_told_by_artists_and_words(artists, tmp_path, asked):
     recipe = tmp_path / "x.toml"
     recipe.write_text(AGF)
-    lines = list(labelling.describe_labels(str(recipe), None, asked, here(), str(tmp_path), None))
+    lines = show(str(recipe), asked, tmp_path)
     names = ["agf-d", "agf-e", "agf-m", "agf-s", "none"]
     assert sorted(path.stem for path in tmp_path.glob("*.csv")) == names
     assert (tmp_path / "histogram.png").exists()
@@ -156,7 +161,7 @@ def test_groups_of_artists_are_told_by_artists_and_words(artists, tmp_path, aske
 def test_there_is_no_histogram_of_groups_alone(artists, tmp_path):
     recipe = tmp_path / "x.toml"
     recipe.write_text(AGF)
-    lines = list(labelling.describe_labels(str(recipe), None, ["agf-s"], here(), str(tmp_path), None))
+    lines = show(str(recipe), ["agf-s"], tmp_path)
     assert not (tmp_path / "histogram.png").exists()
     assert not any("own class" in line for line in lines)
 
@@ -188,7 +193,7 @@ def test_what_cannot_be_is_told_before_the_features_are_computed(
     def refuse(*_, **__):
         raise AssertionError("the long work began")
 
-    monkeypatch.setattr(steps, "extract", refuse)
+    monkeypatch.setattr(preparing, "extract", refuse)
     recipe = tmp_path / "x.toml"
     recipe.write_text(f'task = "x"\nclasses = ["non_sad", "sad"]\n{settings}')
     if command != "labels":
@@ -214,7 +219,7 @@ def test_artists_that_cannot_be_grouped_are_told_before_the_features_are_compute
     def refuse(*_, **__):
         raise AssertionError("the long work began")
 
-    monkeypatch.setattr(steps, "extract", refuse)
+    monkeypatch.setattr(preparing, "extract", refuse)
     if settings:
         path = tmp_path / "index.tsv"
         head, *rows = path.read_text().split("\n")

@@ -10,23 +10,19 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from essentia_ldl import datasets
-from essentia_ldl.cli import summary
 from essentia_ldl.cli.main import main
-from essentia_ldl.collection.read import Collection
-from essentia_ldl.doctor import installed_versions
+from essentia_ldl.cli.text import train as summary
+from essentia_ldl.collection.read import Source
 from essentia_ldl.errors import DataError, GraphError, RecipeError, StoreError
-from essentia_ldl.features import reader as track_features
 from essentia_ldl.files import Home, read_json, write_json
 from essentia_ldl.models.folder import read_model
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.recipe.toml import read_recipe
-from essentia_ldl.records import Failure, Split, Track
 from essentia_ldl.runs import calibrate as calibrating
 from essentia_ldl.runs.calibrate import read_run
 from essentia_ldl.train import ensemble as ensembles
 from essentia_ldl.train import train as steps
-from essentia_ldl.train.compose import fit_labels, label_front_ends, name_stems
+from essentia_ldl.train.compose import name_stems
 
 here = Home.from_environment  # the fixtures set the variable
 RECIPE = Recipe("mood-sad", ("non_sad", "sad"), labels="none")
@@ -74,115 +70,12 @@ def write_predictions(
     )
 
 
-# --- data -----------------------------------------------------------------------------------------------------------
-
-
-def test_data_of_the_user_is_taken_as_it_is(tmp_path):
-    said = []
-    assert steps.find_data(RECIPE, str(tmp_path), here(), said.append) == (str(tmp_path), False)
-    (tmp_path / "demo.json").write_text("{}")
-    assert steps.find_data(RECIPE, str(tmp_path), here(), said.append) == (str(tmp_path), True)
-    assert said == []
-
-
-def test_without_data_the_demo_is_made_in_the_store(tmp_path, monkeypatch):
-    made, said = [], []
-    monkeypatch.setattr(steps.demo, "build_demo", lambda *a, **k: made.append((a, k)) or a[0])
-    root = tmp_path / "home" / "store" / "demo" / "mood-sad"
-    assert steps.find_data(RECIPE.override(split__seed=7), None, here(), said.append) == (str(root), True)
-    sizes = {"n_tracks": None, "n_artists": None, "n_substyles": 0, "duration_s": 21.0, "replace": True}
-    assert made == [((root, ("non_sad", "sad")), {"seed": 7, **sizes})]
-    assert "demo collection" in said[0]
-    steps.find_data(
-        RECIPE.override(demo__tracks=30, demo__artists=12, demo__substyles=3, demo__seconds=9.0), None, print
-    )
-    sizes = {"n_tracks": 30, "n_artists": 12, "n_substyles": 3, "duration_s": 9.0}
-    assert made[1][1] == {"seed": 0, **sizes, "replace": True}
-
-
-def test_the_front_ends_are_those_that_the_sources_read():
-    shipped = read_recipe("mood-sad")
-    assert label_front_ends(shipped, ["none"]) == []
-    assert label_front_ends(shipped, ["none", "sa", "sb"]) == ["mfcc"]
-
-
 def make_tracks(root: Path, n_tracks: int = 20) -> Path:
     for number in range(n_tracks):
         path = root / ("sad" if number % 2 else "non_sad") / f"artist{number // 4}" / f"{number:02}.wav"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"%d" % number)
     return root
-
-
-@pytest.fixture
-def extracted(monkeypatch):
-    """Replace the extraction; gives the front-ends that were asked for, and the paths that fail."""
-    state = {"front_ends": [], "failing": ()}
-
-    def extract(tracks, home, front_ends, n_jobs=None):
-        state["front_ends"].append([front_end.name for front_end in front_ends])
-        kept = tuple(track for track in tracks if track.id not in state["failing"])
-        contents = {track.id: hashlib.sha256(Path(track.path).read_bytes()).hexdigest() for track in kept}
-        durations_s = {track.id: 30.0 - int(Path(track.path).read_text()) for track in kept}
-        failures = tuple(Failure(t.path, "features", f"{t.id} is bad.") for t in tracks if t.id in state["failing"])
-        return Collection(kept, contents, durations_s, failures, home)
-
-    monkeypatch.setattr(steps, "extract", extract)
-    return state
-
-
-def test_a_collection_is_told_in_one_line(tmp_path, extracted):
-    data = make_tracks(tmp_path / "data")
-    extracted["failing"] = ("sad/artist0/01.wav",)
-    said = []
-    collection, is_demo = steps.prepare(RECIPE, str(data), ["none"], 1, said.append, home=here())
-    assert said == ["19 tracks (10 non_sad, 9 sad), 1 left out"]
-    assert not is_demo
-    assert len(collection.tracks) == 19
-    steps.prepare(RECIPE, str(data), ["sb"], 1, said.append, home=here())
-    steps.prepare(RECIPE, str(data), ["sb"], 1, said.append, bands=False, home=here())
-    assert extracted["front_ends"] == [["musicnn"], ["musicnn", "mfcc"], ["mfcc"]]
-
-
-def test_a_class_that_is_left_out_wholly_is_an_error_with_the_first_reason(tmp_path, extracted):
-    data = make_tracks(tmp_path / "data")
-    extracted["failing"] = tuple(track.id for track in datasets.read_tracks(data) if track.label == "sad")
-    with pytest.raises(
-        DataError, match=r"at least one usable track; got 0 \(sad in .*First: sad/artist0/01\.wav is bad"
-    ):
-        steps.prepare(RECIPE, str(data), ["none"], 1, [].append, home=here())
-
-
-# --- labels ---------------------------------------------------------------------------------------------------------
-
-
-def test_labels_of_validation_and_test_stay_one_hot_and_only_training_tracks_are_read(monkeypatch):
-    ids = [f"t{n}" for n in range(24)]
-    tracks = tuple(Track(i, f"/{i}", "sad" if n % 2 else "non_sad") for n, i in enumerate(ids))
-    collection = Collection(tracks, {i: i for i in ids}, dict.fromkeys(ids, 20.0), (), here())
-    split = Split(tuple(ids[:16]), tuple(ids[16:20]), tuple(ids[20:]))
-    read = []
-
-    class Frames:
-        def __init__(self, root):
-            pass
-
-        def read(self, content, front_end):
-            read.append(content)
-            random = np.random.default_rng(int(content[1:]))  # tracks differ, whatever their class
-            return random.normal(random.normal(size=13), 1.0, (1292, 13)).astype(np.float32)
-
-    monkeypatch.setattr(track_features, "Store", Frames)
-    recipe = Recipe("mood-sad", ("non_sad", "sad"), label_settings={"sa": {"n_neighbors": 5}})
-    table, report = fit_labels(recipe, "sa", collection, split)
-    assert set(read) == set(split.train)
-    assert set(table.ids) == set(ids)
-    others = table.rows([*split.valid, *split.test])
-    np.testing.assert_array_equal(others, np.tile([[1, 0], [0, 1]], (4, 1)))
-    smoothed = table.rows(split.train)
-    assert ((smoothed > 0) & (smoothed < 1)).any()
-    np.testing.assert_allclose(smoothed * 5, np.round(smoothed * 5), atol=1e-5)
-    assert json.dumps(dict(report))
 
 
 # --- train ----------------------------------------------------------------------------------------------------------
@@ -218,6 +111,7 @@ def zones(monkeypatch, extracted):
                 write_json(run / "export" / f"{stem}.json", make_card(graph, stem, plan))
 
     monkeypatch.setattr(steps, "run_zone", run_zone)
+    monkeypatch.setattr("essentia_ldl.train.prepare.run_zone", run_zone)
     return state
 
 
@@ -238,7 +132,7 @@ ORDER = ["essentia_ldl.nets.base_graphs", "essentia_ldl.nets", "essentia_ldl.sou
 
 def test_a_training_leaves_models_and_everything_that_made_them(tmp_path, zones):
     said = []
-    done = steps.train(RECIPE, str(make_tracks(tmp_path / "data")), say=said.append, home=here())
+    done = steps.train(RECIPE, Source(str(make_tracks(tmp_path / "data"))), here(), say=said.append)
     assert zones["calls"] == ORDER
     assert done.models == ("mood_sad-musicnn-msd-1", "mood_sad-msd-musicnn-1")
     assert not done.repeated
@@ -256,7 +150,9 @@ def test_a_training_leaves_models_and_everything_that_made_them(tmp_path, zones)
 
 def test_the_plan_holds_what_the_nets_zone_reads(tmp_path, zones):
     recipe = RECIPE.override(training__epochs=3, training__epochs_from_scratch=4, network__fine_tune="none")
-    done = steps.train(recipe, str(make_tracks(tmp_path / "data")), max_hours=2.0, say=[].append, home=here())
+    done = steps.train(
+        recipe, Source(str(make_tracks(tmp_path / "data"))), here(), steps.Effort(max_hours=2.0), say=[].append
+    )
     assert zones["calls"] == ORDER[1:], "a network from scratch needs no base graphs"
     plan = read_json(done.run / "plan.json")
     assert plan["classes"] == ["non_sad", "sad"]
@@ -279,18 +175,18 @@ def test_the_plan_holds_what_the_nets_zone_reads(tmp_path, zones):
 
 def test_the_same_training_is_not_repeated_unless_asked_for_or_its_models_are_gone(tmp_path, zones):
     data = str(make_tracks(tmp_path / "data"))
-    first = steps.train(RECIPE, data, say=[].append, home=here())
+    first = steps.train(RECIPE, Source(data), here(), say=[].append)
     zones["calls"].clear()
     said = []
-    second = steps.train(RECIPE, data, say=said.append, home=here())
+    second = steps.train(RECIPE, Source(data), here(), say=said.append)
     assert (second.repeated, second.models, second.run, zones["calls"]) == (True, first.models, first.run, [])
     assert second.scores == json.loads(json.dumps(first.scores))
     assert said[-1].startswith("trained before with the same recipe and data")
-    third = steps.train(RECIPE, data, again=True, say=[].append, home=here())
+    third = steps.train(RECIPE, Source(data), here(), steps.Effort(again=True), say=[].append)
     assert third.models == ("mood_sad-musicnn-msd-2", "mood_sad-msd-musicnn-2")
     assert third.run != first.run
     (tmp_path / "home" / "graphs" / "mood_sad-musicnn-msd-2.pb").unlink()
-    fourth = steps.train(RECIPE, data, say=[].append, home=here())
+    fourth = steps.train(RECIPE, Source(data), here(), say=[].append)
     assert not fourth.repeated
     assert fourth.models[0] == "mood_sad-musicnn-msd-3"
 
@@ -300,19 +196,19 @@ def test_the_same_training_is_not_repeated_unless_asked_for_or_its_models_are_go
 )
 def test_another_recipe_is_another_run(tmp_path, zones, change):
     data = str(make_tracks(tmp_path / "data"))
-    first = steps.train(RECIPE, data, say=[].append, home=here())
-    second = steps.train(RECIPE.override(**change), data, say=[].append, home=here())
+    first = steps.train(RECIPE, Source(data), here(), say=[].append)
+    second = steps.train(RECIPE.override(**change), Source(data), here(), say=[].append)
     assert not second.repeated
     assert second.run != first.run
 
 
 def test_other_bytes_or_labels_are_another_run(tmp_path, zones):
     data = make_tracks(tmp_path / "data")
-    steps.train(RECIPE, str(data), say=[].append, home=here())
+    steps.train(RECIPE, Source(data), here(), say=[].append)
     (data / "sad" / "artist0" / "01.wav").write_bytes(b"21")
-    assert not steps.train(RECIPE, str(data), say=[].append, home=here()).repeated
+    assert not steps.train(RECIPE, Source(data), here(), say=[].append).repeated
     (data / "sad" / "artist0" / "01.wav").rename(data / "non_sad" / "artist0" / "01.wav")
-    assert not steps.train(RECIPE, str(data), say=[].append, home=here()).repeated
+    assert not steps.train(RECIPE, Source(data), here(), say=[].append).repeated
 
 
 @pytest.mark.parametrize("step", ORDER)
@@ -320,15 +216,21 @@ def test_a_step_that_fails_leaves_no_model_and_the_next_try_goes_on_in_the_same_
     data = str(make_tracks(tmp_path / "data"))
     zones["error"] = step
     with pytest.raises(GraphError, match="equal numbers"):
-        steps.train(RECIPE, data, say=[].append, home=here())
+        steps.train(RECIPE, Source(data), here(), say=[].append)
     assert list((tmp_path / "home").glob("graphs/*")) == []
     (run,) = (tmp_path / "home" / "runs").iterdir()
     zones["error"] = None
     said = []
-    done = steps.train(RECIPE, data, say=said.append, home=here())
+    done = steps.train(RECIPE, Source(data), here(), say=said.append)
     assert f"going on with {run}" in said
     assert done.run == run
     assert done.models[0] == "mood_sad-musicnn-msd-1"
+
+
+def test_samples_of_a_head_without_dropout_are_refused_before_the_work(tmp_path):
+    recipe = RECIPE.override(network__fine_tune="head", uncertainty__samples=30)
+    with pytest.raises(RecipeError, match=r"network\.dropout: expected above 0"):
+        steps.train(recipe, Source(tmp_path / "nothing"), here())
 
 
 # --- calibrate ------------------------------------------------------------------------------------------------------
@@ -336,7 +238,7 @@ def test_a_step_that_fails_leaves_no_model_and_the_next_try_goes_on_in_the_same_
 
 def train_some(tmp_path, n_tracks=160, **changes):
     return steps.train(
-        RECIPE.override(**changes), str(make_tracks(tmp_path / "data", n_tracks)), say=[].append, home=here()
+        RECIPE.override(**changes), Source(str(make_tracks(tmp_path / "data", n_tracks))), here(), say=[].append
     )
 
 
@@ -361,7 +263,7 @@ def test_members_train_with_their_own_seeds_on_one_split(tmp_path, zones, monkey
     monkeypatch.setattr(ensembles, "train_folders", train_folders)
     monkeypatch.setattr(ensembles, "run_zone", steps.run_zone)
     data = str(make_tracks(tmp_path / "data", 40))
-    done = ensembles.train_members(RECIPE.override(split__seed=7), data, 3, say=[].append, home=here())
+    done = ensembles.train_members(RECIPE.override(split__seed=7), Source(data), 3, here(), say=[].append)
     plan = read_json(done.run / "plan.json")
     assert [one["seed"] for one in trained] == [7, 8, 9]
     assert all(one["tracks"] == trained[0]["tracks"] for one in trained)
@@ -371,15 +273,9 @@ def test_members_train_with_their_own_seeds_on_one_split(tmp_path, zones, monkey
     assert zones["flags"][-1] == ["--export-only"]
     assert done.models
     assert done.scores["valid"]["n_tracks"] == sum(track["role"] == "valid" for track in plan["tracks"])
-    again = ensembles.train_members(RECIPE.override(split__seed=7), data, 3, say=[].append, home=here())
+    again = ensembles.train_members(RECIPE.override(split__seed=7), Source(data), 3, here(), say=[].append)
     assert (again.repeated, again.run) == (True, done.run)
-    assert not ensembles.train_members(RECIPE.override(split__seed=7), data, 2, say=[].append, home=here()).repeated
-
-
-def test_samples_of_a_head_without_dropout_are_refused_before_the_work(tmp_path):
-    recipe = RECIPE.override(network__fine_tune="head", uncertainty__samples=30)
-    with pytest.raises(RecipeError, match=r"network\.dropout: expected above 0"):
-        steps.train(recipe, str(tmp_path / "nothing"), home=here())
+    assert not ensembles.train_members(RECIPE.override(split__seed=7), Source(data), 2, here(), say=[].append).repeated
 
 
 def test_calibrating_again_does_not_train_and_gives_the_next_version(tmp_path, zones):
@@ -460,7 +356,7 @@ def test_what_is_shown_after_a_training_tells_the_calibration(tmp_path, zones):
 def test_files_left_out_are_a_table_in_the_run(tmp_path, zones, extracted):
     data = make_tracks(tmp_path / "data")
     extracted["failing"] = ("sad/artist0/01.wav",)
-    done = steps.train(RECIPE, str(data), say=[].append, home=here())
+    done = steps.train(RECIPE, Source(data), here(), say=[].append)
     assert [failure.reason for failure in done.failures] == ["sad/artist0/01.wav is bad."]
     assert (done.run / "failures.csv").read_text().splitlines() == [
         "path,step,reason",
@@ -470,23 +366,9 @@ def test_files_left_out_are_a_table_in_the_run(tmp_path, zones, extracted):
 
 def test_a_demo_says_so_in_the_names_and_the_card(tmp_path, zones, monkeypatch):
     data = make_tracks(tmp_path / "data")
-    monkeypatch.setattr(steps, "find_data", lambda recipe, path, home, say: (str(data), True))
-    done = steps.train(RECIPE, None, say=[].append, home=here())
+    monkeypatch.setattr("essentia_ldl.train.prepare.find_data", lambda *_: (Source(data), True))
+    done = steps.train(RECIPE, Source(None), here(), say=[].append)
     assert done.models[0] == "demo-mood_sad-musicnn-msd-1"
     card = read_json(done.run / "plan.json")["card"]
     assert card["demo"] is True
     assert card["training_data_rights"] == "synthetic, no rights attached"
-
-
-def test_versions_that_decide_numbers_are_told():
-    versions = installed_versions()
-    assert versions["numpy"] == np.__version__
-    assert set(versions) >= {"tensorflow", "keras", "essentia-tensorflow", "metric-learn", "scikit-learn"}
-
-
-def test_a_demo_given_by_its_table_is_a_demo_too(tmp_path):
-    (tmp_path / "demo.json").write_text("{}")
-    recipe = read_recipe("mood-sad")
-    assert steps.find_data(recipe, str(tmp_path / "index.csv"), here(), print) == (str(tmp_path / "index.csv"), True)
-    assert steps.find_data(recipe, str(tmp_path), here(), print)[1]
-    assert not steps.find_data(recipe, str(tmp_path / "sub" / "index.csv"), here(), print)[1]

@@ -57,7 +57,7 @@ def test_the_papers_split_is_stratified_and_knows_no_artists(make_tracks, seed):
     artist_of = {track.id: track.artist for track in tracks}
     assert {artist_of[i] for i in split.test} & {artist_of[i] for i in split.train}
     assert draw_split(tracks[::-1], "stratified", seed) == split  # whatever the order
-    with pytest.raises(DataError, match="two tracks a class and more"):
+    with pytest.raises(DataError, match="two or more tracks per class"):
         draw_split([*tracks, Track("x", "/x", "Jazz")], "stratified", seed)
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from essentia_ldl.cli.text.studies import describe_artist_groups
+from essentia_ldl.collection.read import Source
 from essentia_ldl.errors import DataError, UnknownNameError
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import read_json
@@ -18,6 +20,7 @@ from essentia_ldl.studies.artist_groups.cells import list_cells
 from essentia_ldl.studies.artist_groups.paper import NETWORKS
 
 CLASSES = ("Folk", "Rock")
+DATA = Source("data")
 
 
 def test_the_time_is_told_from_a_step(own_home, small, make_tracks, monkeypatch):
@@ -67,11 +70,11 @@ def test_an_experiment_trains_a_network_once_and_goes_on(own_home, tmp_path, sma
     monkeypatch.setattr(agf, "run_zones", train)
     monkeypatch.setattr(agf, "run_zone", classify)
     monkeypatch.setattr(agf, "say_estimate", lambda *_: None)
-    monkeypatch.setattr(agf.steps, "find_data", lambda *_: ("data", False))
+    monkeypatch.setattr(agf, "find_data", lambda *_: (DATA, False))
     monkeypatch.setattr(agf, "read_labelled", lambda *_: list(collection.tracks))
-    monkeypatch.setattr(agf.steps, "prepare", lambda *_, **__: (collection, False))
+    monkeypatch.setattr(agf, "prepare", lambda *_: collection)
     trials = agf.Trials(("g", "s", "gs"), NETWORKS, ("artist",), (0,))
-    done = agf.run_experiment(small, "data", trials, said.append, n_jobs=2, home=own_home)
+    done = agf.run_experiment(small, DATA, trials, own_home, 2, said.append)
     assert sorted(trained) == ["g", "s", "shared-gs/shared", "wide-2/wide"]
     assert asked == [["separate-g", "separate-s", "separate-gs"], ["wide-2", "shared-gs"]]
     rows = {(row["networks"], row["targets"]): row for row in agf_cells.read_rows(done.folder)}
@@ -82,36 +85,37 @@ def test_an_experiment_trains_a_network_once_and_goes_on(own_home, tmp_path, sma
     # what other cells read stays, what one cell alone has read goes
     kept = {path.parent.name for path in done.folder.glob("artist-0/networks/**/embeddings-21")}
     assert kept == {"g", "s"}
-    assert any("Table 4" in line for line in done.lines)
+    assert any("Table 4" in line for line in describe_artist_groups(done))
 
-    again = agf.run_experiment(small, "data", trials, said.append, n_jobs=2, home=own_home)
+    again = agf.run_experiment(small, DATA, trials, own_home, 2, said.append)
     assert (again.folder, len(trained), len(asked)) == (done.folder, 4, 2)
     assert "5 cells, 5 measured before, 0 to do" in said
     more = agf.Trials(("gs",), ("separate",), ("artist",), (0, 1))
-    agf.run_experiment(small, "data", more, said.append, n_jobs=2, home=own_home)
+    agf.run_experiment(small, DATA, more, own_home, 2, said.append)
     assert sorted(trained[4:]) == ["g", "s"]  # of the other seed
 
 
 def test_unknown_parts_of_a_grid_are_refused(own_home):
     with pytest.raises(UnknownNameError, match="Did you mean 'separate'"):
-        agf.measure(None, print, networks=("seperate",), home=own_home)
+        agf.measure(Source(), agf.Selection(networks=("seperate",)), own_home)
     with pytest.raises(UnknownNameError, match="Did you mean 'stratified'"):
-        agf.measure(None, print, splits=("stratifed",), home=own_home)
+        agf.measure(Source(), agf.Selection(splits=("stratifed",)), own_home)
 
 
 def test_keys_of_the_recipe_can_be_changed(own_home, monkeypatch):
     asked = []
-    monkeypatch.setattr(agf, "run_experiment", lambda recipe, data, grid, say, **_: asked.append((recipe, grid)))
+    monkeypatch.setattr(agf, "run_experiment", lambda recipe, source, grid, *_: asked.append((recipe, grid)))
     changes = {"labels.agf-m.n_clusters": "17", "targets.hidden": "0"}
-    agf.measure(None, print, changes=changes, epochs=3, seeds=2, home=own_home)
+    agf.measure(Source(), agf.Selection(changes=changes, epochs=3, seeds=2), own_home)
     ((recipe, trials),) = asked
     assert recipe.label_settings["agf-m"]["n_clusters"] == 17
     assert (recipe.targets.hidden, recipe.n_epochs, trials.seeds) == (0, 3, (0, 1))
     assert trials.combinations == agf.DEMO_COMBINATIONS
-    agf.measure("fma", print, task="genre-fma", home=own_home)
+    agf.measure(Source("fma"), agf.Selection("genre-fma"), own_home)
     assert (len(asked[1][1].combinations), asked[1][1].networks) == (31, NETWORKS)
     said = []
-    agf.measure("x", said.append, changes={"network.backbone": "vgg", "network.hidden": "9"}, home=own_home)
+    changes = {"network.backbone": "vgg", "network.hidden": "9"}
+    agf.measure(Source("x"), agf.Selection(changes=changes), own_home, say=said.append)
     assert asked[2][1].networks == ("separate", "shared")
     assert "vgg cannot be made wider" in said[0]
 
@@ -129,8 +133,10 @@ def test_a_collection_without_artists_is_told_before_the_long_work(own_home, tmp
     (tmp_path / "index.csv").write_text("\n".join(lines))
     with pytest.raises(DataError, match=r"artist: expected artists that are known.*Add a column artist"):
         agf.run_experiment(
-            *(read_recipe(agf.DEMO_TASK), str(tmp_path / "index.csv"), agf.Trials(("gm",), ("separate",), ("artist",))),
-            say=lambda line: None,
+            read_recipe(agf.DEMO_TASK),
+            Source(tmp_path / "index.csv"),
+            agf.Trials(("gm",), ("separate",), ("artist",)),
+            own_home,
             n_jobs=1,
-            home=own_home,
+            say=lambda line: None,
         )

@@ -8,7 +8,7 @@ import pytest
 
 from essentia_ldl.files import write_json
 from essentia_ldl.recipe.recipe import Recipe
-from essentia_ldl.studies.table2.cells import Book, Group, list_digests
+from essentia_ldl.studies.table2.cells import Book, CellGroup, list_digests
 from essentia_ldl.studies.table2.paper import Cell
 
 
@@ -29,7 +29,7 @@ def scores(tmp_path):
 
 def make_group(**digests):
     recipe = Recipe("mood-sad", ("non_sad", "sad"))
-    return Group("mood-sad", "vgg", "pretrained", recipe, Path("sad"), 6, digests or {"5f": "one"})
+    return CellGroup("mood-sad", "vgg", "pretrained", recipe, Path("sad"), 6, digests or {"5f": "one"})
 
 
 def test_a_group_has_its_names():

@@ -14,11 +14,15 @@ import pytest
 from click.testing import CliRunner
 
 from essentia_ldl.cli.main import main
+from essentia_ldl.cli.text.studies import describe_table2
+from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import DataError, DiskError, StoreError, UnknownNameError
 from essentia_ldl.files import Home, read_json, write_json
+from essentia_ldl.measure.crossval import Measured
 from essentia_ldl.recipe.toml import read_recipe, render_recipe
 from essentia_ldl.studies.estimates import Cost
 from essentia_ldl.studies.table2 import command as table2
+from essentia_ldl.studies.table2 import tables
 from essentia_ldl.studies.table2.command import Grid, build_table
 from essentia_ldl.studies.table2.paper import TABLE_2, Cell
 
@@ -42,7 +46,8 @@ def work(tmp_path, monkeypatch):
     make_collection(root / "mood_happy", "happy", "non_happy")
     state = {"root": root, "calls": [], "external": [], "said": [], "wrong": {}, "score": 0.7}
 
-    def cross_validate(*, recipe, data, sources, n_folds, n_repeats, n_jobs, say, home, patch_hop):
+    def cross_validate(recipe, source, comparison, home, n_jobs, say):
+        sources = comparison.labels
         source = sources[-1]
         state["calls"].append((recipe.task, recipe.network.backbone, recipe.network.fine_tune, *sources))
         if (recipe.task, source) in state["wrong"]:
@@ -55,11 +60,10 @@ def work(tmp_path, monkeypatch):
         ]
         scores = {"n_tracks": 6, "sources": dict.fromkeys(sources, row), "comparisons": comparisons}
         write_json(path, scores)
-        yield "a table"
-        yield str(path)
+        return Measured(path.parent, scores, Collection((), {}, {}, (), home), (), "")
 
-    def validate_externally(cell, recipe, source, data, annotations, say, n_jobs, home):
-        state["external"].append((recipe.task, source))
+    def validate_externally(cell, recipe, sets, home, n_jobs, say):
+        state["external"].append((recipe.task, recipe.labels))
         write_json(cell / "scores.json", {"balanced_accuracy": 0.61, "n_tracks": 9})
         return cell / "scores.json"
 
@@ -74,7 +78,7 @@ def work(tmp_path, monkeypatch):
 
 
 def build(work, grid=SMALL, **options):
-    return build_table(str(work["root"]), grid, work["said"].append, home=Home.from_environment(), **options)
+    return build_table(str(work["root"]), grid, Home.from_environment(), say=work["said"].append, **options)
 
 
 def cells_of(table):
@@ -100,15 +104,15 @@ def test_every_cell_with_data_is_measured_and_stands_beside_the_papers(work):
     assert (row["measured"], row["deviation"], row["p"], row["n_tracks"]) == (0.7, 0.05, 0.01, 6)
     assert row["paper"] == 0.83
     assert row["scores"] == "runs/mood-sad-vgg-all/scores.json"
-    line = next(line for line in reversed(table.lines) if line.startswith("vgg      mood-sad"))
+    line = next(line for line in reversed(describe_table2(table)) if line.startswith("vgg      mood-sad"))
     assert line.split()[2:] == ["0.70|0.83", "0.70*|0.83", *["-|0.83", "-|0.65", "-|0.63", "-|0.62"]]
 
 
 def test_suspicious_cells_are_marked_and_explained(work):
     table = build(work)
-    line = next(line for line in reversed(table.lines) if line.startswith("vgg      genre-tzanetakis"))
+    line = next(line for line in reversed(describe_table2(table)) if line.startswith("vgg      genre-tzanetakis"))
     assert line.split()[2:] == ["-|0.64c", "-|0.67c", "-|0.64c", "-|0.64a", "-|0.27a", "-|0.64a"]
-    assert sum(line[:3] in ("a: ", "b: ", "c: ") for line in table.lines) == 3
+    assert sum(line[:3] in ("a: ", "b: ", "c: ") for line in describe_table2(table)) == 3
     text = (table.folder / "table2.md").read_text()
     assert "| vgg | mood-sad | 0.70 ± 0.05 / 0.83 | 0.70\\* ± 0.05 / 0.83 | - / 0.83 |" in text
     assert "| - / 0.64a | - / 0.27a | - / 0.64a |" in text
@@ -124,7 +128,7 @@ def test_the_same_command_repeats_nothing_and_more_cells_join_the_same_table(wor
     again = build(work)
     assert work["calls"] == []
     assert again.folder == first.folder
-    assert again.lines == first.lines
+    assert describe_table2(again) == describe_table2(first)
     more = Grid(networks=("vgg",), starts=("pretrained",), sources=("sb",), tasks=("mood-sad",))
     table = build(work, more)
     assert work["calls"] == [("mood-sad", "vgg", "all", "none", "sa", "sb")]
@@ -149,25 +153,26 @@ def test_a_stop_keeps_what_was_measured(work, stop):
 def test_a_kill_at_any_point_repeats_nothing_that_is_noted(work, tmp_path):
     """The book alone decides, and it is written after every cell: here the process dies without any farewell."""
     code = f"""
-import os
+import os, pathlib, types
 from essentia_ldl.files import Home, write_json
 from essentia_ldl.studies.estimates import Cost
 from essentia_ldl.studies.table2 import command as table2
+from essentia_ldl.studies.table2 import tables
 n = 0
-def cross_validate(*, recipe, sources, **_):
+def cross_validate(recipe, source, comparison, *_):
     global n
     n += 1
     if n == 3:
         os._exit(9)
-    path = {str(tmp_path)!r} + f"/home/runs/{{recipe.task}}/scores.json"
+    run = pathlib.Path({str(tmp_path)!r}) / "home" / "runs" / recipe.task
     row = dict(balanced_accuracy_mean=0.7, balanced_accuracy_std=0.0)
-    write_json(path, dict(n_tracks=6, sources=dict.fromkeys(sources, row), comparisons=[]))
-    yield path
+    write_json(run / "scores.json", dict(n_tracks=6, sources=dict.fromkeys(comparison.labels, row), comparisons=[]))
+    return types.SimpleNamespace(run=run)
 table2.cross_validate = cross_validate
 table2.estimates.measure_costs = lambda path, networks, size: dict.fromkeys(networks, Cost(size, 3.0, 0.02, 0.01))
 table2.estimates.find_durations = lambda *_: [30.0]
 grid = table2.Grid(networks=("vgg",), starts=("pretrained",), sources=("none", "sa"), tasks=("mood-sad", "mood-happy"))
-table2.build_table({str(work["root"])!r}, grid, print, home=Home.from_environment())
+table2.build_table({str(work["root"])!r}, grid, Home.from_environment())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 9, done.stderr
@@ -186,8 +191,8 @@ def test_other_data_or_another_recipe_is_measured_again(work):
     work["calls"].clear()
     other = build(work, Grid(**{**vars(SMALL), "epochs": 2}))
     assert len(work["calls"]) == 4
-    assert any("NOT as in the paper" in line for line in other.lines)
-    assert not any("NOT as" in line for line in build(work).lines)
+    assert any("NOT as in the paper" in line for line in describe_table2(other))
+    assert not any("NOT as" in line for line in describe_table2(build(work)))
 
 
 def find_heading(table):
@@ -340,6 +345,7 @@ def test_the_estimate_comes_before_the_work_and_a_dry_run_ends_there(work):
     table = build(work, Grid(tasks=("mood-sad",)), dry_run=True)
     assert work["calls"] == []
     assert not (table.folder / "table2.json").exists()
+    assert (table.heading, table.rows) == ((), ())
     said = "\n".join(work["said"])
     assert "12 cells with data, 0 measured before, 12 to do" in said
     # 6 tracks, 5 folds: 4.8 inside, 0.96 validate on 19 patches; 3.84 / 32 steps of 3 s; 600 epochs
@@ -419,17 +425,21 @@ def test_a_table_says_what_it_is(work):
 def test_the_command_takes_names_by_commas_or_repeated_and_ends_with_1_when_something_is_missing(monkeypatch, tmp_path):
     asked = []
 
-    def build_table(data, grid, say, *, home, n_jobs, dry_run):
+    def build_table(data, grid, home, n_jobs, dry_run, say):
         asked.append((data, grid, n_jobs, dry_run))
-        return table2.Table(tmp_path, ("the table",), () if dry_run else ("mood-sad: no",))
+        heading, rows = ([], []) if dry_run else (["the table"], tables.fill_rows({}))
+        return table2.Table(tmp_path, heading, rows, () if dry_run else ("mood-sad: no",))
 
     monkeypatch.setattr(table2, "build_table", build_table)
     options = ["--tasks", "mood-sad,mood-happy", "--labels", "none", "--labels", "sb", "--starts", "scratch"]
     more = ["--epochs", "2", "--folds", "3", "--seed", "0", "--no-external", "--dry-run", "--jobs", "2"]
     result = CliRunner().invoke(main, ["table2", "sets", *options, *more])
-    assert (result.exit_code, result.stdout) == (0, "the table\n")
+    costs = f"nothing trained; the measured costs are in {tmp_path}/costs.json\n"
+    assert (result.exit_code, result.stdout) == (0, costs)
     result = CliRunner().invoke(main, ["table2", "sets"])
     assert result.exit_code == 1
+    shown = result.stdout.splitlines()
+    assert (shown[0], shown[-1]) == ("the table", f"{tmp_path}/table2.md")
     assert "1 not measured:\nmood-sad: no" in result.stderr
     small = Grid(
         starts=("scratch",),

@@ -1,4 +1,4 @@
-"""A folder of data sets: one entry a task, in whatever layout."""
+"""A folder of data sets: one entry per task, in whatever layout."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_notes_beside_the_classes_are_no_table_but_a_table_that_is_named_so_is(t
             ["mood-sad/audio/a.wav", "mood-sad/a.csv", "mood-sad/b.csv"],
             "one table in the folder; got .*'a.csv', 'b.csv'",
         ),
-        (["mood-sad/sad/a.wav", "mood-sad.csv"], r"one entry a task; got \['mood-sad', 'mood-sad.csv'\]"),
+        (["mood-sad/sad/a.wav", "mood-sad.csv"], r"one entry per task; got \['mood-sad', 'mood-sad.csv'\]"),
         (["mood-sad"], "a folder or a table; got 'a file'"),
     ],
 )
@@ -70,7 +70,7 @@ def test_an_entry_that_is_not_clear_is_a_problem_of_its_task(tmp_path, files, me
 
 def test_a_folder_without_any_entry_says_what_is_expected_and_found(tmp_path):
     touch(tmp_path / "sad" / "a.wav", tmp_path / "non_sad" / "b.wav")
-    with pytest.raises(DataError, match=r"an entry a task, such as genre-dortmund/.*2 folders \(non_sad, sad\)"):
+    with pytest.raises(DataError, match=r"one entry per task, such as genre-dortmund/.*2 folders \(non_sad, sad\)"):
         find_collections(tmp_path, TASKS)
     with pytest.raises(DataError, match="No such file"):
         find_collections(tmp_path / "nothing", TASKS)

@@ -8,7 +8,7 @@ import pytest
 
 from essentia_ldl.errors import UnknownNameError
 from essentia_ldl.recipe.toml import read_recipe
-from essentia_ldl.studies.table2.cells import Group
+from essentia_ldl.studies.table2.cells import CellGroup
 from essentia_ldl.studies.table2.paper import NETWORKS, SOURCES, STARTS, TASKS
 from essentia_ldl.studies.table2.settings import Grid, describe_settings, set_up
 
@@ -19,7 +19,9 @@ def recipe():
 
 
 def make_group(recipe, start="pretrained", grid=None):
-    return Group("mood-sad", "vgg", start, set_up(recipe, grid or Grid(), "vgg", start), Path("sad"), 6, {"5f": "x"})
+    return CellGroup(
+        "mood-sad", "vgg", start, set_up(recipe, grid or Grid(), "vgg", start), Path("sad"), 6, {"5f": "x"}
+    )
 
 
 def test_the_whole_table_is_asked_for_by_default():

@@ -75,4 +75,4 @@ def test_the_files_hold_the_same_rows(tmp_path):
     assert text.startswith("# Table 2, measured / paper\n\nof nothing\n")
     assert "| musicnn | mood-happy | - / 0.72 | 0.75\\* ± 0.04 / 0.76 |" in text
     heads = [line.count("|") for line in text.splitlines() if line.startswith("|")]
-    assert set(heads) == {15}
+    assert set(heads) == {9}

@@ -14,7 +14,6 @@ NIPS 2017, section 2.4.
 from __future__ import annotations
 
 import dataclasses
-import zipfile
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,6 +23,7 @@ from essentia_ldl.nets.export import sampling
 from essentia_ldl.nets.export.nodes import SOFTMAX, Node
 from essentia_ldl.nets.networks import build_model
 from essentia_ldl.nets.runtime import keras, tf
+from essentia_ldl.runs.arrays import DAMAGE
 from essentia_ldl.runs.plan import Plan
 from essentia_ldl.scores.calibration import Calibration, identity
 from essentia_ldl.scores.uncertainty import MEAN
@@ -42,20 +42,18 @@ def read_members(plan: Plan) -> list[keras.Model]:
     StoreError
         When weights.npz is missing, damaged, or of other networks.
     """
-    members, path = [], plan.folder / "weights.npz"
+    members, path = [build_model(plan, pretrained=False) for _ in plan.members], plan.folder / "weights.npz"
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            for number in range(len(plan.members)):
-                model = build_model(plan, pretrained=False)
+            for number, model in enumerate(members):
                 own = {f"{number}/{weight.path}": weight for weight in model.weights}
                 if {name for name in arrays.files if name.startswith(f"{number}/")} != set(own):
                     raise KeyError(f"other variables of member {number}")
                 for name, weight in own.items():
                     weight.assign(arrays[name])
-                members.append(model)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         remedy = "Make the ensemble again."
-        raise StoreError(explain("weights", "those of the plan's members", str(error), path, remedy)) from None
+        raise StoreError(explain("weights", "those of the plan's members", error, path, remedy)) from None
     return members
 
 

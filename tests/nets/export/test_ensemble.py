@@ -8,7 +8,7 @@ import pytest
 from essentia_ldl.errors import StoreError
 from essentia_ldl.files import read_json
 from essentia_ldl.nets.classifier import DenseLayers, build_head
-from essentia_ldl.nets.export import ensembles
+from essentia_ldl.nets.export import ensemble
 from essentia_ldl.nets.export.export import export
 from essentia_ldl.nets.export.freeze import freeze_model
 from essentia_ldl.nets.export.nodes import head_nodes
@@ -19,7 +19,7 @@ from essentia_ldl.nets.training.train import train
 from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.scores.calibration import Calibration, identity
 from essentia_ldl.scores.uncertainty import NAMES, measure, node_name
-from essentia_ldl.train.members import Member, assemble
+from essentia_ldl.train.members import Member, assemble, join_plans
 
 CLASSES = ("a", "b", "c")
 
@@ -61,8 +61,8 @@ def members():
 
 @pytest.mark.parametrize("calibration", [identity(CLASSES), HALF, VECTOR], ids=["none", "temperature", "vector"])
 def test_an_ensemble_is_the_mean_of_its_members(members, inputs, calibration):
-    nodes = ensembles.list_nodes(head_nodes(), 4)
-    graph = freeze_model(ensembles.combine(members, calibration), nodes)
+    nodes = ensemble.list_nodes(head_nodes(), 4)
+    graph = freeze_model(ensemble.combine(members, calibration), nodes)
     names = [node.name for node in nodes]
     ((values),) = run_graph(graph, names, inputs)
     found = dict(zip(names, values, strict=True))
@@ -78,14 +78,14 @@ def test_an_ensemble_is_the_mean_of_its_members(members, inputs, calibration):
 
 def test_members_share_the_body_below_them(members):
     body = keras.Model(x := keras.Input((7,)), keras.layers.Dense(12, name="embedding")(x))
-    graph = freeze_model(ensembles.combine(members, HALF, body), ensembles.list_nodes(head_nodes(), 4))
+    graph = freeze_model(ensemble.combine(members, HALF, body), ensemble.list_nodes(head_nodes(), 4))
     assert sum(node.op == "MatMul" for node in graph.node) == 1 + 4 * 2
 
 
 def test_equal_members_disagree_about_nothing(members, inputs):
-    model = ensembles.combine([members[0]] * 3, HALF)
+    model = ensemble.combine([members[0]] * 3, HALF)
     names = [node_name("mutual_information"), node_name("predictive_entropy")]
-    graph = freeze_model(model, ensembles.list_nodes(head_nodes(), 3))
+    graph = freeze_model(model, ensemble.list_nodes(head_nodes(), 3))
     ((information, entropy),) = run_graph(graph, names, inputs)
     np.testing.assert_allclose(information, 0, atol=1e-6)
     assert entropy.min() > 0.01
@@ -97,8 +97,9 @@ def write_ensemble(make_run, name, **changes):
     for folder in folders:
         train(folder)
         (folder / "labels.json").write_text("{}")
-    assemble(folders[0].parent / name, [Member(f"seed {n}", folder) for n, folder in enumerate(folders)])
-    return folders, folders[0].parent / name
+    run, members = folders[0].parent / name, [Member(f"seed {n}", folder) for n, folder in enumerate(folders)]
+    assemble(join_plans(run, members), members)
+    return folders, run
 
 
 def test_an_assembled_run_exports_what_its_predictions_say(make_run):
@@ -137,4 +138,4 @@ def test_weights_of_other_members_are_refused(make_run):
         kept = {name: arrays[name] for name in arrays.files if not name.startswith("1/")}
     np.savez(run / "weights.npz", **kept)
     with pytest.raises(StoreError, match="expected those of the plan's members"):
-        ensembles.read_members(read_plan(run))
+        ensemble.read_members(read_plan(run))

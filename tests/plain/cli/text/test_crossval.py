@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
-from essentia_ldl.cli.tables import _describe_comparisons, describe_scores, describe_test
+import dataclasses
+from pathlib import Path
 
+import numpy as np
+
+from essentia_ldl.cli.text.crossval import _describe_comparisons, describe_final, describe_measured, describe_scores
+from essentia_ldl.collection.read import Collection
+from essentia_ldl.files import Home
+from essentia_ldl.measure.crossval import Measured
+from essentia_ldl.records import Failure
 from essentia_ldl.scores.statistics import compare_all
+from essentia_ldl.train.train import Trained
 
 
 def make_scores(**changes) -> dict:
@@ -93,20 +101,33 @@ def test_the_table_says_what_is_not_grouped_and_what_was_left_out():
     assert lines[start + 1].split() == ["none", "0.500", "0.700"]
 
 
-def test_a_test_side_has_its_filewise_accuracy_and_its_confusion_in_percent():
-    classes = ("Folk", "Instrumental", "Rock")
-    score = {"accuracy": 0.625, "n_tracks": 8, "confusion": [[3, 1, 0], [1, 2, 1], [0, 0, 0]]}
-    assert describe_test(score, classes) == [
-        "filewise accuracy 0.6250: 5 of 8 test tracks right",
-        "true / predicted, %   Folk  Instrumental   Rock  tracks",
-        "Folk                    75            25      0       4",
-        "Instrumental            25            50     25       4",
-        "Rock                     -             -      -       0",
-    ]
-
-
 def test_a_difference_without_any_deviation_is_no_evidence():
     values = {"none": [0.5, 0.5], "sb": [0.75, 0.75]}
     rows = compare_all(values, "none", 0.25)
     line = _describe_comparisons(rows, 8)[1]
     assert line.split() == ["sb", "+0.250", "-", "-", "-"]
+
+
+def test_what_was_left_out_comes_before_the_place_of_the_scores():
+    failures = (Failure("/a.wav", "features", "a is bad."), Failure("/b.wav", "features", "b is bad."))
+    collection = Collection((), {}, {}, failures, Home("/music"))
+    run = Path("/music/runs/r")
+    done = Measured(run, make_scores(), collection, (), "f", run / "descriptors-failures.csv")
+    lines = describe_measured(done)
+    assert lines[:-3] == describe_scores(done.scores)
+    assert lines[-3:] == [
+        "2 files were left out: see /music/runs/r/failures.csv",
+        "files that MusicExtractor refused count as average there: see /music/runs/r/descriptors-failures.csv",
+        "/music/runs/r/scores.json",
+    ]
+    whole = dataclasses.replace(done, refused=None, collection=dataclasses.replace(collection, failures=()))
+    assert describe_measured(whole)[-2] == lines[-4]
+
+
+def test_a_final_model_is_told_by_its_place():
+    done = Trained(Path("/runs/r"), ("a-1", "b-1"), {}, ())
+    assert describe_final(done, Path("/graphs")) == [
+        "final model: /graphs/a-1.pb and .json",
+        "final model: /graphs/b-1.pb and .json",
+        "run: /runs/r",
+    ]

@@ -1,0 +1,72 @@
+"""Options that several commands share, and what they make of a recipe."""
+
+from __future__ import annotations
+
+import click
+import pytest
+
+from essentia_ldl.cli.options import SourceOption, read_names, read_pairs, resolve_recipe, resolve_source, resolve_truth
+from essentia_ldl.collection.read import Source
+from essentia_ldl.measure.rows import TruthColumn
+from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.recipe.toml import read_recipe, write_recipe
+
+UNSET = ("data", "layout", "network", "pretrained", "extractor", "extractor_output", "fine_tune", "epochs", "dropout")
+NOTHING = {**dict.fromkeys((*UNSET, "samples", "seed", "corrections", "jobs")), "options": {}, "changes": {}}
+
+
+@pytest.fixture
+def context():
+    return click.Context(click.Command("x")), click.Option(["--x"])
+
+
+def test_pairs_are_split_at_the_first_sign(context):
+    assert read_pairs(*context, ("a=1", "b=c=d", "e=")) == {"a": "1", "b": "c=d", "e": ""}
+
+
+@pytest.mark.parametrize("value", ["a", "=b", ""])
+def test_what_is_no_pair_is_refused(context, value):
+    with pytest.raises(click.BadParameter, match="not of the form NAME=VALUE"):
+        read_pairs(*context, (value,))
+
+
+def test_names_may_be_joined_or_repeated_and_count_once(context):
+    assert read_names(*context, ("a,b", " b , c")) == ("a", "b", "c")
+    assert read_names(*context, ()) == ()
+    with pytest.raises(click.BadParameter, match="names nothing"):
+        read_names(*context, (" ,",))
+
+
+def test_the_help_of_labels_names_the_sources(context):
+    option, text = SourceOption(["--labels"], metavar="SOURCE", help="; may repeat.").get_help_record(context[0])
+    assert option == "--labels SOURCE"
+    assert text.startswith("agf-")
+    assert text.endswith("agf, or several joined by +; may repeat.")
+
+
+def test_without_options_the_recipe_is_as_it_is_written(tmp_path):
+    assert resolve_recipe("mood-sad", NOTHING, tmp_path) == read_recipe("mood-sad")
+    own = Recipe("mood-sad", ("x", "y"))
+    write_recipe(own, tmp_path / "mood-sad.toml")
+    assert resolve_recipe("mood-sad", NOTHING, tmp_path) == own
+
+
+def test_options_change_the_recipe_and_an_extractor_asks_for_a_head(tmp_path):
+    options = {**NOTHING, "network": "vgg", "epochs": 3, "seed": 9, "changes": {"network.hidden": "7"}, "labels": "sa"}
+    recipe = resolve_recipe("mood-sad", options, tmp_path)
+    assert (recipe.network.backbone, recipe.network.hidden, recipe.split.seed) == ("vgg", 7, 9)
+    assert (recipe.training.epochs, recipe.training.epochs_from_scratch, recipe.labels) == (3, 3, "sa")
+    recipe = resolve_recipe("mood-sad", {**NOTHING, "extractor": "effnet"}, tmp_path)
+    assert (recipe.network.extractor, recipe.network.fine_tune) == ("effnet", "head")
+
+
+def test_a_source_is_what_the_options_say():
+    assert resolve_source(NOTHING) == Source()
+    given = {**NOTHING, "data": "d", "layout": "fma", "options": {"subset": "small"}, "corrections": "c.csv"}
+    assert resolve_source(given) == Source("d", "fma", {"subset": "small"}, "c.csv")
+
+
+def test_a_truth_is_a_column_and_perhaps_a_class():
+    assert resolve_truth({"truth_column": None, "truth_class": "sad"}) is None
+    assert resolve_truth({"truth_column": "share", "truth_class": None}) == TruthColumn("share")
+    assert resolve_truth({"truth_column": "share", "truth_class": "sad"}) == TruthColumn("share", "sad")

@@ -1,0 +1,41 @@
+"""A survey as lines of text."""
+
+from __future__ import annotations
+
+from essentia_ldl.cli.text.data import describe_survey
+from essentia_ldl.features.survey import Surveyed
+from essentia_ldl.records import Failure
+
+
+def test_a_survey_as_text():
+    report = Surveyed(
+        classes={"non_sad": 3, "sad": 4},
+        artists={"non_sad": 2},
+        n_without_artist=4,
+        durations_s=(1.0, 20.0, 7179.0),
+        duplicates=(("e", "f"),),
+        conflicts=(("c (non_sad)", "d (sad)"),),
+        too_short=("b",),
+        failures=(Failure("g", "files", "g is empty."),),
+    )
+    assert describe_survey(report) == [
+        "7 tracks, 2 classes",
+        "  non_sad       3 tracks, 2 artists",
+        "  sad           4 tracks",
+        "4 tracks without artist: folds cannot keep one artist on one side, and scores may come out too high",
+        "2.0 hours: shortest 1 s, median 20 s, longest 7179 s",
+        "same bytes: e, f",
+        "same bytes, different labels: c (non_sad), d (sad)",
+        "too short: b",
+        "unusable: g is empty.",
+    ]
+
+
+def test_a_survey_without_a_problem_says_so():
+    clean = Surveyed({"a": 1, "b": 1}, {"a": 1, "b": 1}, 0, (), (), (), (), ())
+    assert describe_survey(clean) == [
+        "2 tracks, 2 classes",
+        "  a       1 tracks, 1 artists",
+        "  b       1 tracks, 1 artists",
+        "by their headers and bytes: nothing unreadable, too short or twice",
+    ]

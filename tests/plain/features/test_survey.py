@@ -1,0 +1,49 @@
+"""A collection looked over: counts, durations, copies, and files that will not do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from essentia_ldl.collection.read import Source
+from essentia_ldl.features.survey import survey
+
+
+def make_folder(root: Path, **files: str) -> Path:
+    """Write files; a key ``sad__a`` is the file sad/a.wav, its value the content."""
+    for name, content in files.items():
+        path = root / (name.replace("__", "/") + ".wav")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return root
+
+
+def test_a_survey_counts_and_finds_what_will_not_do(tmp_path, home, asked):
+    folder = make_folder(
+        tmp_path / "d",
+        non_sad__x__a="x 30",
+        non_sad__y__b="y 1",
+        non_sad__y__c="twice 20",
+        sad__d="twice 20",
+        sad__e="copy 60",
+        sad__f="copy 60",
+        sad__g="",
+    )
+    report = survey(Source(folder), home)
+    assert report.classes == {"non_sad": 3, "sad": 4}
+    assert report.artists == {"non_sad": 2}
+    assert report.n_without_artist == 4
+    assert report.durations_s == (1.0, 20.0, 20.0, 30.0, 60.0, 60.0)
+    assert report.duplicates == (("sad/e.wav", "sad/f.wav"),)
+    assert report.conflicts == (("non_sad/y/c.wav (non_sad)", "sad/d.wav (sad)"),)
+    assert report.too_short == ("non_sad/y/b.wav",)
+    assert [Path(failure.path).name for failure in report.failures] == ["g.wav"]
+    assert report.has_problems
+
+
+def test_a_collection_that_will_do_has_no_problems(tmp_path, home, asked):
+    report = survey(
+        Source(make_folder(tmp_path / "d", sad__a="a 30", non_sad__b="same 20", non_sad__c="same 20")), home
+    )
+    assert report.duplicates == (("non_sad/b.wav", "non_sad/c.wav"),)
+    assert not report.has_problems, "of copies with one label one is kept"
+    assert len(asked) == 3

@@ -1,0 +1,148 @@
+"""A collection made ready: whose it is, what is told before the long work, and that two homes share nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from essentia_ldl import datasets
+from essentia_ldl.collection.read import Source
+from essentia_ldl.datasets.demo import DemoSize
+from essentia_ldl.errors import DataError
+from essentia_ldl.features.store import Store
+from essentia_ldl.files import Home, digest_file
+from essentia_ldl.frontends import MUSICNN
+from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.recipe.toml import read_recipe
+from essentia_ldl.train import prepare as preparing
+from essentia_ldl.train.prepare import Built, Needs, find_data, prepare
+
+here = Home.from_environment  # the fixtures set the variable
+RECIPE = Recipe("mood-sad", ("non_sad", "sad"), labels="none")
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path, monkeypatch):
+    monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path / "home"))
+
+
+def make_tracks(root: Path, n_tracks: int = 20) -> Path:
+    for number in range(n_tracks):
+        path = root / ("sad" if number % 2 else "non_sad") / f"artist{number // 4}" / f"{number:02}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"%d" % number)
+    return root
+
+
+def test_data_of_the_user_is_taken_as_it_is(tmp_path):
+    said = []
+    assert find_data(RECIPE, Source(str(tmp_path)), here(), said.append) == (Source(str(tmp_path)), False)
+    (tmp_path / "demo.json").write_text("{}")
+    assert find_data(RECIPE, Source(str(tmp_path)), here(), said.append) == (Source(str(tmp_path)), True)
+    assert said == []
+
+
+def test_without_data_the_demo_is_made_in_the_store(tmp_path, monkeypatch):
+    made, said = [], []
+    monkeypatch.setattr(preparing.demo, "build_demo", lambda *a, **k: made.append((a, k)) or a[0])
+    root = tmp_path / "home" / "store" / "demo" / "mood-sad"
+    assert find_data(RECIPE.override(split__seed=7), Source(None), here(), said.append) == (Source(str(root)), True)
+    classes = ("non_sad", "sad")
+    assert made == [((root, classes, DemoSize(duration_s=21.0)), {"seed": 7, "replace": True})]
+    assert "demo collection" in said[0]
+    find_data(
+        RECIPE.override(demo__tracks=30, demo__artists=12, demo__substyles=3, demo__seconds=9.0),
+        Source(),
+        here(),
+        print,
+    )
+    assert made[1] == ((root, classes, DemoSize(30, 12, 3, 9.0)), {"seed": 0, "replace": True})
+
+
+def test_a_collection_is_told_in_one_line(tmp_path, extracted):
+    data = make_tracks(tmp_path / "data")
+    extracted["failing"] = ("sad/artist0/01.wav",)
+    said = []
+    collection = prepare(RECIPE, Source(data), Needs(("none",)), here(), 1, said.append)
+    assert said == ["19 tracks (10 non_sad, 9 sad), 1 left out"]
+    assert not collection.is_demo
+    assert len(collection.tracks) == 19
+    prepare(RECIPE, Source(data), Needs(("sb",)), here(), 1, said.append)
+    prepare(RECIPE, Source(data), Needs(("sb",), bands=False), here(), 1, said.append)
+    assert extracted["front_ends"] == [["musicnn"], ["musicnn", "mfcc"], ["mfcc"]]
+
+
+def test_a_class_that_is_left_out_wholly_is_an_error_with_the_first_reason(tmp_path, extracted):
+    data = make_tracks(tmp_path / "data")
+    extracted["failing"] = tuple(track.id for track in datasets.read_tracks(data) if track.label == "sad")
+    with pytest.raises(
+        DataError, match=r"at least one usable track; got 0 \(sad in .*First: sad/artist0/01\.wav is bad"
+    ):
+        prepare(RECIPE, Source(data), Needs(("none",)), here(), 1, [].append)
+
+
+def test_a_demo_given_by_its_table_is_a_demo_too(tmp_path):
+    (tmp_path / "demo.json").write_text("{}")
+    recipe = read_recipe("mood-sad")
+    assert find_data(recipe, Source(str(tmp_path / "index.csv")), here(), print) == (
+        Source(str(tmp_path / "index.csv")),
+        True,
+    )
+    assert find_data(recipe, Source(str(tmp_path)), here(), print)[1]
+    assert not find_data(recipe, Source(str(tmp_path / "sub" / "index.csv")), here(), print)[1]
+
+
+def test_what_is_built_is_what_is_there_afterwards(tmp_path, monkeypatch):
+    asked = []
+
+    def run_zone(module, *arguments):
+        asked.append((module, *arguments))
+        for name in ("msd-musicnn-1", "mtt-vgg-1"):
+            (tmp_path / f"{name}.pb").touch()
+
+    monkeypatch.setattr(preparing, "run_zone", run_zone)
+    assert preparing.build_base_graphs(tmp_path) == Built(tmp_path, ("msd-musicnn-1", "mtt-vgg-1"))
+    preparing.build_base_graphs(tmp_path, "musicnn.whl")
+    zone = "essentia_ldl.nets.base_graphs"
+    assert asked == [(zone, str(tmp_path)), (zone, str(tmp_path), "--wheel", "musicnn.whl")]
+
+
+def test_too_few_tracks_are_told_before_the_extraction(tmp_path, extracted):
+    data = make_tracks(tmp_path / "data")
+
+    def draw(tracks):
+        raise DataError("too few")
+
+    with pytest.raises(DataError, match="too few"):
+        prepare(RECIPE, Source(data), Needs(("none",), draw), here(), 1, [].append)
+    assert extracted["front_ends"] == []
+
+
+def test_two_homes_in_one_process_share_nothing(tmp_path, monkeypatch):
+    """The same bytes are prepared in two homes: each has its own features, and the variable's home stays empty."""
+    data = make_tracks(tmp_path / "data", 8)
+    monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path / "elsewhere"))
+    seen = []
+
+    def run_jobs(function, jobs, step, n_jobs=None):
+        for job in jobs:
+            store, content = Store(job["store"]), digest_file(job["path"])
+            seen.append(store.root)
+            store.write_info(store.remember(job["path"]), {"duration_s": 30.0})
+            store.write(content, MUSICNN, np.full((187, MUSICNN.n_bands), len(seen), np.float32))
+            yield job, {"content": content, "duration_s": 30.0}
+
+    monkeypatch.setattr("essentia_ldl.features.extract.run_jobs", run_jobs)
+    homes = [Home(tmp_path / "one"), Home(tmp_path / "two")]
+    done = [prepare(RECIPE, Source(data), Needs(("none",)), home, 1, [].append) for home in homes]
+    assert [collection.home for collection in done] == homes
+    assert seen == [homes[0].store] * 8 + [homes[1].store] * 8
+    assert done[0].tracks == done[1].tracks
+    content = done[0].contents[done[0].tracks[0].id]
+    first, second = (Store(home.store).read(content, MUSICNN)[0, 0] for home in homes)
+    assert second - first == 8
+    prepare(RECIPE, Source(data), Needs(("none",)), homes[0], 1, [].append)
+    assert len(seen) == 16, "what is there is not made again"
+    assert not (tmp_path / "elsewhere").exists()
