@@ -155,7 +155,7 @@ def cross_validate(
     tracks = list(collection.tracks)
     truth = read_truth(tracks, recipe.classes, comparison.truth, source.data)
     listing = identify_tracks(recipe, collection)
-    values = {key: value for key, value in recipe.as_dict().items() if key != "labels"}
+    values = {key: value for key, value in recipe.as_identity().items() if key != "labels"}
     column = drawn.leave_out
     kind = drawn.n_folds if column is None else [column, [track.columns[column] for track in tracks]]
     weights = identify_weights(recipe.network, home.graphs)

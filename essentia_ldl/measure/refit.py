@@ -138,7 +138,7 @@ def refit(measured: Measured, recipe: Recipe, say: Say = print) -> Trained:
     if final.target_networks == "none":  # otherwise every network trains for the epochs of the recipe
         final = final.override(training__epochs=choice.n_epochs, training__epochs_from_scratch=choice.n_epochs)
     summary = summarize_crossval(crossval, choice.source, scores)
-    own = runs.fingerprint(__version__, "refit", measured.fingerprint, final.as_dict(), choice.halvings, summary)
+    own = runs.fingerprint(__version__, "refit", measured.fingerprint, final.as_identity(), choice.halvings, summary)
     run, finished = runs.take_run(recipe.task, own, collection.home, False, say)
     if not finished:
         rates = f", learning rate halved after {', '.join(map(str, choice.halvings))}" if choice.halvings else ""

@@ -25,7 +25,7 @@ from essentia_ldl.collection.read import Source
 from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.features.extractors import identify_weights
 from essentia_ldl.files import Home, digest_file, read_json, read_object, replacing
-from essentia_ldl.recipe.recipe import Recipe, is_task_name
+from essentia_ldl.recipe.recipe import TASK_RULE, Recipe, is_task_name
 from essentia_ldl.runs import folder as runs
 from essentia_ldl.runs.calibrate import calibrate_run, keep_out_of_fold
 from essentia_ldl.runs.plan import Plan
@@ -71,7 +71,7 @@ def make_ensemble(
         When a run is missing, has not ended, or is damaged.
     """
     if not is_task_name(name):
-        raise DataError(explain("name", "letters, digits and hyphens", name, "ensemble", "Choose another name."))
+        raise DataError(explain("name", TASK_RULE, name, "ensemble", "Choose another name."))
     members, cells = find_members(sources, home.runs)
     check_members(members)
     digests = [digest_file(member.folder / "weights.npz") for member in members]
@@ -125,7 +125,7 @@ def train_members(
     needs = Needs((recipe.labels,), lambda tracks: [draw_split(recipe, tracks)])
     collection = prepare(recipe, source, needs, home, effort.n_jobs, say)
     listing, sides = identify_tracks(recipe, collection), [track.split for track in collection.tracks]
-    asked = (MEMBERS, n_members, recipe.as_dict(), listing, sides, collection.is_demo, effort.max_hours)
+    asked = (MEMBERS, n_members, recipe.as_identity(), listing, sides, collection.is_demo, effort.max_hours)
     digest = runs.fingerprint(__version__, *asked, *identify_weights(recipe.network, home.graphs))
     run, finished = runs.take_run(recipe.task, digest, home, effort.again, say)
     if finished:

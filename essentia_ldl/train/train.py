@@ -106,7 +106,7 @@ def train(recipe: Recipe, source: Source, home: Home, effort: Effort = DEFAULT_E
     sides = [track.split for track in collection.tracks]
     asked = (listing, sides, collection.is_demo, effort.max_hours)
     weights = identify_weights(recipe.network, home.graphs)
-    digest = runs.fingerprint(__version__, recipe.as_dict(), *asked, *weights)
+    digest = runs.fingerprint(__version__, recipe.as_identity(), *asked, *weights)
     run, finished = runs.take_run(recipe.task, digest, home, effort.again, say)
     if finished:
         names = runs.read_models(run)

@@ -214,7 +214,7 @@ def run_experiment(
     if grid.dry_run:
         return Experiment(home.runs)
     collection = prepare(recipe, source, Needs(sources, draw), home, n_jobs, say)
-    same = {key: value for key, value in recipe.as_dict().items() if key not in ("labels", "card")}
+    same = {key: value for key, value in recipe.as_identity().items() if key not in ("labels", "card")}
     sides = [track.split for track in collection.tracks]
     listing = identify_tracks(recipe, collection)
     digest = runs.fingerprint(__version__, same, listing, sides, *identify_weights(recipe.network, home.graphs))

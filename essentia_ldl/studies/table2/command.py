@@ -187,7 +187,7 @@ def _list_groups(
         for network in grid.networks:
             for start in grid.starts:
                 recipe = set_up(read_recipe(task, recipes), grid, network, start)
-                values = {key: value for key, value in recipe.as_dict().items() if key != "labels"}
+                values = {key: value for key, value in recipe.as_identity().items() if key != "labels"}
                 digests = {"5f": runs.fingerprint(__version__, values, listing, grid.n_folds, grid.patch_hop)}
                 if task in annotated:
                     digests["ext"] = runs.fingerprint(__version__, values, listing, annotated[task])

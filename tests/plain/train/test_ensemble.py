@@ -75,7 +75,7 @@ def test_a_cross_validation_stands_alone(tmp_path, write_member):
         ensembles.make_ensemble("x", ["mood-sad-0", "cv"], here())
 
 
-@pytest.mark.parametrize("name", ["", "a b", "../x", "a/b"])
+@pytest.mark.parametrize("name", ["", "a b", "../x", "a/b", "a" * 101])
 def test_a_name_that_is_no_file_name_is_refused(name):
-    with pytest.raises(DataError, match="name: expected letters, digits and hyphens"):
+    with pytest.raises(DataError, match="name: expected letters, digits and hyphens, at most 100 of them"):
         ensembles.make_ensemble(name, ["a", "b"], here())
