@@ -77,19 +77,18 @@ def evaluate(
     Raises
     ------
     DataError
-        When labels map to no class, the truth column does not fit, or no track could be used.
+        When there is no data, labels map to no class, the truth column does not fit, or no track could be used.
     GraphError
         When the model is no classifier, or cannot run at all.
     UnknownNameError
         When the model, an option, a label to map, its class or the truth column does not exist.
     """
-    model = models.find_model(model_name, home.graphs)
+    data, model = source.place, models.find_model(model_name, home.graphs)
     if model.is_base or len(model.card.classes) < 2:
         raise GraphError(
             explain("model", "a classifier", model.card.fields["type"], model.name, "Name a model that was trained.")
         )
     classes = model.card.classes
-    data = source.data
     found = datasets.read_tracks(data, source.layout, source.options)
     table = map_labels(
         [track.label for track in found], classes, mapping or {}, find_aliases(model.card, home.recipes), data

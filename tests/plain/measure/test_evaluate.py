@@ -306,3 +306,9 @@ def test_a_truth_column_that_is_not_there_names_the_nearest(setting):
     data = setting([["a.mp3", "sad", "", "0.5"]], {})
     with pytest.raises(UnknownNameError, match="Did you mean 'share'"):
         external.evaluate("m-1", Source(data), here(), truth=TruthColumn("shares"))
+
+
+def test_an_evaluation_without_data_is_one_sentence(setting):
+    make_many(setting)
+    with pytest.raises(DataError, match="data: expected a folder or a table; got None"):
+        external.evaluate("m-1", Source(), here())
