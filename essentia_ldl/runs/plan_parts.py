@@ -1,22 +1,122 @@
 """The parts of a plan: network, extractor, training, tracks, tasks and places, checked when they are made.
 
-In: what a recipe says, or tables of `plan.json`. Out: frozen records that `plan.Plan` holds. A name that becomes part
-of a path cannot lead out of the folder that it is looked for in.
+In: what a recipe says, or tables of `plan.json`. Out: frozen records that `plan.Plan` holds. Every value is of the kind
+that its field is annotated with, and a name that becomes part of a path cannot lead out of the folder that it is looked
+for in.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from essentia_ldl.choices import ACTIVATIONS, CLASS_WEIGHTS, FINE_TUNE, LOSSES
 from essentia_ldl.errors import TrainingError, explain
 from essentia_ldl.files import is_file_name
 from essentia_ldl.records import ROLES
 
+__all__ = [
+    "BACKBONES",
+    "REMEDY",
+    "ExtractorPlan",
+    "LearnedTargets",
+    "NetworkPlan",
+    "Places",
+    "PlannedAudio",
+    "PlannedTrack",
+    "TaskPlan",
+    "TrainingPlan",
+    "check_kinds",
+    "check_name",
+    "choose_loss",
+    "make_part",
+]
+
 BACKBONES = "essentia_ldl.nets.backbones"
 REMEDY = "Start the run again with essentia-ldl train."
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _are(value: object, check: Callable[[object], bool]) -> bool:
+    return isinstance(value, list | tuple) and all(map(check, value))
+
+
+def _name(value: object, check: Callable[[object], bool]) -> bool:
+    return isinstance(value, Mapping) and all(_is_text(key) and check(one) for key, one in value.items())
+
+
+# Annotation of a field -> what it may hold, in words and as a check; json writes tuples as lists.
+_KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "str": ("text", _is_text),
+    "int": ("a whole number", _is_whole),
+    "float": ("a number", lambda value: _is_whole(value) or isinstance(value, float)),
+    "bool": ("true or false", lambda value: isinstance(value, bool)),
+    "tuple[str, ...]": ("a list of texts", lambda value: _are(value, _is_text)),
+    "tuple[int, ...]": ("a list of whole numbers", lambda value: _are(value, _is_whole)),
+    "Mapping[str, Any]": ("an object", lambda value: _name(value, lambda _: True)),
+    "Mapping[str, str]": ("an object of texts", lambda value: _name(value, _is_text)),
+    "Mapping[str, str | None]": ("an object of texts", lambda value: _name(value, lambda x: x is None or _is_text(x))),
+}
+
+
+def check_kinds(kind: type, values: Mapping[str, Any], where: object = "plan.json") -> None:
+    """Raise `TrainingError` when a value is not what the field of its name is annotated with.
+
+    Parameters
+    ----------
+    kind : type
+        A dataclass of a plan; fields that hold records or paths are not looked at.
+    values : Mapping[str, Any]
+        By name of the field; those that are missing have their defaults.
+    where : object
+        The file, for the message.
+    """
+    for field in dataclasses.fields(kind):
+        annotation = str(field.type)
+        optional = annotation.endswith(" | None")
+        known = _KINDS.get(annotation.removesuffix(" | None"))
+        if known is None or field.name not in values or (optional and values[field.name] is None):
+            continue
+        rule, check = known
+        if not check(values[field.name]):
+            rule = f"{rule}, or none" if optional else rule
+            raise TrainingError(explain(field.name, rule, values[field.name], where, REMEDY))
+
+
+def make_part(kind: type, what: str, values: object, where: object) -> Any:
+    """Make a part of a plan of an object of its file.
+
+    Parameters
+    ----------
+    kind : type
+        One of the records below.
+    what : str
+        Key of the file.
+    values : object
+        What json holds there.
+    where : object
+        The file, for the message.
+
+    Raises
+    ------
+    TrainingError
+        When it is no object, or a value in it is of another kind or out of range.
+    TypeError
+        When a key is missing or unknown.
+    """
+    if not isinstance(values, Mapping):
+        raise TrainingError(explain(what, "an object", values, where, REMEDY))
+    check_kinds(kind, values, where)
+    return kind(**values)
 
 
 def check_name(what: str, name: object, where: object = "plan.json") -> None:
@@ -71,6 +171,7 @@ class NetworkPlan:
     n_networks: int = 1
 
     def __post_init__(self) -> None:
+        check_kinds(NetworkPlan, vars(self))
         if self.activation not in ACTIVATIONS:
             raise TrainingError(explain("activation", "relu or elu", self.activation, "plan.json", REMEDY))
         if self.fine_tune not in FINE_TUNE:
@@ -118,6 +219,7 @@ class ExtractorPlan:
     resample_quality: int
 
     def __post_init__(self) -> None:
+        check_kinds(ExtractorPlan, vars(self))
         check_name("extractor.name", self.name)
         check_name("extractor.folder", self.folder)
 
@@ -136,6 +238,7 @@ class TrainingPlan:
     halvings: tuple[int, ...] | None = None  # epochs after which the rate halves; None: by the plateau rule
 
     def __post_init__(self) -> None:
+        check_kinds(TrainingPlan, vars(self))
         if self.halvings is not None:
             object.__setattr__(self, "halvings", tuple(self.halvings))  # json knows lists only
         if self.class_weights not in CLASS_WEIGHTS:
@@ -158,6 +261,7 @@ class PlannedTrack:
     label: str
 
     def __post_init__(self) -> None:
+        check_kinds(PlannedTrack, vars(self))
         if self.role not in ROLES:
             raise TrainingError(explain("role", "train, valid or test", self.role, self.id, REMEDY))
         check_name("content", self.content, self.id)
@@ -171,6 +275,7 @@ class PlannedAudio:
     content: str
 
     def __post_init__(self) -> None:
+        check_kinds(PlannedAudio, vars(self))
         check_name("content", self.content, self.path)
 
 
@@ -196,6 +301,9 @@ class Places:
     paths: Mapping[str, str] = dataclasses.field(default_factory=dict)
     artists: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        check_kinds(Places, vars(self))
+
 
 @dataclasses.dataclass(frozen=True)
 class LearnedTargets:
@@ -217,6 +325,7 @@ class LearnedTargets:
     pretrained: str | None = None
 
     def __post_init__(self) -> None:
+        check_kinds(LearnedTargets, vars(self))
         object.__setattr__(self, "targets", tuple(self.targets))  # json knows lists only
 
 
@@ -242,6 +351,7 @@ class TaskPlan:
     class_weights: str = ""
 
     def __post_init__(self) -> None:
+        check_kinds(TaskPlan, vars(self))
         object.__setattr__(self, "classes", tuple(self.classes))  # json knows lists only
         check_name("task", self.name)
         if self.loss and self.loss not in LOSSES[1:]:
