@@ -23,6 +23,7 @@ from essentia_ldl.cli.options import (
 )
 from essentia_ldl.cli.studies import agf_command, table2_command
 from essentia_ldl.files import Home
+from essentia_ldl.runs.names import FAILURES
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -132,7 +133,7 @@ def train_command(task: str, again: bool, max_hours: float | None, members: int 
         done = ensemble.train_members(recipe, source, members, home, effort, click.echo)
     show(describe_training(done, recipe, home.graphs))
     if done.failures:
-        fail(f"{len(done.failures)} files were left out: see {done.run}/failures.csv.")
+        fail(f"{len(done.failures)} files were left out: see {done.run}/{FAILURES}.")
 
 
 @main.command("calibrate")
@@ -223,7 +224,7 @@ def evaluate_command(model: str, data: str, mapping: dict[str, str], output: str
     done = evaluate(model, source, Home.from_environment(), mapping, truth, output)
     show(describe_evaluation(done))
     if done.failures:
-        fail(f"{len(done.failures)} files could not be used: see {done.folder}/failures.csv.")
+        fail(f"{len(done.failures)} files could not be used: see {done.folder}/{FAILURES}.")
 
 
 @main.command("report")

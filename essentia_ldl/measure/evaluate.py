@@ -24,13 +24,15 @@ from essentia_ldl.collection.class_map import IGNORE, find_aliases, map_labels
 from essentia_ldl.collection.read import Source
 from essentia_ldl.errors import DataError, GraphError, StoreError, TrainingError, UnknownNameError, explain
 from essentia_ldl.features.store import Store
-from essentia_ldl.files import Home, is_file_name, replacing, write_json
+from essentia_ldl.files import Home, is_file_name, replacing
 from essentia_ldl.measure.rows import TruthColumn, read_truth
 from essentia_ldl.models import folder as models
 from essentia_ldl.models.folder import Model
 from essentia_ldl.predict.ask import predict_files
 from essentia_ldl.records import Failure, Track
 from essentia_ldl.runs import folder as runs
+from essentia_ldl.runs.names import FAILURES
+from essentia_ldl.runs.outcome import write_scores
 from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.runs.score import score_predictions
 from essentia_ldl.scores import bootstrap, listeners, reliability
@@ -101,11 +103,11 @@ def evaluate(
     folder = _make_folder(output, model.name, home.runs)
 
     rows, failures = _predict(model, tracks, folder, home.graphs)
-    runs.write_failures(folder / "failures.csv", failures)
+    runs.write_failures(folder / FAILURES, failures)
     used = [track for track in tracks if track.path in rows]
     if not used:
         remedy = f"First: {failures[0].reason}"
-        raise DataError(explain("tracks", "at least one that can be used", 0, folder / "failures.csv", remedy))
+        raise DataError(explain("tracks", "at least one that can be used", 0, folder / FAILURES, remedy))
 
     targets = np.array([classes.index(table[track.label]) for track in used])
     probabilities = np.array([rows[track.path] for track in used], dtype=np.float64)
@@ -150,7 +152,7 @@ def evaluate(
         for track, target, values in zip(used, targets, probabilities, strict=True)
     ]
     _write_table(folder / "predictions.csv", [header, *rows])
-    write_json(folder / "scores.json", scores)
+    write_scores(folder, scores)
     return Evaluated(folder, scores, tuple(failures))
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.files import digest_file
+from essentia_ldl.runs.names import WEIGHTS
 from essentia_ldl.runs.plan import Plan, read_plan
 from essentia_ldl.runs.predictions import FILE as PREDICTIONS
 from essentia_ldl.runs.predictions import (
@@ -83,13 +84,13 @@ def read_run(run: Path) -> Calibration | None:
     path = Path(run) / calibrations.FILE
     if not path.is_file():
         return None
-    weights = Path(run) / "weights.npz"
+    weights = Path(run) / WEIGHTS
     return calibrations.read_calibration(path, digest_file(weights) if weights.is_file() else "")
 
 
 def digest_weights(run: Path) -> str:
     """Return the sha256 of a run's weights, by which a calibration knows what it is for."""
-    return digest_file(Path(run) / "weights.npz")
+    return digest_file(Path(run) / WEIGHTS)
 
 
 def keep_out_of_fold(run: Path, cells: Sequence[Path]) -> None:

@@ -20,6 +20,8 @@ from essentia_ldl import frontends
 from essentia_ldl.errors import StoreError, TrainingError, explain
 from essentia_ldl.files import read_object, write_json
 from essentia_ldl.records import FrontEnd
+from essentia_ldl.runs.names import PLAN as FILE
+from essentia_ldl.runs.names import STATE
 from essentia_ldl.runs.plan_parts import (
     BACKBONES,
     REMEDY,
@@ -55,8 +57,6 @@ __all__ = [
     "write_plan",
 ]
 
-FILE = "plan.json"
-STATE = "run.json"  # what tells the folder of a run from those inside it
 _OF_EXTRACTOR = ("patch_frames", "patch_hop_frames", "resample_quality")
 # Keys of plan.json that are fields of the plan as they are, and may be missing: old runs have not all of them.
 _OPTIONAL = (

@@ -8,7 +8,8 @@ for in.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from essentia_ldl.choices import ACTIVATIONS, CLASS_WEIGHTS, FINE_TUNE, LOSSES
 from essentia_ldl.errors import TrainingError, explain
 from essentia_ldl.files import is_file_name
 from essentia_ldl.records import ROLES
+from essentia_ldl.runs.kinds import find_wrong
+from essentia_ldl.runs.names import PLAN
 
 __all__ = [
     "BACKBONES",
@@ -38,37 +41,7 @@ BACKBONES = "essentia_ldl.nets.backbones"
 REMEDY = "Start the run again with essentia-ldl train."
 
 
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _are(value: object, check: Callable[[object], bool]) -> bool:
-    return isinstance(value, list | tuple) and all(map(check, value))
-
-
-def _name(value: object, check: Callable[[object], bool]) -> bool:
-    return isinstance(value, Mapping) and all(_is_text(key) and check(one) for key, one in value.items())
-
-
-# Annotation of a field -> what it may hold, in words and as a check; json writes tuples as lists.
-_KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "str": ("text", _is_text),
-    "int": ("a whole number", _is_whole),
-    "float": ("a number", lambda value: _is_whole(value) or isinstance(value, float)),
-    "bool": ("true or false", lambda value: isinstance(value, bool)),
-    "tuple[str, ...]": ("a list of texts", lambda value: _are(value, _is_text)),
-    "tuple[int, ...]": ("a list of whole numbers", lambda value: _are(value, _is_whole)),
-    "Mapping[str, Any]": ("an object", lambda value: _name(value, lambda _: True)),
-    "Mapping[str, str]": ("an object of texts", lambda value: _name(value, _is_text)),
-    "Mapping[str, str | None]": ("an object of texts", lambda value: _name(value, lambda x: x is None or _is_text(x))),
-}
-
-
-def check_kinds(kind: type, values: Mapping[str, Any], where: object = "plan.json") -> None:
+def check_kinds(kind: type, values: Mapping[str, Any], where: object = PLAN) -> None:
     """Raise `TrainingError` when a value is not what the field of its name is annotated with.
 
     Parameters
@@ -80,16 +53,14 @@ def check_kinds(kind: type, values: Mapping[str, Any], where: object = "plan.jso
     where : object
         The file, for the message.
     """
-    for field in dataclasses.fields(kind):
-        annotation = str(field.type)
-        optional = annotation.endswith(" | None")
-        known = _KINDS.get(annotation.removesuffix(" | None"))
-        if known is None or field.name not in values or (optional and values[field.name] is None):
-            continue
-        rule, check = known
-        if not check(values[field.name]):
-            rule = f"{rule}, or none" if optional else rule
-            raise TrainingError(explain(field.name, rule, values[field.name], where, REMEDY))
+    found = find_wrong(_list_kinds(kind), values)
+    if found is not None:
+        raise TrainingError(explain(*found, where, REMEDY))
+
+
+@functools.cache
+def _list_kinds(kind: type) -> dict[str, str]:
+    return {field.name: str(field.type) for field in dataclasses.fields(kind)}
 
 
 def make_part(kind: type, what: str, values: object, where: object) -> Any:
@@ -119,7 +90,7 @@ def make_part(kind: type, what: str, values: object, where: object) -> Any:
     return kind(**values)
 
 
-def check_name(what: str, name: object, where: object = "plan.json") -> None:
+def check_name(what: str, name: object, where: object = PLAN) -> None:
     """Raise `TrainingError` when a name of a plan would lead out of its folder as part of a path."""
     if not is_file_name(name):
         raise TrainingError(explain(what, "a plain name without folders", name, where, REMEDY))
@@ -173,12 +144,12 @@ class NetworkPlan:
     def __post_init__(self) -> None:
         check_kinds(NetworkPlan, vars(self))
         if self.activation not in ACTIVATIONS:
-            raise TrainingError(explain("activation", "relu or elu", self.activation, "plan.json", REMEDY))
+            raise TrainingError(explain("activation", "relu or elu", self.activation, PLAN, REMEDY))
         if self.fine_tune not in FINE_TUNE:
-            raise TrainingError(explain("fine_tune", "head, all or none", self.fine_tune, "plan.json", REMEDY))
+            raise TrainingError(explain("fine_tune", "head, all or none", self.fine_tune, PLAN, REMEDY))
         if self.fine_tune != "none" and self.pretrained is None:
             raise TrainingError(
-                explain("pretrained", "the name of weights", None, "plan.json", "Use fine_tune none to train without.")
+                explain("pretrained", "the name of weights", None, PLAN, "Use fine_tune none to train without.")
             )
         if self.fine_tune == "none":
             object.__setattr__(self, "pretrained", None)
@@ -243,12 +214,12 @@ class TrainingPlan:
             object.__setattr__(self, "halvings", tuple(self.halvings))  # json knows lists only
         if self.class_weights not in CLASS_WEIGHTS:
             rule = " or ".join(CLASS_WEIGHTS)
-            raise TrainingError(explain("class_weights", rule, self.class_weights, "plan.json", REMEDY))
+            raise TrainingError(explain("class_weights", rule, self.class_weights, PLAN, REMEDY))
         for field in ("epochs", "batch_size", "patience"):
             if getattr(self, field) < 1:
-                raise TrainingError(explain(field, "at least 1", getattr(self, field), "plan.json", REMEDY))
+                raise TrainingError(explain(field, "at least 1", getattr(self, field), PLAN, REMEDY))
         if self.loss not in LOSSES:
-            raise TrainingError(explain("loss", " or ".join(LOSSES), self.loss, "plan.json", REMEDY))
+            raise TrainingError(explain("loss", " or ".join(LOSSES), self.loss, PLAN, REMEDY))
 
 
 @dataclasses.dataclass(frozen=True)

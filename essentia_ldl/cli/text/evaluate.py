@@ -7,6 +7,7 @@ from typing import Any
 
 from essentia_ldl.collection.class_map import IGNORE
 from essentia_ldl.measure.evaluate import Evaluated
+from essentia_ldl.runs.names import SCORES
 from essentia_ldl.scores.listeners import describe_shares
 
 
@@ -48,7 +49,7 @@ def describe_evaluation(done: Evaluated) -> list[str]:
     if "listeners" in scores:
         lines += describe_shares(scores["listeners"])
     lines += [f"failed: {failure.reason}" for failure in done.failures]
-    lines.append(f"scores: {done.folder / 'scores.json'}")
+    lines.append(f"scores: {done.folder / SCORES}")
     return lines
 
 

@@ -35,6 +35,7 @@ from essentia_ldl.nets.networks import build_model
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.nets.trained_weights import read_weights
 from essentia_ldl.runs.calibrate import digest_weights
+from essentia_ldl.runs.names import WEIGHTS
 from essentia_ldl.runs.plan import Plan, read_plan
 from essentia_ldl.scores import calibration as calibrations
 from essentia_ldl.scores.calibration import Calibration
@@ -77,7 +78,7 @@ def export(folder: Path, *, extractors: Known | None = None) -> list[Path]:
     if plan.members:
         return _export_ensemble(plan, calibration, {} if extractors is None else extractors)
     model = build_model(plan, pretrained=False)
-    read_weights(plan.folder / "weights.npz", model)
+    read_weights(plan.folder / WEIGHTS, model)
     written = []
     if plan.network.fine_tune == "head":
         extractor = open_body(plan, {} if extractors is None else extractors)

@@ -27,7 +27,7 @@ from essentia_ldl.measure.crossval import Comparison, Folds, cross_validate
 from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import Track
 from essentia_ldl.runs import folder as runs
-from essentia_ldl.runs.folder import SCORES
+from essentia_ldl.runs.names import SCORES
 from essentia_ldl.studies import estimates
 from essentia_ldl.studies.table2.cells import Book, CellGroup, list_digests
 from essentia_ldl.studies.table2.data import EXTERNAL, find_collections

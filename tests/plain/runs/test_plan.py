@@ -13,6 +13,7 @@ from essentia_ldl.errors import StoreError, TrainingError, UnknownNameError
 from essentia_ldl.files import read_json, write_json
 from essentia_ldl.runs import plan_parts
 from essentia_ldl.runs.folder import is_planned
+from essentia_ldl.runs.kinds import KINDS
 from essentia_ldl.runs.plan import ExtractorPlan, LearnedTargets, Plan, TaskPlan, read_plan, write_plan
 
 EXTRACTOR = ExtractorPlan("effnet-1", "/e.pb", "TensorflowPredictEffnetDiscogs", "", "12", "out", 5, "f-1", 128, 64, 4)
@@ -192,7 +193,7 @@ def test_every_kind_of_field_is_checked_or_a_record():
     for kind in (Plan, *(getattr(plan_parts, name) for name in plan_parts.__all__ if name[0].isupper())):
         for field in dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else ():
             annotation = str(field.type).removesuffix(" | None")
-            assert annotation in {*plan_parts._KINDS, *records, *lists}, f"{kind.__name__}.{field.name}"
+            assert annotation in {*KINDS, *records, *lists}, f"{kind.__name__}.{field.name}"
 
 
 def test_nothing_to_train_on_and_an_unknown_network_are_told(plan):
