@@ -22,7 +22,7 @@ Nouns, which are data:
   recipe/       a TOML file becomes a checked Recipe
   collection/   Tracks with checked labels, corrected by a person, split by artist
   features/     what is computed of tracks before training, in the store
-  runs/         the run folder, sole owner of its files: plan, targets, predictions
+  runs/         the run folder, sole owner of its files: plan, targets, predictions, scores
 
 Zones, which are processes:
 
