@@ -54,15 +54,15 @@ def ask_worker(job: dict[str, Any], started: subprocess.Popen[str] | None = None
     Parameters
     ----------
     job : dict
-        models, files, patch_hop_frames and uncertainty; must be json.
+        models, files, patch_hop_frames, uncertainty, engine, precision and remembered; must be json.
     started : subprocess.Popen or None
         A process of `start_worker` that waits for its job already.
 
     Yields
     ------
     dict
-        ``{"ready": True}``, then for each file ``{"start": path}`` and what became of it. The answers end early when
-        the process dies.
+        ``{"ready": True}`` with warnings, then for each file ``{"start": path}`` and what became of it. The answers
+        end early when the process dies.
 
     Raises
     ------
@@ -76,8 +76,11 @@ def ask_worker(job: dict[str, Any], started: subprocess.Popen[str] | None = None
         for answer in _converse({**job, "onednn_accepted": accepted}, started or start_worker(setting)):
             if not answered and not accepted and setting == engines.PLAIN and settings[0] == engines.ONEDNN:
                 engines.refuse_onednn()  # without it the process answers, with it it did not
-            if not answered and not accepted and setting == engines.ONEDNN:
+            ran = answer.get("runs_essentia", True)  # oneDNN is Essentia's: OpenVINO proves nothing of it
+            if not answered and not accepted and setting == engines.ONEDNN and ran:
                 engines.accept_onednn()
+            if not answered:
+                engines.remember_comparisons(answer.get("found", {}))
             answered = True
             yield answer
         if answered:
