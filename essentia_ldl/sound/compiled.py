@@ -92,6 +92,8 @@ class CompiledNetwork:
         try:
             model = cut_model(core.read_model(self._graph), input_name, self._nodes, self._graph)
             self._request = core.compile_model(model, "CPU", settings).create_infer_request()
+        except GraphError:
+            raise
         except RuntimeError as error:
             raise _refuse(self._graph, error) from None
 

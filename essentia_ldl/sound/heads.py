@@ -71,30 +71,30 @@ class CompiledHead:
         As there.
     precision : str
         "f32" or "bf16".
+
+    Raises
+    ------
+    GraphError
+        When OpenVINO cannot compile it, or it lacks a node.
     """
 
     def __init__(self, request: Request, spread_nodes: Sequence[str] = (), precision: str = "f32") -> None:
-        self._request, self._spread_nodes, self._precision = request, list(spread_nodes), precision
-        self._networks: dict[tuple[str, ...], CompiledNetwork] = {}
+        self._request, self._node = request, request.card.output("predictions")
+        graph, input_name = request.graph, request.card.input_name
+        self._network = CompiledNetwork(graph, input_name, [self._node], BATCH, precision)
+        spread = list(spread_nodes)
+        self._spread = CompiledNetwork(graph, input_name, spread, BATCH, precision) if spread else None
 
     def classify(self, embeddings: np.ndarray) -> np.ndarray:
         """Return probabilities (n_patches, n_classes) float32 of embeddings (n_patches, d), or raise `GraphError`."""
-        node = self._request.card.output("predictions")
-        return self._run(embeddings, [node])[node]
+        try:
+            return self._network.run(embeddings)[self._node]
+        except GraphError as error:
+            raise _refuse_size(self._request, error) from None
 
     def measure_spread(self, embeddings: np.ndarray) -> dict[str, np.ndarray]:
         """Return the entropies (n_patches, 1) float32 of embeddings by node."""
-        return self._run(embeddings, self._spread_nodes) if self._spread_nodes else {}
-
-    def _run(self, embeddings: np.ndarray, nodes: list[str]) -> dict[str, np.ndarray]:
-        request = self._request
-        try:
-            if tuple(nodes) not in self._networks:
-                network = CompiledNetwork(request.graph, request.card.input_name, nodes, BATCH, self._precision)
-                self._networks[tuple(nodes)] = network
-            return self._networks[tuple(nodes)].run(embeddings)
-        except GraphError as error:
-            raise _refuse_size(request, error) from None
+        return {} if self._spread is None else self._spread.run(embeddings)
 
 
 def _refuse_size(request: Request, error: Exception) -> GraphError:
