@@ -309,7 +309,7 @@ def predict_command(
     """
     from essentia_ldl.predict.worker import start_worker
 
-    started = start_worker()  # loads Essentia while this process loads the rest
+    started = start_worker(engine=answers["engine"])  # loads Essentia while this process loads the rest
     try:
         from essentia_ldl.predict.ask import Question
         from essentia_ldl.predict.command import predict

@@ -20,13 +20,15 @@ from essentia_ldl.predict import engines
 from essentia_ldl.zones import zone_environment
 
 
-def start_worker(setting: str | None = None) -> subprocess.Popen[str]:
+def start_worker(setting: str | None = None, engine: str = "essentia") -> subprocess.Popen[str]:
     """Start ``python -m essentia_ldl.sound.predict``, which reads its job from the standard input.
 
     Parameters
     ----------
     setting : str or None
         "1" with oneDNN, "0" without; None takes the first of `engines.list_settings`.
+    engine : str
+        What the job is going to say: "auto" and "openvino" load OpenVINO while the process waits for it.
 
     Returns
     -------
@@ -41,7 +43,11 @@ def start_worker(setting: str | None = None) -> subprocess.Popen[str]:
         stderr=None if verbose else subprocess.DEVNULL,
         text=True,
         encoding="utf-8",
-        env={**zone_environment(), "TF_ENABLE_ONEDNN_OPTS": setting or engines.list_settings()[0]},
+        env={
+            **zone_environment(),
+            "TF_ENABLE_ONEDNN_OPTS": setting or engines.list_settings()[0],
+            "ESSENTIA_LDL_ENGINE": engine,
+        },
     )
 
 

@@ -25,6 +25,7 @@ from essentia_ldl.errors import CardError, EssentiaLdlError, GraphError, explain
 from essentia_ldl.records import FrontEnd, Prediction
 from essentia_ldl.sound.audio import is_long
 from essentia_ldl.sound.choice import Chooser
+from essentia_ldl.sound.compiled import is_installed, open_core
 from essentia_ldl.sound.decoder import Decoder, Source
 from essentia_ldl.sound.engines import (
     CompiledGraph,
@@ -272,6 +273,9 @@ def main(job_file: TextIO) -> int:
 
 if __name__ == "__main__":
     follow_parent()
+    if os.environ.get("ESSENTIA_LDL_ENGINE", "essentia") != "essentia" and is_installed():
+        with contextlib.suppress(GraphError):  # the job is told of it
+            open_core()
     status = main(sys.stdin)
     sys.stdout.flush()
     os._exit(status)  # without the destructors of loaders that failed, which abort the process

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import json
 
 import numpy as np
 import pytest
@@ -141,3 +142,28 @@ def test_bands_in_a_folder_are_those_in_the_pool(graphs, song, tmp_path):
     for node in NODES:
         np.testing.assert_array_equal(found[node], expected[node])
     check_equal(streaming.collect(pool, "discard"), expected)
+
+
+def test_memory_of_openvino_does_not_grow_with_the_number_of_files(
+    graphs, make_signal, write_wav, tmp_path, run_python
+):
+    paths = [write_wav(tmp_path / f"{i}.wav", make_signal(seconds, seed=i)) for i, seconds in enumerate((4, 6, 1, 3))]
+    script = (
+        "import json, sys\n"
+        "rss = lambda: int(open('/proc/self/statm').read().split()[1]) * 4\n"
+        "from essentia_ldl.models.card import GraphCard\n"
+        "from essentia_ldl.sound.choice import Chooser\n"
+        "from essentia_ldl.sound.predict import Predictor\n"
+        "from essentia_ldl.sound.request import Request\n"
+        "graph = sys.argv[1]\n"
+        "card = GraphCard(json.load(open(graph.replace('.pb', '.json'))))\n"
+        "predictor, found = Predictor([Request('msd', graph, card)], chooser=Chooser('openvino')), []\n"
+        "for i in range(240):\n"
+        "    predictor.predict(sys.argv[2 + i % (len(sys.argv) - 2)])\n"
+        "    found += [rss()] if i in (79, 239) else []\n"
+        "print(json.dumps(found))\n"
+    )
+    done = run_python("-c", script, str(graphs / "msd-vgg-1.pb"), *map(str, paths))
+    assert done.returncode == 0, done.stderr
+    before, after = json.loads(done.stdout.splitlines()[-1])
+    assert after - before < 160 * 25, "kB of 160 files"

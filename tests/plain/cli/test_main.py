@@ -42,7 +42,7 @@ class Process:
 
     calls: ClassVar[list[str]] = []
 
-    def __init__(self, setting: str | None = None) -> None:
+    def __init__(self, setting: str | None = None, engine: str = "essentia") -> None:
         self.calls.append("start")
 
     def kill(self) -> None:
