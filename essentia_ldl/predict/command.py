@@ -71,12 +71,17 @@ def predict(
         say(f"warning: {problem}")
     files = expand_files(audio)
     n_rows = n_failures = 0
+
+    def warn(sentence: str) -> None:
+        with tqdm.external_write_mode(file=sys.stderr):
+            say(f"warning: {sentence}")
+
     with output.open() as stream:
         writer = Writer(stream.write, output.form, models, question)
         # a bar belongs on a terminal that does not show the answers themselves
         show = len(files) > 1 and sys.stderr.isatty() and (output.path is not None or not sys.stdout.isatty())
         with tqdm(total=len(files), unit="file", disable=not show) as bar:
-            for answer in predict_files(models, files, graphs, question, started):
+            for answer in predict_files(models, files, graphs, question, started, warn):
                 bar.update()
                 if isinstance(answer, Failure):
                     n_failures += 1

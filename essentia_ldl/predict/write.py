@@ -119,7 +119,8 @@ class Writer:
             times = ["start_s", "end_s"] if question.segments else []
             labels = [] if question.min_confidence is None else ["label"]
             entropies = [ENTROPY, *ENTROPIES] if question.uncertainty else []
-            self._rows([["path", "model", *times, "class", "probability", *labels, *entropies]])
+            precision = [] if question.precision == "f32" else ["precision"]
+            self._rows([["path", "model", *times, "class", "probability", *labels, *entropies, *precision]])
 
     def add(self, predictions: list[Prediction]) -> None:
         """Write the predictions of one file."""
@@ -161,6 +162,7 @@ class Writer:
             if self._question.uncertainty:
                 values = describe_prediction(prediction).values()
                 more += ["" if value is None else f"{value:.6f}" for value in values]
+            more += [] if self._question.precision == "f32" else [self._question.precision]
             if not self._question.segments:
                 pairs = zip(prediction.classes, prediction.probabilities, strict=True)
                 self._rows([[*key, name, f"{value:.6f}", *more] for name, value in pairs])
@@ -178,6 +180,8 @@ class Writer:
             "notes": list(prediction.notes),
             "probabilities": _rounded(prediction.classes, prediction.probabilities),
         }
+        if self._question.precision != "f32":
+            value["precision"] = self._question.precision
         if self._question.min_confidence is not None:
             value["label"] = self._label(prediction)
         if self._question.uncertainty:

@@ -24,6 +24,7 @@ import numpy as np
 from essentia_ldl.errors import AudioError, explain
 
 LEVEL_HOP_S = 0.1
+LONG_S = 1800.0
 SILENCE_RMS = 1e-4  # -80 dBFS: three steps of a 16-bit sample
 TRUNCATION_SLACK_S = 1.5  # TagLib gives whole seconds
 
@@ -88,6 +89,19 @@ def probe_audio(path: str) -> AudioInfo:
         else:
             open_loader(_probing_loader(), plain, path)
         return AudioInfo(container, *_read_header(plain, container, path))
+
+
+def is_long(path: str) -> bool:
+    """Tell whether a file holds more than half an hour, by its header, or by its size where that says nothing."""
+    with contextlib.suppress(OSError):
+        size = os.path.getsize(path)
+        if size < LONG_S * 32_000 / 8:
+            return False
+        with _plain_name(path) as plain:
+            header = _read_wav_header(plain) if sniff_container(plain) == "wav" else None
+            declared_s = header[0] if header else _metadata(plain)[0]
+        return (declared_s or size / (256_000 / 8)) > LONG_S
+    return False
 
 
 @contextlib.contextmanager

@@ -42,7 +42,7 @@ class Process:
 
     calls: ClassVar[list[str]] = []
 
-    def __init__(self, setting: str | None = None) -> None:
+    def __init__(self, setting: str | None = None, engine: str = "essentia") -> None:
         self.calls.append("start")
 
     def kill(self) -> None:
@@ -439,7 +439,7 @@ def predicted(tmp_path, monkeypatch):
         (tmp_path / name).touch()
     segments = np.array([[0.25, 0.75], [0.5, 0.5]], dtype=np.float32)
 
-    def predict_files(models, files, graphs, patch_hop_frames=None, started=None, *, uncertainty=False):
+    def predict_files(models, files, graphs, patch_hop_frames=None, started=None, warn=None, *, uncertainty=False):
         for path in files:
             if "bad" in path:
                 yield Failure(path, "predict", f"audio: expected sound; got 'silence' ({path}). Leave it out.")

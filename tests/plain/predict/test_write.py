@@ -271,3 +271,15 @@ def test_nothing_named_is_the_standard_output(capsys):
     with Output().open() as stream:
         stream.write("here")
     assert capsys.readouterr().out == "here"
+
+
+def test_a_precision_other_than_f32_is_written(make_prediction, write):
+    prediction = make_prediction()
+    document = json.loads(write("json", [prediction], precision="bf16"))
+    assert document[0]["precision"] == "bf16"
+    assert "precision" not in json.loads(write("json", [prediction]))[0]
+    header, *rows = write("csv", [prediction], precision="bf16").splitlines()
+    assert header == "path,model,class,probability,precision"
+    assert all(row.endswith(",bf16") for row in rows)
+    segments = write("csv", [prediction], precision="bf16", segments=True)
+    assert all(row.endswith(",bf16") for row in segments.splitlines()[1:])
