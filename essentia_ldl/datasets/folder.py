@@ -88,14 +88,34 @@ def _list_visible(folder: Path) -> list[Path]:
 
 def _walk(folder: Path, above: tuple[str, ...]) -> Iterator[Path]:
     """Yield the visible files below a folder, through links too; `above` holds the real paths on the way down."""
-    real = os.path.realpath(folder)
-    if real in above:
-        raise DataError(explain("folder", "no link to a folder above it", real, folder, "Remove the link."))
-    for entry in _list_visible(folder):
-        if entry.is_dir():
-            yield from _walk(entry, (*above, real))
+    levels: list[tuple[Iterator[Path], str]] = []  # what is left of each folder on the way down, and its real path
+
+    def enter(folder: Path) -> None:
+        real = os.path.realpath(folder)
+        if real in above or any(real == other for _, other in levels):
+            raise DataError(explain("folder", "no link to a folder above it", real, folder, "Remove the link."))
+        levels.append((iter(_list_visible(folder)), real))
+
+    enter(folder)
+    while levels:
+        entry = next(levels[-1][0], None)
+        if entry is None:
+            levels.pop()
+        elif entry.is_dir():
+            enter(entry)
         else:
             yield entry
+
+
+def walk_audio(folder: Path) -> Iterator[Path]:
+    """Yield every visible audio file below a folder, at any depth, as they are found.
+
+    Raises
+    ------
+    DataError
+        When a link leads back to a folder above it, or a folder cannot be listed.
+    """
+    return (file for file in _walk(folder, ()) if _is_audio(file))
 
 
 def list_audio(folder: Path) -> list[Path]:
@@ -106,4 +126,4 @@ def list_audio(folder: Path) -> list[Path]:
     DataError
         When a link leads back to a folder above it, or a folder cannot be listed.
     """
-    return [file for file in _walk(folder, ()) if _is_audio(file)]
+    return list(walk_audio(folder))

@@ -218,7 +218,7 @@ def test_the_bytes_of_a_csv_are_these(wanted, document, tmp_path, make_model, ma
 
 
 def test_a_form_that_is_not_known_is_refused():
-    with pytest.raises(DataError, match=r"format: expected text, json or csv; got 'xml'"):
+    with pytest.raises(DataError, match=r"format: expected text, json, jsonl, csv or parquet; got 'xml'"):
         Output("xml")
 
 
