@@ -144,10 +144,12 @@ def open_document(path: str) -> Iterator[TextIO]:
         with _open_text(part, path, "x") as stream:
             yield stream
             stream.flush()
-            os.fsync(stream.fileno())
+            with _naming(path):
+                os.fsync(stream.fileno())
         with contextlib.suppress(OSError):  # a new file, or a file system without modes
             os.chmod(part, stat.S_IMODE(os.stat(target).st_mode))
-        os.replace(part, target)
+        with _naming(path):
+            os.replace(part, target)
     finally:  # after Ctrl-C too: an unfinished document is of no use
         with contextlib.suppress(OSError):
             os.unlink(part)
@@ -177,13 +179,20 @@ class _File(io.FileIO):
         self._shown = shown
 
     def write(self, data: Any) -> int:
-        try:
+        with _naming(self._shown):
             return super().write(data)
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            rule, remedy = "space and permission to write", "Free space and run again."
-            raise DiskError(explain("output", rule, error.strerror, self._shown, remedy)) from None
+
+
+@contextlib.contextmanager
+def _naming(path: str) -> Iterator[None]:
+    """Let an error of the disk name the file; a reader of a pipe that goes away is none."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        rule, remedy = "space and permission to write", "Free space and run again."
+        raise DiskError(explain("output", rule, error.strerror, path, remedy)) from None
 
 
 def name_columns(question: Question) -> list[str]:
