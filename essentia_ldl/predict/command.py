@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TextIO
 
 from essentia_ldl.errors import StoreError, explain
-from essentia_ldl.models.folder import Model, find_extractor
+from essentia_ldl.models.folder import Model
 from essentia_ldl.predict.ask import Question, expand_files, find_models, predict_files
-from essentia_ldl.predict.journal import Journal, identify
+from essentia_ldl.predict.journal import Journal, identify, list_parts
 from essentia_ldl.predict.overwrite import refuse_overwriting
 from essentia_ldl.predict.parquet import ParquetWriter
 from essentia_ldl.predict.write import Output, Writer, open_document
@@ -110,9 +110,11 @@ def predict(
     if not output.is_file:
         with output.open() as stream:
             return _write(answer(files), Writer(stream.write, output.form, models, question), stream, None)
-    refuse_overwriting(output.path, audio, [*files, *_list_parts(models, graphs)])
+    parts = list_parts(models, graphs)
+    read = [str(Path(part.graph).with_suffix(suffix)) for _, part in parts for suffix in (".pb", ".json")]
+    refuse_overwriting(output.path, audio, [*files, *read])
     _check_table(output.failures)
-    asked = identify(models, graphs, question, output.form)
+    asked = identify(parts, question, output.form)
     with Journal(output.target, asked, files, output.again) as journal:
         waiting = journal.list_missing()
         n_kept = len(files) - len(waiting)
@@ -120,8 +122,9 @@ def predict(
             say(f"{n_kept} of {len(files)} files were done before; going on with the others.")
         for found in answer(waiting):
             journal.add(found.path if isinstance(found, Failure) else found[0].path, found, question.segments)
-        with _open_table(output.failures) as failures, output.open() as stream:
-            done = _write(journal.read(), _make_writer(stream, output, models, question), None, failures)
+        with output.open() as stream, _open_table(output.failures) as failures:  # the table appears first
+            kept = tqdm(journal.read(), "writing", len(files), leave=False, unit="file", disable=not shows)
+            done = _write(kept, _make_writer(stream, output, models, question), None, failures)
         journal.remove()
     return dataclasses.replace(done, n_kept=n_kept)
 
@@ -152,12 +155,6 @@ def _write(
             live.flush()
     writer.close()
     return Predicted(n_rows, n_failures)
-
-
-def _list_parts(models: Sequence[Model], graphs: Path) -> list[str]:
-    """List the graphs and cards that the command reads."""
-    parts = [part for model in models for part in (model, find_extractor(model, graphs)) if part is not None]
-    return [str(Path(part.graph).with_suffix(suffix)) for part in parts for suffix in (".pb", ".json")]
 
 
 def _check_table(path: str) -> None:

@@ -35,36 +35,39 @@ START = json.dumps({"kind": KIND})[:-1].encode()
 NOWHERE = -1
 
 
-def identify(models: Sequence[Model], graphs: Path, question: Question, form: str) -> dict[str, Any]:
-    """Tell apart what may not be mixed in one document.
-
-    Parameters
-    ----------
-    models : sequence of Model
-        All that run.
-    graphs : Path
-        Where the extractors of heads are.
-    question : Question
-        What is wanted of them.
-    form : str
-        The format of the document.
-
-    Returns
-    -------
-    dict
-        models (digests of graph, card and extractor by name), options and format; json.
+def list_parts(models: Sequence[Model], graphs: Path) -> list[tuple[str, Model]]:
+    """List what the models consist of: each itself and, of a head, its extractor, with the model's name.
 
     Raises
     ------
     EssentiaLdlError
         When the extractor of a head is missing.
     """
+    found = [(model.name, part) for model in models for part in (model, find_extractor(model, graphs))]
+    return [(name, part) for name, part in found if part is not None]
+
+
+def identify(parts: Sequence[tuple[str, Model]], question: Question, form: str) -> dict[str, Any]:
+    """Tell apart what may not be mixed in one document.
+
+    Parameters
+    ----------
+    parts : sequence of (str, Model)
+        What `list_parts` lists.
+    question : Question
+        What is wanted of the models.
+    form : str
+        The format of the document.
+
+    Returns
+    -------
+    dict
+        models (digests of graphs and cards by name), options and format; json.
+    """
     digests: dict[str, list[str]] = {}
-    for model in models:
-        for part in (model, find_extractor(model, graphs)):
-            if part is not None:
-                card = Path(part.graph).with_suffix(".json")
-                digests.setdefault(model.name, []).extend([digest_graph(part.graph), digest_file(card)])
+    for name, part in parts:
+        card = Path(part.graph).with_suffix(".json")
+        digests.setdefault(name, []).extend([digest_graph(part.graph), digest_file(card)])
     options = {name: value for name, value in dataclasses.asdict(question).items() if name != "models"}
     return {"models": digests, "options": options, "format": form}
 

@@ -16,7 +16,7 @@ import pytest
 from essentia_ldl.errors import DiskError, GraphError, StoreError
 from essentia_ldl.predict import journal as journals
 from essentia_ldl.predict.ask import Question
-from essentia_ldl.predict.journal import Journal, identify
+from essentia_ldl.predict.journal import Journal, identify, list_parts
 from essentia_ldl.records import Failure
 
 ASKED = {"models": {"sad-1": ["a", "b"]}, "options": {"segments": False}, "format": "csv"}
@@ -295,19 +295,29 @@ def test_models_are_told_apart_by_the_bytes_of_graph_and_card(tmp_path, make_mod
     graph.write_bytes(b"1")
     card.write_text("{}")
     model = type(model)(model.name, str(graph), model.card)
-    first = identify([model], tmp_path, Question(), "csv")
+    first = identify(list_parts([model], tmp_path), Question(), "csv")
     assert json.loads(json.dumps(first)) == first
-    assert identify([model], tmp_path, Question(("sad-1",)), "csv") == first
+    assert identify(list_parts([model], tmp_path), Question(("sad-1",)), "csv") == first
     card.write_text("{ }")
-    second = identify([model], tmp_path, Question(), "csv")
+    second = identify(list_parts([model], tmp_path), Question(), "csv")
     graph.write_bytes(b"22")
-    third = identify([model], tmp_path, Question(), "csv")
+    third = identify(list_parts([model], tmp_path), Question(), "csv")
     assert len({str(one["models"]) for one in (first, second, third)}) == 3
-    assert identify([model], tmp_path, Question(patch_hop_frames=9), "csv")["options"] != first["options"]
-    assert identify([model], tmp_path, Question(), "json")["format"] == "json"
+    assert identify(list_parts([model], tmp_path), Question(patch_hop_frames=9), "csv")["options"] != first["options"]
+    assert identify(list_parts([model], tmp_path), Question(), "json")["format"] == "json"
 
 
 def test_the_extractor_of_a_head_belongs_to_it(tmp_path, make_model):
     head = make_model("head-1", needs={"algorithm": "TensorflowPredictMusiCNN", "model_name": "msd-musicnn-1"})
     with pytest.raises(GraphError, match=r"expected msd-musicnn-1\.pb"):
-        identify([head], tmp_path, Question(), "csv")
+        list_parts([head], tmp_path)
+    extractor = make_model("msd-musicnn-1")
+    for name, model in (("msd-musicnn-1", extractor), ("head-1", head)):
+        (tmp_path / f"{name}.pb").write_bytes(name.encode())
+        (tmp_path / f"{name}.json").write_text(json.dumps(dict(model.card.fields)))
+    head = type(head)(head.name, str(tmp_path / "head-1.pb"), head.card)
+    parts = list_parts([head], tmp_path)
+    assert [(name, part.name) for name, part in parts] == [("head-1", "head-1"), ("head-1", "msd-musicnn-1")]
+    first = identify(parts, Question(), "csv")
+    (tmp_path / "msd-musicnn-1.pb").write_bytes(b"another")
+    assert identify(parts, Question(), "csv")["models"] != first["models"]
