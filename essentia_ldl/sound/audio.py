@@ -1,33 +1,31 @@
-"""Opening audio files: in a path, out one pass of Essentia's streaming network over the decoded file.
+"""Opening audio files: in a path, out what its header says and a path that Essentia's loader can open.
 
-Conventions: mono is the mean of the channels (MonoMixer "mix"); every sampling rate is resampled from the source
-rate, never through another one, which makes a branch bit-identical to Essentia's MonoLoader. Opus, Matroska and WebM
-kill the process inside Essentia's loader, so they never reach it: ffmpeg decodes them when it is on the PATH.
+Opus, Matroska and WebM kill the process inside Essentia's loader, so they never reach it: ffmpeg decodes them when it
+is on the PATH.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 import shutil
 import struct
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Any
 
-import essentia
 import essentia.standard as es
 import essentia.streaming as ess
 import numpy as np
 
 from essentia_ldl.errors import AudioError, explain
 
-FALLBACK_RATE_HZ = 44100
 LEVEL_HOP_S = 0.1
 SILENCE_RMS = 1e-4  # -80 dBFS: three steps of a 16-bit sample
 TRUNCATION_SLACK_S = 1.5  # TagLib gives whole seconds
-_FAILED_LOADERS: list[object] = []  # freeing a loader that failed to open corrupts the heap, so they are kept
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,20 +36,6 @@ class AudioInfo:
     duration_s: float
     sample_rate_hz: int
     n_channels: int
-
-
-@dataclasses.dataclass
-class Source:
-    """One decoded pass: Essentia's sources to connect to, by sampling rate, and the pool that collects."""
-
-    signals: dict[int, object]
-    pool: essentia.Pool
-    algorithms: list[object] = dataclasses.field(default_factory=list)
-
-    def keep(self, algorithm: object) -> object:
-        """Hold a reference to an algorithm until the pass has run, and return it."""
-        self.algorithms.append(algorithm)
-        return algorithm
 
 
 def sniff_container(path: str) -> str:
@@ -102,107 +86,53 @@ def probe_audio(path: str) -> AudioInfo:
         if _needs_ffmpeg(plain, container):
             _require_ffmpeg(path, container)
         else:
-            _close(_open_loader(plain, path))
+            open_loader(_probing_loader(), plain, path)
         return AudioInfo(container, *_read_header(plain, container, path))
 
 
-def stream_audio(
-    path: str, rates_hz: tuple[int, ...], connect: Callable[[Source], None], quality: int = 4
-) -> tuple[essentia.Pool, float]:
-    """Decode a file once and run everything that `connect` attaches.
-
-    Parameters
-    ----------
-    path : str
-        Audio file.
-    rates_hz : tuple[int, ...]
-        Sampling rates that `connect` wants.
-    connect : callable
-        Gets a `Source` and connects ``source.signals[rate]`` (Essentia sources of mono samples) to its algorithms,
-        which write to ``source.pool``. Called once per pass.
-    quality : int
-        libsamplerate quality, 0 (best) to 4 (linear).
-
-    Returns
-    -------
-    pool : essentia.Pool
-        What the branches collected.
-    duration_s : float
-        Seconds of audio decoded, to 0.1 s.
+@contextlib.contextmanager
+def open_audio(path: str) -> Iterator[tuple[str, float, int]]:
+    """Yield what a loader can open, the seconds that the header declares (0: unknown) and its sampling rate (0).
 
     Raises
     ------
     AudioError
-        When the file is missing, not audio, truncated, silent, or holds NaN.
+        When the file is missing, truncated by its own header, or needs ffmpeg and there is none.
     """
-    require_file(path)
-    with _plain_name(path) as plain, _essentia_readable(plain, sniff_container(plain), path) as readable:
+    with readable_audio(path) as readable:
         declared_s, rate_hz, _ = _read_header(readable, sniff_container(readable), path)
-        rate_hz = rate_hz or FALLBACK_RATE_HZ
-        pool = _run_pass(readable, path, rate_hz, rates_hz, connect, quality)
-        true_rate_hz = int(pool["source.rate"]) if "source.rate" in pool.descriptorNames() else rate_hz
-        if true_rate_hz != rate_hz:  # the tags were wrong, as they are for HE-AAC: once more from the true rate
-            pool = _run_pass(readable, path, true_rate_hz, rates_hz, connect, quality)
-    levels = pool["source.levels"] if "source.levels" in pool.descriptorNames() else np.zeros(0, np.float32)
-    duration_s = len(levels) * int(true_rate_hz * LEVEL_HOP_S) / true_rate_hz
-    _check_signal(path, levels, duration_s, declared_s)
-    return pool, duration_s
+        yield readable, declared_s, rate_hz
 
 
-def _run_pass(
-    readable: str,
-    path: str,
-    rate_hz: int,
-    rates_hz: tuple[int, ...],
-    connect: Callable[[Source], None],
-    quality: int,
-) -> essentia.Pool:
-    loader = _open_loader(readable, path)
-    mixer = ess.MonoMixer()
-    source = Source({}, essentia.Pool(), [loader, mixer])
-    loader.audio >> mixer.audio
-    loader.numberChannels >> mixer.numberChannels
-    loader.sampleRate >> (source.pool, "source.rate")
-    for unused in ("md5", "bit_rate", "codec"):
-        getattr(loader, unused) >> None
-    hop = int(rate_hz * LEVEL_HOP_S)
-    cutter = source.keep(
-        ess.FrameCutter(frameSize=hop, hopSize=hop, startFromZero=True, silentFrames="keep", lastFrameToEndOfFile=True)
-    )
-    level = source.keep(ess.RMS())
-    mixer.audio >> cutter.signal
-    cutter.frame >> level.array
-    level.rms >> (source.pool, "source.levels")
-    for target_hz in rates_hz:
-        resample = source.keep(ess.Resample(inputSampleRate=rate_hz, outputSampleRate=target_hz, quality=quality))
-        mixer.audio >> resample.signal
-        source.signals[target_hz] = resample.signal
-    connect(source)
-    try:
-        essentia.run(loader)
-    except RuntimeError as error:
-        raise AudioError(
-            explain("audio", "a stream that decodes", str(error)[:200], path, "Re-encode the file, or leave it out.")
-        ) from None
-    return source.pool
+def open_loader(loader: Any, readable: str, path: str) -> None:
+    """Give a loader its next file; a loader that refused one takes the next all the same.
 
+    Parameters
+    ----------
+    loader : ess.AudioLoader
+        One for many files: Essentia frees none.
+    readable, path : str
+        The file that it opens, and the name that the user knows.
 
-def _open_loader(readable: str, path: str) -> object:
-    loader = ess.AudioLoader()
+    Raises
+    ------
+    AudioError
+        When Essentia cannot open it.
+    """
     try:
         loader.configure(filename=readable)
     except RuntimeError as error:
-        _FAILED_LOADERS.append(loader)
-        raise AudioError(
-            explain("audio", "a file that decodes", _reason(error), path, "Re-encode the file, or leave it out.")
-        ) from None
-    return loader
+        remedy = "Re-encode the file, or leave it out."
+        raise AudioError(explain("audio", "a file that decodes", _reason(error), path, remedy)) from None
 
 
-def _close(loader: object) -> None:
-    """Give every source of a loader that is not run a sink, so that Essentia frees it without complaint."""
+@functools.cache
+def _probing_loader() -> Any:
+    """Make the loader that opens files to see whether they open, once a process."""
+    loader = ess.AudioLoader()
     for source in ("audio", "numberChannels", "sampleRate", "md5", "bit_rate", "codec"):
         getattr(loader, source) >> None
+    return loader
 
 
 def _reason(error: RuntimeError) -> str:
@@ -369,7 +299,18 @@ def _has_frame_count(path: str) -> bool:
     return any(tag in first_frame for tag in (b"Xing", b"Info", b"VBRI"))
 
 
-def _check_signal(path: str, levels: np.ndarray, duration_s: float, declared_s: float) -> None:
+def check_signal(path: str, levels: np.ndarray, duration_s: float, declared_s: float) -> None:
+    """Raise `AudioError` when what was decoded is nothing, shorter than declared, silent, or not finite.
+
+    Parameters
+    ----------
+    path : str
+        For the message.
+    levels : np.ndarray [shape=(n,), float32]
+        Root mean square of every 0.1 s.
+    duration_s, declared_s : float
+        Seconds decoded, and as the header says; 0 when it says nothing.
+    """
     if len(levels) == 0:
         raise AudioError(explain("audio", "samples", "an empty stream", path, "Re-encode the file, or leave it out."))
     if not np.all(np.isfinite(levels)):

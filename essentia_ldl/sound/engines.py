@@ -10,14 +10,13 @@ Small batches: 1 to 8 patches are as fast as 64 on a CPU and need a third of the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-import essentia
 import essentia.streaming as ess
 import numpy as np
 
 from essentia_ldl.records import FrontEnd
-from essentia_ldl.sound.audio import Source
+from essentia_ldl.sound.decoder import Source
 from essentia_ldl.sound.extractors import SIGNAL, Embedder, connect_signal
 from essentia_ldl.sound.features import connect_bands
 from essentia_ldl.sound.graph import load_graph, run_graph
@@ -78,15 +77,11 @@ class PatchGraph:
             from_pool.tensor >> rows.tensor
             rows.frame >> (source.pool, self._pool_name(node))
 
-    def collect(self, pool: essentia.Pool, last_patch: str) -> dict[str, np.ndarray]:
+    def collect(self, pool: Mapping[str, np.ndarray], last_patch: str) -> dict[str, np.ndarray]:
         """Return the rows (n_patches, size) float32 of a pass by node; none when no patch was filled."""
         del last_patch  # the pass has cut the patches
-        names = set(pool.descriptorNames())
-        found = {node: self._pool_name(node) for node in self.nodes}
-        return {
-            node: np.array(pool[name], dtype=np.float32) if name in names else np.zeros((0, 0), np.float32)
-            for node, name in found.items()
-        }
+        none = np.zeros((0, 0), np.float32)
+        return {node: np.array(pool.get(self._pool_name(node), none), dtype=np.float32) for node in self.nodes}
 
     def _pool_name(self, node: str) -> str:
         """Name a node's rows in the pool, which reads dots as levels and so must not see those of a file name."""
@@ -122,7 +117,7 @@ class SignalGraph:
         silence = np.zeros(self.front_end.patch_samples + 2 * self.front_end.hop_samples, np.float32)
         return {node: embedder(silence) for node, embedder in self._embedders.items()}
 
-    def collect(self, pool: essentia.Pool, last_patch: str) -> dict[str, np.ndarray]:
+    def collect(self, pool: Mapping[str, np.ndarray], last_patch: str) -> dict[str, np.ndarray]:
         """Return the rows (n_patches, size) float32 of the signal of a pass by node; see `Embedder`."""
         signal = pool[f"{SIGNAL}.{self.front_end.sample_rate_hz}"]
         return {node: embedder(signal, last_patch) for node, embedder in self._embedders.items()}

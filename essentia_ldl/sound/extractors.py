@@ -29,7 +29,7 @@ from essentia_ldl.features.store import array_path
 from essentia_ldl.files import replacing
 from essentia_ldl.frontends import GENERAL
 from essentia_ldl.records import FrontEnd
-from essentia_ldl.sound.audio import Source, stream_audio
+from essentia_ldl.sound.decoder import Decoder, Source
 from essentia_ldl.sound.mel import compute_patches
 
 # less memory than the defaults (64, and 60 in the usage of OpenL3), the same numbers
@@ -168,6 +168,12 @@ def connect_signal(source: Source, rate_hz: int) -> None:
     source.signals[rate_hz] >> (source.pool, f"{SIGNAL}.{rate_hz}")
 
 
+@functools.cache
+def make_decoder(rate_hz: int, quality: int) -> Decoder:
+    """Make the network that decodes whole signals, once a process: Essentia frees none."""
+    return Decoder((rate_hz,), lambda source: connect_signal(source, rate_hz), quality)
+
+
 @functools.lru_cache(maxsize=2)
 def load_embedder(graph: str, input_name: str, node: str, front_end: FrontEnd) -> Embedder:
     """Make an embedder once per process: a worker embeds many tracks, and graphs are large."""
@@ -193,15 +199,13 @@ def embed_file(path: str, embedder: Embedder) -> tuple[np.ndarray, float]:
     Raises
     ------
     AudioError
-        As `stream_audio`, and when the track does not fill one patch.
+        As `Decoder.decode`, and when the track does not fill one patch.
     GraphError
         As `Embedder`; also when an embedding is not finite.
     """
     front_end = embedder.front_end
     rate_hz = front_end.sample_rate_hz
-    pool, duration_s = stream_audio(
-        path, (rate_hz,), lambda source: connect_signal(source, rate_hz), front_end.resample_quality
-    )
+    pool, duration_s = make_decoder(rate_hz, front_end.resample_quality).decode(path)
     embeddings = embedder(pool[f"{SIGNAL}.{rate_hz}"])
     if not len(embeddings):
         seconds = front_end.patch_samples / rate_hz

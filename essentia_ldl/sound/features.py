@@ -10,9 +10,9 @@ than its coefficients.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
-import essentia
 import essentia.standard as es
 import essentia.streaming as ess
 import numpy as np
@@ -21,7 +21,8 @@ from essentia_ldl import frontends
 from essentia_ldl.errors import AudioError, explain
 from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.records import FrontEnd
-from essentia_ldl.sound.audio import Source, probe_audio, require_file, stream_audio
+from essentia_ldl.sound.audio import probe_audio, require_file
+from essentia_ldl.sound.decoder import Decoder, Source
 from essentia_ldl.sound.extractors import embed_content
 from essentia_ldl.sound.mel import connect_mel
 
@@ -46,28 +47,12 @@ def extract_features(path: str, front_ends: tuple[FrontEnd, ...]) -> tuple[dict[
     Raises
     ------
     AudioError
-        As `stream_audio`, and when the track does not fill one patch, or one frame of MFCC over the whole track.
+        As `Decoder.decode`, and when the track does not fill one patch, or one frame of MFCC over the whole track.
     """
-
-    def connect(source: Source) -> None:
-        for front_end in front_ends:
-            if front_end.kind == "mfcc" and front_end.segment_duration_s is None:
-                connect_mfcc(source, front_end) >> (source.pool, front_end.name)
-            elif front_end.kind == "mfcc":
-                end_s = front_end.segment_offset_s + front_end.segment_duration_s
-                trimmer = source.keep(ess.Trimmer(startTime=0, endTime=end_s, sampleRate=front_end.sample_rate_hz))
-                source.signals[front_end.sample_rate_hz] >> trimmer.signal
-                trimmer.signal >> (source.pool, front_end.name)
-            else:
-                bands = connect_bands(source, front_end)
-                bands >> (source.pool, front_end.name)
-
-    rates_hz = tuple(sorted({front_end.sample_rate_hz for front_end in front_ends}))
-    quality = front_ends[0].resample_quality
-    pool, duration_s = stream_audio(path, rates_hz, connect, quality)
+    pool, duration_s = make_decoder(front_ends).decode(path)
     features = {}
     for front_end in front_ends:
-        values = _collected(pool, front_end.name)
+        values = pool.get(front_end.name, np.zeros((0, 0), np.float32))
         if front_end.segment_duration_s is not None:
             features[front_end.name] = compute_mfcc(cut_segment(values, front_end), front_end)
             continue
@@ -90,6 +75,27 @@ def extract_features(path: str, front_ends: tuple[FrontEnd, ...]) -> tuple[dict[
             )
         features[front_end.name] = np.ascontiguousarray(values, dtype=np.float32)
     return features, duration_s
+
+
+@functools.cache
+def make_decoder(front_ends: tuple[FrontEnd, ...]) -> Decoder:
+    """Make the network that computes some front-ends, once a process: Essentia frees none."""
+
+    def connect(source: Source) -> None:
+        for front_end in front_ends:
+            if front_end.kind == "mfcc" and front_end.segment_duration_s is None:
+                connect_mfcc(source, front_end) >> (source.pool, front_end.name)
+            elif front_end.kind == "mfcc":
+                end_s = front_end.segment_offset_s + front_end.segment_duration_s
+                trimmer = source.keep(ess.Trimmer(startTime=0, endTime=end_s, sampleRate=front_end.sample_rate_hz))
+                source.signals[front_end.sample_rate_hz] >> trimmer.signal
+                trimmer.signal >> (source.pool, front_end.name)
+            else:
+                bands = connect_bands(source, front_end)
+                bands >> (source.pool, front_end.name)
+
+    rates_hz = tuple(sorted({front_end.sample_rate_hz for front_end in front_ends}))
+    return Decoder(rates_hz, connect, front_ends[0].resample_quality)
 
 
 def connect_bands(source: Source, front_end: FrontEnd) -> Any:
@@ -236,7 +242,3 @@ def probe_track(job: dict[str, Any]) -> dict[str, Any]:
     """
     info = dataclasses.asdict(probe_audio(job["path"]))
     return {"content": Store(job["store"]).remember(job["path"]), **info}
-
-
-def _collected(pool: essentia.Pool, name: str) -> np.ndarray:
-    return pool[name] if name in pool.descriptorNames() else np.zeros((0, 0), np.float32)

@@ -25,7 +25,7 @@ import numpy as np
 
 from essentia_ldl.frontends import DECIBEL_FLOOR, DECIBEL_RANGE, LOG_SCALE
 from essentia_ldl.records import FrontEnd
-from essentia_ldl.sound.audio import Source
+from essentia_ldl.sound.decoder import Source
 
 VALID_SHARE = 0.5  # of a frame inside the window of 1 s: 199 frames of it
 

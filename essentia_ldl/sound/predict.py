@@ -20,7 +20,7 @@ import numpy as np
 
 from essentia_ldl.errors import CardError, EssentiaLdlError, GraphError, explain
 from essentia_ldl.records import FrontEnd, Prediction
-from essentia_ldl.sound.audio import Source, stream_audio
+from essentia_ldl.sound.decoder import Decoder, Source
 from essentia_ldl.sound.engines import PatchGraph, SignalGraph, connect_graphs, open_graph
 from essentia_ldl.sound.graph import load_graph, measure_rows, refuse_graph
 from essentia_ldl.sound.request import Request
@@ -106,6 +106,7 @@ class Predictor:
         self._spreads = {request.name: request.spread_nodes for request in self.requests if uncertainty}
         self._graphs: dict[str, PatchGraph | SignalGraph] = {}
         self._heads: dict[str, Head] = {}
+        self._decoders: dict[str, Decoder] = {}
         for request in self.requests:
             graph, node = request.patch_source
             spread = self._spreads.get(request.name, [])
@@ -172,16 +173,22 @@ class Predictor:
 
     def _run(self, path: str, last_patch: str) -> tuple[Outputs, float]:
         """Decode a file once; return the rows of every graph, and the seconds of audio."""
-
-        def connect(source: Source) -> None:
-            connect_graphs(source, list(self._graphs.values()), last_patch)
-
-        rates_hz = tuple(sorted({graph.front_end.sample_rate_hz for graph in self._graphs.values()}))
-        pool, duration_s = stream_audio(path, rates_hz, connect, self._resample_quality)
+        pool, duration_s = self._decoder(last_patch).decode(path)
         outputs: Outputs = {}
         for name, graph in self._graphs.items():
             outputs |= {(name, node): rows for node, rows in graph.collect(pool, last_patch).items()}
         return outputs, duration_s
+
+    def _decoder(self, last_patch: str) -> Decoder:
+        """Return the network of a way to end a file, made when the first file needs it."""
+        if last_patch not in self._decoders:
+
+            def connect(source: Source) -> None:
+                connect_graphs(source, list(self._graphs.values()), last_patch)
+
+            rates_hz = tuple(sorted({graph.front_end.sample_rate_hz for graph in self._graphs.values()}))
+            self._decoders[last_patch] = Decoder(rates_hz, connect, self._resample_quality)
+        return self._decoders[last_patch]
 
     def _rows_of(self, request: Request, outputs: Outputs) -> np.ndarray:
         """Return a model's probabilities (n_patches, n_classes), which must be as many as its card names classes."""

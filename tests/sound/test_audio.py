@@ -9,14 +9,14 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
-import essentia
 import essentia.standard as es
 import numpy as np
 import pytest
 
 from essentia_ldl.errors import AudioError
 from essentia_ldl.sound import audio
-from essentia_ldl.sound.audio import probe_audio, sniff_container, stream_audio
+from essentia_ldl.sound.audio import probe_audio, sniff_container
+from essentia_ldl.sound.decoder import Decoder, Source
 
 MP3 = ("-c:a", "libmp3lame")
 # name -> ffmpeg options, container, whether the samples (and so the duration) are exactly those of the source
@@ -41,13 +41,13 @@ ENCODED = {
 
 
 def collect(path: Path | str, *rates_hz: int) -> tuple[dict[int, np.ndarray], float]:
-    """Return the samples of a file at some rates, by one pass of `stream_audio`, and its duration."""
+    """Return the samples of a file at some rates, by one pass of a `Decoder`, and its duration."""
 
-    def connect(source: audio.Source) -> None:
+    def connect(source: Source) -> None:
         for rate_hz in rates_hz:
             source.signals[rate_hz] >> (source.pool, f"signal.{rate_hz}")
 
-    pool, duration_s = stream_audio(str(path), rates_hz, connect)
+    pool, duration_s = Decoder(rates_hz, connect).decode(str(path))
     return {rate_hz: pool[f"signal.{rate_hz}"] for rate_hz in rates_hz}, duration_s
 
 
@@ -141,7 +141,7 @@ def test_sampling_rates(rate_hz, make_signal, write_wav, tmp_path):
 def test_duration_of_a_long_file(rate_hz, write_wav, tmp_path):
     n_samples = 600 * rate_hz
     path = write_wav(tmp_path / "a.wav", np.random.default_rng(0).uniform(-0.5, 0.5, n_samples), rate_hz, "u8")
-    assert stream_audio(str(path), (), lambda source: None)[1] == pytest.approx(600, abs=0.11)
+    assert Decoder((), lambda source: None).decode(str(path))[1] == pytest.approx(600, abs=0.11)
 
 
 @pytest.mark.parametrize("rate_hz", [44100, 48000])
@@ -155,10 +155,10 @@ def test_resampling_is_that_of_monoloader(rate_hz, targets_hz, make_signal, writ
 
 
 def test_quality_is_passed_on(song):
-    def connect(source: audio.Source) -> None:
+    def connect(source: Source) -> None:
         source.signals[16000] >> (source.pool, "signal")
 
-    found = stream_audio(str(song), (16000,), connect, 1)[0]["signal"]
+    found = Decoder((16000,), connect, 1).decode(str(song))[0]["signal"]
     np.testing.assert_array_equal(found, es.MonoLoader(filename=str(song), sampleRate=16000, resampleQuality=1)())
     assert not np.array_equal(found[:1000], collect(song, 16000)[0][16000][:1000])
 
@@ -347,11 +347,12 @@ def test_bad_files_do_not_kill_the_process(make_bad, song, run_python):
     script = (
         "import json, sys\n"
         "from essentia_ldl.errors import AudioError\n"
-        "from essentia_ldl.sound import audio\n"
+        "from essentia_ldl.sound.decoder import Decoder\n"
+        "decoder = Decoder((16000,), lambda s: s.signals[16000] >> (s.pool, 'x'))\n"
         "answers = []\n"
         "for path in sys.argv[1:]:\n"
         "    try:\n"
-        "        answers.append(audio.stream_audio(path, (16000,), lambda s: s.signals[16000] >> (s.pool, 'x'))[1])\n"
+        "        answers.append(decoder.decode(path)[1])\n"
         "    except AudioError as error:\n"
         "        answers.append(str(error))\n"
         "print(json.dumps(answers))\n"
@@ -383,10 +384,13 @@ def test_a_failed_graph_does_not_spoil_the_next_file(song, make_bad):
         np.testing.assert_array_equal(collect(song, 16000)[0][16000], expected)
 
 
-def test_pool_is_the_callers(song):
-    pool, _ = stream_audio(str(song), (), lambda source: None)
-    assert isinstance(pool, essentia.Pool)
-    assert len(pool["source.levels"]) == 100
+def test_what_was_collected_is_the_callers(song):
+    decoder = Decoder((), lambda source: None)
+    pool, _ = decoder.decode(str(song))
+    levels = pool["source.levels"].copy()
+    assert len(levels) == 100
+    decoder.decode(str(song))
+    np.testing.assert_array_equal(pool["source.levels"], levels)
 
 
 @pytest.mark.parametrize("n_channels", [1, 2, 4])
@@ -401,8 +405,8 @@ def test_a_container_does_not_change_the_level(n_channels, make_signal, write_wa
     def connect(source):
         source.signals[44100] >> (source.pool, "signal")
 
-    expected = stream_audio(str(single), (44100,), connect)[0]["signal"]
-    found = stream_audio(str(boxed), (44100,), connect)[0]["signal"]
+    expected = Decoder((44100,), connect).decode(str(single))[0]["signal"]
+    found = Decoder((44100,), connect).decode(str(boxed))[0]["signal"]
     assert len(found) == len(expected)
     assert np.abs(found - expected).max() < 1e-4
 

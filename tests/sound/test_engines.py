@@ -9,7 +9,7 @@ import pytest
 
 from essentia_ldl.errors import GraphError
 from essentia_ldl.frontends import EFFNET, MUSICNN
-from essentia_ldl.sound.audio import stream_audio
+from essentia_ldl.sound.decoder import Decoder
 from essentia_ldl.sound.engines import PatchGraph, SignalGraph, connect_graphs, open_graph
 
 INPUT, NODES = "model/Placeholder", ["model/dense/BiasAdd", "model/Sigmoid"]
@@ -21,7 +21,7 @@ def graph(graphs) -> PatchGraph:
 
 
 def run_pass(path, graphs, last_patch="discard") -> list[dict[str, np.ndarray]]:
-    pool, _ = stream_audio(str(path), (16000,), lambda source: connect_graphs(source, graphs, last_patch))
+    pool, _ = Decoder((16000,), lambda source: connect_graphs(source, graphs, last_patch)).decode(str(path))
     return [graph.collect(pool, last_patch) for graph in graphs]
 
 

@@ -23,7 +23,7 @@ from essentia_ldl.features.store import Store
 from essentia_ldl.frontends import EFFNET, MAEST, MUSICNN, VGGISH
 from essentia_ldl.models.folder import find_extractor, read_model
 from essentia_ldl.predict.ask import segment_times
-from essentia_ldl.sound import extractors, predict
+from essentia_ldl.sound.decoder import Decoder
 from essentia_ldl.sound.extractors import Embedder, embed_file, embed_track, stack_tokens
 from essentia_ldl.sound.features import extract_features, extract_track
 from essentia_ldl.sound.predict import Predictor
@@ -178,7 +178,7 @@ def test_a_job_fills_the_store_without_bands(load_extractor, song, tmp_path, mon
     path.unlink()
     assert embed_track({"path": str(song), "content": done["content"], "extractor": job["extractor"]})
     assert path.is_file()
-    monkeypatch.setattr(extractors, "stream_audio", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr(Decoder, "decode", lambda *_: pytest.fail("decoded again"))
     assert extract_track(job) == done
 
 
@@ -321,8 +321,8 @@ def test_all_kinds_share_one_decoding(load_head, song, monkeypatch):
     requests = [*(load_head(name) for name in EXTRACTORS[1:]), load_head("vggish")]
     requests.append(load_head("vggish", "mood_sad-vggish-audioset"))
     calls = []
-    real = predict.stream_audio
-    monkeypatch.setattr(predict, "stream_audio", lambda *args: calls.append(args) or real(*args))
+    real = Decoder.decode
+    monkeypatch.setattr(Decoder, "decode", lambda *args: calls.append(args) or real(*args))
     together = Predictor(requests).predict(str(song))
     assert len(calls) == 1
     for request, shared in zip(requests, together, strict=True):

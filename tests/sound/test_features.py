@@ -16,7 +16,8 @@ from essentia_ldl.frontends import MFCC, MFCC_FRAMES_13, MFCC_FRAMES_25, MUSICNN
 from essentia_ldl.labels._mfcc import pool_frames
 from essentia_ldl.parallel import run_jobs
 from essentia_ldl.records import Failure
-from essentia_ldl.sound import audio, features
+from essentia_ldl.sound import features
+from essentia_ldl.sound.decoder import Decoder, Source
 from essentia_ldl.sound.features import (
     compute_mfcc,
     connect_bands,
@@ -71,10 +72,10 @@ def test_bands_are_essentias(rate_hz, make_signal, write_wav, tmp_path):
 def test_number_of_frames(n_samples, n_frames, make_signal, write_wav, tmp_path):
     path = write_wav(tmp_path / "a.wav", make_signal(4, 16000)[:n_samples], 16000)
 
-    def connect(source: audio.Source) -> None:
+    def connect(source: Source) -> None:
         connect_bands(source, MUSICNN) >> (source.pool, "bands")
 
-    pool, _ = audio.stream_audio(str(path), (16000,), connect)
+    pool, _ = Decoder((16000,), connect).decode(str(path))
     assert pool["bands"].shape == (n_frames, 96)
 
 

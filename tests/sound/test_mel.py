@@ -9,7 +9,7 @@ import pytest
 
 from essentia_ldl.frontends import DCNN, DECIBEL_FLOOR, DECIBEL_RANGE, OPENL3, RESNET
 from essentia_ldl.sound import mel
-from essentia_ldl.sound.audio import stream_audio
+from essentia_ldl.sound.decoder import Decoder
 
 
 @pytest.mark.parametrize("front_end", [DCNN, RESNET], ids=lambda front_end: front_end.name)
@@ -23,7 +23,7 @@ def test_streamed_bands_are_those_of_standard_mode(front_end, song):
         mel.connect_mel(source, cutter.frame, front_end) >> (source.pool, "bands")
         source.signals[rate_hz] >> (source.pool, "signal")
 
-    pool, _ = stream_audio(str(song), (rate_hz,), connect)
+    pool, _ = Decoder((rate_hz,), connect).decode(str(song))
     expected = mel.compute_bands(pool["signal"], front_end)
     assert pool["bands"].shape == expected.shape
     assert expected.shape[1] == front_end.n_bands

@@ -18,7 +18,7 @@ from essentia_ldl.models.card import GraphCard
 from essentia_ldl.models.folder import Model
 from essentia_ldl.predict.ask import Question, predict_files
 from essentia_ldl.records import Failure
-from essentia_ldl.sound import predict
+from essentia_ldl.sound.decoder import Decoder
 from essentia_ldl.sound.predict import Predictor
 from essentia_ldl.sound.request import Request
 
@@ -57,7 +57,7 @@ def no_audio(monkeypatch) -> None:
     def fail(*_args: object) -> None:
         pytest.fail("audio was read")
 
-    monkeypatch.setattr(predict, "stream_audio", fail)
+    monkeypatch.setattr(Decoder, "decode", fail)
 
 
 @pytest.mark.parametrize("name", EXTRACTORS)
@@ -116,8 +116,8 @@ def test_models_share_a_pass(trained, song, load_request):
 
 def test_head_and_its_extractor_decode_once(trained, song, load_request, monkeypatch):
     calls = []
-    real = predict.stream_audio
-    monkeypatch.setattr(predict, "stream_audio", lambda *args: calls.append(args) or real(*args))
+    real = Decoder.decode
+    monkeypatch.setattr(Decoder, "decode", lambda *args: calls.append(args) or real(*args))
     Predictor([trained["head"], load_request("msd-musicnn-1")]).predict(str(song))
     assert len(calls) == 1
 

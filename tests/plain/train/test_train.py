@@ -233,6 +233,23 @@ def test_samples_of_a_head_without_dropout_are_refused_before_the_work(tmp_path)
         steps.train(recipe, Source(tmp_path / "nothing"), here())
 
 
+def test_two_homes_in_one_process_train_apart(tmp_path, zones, monkeypatch):
+    """The same training in two homes is done twice, each finds its own again, and the variable's home stays empty."""
+    monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path / "elsewhere"))
+    source = Source(make_tracks(tmp_path / "data"))
+    homes = [Home(tmp_path / name) for name in ("one", "two")]
+    done = [steps.train(RECIPE, source, home, say=[].append) for home in homes]
+    assert [one.repeated for one in done] == [False, False]
+    for home, one in zip(homes, done, strict=True):
+        assert one.run.parent == home.runs
+        assert one.models == ("mood_sad-musicnn-msd-1", "mood_sad-msd-musicnn-1")
+        assert {path.stem for path in home.graphs.glob("*.pb")} == set(one.models)
+        plan = read_json(one.run / "plan.json")
+        assert (plan["store"], plan["graphs"]) == (str(home.store), str(home.graphs))
+        assert steps.train(RECIPE, source, home, say=[].append).run == one.run
+    assert not (tmp_path / "elsewhere").exists()
+
+
 # --- calibrate ------------------------------------------------------------------------------------------------------
 
 

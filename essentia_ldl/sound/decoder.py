@@ -1,0 +1,123 @@
+"""One streaming network of Essentia over many files. In: paths; out: what the attached algorithms collected of each.
+
+Essentia never frees a streaming network, not even one that only decodes (some 1.5 MB each), so a `Decoder` builds its
+network once and gives its loader one file after another: memory does not grow with their number. What comes out is bit
+for bit what a new network gives, because every algorithm is reset in between.
+
+Conventions: mono is the mean of the channels (MonoMixer "mix"); every sampling rate is resampled from the source rate,
+never through another one, which makes a branch bit-identical to Essentia's MonoLoader.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import essentia
+import essentia.streaming as ess
+import numpy as np
+
+from essentia_ldl.errors import AudioError, explain
+from essentia_ldl.sound.audio import LEVEL_HOP_S, check_signal, open_audio, open_loader
+
+FALLBACK_RATE_HZ = 44100
+
+
+@dataclasses.dataclass
+class Source:
+    """What `connect` attaches to: Essentia's sources of mono samples by sampling rate, and the pool that collects."""
+
+    signals: dict[int, object]
+    pool: essentia.Pool
+    algorithms: list[object] = dataclasses.field(default_factory=list)
+
+    def keep(self, algorithm: object) -> object:
+        """Hold a reference to an algorithm as long as the network, and return it."""
+        self.algorithms.append(algorithm)
+        return algorithm
+
+
+class Decoder:
+    """A network that decodes one file after another.
+
+    Parameters
+    ----------
+    rates_hz : tuple[int, ...]
+        Sampling rates that `connect` wants.
+    connect : callable
+        Gets a `Source` and connects ``source.signals[rate]`` to algorithms of its own, which write to
+        ``source.pool``. Called once.
+    quality : int
+        libsamplerate quality, 0 (best) to 4 (linear).
+    """
+
+    def __init__(self, rates_hz: tuple[int, ...], connect: Callable[[Source], None], quality: int = 4) -> None:
+        self._quality = quality
+        self._loader, mixer = ess.AudioLoader(), ess.MonoMixer()
+        self._source = source = Source({}, essentia.Pool(), [mixer])
+        self._loader.audio >> mixer.audio
+        self._loader.numberChannels >> mixer.numberChannels
+        self._loader.sampleRate >> (source.pool, "source.rate")
+        for unused in ("md5", "bit_rate", "codec"):
+            getattr(self._loader, unused) >> None
+        self._cutter = source.keep(ess.FrameCutter())
+        level = source.keep(ess.RMS())
+        mixer.audio >> self._cutter.signal
+        self._cutter.frame >> level.array
+        level.rms >> (source.pool, "source.levels")
+        self._resamplers = {rate_hz: source.keep(ess.Resample()) for rate_hz in rates_hz}
+        for rate_hz, resampler in self._resamplers.items():
+            mixer.audio >> resampler.signal
+            source.signals[rate_hz] = resampler.signal
+        connect(source)
+
+    def decode(self, path: str) -> tuple[dict[str, np.ndarray], float]:
+        """Decode a file and run everything that is attached.
+
+        Parameters
+        ----------
+        path : str
+            Audio file.
+
+        Returns
+        -------
+        pool : dict[str, np.ndarray]
+            What the branches collected, by their names; a branch that got nothing is not in it.
+        duration_s : float
+            Seconds of audio decoded, to 0.1 s.
+
+        Raises
+        ------
+        AudioError
+            When the file is missing, not audio, truncated, silent, or holds NaN. The next file is not affected.
+        """
+        with open_audio(path) as (readable, declared_s, rate_hz):
+            rate_hz = rate_hz or FALLBACK_RATE_HZ
+            pool = self._run(readable, path, rate_hz)
+            true_rate_hz = int(pool["source.rate"]) if "source.rate" in pool else rate_hz
+            if true_rate_hz != rate_hz:  # the tags were wrong, as they are for HE-AAC: once more from the true rate
+                pool = self._run(readable, path, true_rate_hz)
+        levels = pool.get("source.levels", np.zeros(0, np.float32))
+        duration_s = len(levels) * int(true_rate_hz * LEVEL_HOP_S) / true_rate_hz
+        check_signal(path, levels, duration_s, declared_s)
+        return pool, duration_s
+
+    def _run(self, readable: str, path: str, rate_hz: int) -> dict[str, np.ndarray]:
+        open_loader(self._loader, readable, path)
+        hop = int(rate_hz * LEVEL_HOP_S)
+        self._cutter.configure(
+            frameSize=hop, hopSize=hop, startFromZero=True, silentFrames="keep", lastFrameToEndOfFile=True
+        )
+        for target_hz, resampler in self._resamplers.items():
+            resampler.configure(inputSampleRate=rate_hz, outputSampleRate=target_hz, quality=self._quality)
+        essentia.reset(self._loader)
+        pool = self._source.pool
+        pool.clear()
+        try:
+            essentia.run(self._loader)
+            return {name: pool[name] for name in pool.descriptorNames()}
+        except RuntimeError as error:
+            reason, remedy = str(error)[:200], "Re-encode the file, or leave it out."
+            raise AudioError(explain("audio", "a stream that decodes", reason, path, remedy)) from None
+        finally:
+            pool.clear()

@@ -1,0 +1,110 @@
+"""One network over many files: the numbers of a new network, and memory that does not grow."""
+
+from __future__ import annotations
+
+import json
+
+import essentia.streaming as ess
+import numpy as np
+import pytest
+
+from essentia_ldl.errors import AudioError
+from essentia_ldl.sound.decoder import Decoder, Source
+
+
+def connect(source: Source) -> None:
+    source.signals[16000] >> (source.pool, "signal")
+    cutter = source.keep(ess.FrameCutter(frameSize=512, hopSize=256, silentFrames="keep"))
+    bands = source.keep(ess.TensorflowInputMusiCNN())
+    source.signals[16000] >> cutter.signal
+    cutter.frame >> bands.frame
+    bands.bands >> (source.pool, "bands")
+
+
+@pytest.fixture(scope="module")
+def files(write_wav, make_signal, tmp_path_factory) -> list[str]:
+    """Files of several rates, numbers of channels and lengths."""
+    folder = tmp_path_factory.mktemp("files")
+    kinds = [(44100, 2, 4.0), (22050, 1, 2.0), (48000, 2, 3.0), (16000, 1, 5.0), (8000, 1, 1.0), (44100, 1, 4.0)]
+    signals = [make_signal(seconds, rate, seed=i, n_channels=n) for i, (rate, n, seconds) in enumerate(kinds)]
+    paths = [folder / f"{i}.wav" for i in range(len(kinds))]
+    return [str(write_wav(path, signal, rate)) for path, signal, (rate, *_) in zip(paths, signals, kinds, strict=True)]
+
+
+@pytest.mark.parametrize("quality", [1, 4])
+def test_a_network_that_is_used_again_answers_as_a_new_one(files, quality):
+    decoder = Decoder((16000,), connect, quality)
+    for path in [*files, *reversed(files)]:
+        found, duration_s = decoder.decode(path)
+        expected, expected_s = Decoder((16000,), connect, quality).decode(path)
+        assert duration_s == expected_s
+        assert set(found) == set(expected)
+        for name, values in expected.items():
+            np.testing.assert_array_equal(found[name], values)
+
+
+def test_a_file_that_is_refused_changes_nothing_for_the_next(files, write_wav, tmp_path):
+    decoder = Decoder((16000,), connect)
+    expected, _ = decoder.decode(files[0])
+    text = tmp_path / "text.mp3"
+    text.write_text("no music")
+    nan = write_wav(tmp_path / "nan.wav", np.full(44100, np.nan), 44100, "f32")
+    silent = write_wav(tmp_path / "silent.wav", np.zeros(44100), 44100)
+    for path in (text, tmp_path / "missing.wav", nan, silent, text):
+        with pytest.raises(AudioError):
+            decoder.decode(str(path))
+        np.testing.assert_array_equal(decoder.decode(files[0])[0]["bands"], expected["bands"])
+
+
+def test_a_branch_that_got_nothing_is_not_in_the_answer(files):
+    def connect_late(source: Source) -> None:
+        trimmer = source.keep(ess.Trimmer(startTime=60, endTime=61, sampleRate=16000))
+        source.signals[16000] >> trimmer.signal
+        trimmer.signal >> (source.pool, "late")
+
+    assert "late" not in Decoder((16000,), connect_late).decode(files[0])[0]
+
+
+def measure_growth(run_python, script: str, *arguments: str, **environment: str) -> list[int]:
+    """Run a script that prints its resident memory in kB as a json list; return it without the warm-up."""
+    measure = "rss = lambda: int(open('/proc/self/statm').read().split()[1]) * 4\n"
+    done = run_python("-c", measure + script, *arguments, **environment)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_memory_does_not_grow_with_the_number_of_files(files, run_python):
+    """A network for each file, as before, keeps some 1,500 kB of it."""
+    script = (
+        "import json, sys\n"
+        "from essentia_ldl.frontends import MUSICNN\n"
+        "from essentia_ldl.sound.features import make_decoder, probe_audio\n"
+        "found = []\n"
+        "for i in range(300):\n"
+        "    path = sys.argv[1 + i % (len(sys.argv) - 1)]\n"
+        "    probe_audio(path)\n"
+        "    make_decoder((MUSICNN,)).decode(path)\n"
+        "    found += [rss()] if i in (59, 299) else []\n"
+        "print(json.dumps(found))\n"
+    )
+    before, after = measure_growth(run_python, script, *files)
+    assert after - before < 240 * 10, "kB of 240 files"
+
+
+def test_memory_of_predict_does_not_grow_with_the_number_of_files(files, graphs, run_python):
+    """With a network for each file, TensorFlow's graph in it would keep 12,000 kB and more of it."""
+    script = (
+        "import json, sys\n"
+        "from essentia_ldl.models.card import GraphCard\n"
+        "from essentia_ldl.sound.predict import Predictor\n"
+        "from essentia_ldl.sound.request import Request\n"
+        "graph = sys.argv[1]\n"
+        "card = GraphCard(json.load(open(graph.replace('.pb', '.json'))))\n"
+        "predictor, found = Predictor([Request('msd', graph, card)]), []\n"
+        "for i in range(80):\n"
+        "    predictor.predict(sys.argv[2 + i % (len(sys.argv) - 2)])\n"
+        "    found += [rss()] if i in (39, 79) else []\n"
+        "print(json.dumps(found))\n"
+    )
+    before, after = measure_growth(run_python, script, str(graphs / "msd-musicnn-1.pb"), *files)
+    assert after - before < 40 * 100, "kB of 40 files, of which some are shorter than a patch and decoded twice"
