@@ -22,7 +22,7 @@ from essentia_ldl.predict.ask import Question, expand_files, find_models, predic
 from essentia_ldl.predict.journal import Journal, identify, list_parts
 from essentia_ldl.predict.overwrite import refuse_overwriting
 from essentia_ldl.predict.parquet import ParquetWriter
-from essentia_ldl.predict.write import Output, Writer, open_document
+from essentia_ldl.predict.write import Output, Writer, open_document, sweep_parts
 from essentia_ldl.records import Failure, Prediction
 
 N_TOLD = 5  # failures that the terminal shows when all are in a table
@@ -116,6 +116,7 @@ def predict(
     _check_table(output.failures)
     asked = identify(parts, question, output.form)
     with Journal(output.target, asked, files, output.again) as journal:
+        sweep_parts(output.target)
         waiting = journal.list_missing()
         n_kept = len(files) - len(waiting)
         if n_kept:

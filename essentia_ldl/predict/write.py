@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
+import glob
+import hashlib
 import importlib.util
 import io
 import json
@@ -139,7 +141,7 @@ def open_document(path: str) -> Iterator[TextIO]:
         When the file cannot be opened or written.
     """
     target = os.path.realpath(path)
-    part = os.path.join(os.path.dirname(target), f".part-{os.getpid()}-{secrets.token_hex(4)}")
+    part = f"{_start_of_parts(target)}{secrets.token_hex(8)}"
     try:
         with _open_text(part, path, "x") as stream:
             yield stream
@@ -153,6 +155,18 @@ def open_document(path: str) -> Iterator[TextIO]:
     finally:  # after Ctrl-C too: an unfinished document is of no use
         with contextlib.suppress(OSError):
             os.unlink(part)
+
+
+def sweep_parts(target: str) -> None:
+    """Remove what processes left that were killed while they wrote a document; nobody may be writing it now."""
+    for part in glob.glob(f"{glob.escape(_start_of_parts(target))}*"):
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+
+
+def _start_of_parts(target: str) -> str:
+    folder, name = os.path.split(target)
+    return os.path.join(folder, f".part-{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}-")
 
 
 @contextlib.contextmanager

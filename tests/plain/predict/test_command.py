@@ -190,6 +190,26 @@ def test_a_command_that_was_stopped_goes_on(library, played):
     assert not Path("out.csv.journal").exists()
 
 
+def test_a_command_killed_while_it_writes_the_document_leaves_no_half_one(library, played, monkeypatch):
+    time.sleep(0.02)
+    run("a.wav", "c.wav")
+    whole, names = Path("out.csv").read_bytes(), set(os.listdir())
+    Path("out.csv").unlink()
+
+    def die(*_):
+        raise SystemExit  # with what a process that is killed cannot do left out
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", die)
+        patch.setattr(os, "unlink", lambda path: None)
+        with pytest.raises(SystemExit):
+            run("a.wav", "c.wav")
+    assert len(set(os.listdir()) - names) == 2, "the journal and a part"
+    assert run("a.wav", "c.wav") == Predicted(2, 0, n_kept=2)
+    assert Path("out.csv").read_bytes() == whole
+    assert set(os.listdir()) == names
+
+
 def test_a_model_that_cannot_run_leaves_nothing(library, monkeypatch):
     monkeypatch.setattr(worker, "start_worker", lambda setting: setting)
     monkeypatch.setattr(worker, "_converse", lambda job, process: iter(()))

@@ -19,7 +19,7 @@ from essentia_ldl.errors import DataError, DiskError, StoreError
 from essentia_ldl.models.card import GraphCard
 from essentia_ldl.models.folder import Model
 from essentia_ldl.predict.ask import Question
-from essentia_ldl.predict.write import Output, Writer, choose_form, open_document
+from essentia_ldl.predict.write import Output, Writer, choose_form, open_document, sweep_parts
 
 
 @pytest.fixture
@@ -311,6 +311,19 @@ def test_two_writers_of_one_file_do_not_mix(tmp_path):
         second.write("second")
     assert Path(path).read_text() == "first"
     assert os.stat(path).st_mode & 0o777 == 0o666 & ~read_umask()
+
+
+def test_what_a_killed_writer_left_is_swept_and_nothing_else(tmp_path):
+    kept = {".part-mine", "out.txt.part", ".part-"}
+    for name in kept:
+        (tmp_path / name).touch()
+    with open_document(str(tmp_path / "other.txt")) as other:
+        other.write("still here")
+        with open_document(str(tmp_path / "out.txt")):
+            (left,) = {path.name for path in tmp_path.glob(".part-*-*")} - {Path(other.name).name}
+            os.link(tmp_path / left, tmp_path / f"{left}0")
+        sweep_parts(str(tmp_path / "out.txt"))
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {*kept, "out.txt", "other.txt"}
 
 
 def read_umask() -> int:
