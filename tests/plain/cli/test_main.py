@@ -479,6 +479,60 @@ def test_an_output_appears_whole(predicted):
     assert not list(predicted.glob("*.part"))
 
 
+@pytest.mark.parametrize(("name", "start"), [("out.csv", "path,model"), ("out.json", "["), ("out.jsonl", '{"path"')])
+def test_the_suffix_of_an_output_chooses_the_format(predicted, name, start):
+    assert run("predict", "a.wav", "-o", name).exit_code == 0
+    assert (predicted / name).read_text().startswith(start)
+    assert run("predict", "a.wav", "-o", name, "--format", "text").exit_code == 0
+    assert (predicted / name).read_text().startswith("a.wav  (4.5 s)")
+
+
+def test_notes_are_a_column_when_they_are_wanted(predicted):
+    result = run("predict", "a.wav", "--format", "csv", "--notes")
+    assert result.stdout.splitlines()[:2] == ["path,model,class,probability,notes", "a.wav,sad-1,non_sad,0.375000,"]
+
+
+def test_the_terminal_names_the_table_of_failures(predicted):
+    for number in range(8):
+        (predicted / f"bad{number}.wav").touch()
+    result = run("predict", ".", "-o", "out.csv")
+    assert result.exit_code == 1
+    lines = result.stderr.splitlines()
+    assert len(lines) == 6
+    assert lines[-1] == f"error: 9 files could not be used: see {predicted / 'out.failures.csv'}."
+    assert len((predicted / "out.failures.csv").read_text().splitlines()) == 10
+
+
+def test_a_stopped_predict_goes_on_or_starts_anew(predicted, monkeypatch):
+    time.sleep(0.02)
+    real, asked = predicting.predict_files, []
+
+    def predict_files(models, files, *more):
+        asked.append(list(files))
+        yield from real(models, files[:1], *more)
+        if len(files) > 1 and len(asked) % 2:
+            raise KeyboardInterrupt
+        yield from real(models, files[1:], *more)
+
+    monkeypatch.setattr(predicting, "predict_files", predict_files)
+    command = ("predict", "a.wav", "c.wav", "-o", "out.csv")
+    assert run(*command).exit_code == 130
+    result = run(*command)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "1 of 2 files were done before; going on with the others.\n"
+    assert run(*command).exit_code == 130
+    result = run(*command, "--again")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert asked == [["a.wav", "c.wav"], ["c.wav"], ["a.wav", "c.wav"], ["a.wav", "c.wav"]]
+
+
+def test_audio_is_not_written_over(predicted):
+    (predicted / "s.mp3").write_bytes(b"ID3\x04\x00\x00\x00\x00")
+    check_error(run("predict", "s.mp3", "-o", "s.mp3"), "output: expected a file that is not read; got 'an input'")
+    check_error(run("predict", "a.wav", "-o", "s.mp3"), "output: expected a new file or an earlier document")
+    assert (predicted / "s.mp3").read_bytes() == b"ID3\x04\x00\x00\x00\x00"
+
+
 @pytest.mark.parametrize("error", [GraphError("graph: expected a graph."), KeyboardInterrupt()])
 def test_an_output_that_is_not_finished_does_not_appear_or_replace(predicted, monkeypatch, error):
     (predicted / "out.csv").write_text("before")
