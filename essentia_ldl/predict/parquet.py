@@ -17,7 +17,7 @@ from essentia_ldl.records import Prediction
 from essentia_ldl.scores.uncertainty import describe_prediction
 
 N_ROWS = 65536  # of a row group, which is what is in memory
-TEXTS = ("path", "model", "class", "label", "notes")
+TEXTS = ("path", "model", "class", "label", "precision", "notes")
 
 
 class ParquetWriter:
