@@ -11,7 +11,7 @@ import essentia
 import essentia.standard as es
 import numpy as np
 
-from essentia_ldl.errors import GraphError, explain
+from essentia_ldl.errors import GraphError, Reason, explain
 
 BATCH = 64  # of embeddings: their dropout samples are rows too
 
@@ -115,7 +115,7 @@ def refuse_graph(graph: Path | str, error: RuntimeError) -> GraphError:
     return GraphError(explain("graph", rule, first_line(error), graph, remedy))
 
 
-def first_line(error: RuntimeError) -> str:
+def first_line(error: RuntimeError) -> Reason:
     """Return what Essentia complains of, in one line without the names of the algorithms that pass it on."""
     line = str(error).split("\n")[0]
-    return re.sub(r"^(Error while \w+ \w+: |Tensorflow\w+: )+", "", line)[:200]
+    return Reason(re.sub(r"^(Error while \w+ \w+: |Tensorflow\w+: )+", "", line))

@@ -18,7 +18,7 @@ from typing import Any, TextIO
 import essentia.standard as es
 import numpy as np
 
-from essentia_ldl.errors import CardError, EssentiaLdlError, GraphError, explain
+from essentia_ldl.errors import CardError, EssentiaLdlError, GraphError, Reason, explain
 from essentia_ldl.records import FrontEnd, Prediction
 from essentia_ldl.sound.decoder import Decoder, Source
 from essentia_ldl.sound.engines import PatchGraph, SignalGraph, connect_graphs, open_graph
@@ -71,7 +71,7 @@ class Head:
             self._network.reset()  # after an exception the next call would silently return nothing
             rule = f"an extractor with {self._request.card.name}'s embedding size"
             remedy = "Use the extractor that its card names."
-            raise GraphError(explain("head", rule, str(error)[:200], self._request.name, remedy)) from None
+            raise GraphError(explain("head", rule, Reason(error), self._request.name, remedy)) from None
 
     def measure_spread(self, embeddings: np.ndarray) -> dict[str, np.ndarray]:
         """Return the entropies (n_patches, 1) float32 of embeddings by node."""

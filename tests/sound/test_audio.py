@@ -416,3 +416,16 @@ def test_a_truncated_wav_is_seen_before_it_is_decoded(make_signal, write_wav, tm
     path.write_bytes(path.read_bytes()[:50000])
     with pytest.raises(AudioError, match=r"bytes as its header says"):
         probe_audio(str(path))
+
+
+def test_what_the_loader_says_of_a_file_stays_whole():
+    reason = f"could not open /music/{'deep/' * 20}song.flac: invalid data found when processing input"
+
+    class Loader:
+        def configure(self, filename):
+            raise RuntimeError(f"Error while configuring AudioLoader: AudioLoader: {reason}")
+
+    assert len(reason) > 150
+    with pytest.raises(AudioError) as caught:
+        audio.open_loader(Loader(), "/tmp/x", "song.flac")
+    assert f"got {reason!r} (song.flac)" in str(caught.value)
