@@ -1,4 +1,4 @@
-"""The `predict` command. In: audio, a question and where the answers go; out: the document, and how many there are."""
+"""The `predict` command. In: audio, a question and where the answers go; out: the document, and how many failed."""
 
 from __future__ import annotations
 
@@ -19,13 +19,10 @@ class Predicted:
 
     Parameters
     ----------
-    n_rows : int
-        Predictions written, one per file and model.
     n_failures : int
         Files that could not be used; `say` got the reason of each.
     """
 
-    n_rows: int
     n_failures: int
 
 
@@ -57,7 +54,7 @@ def predict(
     Returns
     -------
     Predicted
-        How many predictions and failures there were.
+        How many failures there were.
 
     Raises
     ------
@@ -70,7 +67,7 @@ def predict(
     for problem in problems:
         say(f"warning: {problem}")
     files = expand_files(audio)
-    n_rows = n_failures = 0
+    n_failures = 0
     with output.open() as stream:
         writer = Writer(stream.write, output.form, models, question)
         # a bar belongs on a terminal that does not show the answers themselves
@@ -83,8 +80,7 @@ def predict(
                     with tqdm.external_write_mode(file=sys.stderr):
                         say(f"error: {answer.reason}")
                     continue
-                n_rows += len(answer)
                 writer.add(answer)
                 stream.flush()
         writer.close()
-    return Predicted(n_rows, n_failures)
+    return Predicted(n_failures)

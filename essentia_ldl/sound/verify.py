@@ -54,7 +54,7 @@ def verify_run(run: Path) -> dict[str, Any]:
     ------
     GraphError
         When a node differs from Keras by more than 1e-5 (probabilities and entropies, absolute; 1e-4 of a classifier
-        on several networks) or 1e-4 (logits and embeddings, relative), sampled nodes do not answer as `samples` says,
+        on several networks) or 1e-4 (logits and embeddings, relative), sampled nodes do not answer as `sampled` says,
         or a graph cannot be loaded.
     """
     plan = read_plan(run)
