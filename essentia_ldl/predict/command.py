@@ -36,8 +36,6 @@ class Predicted:
 
     Parameters
     ----------
-    n_rows : int
-        Predictions written, one per file and model.
     n_failures : int
         Files that could not be used. `say` got the reasons: all of them, or the first `N_TOLD` where the rest is in
         the table beside the output.
@@ -45,7 +43,6 @@ class Predicted:
         Files that were done before the command was stopped, and have not changed.
     """
 
-    n_rows: int
     n_failures: int
     n_kept: int = 0
 
@@ -78,7 +75,7 @@ def predict(
     Returns
     -------
     Predicted
-        How many predictions and failures there were.
+        How many failures there were.
 
     Raises
     ------
@@ -147,19 +144,18 @@ def _write(
     failures: Callable[[Failure], object] | None,
 ) -> Predicted:
     """Write answers as they come; `live` is flushed after each one."""
-    n_rows = n_failures = 0
+    n_failures = 0
     for found in answers:
         if isinstance(found, Failure):
             n_failures += 1
             if failures is not None:
                 failures(found)
             continue
-        n_rows += len(found)
         writer.add(found)
         if live is not None:
             live.flush()
     writer.close()
-    return Predicted(n_rows, n_failures)
+    return Predicted(n_failures)
 
 
 def _check_table(path: str) -> None:

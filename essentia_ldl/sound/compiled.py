@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from essentia_ldl.errors import DataError, GraphError, explain
+from essentia_ldl.errors import DataError, GraphError, Reason, explain
 from essentia_ldl.parallel import count_workers
 
 PACKAGE = "openvino"
@@ -44,7 +44,7 @@ def open_core() -> Any:
     try:
         import openvino
     except ImportError as error:
-        reason = "not installed" if not is_installed() else str(error)[:200]
+        reason = "not installed" if not is_installed() else Reason(error)
         remedy = "Run `pip install 'essentia-ldl[fast]'`, or take another engine."
         raise GraphError(explain("engine", "an OpenVINO that loads", reason, "openvino", remedy)) from None
     return openvino.Core()
