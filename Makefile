@@ -17,7 +17,7 @@ help:
 $(READY): setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python %d.%d: expected 3.11 to 3.13. Run make with PYTHON=python3.12, say." % v)'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable '.[plots,dev]'
+	$(BIN)/pip install --quiet --editable '.[plots,fast,dev]'
 	@touch $@
 
 install: $(READY)

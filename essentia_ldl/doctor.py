@@ -51,6 +51,8 @@ class Examined:
         None when something was wrong before.
     problems : tuple[str, ...]
         One sentence each, which ends with the remedy.
+    compared : tuple[Mapping[str, object], ...]
+        What was found of graphs in OpenVINO on this machine, as `engines.recall_comparisons` has it.
     """
 
     versions: Mapping[str, str]
@@ -60,6 +62,7 @@ class Examined:
     models: tuple[str, ...]
     tested: SelfTest | None
     problems: tuple[str, ...]
+    compared: tuple[Mapping[str, object], ...] = ()
 
 
 def examine(home: Home) -> Examined:
@@ -98,15 +101,33 @@ def examine(home: Home) -> Examined:
             tested = _test_prediction(models.find_model(models.BASE_MODEL, home.graphs), home.graphs)
         except EssentiaLdlError as error:
             problems.append(str(error))
+    compared = tuple(engines.recall_comparisons().values()) if versions.get("openvino", "missing") != "missing" else ()
     return Examined(
-        versions, shutil.which("ffmpeg"), not engines.is_onednn_refused(), home.root, names, tested, tuple(problems)
+        versions,
+        shutil.which("ffmpeg"),
+        not engines.is_onednn_refused(),
+        home.root,
+        names,
+        tested,
+        tuple(problems),
+        compared,
     )
 
 
 def installed_versions() -> dict[str, str]:
     """Return the versions of the packages that decide numbers; "missing" for one that is not installed."""
     found = {}
-    for name in ("tensorflow", "keras", "essentia-tensorflow", "essentia", "metric-learn", "scikit-learn", "numpy"):
+    names = (
+        "tensorflow",
+        "keras",
+        "essentia-tensorflow",
+        "essentia",
+        "openvino",
+        "metric-learn",
+        "scikit-learn",
+        "numpy",
+    )
+    for name in names:
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

@@ -45,9 +45,8 @@ def read_weights(path: Path, model: keras.Model) -> None:
             for weight in model.weights:
                 weight.assign(arrays[weight.path])
     except DAMAGE as error:
-        raise StoreError(
-            explain("weights", "those of the plan's network", str(error)[:160], path, "Train the run again.")
-        ) from None
+        rule, remedy = "those of the plan's network", "Train the run again."
+        raise StoreError(explain("weights", rule, error, path, remedy)) from None
 
 
 def count_features(folder: Path) -> int:

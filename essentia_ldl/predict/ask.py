@@ -10,17 +10,19 @@ import dataclasses
 import glob
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from essentia_ldl import frontends
-from essentia_ldl.datasets.folder import list_audio
+from essentia_ldl.datasets.folder import walk_audio
 from essentia_ldl.errors import AudioError, DataError, GraphError, explain
 from essentia_ldl.models.card import find_front_end
 from essentia_ldl.models.folder import Model, choose_models, find_extractor, find_model, list_models
+from essentia_ldl.predict.engines import BF16_NOTE, ENGINES, PRECISIONS, recall_comparisons
 from essentia_ldl.predict.worker import ask_worker
 from essentia_ldl.records import Failure, FrontEnd, Prediction
 
@@ -41,6 +43,12 @@ class Question:
         How sure each model is of the track: the entropies of the graphs that have them.
     min_confidence : float or None
         A label, which is "uncertain" below that probability; None wants none. Taggers have no label.
+    engine : str
+        "essentia", "openvino", or "auto" for OpenVINO where it agrees with Essentia on this machine.
+    precision : str
+        "f32", or "bf16" in OpenVINO.
+    notes : bool
+        A last column of the csv with what the user should know of a file, such as "padded"; json has it always.
 
     Raises
     ------
@@ -53,6 +61,9 @@ class Question:
     segments: bool = False
     uncertainty: bool = False
     min_confidence: float | None = None
+    engine: str = "auto"
+    precision: str = "f32"
+    notes: bool = False
 
     def __post_init__(self) -> None:
         if self.patch_hop_frames is not None and self.patch_hop_frames < 1:
@@ -61,6 +72,12 @@ class Question:
         if self.min_confidence is not None and not 0 <= self.min_confidence <= 1:
             remedy = "Take a probability, or none for no label."
             raise DataError(explain("min_confidence", "0 to 1", self.min_confidence, "question", remedy))
+        for name, value, known in (("engine", self.engine, ENGINES), ("precision", self.precision, PRECISIONS)):
+            if value not in known:
+                raise DataError(explain(name, f"one of {', '.join(known)}", value, "question", "Choose one of them."))
+        if self.engine == "essentia" and self.precision != "f32":
+            remedy = "Take --engine openvino, or leave --precision out."
+            raise DataError(explain("precision", "f32 in Essentia", self.precision, "question", remedy))
 
 
 def expand_files(arguments: Sequence[str]) -> list[str]:
@@ -83,15 +100,21 @@ def expand_files(arguments: Sequence[str]) -> list[str]:
     """
     files: dict[str, None] = {}
     for argument in arguments:
-        found = [argument]
-        if os.path.isdir(argument):
-            found = [str(path) for path in list_audio(Path(argument))]
-        elif not os.path.exists(argument) and glob.has_magic(argument):
-            found = sorted(path for path in glob.glob(argument, recursive=True) if os.path.isfile(path))
-        if not found:
+        n_found = 0
+        for n_found, path in enumerate(_list_files(argument), 1):  # noqa: B007
+            files[path] = None
+        if n_found == 0:
             raise AudioError(explain("audio", "at least one audio file", "none", argument, "Check the folder."))
-        files.update(dict.fromkeys(found))
     return list(files)
+
+
+def _list_files(argument: str) -> Iterable[str]:
+    """List the files that one argument means, a folder's as they are found."""
+    if os.path.isdir(argument):
+        return map(str, walk_audio(Path(argument)))
+    if not os.path.exists(argument) and glob.has_magic(argument):
+        return sorted(path for path in glob.iglob(argument, recursive=True) if os.path.isfile(path))
+    return [argument]
 
 
 def find_models(names: Sequence[str], graphs: Path) -> tuple[list[Model], list[str]]:
@@ -128,6 +151,7 @@ def predict_files(
     graphs: Path,
     question: Question = Question(),
     started: subprocess.Popen[str] | None = None,
+    warn: Callable[[str], object] | None = None,
 ) -> Iterator[list[Prediction] | Failure]:
     """Run models on files, one result per file in the order of the files.
 
@@ -140,9 +164,11 @@ def predict_files(
     graphs : Path
         Where the extractors of heads are.
     question : Question
-        The distance between patches, and whether entropies are wanted.
+        The distance between patches, whether entropies are wanted, and the engine.
     started : subprocess.Popen or None
         A process of `worker.start_worker` that was started early, to save time.
+    warn : callable or None
+        Gets a sentence for every graph that does not run as it was asked for.
 
     Yields
     ------
@@ -160,16 +186,21 @@ def predict_files(
             _check_hop(model, question.patch_hop_frames)
         extractor = find_extractor(model, graphs)
         requests.append({**_request(model), "extractor": None if extractor is None else _request(extractor)})
-    waiting = list(files)
+    waiting = deque(files)  # the answers come in order, so that what is removed is at its front
     while waiting:
         job = {
             "models": requests,
-            "files": waiting,
+            "files": list(waiting),
             "patch_hop_frames": question.patch_hop_frames,
             "uncertainty": question.uncertainty,
+            "engine": question.engine,
+            "precision": question.precision,
+            "remembered": {} if question.engine == "essentia" else recall_comparisons(),
         }
         current, n_waiting = None, len(waiting)
         for answer in ask_worker(job, started):
+            for sentence in answer.get("warnings", ()) if warn is not None else ():
+                warn(sentence)
             if "start" in answer:
                 current = answer["start"]
             elif "failure" in answer:
@@ -179,7 +210,7 @@ def predict_files(
             elif "result" in answer:
                 waiting.remove(answer["result"])
                 current = None
-                yield [_read_prediction(value) for value in answer["predictions"]]
+                yield [_read_prediction(value, question.precision) for value in answer["predictions"]]
         started = None
         if current is None and len(waiting) == n_waiting:
             raise GraphError(
@@ -196,7 +227,8 @@ def _request(model: Model) -> dict[str, Any]:
     return {"name": model.name, "graph": model.graph, "card": dict(model.card.fields), "proved": proved}
 
 
-def _read_prediction(value: dict[str, Any]) -> Prediction:
+def _read_prediction(value: dict[str, Any], precision: str) -> Prediction:
+    notes = [*value["notes"], *([BF16_NOTE] if precision == "bf16" else [])]
     segments = np.array(value["segments"], dtype=np.float32)
     return Prediction(
         value["path"],
@@ -205,7 +237,7 @@ def _read_prediction(value: dict[str, Any]) -> Prediction:
         segments.mean(axis=0),
         segments,
         value["duration_s"],
-        tuple(value["notes"]),
+        tuple(notes),
         value["uncertainty"],
     )
 

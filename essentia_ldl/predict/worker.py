@@ -20,13 +20,15 @@ from essentia_ldl.predict import engines
 from essentia_ldl.zones import zone_environment
 
 
-def start_worker(setting: str | None = None) -> subprocess.Popen[str]:
+def start_worker(setting: str | None = None, engine: str = "essentia") -> subprocess.Popen[str]:
     """Start ``python -m essentia_ldl.sound.predict``, which reads its job from the standard input.
 
     Parameters
     ----------
     setting : str or None
         "1" with oneDNN, "0" without; None takes the first of `engines.list_settings`.
+    engine : str
+        What the job is going to say: "auto" and "openvino" load OpenVINO while the process waits for it.
 
     Returns
     -------
@@ -41,7 +43,11 @@ def start_worker(setting: str | None = None) -> subprocess.Popen[str]:
         stderr=None if verbose else subprocess.DEVNULL,
         text=True,
         encoding="utf-8",
-        env={**zone_environment(), "TF_ENABLE_ONEDNN_OPTS": setting or engines.list_settings()[0]},
+        env={
+            **zone_environment(),
+            "TF_ENABLE_ONEDNN_OPTS": setting or engines.list_settings()[0],
+            "ESSENTIA_LDL_ENGINE": engine,
+        },
     )
 
 
@@ -54,15 +60,15 @@ def ask_worker(job: dict[str, Any], started: subprocess.Popen[str] | None = None
     Parameters
     ----------
     job : dict
-        models, files, patch_hop_frames and uncertainty; must be json.
+        models, files, patch_hop_frames, uncertainty, engine, precision and remembered; must be json.
     started : subprocess.Popen or None
         A process of `start_worker` that waits for its job already.
 
     Yields
     ------
     dict
-        ``{"ready": True}``, then for each file ``{"start": path}`` and what became of it. The answers end early when
-        the process dies.
+        ``{"ready": True}`` with warnings, then for each file ``{"start": path}`` and what became of it. The answers
+        end early when the process dies.
 
     Raises
     ------
@@ -76,8 +82,11 @@ def ask_worker(job: dict[str, Any], started: subprocess.Popen[str] | None = None
         for answer in _converse({**job, "onednn_accepted": accepted}, started or start_worker(setting)):
             if not answered and not accepted and setting == engines.PLAIN and settings[0] == engines.ONEDNN:
                 engines.refuse_onednn()  # without it the process answers, with it it did not
-            if not answered and not accepted and setting == engines.ONEDNN:
+            ran = answer.get("runs_essentia", True)  # oneDNN is Essentia's: OpenVINO proves nothing of it
+            if not answered and not accepted and setting == engines.ONEDNN and ran:
                 engines.accept_onednn()
+            if not answered:
+                engines.remember_comparisons(answer.get("found", {}))
             answered = True
             yield answer
         if answered:

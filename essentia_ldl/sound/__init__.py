@@ -33,6 +33,7 @@ if not VERBOSE:
 
 ALGORITHMS = (
     "AudioLoader",
+    "FileOutput",
     "FrameCutter",
     "MFCC",
     "MelBands",

@@ -21,9 +21,10 @@ import essentia.standard as es
 import essentia.streaming as ess
 import numpy as np
 
-from essentia_ldl.errors import AudioError, explain
+from essentia_ldl.errors import AudioError, Reason, explain
 
 LEVEL_HOP_S = 0.1
+LONG_S = 1800.0
 SILENCE_RMS = 1e-4  # -80 dBFS: three steps of a 16-bit sample
 TRUNCATION_SLACK_S = 1.5  # TagLib gives whole seconds
 
@@ -90,6 +91,19 @@ def probe_audio(path: str) -> AudioInfo:
         return AudioInfo(container, *_read_header(plain, container, path))
 
 
+def is_long(path: str) -> bool:
+    """Tell whether a file holds more than half an hour, by its header, or by its size where that says nothing."""
+    with contextlib.suppress(OSError):
+        size = os.path.getsize(path)
+        if size < LONG_S * 32_000 / 8:
+            return False
+        with _plain_name(path) as plain:
+            header = _read_wav_header(plain) if sniff_container(plain) == "wav" else None
+            declared_s = header[0] if header else _metadata(plain)[0]
+        return (declared_s or size / (256_000 / 8)) > LONG_S
+    return False
+
+
 @contextlib.contextmanager
 def open_audio(path: str) -> Iterator[tuple[str, float, int]]:
     """Yield what a loader can open, the seconds that the header declares (0: unknown) and its sampling rate (0).
@@ -135,8 +149,8 @@ def _probing_loader() -> Any:
     return loader
 
 
-def _reason(error: RuntimeError) -> str:
-    return str(error).replace("Error while configuring AudioLoader: ", "").replace("AudioLoader: ", "")[:200]
+def _reason(error: RuntimeError) -> Reason:
+    return Reason(str(error).replace("Error while configuring AudioLoader: ", "").replace("AudioLoader: ", ""))
 
 
 def require_file(path: str) -> None:
@@ -205,7 +219,7 @@ def _run_ffmpeg(source: str, target: str, path: str, *options: str) -> None:
         [*command, "-c:a", "pcm_s16le", "-rf64", "auto", target], capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
-        reason = (done.stderr.strip().splitlines() or ["ffmpeg failed"])[-1][:200]
+        reason = Reason((done.stderr.strip().splitlines() or ["ffmpeg failed"])[-1])
         raise AudioError(explain("audio", "a file that ffmpeg decodes", reason, path, "Re-encode the file."))
 
 

@@ -1,27 +1,29 @@
 """What runs patches through graphs while a file is decoded. In: a pass over a file; out: rows by graph and node.
 
 A file is decoded once for all graphs. `PatchGraph` reads the mel patches that its front-end shares with others;
-`SignalGraph` is a published extractor that only its own algorithm of Essentia feeds, and gets the whole signal. Both
-are asked the same way: `want` nodes, `try_silence` before the first file, and after the pass `collect` the rows.
-Another engine is another class with these three, chosen in `open_graph`.
+`CompiledGraph` gets the bands after the pass, and runs their patches in OpenVINO; `SignalGraph` is a published
+extractor that only its own algorithm of Essentia feeds, and gets the whole signal. All are asked the same way: `want`
+nodes, `try_silence` before the first file, and after the pass `collect` the rows.
 
-Small batches: 1 to 8 patches are as fast as 64 on a CPU and need a third of the memory.
+Bands of a long file go to a folder and not to the pool.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import essentia.streaming as ess
 import numpy as np
 
 from essentia_ldl.records import FrontEnd
+from essentia_ldl.sound.compiled import CompiledNetwork
 from essentia_ldl.sound.decoder import Source
 from essentia_ldl.sound.extractors import SIGNAL, Embedder, connect_signal
 from essentia_ldl.sound.features import connect_bands
-from essentia_ldl.sound.graph import load_graph, run_graph
-
-BATCH_PATCHES = 2
+from essentia_ldl.sound.graph import BATCH_PATCHES, load_graph, run_graph
+from essentia_ldl.sound.patches import StoredBands, cut_patches
 
 
 class PatchGraph:
@@ -88,6 +90,45 @@ class PatchGraph:
         return f"out.{abs(hash((self.graph, node)))}"
 
 
+class CompiledGraph:
+    """A graph on patches of mel bands, in OpenVINO; see `PatchGraph`.
+
+    Parameters
+    ----------
+    graph, input_name, front_end
+        As there.
+    precision : str
+        "f32" or "bf16".
+    """
+
+    def __init__(self, graph: str, input_name: str, front_end: FrontEnd, precision: str = "f32") -> None:
+        self.graph, self.input_name, self.front_end, self._precision = graph, input_name, front_end, precision
+        self.nodes: list[str] = []
+        self._network: CompiledNetwork | None = None
+
+    def want(self, nodes: Sequence[str]) -> None:
+        """Ask for the rows of some nodes too."""
+        self.nodes += [node for node in nodes if node not in self.nodes]
+        self._network = None
+
+    def try_silence(self) -> dict[str, np.ndarray]:
+        """Compile the graph and run one patch of silence; (1, size) float32 by node, or `GraphError`."""
+        return self._run(np.zeros((1, self.front_end.patch_frames, self.front_end.n_bands), np.float32))
+
+    def collect(self, pool: Mapping[str, Any], last_patch: str) -> dict[str, np.ndarray]:
+        """Return the rows (n_patches, size) float32 of the bands of a pass by node; none when no patch was filled."""
+        bands = pool.get(name_bands(self.front_end), np.zeros((0, self.front_end.n_bands), np.float32))
+        frames, hop = self.front_end.patch_frames, self.front_end.patch_hop_frames
+        parts = [self._run(block) for block in cut_patches(bands, frames, hop, BATCH_PATCHES, last_patch)]
+        none = [np.zeros((0, 0), np.float32)]
+        return {node: np.concatenate([part[node] for part in parts] or none) for node in self.nodes}
+
+    def _run(self, patches: np.ndarray) -> dict[str, np.ndarray]:
+        if self._network is None:
+            self._network = CompiledNetwork(self.graph, self.input_name, self.nodes, BATCH_PATCHES, self._precision)
+        return self._network.run(patches)
+
+
 class SignalGraph:
     """A published extractor, fed by the algorithm of its card; see `PatchGraph`.
 
@@ -123,36 +164,88 @@ class SignalGraph:
         return {node: embedder(signal, last_patch) for node, embedder in self._embedders.items()}
 
 
-def open_graph(graph: str, input_name: str, front_end: FrontEnd) -> PatchGraph | SignalGraph:
-    """Choose what runs a graph, by what its front-end reads."""
-    kind = SignalGraph if front_end.kind == "embedding" else PatchGraph
-    return kind(graph, input_name, front_end)
+Graph = PatchGraph | CompiledGraph | SignalGraph
 
 
-def connect_graphs(source: Source, graphs: Sequence[PatchGraph | SignalGraph], last_patch: str) -> None:
-    """Attach graphs to a pass; those of one front-end share its patches, those of one rate its signal.
+def open_graph(graph: str, input_name: str, front_end: FrontEnd, precision: str | None = None) -> Graph:
+    """Choose what runs a graph, by what its front-end reads; a precision asks for OpenVINO, where that is possible."""
+    if front_end.kind == "embedding":
+        return SignalGraph(graph, input_name, front_end)
+    if precision is not None:
+        return CompiledGraph(graph, input_name, front_end, precision)
+    return PatchGraph(graph, input_name, front_end)
+
+
+def connect_graphs(source: Source, graphs: Sequence[Graph], last_patch: str, folder: Path | None = None) -> None:
+    """Attach graphs to a pass; those of one front-end share its bands, those of one rate its signal.
 
     Parameters
     ----------
     source : Source
         The pass.
-    graphs : sequence of PatchGraph or SignalGraph
+    graphs : sequence of PatchGraph, CompiledGraph or SignalGraph
         Any number.
     last_patch : str
         "discard", or "repeat" to fill an unfinished patch, as Essentia's parameter `lastPatchMode`.
+    folder : Path or None
+        Where the bands of compiled graphs go, for `find_stored_bands`; such a pass serves one file. None takes the
+        pool.
     """
     for rate_hz in {graph.front_end.sample_rate_hz for graph in graphs if isinstance(graph, SignalGraph)}:
         connect_signal(source, rate_hz)
-    readers = [graph for graph in graphs if isinstance(graph, PatchGraph)]
-    for front_end in {graph.front_end.key: graph.front_end for graph in readers}.values():
-        patches = _connect_patches(source, front_end, last_patch)
-        for graph in readers:
-            if graph.front_end.key == front_end.key:
+    for key, front_end in _list_front_ends(graphs, PatchGraph | CompiledGraph).items():
+        bands = connect_bands(source, front_end)
+        readers = [graph for graph in graphs if graph.front_end.key == key]
+        streaming = [graph for graph in readers if isinstance(graph, PatchGraph)]
+        if streaming:
+            patches = _connect_patches(source, bands, front_end, last_patch)
+            for graph in streaming:
                 graph.connect(source, patches)
+        if any(isinstance(graph, CompiledGraph) for graph in readers):
+            _connect_keeper(source, bands, front_end, folder)
 
 
-def _connect_patches(source: Source, front_end: FrontEnd, last_patch: str) -> ess.VectorRealToTensor:
-    bands = connect_bands(source, front_end)
+def find_stored_bands(pool: Mapping[str, np.ndarray], graphs: Iterable[Graph], folder: Path) -> dict[str, StoredBands]:
+    """Find the bands that a pass has written to a folder, by their name in the pool.
+
+    Parameters
+    ----------
+    pool : Mapping[str, np.ndarray]
+        Of the pass, which must be gone: Essentia writes the last frames when it is freed.
+    graphs : iterable
+        The graphs of the pass.
+    folder : Path
+        As `connect_graphs` was told.
+    """
+    found = {}
+    for key, front_end in _list_front_ends(graphs, CompiledGraph).items():
+        n_frames = len(pool.get(f"{name_bands(front_end)}.levels", ()))
+        found[name_bands(front_end)] = StoredBands(folder / key, n_frames, front_end.n_bands)
+    return found
+
+
+def name_bands(front_end: FrontEnd) -> str:
+    """Name the bands of a front-end in the pool of a pass."""
+    return f"bands.{abs(hash(front_end.key))}"
+
+
+def _list_front_ends(graphs: Iterable[Graph], kind: Any) -> dict[str, FrontEnd]:
+    return {graph.front_end.key: graph.front_end for graph in graphs if isinstance(graph, kind)}
+
+
+def _connect_keeper(source: Source, bands: Any, front_end: FrontEnd, folder: Path | None) -> None:
+    """Keep bands in the pool, or in a file; then the pool gets one number a frame, which tells how many there are."""
+    name = name_bands(front_end)
+    if folder is None:
+        bands >> (source.pool, name)
+        return
+    bands >> source.keep(ess.FileOutput(filename=str(folder / front_end.key), mode="binary"))
+    level = source.keep(ess.RMS())
+    bands >> level.array
+    level.rms >> (source.pool, f"{name}.levels")
+
+
+def _connect_patches(source: Source, bands: Any, front_end: FrontEnd, last_patch: str) -> ess.VectorRealToTensor:
     patches = source.keep(
         ess.VectorRealToTensor(
             shape=[BATCH_PATCHES, 1, front_end.patch_frames, front_end.n_bands],

@@ -8,77 +8,39 @@ asked survives a file that kills this one.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import gc
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TextIO
 
-import essentia.standard as es
 import numpy as np
 
 from essentia_ldl.errors import CardError, EssentiaLdlError, GraphError, explain
 from essentia_ldl.records import FrontEnd, Prediction
+from essentia_ldl.sound.audio import is_long
+from essentia_ldl.sound.choice import Chooser
+from essentia_ldl.sound.compiled import is_installed, open_core
 from essentia_ldl.sound.decoder import Decoder, Source
-from essentia_ldl.sound.engines import PatchGraph, SignalGraph, connect_graphs, open_graph
-from essentia_ldl.sound.graph import load_graph, measure_rows, refuse_graph
+from essentia_ldl.sound.engines import (
+    CompiledGraph,
+    Graph,
+    PatchGraph,
+    connect_graphs,
+    find_stored_bands,
+    open_graph,
+)
+from essentia_ldl.sound.heads import CompiledHead, Head
 from essentia_ldl.sound.request import Request
 from essentia_ldl.zones import follow_parent
 
 ANSWERED = ("path", "model", "classes", "duration_s", "notes", "uncertainty")
 Outputs = dict[tuple[str, str], np.ndarray]  # rows by graph and node
-
-
-class Head:
-    """A head ready to run on embeddings.
-
-    Parameters
-    ----------
-    request : Request
-        Of a model with an extractor.
-    spread_nodes : sequence of str
-        Its entropies that are wanted; none for most heads.
-
-    Raises
-    ------
-    GraphError
-        When it does not load, or lacks a node.
-    """
-
-    def __init__(self, request: Request, spread_nodes: Sequence[str] = ()) -> None:
-        self._request, self._spread_nodes = request, list(spread_nodes)
-        input_name = request.card.input_name
-        try:
-            self._network = es.TensorflowPredict2D(
-                graphFilename=request.graph, input=input_name, output=request.card.output("predictions")
-            )
-        except RuntimeError as error:
-            raise refuse_graph(request.graph, error) from None
-        self._spread = load_graph(request.graph, input_name, self._spread_nodes) if spread_nodes else None
-
-    def classify(self, embeddings: np.ndarray) -> np.ndarray:
-        """Return probabilities (n_patches, n_classes) float32 of embeddings (n_patches, d).
-
-        Raises
-        ------
-        GraphError
-            When the embeddings have another size.
-        """
-        try:
-            return np.array(self._network(embeddings), dtype=np.float32)
-        except RuntimeError as error:
-            self._network.reset()  # after an exception the next call would silently return nothing
-            rule = f"an extractor with {self._request.card.name}'s embedding size"
-            remedy = "Use the extractor that its card names."
-            raise GraphError(explain("head", rule, str(error)[:200], self._request.name, remedy)) from None
-
-    def measure_spread(self, embeddings: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the entropies (n_patches, 1) float32 of embeddings by node."""
-        if self._spread is None:
-            return {}
-        request = self._request
-        return measure_rows(self._spread, request.graph, request.card.input_name, embeddings, self._spread_nodes)
 
 
 class Predictor:
@@ -92,6 +54,8 @@ class Predictor:
         Distance between patch starts; None takes the card's.
     uncertainty : bool
         Whether to read the entropies of the graphs that have them.
+    chooser : Chooser or None
+        What says which engine runs a graph; None takes Essentia.
 
     Raises
     ------
@@ -100,22 +64,18 @@ class Predictor:
     """
 
     def __init__(
-        self, requests: Sequence[Request], patch_hop_frames: int | None = None, uncertainty: bool = False
+        self,
+        requests: Sequence[Request],
+        patch_hop_frames: int | None = None,
+        uncertainty: bool = False,
+        chooser: Chooser | None = None,
     ) -> None:
         self.requests = list(requests)
+        self._chooser = chooser or Chooser()
         self._spreads = {request.name: request.spread_nodes for request in self.requests if uncertainty}
-        self._graphs: dict[str, PatchGraph | SignalGraph] = {}
-        self._heads: dict[str, Head] = {}
+        self._graphs = self._open_graphs(patch_hop_frames)
+        self._heads = {request.graph: self._open_head(request) for request in self.requests if request.extractor}
         self._decoders: dict[str, Decoder] = {}
-        for request in self.requests:
-            graph, node = request.patch_source
-            spread = self._spreads.get(request.name, [])
-            if graph not in self._graphs:
-                front_end = _set_hop(request.front_end, patch_hop_frames)
-                self._graphs[graph] = open_graph(graph, request.source.card.input_name, front_end)
-            self._graphs[graph].want([node, *(spread if request.extractor is None else [])])
-            if request.extractor is not None:
-                self._heads[request.graph] = Head(request, spread)
         self._resample_quality = self._agree_on_quality()
         unproved = [request for request in self.requests if not request.is_proved]
         silence: Outputs = {}
@@ -123,6 +83,12 @@ class Predictor:
             silence |= {(graph, node): rows for node, rows in self._graphs[graph].try_silence().items()}
         for request in unproved:
             self._rows_of(request, silence)
+
+    @property
+    def runs_essentia(self) -> bool:
+        """True when a graph has run, or will run, in Essentia's TensorFlow."""
+        runners = [*self._graphs.values(), *self._heads.values()]
+        return self._chooser.ran_essentia or not all(isinstance(one, CompiledGraph | CompiledHead) for one in runners)
 
     def predict(self, path: str) -> list[Prediction]:
         """Run every model on one file.
@@ -143,11 +109,17 @@ class Predictor:
         AudioError
             When the file cannot be used.
         """
-        outputs, duration_s = self._run(path, "discard")
-        short = {source for source, rows in outputs.items() if len(rows) == 0}
-        if short:
-            repeated, duration_s = self._run(path, "repeat")
-            outputs |= {source: repeated[source] for source in short}
+        repeated: Outputs = {}
+        with self._decode(path, "discard") as (pool, duration_s):
+            outputs = self._collect(pool, self._graphs, "discard")
+            short = {source for source, rows in outputs.items() if len(rows) == 0}
+            again = {name: self._graphs[name] for name, _ in short}
+            passed = {name: graph for name, graph in again.items() if not isinstance(graph, PatchGraph)}
+            repeated |= self._collect(pool, passed, "repeat")  # what they read needs no second pass
+        if len(passed) < len(again):
+            with self._decode(path, "repeat") as (pool, duration_s):
+                repeated |= self._collect(pool, again, "repeat")
+        outputs |= {source: repeated[source] for source in short}
         predictions = []
         for request in self.requests:
             rows = self._rows_of(request, outputs)
@@ -171,24 +143,65 @@ class Predictor:
             raise CardError(explain("resample_quality", "one for all models", sorted(qualities), names, remedy))
         return qualities.pop()
 
-    def _run(self, path: str, last_patch: str) -> tuple[Outputs, float]:
-        """Decode a file once; return the rows of every graph, and the seconds of audio."""
-        pool, duration_s = self._decoder(last_patch).decode(path)
+    def _open_graphs(self, patch_hop_frames: int | None) -> dict[str, Graph]:
+        """Open every graph that reads audio, with all nodes that are wanted of it."""
+        wanted: dict[str, list[str]] = {}
+        sources: dict[str, Request] = {}
+        for request in self.requests:
+            graph, node = request.patch_source
+            spread = self._spreads.get(request.name, []) if request.extractor is None else []
+            wanted[graph] = list(dict.fromkeys([*wanted.get(graph, []), node, *spread]))
+            sources.setdefault(graph, request)
+        opened: dict[str, Graph] = {}
+        for graph, request in sources.items():
+            input_name = request.source.card.input_name
+            front_end = _set_hop(request.front_end, patch_hop_frames)
+            precision = None
+            if front_end.kind == "embedding":
+                self._chooser.leave(graph)
+            elif self._chooser.choose(graph, input_name, wanted[graph], (front_end.patch_frames, front_end.n_bands)):
+                precision = self._chooser.precision
+            opened[graph] = open_graph(graph, input_name, front_end, precision)
+            opened[graph].want(wanted[graph])
+        return opened
+
+    def _open_head(self, request: Request) -> Head | CompiledHead:
+        spread = self._spreads.get(request.name, [])
+        nodes = [request.card.output("predictions"), *spread]
+        if self._chooser.choose(request.graph, request.card.input_name, nodes):
+            return CompiledHead(request, spread, self._chooser.precision)
+        return Head(request, spread)
+
+    @contextlib.contextmanager
+    def _decode(self, path: str, last_patch: str) -> Iterator[tuple[Mapping[str, Any], float]]:
+        """Decode a file once; yield what the graphs read of it, and the seconds of audio."""
+        if not (is_long(path) and any(isinstance(graph, CompiledGraph) for graph in self._graphs.values())):
+            yield self._decoder(last_patch).decode(path)
+            return
+        with tempfile.TemporaryDirectory(prefix="essentia-ldl-") as name:
+            folder = Path(name)
+            pool, duration_s = self._make_decoder(last_patch, folder).decode(path)
+            gc.collect()  # frees the network, which then writes its last frames
+            yield {**pool, **find_stored_bands(pool, self._graphs.values(), folder)}, duration_s
+
+    def _collect(self, pool: Mapping[str, Any], graphs: Mapping[str, Graph], last_patch: str) -> Outputs:
         outputs: Outputs = {}
-        for name, graph in self._graphs.items():
+        for name, graph in graphs.items():
             outputs |= {(name, node): rows for node, rows in graph.collect(pool, last_patch).items()}
-        return outputs, duration_s
+        return outputs
 
     def _decoder(self, last_patch: str) -> Decoder:
         """Return the network of a way to end a file, made when the first file needs it."""
         if last_patch not in self._decoders:
-
-            def connect(source: Source) -> None:
-                connect_graphs(source, list(self._graphs.values()), last_patch)
-
-            rates_hz = tuple(sorted({graph.front_end.sample_rate_hz for graph in self._graphs.values()}))
-            self._decoders[last_patch] = Decoder(rates_hz, connect, self._resample_quality)
+            self._decoders[last_patch] = self._make_decoder(last_patch)
         return self._decoders[last_patch]
+
+    def _make_decoder(self, last_patch: str, folder: Path | None = None) -> Decoder:
+        def connect(source: Source) -> None:
+            connect_graphs(source, list(self._graphs.values()), last_patch, folder)
+
+        rates_hz = tuple(sorted({graph.front_end.sample_rate_hz for graph in self._graphs.values()}))
+        return Decoder(rates_hz, connect, self._resample_quality)
 
     def _rows_of(self, request: Request, outputs: Outputs) -> np.ndarray:
         """Return a model's probabilities (n_patches, n_classes), which must be as many as its card names classes."""
@@ -221,8 +234,10 @@ def _answers(job: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0" and not job["onednn_accepted"]:
         # oneDNN kills this process on some processors: better now than in the middle of a file that takes the blame
         requests = [dataclasses.replace(request, proved=False) for request in requests]
-    predictor = Predictor(requests, job["patch_hop_frames"], job["uncertainty"])
-    yield {"ready": True}
+    chooser = Chooser(job.get("engine", "essentia"), job.get("precision", "f32"), job.get("remembered"))
+    predictor = Predictor(requests, job["patch_hop_frames"], job["uncertainty"], chooser)
+    found = {"found": chooser.found, "warnings": chooser.warnings, "runs_essentia": predictor.runs_essentia}
+    yield {"ready": True, **found}
     for path in job["files"]:
         yield {"start": path}
         try:
@@ -258,6 +273,9 @@ def main(job_file: TextIO) -> int:
 
 if __name__ == "__main__":
     follow_parent()
+    if os.environ.get("ESSENTIA_LDL_ENGINE", "essentia") != "essentia" and is_installed():
+        with contextlib.suppress(GraphError):  # the job is told of it
+            open_core()
     status = main(sys.stdin)
     sys.stdout.flush()
     os._exit(status)  # without the destructors of loaders that failed, which abort the process

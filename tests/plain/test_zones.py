@@ -24,6 +24,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 NAMES = [path.relative_to(PACKAGE).as_posix() for path in FILES]
 TENSORFLOW = {"tensorflow", "keras", "tf_keras"}
 ESSENTIA = {"essentia"}
+OPENVINO = {"openvino"}
 HEAVY = {"scipy", "sklearn", "metric_learn", "matplotlib", "joblib"}
 
 
@@ -113,7 +114,8 @@ def test_the_whole_package_is_looked_at():
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
 def test_no_file_imports_what_its_zone_may_not(path):
-    forbidden = {"sound": TENSORFLOW, "nets": ESSENTIA, "plain": TENSORFLOW | ESSENTIA}[zone_of(path)]
+    engines = ESSENTIA | OPENVINO
+    forbidden = {"sound": TENSORFLOW, "nets": engines, "plain": TENSORFLOW | engines}[zone_of(path)]
     assert [name for name, _ in imports_of(path) if name.split(".")[0] in forbidden] == []
 
 
@@ -121,6 +123,12 @@ def test_no_file_imports_what_its_zone_may_not(path):
 def test_plain_files_import_heavy_packages_inside_functions(path):
     found = [name for name, inside in imports_of(path) if name.split(".")[0] in HEAVY and not inside]
     assert zone_of(path) != "plain" or found == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_openvino_is_imported_where_it_is_asked_for(path):
+    """It is an extra, and takes a third of a second."""
+    assert [name for name, inside in imports_of(path) if name.split(".")[0] in OPENVINO and not inside] == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
@@ -341,7 +349,8 @@ import sys
 import essentia_ldl.{name}
 from essentia_ldl.recipe.toml import read_recipe
 read_recipe("mood-sad")
-print("loaded:", *sorted({{"tensorflow", "keras", "essentia", "sklearn", "metric_learn"}} & set(sys.modules)))
+heavy = {{"tensorflow", "keras", "essentia", "openvino", "sklearn", "metric_learn"}}
+print("loaded:", *sorted(heavy & set(sys.modules)))
 """
     done = run_python(code)
     assert done.returncode == 0, done.stderr

@@ -15,7 +15,7 @@ import pytest
 
 from essentia_ldl.errors import AudioError
 from essentia_ldl.sound import audio
-from essentia_ldl.sound.audio import probe_audio, sniff_container
+from essentia_ldl.sound.audio import is_long, probe_audio, sniff_container
 from essentia_ldl.sound.decoder import Decoder, Source
 
 MP3 = ("-c:a", "libmp3lame")
@@ -416,3 +416,46 @@ def test_a_truncated_wav_is_seen_before_it_is_decoded(make_signal, write_wav, tm
     path.write_bytes(path.read_bytes()[:50000])
     with pytest.raises(AudioError, match=r"bytes as its header says"):
         probe_audio(str(path))
+
+
+def write_header(path: Path, data_size: int, file_size: int) -> str:
+    """Write a WAV whose header declares 8 kHz mono of 16 bits, and fill it up with a hole."""
+    head = b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, 8000, 16000, 2, 16) + b"data" + struct.pack("<I", data_size)
+    with open(path, "wb") as file:
+        file.write(b"RIFF" + struct.pack("<I", 0) + head)
+        file.truncate(file_size)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("data_size", "file_size", "expected"),
+    [
+        (16000 * 1700, 28_000_000, False),
+        (16000 * 1900, 31_000_000, True),
+        (16000 * 1900, 1_000_000, False),  # truncated: not even looked at
+        (0, 31_000_000, False),  # the header says nothing: by the size
+        (0, 70_000_000, True),
+    ],
+)
+def test_a_file_of_more_than_half_an_hour_is_long(tmp_path, data_size, file_size, expected):
+    assert is_long(write_header(tmp_path / "a.wav", data_size, file_size)) is expected
+
+
+def test_a_file_that_cannot_be_read_is_not_long(tmp_path):
+    assert not is_long(str(tmp_path / "missing.wav"))
+    noise = tmp_path / "a.mp3"
+    noise.write_bytes(bytes(8_000_000))
+    assert not is_long(str(noise))
+
+
+def test_what_the_loader_says_of_a_file_stays_whole():
+    reason = f"could not open /music/{'deep/' * 20}song.flac: invalid data found when processing input"
+
+    class Loader:
+        def configure(self, filename):
+            raise RuntimeError(f"Error while configuring AudioLoader: AudioLoader: {reason}")
+
+    assert len(reason) > 150
+    with pytest.raises(AudioError) as caught:
+        audio.open_loader(Loader(), "/tmp/x", "song.flac")
+    assert f"got {reason!r} (song.flac)" in str(caught.value)

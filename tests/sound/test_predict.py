@@ -5,7 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +22,10 @@ from essentia_ldl.errors import AudioError, CardError, GraphError
 from essentia_ldl.models.card import GraphCard
 from essentia_ldl.models.folder import Model
 from essentia_ldl.predict.ask import Question, predict_files
+from essentia_ldl.predict.engines import recall_comparisons
 from essentia_ldl.records import Failure
+from essentia_ldl.sound import predict as predicting
+from essentia_ldl.sound.choice import Chooser
 from essentia_ldl.sound.decoder import Decoder
 from essentia_ldl.sound.predict import Predictor
 from essentia_ldl.sound.request import Request
@@ -370,3 +378,92 @@ def test_broken_model_ends_predict_files(own_cache, song, load_request, graphs, 
     model = Model("broken", str(tmp_path / "broken.pb"), request.card)
     with pytest.raises(GraphError, match=r"a frozen graph with the nodes of its card; got .*broken\.pb"):
         list(predict_files([model], [str(song)], graphs))
+
+
+# --- OpenVINO --------------------------------------------------------------------------------------------------------
+
+
+def test_both_engines_predict_the_same(trained, song, load_request, make_signal, write_wav, tmp_path):
+    requests = [trained["head"], load_request("msd-musicnn-1"), load_request("msd-vgg-1"), trained["full"]]
+    short = write_wav(tmp_path / "short.wav", make_signal(1))
+    compiled, plain = Predictor(requests, chooser=Chooser("openvino")), Predictor(requests)
+    assert plain.runs_essentia
+    for path in (song, short):
+        for found, expected in zip(compiled.predict(str(path)), plain.predict(str(path)), strict=True):
+            np.testing.assert_allclose(found.segments, expected.segments, atol=1e-5, rtol=0)
+            for field in ("path", "model", "classes", "duration_s", "notes"):
+                assert getattr(found, field) == getattr(expected, field)
+
+
+def test_a_compiled_graph_decodes_a_short_file_once(load_request, make_signal, write_wav, tmp_path, monkeypatch):
+    path, calls, real = write_wav(tmp_path / "short.wav", make_signal(1)), [], Decoder.decode
+    monkeypatch.setattr(Decoder, "decode", lambda *args: calls.append(args) or real(*args))
+    Predictor([load_request("msd-vgg-1")], chooser=Chooser("openvino")).predict(str(path))
+    assert len(calls) == 1
+
+
+def test_a_long_file_keeps_its_bands_on_the_disk(trained, song, load_request, monkeypatch):
+    requests = [trained["head"], load_request("msd-vgg-1")]
+    predictor, seen = Predictor(requests, chooser=Chooser("openvino")), []
+    expected = predictor.predict(str(song))
+    real = predicting.find_stored_bands
+    monkeypatch.setattr(predicting, "is_long", lambda path: True)
+    monkeypatch.setattr(predicting, "find_stored_bands", lambda *args: seen.append(real(*args)) or seen[-1])
+    for found, before in zip(predictor.predict(str(song)), expected, strict=True):
+        np.testing.assert_array_equal(found.segments, before.segments)
+    assert len(seen) == 1
+    assert not [path for bands in seen for path in bands if Path(path).exists()]
+
+
+def test_the_process_tells_what_it_has_compared(own_cache, song, load_request, graphs):
+    model, warnings = as_model(load_request("msd-vgg-1")), []
+    for _ in range(2):
+        [answer] = predict_files([model], [str(song)], graphs, Question(engine="openvino"), None, warnings.append)
+        assert [(found["graph"], found["agrees"]) for found in recall_comparisons().values()] == [("msd-vgg-1", True)]
+    assert warnings == []
+    [expected] = predict_files([model], [str(song)], graphs, Question(engine="essentia"))
+    np.testing.assert_allclose(answer[0].segments, expected[0].segments, atol=1e-5, rtol=0)
+
+
+def test_an_engine_that_is_not_installed_is_one_sentence(own_cache, song, load_request, graphs, tmp_path, monkeypatch):
+    (tmp_path / "openvino.py").write_text("raise ImportError('libopenvino is not there')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    model = as_model(load_request("msd-vgg-1"))
+    with pytest.raises(GraphError, match=r"got 'libopenvino is not there'.*pip install 'essentia-ldl\[fast\]'"):
+        list(predict_files([model], [str(song)], graphs, Question(engine="openvino")))
+    [answer] = predict_files([model], [str(song)], graphs)
+    assert answer[0].path == str(song)
+
+
+@pytest.mark.slow
+def test_a_killed_command_goes_on_with_the_same_bytes(own_cache, song, graphs, tmp_path):
+    """The whole command with its process, killed in the middle of 30 files, against one that nobody killed."""
+    folder = tmp_path / "music"
+    folder.mkdir()
+    for number in range(30):
+        shutil.copy(song, folder / f"{number:02}.wav")
+    (folder / "17-bad.wav").write_text("no audio")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    def start(output: str) -> subprocess.Popen[str]:
+        model = str(graphs / "msd-musicnn-1.pb")
+        command = [sys.executable, "-m", "essentia_ldl", "predict", "-m", model, "-o", output, "music"]
+        return subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+
+    with start("whole.csv") as process:
+        process.communicate()
+    journal = tmp_path / "out.csv.journal"
+    with start("out.csv") as process:
+        while process.poll() is None and not (journal.exists() and journal.read_bytes().count(b"\n") > 10):
+            time.sleep(0.01)
+        process.kill()
+        process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert not (tmp_path / "out.csv").exists()
+    with start("out.csv") as process:
+        told = process.communicate()[1]
+    assert process.returncode == 1, "a file is bad"
+    assert re.match(r"(9|1\d|2\d) of 31 files were done before; going on with the others\.", told), told
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert (tmp_path / "out.failures.csv").read_bytes() == (tmp_path / "whole.failures.csv").read_bytes()
+    assert not journal.exists()

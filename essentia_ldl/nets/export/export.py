@@ -37,7 +37,7 @@ from essentia_ldl.nets.trained_weights import read_weights
 from essentia_ldl.runs.calibrate import digest_weights
 from essentia_ldl.runs.names import WEIGHTS
 from essentia_ldl.runs.plan import Plan, read_plan
-from essentia_ldl.scores import calibration as calibrations
+from essentia_ldl.scores import calibration as calibration_module
 from essentia_ldl.scores.calibration import Calibration
 
 GOLDEN_TRACKS = 2
@@ -129,10 +129,10 @@ def _gather_patches(plan: Plan) -> list[np.ndarray]:
 
 
 def _read_calibration(plan: Plan) -> Calibration:
-    if plan.calibration == calibrations.NONE:
-        return calibrations.identity(plan.classes, calibrations.NOT_ASKED)
+    if plan.calibration == calibration_module.NONE:
+        return calibration_module.identity(plan.classes, calibration_module.NOT_ASKED)
     digest = digest_weights(plan.folder)
-    return calibrations.read_calibration(plan.folder / calibrations.FILE, digest, plan.classes)
+    return calibration_module.read_calibration(plan.folder / calibration_module.FILE, digest, plan.classes)
 
 
 def _write(

@@ -1,6 +1,6 @@
 """The features of trained networks: penultimate layers, side by side.
 
-In: folders of networks that `training` left (plan.json, weights.npz), each with one target or several. Out: a model
+In: folders of networks that `training.train` left (plan.json, weights.npz), of one target or several. Out: a model
 from patches to what every network's last dense layer reads, side by side, in inference mode, and what it makes of the
 patch grid of tracks, kept in the folder of each network under ``embeddings-<hop>/<two digits>/<content>.npy``, float32
 (n_patches, d), so that a classifier on any set of networks reads what was computed once.

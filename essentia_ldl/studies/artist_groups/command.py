@@ -81,7 +81,7 @@ class Selection:
     seeds, epochs : int or None
         Seeds 0 to so many less 1, and epochs of one network.
     changes : Mapping[str, str]
-        Keys of the recipe that differ, as in `recipe.change_recipe`.
+        Keys of the recipe that differ, as in `recipe.toml.change_recipe`.
     dry_run : bool
         Stop after the estimated time.
     """

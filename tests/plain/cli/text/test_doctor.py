@@ -5,10 +5,14 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import pytest
+
 from essentia_ldl import __version__
 from essentia_ldl.cli.text.doctor import describe_installation
 from essentia_ldl.doctor import Examined, SelfTest
 
+WELL = {"graph": "a", "agrees": True, "difference": 2.9e-7}
+BAD = {"graph": "b", "agrees": False, "difference": 0.15, "reason": "it differs from Essentia by 0.2"}
 VERSIONS = {"tensorflow": "2.20", "essentia-tensorflow": "missing", "essentia": "missing"}
 WHOLE = Examined(
     VERSIONS, "/usr/bin/ffmpeg", True, Path("/music"), ("msd-musicnn-1",), SelfTest("msd-musicnn-1", "rock", 0.5), ()
@@ -23,6 +27,7 @@ def test_a_whole_installation():
         "essentia-tensorflow missing",
         "ffmpeg: /usr/bin/ffmpeg",
         "oneDNN: on",
+        "engine: Essentia (`pip install 'essentia-ldl[fast]'` adds OpenVINO, which is faster)",
         "home: /music",
         "graphs: msd-musicnn-1",
         "self-test: one second of 440 Hz through msd-musicnn-1: rock 0.50",
@@ -34,8 +39,28 @@ def test_an_installation_with_problems():
     assert describe_installation(done)[3:] == [
         "ffmpeg: not on the PATH (Opus, WebM and surround files need it)",
         "oneDNN: off, it crashes on this processor",
+        "engine: Essentia (`pip install 'essentia-ldl[fast]'` adds OpenVINO, which is faster)",
         "home: /music",
         "graphs: none",
         "problem: a",
         "problem: b",
     ]
+
+
+@pytest.mark.parametrize(
+    ("compared", "line"),
+    [
+        ((), "OpenVINO where it agrees with Essentia; no graph was compared on this machine yet"),
+        ((WELL,), "OpenVINO for 1 graphs, which agree with Essentia to 3e-07"),
+        (
+            (WELL, BAD),
+            "OpenVINO for 1 graphs, which agree with Essentia to 3e-07; OpenVINO differs, and is not taken, for b",
+        ),
+        ((BAD,), "Essentia; OpenVINO differs, and is not taken, for b"),
+    ],
+)
+def test_the_engine_that_is_taken(compared, line):
+    done = dataclasses.replace(WHOLE, versions={**VERSIONS, "openvino": "2026.4.1"}, compared=compared)
+    lines = describe_installation(done)
+    assert f"engine: {line}" in lines
+    assert "openvino 2026.4.1" in lines

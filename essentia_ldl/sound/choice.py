@@ -1,0 +1,167 @@
+"""Which engine runs a graph: OpenVINO where it agrees with Essentia on this machine, else Essentia.
+
+In: what the user asks for, and what was found before; out: an answer per graph, and what was found now. Patches (or
+embeddings) are drawn from a seed and go through both engines once per graph and machine; the process that asked keeps
+the findings. Nodes that are sampled have no one answer: means and deviations of runs are compared, as in verification.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from essentia_ldl.errors import DataError, EssentiaLdlError, GraphError, explain
+from essentia_ldl.files import digest_file
+from essentia_ldl.sound.compiled import CompiledNetwork, is_installed, open_core, read_width, require_precision
+from essentia_ldl.sound.graph import BATCH, BATCH_PATCHES, load_graph, run_graph
+from essentia_ldl.sound.sampled import compare_runs
+
+TOLERANCE = 1e-5  # absolute up to 1, relative above
+N_ROWS = 4
+N_RUNS = 16  # of each engine, for sampled nodes
+
+Run = Callable[[np.ndarray], dict[str, np.ndarray]]
+
+
+class Chooser:
+    """The choice for every graph of a job.
+
+    Parameters
+    ----------
+    engine : str
+        "auto", "essentia" or "openvino".
+    precision : str
+        Of OpenVINO: "f32", or "bf16", which "auto" takes for a wish for OpenVINO.
+    remembered : Mapping[str, Mapping]
+        Findings of earlier processes on this machine.
+
+    Raises
+    ------
+    GraphError
+        When OpenVINO is asked for and not installed.
+    DataError
+        When the precision is not to be had.
+    """
+
+    def __init__(
+        self,
+        engine: str = "essentia",
+        precision: str = "f32",
+        remembered: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        if precision != "f32" and engine == "essentia":
+            rule, remedy = "f32 in Essentia", "Take --engine openvino, or leave --precision out."
+            raise DataError(explain("precision", rule, precision, "essentia", remedy))
+        if precision != "f32":
+            engine = "openvino"
+        if engine == "openvino":
+            open_core()
+            require_precision(precision)
+        self.engine, self.precision = engine, precision
+        self.found: dict[str, dict[str, Any]] = {}
+        self.warnings: list[str] = []
+        self.ran_essentia = False
+        self._remembered = dict(remembered or {})
+
+    def choose(self, graph: str, input_name: str, nodes: Sequence[str], patch: tuple[int, int] | None = None) -> bool:
+        """Tell whether OpenVINO runs a graph.
+
+        Parameters
+        ----------
+        graph, input_name : str
+            The .pb and its input node.
+        nodes : sequence of str
+            All nodes that are wanted.
+        patch : tuple[int, int] or None
+            Frames and bands of a patch; None for a head.
+        """
+        if self.engine == "essentia" or (self.engine == "auto" and not is_installed()):
+            return False
+        finding = self._find(graph, input_name, sorted(nodes), patch)
+        if self.engine == "openvino" and not finding["agrees"]:
+            self.warnings.append(f"{finding['graph']} runs in OpenVINO, unproved: {finding['reason']}.")
+        return finding["agrees"] or self.engine == "openvino"
+
+    def leave(self, graph: str) -> None:
+        """Note that a graph stays with Essentia, because only its own algorithm feeds it."""
+        if self.engine == "openvino":
+            self.warnings.append(f"{Path(graph).stem} runs in Essentia: only its own algorithm feeds it.")
+
+    def _find(self, graph: str, input_name: str, nodes: list[str], patch: tuple[int, int] | None) -> dict[str, Any]:
+        try:
+            digest = digest_file(graph)
+        except OSError as error:
+            return {"graph": Path(graph).stem, "agrees": False, "reason": str(error)}
+        key = hashlib.sha256("\n".join([digest, input_name, *nodes, str(patch)]).encode()).hexdigest()[:16]
+        if key not in self._remembered:
+            finding = self._compare(graph, input_name, nodes, patch)
+            self._remembered[key] = self.found[key] = {"graph": Path(graph).stem, **finding}
+        return self._remembered[key]
+
+    def _compare(self, graph: str, input_name: str, nodes: list[str], patch: tuple[int, int] | None) -> dict[str, Any]:
+        self.ran_essentia = True
+        try:
+            shape = patch or (read_width(graph, input_name),)
+            compiled = CompiledNetwork(graph, input_name, nodes, BATCH if patch is None else BATCH_PATCHES)
+            network = load_graph(graph, input_name, nodes)
+            difference = compare_engines(
+                compiled.run,
+                lambda rows: run_graph(network, graph, input_name, rows, nodes),
+                draw_rows(shape),
+                Path(graph).stem,
+            )
+        except EssentiaLdlError as error:
+            return {"agrees": False, "reason": str(error)}
+        if difference <= TOLERANCE:
+            return {"agrees": True, "difference": difference}
+        return {"agrees": False, "reason": f"it differs from Essentia by {difference:.1g}", "difference": difference}
+
+
+def draw_rows(shape: tuple[int, ...]) -> np.ndarray:
+    """Draw patches or embeddings, in the range of bands, from a fixed seed; (N_ROWS, *shape) float32."""
+    return np.random.default_rng(20261129).uniform(-1, 3, (N_ROWS, *shape)).astype(np.float32)
+
+
+def compare_engines(ours: Run, theirs: Run, rows: np.ndarray, where: str) -> float:
+    """Compare two engines on the same rows.
+
+    Parameters
+    ----------
+    ours, theirs : callable
+        Get rows and return (n, size) by node; `theirs` is the reference.
+    rows : np.ndarray [shape=(n, ...), float32]
+        Patches or embeddings.
+    where : str
+        For messages.
+
+    Returns
+    -------
+    float
+        The largest difference of the nodes that are not sampled: absolute up to 1, relative to the largest value above.
+
+    Raises
+    ------
+    GraphError
+        When a sampled node does not fit, or values are not finite.
+    """
+    expected, again, found = theirs(rows), theirs(rows), ours(rows)
+    worst, sampled = 0.0, []
+    for node, values in expected.items():
+        if not (np.all(np.isfinite(values)) and np.all(np.isfinite(found[node]))):
+            raise GraphError(explain(node, "finite numbers", "NaN or infinite", where, "Run it in Essentia."))
+        if found[node].shape != values.shape:
+            raise GraphError(explain(node, f"shape {values.shape}", found[node].shape, where, "Run it in Essentia."))
+        if not np.array_equal(values, again[node]):
+            sampled.append(node)
+            continue
+        worst = max(worst, float(np.abs(found[node] - values).max() / max(1.0, float(np.abs(values).max()))))
+    if sampled:
+        runs = [[engine(rows) for _ in range(N_RUNS)] for engine in (ours, theirs)]
+        for node in sampled:
+            own, reference = (np.stack([run[node] for run in some]).astype(np.float64) for some in runs)
+            compare_runs(own, reference.mean(axis=0), reference.std(axis=0, ddof=1), N_RUNS, node, where)
+    return worst

@@ -1,0 +1,61 @@
+"""Patches cut in numpy: those of Essentia's VectorRealToTensor, from an array or from a file."""
+
+from __future__ import annotations
+
+import essentia
+import essentia.streaming as ess
+import numpy as np
+import pytest
+
+from essentia_ldl.sound.patches import StoredBands, cut_patches
+
+N_FRAMES, N_BANDS = 10, 4
+
+
+def draw(n_frames: int) -> np.ndarray:
+    return np.random.default_rng(n_frames).random((n_frames, N_BANDS)).astype(np.float32)
+
+
+def cut_in_essentia(bands: np.ndarray, hop: int, last_patch: str) -> np.ndarray:
+    source, pool = ess.VectorInput(bands), essentia.Pool()
+    cutter = ess.VectorRealToTensor(shape=[1, 1, N_FRAMES, N_BANDS], patchHopSize=hop, lastPatchMode=last_patch)
+    to_rows = ess.TensorToVectorReal()
+    source.data >> cutter.frame
+    cutter.tensor >> to_rows.tensor
+    to_rows.frame >> (pool, "rows")
+    essentia.run(source)
+    rows = pool["rows"] if "rows" in pool.descriptorNames() else np.zeros((0, N_BANDS), np.float32)
+    return np.asarray(rows, dtype=np.float32).reshape(-1, N_FRAMES, N_BANDS)
+
+
+def join(bands, hop: int, size: int, last_patch: str) -> np.ndarray:
+    blocks = list(cut_patches(bands, N_FRAMES, hop, size, last_patch))
+    assert all(len(block) == size for block in blocks[:-1])
+    return np.concatenate(blocks or [np.zeros((0, N_FRAMES, N_BANDS), np.float32)])
+
+
+@pytest.mark.parametrize("last_patch", ["discard", "repeat"])
+@pytest.mark.parametrize("hop", [3, 5, 10])
+@pytest.mark.parametrize("n_frames", [1, 4, 9, 10, 11, 15, 20, 29, 30])
+def test_patches_are_essentias(n_frames, hop, last_patch):
+    bands = draw(n_frames)
+    expected = cut_in_essentia(bands, hop, last_patch)
+    for size in (1, 2, 64):
+        np.testing.assert_array_equal(join(bands, hop, size, last_patch), expected)
+
+
+def test_no_frames_give_no_patch():
+    for last_patch in ("discard", "repeat"):
+        assert list(cut_patches(draw(0), N_FRAMES, 5, 2, last_patch)) == []
+
+
+@pytest.mark.parametrize("last_patch", ["discard", "repeat"])
+def test_bands_in_a_file_are_cut_as_those_in_memory(tmp_path, last_patch):
+    bands = draw(33)
+    path = tmp_path / "bands"
+    path.write_bytes(draw(7).tobytes() + bands.tobytes())  # what stands before is of an earlier run
+    stored = StoredBands(path, len(bands), N_BANDS)
+    np.testing.assert_array_equal(stored[:], bands)
+    np.testing.assert_array_equal(stored[30:99], bands[30:])
+    assert len(stored[5:5]) == 0
+    np.testing.assert_array_equal(join(stored, 4, 2, last_patch), join(bands, 4, 2, last_patch))
