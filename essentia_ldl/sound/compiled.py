@@ -198,5 +198,5 @@ def _tensor_name(node: str) -> str:
 
 def _refuse(graph: str, error: Exception) -> GraphError:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    reason = (lines[-1] if lines else type(error).__name__)[:200]
+    reason = Reason(lines[-1] if lines else error)
     return GraphError(explain("graph", "one that OpenVINO runs", reason, graph, "Run it with --engine essentia."))
