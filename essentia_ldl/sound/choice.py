@@ -21,7 +21,7 @@ from essentia_ldl.sound.graph import BATCH, BATCH_PATCHES, load_graph, run_graph
 from essentia_ldl.sound.sampled import compare_runs
 
 TOLERANCE = 1e-5  # absolute up to 1, relative above
-N_ROWS = 4
+N_ROWS = 5  # whole batches of patches, and the rest of one
 N_RUNS = 16  # of each engine, for sampled nodes
 
 Run = Callable[[np.ndarray], dict[str, np.ndarray]]

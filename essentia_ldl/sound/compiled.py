@@ -1,8 +1,8 @@
 """A frozen graph compiled by OpenVINO, which reads the .pb itself. In: a .pb and an array; out: values by node.
 
 The graph is cut to the nodes that are wanted, so that a published one works that still has placeholders of its
-training. Every batch has the same number of rows (the last one is filled up), because each new number would cost time
-and memory of its own. The shape of the input stays as it is in the file all the same: reshaped to a fixed number of
+training. The last batch is filled up to a power of two, because each new number of rows costs time and memory of its
+own. The shape of the input stays as it is in the file all the same: reshaped to a fixed number of
 rows, MusiCNN was seen to answer other probabilities (by up to .15), without a word. The precision is always told:
 OpenVINO's own choice is bf16 where the processor has it.
 """
@@ -69,7 +69,7 @@ class CompiledNetwork:
     nodes : sequence of str
         Nodes to answer with.
     n_rows : int
-        Of a batch.
+        Of a batch; a power of two.
     precision : str
         "f32" or "bf16".
 
@@ -121,8 +121,9 @@ class CompiledNetwork:
 
     def _run_batch(self, values: np.ndarray) -> list[np.ndarray]:
         n_rows, batch = len(values), np.ascontiguousarray(values, dtype=np.float32)
-        if n_rows < self._n_rows:
-            batch = np.concatenate([batch, np.zeros((self._n_rows - n_rows, *batch.shape[1:]), np.float32)])
+        n_more = 2 ** (n_rows - 1).bit_length() - n_rows
+        if n_more:
+            batch = np.concatenate([batch, np.zeros((n_more, *batch.shape[1:]), np.float32)])
         try:
             self._request.infer([batch], share_inputs=True)
         except (RuntimeError, ValueError) as error:
@@ -198,5 +199,5 @@ def _tensor_name(node: str) -> str:
 
 def _refuse(graph: str, error: Exception) -> GraphError:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    reason = (lines[-1] if lines else type(error).__name__)[:200]
+    reason = Reason(lines[-1] if lines else error)
     return GraphError(explain("graph", "one that OpenVINO runs", reason, graph, "Run it with --engine essentia."))

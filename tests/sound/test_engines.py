@@ -158,12 +158,12 @@ def test_memory_of_openvino_does_not_grow_with_the_number_of_files(
         "graph = sys.argv[1]\n"
         "card = GraphCard(json.load(open(graph.replace('.pb', '.json'))))\n"
         "predictor, found = Predictor([Request('msd', graph, card)], chooser=Chooser('openvino')), []\n"
-        "for i in range(240):\n"
+        "for i in range(150):\n"
         "    predictor.predict(sys.argv[2 + i % (len(sys.argv) - 2)])\n"
-        "    found += [rss()] if i in (79, 239) else []\n"
+        "    found += [rss()] if i in (49, 149) else []\n"
         "print(json.dumps(found))\n"
     )
     done = run_python("-c", script, str(graphs / "msd-vgg-1.pb"), *map(str, paths))
     assert done.returncode == 0, done.stderr
     before, after = json.loads(done.stdout.splitlines()[-1])
-    assert after - before < 160 * 25, "kB of 160 files"
+    assert after - before < 100 * 25, "kB of 100 files"

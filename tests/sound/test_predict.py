@@ -24,7 +24,7 @@ from essentia_ldl.models.folder import Model
 from essentia_ldl.predict.ask import Question, predict_files
 from essentia_ldl.predict.engines import recall_comparisons
 from essentia_ldl.records import Failure
-from essentia_ldl.sound import predict as predicting
+from essentia_ldl.sound import predict as predict_module
 from essentia_ldl.sound.choice import Chooser
 from essentia_ldl.sound.decoder import Decoder
 from essentia_ldl.sound.predict import Predictor
@@ -406,9 +406,9 @@ def test_a_long_file_keeps_its_bands_on_the_disk(trained, song, load_request, mo
     requests = [trained["head"], load_request("msd-vgg-1")]
     predictor, seen = Predictor(requests, chooser=Chooser("openvino")), []
     expected = predictor.predict(str(song))
-    real = predicting.find_stored_bands
-    monkeypatch.setattr(predicting, "is_long", lambda path: True)
-    monkeypatch.setattr(predicting, "find_stored_bands", lambda *args: seen.append(real(*args)) or seen[-1])
+    real = predict_module.find_stored_bands
+    monkeypatch.setattr(predict_module, "is_long", lambda path: True)
+    monkeypatch.setattr(predict_module, "find_stored_bands", lambda *args: seen.append(real(*args)) or seen[-1])
     for found, before in zip(predictor.predict(str(song)), expected, strict=True):
         np.testing.assert_array_equal(found.segments, before.segments)
     assert len(seen) == 1

@@ -183,7 +183,7 @@ def test_a_command_that_was_stopped_goes_on(library, played):
     assert Path("out.csv").read_text() == "before"
     assert Path("out.csv.journal").is_file()
     said: list[str] = []
-    assert run("a.wav", "bad.wav", "c.wav", say=said.append) == Predicted(2, 1, n_kept=1)
+    assert run("a.wav", "bad.wav", "c.wav", say=said.append) == Predicted(n_failures=1, n_kept=1)
     assert said[0] == "1 of 3 files were done before; going on with the others."
     assert played[-1]["files"] == ["bad.wav", "c.wav"]
     assert (Path("out.csv").read_bytes(), Path("out.failures.csv").read_bytes()) == (whole, table)
@@ -205,7 +205,7 @@ def test_a_command_killed_while_it_writes_the_document_leaves_no_half_one(librar
         with pytest.raises(SystemExit):
             run("a.wav", "c.wav")
     assert len(set(os.listdir()) - names) == 2, "the journal and a part"
-    assert run("a.wav", "c.wav") == Predicted(2, 0, n_kept=2)
+    assert run("a.wav", "c.wav") == Predicted(n_failures=0, n_kept=2)
     assert Path("out.csv").read_bytes() == whole
     assert set(os.listdir()) == names
 

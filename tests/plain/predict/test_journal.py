@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from essentia_ldl.errors import DiskError, GraphError, StoreError
-from essentia_ldl.predict import journal as journals
+from essentia_ldl.predict import journal as journal_module
 from essentia_ldl.predict.ask import Question
 from essentia_ldl.predict.journal import Journal, identify, list_parts
 from essentia_ldl.records import Failure
@@ -237,7 +237,7 @@ with Journal({os.path.realpath("out.csv")!r}, {ASKED!r}, ["a.wav"]):
 
 def test_a_journal_that_was_taken_away_while_it_was_opened_is_made_anew(files, monkeypatch):
     Path("out.csv.journal").touch()
-    real, removed = journals._is_at, []
+    real, removed = journal_module._is_at, []
 
     def is_at(file, path):
         if not removed:
@@ -245,7 +245,7 @@ def test_a_journal_that_was_taken_away_while_it_was_opened_is_made_anew(files, m
             os.unlink(path)
         return real(file, path)
 
-    monkeypatch.setattr(journals, "_is_at", is_at)
+    monkeypatch.setattr(journal_module, "_is_at", is_at)
     assert resume(files) == files
     assert len(removed) == 1
 
@@ -281,7 +281,7 @@ def test_lines_reach_the_disk_every_other_second(files, monkeypatch, make_predic
         monkeypatch.setattr(os, "fsync", synced.append)
         journal.add("a.wav", [make_prediction("a.wav")])
         assert synced == []
-        monkeypatch.setattr(journals, "SYNC_S", -1)
+        monkeypatch.setattr(journal_module, "SYNC_S", -1)
         journal.add("b.wav", [make_prediction("b.wav")])
         assert len(synced) == 1
 

@@ -10,7 +10,7 @@ import types
 import numpy as np
 import pytest
 
-from essentia_ldl.predict import parquet as writing
+from essentia_ldl.predict import parquet as parquet_module
 from essentia_ldl.predict.ask import Question
 from essentia_ldl.predict.parquet import ParquetWriter
 from essentia_ldl.predict.write import Output, Writer
@@ -85,7 +85,7 @@ def test_the_columns_are_those_of_the_csv(wanted, played, make_model, make_predi
 
 
 def test_row_groups_are_written_as_they_fill(played, monkeypatch, make_model, make_prediction):
-    monkeypatch.setattr(writing, "N_ROWS", 4)
+    monkeypatch.setattr(parquet_module, "N_ROWS", 4)
     writer = ParquetWriter(io.BytesIO(), [make_model()], Question())
     for number in range(5):
         writer.add([make_prediction(f"{number}.wav")])
