@@ -1,7 +1,7 @@
 # make train TASK=mood-sad [DATA=folder-or-table] [OPTIONS="--labels sa --network vgg"]
 # make table2 DATA=folder-of-datasets [OPTIONS="--starts pretrained --dry-run"]    the paper's table, measured
 # make agf [DATA=fma]    what artist groups add to genre, measured; without DATA on a synthesised demo
-# make test      every test, one process a zone (PYTEST="-m 'not slow'" leaves out the long ones)
+# make test      every test, one process per zone (PYTEST="-m 'not slow'" leaves out the long ones)
 # make lint      ruff         make bench     speed and memory, as ratios
 
 PYTHON ?= python3
@@ -10,7 +10,7 @@ TASK ?= mood-sad
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help install train graphs table2 agf test lint bench clean
+.PHONY: help install train graphs table2 agf test test-plain test-sound test-nets lint bench clean
 help:
 	@sed -n '1,5s/^# //p' Makefile
 
@@ -35,12 +35,18 @@ table2: $(READY)
 agf: $(READY)
 	@$(BIN)/essentia-ldl agf $(if $(DATA),"$(DATA)") $(OPTIONS)
 
-# one process a zone, because Essentia and TensorFlow cannot share one
+# Essentia and TensorFlow cannot share a process, so each zone has its own. Plain tests take a worker on each core;
+# the other two prepare trained runs and networks once per process, so they run side by side, one thread each.
 test: $(READY)
-	@failed=""; for zone in plain sound nets; do \
-	    echo "== tests/$$zone"; \
-	    $(BIN)/python -m pytest tests/$$zone $(PYTEST) || failed="$$failed $$zone"; \
-	done; test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
+	@failed=""; $(MAKE) --no-print-directory test-plain || failed=" plain"; \
+	$(MAKE) --no-print-directory -k -j2 --output-sync=target test-sound test-nets || failed="$$failed sound or nets"; \
+	test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
+
+test-plain: $(READY)
+	@echo "== tests/plain"; OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/plain -n auto --dist loadfile $(PYTEST)
+
+test-sound test-nets: test-%: $(READY)
+	@echo "== tests/$*"; OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/$* $(PYTEST)
 
 lint: $(READY)
 	$(BIN)/ruff check .

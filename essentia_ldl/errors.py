@@ -54,14 +54,35 @@ class ImportOrderError(EssentiaLdlError, ImportError):
     """TensorFlow and Essentia were about to meet in one process, which would abort it."""
 
 
-SHOWN = 80  # characters of a value
+SHOWN, SAID = 80, 200  # characters of a value, and of a reason
 _GAP = " ... "
+
+
+class Reason(str):
+    """What a library says is wrong, in one line of at most `SAID` characters, which `explain` shows whole.
+
+    Parameters
+    ----------
+    said : Exception or str
+        An exception without a text is named by its type.
+
+    Examples
+    --------
+    >>> Reason(KeyError())
+    'KeyError'
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, said: BaseException | str) -> Reason:
+        return super().__new__(cls, " ".join(str(said).split())[:SAID] or type(said).__name__)
 
 
 def show(value: object) -> str:
     """Write a value for a message: its ``repr``, without its middle where that is longer than `SHOWN`.
 
-    An error that is the value of another one is a sentence already, and stays whole.
+    An error of ours that is the value of another one is a sentence already, and stays whole; any other exception is
+    shown as its `Reason`.
 
     Examples
     --------
@@ -70,8 +91,10 @@ def show(value: object) -> str:
     >>> len(show(list(range(1000))))
     80
     """
-    if isinstance(value, BaseException):
+    if isinstance(value, EssentiaLdlError):
         return repr(str(value))
+    if isinstance(value, Reason | BaseException):
+        return repr(str(Reason(value)))
     try:
         text = repr(value)
     except (RecursionError, ValueError):  # nested too deep; an integer of more digits than Python writes
@@ -92,7 +115,7 @@ def explain(what: str, rule: str, value: object, where: object, remedy: str) -> 
     rule : str
         What was expected.
     value : object
-        What was found; shown by `show`.
+        What was found; shown by `show`. The text of a library is a `Reason`, or the exception itself.
     where : object
         File, row, track or key.
     remedy : str

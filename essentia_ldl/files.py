@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from essentia_ldl.errors import DiskError, EssentiaLdlError, StoreError, explain
+from essentia_ldl.errors import DiskError, EssentiaLdlError, Reason, StoreError, explain
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +102,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     except EssentiaLdlError:
         raise
     except OSError as error:  # numpy's, on a full disk, has neither errno nor strerror
-        reason, remedy = error.strerror or str(error), "Free space, or set ESSENTIA_LDL_HOME."
+        reason, remedy = Reason(error.strerror or error), "Free space, or set ESSENTIA_LDL_HOME."
         raise DiskError(explain("file", "space and permission to write", reason, path, remedy)) from None
     finally:
         if temporary is not None:

@@ -1,8 +1,8 @@
 """The analysis numbers of every front-end, written down once, and one row per network that reads them.
 
 In: nothing. Out: `FrontEnd` constants and the table `NETWORKS`. The same constants drive feature extraction, the shape
-of the networks, the graph card and `predict`; no other module writes a hop size. Numbers of the mel and embedding
-front-ends are those of Essentia's TensorflowInput* and TensorflowPredict* algorithms
+of the networks, the graph card and `predict`; no other module writes the hop of an analysis. Numbers of the mel and
+embedding front-ends are those of Essentia's TensorflowInput* and TensorflowPredict* algorithms
 (https://essentia.upf.edu/reference), those of `MFCC` are section 4.2 of Buisson et al., "Ambiguity modelling with label
 distribution learning for music classification" (ICASSP 2022). Kind "embedding" are the published extractors that no
 network of ours reads: only Essentia runs them.

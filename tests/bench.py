@@ -58,7 +58,7 @@ SAMPLES = """
 import sys, time
 import numpy as np
 import essentia.standard as es
-from essentia_ldl.sound.runs import load_graph, run_graph
+from essentia_ldl.sound.graph import load_graph, run_graph
 many, one, size, name = sys.argv[1], sys.argv[2], int(sys.argv[3]), "model/Placeholder"
 rows = np.random.default_rng(0).normal(size=(18, size)).astype("float32")
 def measure(graph, times):

@@ -50,7 +50,7 @@ def fail(message: str, status: int = 1) -> None:
     raise SystemExit(status)
 
 
-def show(lines: Iterable[str]) -> None:
-    """Write the lines of a result."""
+def show(lines: Iterable[str], *, err: bool = False) -> None:
+    """Write the lines of a result, or with `err` on the standard error."""
     for line in lines:
-        click.echo(line)
+        click.echo(line, err=err)

@@ -23,6 +23,7 @@ from essentia_ldl.cli.options import (
 )
 from essentia_ldl.cli.studies import agf_command, table2_command
 from essentia_ldl.files import Home
+from essentia_ldl.runs.names import FAILURES
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -44,11 +45,10 @@ def main(verbose: bool) -> None:
 @layout
 def new_command(task: str, data: str, layout: str | None, options: dict[str, str]) -> None:
     """Write recipes/TASK.toml for your own classes, every key explained."""
+    from essentia_ldl.cli.text.new import describe_created
     from essentia_ldl.recipe.new import write_new_recipe
 
-    path, recipe = write_new_recipe(task, data, Home.from_environment(), layout, options)
-    click.echo(f"{path}: {len(recipe.classes)} classes ({', '.join(recipe.classes)})")
-    click.echo(f"next: make train TASK={task} DATA={data}")
+    show(describe_created(write_new_recipe(task, data, Home.from_environment(), layout, options), data))
 
 
 @main.command("data")
@@ -77,11 +77,13 @@ def demo_command(task: str, folder: str, tracks: int | None, artists: int | None
     """Synthesise the demo collection of a task into FOLDER."""
     from pathlib import Path
 
+    from essentia_ldl.cli.text.data import describe_demo
     from essentia_ldl.recipe.toml import read_recipe
     from essentia_ldl.train.prepare import make_demo
 
     sizes = {"n_tracks": tracks, "n_artists": artists, "seed": seed}
-    click.echo(make_demo(Path(folder), read_recipe(task, Home.from_environment().recipes), **sizes, replace=False))
+    recipe = read_recipe(task, Home.from_environment().recipes)
+    show(describe_demo(make_demo(Path(folder), recipe, **sizes, replace=False)))
 
 
 @main.command("labels")
@@ -101,14 +103,16 @@ def labels_command(task: str, data: str | None, sources: tuple[str, ...], output
     """Write the label distributions of a collection as tables and a histogram."""
     from pathlib import Path
 
-    from essentia_ldl.cli.text.labels import describe_labelled
+    from essentia_ldl.cli.text.labels import describe_picture, describe_source
     from essentia_ldl.collection.read import Source
     from essentia_ldl.recipe.toml import read_recipe
     from essentia_ldl.train.show_labels import Asked, show_labels
 
     home = Home.from_environment()
-    asked = Asked(sources, Path(output) if output else None)
-    show(describe_labelled(show_labels(read_recipe(task, home.recipes), Source(data), asked, home, jobs, click.echo)))
+    asked = Asked(sources, Path(output) if output else None, jobs)
+    recipe = read_recipe(task, home.recipes)
+    done = show_labels(recipe, Source(data), asked, home, click.echo, lambda one: show(describe_source(one)))
+    show(describe_picture(done))
 
 
 @main.command("train")
@@ -132,7 +136,7 @@ def train_command(task: str, again: bool, max_hours: float | None, members: int 
         done = ensemble.train_members(recipe, source, members, home, effort, click.echo)
     show(describe_training(done, recipe, home.graphs))
     if done.failures:
-        fail(f"{len(done.failures)} files were left out: see {done.run}/failures.csv.")
+        fail(f"{len(done.failures)} files were left out: see {done.run}/{FAILURES}.")
 
 
 @main.command("calibrate")
@@ -223,7 +227,7 @@ def evaluate_command(model: str, data: str, mapping: dict[str, str], output: str
     done = evaluate(model, source, Home.from_environment(), mapping, truth, output)
     show(describe_evaluation(done))
     if done.failures:
-        fail(f"{len(done.failures)} files could not be used: see {done.folder}/failures.csv.")
+        fail(f"{len(done.failures)} files could not be used: see {done.folder}/{FAILURES}.")
 
 
 @main.command("report")
@@ -250,23 +254,22 @@ def graphs_group() -> None:
 @click.option("--wheel", metavar="FILE", help="musicnn-0.1.0-py3-none-any.whl, when there is no network.")
 def graphs_build(wheel: str | None) -> None:
     """Build the MSD- and MTT-trained MusiCNN and VGG from the weights of the musicnn package."""
+    from essentia_ldl.cli.text.graphs import describe_built
     from essentia_ldl.train.prepare import build_base_graphs
 
-    built = build_base_graphs(Home.from_environment().graphs, wheel)
-    click.echo(f"the pretrained networks are in {built.folder}")
+    show(describe_built(build_base_graphs(Home.from_environment().graphs, wheel)))
 
 
 @main.command("models")
 def models_command() -> None:
     """List the models in graphs/ with their scores."""
-    from essentia_ldl.cli.text.models import describe_models
-    from essentia_ldl.models import folder as models
+    from essentia_ldl.cli.text.models import describe_models, describe_problems
+    from essentia_ldl.models.folder import list_models
 
     graphs = Home.from_environment().graphs
-    found, problems = models.list_models(graphs)
+    found, problems = list_models(graphs)
     show(describe_models(found, graphs))
-    for problem in problems:
-        click.echo(f"error: {problem}", err=True)
+    show(describe_problems(problems), err=True)
     if problems:
         raise SystemExit(1)
 
@@ -274,12 +277,18 @@ def models_command() -> None:
 @main.command("predict")
 @click.argument("audio", nargs=-1, required=True)
 @click.option("-m", "--model", "names", multiple=True, metavar="NAME|FILE", help="A model in graphs/ or a .pb file.")
-@click.option("--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "jsonl", "csv", "parquet"]),
+    help="Default: as the suffix of -o says, else text.",
+)
 @click.option("--segments", is_flag=True, help="Also show every patch (3 s, every 1.5 s).")
-@click.option("--patch-hop", type=click.IntRange(1, 187), metavar="FRAMES", help="Distance between patches.")
+@click.option(
+    "--patch-hop", "patch_hop_frames", type=click.IntRange(1, 187), metavar="FRAMES", help="Distance between patches."
+)
 @click.option("--uncertainty", is_flag=True, help="Also show entropies in nats, and what samples or members say.")
 @click.option("--min-confidence", type=click.FloatRange(0, 1), metavar="P", help='Say "uncertain" below P.')
-@click.option("-o", "--output", metavar="FILE", help="Write there instead of on the terminal.")
 @click.option(
     "--engine",
     type=click.Choice(["auto", "essentia", "openvino"]),
@@ -294,18 +303,22 @@ def models_command() -> None:
     show_default=True,
     help="bf16 (OpenVINO only): nearly twice as fast, but probabilities differ by up to .016.",
 )
+@click.option("--notes", is_flag=True, help='Last column of the csv: what was done to a file, such as "padded".')
+@click.option("-o", "--output", metavar="FILE", help="Write there instead of on the terminal; goes on when stopped.")
+@click.option("--again", is_flag=True, help="Start anew, although the same command was stopped.")
 def predict_command(
     audio: tuple[str, ...],
     names: tuple[str, ...],
-    form: str,
-    segments: bool,
-    patch_hop: int | None,
+    form: str | None,
     output: str | None,
+    again: bool,
     **answers: Any,
 ) -> None:
     """Run models on files, folders and patterns.
 
-    Without --model: every model in graphs/, or the 50 MSD tags when none was trained yet.
+    Without --model: every model in graphs/, or the 50 MSD tags when none was trained yet. A file of -o appears when it
+    is whole, and beside it the files that could not be used, in a table. A command that was stopped goes on when it is
+    given again.
     """
     from essentia_ldl.predict.worker import start_worker
 
@@ -313,15 +326,17 @@ def predict_command(
     try:
         from essentia_ldl.predict.ask import Question
         from essentia_ldl.predict.command import predict
-        from essentia_ldl.predict.write import Output
+        from essentia_ldl.predict.write import Output, choose_form
 
-        question, graphs = Question(names, patch_hop, segments, **answers), Home.from_environment().graphs
-        done = predict(audio, question, Output(form, output), graphs, lambda line: click.echo(line, err=True), started)
+        question, graphs = Question(names, **answers), Home.from_environment().graphs
+        document = Output(form or choose_form(output), output, again)
+        done = predict(audio, question, document, graphs, lambda line: click.echo(line, err=True), started)
     finally:
         started.kill()
         started.wait()
     if done.n_failures:
-        fail(f"{done.n_failures} files could not be used." if done.n_failures > 1 else "")
+        where = f": see {document.failures}." if document.is_file else "."
+        fail(f"{done.n_failures} files could not be used{where}" if done.n_failures > 1 else "")
 
 
 @main.command("doctor")

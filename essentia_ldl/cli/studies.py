@@ -9,6 +9,7 @@ import click
 from essentia_ldl.cli.group import fail, show
 from essentia_ldl.cli.options import JOBS, SET, layout, read_names
 from essentia_ldl.files import Home
+from essentia_ldl.runs.names import FAILURES
 
 
 @click.command("table2")
@@ -60,4 +61,4 @@ def agf_command(data: str | None, layout: str | None, options: dict[str, str], j
     done = measure(source, Selection(**asked), Home.from_environment(), jobs, click.echo)
     show(describe_artist_groups(done))
     if done.failures:
-        fail(f"{len(done.failures)} files were left out: see {done.folder}/failures.csv.")
+        fail(f"{len(done.failures)} files were left out: see {done.folder}/{FAILURES}.")

@@ -26,8 +26,8 @@ class Source:
 
     Parameters
     ----------
-    data : str or None
-        Folder or table, in any layout of `essentia_ldl.datasets`; None is the built-in demo of a recipe.
+    data : str, path or None
+        Folder or table, in any layout of `essentia_ldl.datasets`; None is the built-in demo of a recipe. Kept as str.
     layout : str or None
         Its layout; None finds it by look.
     options : Mapping[str, object]
@@ -36,7 +36,7 @@ class Source:
         File of corrected labels, see `essentia_ldl.collection.corrections`.
     """
 
-    data: str | None = None
+    data: str | os.PathLike[str] | None = None
     layout: str | None = None
     options: Mapping[str, object] = dataclasses.field(default_factory=dict)
     corrections: str | None = None
@@ -44,6 +44,14 @@ class Source:
     def __post_init__(self) -> None:
         if self.data is not None:
             object.__setattr__(self, "data", os.fspath(self.data))
+
+    @property
+    def place(self) -> str:
+        """Its folder or table; `DataError` where there is none, for what cannot be done with a demo."""
+        if self.data is None:
+            remedy = "Give the path of your data."
+            raise DataError(explain("data", "a folder or a table", None, "no data", remedy))
+        return str(self.data)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,10 +109,11 @@ def read_corrected(source: Source, recipe: Recipe) -> tuple[list[Track], dict[st
     Raises
     ------
     DataError
-        When a label is not a class of the recipe, a class has no track, or a correction does not fit.
+        When there is no data, a label is not a class of the recipe, a class has no track, or a correction does not
+        fit.
     """
     corrections = source.corrections
-    found, record = datasets.read_tracks(source.data, source.layout, source.options, recipe.classes), {}
+    found, record = datasets.read_tracks(source.place, source.layout, source.options, recipe.classes), {}
     if corrections is not None:
         found, record = apply_corrections(found, read_corrections(corrections), recipe.classes, recipe.aliases)
     tracks = []

@@ -47,9 +47,7 @@ def read_rows(path: Path, separator: str, quoted: bool) -> Iterator[tuple[int, l
                     yield line, cells
                 line = reader.line_num + 1
     except csv.Error as error:
-        raise row_error(
-            "row", "cells with closed quotes", str(error), path, line, "Download the file again."
-        ) from error
+        raise row_error("row", "cells with closed quotes", error, path, line, "Download the file again.") from error
     except UnicodeDecodeError as error:
         what = f"byte {error.object[error.start]:#04x}"
         raise row_error("encoding", "UTF-8", what, path, line, "Download the file again.") from error

@@ -56,7 +56,7 @@ def read_tracks(path: Path) -> list[Track]:
         raise DataError(explain("folder", "two sub-folders or more, one a class", found, root, remedy))
     tracks = []
     for folder in classes:
-        files = [entry for entry in _walk(folder, (os.path.realpath(root),)) if _is_audio(entry)]
+        files = [entry for entry in _walk(folder, (_identify(root),)) if _is_audio(entry)]
         if not files:
             remedy = "Put audio files into it, or take the folder away."
             raise DataError(explain("sub-folder", "audio files", "none", folder, remedy))
@@ -81,21 +81,53 @@ def _list_visible(folder: Path) -> list[Path]:
     try:
         return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     except OSError as error:
-        raise DataError(
-            explain("folder", "one that can be listed", error.strerror, folder, "Check the path and its permissions.")
-        ) from error
+        raise DataError(_refuse_list(error, folder)) from error
 
 
-def _walk(folder: Path, above: tuple[str, ...]) -> Iterator[Path]:
-    """Yield the visible files below a folder, through links too; `above` holds the real paths on the way down."""
-    real = os.path.realpath(folder)
-    if real in above:
-        raise DataError(explain("folder", "no link to a folder above it", real, folder, "Remove the link."))
-    for entry in _list_visible(folder):
-        if entry.is_dir():
-            yield from _walk(entry, (*above, real))
+def _refuse_list(error: OSError, folder: Path) -> str:
+    return explain("folder", "one that can be listed", error.strerror, folder, "Check the path and its permissions.")
+
+
+def _identify(folder: Path) -> tuple[int, int]:
+    """Return what all names of a folder share: its device and its number there."""
+    try:
+        found = os.stat(folder)
+    except OSError as error:
+        raise DataError(_refuse_list(error, folder)) from error
+    return found.st_dev, found.st_ino
+
+
+def _walk(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
+    """Yield the visible files below a folder, through links too; `above` identifies the folders on the way down."""
+    way: dict[tuple[int, int], Iterator[Path]] = {own: iter(()) for own in above}  # with what is left of each
+
+    def enter(folder: Path) -> None:
+        own = _identify(folder)
+        if own in way:
+            real, remedy = os.path.realpath(folder), "Remove the link."
+            raise DataError(explain("folder", "no link to a folder above it", real, folder, remedy))
+        way[own] = iter(_list_visible(folder))
+
+    enter(folder)
+    while len(way) > len(above):
+        entry = next(next(reversed(way.values())), None)
+        if entry is None:
+            way.popitem()
+        elif entry.is_dir():
+            enter(entry)
         else:
             yield entry
+
+
+def walk_audio(folder: Path) -> Iterator[Path]:
+    """Yield every visible audio file below a folder, at any depth, as they are found.
+
+    Raises
+    ------
+    DataError
+        When a link leads back to a folder above it, or a folder cannot be listed.
+    """
+    return (file for file in _walk(folder, ()) if _is_audio(file))
 
 
 def list_audio(folder: Path) -> list[Path]:
@@ -106,4 +138,4 @@ def list_audio(folder: Path) -> list[Path]:
     DataError
         When a link leads back to a folder above it, or a folder cannot be listed.
     """
-    return [file for file in _walk(folder, ()) if _is_audio(file)]
+    return list(walk_audio(folder))

@@ -132,33 +132,6 @@ def taxonomy_of(task: str) -> str:
     return TAXONOMY_OF[key]
 
 
-def count_tracks(path: Path) -> dict[str, dict[str, int]]:
-    """Count the tracks on which three annotators agree, taxonomy by taxonomy.
-
-    Parameters
-    ----------
-    path : Path
-        As for `read_tracks`.
-
-    Returns
-    -------
-    dict[str, dict[str, int]]
-        For each taxonomy of the file that is known, the labels as the file writes them and their tracks, without those
-        that are dropped.
-
-    Raises
-    ------
-    DataError
-        As for `read_tracks`.
-    """
-    counts: dict[str, Counter[str]] = {}
-    for _, _, labels in _read_annotations(_require_table(path)):
-        for taxonomy, label in labels.items():
-            if taxonomy in CLASSES:
-                counts.setdefault(taxonomy, Counter()).update([label] if label else [])
-    return {taxonomy: dict(sorted(counts[taxonomy].items())) for taxonomy in CLASSES if taxonomy in counts}
-
-
 def read_tracks(path: Path, *, taxonomy: str | None = None, audio: str | Path | None = None) -> list[Track]:
     """Read the tracks of one taxonomy.
 

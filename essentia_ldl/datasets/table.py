@@ -120,9 +120,7 @@ def _read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
                 yield reader.line_num, cells
     except csv.Error as error:
         where = f"{path}, row {reader.line_num}"
-        raise _error(
-            "row", "cells with closed quotes", str(error), where, 'Write a quote as "" inside quotes.'
-        ) from error
+        raise _error("row", "cells with closed quotes", error, where, 'Write a quote as "" inside quotes.') from error
 
 
 def _check_header(header: list[str], path: Path) -> list[str]:

@@ -43,7 +43,8 @@ def extract(
     -------
     Collection
         Without the files that failed and without copies: of tracks with the same bytes and label one is kept, and
-        none when their labels differ.
+        none when their labels differ. What tracks do not tell is as in any collection: `is_demo` is false and
+        `corrections` is empty, until who read the tracks (`train.prepare.prepare`) says otherwise.
     """
     store = Store(home.store)
     contents: dict[str, str] = {}

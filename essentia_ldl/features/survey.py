@@ -65,8 +65,13 @@ def survey(source: Source, home: Home, n_jobs: int | None = None) -> Surveyed:
     Returns
     -------
     Surveyed
+
+    Raises
+    ------
+    DataError
+        When there is no data, or it cannot be read.
     """
-    tracks = datasets.read_tracks(source.data, source.layout, source.options)
+    tracks = datasets.read_tracks(source.place, source.layout, source.options)
     store = Store(home.store)
     front_end = frontends.of_network(NetworkSettings().backbone)  # a collection is not asked for a network of its own
     shortest_s = front_end.patch_samples / front_end.sample_rate_hz

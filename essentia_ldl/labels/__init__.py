@@ -36,8 +36,8 @@ from essentia_ldl import discover
 from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.labels._descriptors import DESCRIPTORS
 from essentia_ldl.labels._embedding import EMBEDDING
-from essentia_ldl.labels._groups import tell_groups
-from essentia_ldl.labels._histogram import EDGES, describe_own_mass, score_own_mass, text_histogram, write_histogram
+from essentia_ldl.labels._groups import LEAST_SHARE, N_SHOWN
+from essentia_ldl.labels._histogram import EDGES, score_own_mass, score_own_masses, write_histogram
 from essentia_ldl.labels._mfcc import summarize_frames
 from essentia_ldl.records import LabelTable, Track
 
@@ -46,20 +46,20 @@ __all__ = [
     "DESCRIPTORS",
     "EDGES",
     "EMBEDDING",
+    "LEAST_SHARE",
+    "N_SHOWN",
     "LabelSource",
     "ReadFeatures",
     "build",
-    "describe_own_mass",
     "expand",
     "explanations",
     "is_auxiliary",
     "presets",
     "resolve",
     "score_own_mass",
+    "score_own_masses",
     "summaries",
     "summarize_frames",
-    "tell_groups",
-    "text_histogram",
     "write_histogram",
 ]
 

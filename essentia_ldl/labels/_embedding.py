@@ -12,7 +12,7 @@ import numpy as np
 
 from essentia_ldl.errors import DataError, explain
 
-EMBEDDING = "embedding"  # the same name as `essentia_ldl.features.embeddings.NAME`, which stands above this package
+EMBEDDING = "embedding"  # the same name as `essentia_ldl.features.embeddings.NAME`, which stands below this package
 
 
 def average_patches(patches: np.ndarray, where: str = "patches") -> np.ndarray:

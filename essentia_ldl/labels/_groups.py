@@ -11,7 +11,7 @@ companion), section 3.1; Blei, Ng, Jordan, "Latent Dirichlet allocation" (JMLR 2
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -150,86 +150,3 @@ def _list_heaviest(names: Sequence[str], weights: np.ndarray, ties: np.ndarray) 
     """Return the names of highest weight; of those within a hundredth, the one of more tracks stands first."""
     order = sorted(range(len(names)), key=lambda i: (-round(float(weights[i]), 2), -ties[i], -weights[i], names[i]))
     return [{"name": names[i], "weight": float(weights[i])} for i in order[:N_SHOWN]]
-
-
-def tell_groups(report: Mapping[str, Any], width_characters: int = 100) -> list[str]:
-    """Write the report of a fitted source as lines for the terminal: sizes, who is left out, and the groups.
-
-    Parameters
-    ----------
-    report : Mapping[str, Any]
-        `ArtistGroups.report`.
-    width_characters : int
-        Longest line of the table.
-
-    Returns
-    -------
-    list[str]
-    """
-    lines = [
-        f"{report['n_tracks']} tracks of {report['n_artists'] - len(report['artists_without_words'])} artists"
-        f" ({report['n_artists_with_one_track']} of one track), {report['n_words_used']} words in use",
-        f"perplexity of the words {report['perplexity']:.1f}; entropy of an artist's groups, mean"
-        f" {report['entropy_mean']:.2f} nats of {np.log(len(report['groups'])):.2f}",
-    ]
-    if report.get("n_columns"):
-        dropped = report["n_dropped_columns"]
-        lines.append(f"{dropped} of {report['n_columns']} descriptors dropped: not finite in a track, or constant")
-    nameless, silent = report["tracks_without_artist"], report["artists_without_words"]
-    if nameless:
-        lines.append(f"no target: {nameless} track{'s' * (nameless > 1)} without artist")
-    if silent:
-        start = f"no target: {len(silent)} artist{'s' * (len(silent) > 1)} without words: "
-        more = f" and {len(silent) - N_SHOWN} more" if len(silent) > N_SHOWN else ""
-        lines.append(start + _fit(silent[:N_SHOWN], width_characters - len(start) - len(more)) + more)
-    lines += tabulate_groups(report, width_characters)
-    small = len(report["groups"]) - report["n_groups_used"]
-    if small:
-        lines.append(f"{small} more groups hold less than {100 * LEAST_SHARE:g} % of the tracks each")
-    return lines
-
-
-def tabulate_groups(report: Mapping[str, Any], width_characters: int = 100) -> list[str]:
-    """Write the groups of a report as lines of a table: name, share of the tracks, artists, words.
-
-    Parameters
-    ----------
-    report : Mapping[str, Any]
-        What `describe_groups` returned.
-    width_characters : int
-        Longest line; artists and words share what name and share leave, and as many are named as fit.
-
-    Returns
-    -------
-    list[str]
-        A head, and one line a group with at least `LEAST_SHARE` of the tracks.
-    """
-    shown = [group for group in report["groups"] if group["share"] >= LEAST_SHARE]
-    first = max(5, *(len(group["name"]) for group in shown))
-    space = width_characters - first - 2 - 6 - 4
-    chance = 1 / report["n_words"]
-    words = [[word["name"] for word in group["words"] if word["weight"] > chance] for group in shown]
-    if all(name.startswith("cluster ") for names in words for name in names):
-        words = [[name.removeprefix("cluster ") for name in names] for names in words]
-        head = "clusters"
-    else:
-        head = "sub-genres"
-    artists = [[artist["name"] for artist in group["artists"] if artist["weight"] >= 0.01] for group in shown]
-    right = min(max(len(head), *(len(", ".join(names)) for names in words)), space // 2)
-    left = min(max(7, *(len(", ".join(names)) for names in artists)), space - right)
-    lines = [f"{'group':<{first}}  tracks  {'artists':<{left}}  {head}"]
-    for group, who, what in zip(shown, artists, words, strict=True):
-        share = f"{100 * group['share']:.1f} %"
-        lines.append(f"{group['name']:<{first}}  {share:>6}  {_fit(who, left):<{left}}  {_fit(what, right)}".rstrip())
-    return lines
-
-
-def _fit(names: Sequence[str], width: int) -> str:
-    """Join as many names as fit; a first one that does not fit is cut."""
-    text = ""
-    for number, name in enumerate(names):
-        longer = f"{text}, {name}" if number else name
-        if len(longer) > width:
-            break
-        text = longer
-    return text or (f"{names[0][: width - 1]}…" if names else "")

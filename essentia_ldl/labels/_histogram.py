@@ -1,4 +1,4 @@
-"""Histograms of the mass that tracks have on their own class, as Figure 1 of the paper (ICASSP 2022): PNG and text."""
+"""Histograms of the mass that tracks have on their own class, as Figure 1 of the paper (ICASSP 2022)."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def write_histogram(
     StoreError
         When the file cannot be written.
     """
-    masses = _collect(tables, labels)
+    masses = score_own_masses(tables, labels)
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -112,76 +112,14 @@ def write_histogram(
     return Path(path)
 
 
-def text_histogram(
-    tables: LabelTable | Mapping[str, LabelTable], labels: Mapping[str, str], width_characters: int = 40
-) -> str:
-    """Return the histogram of the own-class mass as lines of text, one block a table.
-
-    Parameters
-    ----------
-    tables : LabelTable or Mapping[str, LabelTable]
-        One table, or several by name.
-    labels : Mapping[str, str]
-        True class of each track id.
-    width_characters : int
-        Length of the longest bar.
-
-    Returns
-    -------
-    str
-        Lines without a final newline; plain ASCII apart from the names.
+def score_own_masses(tables: LabelTable | Mapping[str, LabelTable], labels: Mapping[str, str]) -> dict[str, np.ndarray]:
+    """Return the masses of `score_own_mass` by name of the table, "" for one alone, as a histogram shows them.
 
     Raises
     ------
     DataError
-        When there is no table or no track, or a label does not fit.
+        When there are no tables or more than eight, one has no track, or a label does not fit.
     """
-    blocks = []
-    for name, mass in _collect(tables, labels).items():
-        counts = np.histogram(mass, EDGES)[0]
-        title = f"{name}: " if name else ""
-        lines = [f"{title}mass on the own class, mean {mass.mean():.2f}, {len(mass)} tracks"]
-        for tenth, count in enumerate(counts):
-            # A bin that has a track shows at least one mark.
-            marks = "#" * max(round(width_characters * count / counts.max()), int(count > 0))
-            lines.append(f"{tenth / 10:4.1f} |{marks} {count}" if count else f"{tenth / 10:4.1f} |")
-        blocks.append("\n".join(lines))
-    return "\n\n".join(blocks)
-
-
-def describe_own_mass(table: LabelTable, labels: Mapping[str, str]) -> list[str]:
-    """Return one line a class: how much mass its tracks have on it.
-
-    Parameters
-    ----------
-    table : LabelTable
-        Distributions.
-    labels : Mapping[str, str]
-        True class of each track id.
-
-    Returns
-    -------
-    list[str]
-        Mean, least, and the number of tracks with more mass on another class; classes without tracks have no line.
-
-    Raises
-    ------
-    DataError
-        As `score_own_mass`.
-    """
-    mass = score_own_mass(table, labels)
-    contrary = mass < table.distributions.max(axis=1, initial=0)
-    truth = np.array([labels[track_id] for track_id in table.ids])
-    width = max(map(len, table.classes))
-    return [
-        f"  {name:<{width}}  mean {mass[truth == name].mean():.2f}, min {mass[truth == name].min():.2f},"
-        f" {contrary[truth == name].sum()} of {(truth == name).sum()} tracks have more on another class"
-        for name in table.classes
-        if name in truth
-    ]
-
-
-def _collect(tables: LabelTable | Mapping[str, LabelTable], labels: Mapping[str, str]) -> dict[str, np.ndarray]:
     tables = {"": tables} if isinstance(tables, LabelTable) else tables
     if not 1 <= len(tables) <= len(_COLORS):
         rule = f"1 to {len(_COLORS)} tables"

@@ -21,7 +21,7 @@ from essentia_ldl.features import descriptors, embeddings
 from essentia_ldl.features.extract import extract
 from essentia_ldl.features.extractors import identify_weights
 from essentia_ldl.features.store import Store
-from essentia_ldl.files import Home, write_json
+from essentia_ldl.files import Home
 from essentia_ldl.measure import baselines
 from essentia_ldl.measure.folds import describe_folds, draw_folds
 from essentia_ldl.measure.rows import TruthColumn, compare_rows, find_findings, gather_row, read_truth
@@ -29,6 +29,7 @@ from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Split, Track
 from essentia_ldl.runs import folder as runs
 from essentia_ldl.runs.folder import Fold
+from essentia_ldl.runs.outcome import write_scores
 from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.train.batch import check_hop, list_trainings, train_cells
 from essentia_ldl.train.compose import Wanted, identify_tracks
@@ -155,7 +156,7 @@ def cross_validate(
     tracks = list(collection.tracks)
     truth = read_truth(tracks, recipe.classes, comparison.truth, source.data)
     listing = identify_tracks(recipe, collection)
-    values = {key: value for key, value in recipe.as_dict().items() if key != "labels"}
+    values = {key: value for key, value in recipe.as_identity().items() if key != "labels"}
     column = drawn.leave_out
     kind = drawn.n_folds if column is None else [column, [track.columns[column] for track in tracks]]
     weights = identify_weights(recipe.network, home.graphs)
@@ -180,7 +181,7 @@ def cross_validate(
         scores["listeners"] = {"column": truth.column, "class": recipe.classes[truth.positive]} if known else None
         scores["comparisons"] = compare_rows(scores)
         scores["findings"] = find_findings(scores)
-        write_json(run / runs.SCORES, scores)
+        write_scores(run, scores)
     refused = run / REFUSED if (run / REFUSED).is_file() else None
     return Measured(run, scores, collection, tuple(folds), digest, refused)
 

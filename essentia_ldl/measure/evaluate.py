@@ -15,7 +15,7 @@ import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,13 +24,15 @@ from essentia_ldl.collection.class_map import IGNORE, find_aliases, map_labels
 from essentia_ldl.collection.read import Source
 from essentia_ldl.errors import DataError, GraphError, StoreError, TrainingError, UnknownNameError, explain
 from essentia_ldl.features.store import Store
-from essentia_ldl.files import Home, is_file_name, replacing, write_json
+from essentia_ldl.files import Home, is_file_name, replacing
 from essentia_ldl.measure.rows import TruthColumn, read_truth
 from essentia_ldl.models import folder as models
 from essentia_ldl.models.folder import Model
 from essentia_ldl.predict.ask import predict_files
 from essentia_ldl.records import Failure, Track
 from essentia_ldl.runs import folder as runs
+from essentia_ldl.runs.names import FAILURES
+from essentia_ldl.runs.outcome import write_scores
 from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.runs.score import score_predictions
 from essentia_ldl.scores import bootstrap, listeners, reliability
@@ -77,19 +79,18 @@ def evaluate(
     Raises
     ------
     DataError
-        When labels map to no class, the truth column does not fit, or no track could be used.
+        When there is no data, labels map to no class, the truth column does not fit, or no track could be used.
     GraphError
         When the model is no classifier, or cannot run at all.
     UnknownNameError
         When the model, an option, a label to map, its class or the truth column does not exist.
     """
-    model = models.find_model(model_name, home.graphs)
+    data, model = source.place, models.find_model(model_name, home.graphs)
     if model.is_base or len(model.card.classes) < 2:
         raise GraphError(
             explain("model", "a classifier", model.card.fields["type"], model.name, "Name a model that was trained.")
         )
     classes = model.card.classes
-    data = source.data
     found = datasets.read_tracks(data, source.layout, source.options)
     table = map_labels(
         [track.label for track in found], classes, mapping or {}, find_aliases(model.card, home.recipes), data
@@ -101,15 +102,15 @@ def evaluate(
     known = read_truth(tracks, classes, truth, data)  # checked before the long work
     folder = _make_folder(output, model.name, home.runs)
 
-    rows, failures = _predict(model, tracks, folder, home.graphs)
-    runs.write_failures(folder / "failures.csv", failures)
-    used = [track for track in tracks if track.path in rows]
+    answered, failures = _predict(model, tracks, folder, home.graphs)
+    runs.write_failures(folder / FAILURES, failures)
+    used = [track for track in tracks if track.path in answered]
     if not used:
         remedy = f"First: {failures[0].reason}"
-        raise DataError(explain("tracks", "at least one that can be used", 0, folder / "failures.csv", remedy))
+        raise DataError(explain("tracks", "at least one that can be used", 0, folder / FAILURES, remedy))
 
     targets = np.array([classes.index(table[track.label]) for track in used])
-    probabilities = np.array([rows[track.path] for track in used], dtype=np.float64)
+    probabilities = np.array([answered[track.path] for track in used], dtype=np.float64)
     groups = bootstrap.group_tracks(used)
     scores: dict[str, Any] = {
         "model": model.name,
@@ -137,22 +138,21 @@ def evaluate(
         scores["calibration"] = reliability.score_calibration(targets, probabilities, classes, groups)
     if known is not None:
         values = np.array([known.shares[track.id] for track in used])
-        found = listeners.score_shares(
-            listeners.Answers(values, classes, known.positive), probabilities, targets, groups
-        )
-        scores["listeners"] = {"column": known.column, **found}
-    column = None if truth is None else truth.column
-    header = ["id", "label", "prediction", *classes, *([] if column is None else [column])]
-    rows = [
-        [
-            *(track.id, classes[target], classes[values.argmax()], *(f"{value:.9g}" for value in values)),
-            *([] if column is None else [track.columns[column]]),
-        ]
-        for track, target, values in zip(used, targets, probabilities, strict=True)
-    ]
-    _write_table(folder / "predictions.csv", [header, *rows])
-    write_json(folder / "scores.json", scores)
+        answers = listeners.Answers(values, classes, known.positive)
+        listened = listeners.score_shares(answers, probabilities, targets, groups)
+        scores["listeners"] = {"column": known.column, **listened}
+    predicted = _Predicted(used, targets, probabilities)
+    _write_predictions(folder / "predictions.csv", predicted, classes, None if truth is None else truth.column)
+    write_scores(folder, scores)
     return Evaluated(folder, scores, tuple(failures))
+
+
+class _Predicted(NamedTuple):
+    """Tracks, their true classes (n_tracks,) as indices, and their probabilities (n_tracks, n_classes)."""
+
+    tracks: list[Track]
+    targets: np.ndarray
+    probabilities: np.ndarray
 
 
 def _make_folder(output: str | None, name: str, runs: Path) -> Path:
@@ -203,8 +203,15 @@ def _count_seen(model: Model, tracks: Sequence[Track], home: Home) -> int | None
     return None
 
 
-def _write_table(path: Path, rows: Sequence[Sequence[str]]) -> None:
+def _write_predictions(path: Path, predicted: _Predicted, classes: Sequence[str], column: str | None) -> None:
+    """Write one row a track: id, true and predicted class, probabilities, and what the column of listeners holds."""
+    more = [] if column is None else [column]
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["id", "label", "prediction", *classes, *more])
+    for track, target, values in zip(*predicted, strict=True):
+        numbers = (f"{value:.9g}" for value in values)
+        cells = (track.columns[name] for name in more)
+        table.writerow([track.id, classes[target], classes[values.argmax()], *numbers, *cells])
     with replacing(path) as file:
         file.write(text.getvalue().encode("utf-8", "surrogateescape"))

@@ -24,18 +24,18 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl import __version__
-from essentia_ldl.errors import StoreError, explain
-from essentia_ldl.files import read_json, read_object, write_json
+from essentia_ldl.files import write_json
 from essentia_ldl.measure.crossval import Measured
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Split
 from essentia_ldl.runs import folder as runs
 from essentia_ldl.runs.calibrate import keep_out_of_fold
 from essentia_ldl.runs.folder import Fold
+from essentia_ldl.runs.outcome import read_history
 from essentia_ldl.runs.score import choose_best
 from essentia_ldl.train.compose import Wanted, plan_run
 from essentia_ldl.train.prepare import Say
-from essentia_ldl.train.train import Trained, finish, open_folder
+from essentia_ldl.train.train import Trained, finish, open_folder, take_training
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,14 +58,9 @@ def choose_training(run: Path, folds: Sequence[Fold], scores: Mapping[str, Any])
     source = choose_best(scores)
     best_epochs, by_fold = [], []
     for fold in folds:
-        path = fold.cell(run, source) / "history.json"
-        history = read_object(path)
-        try:
-            best_epochs.append(int(history["best_epoch"]))
-            by_fold.append(_find_halvings(history["epochs"]))
-        except (KeyError, TypeError, ValueError) as error:
-            remedy = "Delete this folder and run crossval again."
-            raise StoreError(explain("history", "best_epoch and epochs", error, path, remedy)) from None
+        history = read_history(fold.cell(run, source))
+        best_epochs.append(history["best_epoch"])
+        by_fold.append(_find_halvings(history["epochs"]))
     n_epochs = max(1, math.ceil(np.median(best_epochs)))
     halvings = []
     for number in range(max(map(len, by_fold))):
@@ -138,9 +133,9 @@ def refit(measured: Measured, recipe: Recipe, say: Say = print) -> Trained:
     if final.target_networks == "none":  # otherwise every network trains for the epochs of the recipe
         final = final.override(training__epochs=choice.n_epochs, training__epochs_from_scratch=choice.n_epochs)
     summary = summarize_crossval(crossval, choice.source, scores)
-    own = runs.fingerprint(__version__, "refit", measured.fingerprint, final.as_dict(), choice.halvings, summary)
-    run, finished = runs.take_run(recipe.task, own, collection.home, False, say)
-    if not finished:
+    own = runs.fingerprint(__version__, "refit", measured.fingerprint, final.as_identity(), choice.halvings, summary)
+    run, done = take_training(recipe.task, own, collection.home, False, say)
+    if done is None:
         rates = f", learning rate halved after {', '.join(map(str, choice.halvings))}" if choice.halvings else ""
         n_tracks = len(collection.tracks)
         n_epochs = final.n_epochs if final.target_networks == "none" else f"networks of {final.n_epochs}"
@@ -154,8 +149,7 @@ def refit(measured: Measured, recipe: Recipe, say: Say = print) -> Trained:
                 plan_run(run, final, collection, split, wanted)
             keep_out_of_fold(run, [fold.cell(crossval, choice.source) for fold in folds])
             names, found = finish(run, collection, {"crossval": summary})
-    else:
-        names, found = runs.read_models(run), read_json(run / runs.SCORES)
-    link = {"run": run.name, "models": list(names), **dataclasses.asdict(choice)}
+        done = Trained(run, names, found, ())
+    link = {"run": run.name, "models": list(done.models), **dataclasses.asdict(choice)}
     write_json(crossval / "refit.json", link)
-    return Trained(run, names, found, collection.failures, repeated=finished)
+    return dataclasses.replace(done, failures=collection.failures)

@@ -21,7 +21,7 @@ from essentia_ldl.runs.predictions import read_predictions, read_side
 from essentia_ldl.runs.score import choose_best, compare_calibrations, score_predictions
 from essentia_ldl.runs.targets import REPORT, read_report
 from essentia_ldl.scores import bootstrap, listeners, statistics
-from essentia_ldl.scores import calibration as calibrations
+from essentia_ldl.scores import calibration as calibration_module
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,7 +123,7 @@ def gather_row(
             answers = listeners.Answers(shares, classes, truth.positive)
             found.append(listeners.score_shares(answers, probabilities, targets, groups, prior=prior))
         row["listeners"] = _average_listeners(found)
-    if all((fold.cell(run, name) / calibrations.FILE).is_file() for fold in folds):
+    if all((fold.cell(run, name) / calibration_module.FILE).is_file() for fold in folds):
         row["calibration"] = gather_calibrations(run, name, folds, tracks)
     return row
 

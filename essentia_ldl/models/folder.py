@@ -242,8 +242,9 @@ def choose_models(folder: Path, listing: tuple[list[Model], list[str]] | None = 
         return chosen
     base = [model for model in models if model.is_base]
     if not base:
-        found = GraphError("; ".join(problems) or "none")
-        raise GraphError(explain("models", "at least one", found, folder, "Run `essentia-ldl graphs build`."))
+        found = "none that can be used" if problems else "none"
+        remedy = " ".join([*problems, "Run `essentia-ldl graphs build`."])
+        raise GraphError(explain("models", "at least one", found, folder, remedy))
     return [next((model for model in base if model.name == BASE_MODEL), base[0])]
 
 

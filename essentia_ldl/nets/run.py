@@ -21,6 +21,7 @@ from essentia_ldl.nets.trained_weights import count_features
 from essentia_ldl.nets.training.train import train
 from essentia_ldl.runs.calibrate import calibrate_run
 from essentia_ldl.runs.folder import remove_features
+from essentia_ldl.runs.names import HISTORY
 from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.scores.calibration import NONE
 
@@ -81,7 +82,7 @@ def train_network(folder: Path) -> None:
         What `train` raises.
     """
     with contextlib.suppress(StoreError):  # lost or damaged weights are made again, from the checkpoint
-        if (folder / "history.json").is_file() and count_features(folder):
+        if (folder / HISTORY).is_file() and count_features(folder):
             return
     start = time.monotonic()
     history = train(folder)

@@ -14,6 +14,7 @@ from essentia_ldl.errors import StoreError, explain
 from essentia_ldl.files import replacing
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.runs.arrays import DAMAGE
+from essentia_ldl.runs.names import WEIGHTS
 
 
 def write_weights(path: Path, model: keras.Model) -> None:
@@ -44,9 +45,8 @@ def read_weights(path: Path, model: keras.Model) -> None:
             for weight in model.weights:
                 weight.assign(arrays[weight.path])
     except DAMAGE as error:
-        raise StoreError(
-            explain("weights", "those of the plan's network", str(error)[:160], path, "Train the run again.")
-        ) from None
+        rule, remedy = "those of the plan's network", "Train the run again."
+        raise StoreError(explain("weights", rule, error, path, remedy)) from None
 
 
 def count_features(folder: Path) -> int:
@@ -62,7 +62,7 @@ def count_features(folder: Path) -> int:
     StoreError
         When the file is missing, damaged or without logits.
     """
-    path = Path(folder) / "weights.npz"
+    path = Path(folder) / WEIGHTS
     remedy = "Run the same command again."
     try:
         with np.load(path, allow_pickle=False) as arrays:

@@ -10,14 +10,15 @@ import dataclasses
 import glob
 import os
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from essentia_ldl import frontends
-from essentia_ldl.datasets.folder import list_audio
+from essentia_ldl.datasets.folder import walk_audio
 from essentia_ldl.errors import AudioError, DataError, GraphError, explain
 from essentia_ldl.models.card import find_front_end
 from essentia_ldl.models.folder import Model, choose_models, find_extractor, find_model, list_models
@@ -46,6 +47,8 @@ class Question:
         "essentia", "openvino", or "auto" for OpenVINO where it agrees with Essentia on this machine.
     precision : str
         "f32", or "bf16" in OpenVINO.
+    notes : bool
+        A last column of the csv with what the user should know of a file, such as "padded"; json has it always.
 
     Raises
     ------
@@ -60,6 +63,7 @@ class Question:
     min_confidence: float | None = None
     engine: str = "auto"
     precision: str = "f32"
+    notes: bool = False
 
     def __post_init__(self) -> None:
         if self.patch_hop_frames is not None and self.patch_hop_frames < 1:
@@ -96,15 +100,21 @@ def expand_files(arguments: Sequence[str]) -> list[str]:
     """
     files: dict[str, None] = {}
     for argument in arguments:
-        found = [argument]
-        if os.path.isdir(argument):
-            found = [str(path) for path in list_audio(Path(argument))]
-        elif not os.path.exists(argument) and glob.has_magic(argument):
-            found = sorted(path for path in glob.glob(argument, recursive=True) if os.path.isfile(path))
-        if not found:
+        n_found = 0
+        for n_found, path in enumerate(_list_files(argument), 1):  # noqa: B007
+            files[path] = None
+        if n_found == 0:
             raise AudioError(explain("audio", "at least one audio file", "none", argument, "Check the folder."))
-        files.update(dict.fromkeys(found))
     return list(files)
+
+
+def _list_files(argument: str) -> Iterable[str]:
+    """List the files that one argument means, a folder's as they are found."""
+    if os.path.isdir(argument):
+        return map(str, walk_audio(Path(argument)))
+    if not os.path.exists(argument) and glob.has_magic(argument):
+        return sorted(path for path in glob.iglob(argument, recursive=True) if os.path.isfile(path))
+    return [argument]
 
 
 def find_models(names: Sequence[str], graphs: Path) -> tuple[list[Model], list[str]]:
@@ -176,11 +186,11 @@ def predict_files(
             _check_hop(model, question.patch_hop_frames)
         extractor = find_extractor(model, graphs)
         requests.append({**_request(model), "extractor": None if extractor is None else _request(extractor)})
-    waiting = list(files)
+    waiting = deque(files)  # the answers come in order, so that what is removed is at its front
     while waiting:
         job = {
             "models": requests,
-            "files": waiting,
+            "files": list(waiting),
             "patch_hop_frames": question.patch_hop_frames,
             "uncertainty": question.uncertainty,
             "engine": question.engine,

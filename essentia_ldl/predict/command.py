@@ -1,16 +1,33 @@
-"""The `predict` command. In: audio, a question and where the answers go; out: the document, and how many there are."""
+"""The `predict` command. In: audio, a question and where the answers go; out: the document, and how many there are.
+
+On the terminal, in a pipe and on a device the answers appear as they come. A file is written when all of them are
+there; until then they are in a journal beside it, with which the same command goes on after it was stopped.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import dataclasses
+import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
+from essentia_ldl.errors import StoreError, explain
+from essentia_ldl.models.folder import Model
 from essentia_ldl.predict.ask import Question, expand_files, find_models, predict_files
-from essentia_ldl.predict.write import Output, Writer
-from essentia_ldl.records import Failure
+from essentia_ldl.predict.journal import Journal, identify, list_parts
+from essentia_ldl.predict.overwrite import refuse_overwriting
+from essentia_ldl.predict.parquet import ParquetWriter
+from essentia_ldl.predict.write import Output, Writer, open_document, sweep_parts
+from essentia_ldl.records import Failure, Prediction
+
+N_TOLD = 5  # failures that the terminal shows when all are in a table
+TABLE = "path,reason\n"
+Answers = Iterable[list[Prediction] | Failure]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,14 +36,15 @@ class Predicted:
 
     Parameters
     ----------
-    n_rows : int
-        Predictions written, one per file and model.
     n_failures : int
-        Files that could not be used; `say` got the reason of each.
+        Files that could not be used. `say` got the reasons: all of them, or the first `N_TOLD` where the rest is in
+        the table beside the output.
+    n_kept : int
+        Files that were done before the command was stopped, and have not changed.
     """
 
-    n_rows: int
     n_failures: int
+    n_kept: int = 0
 
 
 def predict(
@@ -57,12 +75,13 @@ def predict(
     Returns
     -------
     Predicted
-        How many predictions and failures there were.
+        How many failures there were.
 
     Raises
     ------
     EssentiaLdlError
-        When there is no model or no file, a model cannot run at all, or the output cannot be opened.
+        When there is no model or no file, a model cannot run at all, or the output cannot be opened, is an input, or
+        is written by another process.
     """
     from tqdm import tqdm
 
@@ -70,26 +89,102 @@ def predict(
     for problem in problems:
         say(f"warning: {problem}")
     files = expand_files(audio)
-    n_rows = n_failures = 0
+    # a bar belongs on a terminal that does not show the answers themselves
+    shows = len(files) > 1 and sys.stderr.isatty() and (output.path is not None or not sys.stdout.isatty())
 
     def warn(sentence: str) -> None:
         with tqdm.external_write_mode(file=sys.stderr):
             say(f"warning: {sentence}")
 
-    with output.open() as stream:
-        writer = Writer(stream.write, output.form, models, question)
-        # a bar belongs on a terminal that does not show the answers themselves
-        show = len(files) > 1 and sys.stderr.isatty() and (output.path is not None or not sys.stdout.isatty())
-        with tqdm(total=len(files), unit="file", disable=not show) as bar:
-            for answer in predict_files(models, files, graphs, question, started, warn):
+    def answer(waiting: Sequence[str]) -> Iterator[list[Prediction] | Failure]:
+        n_told, n_kept = 0, len(files) - len(waiting)
+        with tqdm(total=len(files), initial=n_kept, unit="file", disable=not shows) as bar:
+            for found in predict_files(models, waiting, graphs, question, started, warn):
                 bar.update()
-                if isinstance(answer, Failure):
-                    n_failures += 1
-                    with tqdm.external_write_mode(file=sys.stderr):
-                        say(f"error: {answer.reason}")
-                    continue
-                n_rows += len(answer)
-                writer.add(answer)
-                stream.flush()
-        writer.close()
-    return Predicted(n_rows, n_failures)
+                if isinstance(found, Failure):
+                    n_told += 1
+                    if n_told <= N_TOLD or not output.is_file:
+                        with tqdm.external_write_mode(file=sys.stderr):
+                            say(f"error: {found.reason}")
+                yield found
+
+    if not output.is_file:
+        with output.open() as stream:
+            return _write(answer(files), Writer(stream.write, output.form, models, question), stream, None)
+    parts = list_parts(models, graphs)
+    read = [str(Path(part.graph).with_suffix(suffix)) for _, part in parts for suffix in (".pb", ".json")]
+    refuse_overwriting(output.path, audio, [*files, *read])
+    _check_table(output.failures)
+    asked = identify(parts, question, output.form)
+    with Journal(output.target, asked, files, output.again) as journal:
+        sweep_parts(output.target)
+        waiting = journal.list_missing()
+        n_kept = len(files) - len(waiting)
+        if n_kept:
+            say(f"{n_kept} of {len(files)} files were done before; going on with the others.")
+        for found in answer(waiting):
+            journal.add(found.path if isinstance(found, Failure) else found[0].path, found, question.segments)
+        with output.open() as stream, _open_table(output.failures) as failures:  # the table appears first
+            kept = tqdm(journal.read(), "writing", len(files), leave=False, unit="file", disable=not shows)
+            done = _write(kept, _make_writer(stream, output, models, question), None, failures)
+        journal.remove()
+    return dataclasses.replace(done, n_kept=n_kept)
+
+
+def _make_writer(stream: TextIO, output: Output, models: Sequence[Model], question: Question) -> Writer | ParquetWriter:
+    if output.form == "parquet":
+        return ParquetWriter(stream.buffer, models, question)
+    return Writer(stream.write, output.form, models, question)
+
+
+def _write(
+    answers: Answers,
+    writer: Writer | ParquetWriter,
+    live: TextIO | None,
+    failures: Callable[[Failure], object] | None,
+) -> Predicted:
+    """Write answers as they come; `live` is flushed after each one."""
+    n_failures = 0
+    for found in answers:
+        if isinstance(found, Failure):
+            n_failures += 1
+            if failures is not None:
+                failures(found)
+            continue
+        writer.add(found)
+        if live is not None:
+            live.flush()
+    writer.close()
+    return Predicted(n_failures)
+
+
+def _check_table(path: str) -> None:
+    """Refuse a table of failures where the user has something else of that name."""
+    if not os.path.lexists(path):
+        return
+    found = "a folder or device"
+    if os.path.isfile(path):
+        with open(path, encoding="utf-8", errors="replace") as file:
+            if file.readline() in ("", TABLE):
+                return
+        found = "another file"
+    remedy = "Move it away, or choose another output."
+    raise StoreError(explain("table of failures", "its own name beside the output", found, path, remedy))
+
+
+@contextlib.contextmanager
+def _open_table(path: str) -> Iterator[Callable[[Failure], object]]:
+    """Yield a function that adds a failure to the table; without one there is no table in the end."""
+    with contextlib.ExitStack() as stack:
+        streams: list[TextIO] = []
+
+        def add(failure: Failure) -> None:
+            if not streams:
+                streams.append(stack.enter_context(open_document(path)))
+                streams[0].write(TABLE)
+            csv.writer(streams[0], lineterminator="\n").writerow([failure.path, failure.reason])
+
+        yield add
+        if not streams:  # an earlier run's would be wrong
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)

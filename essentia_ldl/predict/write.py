@@ -1,4 +1,4 @@
-"""What `predict` writes: text, json or csv, as the answers come. In: `Prediction` records; out: one document.
+"""What `predict` writes: text, json, jsonl, csv or parquet. In: `Prediction` records; out: one document.
 
 Nothing else of the command writes output. A document on disk appears under its name when all of it is written.
 """
@@ -8,17 +8,21 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
+import glob
+import hashlib
+import importlib.util
 import io
 import json
 import os
+import secrets
+import stat
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 import numpy as np
 
-from essentia_ldl.errors import DataError, StoreError, explain
+from essentia_ldl.errors import DataError, DiskError, StoreError, explain
 from essentia_ldl.models.folder import Model
 from essentia_ldl.predict.ask import Question, segment_times
 from essentia_ldl.records import Prediction
@@ -33,8 +37,20 @@ from essentia_ldl.scores.uncertainty import (
     describe_prediction,
 )
 
-FORMS = ("text", "json", "csv")
+FORMS = ("text", "json", "jsonl", "csv", "parquet")
+SUFFIXES = {".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 N_TOP_TAGS = 10
+
+
+def choose_form(path: str | None) -> str:
+    """Return the format that the suffix of an output means; "text" for any other suffix, and for none.
+
+    Examples
+    --------
+    >>> choose_form("moods.CSV"), choose_form(None)
+    ('csv', 'text')
+    """
+    return SUFFIXES.get(os.path.splitext(path or "")[1].lower(), "text")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,56 +60,170 @@ class Output:
     Parameters
     ----------
     form : str
-        "text", "json" or "csv".
+        "text", "json", "jsonl", "csv" or "parquet".
     path : str or None
         A file, a pipe or a device; None is the standard output.
+    again : bool
+        Start anew where the same command was stopped.
 
     Raises
     ------
     DataError
-        When there is no such form.
+        When there is no such form, or parquet has no file or no pyarrow.
     """
 
     form: str = "text"
     path: str | None = None
+    again: bool = False
 
     def __post_init__(self) -> None:
         if self.form not in FORMS:
-            raise DataError(explain("format", "text, json or csv", self.form, "output", "Choose one of them."))
+            rule = f"{', '.join(FORMS[:-1])} or {FORMS[-1]}"
+            raise DataError(explain("format", rule, self.form, "output", "Choose one of them."))
+        if self.form == "parquet" and not self.is_file:
+            remedy = "Give a file with -o, or choose csv."
+            raise DataError(explain("parquet", "a file to write", self.path or "a terminal", "output", remedy))
+        if self.form == "parquet" and importlib.util.find_spec("pyarrow") is None:
+            remedy = "Run `pip install pyarrow`, or choose csv."
+            raise DataError(explain("parquet", "the library pyarrow", "none", self.path, remedy))
+
+    @property
+    def is_file(self) -> bool:
+        """True for a file that is there or not yet; False for the standard output, a pipe or a device."""
+        if not self.path or self.path.endswith(os.sep):
+            return False
+        return os.path.isfile(self.path) or not os.path.exists(self.path)
+
+    @property
+    def target(self) -> str:
+        """The real path of the file, behind all links."""
+        return os.path.realpath(self.path or "")
+
+    @property
+    def failures(self) -> str:
+        """The table of files that could not be used, beside the file."""
+        return f"{os.path.splitext(self.target)[0]}.failures.csv"
 
     @contextlib.contextmanager
     def open(self) -> Iterator[TextIO]:
-        """Yield a stream for the document; a file appears when the block ends well, until then it ends in .part.
+        """Yield a stream for the document; a file appears when the block ends well.
 
         Raises
         ------
         StoreError
-            When the file cannot be opened.
+            When the file cannot be opened or written.
         """
         if self.path is None:
             sys.stdout.reconfigure(errors="surrogateescape")  # file names need not be UTF-8
             yield sys.stdout
-            return
-        if Path(self.path).is_dir():
+        elif os.path.isdir(self.path or "."):
             raise StoreError(explain("output", "a file to write", "a folder", self.path, "Choose another."))
-        direct = os.path.exists(self.path) and not os.path.isfile(self.path)  # a pipe or a device
-        part = Path(self.path if direct else f"{self.path}.part")
-        try:
-            stream = open(part, "w", encoding="utf-8", errors="surrogateescape")  # noqa: SIM115  (closed below)
-        except OSError as error:
-            reason = error.strerror
-            raise StoreError(explain("output", "a file to write", reason, self.path, "Choose another.")) from None
-        try:
+        elif self.is_file:
+            with open_document(self.path) as stream:
+                yield stream
+        else:
+            with _open_text(self.path, self.path) as stream:
+                yield stream
+
+
+@contextlib.contextmanager
+def open_document(path: str) -> Iterator[TextIO]:
+    """Yield a stream for a file that appears when the block ends well; a link stays, and its target appears.
+
+    Parameters
+    ----------
+    path : str
+        Until then the text is in a file of this process alone, in the same folder.
+
+    Raises
+    ------
+    StoreError
+        When the file cannot be opened or written.
+    """
+    target = os.path.realpath(path)
+    part = f"{_start_of_parts(target)}{secrets.token_hex(8)}"
+    try:
+        with _open_text(part, path, "x") as stream:
             yield stream
+            stream.flush()
+            with _naming(path):
+                os.fsync(stream.fileno())
+        with contextlib.suppress(OSError):  # a new file, or a file system without modes
+            os.chmod(part, stat.S_IMODE(os.stat(target).st_mode))
+        with _naming(path):
+            os.replace(part, target)
+    finally:  # after Ctrl-C too: an unfinished document is of no use
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+
+
+def sweep_parts(target: str) -> None:
+    """Remove what processes left that were killed while they wrote a document; nobody may be writing it now."""
+    for part in glob.glob(f"{glob.escape(_start_of_parts(target))}*"):
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+
+
+def _start_of_parts(target: str) -> str:
+    folder, name = os.path.split(target)
+    return os.path.join(folder, f".part-{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}-")
+
+
+@contextlib.contextmanager
+def _open_text(path: str, shown: str, mode: str = "w") -> Iterator[TextIO]:
+    try:
+        file = _File(path, mode, shown)
+    except OSError as error:
+        reason = error.strerror
+        raise StoreError(explain("output", "a file to write", reason, shown, "Choose another.")) from None
+    stream = io.TextIOWrapper(io.BufferedWriter(file), encoding="utf-8", errors="surrogateescape", newline="")
+    try:
+        yield stream
+        stream.close()
+    finally:
+        with contextlib.suppress(OSError):  # closing a full disk's file fails once more
             stream.close()
-            if not direct:
-                os.replace(part, self.path)
-        except BaseException:  # Ctrl-C too: an unfinished document is of no use
-            with contextlib.suppress(OSError):  # closing a full disk's file fails once more
-                stream.close()
-            if not direct:
-                part.unlink(missing_ok=True)
-            raise
+
+
+class _File(io.FileIO):
+    """A file whose errors name it."""
+
+    def __init__(self, path: str, mode: str, shown: str) -> None:
+        super().__init__(path, mode)
+        self._shown = shown
+
+    def write(self, data: Any) -> int:
+        with _naming(self._shown):
+            return super().write(data)
+
+
+@contextlib.contextmanager
+def _naming(path: str) -> Iterator[None]:
+    """Let an error of the disk name the file; a reader of a pipe that goes away is none."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        rule, remedy = "space and permission to write", "Free space and run again."
+        raise DiskError(explain("output", rule, error.strerror, path, remedy)) from None
+
+
+def name_columns(question: Question) -> list[str]:
+    """Name the columns of a csv or parquet document."""
+    times = ["start_s", "end_s"] if question.segments else []
+    labels = [] if question.min_confidence is None else ["label"]
+    entropies = [ENTROPY, *ENTROPIES] if question.uncertainty else []
+    precision = [] if question.precision == "f32" else ["precision"]
+    notes = ["notes"] if question.notes else []
+    return ["path", "model", *times, "class", "probability", *labels, *entropies, *precision, *notes]
+
+
+def find_label(prediction: Prediction, models: Mapping[str, Model], question: Question) -> str | None:
+    """Return the label that was asked for; None for a tagger, and when none was."""
+    if question.min_confidence is None or models[prediction.model].card.fields["type"] == "auto-tagging":
+        return None
+    return choose_label(prediction, question.min_confidence)
 
 
 class Writer:
@@ -104,7 +234,7 @@ class Writer:
     write : callable
         Gets pieces of text.
     form : str
-        "text", "json" or "csv".
+        "text", "json", "jsonl" or "csv".
     models : sequence of Model
         For the times of segments and the kind of output.
     question : Question
@@ -116,11 +246,7 @@ class Writer:
         self._models = {model.name: model for model in models}
         self._n_written = 0
         if form == "csv":
-            times = ["start_s", "end_s"] if question.segments else []
-            labels = [] if question.min_confidence is None else ["label"]
-            entropies = [ENTROPY, *ENTROPIES] if question.uncertainty else []
-            precision = [] if question.precision == "f32" else ["precision"]
-            self._rows([["path", "model", *times, "class", "probability", *labels, *entropies, *precision]])
+            self._rows([name_columns(question)])
 
     def add(self, predictions: list[Prediction]) -> None:
         """Write the predictions of one file."""
@@ -131,6 +257,9 @@ class Writer:
                 start = "[\n" if self._n_written == 0 else ",\n"
                 self._write(start + json.dumps(self._as_json(prediction), ensure_ascii=False))
                 self._n_written += 1
+        elif self._form == "jsonl":
+            for prediction in predictions:
+                self._write(json.dumps(self._as_json(prediction), ensure_ascii=False) + "\n")
         else:
             self._add_text(predictions)
 
@@ -148,12 +277,7 @@ class Writer:
         self._write(text.getvalue())
 
     def _label(self, prediction: Prediction) -> str | None:
-        """Return the label that was asked for; None for a tagger."""
-        if self._question.min_confidence is None:
-            return None
-        if self._models[prediction.model].card.fields["type"] == "auto-tagging":
-            return None
-        return choose_label(prediction, self._question.min_confidence)
+        return find_label(prediction, self._models, self._question)
 
     def _add_csv(self, predictions: list[Prediction]) -> None:
         for prediction in predictions:
@@ -163,6 +287,7 @@ class Writer:
                 values = describe_prediction(prediction).values()
                 more += ["" if value is None else f"{value:.6f}" for value in values]
             more += [] if self._question.precision == "f32" else [self._question.precision]
+            more += ["; ".join(prediction.notes)] if self._question.notes else []
             if not self._question.segments:
                 pairs = zip(prediction.classes, prediction.probabilities, strict=True)
                 self._rows([[*key, name, f"{value:.6f}", *more] for name, value in pairs])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,13 +14,21 @@ from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.recipe.toml import list_tasks, write_recipe
 
 
+@dataclasses.dataclass(frozen=True)
+class Created:
+    """What `write_new_recipe` made: a recipe, and the file that it is in."""
+
+    path: Path
+    recipe: Recipe
+
+
 def write_new_recipe(
     task: str,
     data: str | os.PathLike[str],
     home: Home,
     layout: str | None = None,
     options: Mapping[str, object] | None = None,
-) -> tuple[Path, Recipe]:
+) -> Created:
     """Make a recipe whose classes are the labels of a collection.
 
     Parameters
@@ -35,11 +44,9 @@ def write_new_recipe(
 
     Returns
     -------
-    path : Path
-        The file, in the home's folder of recipes.
-    recipe : Recipe
-        What it says. With more than two classes LMNN keeps 64 components and smoothing takes 10 neighbours, as the
-        paper does for genres (section 4.2).
+    Created
+        The file is in the home's folder of recipes. With more than two classes LMNN keeps 64 components and smoothing
+        takes 10 neighbours, as the paper does for genres (section 4.2).
 
     Raises
     ------
@@ -66,4 +73,4 @@ def write_new_recipe(
     recipe = recipe.override(card__dataset=name.name if name.is_dir() else name.parent.name)
     path = home.recipes / f"{task}.toml"
     write_recipe(recipe, path)
-    return path, recipe
+    return Created(path, recipe)

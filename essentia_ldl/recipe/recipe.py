@@ -34,10 +34,11 @@ from essentia_ldl.recipe.sections import (
 from essentia_ldl.records import Track
 
 LONGEST_TASK = 100  # characters: it begins the names of files, which have 255
+TASK_RULE = f"letters, digits and hyphens, at most {LONGEST_TASK} of them"
 
 
 def is_task_name(name: str) -> bool:
-    """Tell whether a name can be that of a task or a model: letters, digits and hyphens, at most `LONGEST_TASK`."""
+    """Tell whether a name can be that of a task or a model, by `TASK_RULE`."""
     return len(name) <= LONGEST_TASK and all(part.isalnum() for part in name.replace("_", "-").split("-"))
 
 
@@ -86,8 +87,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         if not is_task_name(self.task):
-            rule = f"letters, digits and hyphens, at most {LONGEST_TASK} of them"
-            raise RecipeError(explain("task", rule, self.task, "recipe", "Rename the task."))
+            raise RecipeError(explain("task", TASK_RULE, self.task, "recipe", "Rename the task."))
         where = f"recipe {self.task}"
         classes = list(self.classes)
         for text in (*classes, *self.aliases, self.description):
@@ -146,10 +146,7 @@ class Recipe:
     @property
     def digest(self) -> str:
         """Hash of every value, for the card and for resuming a run: 16 hexadecimal digits."""
-        plain = self.as_dict()
-        for old, new in RENAMED.items():  # so that cards and runs of an older version know their recipe again
-            plain[old] = plain.pop(new)
-        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(self.as_identity(), sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def n_epochs(self) -> int:
@@ -162,6 +159,17 @@ class Recipe:
         plain["aliases"] = dict(self.aliases)
         plain["label_settings"] = {source: dict(settings) for source, settings in self.label_settings.items()}
         plain["classes"] = list(self.classes)
+        return plain
+
+    def as_identity(self) -> dict[str, Any]:
+        """Return the plain values that digests and fingerprints are made of: they never change their names.
+
+        A section that was renamed has its first name here, so that the cards and runs of an older version know their
+        recipe again.
+        """
+        plain = self.as_dict()
+        for old, new in RENAMED.items():
+            plain[old] = plain.pop(new)
         return plain
 
     def override(self, **changes: Any) -> Recipe:

@@ -36,7 +36,7 @@ import numpy as np
 from essentia_ldl import frontends
 from essentia_ldl.collection.corrections import DROP, read_corrections
 from essentia_ldl.collection.read import Collection
-from essentia_ldl.errors import DataError, EssentiaLdlError, StoreError, explain
+from essentia_ldl.errors import DataError, EssentiaLdlError, Reason, StoreError, explain
 from essentia_ldl.features import embeddings
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import replacing
@@ -379,5 +379,6 @@ def _set_aside(path: Path) -> str:
     try:
         path.rename(path.with_name(name))
     except OSError as error:
-        raise StoreError(explain("file", "one that can be renamed", error.strerror, path, remedy)) from None
+        reason = Reason(error.strerror or error)
+        raise StoreError(explain("file", "one that can be renamed", reason, path, remedy)) from None
     return name

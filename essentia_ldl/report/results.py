@@ -20,8 +20,9 @@ from essentia_ldl.files import Home, read_object
 from essentia_ldl.recipe.recipe import NetworkSettings, Recipe, SplitSettings
 from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import LabelTable, Track
-from essentia_ldl.runs.folder import CORRECTIONS, CROSSVAL, FAILURES, RECIPE, SCORES, TRAIN, cell_folder, tell_kind
-from essentia_ldl.runs.plan import FILE as PLAN
+from essentia_ldl.runs.folder import cell_folder
+from essentia_ldl.runs.names import CORRECTIONS, FAILURES, PLAN, RECIPE, SCORES
+from essentia_ldl.runs.outcome import CROSSVAL, TRAIN, read_history, read_scores, tell_outcome
 from essentia_ldl.runs.plan import Plan, read_plan
 from essentia_ldl.runs.predictions import FILE as PREDICTIONS
 from essentia_ldl.runs.predictions import read_predictions
@@ -120,14 +121,20 @@ def read_results(folder: Path, home: Home) -> Results:
 
     Raises
     ------
-    StoreError, DataError
-        When a file that every run has is missing or damaged.
+    StoreError, DataError, TrainingError
+        When a file that every run has is missing or damaged, or the folder is no run of `train` or `crossval`.
+    UnknownNameError
+        When a plan names a network or a front-end that does not exist.
     """
-    scores, kind = read_object(folder / SCORES), tell_kind(folder)
-    cells = _find_cells(folder, scores, kind)
-    plans = [read_plan(path) for paths in cells.values() for path in paths]
+    scores = read_scores(folder, shown=True)
+    kind = tell_outcome(scores)
+    if not kind:
+        rule, remedy = "scores of train or crossval", "Name another folder."
+        raise StoreError(explain("run", rule, "others", folder / SCORES, remedy))
+    cells = _read_plans(folder, scores, kind)
+    plans = [plan for found in cells.values() for plan in found]
     if not plans:
-        raise StoreError(explain("run", "a plan.json", "none", folder, "Give its command again."))
+        raise StoreError(explain("run", f"a {PLAN}", "none", folder, "Give its command again."))
     notes: list[str] = []
     recipe = _read_recipe(folder, plans[0], notes)
     tracks, contents = _read_tracks(plans, notes)
@@ -141,9 +148,9 @@ def read_results(folder: Path, home: Home) -> Results:
         tracks=tracks,
         contents=contents,
         training=frozenset(track.id for track in plans[0].tracks if track.role == "train"),
-        histories={name: [read_object(path / "history.json") for path in paths] for name, paths in cells.items()},
-        tables={name: [_read_table(path) for path in paths] for name, paths in cells.items()},
-        reports={name: [read_report(path) for path in paths] for name, paths in cells.items()},
+        histories={name: [read_history(plan.folder, curves=True) for plan in own] for name, own in cells.items()},
+        tables={name: [_read_table(plan) for plan in own] for name, own in cells.items()},
+        reports={name: [read_report(plan.folder) for plan in own] for name, own in cells.items()},
         opinions=_read_opinions(folder, scores, kind, names),
         corrections=_read_optional(folder / CORRECTIONS),
         failures=_read_failures(folder / FAILURES),
@@ -157,13 +164,15 @@ def locate_cell(folder: Path, name: str, fold: Mapping[str, Any]) -> Path:
     return cell_folder(folder, name, fold["seed"], fold["fold"])
 
 
-def _find_cells(folder: Path, scores: Mapping[str, Any], kind: str) -> dict[str, list[Path]]:
+def _read_plans(folder: Path, scores: Mapping[str, Any], kind: str) -> dict[str, list[Plan]]:
+    """Read the plan of every network once: by label source, one per fold that has any."""
     if kind == TRAIN:
-        return {read_plan(folder).labels_source: [folder]}
+        plan = read_plan(folder)
+        return {plan.labels_source: [plan]}
     cells = {}
     for name in scores["sources"]:
         paths = [locate_cell(folder, name, fold) for fold in scores["folds"]]
-        cells[name] = [path for path in paths if (path / PLAN).is_file()]
+        cells[name] = [read_plan(path) for path in paths if (path / PLAN).is_file()]
     return cells
 
 
@@ -203,10 +212,10 @@ def _read_tracks(plans: Sequence[Plan], notes: list[str]) -> tuple[tuple[Track, 
     return tuple(tracks[name] for name in sorted(tracks)), contents
 
 
-def _read_table(folder: Path) -> LabelTable:
+def _read_table(plan: Plan) -> LabelTable:
     """Read the label distributions of the training tracks of one plan."""
-    table = read_table(folder / name_table())
-    chosen = [track.id for track in read_plan(folder).tracks if track.role == "train"]
+    table = read_table(plan.folder / name_table())
+    chosen = [track.id for track in plan.tracks if track.role == "train"]
     return LabelTable(tuple(chosen), table.classes, table.rows(chosen))
 
 

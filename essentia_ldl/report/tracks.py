@@ -20,6 +20,7 @@ from essentia_ldl.report.doubts import Judged
 from essentia_ldl.report.page import Page, draw_matrix, figure, percent, table
 from essentia_ldl.report.pictures import choose_color, draw_histogram, draw_map, glyph, shown
 from essentia_ldl.report.results import CROSSVAL
+from essentia_ldl.runs.names import FAILURES
 
 # --- label distributions --------------------------------------------------------------------------------------------
 
@@ -107,7 +108,7 @@ def draw_failures(page: Page) -> str:
         [shown(Path(row["path"]).name), shown(row["step"]), shown(row["reason"])] for row in page.results.failures[:100]
     ]
     more = len(page.results.failures) - len(rows)
-    rest = f'<p class="note">{more} more are in failures.csv.</p>' if more > 0 else ""
+    rest = f'<p class="note">{more} more are in {FAILURES}.</p>' if more > 0 else ""
     return table(["file", "step", "reason"], rows, "plain") + rest if rows else ""
 
 

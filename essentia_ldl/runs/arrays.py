@@ -49,5 +49,4 @@ def read_arrays(path: Path, what: str, remedy: str = REMEDY) -> dict[str, np.nda
         with found as file:
             return {name: np.asarray(file[name]) for name in file.files}
     except DAMAGE as error:
-        reason = str(error) or type(error).__name__
-        raise StoreError(explain(what, "a readable file", reason, path, remedy)) from None
+        raise StoreError(explain(what, "a readable file", error, path, remedy)) from None

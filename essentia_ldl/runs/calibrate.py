@@ -20,6 +20,7 @@ import numpy as np
 
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.files import digest_file
+from essentia_ldl.runs.names import WEIGHTS
 from essentia_ldl.runs.plan import Plan, read_plan
 from essentia_ldl.runs.predictions import FILE as PREDICTIONS
 from essentia_ldl.runs.predictions import (
@@ -29,7 +30,7 @@ from essentia_ldl.runs.predictions import (
     read_side,
     write_predictions,
 )
-from essentia_ldl.scores import calibration as calibrations
+from essentia_ldl.scores import calibration as calibration_module
 from essentia_ldl.scores.calibration import METHODS, NONE, NOT_ASKED, Calibration, identity
 from essentia_ldl.scores.logits import PatchLogits
 
@@ -68,7 +69,7 @@ def calibrate_run(run: Path, method: str | None = None, *, strict: bool = False)
     is_none = method == NONE
     found = identity(plan.classes, NOT_ASKED, model=digest) if is_none else _fit(plan, method, digest, strict)
     _write_probabilities(run, found)
-    calibrations.write_calibration(run / calibrations.FILE, found)  # the last one: it says that all is done
+    calibration_module.write_calibration(run / calibration_module.FILE, found)  # the last one: it says that all is done
     return found
 
 
@@ -80,16 +81,16 @@ def read_run(run: Path) -> Calibration | None:
     DataError
         When it is not a calibration, or that of other weights.
     """
-    path = Path(run) / calibrations.FILE
+    path = Path(run) / calibration_module.FILE
     if not path.is_file():
         return None
-    weights = Path(run) / "weights.npz"
-    return calibrations.read_calibration(path, digest_file(weights) if weights.is_file() else "")
+    weights = Path(run) / WEIGHTS
+    return calibration_module.read_calibration(path, digest_file(weights) if weights.is_file() else "")
 
 
 def digest_weights(run: Path) -> str:
     """Return the sha256 of a run's weights, by which a calibration knows what it is for."""
-    return digest_file(Path(run) / "weights.npz")
+    return digest_file(Path(run) / WEIGHTS)
 
 
 def keep_out_of_fold(run: Path, cells: Sequence[Path]) -> None:
@@ -160,7 +161,7 @@ def _fit(plan: Plan, method: str, digest: str, strict: bool) -> Calibration:
     if lacking and not strict:
         reason = f"no {' and no '.join(lacking)} among the {fitted_on}"
         return identity(classes, reason, n_tracks=sample.n_distinct, model=digest, fitted_on=fitted_on)
-    return calibrations.fit(sample, method, digest, fitted_on, selected=not pooled)
+    return calibration_module.fit(sample, method, digest, fitted_on, selected=not pooled)
 
 
 def _find_lacking(sample: PatchLogits) -> list[str]:
@@ -173,5 +174,5 @@ def _write_probabilities(run: Path, calibration: Calibration) -> None:
     if found.patch_logits is None:
         remedy = "Name a network's run: a baseline has no logits."
         raise DataError(explain("predictions", "patch_logits", "none", found.where, remedy))
-    values = calibrations.apply(calibration, found.patch_logits, found.n_patches)
+    values = calibration_module.apply(calibration, found.patch_logits, found.n_patches)
     write_predictions(run, dataclasses.replace(found, probabilities=values.astype(np.float32)))

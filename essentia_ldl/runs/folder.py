@@ -21,14 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from essentia_ldl.errors import DataError, StoreError, TrainingError, UnknownNameError, explain
-from essentia_ldl.files import Home, is_file_name, read_json, read_object, replacing, write_json
+from essentia_ldl.files import Home, is_file_name, read_object, replacing, write_json
 from essentia_ldl.records import Failure, Split
-from essentia_ldl.runs.plan import FILE as PLAN
-from essentia_ldl.runs.plan import STATE, read_plan
+from essentia_ldl.runs.names import CORRECTIONS, FAILURES, PLAN, RECIPE, SCORES, STATE
+from essentia_ldl.runs.outcome import TRAIN, read_scores, tell_outcome
+from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.runs.targets import read_targets
-
-RECIPE, FAILURES, CORRECTIONS, SCORES = "recipe.toml", "failures.csv", "corrections.json", "scores.json"
-TRAIN, CROSSVAL = "train", "crossval"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -240,7 +238,7 @@ def find_finished(name: str | None, runs: Path) -> Path:
         if folder.is_dir():
             if not tell_kind(folder):
                 ended = (folder / SCORES).is_file()
-                found = "one that is neither" if ended else "one without scores.json"
+                found = "one that is neither" if ended else f"one without {SCORES}"
                 remedy = "Name another folder." if ended else "Give its command again: it goes on where it was."
                 raise StoreError(explain("run", "a finished run of train or crossval", found, folder, remedy))
             return folder.resolve()
@@ -260,12 +258,14 @@ def _list_finished(runs: Path) -> list[Path]:
 
 
 def tell_kind(folder: Path) -> str:
-    """Return `TRAIN`, `CROSSVAL`, or nothing for a folder that is neither or has not ended."""
+    """Return `TRAIN`, `CROSSVAL`, or nothing for a folder that is neither or has not ended.
+
+    Raises
+    ------
+    StoreError
+        When its scores are damaged.
+    """
     if not (folder / SCORES).is_file():
         return ""
-    scores = read_json(folder / SCORES)
-    if not isinstance(scores, dict):
-        return ""
-    if "sources" in scores and "folds" in scores:
-        return CROSSVAL
-    return TRAIN if (folder / PLAN).is_file() and "classes" in scores else ""
+    kind = tell_outcome(read_scores(folder))
+    return "" if kind == TRAIN and not (folder / PLAN).is_file() else kind

@@ -20,6 +20,8 @@ from essentia_ldl import frontends
 from essentia_ldl.errors import StoreError, TrainingError, explain
 from essentia_ldl.files import read_object, write_json
 from essentia_ldl.records import FrontEnd
+from essentia_ldl.runs.names import PLAN as FILE
+from essentia_ldl.runs.names import STATE
 from essentia_ldl.runs.plan_parts import (
     BACKBONES,
     REMEDY,
@@ -31,8 +33,10 @@ from essentia_ldl.runs.plan_parts import (
     PlannedTrack,
     TaskPlan,
     TrainingPlan,
+    check_kinds,
     check_name,
     choose_loss,
+    make_part,
 )
 from essentia_ldl.scores.calibration import METHODS, NONE
 
@@ -53,22 +57,12 @@ __all__ = [
     "write_plan",
 ]
 
-FILE = "plan.json"
-STATE = "run.json"  # what tells the folder of a run from those inside it
 _OF_EXTRACTOR = ("patch_frames", "patch_hop_frames", "resample_quality")
 # Keys of plan.json that are fields of the plan as they are, and may be missing: old runs have not all of them.
 _OPTIONAL = (
     *("labels_source", "seed", "max_hours", "export", "stems", "card", "evaluation_hop_frames", "calibration"),
     *("samples", "members", "predictions"),
 )
-# What json may hold in place of a field that is not a record of its own.
-_KINDS: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(("task", "name", "description", "labels_source"), (str,)),
-    **dict.fromkeys(("seed", "samples"), (int,)),
-    **dict.fromkeys(("export", "predictions"), (bool,)),
-    **dict.fromkeys(("stems", "card"), (Mapping,)),
-    **{"max_hours": (int, float, type(None)), "evaluation_hop_frames": (int, type(None))},
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,25 +150,23 @@ class Plan:
     grouped: bool = False
 
     def __post_init__(self) -> None:
+        where = self.folder / FILE
+        check_kinds(Plan, vars(self), where)
         for name in ("classes", "members"):
             object.__setattr__(self, name, tuple(getattr(self, name)))  # json knows lists only
-        for name, kinds in _KINDS.items():
-            if not isinstance(getattr(self, name), kinds):
-                rule = " or ".join(kind.__name__ for kind in kinds)
-                raise TrainingError(explain(name, rule, getattr(self, name), self.folder, REMEDY))
         if self.calibration not in METHODS:
-            raise TrainingError(explain("calibration", ", ".join(METHODS), self.calibration, self.folder, REMEDY))
+            raise TrainingError(explain("calibration", ", ".join(METHODS), self.calibration, where, REMEDY))
         if len(self.classes) < 2:
-            raise TrainingError(explain("classes", "two or more", list(self.classes), self.folder, REMEDY))
+            raise TrainingError(explain("classes", "two or more", list(self.classes), where, REMEDY))
         if not self.rows("train").size:
-            raise TrainingError(explain("tracks", "at least one to train on", 0, self.folder, "Use more tracks."))
+            raise TrainingError(explain("tracks", "at least one to train on", 0, where, "Use more tracks."))
         for stem in self.stems.values():
             if stem is not None:
-                check_name("stems", stem, self.folder)
+                check_name("stems", stem, where)
         needs_head = "an extractor" if self.extractor is not None else "features" if self.features else ""
         if needs_head and self.network.fine_tune != "head":
             rule, found = f"head, over {needs_head}", self.network.fine_tune
-            raise TrainingError(explain("fine_tune", rule, found, self.folder, REMEDY))
+            raise TrainingError(explain("fine_tune", rule, found, where, REMEDY))
         own = frontends.of_network(self.network.backbone)
         if not needs_head and (self.front_end.kind != "mel" or self.front_end != own):
             remedy = "Use the front-end that the network was made for."
@@ -281,43 +273,51 @@ def read_plan(folder: Path) -> Plan:
         When the front-end or the backbone does not exist.
     """
     folder = Path(folder).resolve()
-    fields = read_object(folder / FILE)
+    path = folder / FILE
+    fields = read_object(path)
+
+    def make(kind: type, what: str) -> Any:
+        return make_part(kind, what, fields[what], path)
+
     try:
-        extractor = ExtractorPlan(**fields["extractor"]) if fields.get("extractor") else None
+        extractor = make(ExtractorPlan, "extractor") if fields.get("extractor") else None
         front_end = frontends.get(fields["front_end"])
         if extractor is not None:
             front_end = dataclasses.replace(front_end, **{name: getattr(extractor, name) for name in _OF_EXTRACTOR})
-        learned = fields.get("learned") or fields.get("transfer")  # its name until 2026
+        learned = next((name for name in ("learned", "transfer") if fields.get(name)), None)  # now, and until 2026
         return Plan(
             folder=folder,
             task=fields["task"],
             name=fields["name"],
             description=fields["description"],
-            classes=tuple(fields["classes"]),
+            classes=fields["classes"],
             front_end=front_end,
-            network=NetworkPlan(**fields["network"]),
-            training=TrainingPlan(**fields["training"]),
-            tracks=tuple(PlannedTrack(**track) for track in fields["tracks"]),
-            places=_read_places(fields),
-            tasks=tuple(TaskPlan(**task) for task in fields.get("tasks") or ()),
-            features=_find_features(folder, fields.get("features") or ()),
+            network=make(NetworkPlan, "network"),
+            training=make(TrainingPlan, "training"),
+            tracks=tuple(make_part(PlannedTrack, "tracks", track, path) for track in fields["tracks"]),
+            places=_read_places(fields, path),
+            tasks=tuple(make_part(TaskPlan, "tasks", task, path) for task in fields.get("tasks") or ()),
+            features=_find_features(folder, fields.get("features") or []),
             extractor=extractor,
-            learned=LearnedTargets(**learned) if learned else None,
+            learned=make(LearnedTargets, learned) if learned else None,
             grouped=bool(fields.get("split", {}).get("grouped", False)),
             **{key: fields[key] for key in _OPTIONAL if key in fields},
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise TrainingError(explain("plan", "the keys of a run", error, folder / FILE, REMEDY)) from None
+        raise TrainingError(explain("plan", "the keys of a run", error, path, REMEDY)) from None
 
 
-def _read_places(fields: Mapping[str, Any]) -> Places:
-    audio = tuple(PlannedAudio(**file) for file in fields.get("audio") or ())
-    paths, artists = (dict(fields.get(name) or {}) for name in ("paths", "artists"))
-    return Places(Path(fields["store"]), Path(fields["graphs"]), audio, paths, artists)
+def _read_places(fields: Mapping[str, Any], path: Path) -> Places:
+    audio = tuple(make_part(PlannedAudio, "audio", file, path) for file in fields.get("audio") or ())
+    told = {name: fields.get(name) or {} for name in ("paths", "artists")}
+    check_kinds(Places, told, path)
+    return Places(Path(fields["store"]), Path(fields["graphs"]), audio, **{key: dict(told[key]) for key in told})
 
 
 def _find_features(folder: Path, names: Sequence[str]) -> tuple[Path, ...]:
     """Return the folders of networks, which are inside the run: the folder, or one above it, that has a run.json."""
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise TrainingError(explain("features", "a list of folders", names, folder / FILE, REMEDY))
     root = next((place for place in (folder, *list(folder.parents)[:3]) if (place / STATE).is_file()), folder)
     found = tuple((folder / name).resolve() for name in names)
     for name, path in zip(names, found, strict=True):

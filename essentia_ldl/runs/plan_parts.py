@@ -1,25 +1,96 @@
 """The parts of a plan: network, extractor, training, tracks, tasks and places, checked when they are made.
 
-In: what a recipe says, or tables of `plan.json`. Out: frozen records that `plan.Plan` holds. A name that becomes part
-of a path cannot lead out of the folder that it is looked for in.
+In: what a recipe says, or tables of `plan.json`. Out: frozen records that `plan.Plan` holds. Every value is of the kind
+that its field is annotated with, and a name that becomes part of a path cannot lead out of the folder that it is looked
+for in.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from essentia_ldl.choices import ACTIVATIONS, CLASS_WEIGHTS, FINE_TUNE, LOSSES
 from essentia_ldl.errors import TrainingError, explain
 from essentia_ldl.files import is_file_name
 from essentia_ldl.records import ROLES
+from essentia_ldl.runs.kinds import find_wrong
+from essentia_ldl.runs.names import PLAN
+
+__all__ = [
+    "BACKBONES",
+    "REMEDY",
+    "ExtractorPlan",
+    "LearnedTargets",
+    "NetworkPlan",
+    "Places",
+    "PlannedAudio",
+    "PlannedTrack",
+    "TaskPlan",
+    "TrainingPlan",
+    "check_kinds",
+    "check_name",
+    "choose_loss",
+    "make_part",
+]
 
 BACKBONES = "essentia_ldl.nets.backbones"
 REMEDY = "Start the run again with essentia-ldl train."
 
 
-def check_name(what: str, name: object, where: object = "plan.json") -> None:
+def check_kinds(kind: type, values: Mapping[str, Any], where: object = PLAN) -> None:
+    """Raise `TrainingError` when a value is not what the field of its name is annotated with.
+
+    Parameters
+    ----------
+    kind : type
+        A dataclass of a plan; fields that hold records or paths are not looked at.
+    values : Mapping[str, Any]
+        By name of the field; those that are missing have their defaults.
+    where : object
+        The file, for the message.
+    """
+    found = find_wrong(_list_kinds(kind), values)
+    if found is not None:
+        raise TrainingError(explain(*found, where, REMEDY))
+
+
+@functools.cache
+def _list_kinds(kind: type) -> dict[str, str]:
+    return {field.name: str(field.type) for field in dataclasses.fields(kind)}
+
+
+def make_part(kind: type, what: str, values: object, where: object) -> Any:
+    """Make a part of a plan of an object of its file.
+
+    Parameters
+    ----------
+    kind : type
+        One of the records below.
+    what : str
+        Key of the file.
+    values : object
+        What json holds there.
+    where : object
+        The file, for the message.
+
+    Raises
+    ------
+    TrainingError
+        When it is no object, or a value in it is of another kind or out of range.
+    TypeError
+        When a key is missing or unknown.
+    """
+    if not isinstance(values, Mapping):
+        raise TrainingError(explain(what, "an object", values, where, REMEDY))
+    check_kinds(kind, values, where)
+    return kind(**values)
+
+
+def check_name(what: str, name: object, where: object = PLAN) -> None:
     """Raise `TrainingError` when a name of a plan would lead out of its folder as part of a path."""
     if not is_file_name(name):
         raise TrainingError(explain(what, "a plain name without folders", name, where, REMEDY))
@@ -71,13 +142,14 @@ class NetworkPlan:
     n_networks: int = 1
 
     def __post_init__(self) -> None:
+        check_kinds(NetworkPlan, vars(self))
         if self.activation not in ACTIVATIONS:
-            raise TrainingError(explain("activation", "relu or elu", self.activation, "plan.json", REMEDY))
+            raise TrainingError(explain("activation", "relu or elu", self.activation, PLAN, REMEDY))
         if self.fine_tune not in FINE_TUNE:
-            raise TrainingError(explain("fine_tune", "head, all or none", self.fine_tune, "plan.json", REMEDY))
+            raise TrainingError(explain("fine_tune", "head, all or none", self.fine_tune, PLAN, REMEDY))
         if self.fine_tune != "none" and self.pretrained is None:
             raise TrainingError(
-                explain("pretrained", "the name of weights", None, "plan.json", "Use fine_tune none to train without.")
+                explain("pretrained", "the name of weights", None, PLAN, "Use fine_tune none to train without.")
             )
         if self.fine_tune == "none":
             object.__setattr__(self, "pretrained", None)
@@ -118,6 +190,7 @@ class ExtractorPlan:
     resample_quality: int
 
     def __post_init__(self) -> None:
+        check_kinds(ExtractorPlan, vars(self))
         check_name("extractor.name", self.name)
         check_name("extractor.folder", self.folder)
 
@@ -136,16 +209,17 @@ class TrainingPlan:
     halvings: tuple[int, ...] | None = None  # epochs after which the rate halves; None: by the plateau rule
 
     def __post_init__(self) -> None:
+        check_kinds(TrainingPlan, vars(self))
         if self.halvings is not None:
             object.__setattr__(self, "halvings", tuple(self.halvings))  # json knows lists only
         if self.class_weights not in CLASS_WEIGHTS:
             rule = " or ".join(CLASS_WEIGHTS)
-            raise TrainingError(explain("class_weights", rule, self.class_weights, "plan.json", REMEDY))
+            raise TrainingError(explain("class_weights", rule, self.class_weights, PLAN, REMEDY))
         for field in ("epochs", "batch_size", "patience"):
             if getattr(self, field) < 1:
-                raise TrainingError(explain(field, "at least 1", getattr(self, field), "plan.json", REMEDY))
+                raise TrainingError(explain(field, "at least 1", getattr(self, field), PLAN, REMEDY))
         if self.loss not in LOSSES:
-            raise TrainingError(explain("loss", " or ".join(LOSSES), self.loss, "plan.json", REMEDY))
+            raise TrainingError(explain("loss", " or ".join(LOSSES), self.loss, PLAN, REMEDY))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,6 +232,7 @@ class PlannedTrack:
     label: str
 
     def __post_init__(self) -> None:
+        check_kinds(PlannedTrack, vars(self))
         if self.role not in ROLES:
             raise TrainingError(explain("role", "train, valid or test", self.role, self.id, REMEDY))
         check_name("content", self.content, self.id)
@@ -171,6 +246,7 @@ class PlannedAudio:
     content: str
 
     def __post_init__(self) -> None:
+        check_kinds(PlannedAudio, vars(self))
         check_name("content", self.content, self.path)
 
 
@@ -196,6 +272,9 @@ class Places:
     paths: Mapping[str, str] = dataclasses.field(default_factory=dict)
     artists: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        check_kinds(Places, vars(self))
+
 
 @dataclasses.dataclass(frozen=True)
 class LearnedTargets:
@@ -217,6 +296,7 @@ class LearnedTargets:
     pretrained: str | None = None
 
     def __post_init__(self) -> None:
+        check_kinds(LearnedTargets, vars(self))
         object.__setattr__(self, "targets", tuple(self.targets))  # json knows lists only
 
 
@@ -242,6 +322,7 @@ class TaskPlan:
     class_weights: str = ""
 
     def __post_init__(self) -> None:
+        check_kinds(TaskPlan, vars(self))
         object.__setattr__(self, "classes", tuple(self.classes))  # json knows lists only
         check_name("task", self.name)
         if self.loss and self.loss not in LOSSES[1:]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from essentia_ldl.errors import DataError, explain
 from essentia_ldl.runs.calibrate import describe_for_card, read_run
 from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.runs.predictions import read_predictions
@@ -51,7 +52,16 @@ def score_run(run: Path) -> dict[str, Any]:
 
 
 def choose_best(scores: Mapping[str, Any]) -> str:
-    """Return the label source of a cross-validation with the best mean balanced accuracy, the first of equals."""
+    """Return the label source of a cross-validation with the best mean balanced accuracy, the first of equals.
+
+    Raises
+    ------
+    DataError
+        When there is none.
+    """
+    if not scores["sources"]:
+        remedy = "Run crossval again."
+        raise DataError(explain("sources", "one label source at least", 0, "scores of a cross-validation", remedy))
     return max(scores["sources"], key=lambda name: scores["sources"][name]["balanced_accuracy_mean"])
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from essentia_ldl.errors import DataError, StoreError, explain
 from essentia_ldl.files import digest_file, read_object, replacing, write_json
 from essentia_ldl.records import LabelTable
+from essentia_ldl.runs.names import WEIGHTS
 from essentia_ldl.runs.plan import Plan
 from essentia_ldl.runs.plan_parts import REMEDY
 
@@ -93,7 +94,7 @@ def digest_training(plan: Plan, targets: tuple[np.ndarray, ...]) -> str:
             for task, rows in zip(plan.tasks, targets, strict=True)
         ]
     if plan.features:
-        parts["features"] = [digest_file(folder / "weights.npz") for folder in plan.features]
+        parts["features"] = [digest_file(folder / WEIGHTS) for folder in plan.features]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -61,10 +61,6 @@ class Coverage:
         wrong = np.arange(1, self.n_tracks - n_right + 1)
         return float((n_right + np.sum(n_right / (n_right + wrong))) / self.n_tracks) if n_right else 0.0
 
-    def accuracy_at(self, coverage: float) -> float:
-        """Return the accuracy when at least that share of the tracks is answered, the surest first."""
-        return float(self.accuracy[min(np.searchsorted(self.coverage, coverage - 1e-12), len(self.coverage) - 1)])
-
     def at_confidence(self, threshold: float) -> tuple[float, float | None]:
         """Return coverage and accuracy of answering at or above a confidence; None where no track is answered."""
         n_steps = int(np.sum(self.confidence >= threshold))

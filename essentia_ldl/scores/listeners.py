@@ -18,7 +18,7 @@ from essentia_ldl.discover import unknown
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.records import Track
 from essentia_ldl.scores import metrics
-from essentia_ldl.scores.bootstrap import LEVEL, find_interval, resample_sums
+from essentia_ldl.scores.bootstrap import find_interval, resample_sums
 
 MIN_RANKED = 3  # two tracks always correlate by 1 or -1
 
@@ -180,26 +180,6 @@ def score_shares(
             },
         },
     }
-
-
-def describe_shares(scores: dict[str, Any]) -> list[str]:
-    """Write what `score_shares` found as lines of text."""
-    divergence, spearman = scores["divergence"], scores["spearman"]
-    limits = divergence["interval"]
-    known = "" if limits is None else f" ({LEVEL:.0%} interval {limits[0]:+.4f} to {limits[1]:+.4f})"
-    parts = [("all", spearman["all"]), *((f"within {name}", part) for name, part in spearman["within"].items())]
-    ranks = ", ".join(
-        f"{name} {'-' if part['value'] is None else format(part['value'], '.3f')} (n {part['n']})"
-        for name, part in parts
-    )
-    return [
-        f"listeners: share of {scores['class']} on {scores['n_tracks']} tracks, mean {scores['mean_share']:.3f};"
-        f" mean of the model {scores['mean_probability']:.3f}",
-        f"  Jensen-Shannon divergence in {divergence['unit']}: model {divergence['model']:.4f},"
-        f" constant {scores['mean_share']:.3f} gives {divergence['constant']:.4f};"
-        f" difference {divergence['difference']:+.4f}{known}",
-        f"  Spearman correlation: {ranks}",
-    ]
 
 
 def _as_distributions(shares: np.ndarray, positive: int) -> np.ndarray:

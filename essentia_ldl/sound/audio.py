@@ -21,7 +21,7 @@ import essentia.standard as es
 import essentia.streaming as ess
 import numpy as np
 
-from essentia_ldl.errors import AudioError, explain
+from essentia_ldl.errors import AudioError, Reason, explain
 
 LEVEL_HOP_S = 0.1
 LONG_S = 1800.0
@@ -149,8 +149,8 @@ def _probing_loader() -> Any:
     return loader
 
 
-def _reason(error: RuntimeError) -> str:
-    return str(error).replace("Error while configuring AudioLoader: ", "").replace("AudioLoader: ", "")[:200]
+def _reason(error: RuntimeError) -> Reason:
+    return Reason(str(error).replace("Error while configuring AudioLoader: ", "").replace("AudioLoader: ", ""))
 
 
 def require_file(path: str) -> None:
@@ -219,7 +219,7 @@ def _run_ffmpeg(source: str, target: str, path: str, *options: str) -> None:
         [*command, "-c:a", "pcm_s16le", "-rf64", "auto", target], capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
-        reason = (done.stderr.strip().splitlines() or ["ffmpeg failed"])[-1][:200]
+        reason = Reason((done.stderr.strip().splitlines() or ["ffmpeg failed"])[-1])
         raise AudioError(explain("audio", "a file that ffmpeg decodes", reason, path, "Re-encode the file."))
 
 

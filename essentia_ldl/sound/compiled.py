@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from essentia_ldl.errors import DataError, GraphError, explain
+from essentia_ldl.errors import DataError, GraphError, Reason, explain
 from essentia_ldl.parallel import count_workers
 
 PACKAGE = "openvino"
@@ -44,7 +44,7 @@ def open_core() -> Any:
     try:
         import openvino
     except ImportError as error:
-        reason = "not installed" if not is_installed() else str(error)[:200]
+        reason = "not installed" if not is_installed() else Reason(error)
         remedy = "Run `pip install 'essentia-ldl[fast]'`, or take another engine."
         raise GraphError(explain("engine", "an OpenVINO that loads", reason, "openvino", remedy)) from None
     return openvino.Core()
@@ -199,5 +199,5 @@ def _tensor_name(node: str) -> str:
 
 def _refuse(graph: str, error: Exception) -> GraphError:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    reason = (lines[-1] if lines else type(error).__name__)[:200]
+    reason = Reason(lines[-1] if lines else error)
     return GraphError(explain("graph", "one that OpenVINO runs", reason, graph, "Run it with --engine essentia."))

@@ -17,7 +17,7 @@ import essentia
 import essentia.streaming as ess
 import numpy as np
 
-from essentia_ldl.errors import AudioError, explain
+from essentia_ldl.errors import AudioError, Reason, explain
 from essentia_ldl.sound.audio import LEVEL_HOP_S, check_signal, open_audio, open_loader
 
 FALLBACK_RATE_HZ = 44100
@@ -117,7 +117,7 @@ class Decoder:
             essentia.run(self._loader)
             return {name: pool[name] for name in pool.descriptorNames()}
         except RuntimeError as error:
-            reason, remedy = str(error)[:200], "Re-encode the file, or leave it out."
+            reason, remedy = Reason(error), "Re-encode the file, or leave it out."
             raise AudioError(explain("audio", "a stream that decodes", reason, path, remedy)) from None
         finally:
             pool.clear()

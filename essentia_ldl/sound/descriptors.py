@@ -18,7 +18,7 @@ from typing import Any
 import essentia.standard as es
 import numpy as np
 
-from essentia_ldl.errors import AudioError, StoreError, explain
+from essentia_ldl.errors import AudioError, Reason, StoreError, explain
 from essentia_ldl.features.profiles import FLATS, KEYS, SCALES, Profile, get_profile
 from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.files import read_json, replacing, write_json
@@ -92,7 +92,7 @@ def _describe(readable: str, path: str, profile: Profile) -> tuple[dict[str, flo
     try:
         pool, _ = es.MusicExtractor(**profile.settings)(readable)
     except RuntimeError as error:
-        reason = str(error).replace("Error while computing MusicExtractor: ", "").strip()[:200]
+        reason = Reason(str(error).replace("Error while computing MusicExtractor: ", ""))
         remedy = "Leave the file out, or use another excerpt."
         raise AudioError(explain("audio", "music that MusicExtractor describes", reason, path, remedy)) from None
     columns: dict[str, float] = {}

@@ -24,7 +24,7 @@ import essentia
 import essentia.standard as es
 import numpy as np
 
-from essentia_ldl.errors import AudioError, GraphError, explain
+from essentia_ldl.errors import AudioError, GraphError, Reason, explain
 from essentia_ldl.features.store import array_path
 from essentia_ldl.files import replacing
 from essentia_ldl.frontends import GENERAL
@@ -87,9 +87,8 @@ class Embedder:
             self._algorithms.clear()  # after an exception the next call would silently return nothing
             if "too short" in str(error):  # MAEST's; the others give an empty list
                 return np.zeros((0, 0), np.float32)
-            raise GraphError(
-                explain("graph", "one that runs", str(error).split("\n")[0][:200], self.graph, "Copy it again.")
-            ) from None
+            reason = Reason(str(error).split("\n")[0])
+            raise GraphError(explain("graph", "one that runs", reason, self.graph, "Copy it again.")) from None
         values = np.asarray(values, dtype=np.float32)
         return stack_tokens(values, self.graph) if values.size else np.zeros((0, 0), np.float32)
 
@@ -126,7 +125,7 @@ class Embedder:
             try:
                 self._algorithms[last_patch] = getattr(es, name)(graphFilename=self.graph, **parameters)
             except RuntimeError as error:
-                reason = str(error).split("\n")[0][:200]
+                reason = Reason(str(error).split("\n")[0])
                 rule = "a frozen graph with the nodes of its card"
                 raise GraphError(explain("graph", rule, reason, self.graph, "Copy it again.")) from None
         return self._algorithms[last_patch]

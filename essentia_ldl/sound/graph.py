@@ -11,7 +11,7 @@ import essentia
 import essentia.standard as es
 import numpy as np
 
-from essentia_ldl.errors import GraphError, explain
+from essentia_ldl.errors import GraphError, Reason, explain
 
 BATCH_PATCHES = 2  # 1 to 8 are as fast as 64 on a CPU and need a third of the memory
 BATCH = 64  # of embeddings: their dropout samples are rows too
@@ -116,7 +116,7 @@ def refuse_graph(graph: Path | str, error: RuntimeError) -> GraphError:
     return GraphError(explain("graph", rule, first_line(error), graph, remedy))
 
 
-def first_line(error: RuntimeError) -> str:
+def first_line(error: RuntimeError) -> Reason:
     """Return what Essentia complains of, in one line without the names of the algorithms that pass it on."""
     line = str(error).split("\n")[0]
-    return re.sub(r"^(Error while \w+ \w+: |Tensorflow\w+: )+", "", line)[:200]
+    return Reason(re.sub(r"^(Error while \w+ \w+: |Tensorflow\w+: )+", "", line))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import essentia.standard as es
 import numpy as np
 
-from essentia_ldl.errors import GraphError, explain
+from essentia_ldl.errors import GraphError, Reason, explain
 from essentia_ldl.sound.compiled import CompiledNetwork
 from essentia_ldl.sound.graph import BATCH, load_graph, measure_rows, refuse_graph
 from essentia_ldl.sound.request import Request
@@ -100,4 +100,4 @@ class CompiledHead:
 def _refuse_size(request: Request, error: Exception) -> GraphError:
     rule = f"an extractor with {request.card.name}'s embedding size"
     remedy = "Use the extractor that its card names."
-    return GraphError(explain("head", rule, str(error)[:200], request.name, remedy))
+    return GraphError(explain("head", rule, Reason(error), request.name, remedy))

@@ -16,7 +16,7 @@ import essentia.standard as es
 import numpy as np
 
 from essentia_ldl import frontends
-from essentia_ldl.errors import EssentiaLdlError, GraphError, explain
+from essentia_ldl.errors import EssentiaLdlError, GraphError, Reason, explain
 from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.files import read_json, write_json
 from essentia_ldl.models.card import GraphCard, find_front_end
@@ -54,7 +54,7 @@ def verify_run(run: Path) -> dict[str, Any]:
     ------
     GraphError
         When a node differs from Keras by more than 1e-5 (probabilities and entropies, absolute; 1e-4 of a classifier
-        on several networks) or 1e-4 (logits and embeddings, relative), sampled nodes do not answer as `samples` says,
+        on several networks) or 1e-4 (logits and embeddings, relative), sampled nodes do not answer as `sampled` says,
         or a graph cannot be loaded.
     """
     plan = read_plan(run)
@@ -285,7 +285,7 @@ def main(arguments: list[str]) -> int:
             print(f"error: {error}", file=sys.stderr)
             return 1
         except (RuntimeError, ValueError, OSError, zipfile.BadZipFile) as error:
-            print(f"error: verification: {str(error)[:200]} ({run}). Run `essentia-ldl doctor`.", file=sys.stderr)
+            print(f"error: verification: {Reason(error)} ({run}). Run `essentia-ldl doctor`.", file=sys.stderr)
             return 1
         worst = max(value for nodes in report["golden"].values() for value in nodes.values())
         print(f"verified in Essentia: {len(report['golden'])} graphs, largest difference {worst:.1e}")

@@ -24,10 +24,12 @@ from essentia_ldl import __version__
 from essentia_ldl.collection.read import Source
 from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.features.extractors import identify_weights
-from essentia_ldl.files import Home, digest_file, read_json, read_object, replacing
-from essentia_ldl.recipe.recipe import Recipe, is_task_name
+from essentia_ldl.files import Home, digest_file, replacing
+from essentia_ldl.recipe.recipe import TASK_RULE, Recipe, is_task_name
 from essentia_ldl.runs import folder as runs
 from essentia_ldl.runs.calibrate import calibrate_run, keep_out_of_fold
+from essentia_ldl.runs.names import WEIGHTS
+from essentia_ldl.runs.outcome import CROSSVAL, read_scores
 from essentia_ldl.runs.plan import Plan
 from essentia_ldl.runs.score import choose_best
 from essentia_ldl.scores.calibration import NONE
@@ -35,7 +37,7 @@ from essentia_ldl.train.batch import train_folders
 from essentia_ldl.train.compose import Wanted, identify_tracks, plan_run, update_places
 from essentia_ldl.train.members import MEMBERS, Member, assemble, check_members, join_plans
 from essentia_ldl.train.prepare import Needs, Say, prepare
-from essentia_ldl.train.train import DEFAULT_EFFORT, Effort, Trained, deliver, draw_split, open_folder
+from essentia_ldl.train.train import DEFAULT_EFFORT, Effort, Trained, deliver, draw_split, open_folder, take_training
 from essentia_ldl.zones import run_zone
 
 
@@ -71,13 +73,13 @@ def make_ensemble(
         When a run is missing, has not ended, or is damaged.
     """
     if not is_task_name(name):
-        raise DataError(explain("name", "letters, digits and hyphens", name, "ensemble", "Choose another name."))
+        raise DataError(explain("name", TASK_RULE, name, "ensemble", "Choose another name."))
     members, cells = find_members(sources, home.runs)
     check_members(members)
-    digests = [digest_file(member.folder / "weights.npz") for member in members]
-    run, finished = runs.take_run(name, runs.fingerprint(__version__, MEMBERS, name, digests, method), home, again, say)
-    if finished:
-        return Trained(run, runs.read_models(run), read_json(run / runs.SCORES), (), repeated=True)
+    digests = [digest_file(member.folder / WEIGHTS) for member in members]
+    run, before = take_training(name, runs.fingerprint(__version__, MEMBERS, name, digests, method), home, again, say)
+    if before is not None:
+        return before
     with runs.locked(run):
         joined = join_plans(run, members)
         old, new = joined.task.replace("-", "_"), name.replace("-", "_")
@@ -125,11 +127,11 @@ def train_members(
     needs = Needs((recipe.labels,), lambda tracks: [draw_split(recipe, tracks)])
     collection = prepare(recipe, source, needs, home, effort.n_jobs, say)
     listing, sides = identify_tracks(recipe, collection), [track.split for track in collection.tracks]
-    asked = (MEMBERS, n_members, recipe.as_dict(), listing, sides, collection.is_demo, effort.max_hours)
+    asked = (MEMBERS, n_members, recipe.as_identity(), listing, sides, collection.is_demo, effort.max_hours)
     digest = runs.fingerprint(__version__, *asked, *identify_weights(recipe.network, home.graphs))
-    run, finished = runs.take_run(recipe.task, digest, home, effort.again, say)
-    if finished:
-        return Trained(run, runs.read_models(run), read_json(run / runs.SCORES), collection.failures, repeated=True)
+    run, before = take_training(recipe.task, digest, home, effort.again, say)
+    if before is not None:
+        return dataclasses.replace(before, failures=collection.failures)
     with runs.locked(run):
         open_folder(run, recipe, collection)
         split = draw_split(recipe, list(collection.tracks))
@@ -173,13 +175,13 @@ def find_members(sources: Sequence[str], folder: Path) -> tuple[list[Member], li
         As `runs.folder.find_finished`.
     """
     folders = [runs.find_finished(source, folder) for source in sources]
-    tables = [folder for folder in folders if runs.tell_kind(folder) == runs.CROSSVAL]
+    tables = [folder for folder in folders if runs.tell_kind(folder) == CROSSVAL]
     if tables and len(folders) > 1:
         remedy = "Name the cross-validation alone."
         raise DataError(explain("runs", "runs of train, or one cross-validation", len(folders), tables[0], remedy))
     if not tables:
         return [Member(folder.name, folder) for folder in folders], []
-    scores = read_object(tables[0] / runs.SCORES)
+    scores = read_scores(tables[0])
     best = choose_best(scores)
     cells = [runs.cell_folder(tables[0], best, fold["seed"], fold["fold"]) for fold in scores["folds"]]
     return [Member(f"{tables[0].name}/{cell.name}", cell) for cell in cells], cells

@@ -15,9 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from essentia_ldl.errors import DataError, StoreError, TrainingError, explain
-from essentia_ldl.files import read_object, replacing, write_json
+from essentia_ldl.files import replacing
 from essentia_ldl.records import LabelTable
 from essentia_ldl.runs.arrays import read_arrays
+from essentia_ldl.runs.names import WEIGHTS
+from essentia_ldl.runs.outcome import copy_history
 from essentia_ldl.runs.plan import Plan, PlannedTrack, read_plan, write_plan
 from essentia_ldl.runs.predictions import Predictions, read_predictions, write_predictions
 from essentia_ldl.runs.targets import name_table, read_report, read_table, write_report, write_table
@@ -94,7 +96,7 @@ def check_members(members: Sequence[Member]) -> None:
         if plan.evaluation_hop_frames is not None:
             rule, remedy = "patches as predict cuts them", "Cross-validate without --patch-hop."
             raise DataError(explain("patch hop", rule, plan.evaluation_hop_frames, member.name, remedy))
-        if not (member.folder / "weights.npz").is_file():
+        if not (member.folder / WEIGHTS).is_file():
             raise StoreError(explain("member", "trained weights", "none", member.folder, _TRAIN_IT))
         if plan.classes != first.classes:
             rule = f"the classes of {where}, {', '.join(first.classes)}"
@@ -176,14 +178,14 @@ def assemble(plan: Plan, members: Sequence[Member]) -> None:
     run, found = plan.folder, [member.read_predictions() for member in members]
     weights = {}
     for number, member in enumerate(members):
-        arrays = read_arrays(member.folder / "weights.npz", "weights", _TRAIN_IT)
+        arrays = read_arrays(member.folder / WEIGHTS, "weights", _TRAIN_IT)
         weights |= {f"{number}/{name}": array for name, array in arrays.items()}
     sides = {track.id: track.role for track in plan.tracks}
     predictions = stack_predictions(found, plan.classes, sides, plan.members)
     write_table(_join_labels(members), run / name_table())
     write_report(run, read_report(members[0].folder))
-    write_json(run / "history.json", read_object(members[0].folder / "history.json"))
-    with replacing(run / "weights.npz") as file:
+    copy_history(members[0].folder, run)
+    with replacing(run / WEIGHTS) as file:
         np.savez(file, **weights)
     write_predictions(run, predictions)
     write_plan(plan)  # the last one: it names what is there

@@ -7,7 +7,7 @@ mass on a track's own class of those sources whose columns are the classes.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ DEFAULT_SOURCES = ("sa", "sb")
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """Which label sources are shown, and where.
+    """Which label sources are shown, and where, and how many processes work for it.
 
     Parameters
     ----------
@@ -33,10 +33,38 @@ class Asked:
         Label sources, also joined by "+", and "agf" for all of artist group factors; empty means SA and SB.
     output : path or None
         Folder to write to; None is runs/<task>-labels.
+    n_jobs : int or None
+        Worker processes; None is one per core.
     """
 
     labels: tuple[str, ...] = ()
     output: Path | None = None
+    n_jobs: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelledSource:
+    """What one label source says of a collection.
+
+    Parameters
+    ----------
+    name : str
+        The source.
+    table : LabelTable
+        Its distributions of the tracks that it covers.
+    report : Mapping[str, Any]
+        What it measured while fitting.
+    file : Path
+        Where the table was written.
+    true_labels : Mapping[str, str]
+        Label of the collection, by track id.
+    """
+
+    name: str
+    table: LabelTable
+    report: Mapping[str, Any]
+    file: Path
+    true_labels: Mapping[str, str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,29 +73,27 @@ class Labelled:
 
     Parameters
     ----------
-    tables : Mapping[str, LabelTable]
-        What each label source says of the tracks that it covers.
-    reports : Mapping[str, Mapping[str, Any]]
-        What each measured while fitting.
-    files : Mapping[str, Path]
-        Where each table was written.
-    true_labels : Mapping[str, str]
-        Label of the collection, by track id.
+    sources : tuple[LabelledSource, ...]
+        What each label source says.
     picture : Path or None
         Histogram of the mass on a track's own class; None where every source is one of artist groups.
     """
 
-    tables: Mapping[str, LabelTable]
-    reports: Mapping[str, Mapping[str, Any]]
-    files: Mapping[str, Path]
-    true_labels: Mapping[str, str]
+    sources: tuple[LabelledSource, ...]
     picture: Path | None
 
 
 def show_labels(
-    recipe: Recipe, source: Source, asked: Asked, home: Home, n_jobs: int | None = None, say: Say = print
+    recipe: Recipe,
+    source: Source,
+    asked: Asked,
+    home: Home,
+    say: Say = print,
+    tell: Callable[[LabelledSource], None] | None = None,
 ) -> Labelled:
     """Fit label sources on a whole collection; write what they say of each track, and labels.json with their reports.
+
+    A source is told as soon as its table is written, so that a later one that fails takes nothing from it.
 
     Parameters
     ----------
@@ -79,10 +105,10 @@ def show_labels(
         Label sources and folder.
     home : Home
         Whose store and runs are meant.
-    n_jobs : int or None
-        Worker processes.
     say : callable
         Gets lines for the user.
+    tell : callable or None
+        Gets each source when its table is written.
 
     Returns
     -------
@@ -94,20 +120,23 @@ def show_labels(
     """
     expanded = [name for text in asked.labels for name in label_sources.expand(text)]
     names = tuple(dict.fromkeys(expanded)) or DEFAULT_SOURCES
-    collection = prepare(recipe, source, Needs(names, _take_all, bands=False), home, n_jobs, say)
+    collection = prepare(recipe, source, Needs(names, _take_all, bands=False), home, asked.n_jobs, say)
     folder = Path(asked.output) if asked.output else home.runs / f"{recipe.task}-labels"
     split = Split(tuple(track.id for track in collection.tracks))
     true_labels = {track.id: track.label for track in collection.tracks}
-    tables, reports = {}, {}
+    done: list[LabelledSource] = []
     for name in names:
-        tables[name], reports[name] = fit_labels(recipe, name, collection, split)
-        write_table(tables[name], folder / f"{name}.csv")
-    write_report(folder, reports)
-    shown = {name: table for name, table in tables.items() if not label_sources.is_auxiliary(name)}
+        table, report = fit_labels(recipe, name, collection, split)
+        write_table(table, folder / f"{name}.csv")
+        done.append(LabelledSource(name, table, report, folder / f"{name}.csv", true_labels))
+        if tell is not None:
+            tell(done[-1])
+    write_report(folder, {one.name: one.report for one in done})
+    shown = {one.name: one.table for one in done if not label_sources.is_auxiliary(one.name)}
     picture = folder / "histogram.png" if shown else None
     if picture is not None:
         label_sources.write_histogram(shown, true_labels, picture, title=recipe.task)
-    return Labelled(tables, reports, {name: folder / f"{name}.csv" for name in names}, true_labels, picture)
+    return Labelled(tuple(done), picture)
 
 
 def _take_all(tracks: Sequence[Track]) -> list[Split]:

@@ -16,13 +16,14 @@ from essentia_ldl.collection import splits
 from essentia_ldl.collection.read import Collection, Source
 from essentia_ldl.errors import StoreError, explain
 from essentia_ldl.features.extractors import identify_weights
-from essentia_ldl.files import Home, read_json, read_object, write_json
+from essentia_ldl.files import Home
 from essentia_ldl.models import folder as models
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.recipe.toml import render_recipe
 from essentia_ldl.records import Failure, Split, Track
 from essentia_ldl.runs import folder as runs
 from essentia_ldl.runs.calibrate import calibrate_run
+from essentia_ldl.runs.outcome import read_scores, write_scores
 from essentia_ldl.runs.plan import FILE as PLAN
 from essentia_ldl.runs.plan import read_plan, write_plan
 from essentia_ldl.runs.score import score_run
@@ -106,11 +107,10 @@ def train(recipe: Recipe, source: Source, home: Home, effort: Effort = DEFAULT_E
     sides = [track.split for track in collection.tracks]
     asked = (listing, sides, collection.is_demo, effort.max_hours)
     weights = identify_weights(recipe.network, home.graphs)
-    digest = runs.fingerprint(__version__, recipe.as_dict(), *asked, *weights)
-    run, finished = runs.take_run(recipe.task, digest, home, effort.again, say)
-    if finished:
-        names = runs.read_models(run)
-        return Trained(run, names, read_json(run / runs.SCORES), collection.failures, repeated=True)
+    digest = runs.fingerprint(__version__, recipe.as_identity(), *asked, *weights)
+    run, before = take_training(recipe.task, digest, home, effort.again, say)
+    if before is not None:
+        return dataclasses.replace(before, failures=collection.failures)
     with runs.locked(run):
         split = draw_split(recipe, list(collection.tracks))
         open_folder(run, recipe, collection)
@@ -121,6 +121,30 @@ def train(recipe: Recipe, source: Source, home: Home, effort: Effort = DEFAULT_E
                 say(line)
         names, scores = finish(run, collection)
     return Trained(run, names, scores, collection.failures)
+
+
+def take_training(task: str, digest: str, home: Home, again: bool, say: Say) -> tuple[Path, Trained | None]:
+    """Return the folder of a run that makes models, and what it left where it has ended.
+
+    Parameters
+    ----------
+    task, digest, home, again, say
+        As in `runs.folder.take_run`.
+
+    Returns
+    -------
+    run : Path
+        One that was started before, or a new one.
+    before : Trained or None
+        What it left, without the files that this command leaves out; None when there is something to do.
+
+    Raises
+    ------
+    StoreError
+        When it has ended, and its run.json or its scores are damaged.
+    """
+    run, finished = runs.take_run(task, digest, home, again, say)
+    return run, Trained(run, runs.read_models(run), read_scores(run), (), repeated=True) if finished else None
 
 
 def open_folder(run: Path, recipe: Recipe, collection: Collection) -> None:
@@ -159,7 +183,7 @@ def deliver(run: Path, measured: Mapping[str, Any], graphs: Path) -> tuple[tuple
     """Verify, score and promote what a run exported into `graphs`; the rest as in `finish`."""
     run_zone("essentia_ldl.sound", str(run))
     scores = {**score_run(run), **measured}
-    write_json(run / runs.SCORES, scores)
+    write_scores(run, scores)
     stems = [stem for stem in read_plan(run).stems.values() if stem]
     promoted = models.promote(run / "export", stems, graphs, {"run": run.name, "scores": scores})
     names = tuple(model.name for model in promoted)
@@ -197,7 +221,7 @@ def calibrate(name: str | None, home: Home, method: str | None = None, say: Say 
         remedy = "Name the run of a model; the folds of a cross-validation are calibrated by crossval."
         raise StoreError(explain("run", "one that trained a model", "a cross-validation", run, remedy))
     with runs.locked(run):
-        plan, before = read_plan(run), read_object(run / runs.SCORES)
+        plan, before = read_plan(run), read_scores(run)
         method = method or (TEMPERATURE if plan.calibration == NONE else plan.calibration)
         found = calibrate_run(run, method, strict=True)
         say(f"calibration: {found.describe()}")

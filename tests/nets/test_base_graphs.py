@@ -9,19 +9,19 @@ import pytest
 
 from essentia_ldl import discover
 from essentia_ldl.models.card import GraphCard
-from essentia_ldl.nets import base_graphs as building
+from essentia_ldl.nets import base_graphs as base_graphs_module
 from essentia_ldl.nets.pretrained.tags import TAGS
 from essentia_ldl.nets.pretrained.weights import load_tagger
 from essentia_ldl.nets.runtime import tf
 from essentia_ldl.runs.plan import BACKBONES
 
-BASE = building.list_base_graphs()
+BASE = base_graphs_module.list_base_graphs()
 
 
 @pytest.fixture(scope="module")
 def base_graphs(wheel, tmp_path_factory):
     folder = tmp_path_factory.mktemp("base")
-    assert all(building.build_base_graphs(folder, wheel).values())
+    assert all(base_graphs_module.build_base_graphs(folder, wheel).values())
     return folder
 
 
@@ -59,22 +59,22 @@ def test_built_once(base_graphs, monkeypatch):
     def refuse(*_args, **_kwargs):
         raise AssertionError("nothing is missing")
 
-    monkeypatch.setattr(building, "fetch_wheel", refuse)
-    assert not any(building.build_base_graphs(base_graphs).values())
+    monkeypatch.setattr(base_graphs_module, "fetch_wheel", refuse)
+    assert not any(base_graphs_module.build_base_graphs(base_graphs).values())
 
 
 def test_damaged_graph_is_built_again(base_graphs, wheel):
     path = base_graphs / "mtt-vgg-1.pb"
     whole = path.read_bytes()
     path.write_bytes(whole[:1000])
-    built = building.build_base_graphs(base_graphs, wheel)
+    built = base_graphs_module.build_base_graphs(base_graphs, wheel)
     assert [stem for stem, now in built.items() if now] == ["mtt-vgg-1"]
     assert path.read_bytes() == whole, "the same weights give the same bytes"
     assert not list(base_graphs.glob(".*")), "no temporary file is left"
 
 
 def test_command_line_reports_an_error(tmp_path, capsys):
-    assert building.main([str(tmp_path), "--wheel", str(tmp_path / "nowhere.whl")]) == 1
+    assert base_graphs_module.main([str(tmp_path), "--wheel", str(tmp_path / "nowhere.whl")]) == 1
     out = capsys.readouterr()
     assert out.err.startswith("error: wheel")
     assert "Traceback" not in out.err

@@ -7,7 +7,7 @@ import inspect
 import pytest
 
 from essentia_ldl import errors
-from essentia_ldl.errors import SHOWN, EssentiaLdlError, explain, show
+from essentia_ldl.errors import SAID, SHOWN, EssentiaLdlError, Reason, explain, show
 
 LEAVES = {
     "AudioError": OSError,
@@ -25,8 +25,9 @@ LEAVES = {
 
 
 def test_every_error_is_on_the_list_and_has_one_root():
-    found = {name for name, value in inspect.getmembers(errors, inspect.isclass) if value is not EssentiaLdlError}
-    assert found == set(LEAVES)
+    kinds = {name: value for name, value in inspect.getmembers(errors, inspect.isclass) if value is not Reason}
+    assert set(kinds) - {"EssentiaLdlError"} == set(LEAVES)
+    assert all(issubclass(value, EssentiaLdlError) for value in kinds.values())
 
 
 @pytest.mark.parametrize(("name", "builtin"), LEAVES.items())
@@ -56,6 +57,29 @@ def test_an_error_within_an_error_stays_whole():
     inner = explain("x", "y", "z" * 5000, "w", "Correct the value, whatever it was before somebody wrote it.")
     assert show(errors.DataError(inner)) == repr(inner)
     assert len(inner) < 200
+
+
+SAYS = f"AudioLoader: could not open {'d' * 80}/song.flac: invalid data found when processing input: end of file"
+
+
+@pytest.mark.parametrize("reason", [Reason(SAYS), Reason(RuntimeError(SAYS)), RuntimeError(SAYS)])
+def test_what_a_library_says_stays_whole(reason):
+    assert SHOWN < 150 <= len(SAYS) <= SAID
+    assert explain("audio", "a file that decodes", reason, "a.flac", "Re-encode it.") == (
+        f"audio: expected a file that decodes; got {SAYS!r} (a.flac). Re-encode it."
+    )
+
+
+@pytest.mark.parametrize("value", ["v" * 3000, Reason("v" * 3000), RuntimeError("v" * 3000)])
+def test_three_thousand_characters_do_not(value):
+    assert len(show(value)) <= (SHOWN if isinstance(value, str) and not isinstance(value, Reason) else SAID + 2)
+
+
+@pytest.mark.parametrize("kind", [Reason, ValueError])
+def test_a_reason_is_one_line_and_never_empty(kind):
+    assert show(kind("no node: x\n  in the graph\n")) == "'no node: x in the graph'"
+    assert Reason(ValueError()) == "ValueError"
+    assert show(ValueError()) == "'ValueError'"
 
 
 def test_what_cannot_be_written_is_told_by_its_type():

@@ -45,3 +45,24 @@ def test_its_algorithms_are_among_those_that_the_sound_zone_loads(name):
 def test_an_unknown_name_suggests_the_nearest():
     with pytest.raises(UnknownNameError, match=r"Did you mean 'musicnn'"):
         frontends.get("musicn")
+
+
+def test_the_numbers_of_an_analysis_stand_once():
+    """No other module writes a number for a window, a hop or a patch; what it needs it takes from a front-end."""
+    package, found = Path(essentia_ldl.__file__).parent, []
+    numbers = {
+        "hop_samples",
+        "frame_samples",
+        "fft_samples",
+        "patch_frames",
+        "patch_hop_frames",
+        "hopSize",
+        "patchSize",
+    }
+    for path in package.rglob("*.py"):
+        if path.name == "frontends.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.keyword) and node.arg in numbers and isinstance(node.value, ast.Constant):
+                found += [f"{path.relative_to(package)}: {node.arg}"] if node.value.value is not None else []
+    assert found == []

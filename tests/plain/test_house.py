@@ -116,6 +116,47 @@ def test_modules_whose_names_misled_a_reader_are_gone():
     assert {module for module in MODULES if Path(module).stem.lstrip("_") in gone} == MISLEADING_MODULES
 
 
+def list_module_aliases(tree: ast.Module) -> list[tuple[str, str]]:
+    """List the modules of the package that a file imports under another name, and that name."""
+    names = {"essentia_ldl." + path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in MODULES}
+    return [
+        (f"{node.module}.{alias.name}", alias.asname)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.asname and f"{node.module}.{alias.name}" in names
+    ]
+
+
+def names_its_module(alias: str, module: str) -> bool:
+    """Tell whether an alias says where its module is, as "models" for models.folder, or "train_module"."""
+    parts = module.split(".")
+    known = {*parts, *(word for part in parts for word in part.split("_")), "module"}
+    return set(alias.split("_")) <= known or (alias, module) == ("label_sources", "essentia_ldl.labels")
+
+
+@pytest.mark.parametrize(
+    ("alias", "module", "expected"),
+    [
+        ("models", "essentia_ldl.models.folder", True),
+        ("train_module", "essentia_ldl.train.train", True),
+        ("steps", "essentia_ldl.train.train", False),
+        ("evaluation", "essentia_ldl.measure.crossval", False),
+        ("ensembles", "essentia_ldl.train.ensemble", False),
+        ("agf_cells", "essentia_ldl.studies.artist_groups.cells", False),
+    ],
+)
+def test_a_name_that_a_module_had_is_told_from_its_own(alias, module, expected):
+    assert names_its_module(alias, module) == expected
+
+
+def test_no_alias_brings_an_old_name_back():
+    files = [*PACKAGE.rglob("*.py"), *TESTS.rglob("*.py")]
+    found = [(path.name, one) for path in files for one in list_module_aliases(ast.parse(path.read_text("utf-8")))]
+    assert found
+    assert [(name, one) for name, one in found if not names_its_module(one[1], one[0])] == []
+
+
 @pytest.mark.parametrize(
     "twins",
     [

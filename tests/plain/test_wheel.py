@@ -26,9 +26,12 @@ pytestmark = [
 def wheel(tmp_path_factory):
     """Build the wheel from a copy, because setuptools leaves its build folder in the source."""
     folder = tmp_path_factory.mktemp("wheel")
-    ignored = shutil.ignore_patterns(
-        ".*", "__pycache__", "*.egg-info", "build", "dist", "tests", "store", "runs", "*.pb"
-    )
+    anywhere = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "tests", "*.pb")
+
+    def ignored(folder: str, names: list[str]) -> set[str]:
+        own = {"store", "runs"} if Path(folder) == REPOSITORY else set()  # a room of the package is called runs, too
+        return anywhere(folder, names) | own
+
     shutil.copytree(REPOSITORY, folder / "source", ignore=ignored)
     isolation = ["--no-build-isolation"] if importlib.util.find_spec("wheel") else []
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", *isolation, "-w", str(folder), "."]

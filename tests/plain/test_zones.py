@@ -555,3 +555,22 @@ os.kill(os.getpid(), 9)
         time.sleep(0.05)
     os.kill(pid, 9)
     pytest.fail("the child outlived its parent")
+
+
+def test_the_scripts_of_the_benchmark_import_what_is_there():
+    """They are strings, which run in processes of their own, so that nothing else looks at their imports."""
+    text = (Path(__file__).parents[1] / "bench.py").read_text(encoding="utf-8")
+    strings = [node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant)]
+    scripts = [value for value in strings if isinstance(value, str) and "\nimport " in value]
+    assert len(scripts) > 3
+    for script in scripts:
+        for node in ast.walk(ast.parse(script)):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("essentia_ldl"):
+                path = PACKAGE.parent.joinpath(*node.module.split("."))
+                source = path.with_suffix(".py") if path.with_suffix(".py").is_file() else path / "__init__.py"
+                assert source.is_file(), node.module
+                for alias in node.names:
+                    defined = re.search(
+                        rf"^(def|class) {alias.name}\b|\b{alias.name}\b( =|$|,)", source.read_text(), re.M
+                    )
+                    assert defined or (path / f"{alias.name}.py").is_file() or (path / alias.name).is_dir(), alias.name

@@ -44,7 +44,7 @@ epochs = 3
 tracks = 16
 artists = 7
 substyles = 2
-seconds = 4.0
+seconds = 8.0
 """
 
 

@@ -446,3 +446,16 @@ def test_a_file_that_cannot_be_read_is_not_long(tmp_path):
     noise = tmp_path / "a.mp3"
     noise.write_bytes(bytes(8_000_000))
     assert not is_long(str(noise))
+
+
+def test_what_the_loader_says_of_a_file_stays_whole():
+    reason = f"could not open /music/{'deep/' * 20}song.flac: invalid data found when processing input"
+
+    class Loader:
+        def configure(self, filename):
+            raise RuntimeError(f"Error while configuring AudioLoader: AudioLoader: {reason}")
+
+    assert len(reason) > 150
+    with pytest.raises(AudioError) as caught:
+        audio.open_loader(Loader(), "/tmp/x", "song.flac")
+    assert f"got {reason!r} (song.flac)" in str(caught.value)

@@ -5,7 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +24,7 @@ from essentia_ldl.models.folder import Model
 from essentia_ldl.predict.ask import Question, predict_files
 from essentia_ldl.predict.engines import recall_comparisons
 from essentia_ldl.records import Failure
-from essentia_ldl.sound import predict as predicting
+from essentia_ldl.sound import predict as predict_module
 from essentia_ldl.sound.choice import Chooser
 from essentia_ldl.sound.decoder import Decoder
 from essentia_ldl.sound.predict import Predictor
@@ -401,9 +406,9 @@ def test_a_long_file_keeps_its_bands_on_the_disk(trained, song, load_request, mo
     requests = [trained["head"], load_request("msd-vgg-1")]
     predictor, seen = Predictor(requests, chooser=Chooser("openvino")), []
     expected = predictor.predict(str(song))
-    real = predicting.find_stored_bands
-    monkeypatch.setattr(predicting, "is_long", lambda path: True)
-    monkeypatch.setattr(predicting, "find_stored_bands", lambda *args: seen.append(real(*args)) or seen[-1])
+    real = predict_module.find_stored_bands
+    monkeypatch.setattr(predict_module, "is_long", lambda path: True)
+    monkeypatch.setattr(predict_module, "find_stored_bands", lambda *args: seen.append(real(*args)) or seen[-1])
     for found, before in zip(predictor.predict(str(song)), expected, strict=True):
         np.testing.assert_array_equal(found.segments, before.segments)
     assert len(seen) == 1
@@ -428,3 +433,37 @@ def test_an_engine_that_is_not_installed_is_one_sentence(own_cache, song, load_r
         list(predict_files([model], [str(song)], graphs, Question(engine="openvino")))
     [answer] = predict_files([model], [str(song)], graphs)
     assert answer[0].path == str(song)
+
+
+@pytest.mark.slow
+def test_a_killed_command_goes_on_with_the_same_bytes(own_cache, song, graphs, tmp_path):
+    """The whole command with its process, killed in the middle of 30 files, against one that nobody killed."""
+    folder = tmp_path / "music"
+    folder.mkdir()
+    for number in range(30):
+        shutil.copy(song, folder / f"{number:02}.wav")
+    (folder / "17-bad.wav").write_text("no audio")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    def start(output: str) -> subprocess.Popen[str]:
+        model = str(graphs / "msd-musicnn-1.pb")
+        command = [sys.executable, "-m", "essentia_ldl", "predict", "-m", model, "-o", output, "music"]
+        return subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+
+    with start("whole.csv") as process:
+        process.communicate()
+    journal = tmp_path / "out.csv.journal"
+    with start("out.csv") as process:
+        while process.poll() is None and not (journal.exists() and journal.read_bytes().count(b"\n") > 10):
+            time.sleep(0.01)
+        process.kill()
+        process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert not (tmp_path / "out.csv").exists()
+    with start("out.csv") as process:
+        told = process.communicate()[1]
+    assert process.returncode == 1, "a file is bad"
+    assert re.match(r"(9|1\d|2\d) of 31 files were done before; going on with the others\.", told), told
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert (tmp_path / "out.failures.csv").read_bytes() == (tmp_path / "whole.failures.csv").read_bytes()
+    assert not journal.exists()

@@ -163,7 +163,7 @@ def test_program_ends_with_its_status(copied_run, run_python):
 
 def test_failed_verification_promotes_nothing(copied_run, monkeypatch):
     """The steps of `train` from verification to graphs/, with verification in this process."""
-    from essentia_ldl.train import train as steps
+    from essentia_ldl.train import train as train_module
     from essentia_ldl.zones import StepFailed
 
     def run_zone(module: str, *arguments: str) -> None:
@@ -171,10 +171,10 @@ def test_failed_verification_promotes_nothing(copied_run, monkeypatch):
             raise StepFailed("", 1)
 
     edit_golden(copied_run, FULL, lambda values: values[f"{SOFTMAX}_0"].__iadd__(1e-4))
-    monkeypatch.setattr(steps, "run_zone", run_zone)
+    monkeypatch.setattr(train_module, "run_zone", run_zone)
     monkeypatch.setattr(models, "promote", lambda *_: pytest.fail("an unverified graph was promoted"))
     with pytest.raises(StepFailed):
-        steps.finish(copied_run, steps.Collection((), {}, {}, (), Home.from_environment()))
+        train_module.finish(copied_run, train_module.Collection((), {}, {}, (), Home.from_environment()))
 
 
 @pytest.mark.parametrize("node", ["model/Softmax", "model/Sigmoid"])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl.measure.crossval import Measured
+from essentia_ldl.runs.names import FAILURES, SCORES
 from essentia_ldl.train.train import Trained
 
 
@@ -17,10 +18,10 @@ def describe_measured(done: Measured) -> list[str]:
     """Write the tables of a cross-validation, what was left out, and where the scores are."""
     lines = describe_scores(done.scores)
     if done.collection.failures:
-        lines.append(f"{len(done.collection.failures)} files were left out: see {done.run / 'failures.csv'}")
+        lines.append(f"{len(done.collection.failures)} files were left out: see {done.run / FAILURES}")
     if done.refused is not None:
         lines.append(f"files that MusicExtractor refused count as average there: see {done.refused}")
-    return [*lines, str(done.run / "scores.json")]
+    return [*lines, str(done.run / SCORES)]
 
 
 def describe_final(done: Trained, graphs: Path) -> list[str]:

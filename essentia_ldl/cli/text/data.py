@@ -1,6 +1,8 @@
-"""What the terminal shows of a survey. In: `Surveyed`; out: lines of text."""
+"""What the terminal shows of a survey and of a demo. In: `Surveyed`, or the folder; out: lines of text."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from essentia_ldl.features.survey import Surveyed
 
@@ -29,3 +31,8 @@ def describe_survey(report: Surveyed) -> list[str]:
     if not (report.duplicates or report.conflicts or report.too_short or report.failures):
         lines.append("by their headers and bytes: nothing unreadable, too short or twice")
     return lines
+
+
+def describe_demo(folder: Path) -> list[str]:
+    """Write where a demo collection is."""
+    return [str(folder)]

@@ -7,7 +7,8 @@ from typing import Any
 
 from essentia_ldl.collection.class_map import IGNORE
 from essentia_ldl.measure.evaluate import Evaluated
-from essentia_ldl.scores.listeners import describe_shares
+from essentia_ldl.runs.names import SCORES
+from essentia_ldl.scores.bootstrap import LEVEL
 
 
 def describe_evaluation(done: Evaluated) -> list[str]:
@@ -48,8 +49,28 @@ def describe_evaluation(done: Evaluated) -> list[str]:
     if "listeners" in scores:
         lines += describe_shares(scores["listeners"])
     lines += [f"failed: {failure.reason}" for failure in done.failures]
-    lines.append(f"scores: {done.folder / 'scores.json'}")
+    lines.append(f"scores: {done.folder / SCORES}")
     return lines
+
+
+def describe_shares(scores: Mapping[str, Any]) -> list[str]:
+    """Write how close the model comes to the shares of listeners (`listeners.score_shares`)."""
+    divergence, spearman = scores["divergence"], scores["spearman"]
+    limits = divergence["interval"]
+    known = "" if limits is None else f" ({LEVEL:.0%} interval {limits[0]:+.4f} to {limits[1]:+.4f})"
+    parts = [("all", spearman["all"]), *((f"within {name}", part) for name, part in spearman["within"].items())]
+    ranks = ", ".join(
+        f"{name} {'-' if part['value'] is None else format(part['value'], '.3f')} (n {part['n']})"
+        for name, part in parts
+    )
+    return [
+        f"listeners: share of {scores['class']} on {scores['n_tracks']} tracks, mean {scores['mean_share']:.3f};"
+        f" mean of the model {scores['mean_probability']:.3f}",
+        f"  Jensen-Shannon divergence in {divergence['unit']}: model {divergence['model']:.4f},"
+        f" constant {scores['mean_share']:.3f} gives {divergence['constant']:.4f};"
+        f" difference {divergence['difference']:+.4f}{known}",
+        f"  Spearman correlation: {ranks}",
+    ]
 
 
 def _describe_reliability(scores: Mapping[str, Any] | None, level: float) -> list[str]:

@@ -38,6 +38,11 @@ def describe_models(models: Sequence[Model], folder: Path) -> list[str]:
     return lines
 
 
+def describe_problems(problems: Sequence[str]) -> list[str]:
+    """Write what is wrong with the models that cannot be used."""
+    return [f"error: {problem}" for problem in problems]
+
+
 def show_path(path: Path) -> str:
     """Return a path as short as it can be copied: relative where it is below the current folder."""
     relative = os.path.relpath(path)

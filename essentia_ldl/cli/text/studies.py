@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from essentia_ldl.studies.artist_groups import tables as artist_group_tables
+from essentia_ldl.studies.artist_groups import tables as artist_groups_tables
 from essentia_ldl.studies.artist_groups.command import Experiment
 from essentia_ldl.studies.table2 import tables as table2_tables
 from essentia_ldl.studies.table2.command import Table
@@ -19,5 +19,5 @@ def describe_artist_groups(done: Experiment) -> list[str]:
     """Write the tables, measured beside the paper's; nothing after a dry run."""
     if not done.rows:
         return []
-    lines = artist_group_tables.describe(done.rows, is_demo=done.is_demo)
+    lines = artist_groups_tables.describe(done.rows, is_demo=done.is_demo)
     return [*lines, *done.notes, str(done.folder / "agf.md")]

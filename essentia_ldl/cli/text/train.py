@@ -64,7 +64,7 @@ def describe_test(score: Mapping[str, Any], classes: Sequence[str]) -> list[str]
     Parameters
     ----------
     score : Mapping[str, Any]
-        What `scoring.score_predictions` says of the test side.
+        What `runs.score.score_predictions` says of the test side.
     classes : sequence of str
         In the order of the matrix.
 

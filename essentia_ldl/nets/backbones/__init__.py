@@ -24,7 +24,8 @@ INPUT_NORM : str or None
     Name of the batch normalisation of the input, whose scale and offset stay fixed unless asked.
 INPUT_STANDARDIZE, INPUT_DEVIATION_FLOOR : str and float, optional
     Name of a layer that shifts and scales every band, `layers.FixedBatchNormalization` without scale and offset, and
-    the least deviation: `training` gives it mean and variance of the training tracks' frames before the first epoch.
+    the least deviation: `training.train` gives it mean and variance of the training tracks' frames before the first
+    epoch.
 SHARED_UNTIL : str, optional
     Name of the last layer that several targets share (`nets.shared`); "embedding" where it is missing.
 widen(n_networks, n_outputs) -> dict[str, object], optional
@@ -38,7 +39,7 @@ CHECKPOINT_LAYERS : Mapping[str, str]
     part (kernel, bias, gamma, beta, moving_mean, moving_variance) and reshaped when only axes of length 1 differ.
 GRAPH_LAYERS : tuple[str, ...], optional
     Layers "conv<...>", "pool" and "fc<...>" in the order of a frozen graph that weights are read from
-    (`nets.pretrained.frozen`); the data set and the file are in `models.USERS_GRAPHS`.
+    (`nets.pretrained.frozen`); the data set and the file are in `models.folder.USERS_GRAPHS`.
 DENSE_NODES : tuple[str, str], optional
     Names of the nodes of the penultimate layer and of the logits, where they are not `model/dense_<n>/BiasAdd`.
 EMBEDDING_ACTIVATION : str, optional

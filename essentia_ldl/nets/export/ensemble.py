@@ -24,6 +24,7 @@ from essentia_ldl.nets.export.nodes import SOFTMAX, Node
 from essentia_ldl.nets.networks import build_model
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.runs.arrays import DAMAGE
+from essentia_ldl.runs.names import WEIGHTS
 from essentia_ldl.runs.plan import Plan
 from essentia_ldl.scores.calibration import Calibration, identity
 from essentia_ldl.scores.uncertainty import MEAN
@@ -42,7 +43,7 @@ def read_members(plan: Plan) -> list[keras.Model]:
     StoreError
         When weights.npz is missing, damaged, or of other networks.
     """
-    members, path = [build_model(plan, pretrained=False) for _ in plan.members], plan.folder / "weights.npz"
+    members, path = [build_model(plan, pretrained=False) for _ in plan.members], plan.folder / WEIGHTS
     try:
         with np.load(path, allow_pickle=False) as arrays:
             for number, model in enumerate(members):

@@ -35,8 +35,9 @@ from essentia_ldl.nets.networks import build_model
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.nets.trained_weights import read_weights
 from essentia_ldl.runs.calibrate import digest_weights
+from essentia_ldl.runs.names import WEIGHTS
 from essentia_ldl.runs.plan import Plan, read_plan
-from essentia_ldl.scores import calibration as calibrations
+from essentia_ldl.scores import calibration as calibration_module
 from essentia_ldl.scores.calibration import Calibration
 
 GOLDEN_TRACKS = 2
@@ -77,7 +78,7 @@ def export(folder: Path, *, extractors: Known | None = None) -> list[Path]:
     if plan.members:
         return _export_ensemble(plan, calibration, {} if extractors is None else extractors)
     model = build_model(plan, pretrained=False)
-    read_weights(plan.folder / "weights.npz", model)
+    read_weights(plan.folder / WEIGHTS, model)
     written = []
     if plan.network.fine_tune == "head":
         extractor = open_body(plan, {} if extractors is None else extractors)
@@ -128,10 +129,10 @@ def _gather_patches(plan: Plan) -> list[np.ndarray]:
 
 
 def _read_calibration(plan: Plan) -> Calibration:
-    if plan.calibration == calibrations.NONE:
-        return calibrations.identity(plan.classes, calibrations.NOT_ASKED)
+    if plan.calibration == calibration_module.NONE:
+        return calibration_module.identity(plan.classes, calibration_module.NOT_ASKED)
     digest = digest_weights(plan.folder)
-    return calibrations.read_calibration(plan.folder / calibrations.FILE, digest, plan.classes)
+    return calibration_module.read_calibration(plan.folder / calibration_module.FILE, digest, plan.classes)
 
 
 def _write(

@@ -1,6 +1,6 @@
 """The features of trained networks: penultimate layers, side by side.
 
-In: folders of networks that `training` left (plan.json, weights.npz), each with one target or several. Out: a model
+In: folders of networks that `training.train` left (plan.json, weights.npz), of one target or several. Out: a model
 from patches to what every network's last dense layer reads, side by side, in inference mode, and what it makes of the
 patch grid of tracks, kept in the folder of each network under ``embeddings-<hop>/<two digits>/<content>.npy``, float32
 (n_patches, d), so that a classifier on any set of networks reads what was computed once.
@@ -28,6 +28,7 @@ from essentia_ldl.nets.networks import build_model
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.trained_weights import count_features, read_weights
 from essentia_ldl.records import FrontEnd
+from essentia_ldl.runs.names import WEIGHTS
 from essentia_ldl.runs.plan import Plan, read_plan
 
 EMBEDDING = "embedding"  # name of the layer that puts the networks side by side
@@ -57,7 +58,7 @@ def build_features(plan: Plan, name: str) -> keras.Model:
         When its weights are missing or damaged.
     """
     model = build_model(plan, pretrained=False)
-    read_weights(plan.folder / "weights.npz", model)
+    read_weights(plan.folder / WEIGHTS, model)
     names = [f"{task.name}_logits" for task in plan.tasks] or ["logits"]
     parts = [model.get_layer(layer).input for layer in names]
     joined = parts[0] if len(parts) == 1 else keras.layers.Concatenate(name="branches")(parts)
@@ -91,7 +92,7 @@ class TrainedFeatures:
         self._sizes = [count_features(folder) for folder in self._folders]
         self._kept = [folder / f"embeddings-{front_end.patch_hop_frames}" for folder in self._folders]
         for folder, kept in zip(self._folders, self._kept, strict=True):
-            _check_digest(kept, digest_file(folder / "weights.npz"))
+            _check_digest(kept, digest_file(folder / WEIGHTS))
         self._plans = {folder: read_plan(folder) for folder in self._folders}
         self._networks: dict[Path, keras.Model] = {}
         self._bodies: dict[

@@ -49,7 +49,7 @@ def read_graph(path: Path) -> GraphDef:
     try:
         graph.ParseFromString(Path(path).read_bytes())
     except Exception as error:  # protobuf's DecodeError has no public name that is stable
-        raise WeightsError(explain("graph", "a frozen graph", str(error)[:100], path, REMEDY)) from None
+        raise WeightsError(explain("graph", "a frozen graph", error, path, REMEDY)) from None
     if not graph.node:
         raise WeightsError(explain("graph", "a frozen graph", "no nodes", path, REMEDY))
     return graph
@@ -239,7 +239,7 @@ def _prove(graph: GraphDef, chain: Chain, model: keras.Model, path: Path) -> Non
             try:
                 theirs = session.run(f"{EMBEDDING_NODE}:0", {f"{chain.placeholder}:0": patch})
             except (tf.errors.OpError, ValueError) as error:
-                raise WeightsError(explain("graph", "one that runs", str(error)[:100], path, REMEDY)) from None
+                raise WeightsError(explain("graph", "one that runs", error, path, REMEDY)) from None
     ours = model(patch, training=False).numpy()
     theirs = theirs.reshape(ours.shape) if theirs.size == ours.size else theirs
     if theirs.shape != ours.shape:

@@ -47,6 +47,5 @@ def load_tagger(graphs: Path, backbone: str, dataset: str) -> keras.Model:
     try:
         tagger.load_weights(path)
     except (OSError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0]
-        raise WeightsError(explain("pretrained weights", "a readable file", reason, path, remedy)) from None
+        raise WeightsError(explain("pretrained weights", "a readable file", error, path, remedy)) from None
     return tagger

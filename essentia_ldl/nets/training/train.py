@@ -32,7 +32,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from essentia_ldl.files import write_json
 from essentia_ldl.nets.backbones import load_backbone
 from essentia_ldl.nets.classifier import set_statistics
 from essentia_ldl.nets.inputs.below_head import Known, open_body
@@ -44,6 +43,8 @@ from essentia_ldl.nets.trained_weights import write_weights
 from essentia_ldl.nets.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from essentia_ldl.nets.training.shared_updates import SharedRun
 from essentia_ldl.nets.training.updates import Run
+from essentia_ldl.runs.names import WEIGHTS
+from essentia_ldl.runs.outcome import write_history
 from essentia_ldl.runs.plan import Plan, read_plan
 from essentia_ldl.runs.predictions import Predictions, write_predictions
 from essentia_ldl.runs.targets import digest_training, read_targets
@@ -136,8 +137,8 @@ def train(
     _standardize(plan, source, model)
     run = SharedRun(plan, source, model) if plan.tasks else Run(plan, source, model)
     history = _loop(run, checkpoint_every_s, say)
-    write_weights(plan.folder / "weights.npz", run.model)
-    write_json(plan.folder / "history.json", history)
+    write_weights(plan.folder / WEIGHTS, run.model)
+    write_history(plan.folder, history)
     if not plan.predictions:
         return history
     if plan.evaluation_hop_frames is not None:

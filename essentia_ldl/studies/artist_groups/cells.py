@@ -24,11 +24,13 @@ from essentia_ldl.choices import SEPARATE, SHARED, WIDE
 from essentia_ldl.collection import splits
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import DataError, RecipeError, explain
-from essentia_ldl.files import read_json, write_json
+from essentia_ldl.files import write_json
 from essentia_ldl.labels import AGF
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Split, Track
 from essentia_ldl.runs.arrays import read_arrays
+from essentia_ldl.runs.names import SCORES, WEIGHTS
+from essentia_ldl.runs.outcome import read_scores, write_scores
 from essentia_ldl.runs.plan import write_plan
 from essentia_ldl.runs.predictions import read_predictions
 from essentia_ldl.runs.targets import name_table, read_table, write_table
@@ -296,9 +298,9 @@ def score_cell(folder: Path, cell: Trial, networks: Sequence[Path], *, redrawn: 
         "accuracy": float(np.mean(answers == truth)),
         "n_test": len(truth),
         "n_train": n_train,
-        "parameters": sum(_count_parameters(place / "weights.npz") for place in (folder, *networks)),
+        "parameters": sum(_count_parameters(place / WEIGHTS) for place in (folder, *networks)),
     }
-    write_json(folder / "scores.json", scores)
+    write_scores(folder, scores)
     return scores
 
 
@@ -311,5 +313,5 @@ def _count_parameters(path: Path) -> int:
 
 def read_rows(run: Path) -> Iterator[dict[str, Any]]:
     """Yield the scores of every cell of a run that is done."""
-    for path in sorted(run.glob("*/cells/*/scores.json")):
-        yield read_json(path)
+    for path in sorted(run.glob(f"*/cells/*/{SCORES}")):
+        yield read_scores(path.parent)

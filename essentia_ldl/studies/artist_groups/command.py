@@ -26,6 +26,7 @@ from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.recipe.toml import change_recipe, read_recipe, render_recipe
 from essentia_ldl.records import Failure, Split, Track
 from essentia_ldl.runs import folder as runs
+from essentia_ldl.runs.names import HISTORY
 from essentia_ldl.studies import estimates
 from essentia_ldl.studies.artist_groups.cells import (
     ARTIST,
@@ -80,7 +81,7 @@ class Selection:
     seeds, epochs : int or None
         Seeds 0 to so many less 1, and epochs of one network.
     changes : Mapping[str, str]
-        Keys of the recipe that differ, as in `recipe.change_recipe`.
+        Keys of the recipe that differ, as in `recipe.toml.change_recipe`.
     dry_run : bool
         Stop after the estimated time.
     """
@@ -214,14 +215,14 @@ def run_experiment(
     if grid.dry_run:
         return Experiment(home.runs)
     collection = prepare(recipe, source, Needs(sources, draw), home, n_jobs, say)
-    same = {key: value for key, value in recipe.as_dict().items() if key not in ("labels", "card")}
+    same = {key: value for key, value in recipe.as_identity().items() if key not in ("labels", "card")}
     sides = [track.split for track in collection.tracks]
     listing = identify_tracks(recipe, collection)
     digest = runs.fingerprint(__version__, same, listing, sides, *identify_weights(recipe.network, home.graphs))
     run = runs.resume_run(home.runs, "agf", digest)
     with runs.locked(run):
         runs.open_run(run, render_recipe(recipe), collection.failures, collection.corrections)
-        waiting = [cell for cell in cells if not (_folder(run, cell) / "scores.json").is_file()]
+        waiting = [cell for cell in cells if not (_folder(run, cell) / runs.SCORES).is_file()]
         say(f"{len(cells)} cells, {len(cells) - len(waiting)} measured before, {len(waiting)} to do")
         for group in dict.fromkeys(cell.group for cell in waiting):
             own = [cell for cell in waiting if cell.group == group]
@@ -284,7 +285,7 @@ def _batch(cells: Sequence[Trial], n_workers: int) -> list[list[Trial]]:
 
 def _train_networks(networks: Sequence[Path], n_jobs: int | None, say: Say) -> None:
     """Train the networks that are not trained yet, several at once."""
-    missing = [str(network) for network in networks if not (network / "history.json").is_file()]
+    missing = [str(network) for network in networks if not (network / HISTORY).is_file()]
     if not missing:
         return
     n_processes = min(count_workers(n_jobs), len(missing))

@@ -158,12 +158,6 @@ def average_scores(values: Mapping[tuple[str, str], Score], networks: str, chose
     return Score(*(sum(column) / len(found) for column in zip(*found, strict=True)))
 
 
-def find_best(values: Mapping[tuple[str, str], Score], networks: str, n_targets: int) -> Score | None:
-    """Return the lowest log loss and the highest F1 of the sets of `n_targets` targets, as Table 5 does, or None."""
-    found = [score for (name, targets), score in values.items() if name == networks and len(targets) == n_targets]
-    return Score(min(s.log_loss for s in found), max(s.macro_f1 for s in found)) if found else None
-
-
 def list_sets(has_genre: bool | None = None, n_targets: int | None = None, at_least: int = 1) -> tuple[str, ...]:
     """List the sets of targets with or without g (None: both), of a size (None: any), in the paper's order."""
     return tuple(
@@ -173,6 +167,25 @@ def list_sets(has_genre: bool | None = None, n_targets: int | None = None, at_le
         and (n_targets is None or len(targets) == n_targets)
         and len(targets) >= at_least
     )
+
+
+def find_best(values: Mapping[tuple[str, str], Score], networks: str, n_targets: int, metric: str) -> str:
+    """Return the set of so many targets of the lowest log loss or the highest F1, as Table 5 does; "" if none has one.
+
+    Parameters
+    ----------
+    values : Mapping[tuple[str, str], Score]
+        By networks and targets, as `TABLE_4`.
+    networks : str
+        Which of the networks.
+    n_targets : int
+        Size of the sets.
+    metric : str
+        A field of `Score`.
+    """
+    sign = 1 if metric == "log_loss" else -1
+    sets = [targets for targets in list_sets(n_targets=n_targets) if (networks, targets) in values]
+    return min(sets, key=lambda targets: sign * getattr(values[networks, targets], metric), default="")
 
 
 FIGURE_3 = {  # average by number of targets

@@ -1,8 +1,9 @@
 """Measured artist group factors beside the paper's Tables 3, 4 and 5 and Figure 3, as text, Markdown and CSV.
 
 In: one row per training, as `comparison` describes it. Out: lines, agf.md, agf.csv and, by `figure`, figure3.png.
-Every table is laid out once, as cells of text with a "|" between ours and the paper's, and written for the terminal (at
-most 100 columns) and for Markdown.
+The lines of the terminal are made here and not in `cli.text`, because they share their layout with the Markdown: every
+table is laid out once, as cells of text with a "|" between ours and the paper's, and written for the terminal (at most
+100 columns) and for Markdown.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from essentia_ldl.studies.artist_groups.paper import (
     WORDS,
     Score,
     average_scores,
+    find_best,
     list_sets,
 )
 
@@ -227,7 +229,7 @@ def _lay_out_table_5(measured: Mapping[Kind, Trainings], values: Mapping[tuple[s
             line = [_pair(_ours(measured.get(Kind("wide", "g", n)), metric), TABLE_5["wide", n], metric)]
             line[0] += MARKS.get(("wide", n, metric), "")
             for networks in PAIRED:
-                best = _find_best(values, networks, n, metric)
+                best = find_best(values, networks, n, metric)
                 ours = _ours(measured.get(Kind(networks, best, n)), metric)
                 mark = MARKS.get((networks, n, metric), "")
                 line.append(f"{_pair(ours, TABLE_5[networks, n], metric)}{mark} {best}".rstrip())
@@ -300,13 +302,6 @@ def _ours(one: Trainings | None, metric: str) -> str:
 
 def _pair(ours: str, paper: Score | None, metric: str) -> str:
     return f"{ours}|{_number(paper and getattr(paper, metric))}"
-
-
-def _find_best(values: Mapping[tuple[str, str], Score], networks: str, n: int, metric: str) -> str:
-    """Return the targets of the lowest log loss or the highest F1 among the sets of n, "" where there is none."""
-    sign = 1 if metric == "log_loss" else -1
-    sets = [targets for targets in list_sets(n_targets=n) if (networks, targets) in values]
-    return min(sets, key=lambda targets: sign * getattr(values[networks, targets], metric), default="")
 
 
 def _wrap(lines: Iterable[str], width: int = 100) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any
 from essentia_ldl.errors import StoreError
 from essentia_ldl.files import read_json, write_json
 from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.runs.outcome import read_scores
 from essentia_ldl.studies.table2.paper import SOURCES, Cell
 from essentia_ldl.studies.table2.tables import score_external_cell, score_fold_cell
 
@@ -110,7 +111,7 @@ def _is_row(key: str, row: Any) -> bool:
 def _read_cell(column: str, source: str, path: Path) -> dict[str, Any]:
     """Return the numbers of a cell; nothing when its scores are gone or damaged, or are no longer of this source."""
     with contextlib.suppress(StoreError, KeyError, TypeError):
-        scores = read_json(path)
+        scores = read_scores(path.parent)
         is_fold = column == "5f"
         values = score_fold_cell(scores, source) if is_fold else score_external_cell(scores)
         needed = ("measured", "n_tracks", *(["deviation"] if is_fold else []))

@@ -27,7 +27,7 @@ from essentia_ldl.measure.crossval import Comparison, Folds, cross_validate
 from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import Track
 from essentia_ldl.runs import folder as runs
-from essentia_ldl.runs.folder import SCORES
+from essentia_ldl.runs.names import SCORES
 from essentia_ldl.studies import estimates
 from essentia_ldl.studies.table2.cells import Book, CellGroup, list_digests
 from essentia_ldl.studies.table2.data import EXTERNAL, find_collections
@@ -187,7 +187,7 @@ def _list_groups(
         for network in grid.networks:
             for start in grid.starts:
                 recipe = set_up(read_recipe(task, recipes), grid, network, start)
-                values = {key: value for key, value in recipe.as_dict().items() if key != "labels"}
+                values = {key: value for key, value in recipe.as_identity().items() if key != "labels"}
                 digests = {"5f": runs.fingerprint(__version__, values, listing, grid.n_folds, grid.patch_hop)}
                 if task in annotated:
                     digests["ext"] = runs.fingerprint(__version__, values, listing, annotated[task])

@@ -1,7 +1,8 @@
 """Measured values beside those of the paper's table 2, as text, Markdown, CSV and json.
 
 In: the `scores.json` of cross-validations and of external validations, the only source of measured numbers, and
-`paper`. Out: lines, and table2.json, table2.md and table2.csv.
+`paper`. Out: lines, and table2.json, table2.md and table2.csv. The lines of the terminal are made here and not in
+`cli.text`, because they share their layout with the Markdown.
 """
 
 from __future__ import annotations

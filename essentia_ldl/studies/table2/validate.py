@@ -16,6 +16,7 @@ from essentia_ldl.measure.evaluate import evaluate
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Track
 from essentia_ldl.runs import folder as runs
+from essentia_ldl.runs.names import SCORES
 from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.train.compose import Wanted, plan_run, update_places
 from essentia_ldl.train.prepare import Needs, Say, prepare
@@ -72,13 +73,13 @@ def validate_externally(
     with runs.locked(cell):
         if not (cell / "export" / "verify.json").is_file():
             _train(cell, recipe, sets.training, home, n_jobs, say)
-        if (cell / "evaluation" / "scores.json").is_file():
-            return cell / "evaluation" / "scores.json"
+        if (cell / "evaluation" / SCORES).is_file():
+            return cell / "evaluation" / SCORES
         graph = cell / "export" / f"{read_plan(cell).stems['full']}.pb"
         say(f"{recipe.task}, {recipe.labels}: {graph.stem} on {sets.annotations}")
         annotated = Source(sets.annotations, LAYOUT, {"taxonomy": recipe.task})
         done = evaluate(str(graph), annotated, home, output=str(cell / "evaluation"))
-    return done.folder / "scores.json"
+    return done.folder / SCORES
 
 
 def _train(cell: Path, recipe: Recipe, source: Source, home: Home, n_jobs: int | None, say: Say) -> None:

@@ -11,15 +11,15 @@ import pytest
 
 from essentia_ldl.errors import DataError, StoreError, TrainingError
 from essentia_ldl.features.store import array_path
-from essentia_ldl.nets import run as runs
-from essentia_ldl.nets.export import export as exporting
+from essentia_ldl.nets import run as nets_run
+from essentia_ldl.nets.export import export as export_module
 from essentia_ldl.nets.export.export import export
 from essentia_ldl.nets.export.freeze import check_graph
 from essentia_ldl.nets.export.nodes import head_nodes
 from essentia_ldl.nets.inputs.embeddings import open_embeddings
 from essentia_ldl.nets.runtime import tf
 from essentia_ldl.nets.training.train import train
-from essentia_ldl.runs import calibrate as calibrating
+from essentia_ldl.runs import calibrate as calibrate_module
 from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.scores.calibration import FILE, Calibration, read_calibration, write_calibration
 
@@ -78,13 +78,13 @@ def export_with(trained, tmp_path_factory):
         (folder / "plan.json").write_text(json.dumps({**plan, "calibration": method or found.kind}))
         if found is not None:
             write_calibration(folder / FILE, found)
-        write = exporting._write
+        write = export_module._write
         with pytest.MonkeyPatch.context() as patch:
             if head_only:
                 patch.setattr(
-                    exporting, "_write", lambda plan, kind, *a: write(plan, kind, *a) if kind == "head" else None
+                    export_module, "_write", lambda plan, kind, *a: write(plan, kind, *a) if kind == "head" else None
                 )
-            exporting.export(folder)
+            export_module.export(folder)
         return folder / "export"
 
     return make
@@ -93,7 +93,7 @@ def export_with(trained, tmp_path_factory):
 @pytest.mark.parametrize("stem", [HEAD, FULL])
 @pytest.mark.parametrize("kind", ["temperature", "vector"])
 def test_the_softmax_reads_calibrated_logits_and_the_logits_stay(trained, export_with, stem, kind):
-    digest = calibrating.digest_weights(trained)
+    digest = calibrate_module.digest_weights(trained)
     scale, bias = ((1 / T, 1 / T), (0.0, 0.0)) if kind == "temperature" else ((0.4, 1.3), (0.2, -0.2))
     graph = export_with(Calibration(kind, CLASSES, scale, bias, model=digest)) / f"{stem}.pb"
     plain = trained / "export" / f"{stem}.pb"
@@ -114,7 +114,9 @@ def test_the_softmax_reads_calibrated_logits_and_the_logits_stay(trained, export
 
 @pytest.mark.parametrize("value", [0.05, 0.7, 1.7, 40.0])
 def test_a_temperature_never_changes_the_class_of_a_patch(trained, export_with, value):
-    graph = export_with(temperature(value, model=calibrating.digest_weights(trained)), head_only=True) / f"{HEAD}.pb"
+    graph = (
+        export_with(temperature(value, model=calibrate_module.digest_weights(trained)), head_only=True) / f"{HEAD}.pb"
+    )
     inputs = np.random.default_rng(0).normal(0, 3, (500, 200)).astype(np.float32)
     (before,), (after,) = (run_graph(p, ["model/Softmax"], inputs) for p in (trained / "export" / f"{HEAD}.pb", graph))
     assert len(set(before.argmax(axis=1))) == 2
@@ -122,7 +124,7 @@ def test_a_temperature_never_changes_the_class_of_a_patch(trained, export_with, 
 
 
 def test_a_temperature_costs_one_multiplication_and_one_constant(trained, export_with):
-    digest = calibrating.digest_weights(trained)
+    digest = calibrate_module.digest_weights(trained)
     plain = read_graph(trained / "export" / f"{HEAD}.pb")
 
     def added(found):
@@ -138,7 +140,7 @@ def test_a_temperature_costs_one_multiplication_and_one_constant(trained, export
 
 
 def test_the_card_says_what_is_baked_in(trained, export_with):
-    digest = calibrating.digest_weights(trained)
+    digest = calibrate_module.digest_weights(trained)
     numbers = {"n_tracks": 40, "nll_before": 0.5, "nll_after": 0.4, "ece_before": 0.2, "ece_after": 0.1}
     folder = export_with(temperature(T, model=digest, fitted_on="validation tracks", **numbers))
     for stem in (HEAD, FULL):
@@ -166,7 +168,7 @@ def test_a_calibration_of_another_model_is_one_clear_error(export_with):
 
 
 def test_a_calibration_of_other_classes_is_one_clear_error(trained, export_with):
-    numbers = {"scale": (0.5,) * 3, "bias": (0.0,) * 3, "model": calibrating.digest_weights(trained)}
+    numbers = {"scale": (0.5,) * 3, "bias": (0.0,) * 3, "model": calibrate_module.digest_weights(trained)}
     with pytest.raises(DataError, match="calibration: expected classes"):
         export_with(Calibration("temperature", ("a", "b", "c"), **numbers))
 
@@ -192,20 +194,24 @@ def plant_embeddings(plan):
         np.save(path, rows)
 
 
-def test_a_training_calibrates_itself_and_its_predictions_are_what_its_graph_answers(make_run, tmp_path, capsys):
-    folder = make_run(
-        **{"store": tmp_path / "store", "n_tracks": 150, "n_frames": 190, "calibration": "temperature"},
-        **{"network": {"backbone": "vgg"}, "training": {"epochs": 3}},
-    )
+@pytest.mark.parametrize("planted", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_a_training_calibrates_itself_and_its_predictions_are_what_its_graph_answers(
+    make_run, tmp_path, capsys, planted
+):
+    own = {"store": tmp_path / "store", "n_frames": 190, "network": {"backbone": "vgg"}}
+    size = {"n_tracks": 150, "n_frames": 380, "calibration": "temperature", "training": {"epochs": 3}}
+    folder = make_run(**{**size, **(own if planted else {})})
     plan = read_plan(folder)
-    plant_embeddings(plan)
-    assert runs.main([str(folder)]) == 0
-    found = read_calibration(folder / FILE, calibrating.digest_weights(folder), CLASSES)
+    if planted:
+        plant_embeddings(plan)
+    assert nets_run.main([str(folder)]) == 0
+    found = read_calibration(folder / FILE, calibrate_module.digest_weights(folder), CLASSES)
     assert found.n_tracks == 25
     assert f", {found.name} (" in capsys.readouterr().out.splitlines()[0]
     embeddings = open_embeddings(plan, {}).load([track.content for track in plan.tracks])
     with np.load(folder / "predictions.npz") as arrays:
         shown, counts, raw = arrays["probabilities"], arrays["n_patches"], arrays["patch_logits"]
+    assert set(counts) == {2 if planted else 3}
     rows, logits = run_graph(
         folder / "export" / f"{HEAD}.pb", ["model/Softmax", LOGITS[HEAD]], np.concatenate(list(embeddings))
     )
@@ -217,12 +223,12 @@ def test_a_training_calibrates_itself_and_its_predictions_are_what_its_graph_ans
 def test_exporting_alone_does_not_train(make_run, capsys):
     small = {"n_tracks": 12, "n_frames": 190, "network": {"backbone": "vgg"}, "training": {"epochs": 1}}
     folder = make_run(**small, calibration="temperature")
-    assert runs.main([str(folder)]) == 0
+    assert nets_run.main([str(folder)]) == 0
     history = (folder / "history.json").stat().st_mtime_ns
     first = (folder / "export" / f"{HEAD}.pb").read_bytes()
-    write_calibration(folder / FILE, temperature(T, model=calibrating.digest_weights(folder)))
+    write_calibration(folder / FILE, temperature(T, model=calibrate_module.digest_weights(folder)))
     capsys.readouterr()
-    assert runs.main(["--export-only", str(folder)]) == 0
+    assert nets_run.main(["--export-only", str(folder)]) == 0
     assert [line.split(" exported")[0] for line in capsys.readouterr().out.splitlines()] == ["mood sad:"] * 2
     assert (folder / "history.json").stat().st_mtime_ns == history
     assert (folder / "export" / f"{HEAD}.pb").read_bytes() != first

@@ -15,15 +15,15 @@ from essentia_ldl.nets.training.train import train
 from essentia_ldl.runs.plan import ExtractorPlan, read_plan
 
 
-@pytest.mark.parametrize("fine_tune", ["head", "none"])
+@pytest.mark.parametrize("fine_tune", ["head", "none", pytest.param("all", marks=pytest.mark.slow)])
 def test_another_hop_changes_what_is_scored_and_nothing_that_is_trained(narrow_vgg, make_run, fine_tune):
     found = {}
     for hop in (None, 187):
         folder = make_run(
             f"{fine_tune}-{hop}",
-            n_tracks=6,
+            n_tracks=24 if fine_tune == "head" else 6,
             n_frames=400,
-            network={"fine_tune": fine_tune, "backbone": "musicnn" if fine_tune == "head" else "vgg"},
+            network={"fine_tune": fine_tune, "backbone": "vgg" if fine_tune == "none" else "musicnn"},
             training={"epochs": 1, "batch_size": 4},
             evaluation_hop_frames=hop,
         )

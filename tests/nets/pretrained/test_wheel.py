@@ -13,7 +13,7 @@ from essentia_ldl import discover
 from essentia_ldl.errors import WeightsError
 from essentia_ldl.nets.base_graphs import list_base_graphs
 from essentia_ldl.nets.classifier import build_tagger
-from essentia_ldl.nets.pretrained import wheel as released
+from essentia_ldl.nets.pretrained import wheel as wheel_module
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.runs.plan import BACKBONES
 
@@ -33,7 +33,7 @@ def run_released_graph(wheel, name, patches):
             node.attr.pop(key, None)
         if node.op == "RandomUniform":
             node.attr["seed"].i = 1  # a dropout that is not active; deterministic mode refuses it without a seed
-    values = released.read_checkpoint(wheel, name)
+    values = wheel_module.read_checkpoint(wheel, name)
     with tf.Graph().as_default() as imported:
         tf.import_graph_def(graph, name="")
         feeds = {
@@ -53,7 +53,7 @@ def test_equals_the_released_graph(wheel, stem):
     backbone = discover.load(BACKBONES, backbone_name)
     checkpoint = backbone.CHECKPOINTS[dataset]
     tagger = build_tagger(backbone, size=backbone.CHECKPOINT_SIZES.get(dataset))
-    released.load_variables(tagger, backbone, released.read_checkpoint(wheel, checkpoint))
+    wheel_module.load_variables(tagger, backbone, wheel_module.read_checkpoint(wheel, checkpoint))
     patches = np.random.default_rng(0).uniform(0, 5, (4, 187, 96)).astype(np.float32)
     logits, embedding = run_released_graph(wheel, checkpoint, patches)
     layers = ["tags", "embedding" if backbone.N_DENSE else "tags"]
@@ -64,18 +64,18 @@ def test_equals_the_released_graph(wheel, stem):
 
 
 def test_wrong_wheel(tmp_path):
-    wheel = tmp_path / released.WHEEL
+    wheel = tmp_path / wheel_module.WHEEL
     wheel.write_bytes(b"not a wheel")
     with pytest.raises(WeightsError, match=r"sha256 .*--wheel FILE"):
-        released.fetch_wheel(tmp_path, wheel)
+        wheel_module.fetch_wheel(tmp_path, wheel)
     with pytest.raises(WeightsError, match="an existing file"):
-        released.fetch_wheel(tmp_path, tmp_path / "nowhere.whl")
+        wheel_module.fetch_wheel(tmp_path, tmp_path / "nowhere.whl")
 
 
 def test_no_network(tmp_path, monkeypatch):
     def fail(command, **_kwargs):
         return subprocess.CompletedProcess(command, 1, "", "ERROR: no matching distribution\n")
 
-    monkeypatch.setattr(released.subprocess, "run", fail)
+    monkeypatch.setattr(wheel_module.subprocess, "run", fail)
     with pytest.raises(WeightsError, match=r"no matching distribution.*--wheel FILE"):
-        released.fetch_wheel(tmp_path)
+        wheel_module.fetch_wheel(tmp_path)

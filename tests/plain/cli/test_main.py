@@ -27,12 +27,12 @@ from essentia_ldl.measure.crossval import Comparison, Folds, Measured
 from essentia_ldl.measure.rows import TruthColumn
 from essentia_ldl.models.card import GraphCard
 from essentia_ldl.models.folder import Model
-from essentia_ldl.predict import command as predicting
+from essentia_ldl.predict import command as predict_command
 from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import Failure, Prediction
-from essentia_ldl.train import ensemble as ensembles
+from essentia_ldl.train import ensemble as ensemble_module
 from essentia_ldl.train import prepare
-from essentia_ldl.train import train as steps
+from essentia_ldl.train import train as train_module
 from essentia_ldl.train.prepare import Built
 from essentia_ldl.zones import StepFailed, zone_environment
 
@@ -240,14 +240,14 @@ def raising(error):
 @pytest.mark.parametrize("command", [("graphs", "build"), ("train", "mood-sad")])
 def test_whatever_goes_wrong_is_one_sentence_and_a_status(monkeypatch, command, error, status, text):
     monkeypatch.setattr(prepare, "build_base_graphs", raising(error))
-    monkeypatch.setattr(steps, "train", raising(error))
+    monkeypatch.setattr(train_module, "train", raising(error))
     result = run(*command)
     assert isinstance(result.exception, SystemExit)
     assert (result.exit_code, result.stderr) == (status, text)
 
 
 def test_a_bug_is_not_hidden(monkeypatch):
-    monkeypatch.setattr(steps, "train", raising(TypeError("a bug")))
+    monkeypatch.setattr(train_module, "train", raising(TypeError("a bug")))
     assert isinstance(run("train", "mood-sad").exception, TypeError)
 
 
@@ -269,7 +269,7 @@ def test_new_writes_a_recipe_that_reads_and_says_what_comes_next(tmp_path):
     path = tmp_path / "home" / "recipes" / "energy.toml"
     assert result.stdout.splitlines()[0] == f"{path}: 2 classes (high, low)"
     assert "make train TASK=energy" in result.stdout
-    assert read_recipe("energy").classes == ("high", "low")
+    assert read_recipe("energy", tmp_path / "home" / "recipes").classes == ("high", "low")
     before = path.read_bytes()
     check_error(run("new", "energy", "--data", "my music"), "task: expected a new name; got 'energy'")
     check_error(run("new", "mood-sad", "--data", "my music"), "expected a new name")
@@ -329,9 +329,9 @@ def test_data_reports_and_its_status_tells_whether_all_is_well(tmp_path, monkeyp
 # --- train ----------------------------------------------------------------------------------------------------------
 
 
-def make_trained(tmp_path: Path, *failures: Failure) -> steps.Trained:
+def make_trained(tmp_path: Path, *failures: Failure) -> train_module.Trained:
     score = {"balanced_accuracy": 0.75, "n_tracks": 8, "recall": {"non_sad": 1.0, "sad": 0.5}}
-    return steps.Trained(tmp_path / "home" / "runs" / "r", ("sad-1",), {"valid": score}, failures)
+    return train_module.Trained(tmp_path / "home" / "runs" / "r", ("sad-1",), {"valid": score}, failures)
 
 
 def test_train_gets_the_options_and_says_what_to_do_next(tmp_path, monkeypatch):
@@ -341,7 +341,7 @@ def test_train_gets_the_options_and_says_what_to_do_next(tmp_path, monkeypatch):
         asked.update(recipe=recipe, data=source.data, **dataclasses.asdict(effort))
         return make_trained(tmp_path)
 
-    monkeypatch.setattr(steps, "train", train)
+    monkeypatch.setattr(train_module, "train", train)
     options = ["--network", "vgg", "--pretrained", "mtt", "--fine-tune", "all", "--epochs", "3", "--seed", "9"]
     result = run("train", "mood-sad", "--data", "d", *options, "--labels", "sa", "--max-hours", "1.5", "--jobs", "2")
     assert result.exit_code == 0, result.stderr
@@ -367,7 +367,7 @@ def test_train_with_members_is_an_ensemble(tmp_path, monkeypatch):
         asked.update(recipe=recipe, n_members=n_members, again=effort.again)
         return make_trained(tmp_path)
 
-    monkeypatch.setattr(ensembles, "train_members", train_members)
+    monkeypatch.setattr(ensemble_module, "train_members", train_members)
     result = run("train", "mood-sad", "--members", "5", "--dropout", "0.3", "--samples", "20", "--again")
     assert result.exit_code == 0, result.stderr
     assert (asked["n_members"], asked["again"]) == (5, True)
@@ -382,7 +382,7 @@ def test_ensemble_names_its_runs(tmp_path, monkeypatch):
         asked.append((name, sources, method, again))
         return make_trained(tmp_path)
 
-    monkeypatch.setattr(ensembles, "make_ensemble", make_ensemble)
+    monkeypatch.setattr(ensemble_module, "make_ensemble", make_ensemble)
     result = run("ensemble", "my-sad", "a", "b", "--method", "none")
     assert result.exit_code == 0, result.stderr
     assert asked == [("my-sad", ("a", "b"), "none", False)]
@@ -401,7 +401,7 @@ def test_predict_passes_on_what_is_asked_of_uncertainty(predicted, monkeypatch):
 def test_train_without_options_is_the_recipe(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        steps, "train", lambda recipe, source, *_: asked.append((recipe, source)) or make_trained(tmp_path)
+        train_module, "train", lambda recipe, source, *_: asked.append((recipe, source)) or make_trained(tmp_path)
     )
     assert run("train", "mood-sad").exit_code == 0
     assert asked == [(read_recipe("mood-sad"), Source())]
@@ -409,7 +409,7 @@ def test_train_without_options_is_the_recipe(tmp_path, monkeypatch):
 
 def test_train_with_files_left_out_succeeds_aloud_and_ends_with_status_1(tmp_path, monkeypatch):
     done = make_trained(tmp_path, Failure("x", "features", "bad"))
-    monkeypatch.setattr(steps, "train", lambda *_: done)
+    monkeypatch.setattr(train_module, "train", lambda *_: done)
     result = run("train", "mood-sad")
     assert "model: " in result.stdout
     check_error(result, "1 files were left out: see ", "failures.csv")
@@ -446,7 +446,7 @@ def predicted(tmp_path, monkeypatch):
             else:
                 yield [Prediction(path, "sad-1", ("non_sad", "sad"), segments.mean(axis=0), segments, 4.5)]
 
-    monkeypatch.setattr(predicting, "predict_files", predict_files)
+    monkeypatch.setattr(predict_command, "predict_files", predict_files)
     return tmp_path
 
 
@@ -479,10 +479,64 @@ def test_an_output_appears_whole(predicted):
     assert not list(predicted.glob("*.part"))
 
 
+@pytest.mark.parametrize(("name", "start"), [("out.csv", "path,model"), ("out.json", "["), ("out.jsonl", '{"path"')])
+def test_the_suffix_of_an_output_chooses_the_format(predicted, name, start):
+    assert run("predict", "a.wav", "-o", name).exit_code == 0
+    assert (predicted / name).read_text().startswith(start)
+    assert run("predict", "a.wav", "-o", name, "--format", "text").exit_code == 0
+    assert (predicted / name).read_text().startswith("a.wav  (4.5 s)")
+
+
+def test_notes_are_a_column_when_they_are_wanted(predicted):
+    result = run("predict", "a.wav", "--format", "csv", "--notes")
+    assert result.stdout.splitlines()[:2] == ["path,model,class,probability,notes", "a.wav,sad-1,non_sad,0.375000,"]
+
+
+def test_the_terminal_names_the_table_of_failures(predicted):
+    for number in range(8):
+        (predicted / f"bad{number}.wav").touch()
+    result = run("predict", ".", "-o", "out.csv")
+    assert result.exit_code == 1
+    lines = result.stderr.splitlines()
+    assert len(lines) == 6
+    assert lines[-1] == f"error: 9 files could not be used: see {predicted / 'out.failures.csv'}."
+    assert len((predicted / "out.failures.csv").read_text().splitlines()) == 10
+
+
+def test_a_stopped_predict_goes_on_or_starts_anew(predicted, monkeypatch):
+    time.sleep(0.02)
+    real, asked = predict_command.predict_files, []
+
+    def predict_files(models, files, *more):
+        asked.append(list(files))
+        yield from real(models, files[:1], *more)
+        if len(files) > 1 and len(asked) % 2:
+            raise KeyboardInterrupt
+        yield from real(models, files[1:], *more)
+
+    monkeypatch.setattr(predict_command, "predict_files", predict_files)
+    command = ("predict", "a.wav", "c.wav", "-o", "out.csv")
+    assert run(*command).exit_code == 130
+    result = run(*command)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "1 of 2 files were done before; going on with the others.\n"
+    assert run(*command).exit_code == 130
+    result = run(*command, "--again")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert asked == [["a.wav", "c.wav"], ["c.wav"], ["a.wav", "c.wav"], ["a.wav", "c.wav"]]
+
+
+def test_audio_is_not_written_over(predicted):
+    (predicted / "s.mp3").write_bytes(b"ID3\x04\x00\x00\x00\x00")
+    check_error(run("predict", "s.mp3", "-o", "s.mp3"), "output: expected a file that is not read; got 'an input'")
+    check_error(run("predict", "a.wav", "-o", "s.mp3"), "output: expected a new file or an earlier document")
+    assert (predicted / "s.mp3").read_bytes() == b"ID3\x04\x00\x00\x00\x00"
+
+
 @pytest.mark.parametrize("error", [GraphError("graph: expected a graph."), KeyboardInterrupt()])
 def test_an_output_that_is_not_finished_does_not_appear_or_replace(predicted, monkeypatch, error):
     (predicted / "out.csv").write_text("before")
-    monkeypatch.setattr(predicting, "predict_files", raising(error))
+    monkeypatch.setattr(predict_command, "predict_files", raising(error))
     result = run("predict", "a.wav", "--format", "csv", "-o", "out.csv")
     assert result.exit_code == (130 if isinstance(error, KeyboardInterrupt) else 1)
     assert (predicted / "out.csv").read_text() == "before"

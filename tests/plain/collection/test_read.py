@@ -25,6 +25,16 @@ def make_folder(root: Path, **files: str) -> Path:
     return root
 
 
+def test_a_source_takes_a_path_and_says_where_it_is(tmp_path):
+    assert Source(tmp_path) == Source(str(tmp_path))
+    assert Source(tmp_path).place == str(tmp_path)
+
+
+def test_reading_without_data_is_one_sentence():
+    with pytest.raises(DataError, match=r"^data: expected a folder or a table; got None \(no data\)\. Give the path"):
+        read_labelled(Source(), RECIPE)
+
+
 # --- labels ---------------------------------------------------------------------------------------------------------
 
 

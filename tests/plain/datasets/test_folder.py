@@ -65,3 +65,23 @@ def test_folder_refuses_a_loop_of_links_and_follows_others(tmp_path):
     (tmp_path / "data/b/loop").symlink_to(tmp_path / "data")
     with pytest.raises(DataError, match=r"no link to a folder above it.*b/loop\)\. Remove the link"):
         folder.read_tracks(tmp_path / "data")
+
+
+def test_folders_are_walked_as_they_are_asked_for_and_to_any_depth(tmp_path):
+    depth, top = 1100, tmp_path / "d"
+    top.mkdir()
+    (top / "a.wav").touch()
+    below = top
+    for _ in range(depth):
+        below = below / "d"
+        below.mkdir()
+    (below / "b.wav").touch()
+    found = folder.walk_audio(top)
+    assert next(found) == top / "a.wav"
+    (below / "c.txt").touch()
+    assert list(found) == [below / "b.wav"]
+    (below / "b.wav").unlink()
+    (below / "c.txt").unlink()
+    for _ in range(depth):  # what takes temporary folders away is recursive
+        below.rmdir()
+        below = below.parent

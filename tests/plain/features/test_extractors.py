@@ -83,7 +83,7 @@ def write_embeddings(collection) -> dict[str, np.ndarray]:
 def test_a_name_and_a_path_mean_the_same_extractor(tmp_path):
     path = write_extractor()
     found = extractors.read_extractor(NETWORK, here().graphs)
-    assert found == extractors.read_extractor(NetworkSettings(extractor=str(path)))
+    assert found == extractors.read_extractor(NetworkSettings(extractor=str(path)), here().graphs)
     assert (found.name, found.node, found.input_name) == (EFFNET, "PartitionedCall:1", "serving_default_melspectrogram")
     assert found.front_end == frontends.EFFNET
     assert found.sha256 == hashlib.sha256(b"graph").hexdigest()

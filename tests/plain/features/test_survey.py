@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from essentia_ldl.collection.read import Source
+from essentia_ldl.errors import DataError
 from essentia_ldl.features.survey import survey
 
 
@@ -47,3 +50,8 @@ def test_a_collection_that_will_do_has_no_problems(tmp_path, home, asked):
     assert report.duplicates == (("non_sad/b.wav", "non_sad/c.wav"),)
     assert not report.has_problems, "of copies with one label one is kept"
     assert len(asked) == 3
+
+
+def test_a_survey_of_no_data_is_one_sentence(home):
+    with pytest.raises(DataError, match="data: expected a folder or a table; got None"):
+        survey(Source(), home)

@@ -11,6 +11,7 @@ from sklearn.decomposition import LatentDirichletAllocation
 from sklearn.metrics import adjusted_rand_score
 
 from essentia_ldl import labels
+from essentia_ldl.cli.text.labels import describe_groups
 from essentia_ldl.errors import DataError, RecipeError, UnknownNameError
 from essentia_ldl.records import Track
 
@@ -153,7 +154,7 @@ def test_an_artist_without_words_is_named_and_has_no_target(tracks, read):
     assert source.report["n_tracks"] == N_TRACKS - 3
     assert [t.id for t in silent if not source.covers(t)] == ["t007", "t039", "t071"]
     np.testing.assert_array_equal(source([silent[7]]).distributions, np.full((1, 8), 0.125))
-    assert "no target: 1 artist without words: artist 07" in labels.tell_groups(source.report)
+    assert "no target: 1 artist without words: artist 07" in describe_groups(source.report)
 
 
 def test_a_file_without_descriptors_is_counted(tracks, read):

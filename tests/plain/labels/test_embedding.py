@@ -11,7 +11,7 @@ from essentia_ldl.labels._mfcc import pool_frames
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Track
 from essentia_ldl.scores.metrics import score_entropy
-from essentia_ldl.train import targets as planning
+from essentia_ldl.train import targets as targets_module
 
 CLASSES = ("a", "b", "c")
 SMOOTHING = ("sa", "sb", "emb", "emb-lmnn")
@@ -120,10 +120,10 @@ def test_a_network_from_scratch_is_told_before_anything_is_read():
     recipe = Recipe("x", ("a", "b"), label_settings={"sa": {"features": EMBEDDING}})
     scratch = recipe.override(network__fine_tune="none")
     for source in ("emb", "emb-lmnn", "sa"):
-        assert planning.label_front_ends(recipe, ["none", source]) == [EMBEDDING]
+        assert targets_module.label_front_ends(recipe, ["none", source]) == [EMBEDDING]
         with pytest.raises(RecipeError, match=r"fine_tune none.*Use fine_tune head or all, or other labels"):
-            planning.label_front_ends(scratch, ["none", source])
-    assert planning.label_front_ends(scratch, ["none", "sb", "shares"]) == ["mfcc"]
+            targets_module.label_front_ends(scratch, ["none", source])
+    assert targets_module.label_front_ends(scratch, ["none", "sb", "shares"]) == ["mfcc"]
 
 
 # --- self_weight

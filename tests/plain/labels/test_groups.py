@@ -1,4 +1,4 @@
-"""Groups of artists: the report by hand, the table of the terminal, and the names."""
+"""Groups of artists: the report by hand, and the names."""
 
 from __future__ import annotations
 
@@ -40,34 +40,6 @@ def test_report_by_hand():
         "entropy_mean": pytest.approx(np.log(2) / 2),
         "n_groups_used": 2,
     }
-
-
-def test_table_fits_the_terminal_and_leaves_empty_groups_out():
-    def group(name, share, artists, words):
-        return {
-            "name": name,
-            "share": share,
-            "artists": [{"name": who, "weight": 0.9} for who in artists],
-            "words": [{"name": what, "weight": 0.1} for what in words],
-        }
-
-    report = {
-        "n_words": 20,
-        "groups": [
-            group("s01", 0.6, ["The Band With A Very Long Name" * 4, "x"], [f"Sub-genre {k}" for k in range(12)]),
-            group("s02", 0.3994, ["Ana", "Bo"], ["Ska"]),
-            group("s03", 0.0005, ["Nobody"], ["Nothing"]),
-        ],
-    }
-    lines = _groups.tabulate_groups(report, 80)
-    assert len(lines) == 3
-    assert max(map(len, lines)) <= 80
-    assert lines[0].split() == ["group", "tracks", "artists", "sub-genres"]
-    assert "The Band With A Very Long" in lines[1]
-    assert "…" in lines[1]
-    assert lines[2].split() == ["s02", "39.9", "%", "Ana,", "Bo", "Ska"]
-    starts = [line.index(what) for line, what in zip(lines, ("sub-", "Sub-", "Ska"), strict=True)]
-    assert len(set(starts)) == 1
 
 
 def refuse(track, front_end):

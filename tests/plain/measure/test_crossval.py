@@ -17,19 +17,19 @@ from essentia_ldl.features import descriptors
 from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.files import Home, digest_file, read_json, write_json
 from essentia_ldl.measure import baselines, refit
-from essentia_ldl.measure import crossval as evaluation
+from essentia_ldl.measure import crossval as crossval_module
 from essentia_ldl.measure.crossval import Comparison, Folds
 from essentia_ldl.measure.rows import TruthColumn
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Failure, Track
-from essentia_ldl.runs import calibrate as calibrating
+from essentia_ldl.runs import calibrate as calibrate_module
 from essentia_ldl.runs import folder as runs
 from essentia_ldl.runs.predictions import gather_out_of_fold, read_side
 from essentia_ldl.runs.score import choose_best
 from essentia_ldl.scores.calibration import fit
 from essentia_ldl.scores.metrics import score_nll
-from essentia_ldl.train import batch as cells
-from essentia_ldl.train import prepare as preparing
+from essentia_ldl.train import batch as batch_module
+from essentia_ldl.train import prepare as prepare_module
 
 here = Home.from_environment  # the fixtures set the variable
 
@@ -109,7 +109,7 @@ def work(tmp_path, monkeypatch):
             logits = np.log(random_rows)
             np.savez(cell / "predictions.npz", **arrays, probabilities=random_rows, patch_logits=logits)
             np.savez(cell / "weights.npz", seed=np.array(random.random()))
-            calibrating.calibrate_run(cell)
+            calibrate_module.calibrate_run(cell)
             best = 3 + int(cell.name.rpartition("-")[2])
             epochs = [{"epoch": n, "learning_rate": 0.1 if n < 4 else 0.05} for n in range(1, 9)]
             write_json(cell / "history.json", {"best_epoch": best, "epochs": epochs})
@@ -126,24 +126,24 @@ def work(tmp_path, monkeypatch):
             np.save(path, random.normal(size=3).astype(np.float32))
         return [Failure(track.path, "descriptors", f"{track.id} is constant.") for track in refused]
 
-    monkeypatch.setattr("essentia_ldl.collection.splits._N_TRIES", 2)
+    monkeypatch.setattr("essentia_ldl.collection.splits._N_TRIES", 3)
     monkeypatch.setitem(baselines.GRIDS, "logreg", {"C": (0.1, 1.0)})
     monkeypatch.setitem(baselines.GRIDS, "mfcc-svm", {"C": (1.0,), "gamma": (0.01, 0.1)})
     monkeypatch.setitem(baselines.GRIDS, "descriptors-svm", {"kernel": ("rbf",), "C": (1.0, 2.0), "gamma": (0.5,)})
     monkeypatch.setattr(descriptors, "make_descriptors", make_descriptors)
-    monkeypatch.setattr(evaluation, "prepare", prepare)
-    monkeypatch.setattr(evaluation, "extract", extract)
-    monkeypatch.setattr(evaluation.embeddings, "run_zone", embed)
-    monkeypatch.setattr(preparing, "build_base_graphs", build_base_graphs)
-    monkeypatch.setattr(cells, "run_zone", run_zone)
-    monkeypatch.setattr(cells, "run_zones", run_zones)
+    monkeypatch.setattr(crossval_module, "prepare", prepare)
+    monkeypatch.setattr(crossval_module, "extract", extract)
+    monkeypatch.setattr(crossval_module.embeddings, "run_zone", embed)
+    monkeypatch.setattr(prepare_module, "build_base_graphs", build_base_graphs)
+    monkeypatch.setattr(batch_module, "run_zone", run_zone)
+    monkeypatch.setattr(batch_module, "run_zones", run_zones)
     return state
 
 
 def measure(sources=("none",), n_folds=3, n_repeats=1, recipe=RECIPE, leave_out=None, say=None, n_jobs=1, **options):
     """Cross-validate."""
     comparison = Comparison(tuple(sources), Folds(n_folds, n_repeats, leave_out), **options)
-    return evaluation.cross_validate(recipe, Source(), comparison, here(), n_jobs, say or [].append)
+    return crossval_module.cross_validate(recipe, Source(), comparison, here(), n_jobs, say or [].append)
 
 
 def validate(*arguments, **options):
@@ -497,7 +497,7 @@ def test_the_final_model_is_trained_on_all_tracks_as_the_folds_chose(work, final
     graphs = here().graphs
     assert describe_final(trained, graphs) == [f"final model: {graphs / 'm-1'}.pb and .json", f"run: {run}"]
     cells = [path.parent / f"{best}-0-{number}" for number in range(3)]
-    pooled, golden = read_side(run / calibrating.OUT_OF_FOLD, "test"), gather_out_of_fold(cells)
+    pooled, golden = read_side(run / calibrate_module.OUT_OF_FOLD, "test"), gather_out_of_fold(cells)
     assert pooled.ids == golden.ids
     assert sorted(pooled.ids) == sorted(track.id for track in work["tracks"]), "every track, by a network without it"
     np.testing.assert_array_equal(pooled.patch_logits, golden.patch_logits)
@@ -523,5 +523,5 @@ def test_files_that_musicextractor_refuses_are_told_with_their_reason_the_next_t
     for _ in range(2):
         run, scores, lines = validate()
         assert "descriptors-svm" in scores["baselines"]
-        assert f"files that MusicExtractor refused count as average there: see {run / evaluation.REFUSED}" in lines
-        assert "/3,descriptors,t03 is constant." in (run / evaluation.REFUSED).read_text()
+        assert f"files that MusicExtractor refused count as average there: see {run / crossval_module.REFUSED}" in lines
+        assert "/3,descriptors,t03 is constant." in (run / crossval_module.REFUSED).read_text()

@@ -14,7 +14,7 @@ from essentia_ldl.collection.read import Source
 from essentia_ldl.errors import DataError, GraphError, StoreError, UnknownNameError
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home, write_json
-from essentia_ldl.measure import evaluate as external
+from essentia_ldl.measure import evaluate as evaluate_module
 from essentia_ldl.measure.rows import TruthColumn
 from essentia_ldl.models import folder as models
 from essentia_ldl.models.card import GraphCard
@@ -61,7 +61,7 @@ def setting(tmp_path, monkeypatch):
                 segments = np.array([probabilities[Path(path).name]] * 2, dtype=np.float32)
                 yield [Prediction(path, "m-1", tuple(classes), segments.mean(axis=0), segments, 4.5)]
 
-        monkeypatch.setattr(external, "predict_files", predict_files)
+        monkeypatch.setattr(evaluate_module, "predict_files", predict_files)
         table = tmp_path / "data" / "index.csv"
         table.parent.mkdir(exist_ok=True)
         for cells in rows:
@@ -94,7 +94,7 @@ def test_scores_are_those_of_scikit_learn(setting, classes, tmp_path):
     from sklearn import metrics
 
     data, targets, probabilities, _ = make_many(setting, classes=classes)
-    done = external.evaluate("m-1", Source(data), here(), output=str(tmp_path / "out"))
+    done = evaluate_module.evaluate("m-1", Source(data), here(), output=str(tmp_path / "out"))
     scores, predicted = json.loads((tmp_path / "out" / "scores.json").read_text()), probabilities.argmax(axis=1)
     assert scores == done.scores
     assert scores["balanced_accuracy"] == pytest.approx(metrics.balanced_accuracy_score(targets, predicted))
@@ -121,7 +121,7 @@ def test_calibration_errors_stand_beside_the_accuracy(setting, tmp_path):
     from sklearn import metrics
 
     data, targets, probabilities, _ = make_many(setting, classes=GENRES)
-    done = external.evaluate("m-1", Source(data), here(), output=str(tmp_path / "out"))
+    done = evaluate_module.evaluate("m-1", Source(data), here(), output=str(tmp_path / "out"))
     found, rows = done.scores["calibration"], probabilities.astype(np.float64)
     rows /= rows.sum(axis=1, keepdims=True)
     assert found["nll"]["value"] == pytest.approx(metrics.log_loss(targets, rows), rel=1e-5)
@@ -139,7 +139,7 @@ def test_calibration_errors_stand_beside_the_accuracy(setting, tmp_path):
 def test_probabilities_that_are_no_distribution_have_no_calibration(setting, tmp_path):
     rows = [[f"{i}.mp3", SAD[i % 2], f"artist {i}", "0"] for i in range(6)]
     data = setting(rows, {row[0]: [0.9, 0.8] for row in rows})
-    done = external.evaluate("m-1", Source(data), here(), output=str(tmp_path / "out"))
+    done = evaluate_module.evaluate("m-1", Source(data), here(), output=str(tmp_path / "out"))
     assert "calibration" not in done.scores
     assert not any("ECE" in line for line in describe_evaluation(done))
 
@@ -147,7 +147,7 @@ def test_probabilities_that_are_no_distribution_have_no_calibration(setting, tmp
 def test_two_evaluations_give_the_same_numbers(setting, tmp_path):
     data, *_ = make_many(setting)
     first, second = (
-        external.evaluate("m-1", Source(data), here(), truth=TruthColumn("share"), output=str(tmp_path / n))
+        evaluate_module.evaluate("m-1", Source(data), here(), truth=TruthColumn("share"), output=str(tmp_path / n))
         for n in "ab"
     )
     assert first.scores == second.scores
@@ -155,7 +155,7 @@ def test_two_evaluations_give_the_same_numbers(setting, tmp_path):
 
 def test_a_failure_is_reported_and_stops_nothing(setting, tmp_path):
     data, targets, probabilities, _ = make_many(setting, broken=("004.mp3", "001.mp3"))
-    lines = describe_evaluation(external.evaluate("m-1", Source(data), here(), output=str(tmp_path / "out")))
+    lines = describe_evaluation(evaluate_module.evaluate("m-1", Source(data), here(), output=str(tmp_path / "out")))
     scores = json.loads((tmp_path / "out" / "scores.json").read_text())
     kept = np.delete(np.arange(60), [1, 4])
     assert (scores["n_tracks"], scores["n_failed"]) == (58, 2)
@@ -168,7 +168,7 @@ def test_a_failure_is_reported_and_stops_nothing(setting, tmp_path):
 def test_nothing_but_failures_is_an_error_that_leaves_their_list(setting, tmp_path):
     data = setting([["a.mp3", "sad", "", ""]], {}, broken=("a.mp3",))
     with pytest.raises(DataError, match=r"at least one that can be used.*First: audio"):
-        external.evaluate("m-1", Source(data), here(), output=str(tmp_path / "out"))
+        evaluate_module.evaluate("m-1", Source(data), here(), output=str(tmp_path / "out"))
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["failures.csv"]
 
 
@@ -178,15 +178,15 @@ def test_an_interrupted_run_leaves_no_empty_folder(setting, tmp_path, monkeypatc
     def stop(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(external, "predict_files", stop)
+    monkeypatch.setattr(evaluate_module, "predict_files", stop)
     with pytest.raises(KeyboardInterrupt):
-        external.evaluate("m-1", Source(data), here())
+        evaluate_module.evaluate("m-1", Source(data), here())
     assert list((tmp_path / "home" / "runs").iterdir()) == []
 
 
 def test_the_default_folder_names_the_model(setting, tmp_path):
     data, *_ = make_many(setting)
-    folder = external.evaluate("m-1", Source(data), here()).folder
+    folder = evaluate_module.evaluate("m-1", Source(data), here()).folder
     assert folder.parent == tmp_path / "home" / "runs"
     assert folder.name.startswith("evaluate-m-1-20")
 
@@ -195,18 +195,18 @@ def test_an_output_that_is_a_file_is_refused(setting, tmp_path):
     data, *_ = make_many(setting)
     (tmp_path / "file").write_text("x")
     with pytest.raises(StoreError, match="a folder to write to"):
-        external.evaluate("m-1", Source(data), here(), output=str(tmp_path / "file"))
+        evaluate_module.evaluate("m-1", Source(data), here(), output=str(tmp_path / "file"))
 
 
 def test_a_base_network_is_refused(setting):
     data = setting([["a.mp3", "sad", "", ""]], {}, kind="auto-tagging")
     with pytest.raises(GraphError, match="a classifier"):
-        external.evaluate("m-1", Source(data), here())
+        evaluate_module.evaluate("m-1", Source(data), here())
 
 
 def test_a_class_without_a_track_is_told(setting, tmp_path):
     data = setting([["a.mp3", "sad", "", ""], ["b.mp3", "sad", "", ""]], {"a.mp3": [0.2, 0.8], "b.mp3": [0.9, 0.1]})
-    done = external.evaluate("m-1", Source(data), here())
+    done = evaluate_module.evaluate("m-1", Source(data), here())
     text = "\n".join(describe_evaluation(done))
     assert done.scores["balanced_accuracy"] == 0.5
     assert done.scores["recall"] == {"non_sad": None, "sad": 0.5}
@@ -219,7 +219,8 @@ def test_tracks_of_the_models_own_training_are_told(setting, tmp_path):
     probabilities = {name: [0.2, 0.8] for name in ("a.mp3", "b.mp3", "c.mp3")}
     data = setting([[name, "sad", "", ""] for name in probabilities], probabilities, run="mood-sad-1")
     assert (
-        external.evaluate("m-1", Source(data), here(), output=str(tmp_path / "x")).scores["n_seen_in_training"] is None
+        evaluate_module.evaluate("m-1", Source(data), here(), output=str(tmp_path / "x")).scores["n_seen_in_training"]
+        is None
     )
     store = Store(tmp_path / "home" / "store")
     roles = {"a.mp3": "train", "b.mp3": "test", "c.mp3": "valid"}
@@ -233,7 +234,7 @@ def test_tracks_of_the_models_own_training_are_told(setting, tmp_path):
         **{"classes": ["non_sad", "sad"], "store": "store", "graphs": "graphs", "tracks": tracks},
     }
     write_json(tmp_path / "home" / "runs" / "mood-sad-1" / "plan.json", plan)
-    done = external.evaluate("m-1", Source(data), here(), output=str(tmp_path / "x"))
+    done = evaluate_module.evaluate("m-1", Source(data), here(), output=str(tmp_path / "x"))
     assert done.scores["n_seen_in_training"] == 2
     assert any("WARNING: the model was made with 2 of these" in line for line in describe_evaluation(done))
 
@@ -244,7 +245,9 @@ def test_tracks_of_the_models_own_training_are_told(setting, tmp_path):
 def test_ignored_tracks_are_counted_and_not_run(setting, tmp_path):
     rows = [["a.mp3", "sad", "", ""], ["b.mp3", "calm", "", ""], ["c.mp3", "gai", "", ""], ["d.mp3", "x", "", ""]]
     data = setting(rows, {"a.mp3": [0.2, 0.8], "c.mp3": [0.9, 0.1]})  # b.mp3 and d.mp3 would be a KeyError
-    done = external.evaluate("m-1", Source(data), here(), mapping={"calm": "ignore", "gai": "non_sad", "x": "ignore"})
+    done = evaluate_module.evaluate(
+        "m-1", Source(data), here(), mapping={"calm": "ignore", "gai": "non_sad", "x": "ignore"}
+    )
     assert done.scores["n_ignored"] == {"calm": 1, "x": 1}
     assert done.scores["mapping"] == {"calm": "ignore", "gai": "non_sad", "sad": "sad", "x": "ignore"}
     assert done.scores["n_tracks"] == 2
@@ -252,7 +255,9 @@ def test_ignored_tracks_are_counted_and_not_run(setting, tmp_path):
     assert "ignored: 1 calm, 1 x" in lines
     assert "labels: gai as non_sad" in lines
     with pytest.raises(DataError, match="not ignored"):
-        external.evaluate("m-1", Source(data), here(), mapping=dict.fromkeys(("calm", "gai", "x", "sad"), "ignore"))
+        evaluate_module.evaluate(
+            "m-1", Source(data), here(), mapping=dict.fromkeys(("calm", "gai", "x", "sad"), "ignore")
+        )
 
 
 # --- listeners ------------------------------------------------------------------------------------------------------
@@ -263,7 +268,9 @@ def test_listener_scores_are_those_of_scipy(setting, tmp_path):
     from scipy.stats import spearmanr
 
     data, targets, probabilities, shares = make_many(setting)
-    done = external.evaluate("m-1", Source(data), here(), truth=TruthColumn("share"), output=str(tmp_path / "out"))
+    done = evaluate_module.evaluate(
+        "m-1", Source(data), here(), truth=TruthColumn("share"), output=str(tmp_path / "out")
+    )
     scores, truth = done.scores["listeners"], np.column_stack([1 - shares, shares])
     golden = jensenshannon(truth, probabilities, axis=1) ** 2
     prior = np.tile([1 - shares.mean(), shares.mean()], (60, 1))
@@ -299,10 +306,16 @@ def test_listener_scores_are_those_of_scipy(setting, tmp_path):
 def test_a_share_that_is_none_is_told_with_its_row_before_the_model_runs(setting, cell, message):
     data = setting([["a.mp3", "sad", "", "0.5"], ["b.mp3", "sad", "", cell]], {})
     with pytest.raises(DataError, match=message):
-        external.evaluate("m-1", Source(data), here(), truth=TruthColumn("share"))
+        evaluate_module.evaluate("m-1", Source(data), here(), truth=TruthColumn("share"))
 
 
 def test_a_truth_column_that_is_not_there_names_the_nearest(setting):
     data = setting([["a.mp3", "sad", "", "0.5"]], {})
     with pytest.raises(UnknownNameError, match="Did you mean 'share'"):
-        external.evaluate("m-1", Source(data), here(), truth=TruthColumn("shares"))
+        evaluate_module.evaluate("m-1", Source(data), here(), truth=TruthColumn("shares"))
+
+
+def test_an_evaluation_without_data_is_one_sentence(setting):
+    make_many(setting)
+    with pytest.raises(DataError, match="data: expected a folder or a table; got None"):
+        evaluate_module.evaluate("m-1", Source(), here())

@@ -250,8 +250,9 @@ def test_no_model_says_how_to_get_one(graphs):
     with pytest.raises(GraphError, match=r"at least one; got 'none' .*graphs build"):
         choose_models(graphs)
     write_model(graphs, "a-1").write_bytes(b"other")
-    with pytest.raises(GraphError, match=r"other bytes"):
+    with pytest.raises(GraphError, match=r"got 'none that can be used' .*other bytes.*graphs build") as caught:
         choose_models(graphs)
+    assert list_models(graphs)[1][0] in str(caught.value), "whole"
 
 
 # --- versions -------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from essentia_ldl.errors import AudioError, DataError, GraphError
-from essentia_ldl.predict import ask as asking
+from essentia_ldl.predict import ask as ask_module
 from essentia_ldl.predict import engines
 from essentia_ldl.predict.ask import Question, expand_files, predict_files, segment_times
 from essentia_ldl.records import Failure
@@ -142,7 +142,7 @@ def test_a_process_that_never_starts_a_file_is_an_error(ask):
 
 def test_a_head_takes_its_extractor_along(make_model, ask, all_well, monkeypatch, tmp_path):
     head = make_model("head-1", needs={"algorithm": MUSICNN, "model_name": "msd-musicnn-1"})
-    monkeypatch.setattr(asking, "find_extractor", lambda model, folder: make_model("msd-musicnn-1"))
+    monkeypatch.setattr(ask_module, "find_extractor", lambda model, folder: make_model("msd-musicnn-1"))
     _, worker = ask(["a"], all_well, models=[head])
     assert worker.jobs[0]["models"][0]["extractor"]["graph"] == "/graphs/msd-musicnn-1.pb"
     monkeypatch.undo()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import os
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from essentia_ldl.errors import DataError, StoreError
+from essentia_ldl.errors import DataError, DiskError, StoreError
 from essentia_ldl.models.card import GraphCard
 from essentia_ldl.models.folder import Model
 from essentia_ldl.predict.ask import Question
-from essentia_ldl.predict.write import Output, Writer
+from essentia_ldl.predict.write import Output, Writer, choose_form, open_document, sweep_parts
 
 
 @pytest.fixture
@@ -115,6 +117,26 @@ def test_csv_of_segments(make_prediction, write):
         ["a.mp3", "sad-1", "1.488", "4.480", "non_sad", "0.500000"],
         ["a.mp3", "sad-1", "1.488", "4.480", "sad", "0.500000"],
     ]
+
+
+def test_jsonl_is_the_objects_of_json_one_per_line(make_model, make_prediction, write):
+    files = [[make_prediction("ü.mp3", notes=("padded",)), make_prediction("ü.mp3", "n")], [make_prediction("b\n.mp3")]]
+    lines = write("jsonl", *files, min_confidence=0.9, models=[make_model(name) for name in ("sad-1", "n")])
+    assert [json.loads(line) for line in lines.splitlines()] == json.loads(
+        write("json", *files, min_confidence=0.9, models=[make_model(name) for name in ("sad-1", "n")])
+    )
+    assert "ü" in lines
+    assert write("jsonl") == ""
+
+
+@pytest.mark.parametrize("segments", [False, True])
+def test_notes_are_the_last_column_of_a_csv_that_asks_for_them(make_prediction, write, segments):
+    files = [[make_prediction(notes=("padded", "mono"))], [make_prediction("b.mp3")]]
+    plain = write("csv", *files, segments=segments).splitlines()
+    lines = write("csv", *files, segments=segments, notes=True).splitlines()
+    n_first = (len(plain) - 1) // 2
+    notes = ["notes", *["padded; mono"] * n_first, *[""] * n_first]
+    assert lines == [f"{line},{note}" for line, note in zip(plain, notes, strict=True)]
 
 
 def test_json_and_csv_say_the_same(make_prediction, write):
@@ -218,8 +240,96 @@ def test_the_bytes_of_a_csv_are_these(wanted, document, tmp_path, make_model, ma
 
 
 def test_a_form_that_is_not_known_is_refused():
-    with pytest.raises(DataError, match=r"format: expected text, json or csv; got 'xml'"):
+    with pytest.raises(DataError, match=r"format: expected text, json, jsonl, csv or parquet; got 'xml'"):
         Output("xml")
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [("a.csv", "csv"), ("a.b/c.JSON", "json"), ("x.jsonl", "jsonl"), ("x.ndjson", "jsonl"), ("x.parquet", "parquet")]
+    + [(other, "text") for other in ("out.txt", "out", "csv", ".csv", "a.csv/out", "", None)],
+)
+def test_a_suffix_means_a_form(path, form):
+    assert choose_form(path) == form
+
+
+def test_parquet_needs_a_file_and_a_library(tmp_path, monkeypatch):
+    for path in (None, os.devnull, str(tmp_path)):
+        with pytest.raises(DataError, match="parquet: expected a file to write"):
+            Output("parquet", path)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(DataError, match=r"parquet: expected the library pyarrow; got 'none'.*pip install pyarrow"):
+        Output("parquet", str(tmp_path / "out.parquet"))
+
+
+def test_a_full_device_is_named():
+    def write() -> None:
+        with Output(path="/dev/full").open() as stream:
+            stream.write("x" * 100_000)
+
+    with pytest.raises(DiskError, match=r"output: expected space .*; got 'No space left on device' \(/dev/full\)"):
+        write()
+
+
+def test_a_full_disk_leaves_what_was_there_and_no_half_file(tmp_path, monkeypatch):
+    path = tmp_path / "out.txt"
+    path.write_text("before")
+
+    def full(file):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def write() -> None:
+        with open_document(str(path)) as stream:
+            stream.write("after")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DiskError, match=rf"No space left on device' \({re.escape(str(path))}\)"):
+        write()
+    assert path.read_text() == "before"
+    assert [child.name for child in tmp_path.iterdir() if child.is_file()] == ["out.txt"]
+
+
+def test_a_reader_that_goes_away_is_no_full_disk(tmp_path):
+    pipe = str(tmp_path / "pipe")
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: os.close(os.open(pipe, os.O_RDONLY)))
+    reader.start()
+
+    def write() -> None:
+        with Output(path=pipe).open() as stream:
+            reader.join(timeout=10)
+            stream.write("x" * 100_000)
+
+    with pytest.raises(BrokenPipeError):
+        write()
+
+
+def test_two_writers_of_one_file_do_not_mix(tmp_path):
+    path = str(tmp_path / "out.txt")
+    with open_document(path) as first, open_document(path) as second:
+        first.write("first")
+        second.write("second")
+    assert Path(path).read_text() == "first"
+    assert os.stat(path).st_mode & 0o777 == 0o666 & ~read_umask()
+
+
+def test_what_a_killed_writer_left_is_swept_and_nothing_else(tmp_path):
+    kept = {".part-mine", "out.txt.part", ".part-"}
+    for name in kept:
+        (tmp_path / name).touch()
+    with open_document(str(tmp_path / "other.txt")) as other:
+        other.write("still here")
+        with open_document(str(tmp_path / "out.txt")):
+            (left,) = {path.name for path in tmp_path.glob(".part-*-*")} - {Path(other.name).name}
+            os.link(tmp_path / left, tmp_path / f"{left}0")
+        sweep_parts(str(tmp_path / "out.txt"))
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {*kept, "out.txt", "other.txt"}
+
+
+def read_umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path):

@@ -28,7 +28,8 @@ def make_folder(root: Path, *classes: str) -> Path:
 
 @pytest.mark.parametrize("name", ["my music", "Müsik", "🎵 music"])
 def test_a_folder_becomes_a_recipe_that_reads(tmp_path, name):
-    path, recipe = write_new_recipe("energy", make_folder(tmp_path / name, "low", "high"), here())
+    done = write_new_recipe("energy", make_folder(tmp_path / name, "low", "high"), here())
+    path, recipe = done.path, done.recipe
     assert path == tmp_path / "home" / "recipes" / "energy.toml"
     assert recipe.classes == ("high", "low")
     assert recipe.card.dataset == name
@@ -40,12 +41,12 @@ def test_a_folder_becomes_a_recipe_that_reads(tmp_path, name):
 def test_a_table_becomes_a_recipe_named_after_its_folder(tmp_path):
     make_folder(tmp_path / "songs", "x")
     (tmp_path / "songs" / "index.csv").write_text("path,label\nx/a.wav,calm\nx/b.wav,tense\n")
-    _, recipe = write_new_recipe("tension", tmp_path / "songs" / "index.csv", here())
+    recipe = write_new_recipe("tension", tmp_path / "songs" / "index.csv", here()).recipe
     assert (recipe.classes, recipe.card.dataset) == (("calm", "tense"), "songs")
 
 
 def test_more_than_two_classes_take_the_papers_settings_for_genres(tmp_path):
-    _, recipe = write_new_recipe("genre", make_folder(tmp_path / "d", "jazz", "blues", "rock"), here())
+    recipe = write_new_recipe("genre", make_folder(tmp_path / "d", "jazz", "blues", "rock"), here()).recipe
     assert recipe.classes == ("blues", "jazz", "rock")
     genre = {"n_components": 64, "n_neighbors": 10}
     assert recipe.label_settings == {"sb": genre, "emb-lmnn": genre}
@@ -54,7 +55,7 @@ def test_more_than_two_classes_take_the_papers_settings_for_genres(tmp_path):
 
 @pytest.mark.parametrize("classes", [("R&B", "rock'n'roll"), ('say "hi"', "x\\y"), ("música", "🎸")])
 def test_classes_keep_their_names(tmp_path, classes):
-    _, recipe = write_new_recipe("odd", make_folder(tmp_path / "d", *classes), here())
+    recipe = write_new_recipe("odd", make_folder(tmp_path / "d", *classes), here()).recipe
     assert recipe.classes == tuple(sorted(classes))
     assert read_recipe("odd", here().recipes) == recipe
 
@@ -63,7 +64,7 @@ def test_a_task_that_has_a_recipe_is_refused(tmp_path):
     data = make_folder(tmp_path / "d", "a", "b")
     with pytest.raises(RecipeError, match=r"task: expected a new name; got 'mood-sad'"):
         write_new_recipe("mood-sad", data, here())
-    path, _ = write_new_recipe("mine", data, here())
+    path = write_new_recipe("mine", data, here()).path
     before = path.read_bytes()
     with pytest.raises(RecipeError, match=r"task: expected a new name; got 'mine'"):
         write_new_recipe("mine", data, here())

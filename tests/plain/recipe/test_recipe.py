@@ -10,7 +10,9 @@ from essentia_ldl import labels
 from essentia_ldl.errors import DataError, RecipeError, UnknownNameError
 from essentia_ldl.recipe.recipe import LONGEST_TASK, Recipe, read_nothing
 from essentia_ldl.recipe.sections import SECTIONS
+from essentia_ldl.recipe.toml import folders, read_recipe
 from essentia_ldl.records import Track
+from essentia_ldl.runs.folder import fingerprint
 
 # --- override and digest --------------------------------------------------------------------------------------------
 
@@ -52,6 +54,20 @@ def test_the_digest_changes_with_any_value_and_not_with_the_order(different):
     assert all(len(digest) == 16 and int(digest, 16) >= 0 for digest in digests)
     forth, back = {"p": "blues", "q": "jazz"}, {"q": "jazz", "p": "blues"}
     assert dataclasses.replace(plain, aliases=forth).digest == dataclasses.replace(plain, aliases=back).digest
+
+
+@pytest.mark.parametrize(
+    ("task", "known"),
+    [
+        ("mood-sad", "62bf7702df5e7f6a"),
+        ("genre-fma", "93e0bede40437fc0"),
+    ],
+)
+def test_runs_of_an_older_version_are_found_again(task, known):
+    """Values from the version whose recipes called the section of targets "transfer"; they change with the file."""
+    recipe = read_recipe(str(folders()[-1] / f"{task}.toml"))
+    assert fingerprint(recipe.as_identity()) == known
+    assert set(recipe.as_dict()) - set(recipe.as_identity()) == {"targets"}
 
 
 # --- what is refused, and what follows ------------------------------------------------------------------------------

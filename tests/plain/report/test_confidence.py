@@ -10,7 +10,7 @@ from scipy.special import softmax
 
 from essentia_ldl.errors import DataError
 from essentia_ldl.files import write_json
-from essentia_ldl.report import confidence as section
+from essentia_ldl.report import confidence as confidence_module
 from essentia_ldl.report.results import CROSSVAL, TRAIN
 from essentia_ldl.runs.calibrate import calibrate_run, describe_for_card, keep_out_of_fold, read_run
 from essentia_ldl.runs.predictions import read_side
@@ -67,20 +67,20 @@ def read_crossval(folder, n_folds=3):
 
 
 def draw(results):
-    return section.draw_calibration(SimpleNamespace(results=results))
+    return confidence_module.draw_calibration(SimpleNamespace(results=results))
 
 
 def test_a_training_shows_its_validation_side_and_a_test_side_where_there_is_one(tmp_path):
-    valid = section.measure_diagrams(read_training(write_cell(tmp_path / "a")))
+    valid = confidence_module.measure_diagrams(read_training(write_cell(tmp_path / "a")))
     assert (valid.name, valid.overall[0].n_tracks) == ("validation tracks", 120)
-    test = section.measure_diagrams(read_training(write_cell(tmp_path / "b", side="test")))
+    test = confidence_module.measure_diagrams(read_training(write_cell(tmp_path / "b", side="test")))
     assert (test.name, test.overall[0].n_tracks) == ("test tracks", 60)
 
 
 def test_diagrams_have_the_errors_of_the_metrics(tmp_path):
     run = write_cell(tmp_path / "run", side="test")
     results = read_training(run)
-    found, sample, fitted = section.measure_diagrams(results), read_side(run, "test"), read_run(run)
+    found, sample, fitted = confidence_module.measure_diagrams(results), read_side(run, "test"), read_run(run)
     rows = apply(fitted, sample.patch_logits, sample.n_patches)
     raw = softmax(sample.patch_logits, axis=1)
     assert [one.name for one in found.overall] == ["not calibrated", "calibrated"]
@@ -97,7 +97,7 @@ def test_diagrams_have_the_errors_of_the_metrics(tmp_path):
 
 def test_a_cross_validation_pools_its_folds_each_with_its_own_temperature(tmp_path):
     results, parts = read_crossval(tmp_path / "run")
-    found = section.measure_diagrams(results)
+    found = confidence_module.measure_diagrams(results)
     assert (found.name, found.overall[0].n_tracks) == ("test tracks of all folds, labels sa", 180)
     rows = np.concatenate([apply(one, sample.patch_logits, sample.n_patches) for sample, one in parts])
     targets = np.concatenate([sample.targets for sample, _ in parts])
@@ -117,7 +117,7 @@ def test_a_final_model_shows_the_tracks_of_the_folds(tmp_path):
     run = write_cell(tmp_path / "run", seed=5)
     keep_out_of_fold(run, cells)
     calibrate_run(run)
-    found = section.measure_diagrams(read_training(run))
+    found = confidence_module.measure_diagrams(read_training(run))
     assert (found.name, found.overall[0].n_tracks) == ("out-of-fold tracks", 120)
 
 
@@ -135,7 +135,7 @@ def test_a_run_without_logits_or_calibration_has_no_section(tmp_path):
     (run / "calibration.json").unlink()
     results = read_training(run)
     assert draw(results) == ""
-    assert list(section.write_diagrams(results)) == []
+    assert list(confidence_module.write_diagrams(results)) == []
     recipe = SimpleNamespace(task="x", classes=CLASSES)
     scores = {"sources": {"sa": {"balanced_accuracy_mean": 1}}, "folds": []}
     assert draw(SimpleNamespace(folder=tmp_path, kind=CROSSVAL, scores=scores, recipe=recipe)) == ""
@@ -144,7 +144,7 @@ def test_a_run_without_logits_or_calibration_has_no_section(tmp_path):
 def test_pictures_are_png_files_beside_the_page(tmp_path):
     pytest.importorskip("matplotlib")
     results = read_training(write_cell(tmp_path / "run"))
-    written = list(section.write_diagrams(results))
+    written = list(confidence_module.write_diagrams(results))
     assert [path.name for path in written] == [
         f"reliability-{name}.png" for name in ("overall", "temperatures", "classes")
     ]
@@ -155,8 +155,8 @@ def test_without_matplotlib_there_is_a_sentence_and_no_error(tmp_path, monkeypat
     def refuse(*_):
         raise DataError("png: expected matplotlib; got 'not installed'. Install it.")
 
-    monkeypatch.setattr(section, "draw_png", refuse)
-    written = list(section.write_diagrams(read_training(write_cell(tmp_path / "run"))))
+    monkeypatch.setattr(confidence_module, "draw_png", refuse)
+    written = list(confidence_module.write_diagrams(read_training(write_cell(tmp_path / "run"))))
     assert written == ["png: expected matplotlib; got 'not installed'. Install it."]
 
 

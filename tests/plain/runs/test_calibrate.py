@@ -8,8 +8,8 @@ from scipy.special import softmax
 
 from essentia_ldl.errors import DataError, StoreError
 from essentia_ldl.files import read_json, write_json
-from essentia_ldl.runs import calibrate as calibrating
-from essentia_ldl.runs import score as scoring
+from essentia_ldl.runs import calibrate as calibrate_module
+from essentia_ldl.runs import score as score_module
 from essentia_ldl.runs.calibrate import calibrate_run, describe_for_card, keep_out_of_fold, read_run
 from essentia_ldl.runs.predictions import read_side
 from essentia_ldl.scores.calibration import FILE, MIN_TRACKS, NOT_ASKED, Calibration, fit, identity, read_calibration
@@ -71,7 +71,7 @@ def test_the_temperature_is_that_of_the_validation_side_and_the_file_names_the_w
     assert found.n_tracks == 300
     assert found.fitted_on == "validation tracks"
     assert found.ece_after < found.ece_before
-    assert read_calibration(run / FILE, calibrating.digest_weights(run), CLASSES) == found == read_run(run)
+    assert read_calibration(run / FILE, calibrate_module.digest_weights(run), CLASSES) == found == read_run(run)
 
 
 def test_probabilities_become_those_of_the_calibrated_network_and_logits_stay(tmp_path):
@@ -160,7 +160,7 @@ def test_a_final_model_is_calibrated_on_what_the_folds_said_of_their_test_tracks
     found = calibrate_run(run)
     assert (found.n_tracks, found.fitted_on) == (240, "out-of-fold tracks")
     assert found.temperature == pytest.approx(0.4, rel=0.4), "sharper is believed: these tracks chose nothing"
-    pooled = read_side(run / calibrating.OUT_OF_FOLD, "test")
+    pooled = read_side(run / calibrate_module.OUT_OF_FOLD, "test")
     assert len({name.partition("-")[0] for name in pooled.ids}) == 4
     assert len(read(run)["ids"]) == 400, "the run's own tracks get the probabilities"
 
@@ -203,7 +203,7 @@ def test_the_card_tells_the_numbers_of_what_is_in_the_graph(tmp_path):
 def test_a_run_is_scored_before_and_after_with_artists_as_groups(tmp_path):
     run = write_run(tmp_path / "run")
     found = calibrate_run(run)
-    scores = scoring.score_run(run)["calibration"]
+    scores = score_module.score_run(run)["calibration"]
     sample = read_side(run, "valid")
     groups = np.unique([int(name.split("-")[1]) // 2 for name in sample.ids], return_inverse=True)[1]
     rows = read(run)["probabilities"][read(run)["roles"] == "valid"]
@@ -225,7 +225,7 @@ def test_the_tracks_that_change_their_class_are_counted(tmp_path):
     arrays["patch_logits"] = np.array([[0, 2], [0, 2], [9, 0], [0, 5], [5, 0]], dtype=np.float32)
     np.savez(run / "predictions.npz", **arrays)
     hot = Calibration("temperature", CLASSES, (0.1, 0.1), (0.0, 0.0))
-    scores = scoring.compare_calibrations([(read_side(run, "test"), hot)], np.arange(3))
+    scores = score_module.compare_calibrations([(read_side(run, "test"), hot)], np.arange(3))
     before, after = (softmax(arrays["patch_logits"][:3] * s, axis=1).mean(axis=0).argmax() for s in (1, 0.1))
     assert before != after
     assert scores["n_changed"] == 1

@@ -11,7 +11,10 @@ import pytest
 from essentia_ldl import frontends
 from essentia_ldl.errors import StoreError, TrainingError, UnknownNameError
 from essentia_ldl.files import read_json, write_json
-from essentia_ldl.runs.plan import ExtractorPlan, LearnedTargets, TaskPlan, read_plan, write_plan
+from essentia_ldl.runs import plan_parts
+from essentia_ldl.runs.folder import is_planned
+from essentia_ldl.runs.kinds import KINDS
+from essentia_ldl.runs.plan import ExtractorPlan, LearnedTargets, Plan, TaskPlan, read_plan, write_plan
 
 EXTRACTOR = ExtractorPlan("effnet-1", "/e.pb", "TensorflowPredictEffnetDiscogs", "", "12", "out", 5, "f-1", 128, 64, 4)
 
@@ -100,6 +103,97 @@ def test_what_does_not_fit_is_refused(plan, changes, message):
     change(plan, **changes)
     with pytest.raises(TrainingError, match=message):
         read_plan(plan.folder)
+
+
+NETWORK, TRAINING = {"backbone": "musicnn", "pretrained": "msd"}, {"epochs": 3}
+TRACK = {"id": "t0", "content": "0", "role": "train", "label": "sad"}
+AUDIO = {"path": "/a.wav", "content": "0"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "what", "rule"),
+    [
+        ({"classes": [1, 2]}, "classes", "a list of texts"),
+        ({"classes": [["a"], ["b"]]}, "classes", "a list of texts"),
+        ({"classes": "ab"}, "classes", "a list of texts"),
+        ({"classes": {"a": 1, "b": 2}}, "classes", "a list of texts"),
+        ({"members": [1]}, "members", "a list of texts"),
+        ({"members": "ab"}, "members", "a list of texts"),
+        ({"features": "ab"}, "features", "a list of folders"),
+        ({"features": [3]}, "features", "a list of folders"),
+        ({"task": ["a"]}, "task", "text"),
+        ({"name": None}, "name", "text"),
+        ({"description": 3}, "description", "text"),
+        ({"labels_source": None}, "labels_source", "text"),
+        ({"calibration": ["none"]}, "calibration", "text"),
+        ({"seed": "0"}, "seed", "a whole number"),
+        ({"seed": 1.5}, "seed", "a whole number"),
+        ({"samples": True}, "samples", "a whole number"),
+        ({"export": "yes"}, "export", "true or false"),
+        ({"predictions": 1}, "predictions", "true or false"),
+        ({"max_hours": "2"}, "max_hours", "a number, or none"),
+        ({"evaluation_hop_frames": 1.5}, "evaluation_hop_frames", "a whole number, or none"),
+        ({"stems": {"full": 3}}, "stems", "an object of texts"),
+        ({"card": []}, "card", "an object"),
+        ({"network": [3]}, "network", "an object"),
+        ({"network": {**NETWORK, "backbone": ["musicnn"]}}, "backbone", "text"),
+        ({"network": {**NETWORK, "fine_tune": ["head"]}}, "fine_tune", "text"),
+        ({"network": {**NETWORK, "pretrained": 3}}, "pretrained", "text, or none"),
+        ({"network": {**NETWORK, "hidden": "x"}}, "hidden", "a whole number"),
+        ({"network": {**NETWORK, "hidden": True}}, "hidden", "a whole number"),
+        ({"network": {**NETWORK, "hidden": None}}, "hidden", "a whole number"),
+        ({"network": {**NETWORK, "dropout": "0.5"}}, "dropout", "a number"),
+        ({"network": {**NETWORK, "standardize": 1}}, "standardize", "true or false"),
+        ({"network": {**NETWORK, "activation": {}}}, "activation", "text"),
+        ({"network": {**NETWORK, "n_networks": 2.5}}, "n_networks", "a whole number"),
+        ({"training": 3}, "training", "an object"),
+        ({"training": {"epochs": "3"}}, "epochs", "a whole number"),
+        ({"training": {**TRAINING, "batch_size": [32]}}, "batch_size", "a whole number"),
+        ({"training": {**TRAINING, "learning_rate": "x"}}, "learning_rate", "a number"),
+        ({"training": {**TRAINING, "l2": None}}, "l2", "a number"),
+        ({"training": {**TRAINING, "patience": {}}}, "patience", "a whole number"),
+        ({"training": {**TRAINING, "loss": 1}}, "loss", "text"),
+        ({"training": {**TRAINING, "halvings": ["a"]}}, "halvings", "a list of whole numbers, or none"),
+        ({"training": {**TRAINING, "halvings": 5}}, "halvings", "a list of whole numbers, or none"),
+        ({"tracks": ["t0"]}, "tracks", "an object"),
+        ({"tracks": [{**TRACK, "id": 3}]}, "id", "text"),
+        ({"tracks": [{**TRACK, "label": ["a"]}]}, "label", "text"),
+        ({"tracks": [{**TRACK, "role": ["train"]}]}, "role", "text"),
+        ({"tracks": [{**TRACK, "content": None}]}, "content", "text"),
+        ({"tasks": [3]}, "tasks", "an object"),
+        ({"tasks": [{"name": "g", "classes": [1]}]}, "classes", "a list of texts"),
+        ({"tasks": [{"name": "g", "classes": ["a"], "loss": 3}]}, "loss", "text"),
+        ({"audio": ["/a.wav"]}, "audio", "an object"),
+        ({"audio": [{**AUDIO, "path": 3}]}, "path", "text"),
+        ({"paths": ["/a.wav"]}, "paths", "an object of texts"),
+        ({"paths": {"t0": 3}}, "paths", "an object of texts"),
+        ({"artists": {"x": 5}}, "artists", "an object of texts"),
+        ({"artists": {"x": None}}, "artists", "an object of texts"),
+        ({"learned": [3]}, "learned", "an object"),
+        ({"learned": {"networks": 3}}, "networks", "text, or none"),
+        ({"learned": {"targets": [3]}}, "targets", "a list of texts"),
+        ({"extractor": {**dataclasses.asdict(EXTRACTOR), "size": "5"}}, "size", "a whole number"),
+        ({"extractor": {**dataclasses.asdict(EXTRACTOR), "node": 5}}, "node", "text"),
+    ],
+)
+def test_a_value_of_another_kind_is_one_sentence_with_the_file(plan, changes, what, rule):
+    change(plan, **changes)
+    with pytest.raises(TrainingError) as caught:
+        read_plan(plan.folder)
+    message, path = str(caught.value), (plan.folder / "plan.json").resolve()
+    assert message.startswith(f"{what}: expected {rule}; got ")
+    assert message.endswith(f" ({path}). Start the run again with essentia-ldl train.")
+    assert not is_planned(plan.folder), "so that it is written again"
+
+
+def test_every_kind_of_field_is_checked_or_a_record():
+    """A field with an annotation that nobody checks would be read as it is."""
+    records = {"Path", "FrontEnd", "NetworkPlan", "TrainingPlan", "Places", "ExtractorPlan", "LearnedTargets"}
+    lists = {f"tuple[{name}, ...]" for name in ("PlannedTrack", "PlannedAudio", "TaskPlan", "Path")}
+    for kind in (Plan, *(getattr(plan_parts, name) for name in plan_parts.__all__ if name[0].isupper())):
+        for field in dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else ():
+            annotation = str(field.type).removesuffix(" | None")
+            assert annotation in {*KINDS, *records, *lists}, f"{kind.__name__}.{field.name}"
 
 
 def test_nothing_to_train_on_and_an_unknown_network_are_told(plan):

@@ -57,9 +57,8 @@ def test_order_does_not_matter_and_one_hot_truth_is_the_same():
 def test_thresholds_are_those_of_min_confidence():
     curve = measure_coverage(*rows([0.6, 0.9, 0.8, 0.7], [False, True, True, False]))
     assert tabulate(curve, [0.0, 0.8, 0.95]) == [(0.0, 1.0, 0.5), (0.8, 0.5, 1.0), (0.95, 0.0, None)]
-    assert curve.accuracy_at(0.5) == 1
-    assert curve.accuracy_at(0.51) == pytest.approx(2 / 3)
-    assert curve.accuracy_at(1) == 0.5
+    assert curve.coverage.tolist() == [0.25, 0.5, 0.75, 1]
+    assert curve.accuracy.tolist() == pytest.approx([1, 1, 2 / 3, 0.5])
 
 
 def test_a_threshold_above_one_is_refused():

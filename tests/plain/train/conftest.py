@@ -11,7 +11,7 @@ import pytest
 
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.records import Failure
-from essentia_ldl.train import prepare as preparing
+from essentia_ldl.train import prepare as prepare_module
 from essentia_ldl.train.members import Member
 
 CLASSES = ["non_sad", "sad"]
@@ -94,5 +94,5 @@ def extracted(monkeypatch):
         failures = tuple(Failure(t.path, "features", f"{t.id} is bad.") for t in tracks if t.id in state["failing"])
         return Collection(kept, contents, durations_s, failures, home)
 
-    monkeypatch.setattr(preparing, "extract", extract)
+    monkeypatch.setattr(prepare_module, "extract", extract)
     return state

@@ -8,9 +8,9 @@ import pytest
 
 from essentia_ldl.errors import DataError
 from essentia_ldl.files import Home, read_json
-from essentia_ldl.runs import calibrate as calibrating
+from essentia_ldl.runs import calibrate as calibrate_module
 from essentia_ldl.runs.predictions import read_side
-from essentia_ldl.train import ensemble as ensembles
+from essentia_ldl.train import ensemble as ensemble_module
 
 here = Home.from_environment  # the fixtures set the variable
 
@@ -21,12 +21,12 @@ CLASSES = ["non_sad", "sad"]
 def _without_zones(tmp_path, monkeypatch):
     """What the nets and the sound zone do is left out."""
     monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path))
-    monkeypatch.setattr(ensembles, "run_zone", lambda *arguments: None)
+    monkeypatch.setattr(ensemble_module, "run_zone", lambda *arguments: None)
 
     def deliver(run, measured, graphs):
         return (read_json(run / "plan.json")["stems"]["full"],), {}
 
-    monkeypatch.setattr(ensembles, "deliver", deliver)
+    monkeypatch.setattr(ensemble_module, "deliver", deliver)
 
 
 @pytest.mark.usefixtures("_without_zones")
@@ -35,7 +35,7 @@ def test_an_ensemble_of_runs_has_its_own_name(write_member):
         folder = write_member(f"mood-sad-{number}", number).folder
         (folder / "scores.json").write_text(json.dumps({"classes": CLASSES}))
     said = []
-    done = ensembles.make_ensemble("my-sad", ["mood-sad-0", "mood-sad-1"], here(), say=said.append)
+    done = ensemble_module.make_ensemble("my-sad", ["mood-sad-0", "mood-sad-1"], here(), say=said.append)
     plan = read_json(done.run / "plan.json")
     assert done.run.name.startswith("my-sad-")
     assert plan["stems"] == {"full": "my_sad-musicnn-msd", "head": "my_sad-msd-musicnn"}
@@ -56,8 +56,8 @@ def test_the_folds_of_a_cross_validation_are_calibrated_on_what_each_tested(tmp_
         "sources": {"none": {"balanced_accuracy_mean": 0.5}},
     }
     (tmp_path / "runs" / "mood-sad-crossval" / "scores.json").write_text(json.dumps(scores))
-    done = ensembles.make_ensemble("folds", ["mood-sad-crossval"], here())
-    plan, kept = read_json(done.run / "plan.json"), done.run / calibrating.OUT_OF_FOLD
+    done = ensemble_module.make_ensemble("folds", ["mood-sad-crossval"], here())
+    plan, kept = read_json(done.run / "plan.json"), done.run / calibrate_module.OUT_OF_FOLD
     assert len(plan["members"]) == 3
     assert {track["role"] for track in plan["tracks"]} == {"train"}
     assert sorted(read_side(kept, "test").ids) == [f"t{n}" for n in range(6)]
@@ -72,10 +72,10 @@ def test_a_cross_validation_stands_alone(tmp_path, write_member):
     crossval.mkdir()
     (crossval / "scores.json").write_text(json.dumps({"folds": [], "sources": {}}))
     with pytest.raises(DataError, match="runs of train, or one cross-validation"):
-        ensembles.make_ensemble("x", ["mood-sad-0", "cv"], here())
+        ensemble_module.make_ensemble("x", ["mood-sad-0", "cv"], here())
 
 
-@pytest.mark.parametrize("name", ["", "a b", "../x", "a/b"])
+@pytest.mark.parametrize("name", ["", "a b", "../x", "a/b", "a" * 101])
 def test_a_name_that_is_no_file_name_is_refused(name):
-    with pytest.raises(DataError, match="name: expected letters, digits and hyphens"):
-        ensembles.make_ensemble(name, ["a", "b"], here())
+    with pytest.raises(DataError, match="name: expected letters, digits and hyphens, at most 100 of them"):
+        ensemble_module.make_ensemble(name, ["a", "b"], here())

@@ -16,7 +16,7 @@ from essentia_ldl.files import Home, digest_file
 from essentia_ldl.frontends import MUSICNN
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.recipe.toml import read_recipe
-from essentia_ldl.train import prepare as preparing
+from essentia_ldl.train import prepare as prepare_module
 from essentia_ldl.train.prepare import Built, Needs, find_data, prepare
 
 here = Home.from_environment  # the fixtures set the variable
@@ -46,7 +46,7 @@ def test_data_of_the_user_is_taken_as_it_is(tmp_path):
 
 def test_without_data_the_demo_is_made_in_the_store(tmp_path, monkeypatch):
     made, said = [], []
-    monkeypatch.setattr(preparing.demo, "build_demo", lambda *a, **k: made.append((a, k)) or a[0])
+    monkeypatch.setattr(prepare_module.demo, "build_demo", lambda *a, **k: made.append((a, k)) or a[0])
     root = tmp_path / "home" / "store" / "demo" / "mood-sad"
     assert find_data(RECIPE.override(split__seed=7), Source(None), here(), said.append) == (Source(str(root)), True)
     classes = ("non_sad", "sad")
@@ -102,9 +102,9 @@ def test_what_is_built_is_what_is_there_afterwards(tmp_path, monkeypatch):
         for name in ("msd-musicnn-1", "mtt-vgg-1"):
             (tmp_path / f"{name}.pb").touch()
 
-    monkeypatch.setattr(preparing, "run_zone", run_zone)
-    assert preparing.build_base_graphs(tmp_path) == Built(tmp_path, ("msd-musicnn-1", "mtt-vgg-1"))
-    preparing.build_base_graphs(tmp_path, "musicnn.whl")
+    monkeypatch.setattr(prepare_module, "run_zone", run_zone)
+    assert prepare_module.build_base_graphs(tmp_path) == Built(tmp_path, ("msd-musicnn-1", "mtt-vgg-1"))
+    prepare_module.build_base_graphs(tmp_path, "musicnn.whl")
     zone = "essentia_ldl.nets.base_graphs"
     assert asked == [(zone, str(tmp_path)), (zone, str(tmp_path), "--wheel", "musicnn.whl")]
 

@@ -11,16 +11,16 @@ from click.testing import CliRunner
 
 from essentia_ldl import labels
 from essentia_ldl.cli.main import main
-from essentia_ldl.cli.text.labels import describe_labelled
+from essentia_ldl.cli.text.labels import describe_picture, describe_source
 from essentia_ldl.collection.read import Collection, Source
+from essentia_ldl.errors import DataError
 from essentia_ldl.files import Home
 from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import Track
 from essentia_ldl.runs.targets import read_table
-from essentia_ldl.train import prepare as preparing
-from essentia_ldl.train import show_labels as labelling
-from essentia_ldl.train import targets as planning
-from essentia_ldl.train.show_labels import Asked
+from essentia_ldl.train import prepare, targets
+from essentia_ldl.train import show_labels as show_labels_module
+from essentia_ldl.train.show_labels import Asked, show_labels
 
 here = Home.from_environment  # the fixtures set the variable
 
@@ -52,15 +52,37 @@ def fitted(monkeypatch):
         return source(collection.tracks), source.report
 
     collection = Collection(tuple(tracks), {}, {}, (), here())
-    monkeypatch.setattr(labelling, "prepare", lambda *_: collection)
-    monkeypatch.setattr(labelling, "fit_labels", fit)
+    monkeypatch.setattr(show_labels_module, "prepare", lambda *_: collection)
+    monkeypatch.setattr(show_labels_module, "fit_labels", fit)
     return tracks
 
 
 def show(task, asked, folder):
     """Return the lines of the command."""
-    done = labelling.show_labels(read_recipe(task), Source(), Asked(tuple(asked), folder), here(), None, [].append)
-    return describe_labelled(done)
+    lines: list[str] = []
+    asked = Asked(tuple(asked), folder)
+    done = show_labels(
+        *(read_recipe(task), Source(), asked, here(), [].append), lambda one: lines.extend(describe_source(one))
+    )
+    return [*lines, *describe_picture(done)]
+
+
+def test_a_source_that_fails_takes_nothing_from_the_ones_before(fitted, tmp_path, monkeypatch):
+    fit = show_labels_module.fit_labels
+
+    def refuse(recipe, name, *rest):
+        if name == "sb":
+            raise DataError("sb cannot be fitted.")
+        return fit(recipe, name, *rest)
+
+    monkeypatch.setattr(show_labels_module, "fit_labels", refuse)
+    result = CliRunner().invoke(main, ["labels", "mood-sad", "-o", str(tmp_path)])
+    assert result.exit_code == 1
+    assert result.stderr == "error: sb cannot be fitted.\n"
+    assert result.stdout.splitlines()[0] == f"sa: {tmp_path / 'sa.csv'}"
+    assert "sa: mass on the own class, mean " in result.stdout
+    assert "\n  sad      mean " in result.stdout
+    assert (tmp_path / "sa.csv").is_file()
 
 
 def test_every_source_is_told_in_lines_tables_a_picture_and_json(fitted, tmp_path):
@@ -117,8 +139,8 @@ def artists(monkeypatch):
     def read(track, front_end):
         return frames[track.id][:1] if front_end == labels.DESCRIPTORS else frames[track.id]
 
-    monkeypatch.setattr(planning, "TrackFeatures", lambda *_: read)
-    monkeypatch.setattr(labelling, "prepare", lambda *_: Collection(tuple(tracks), {}, {}, (), here()))
+    monkeypatch.setattr(targets, "TrackFeatures", lambda *_: read)
+    monkeypatch.setattr(show_labels_module, "prepare", lambda *_: Collection(tuple(tracks), {}, {}, (), here()))
     return tracks
 
 
@@ -193,7 +215,7 @@ def test_what_cannot_be_is_told_before_the_features_are_computed(
     def refuse(*_, **__):
         raise AssertionError("the long work began")
 
-    monkeypatch.setattr(preparing, "extract", refuse)
+    monkeypatch.setattr(prepare, "extract", refuse)
     recipe = tmp_path / "x.toml"
     recipe.write_text(f'task = "x"\nclasses = ["non_sad", "sad"]\n{settings}')
     if command != "labels":
@@ -219,7 +241,7 @@ def test_artists_that_cannot_be_grouped_are_told_before_the_features_are_compute
     def refuse(*_, **__):
         raise AssertionError("the long work began")
 
-    monkeypatch.setattr(preparing, "extract", refuse)
+    monkeypatch.setattr(prepare, "extract", refuse)
     if settings:
         path = tmp_path / "index.tsv"
         head, *rows = path.read_text().split("\n")

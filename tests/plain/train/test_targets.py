@@ -7,7 +7,7 @@ import json
 import numpy as np
 
 from essentia_ldl.collection.read import Collection
-from essentia_ldl.features import reader as track_features
+from essentia_ldl.features import reader as reader_module
 from essentia_ldl.files import Home
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.recipe.toml import read_recipe
@@ -39,7 +39,7 @@ def test_labels_of_validation_and_test_stay_one_hot_and_only_training_tracks_are
             random = np.random.default_rng(int(content[1:]))  # tracks differ, whatever their class
             return random.normal(random.normal(size=13), 1.0, (1292, 13)).astype(np.float32)
 
-    monkeypatch.setattr(track_features, "Store", Frames)
+    monkeypatch.setattr(reader_module, "Store", Frames)
     recipe = Recipe("mood-sad", ("non_sad", "sad"), label_settings={"sa": {"n_neighbors": 5}})
     table, report = fit_labels(recipe, "sa", collection, split)
     assert set(read) == set(split.train)

@@ -11,17 +11,17 @@ import pytest
 from click.testing import CliRunner
 
 from essentia_ldl.cli.main import main
-from essentia_ldl.cli.text import train as summary
+from essentia_ldl.cli.text import train as text_train
 from essentia_ldl.collection.read import Source
 from essentia_ldl.errors import DataError, GraphError, RecipeError, StoreError
 from essentia_ldl.files import Home, read_json, write_json
 from essentia_ldl.models.folder import read_model
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.recipe.toml import read_recipe
-from essentia_ldl.runs import calibrate as calibrating
+from essentia_ldl.runs import calibrate as calibrate_module
 from essentia_ldl.runs.calibrate import read_run
-from essentia_ldl.train import ensemble as ensembles
-from essentia_ldl.train import train as steps
+from essentia_ldl.train import ensemble as ensemble_module
+from essentia_ldl.train import train as train_module
 from essentia_ldl.train.compose import name_stems
 
 here = Home.from_environment  # the fixtures set the variable
@@ -103,14 +103,14 @@ def zones(monkeypatch, extracted):
                     more["patch_logits"][::5] *= -1
                 write_predictions(run, [t["role"] for t in tracks], [t["label"] for t in tracks], sure, **more)
                 np.savez(run / "weights.npz", kernel=np.arange(3))
-                calibrating.calibrate_run(run)
+                calibrate_module.calibrate_run(run)
             for stem in filter(None, plan["stems"].values()):
                 graph = f"{run.name} {stem} {read_json(run / 'calibration.json')['scale']}".encode()
                 (run / "export").mkdir(exist_ok=True)
                 (run / "export" / f"{stem}.pb").write_bytes(graph)
                 write_json(run / "export" / f"{stem}.json", make_card(graph, stem, plan))
 
-    monkeypatch.setattr(steps, "run_zone", run_zone)
+    monkeypatch.setattr(train_module, "run_zone", run_zone)
     monkeypatch.setattr("essentia_ldl.train.prepare.run_zone", run_zone)
     return state
 
@@ -132,7 +132,7 @@ ORDER = ["essentia_ldl.nets.base_graphs", "essentia_ldl.nets", "essentia_ldl.sou
 
 def test_a_training_leaves_models_and_everything_that_made_them(tmp_path, zones):
     said = []
-    done = steps.train(RECIPE, Source(str(make_tracks(tmp_path / "data"))), here(), say=said.append)
+    done = train_module.train(RECIPE, Source(str(make_tracks(tmp_path / "data"))), here(), say=said.append)
     assert zones["calls"] == ORDER
     assert done.models == ("mood_sad-musicnn-msd-1", "mood_sad-msd-musicnn-1")
     assert not done.repeated
@@ -150,8 +150,8 @@ def test_a_training_leaves_models_and_everything_that_made_them(tmp_path, zones)
 
 def test_the_plan_holds_what_the_nets_zone_reads(tmp_path, zones):
     recipe = RECIPE.override(training__epochs=3, training__epochs_from_scratch=4, network__fine_tune="none")
-    done = steps.train(
-        recipe, Source(str(make_tracks(tmp_path / "data"))), here(), steps.Effort(max_hours=2.0), say=[].append
+    done = train_module.train(
+        recipe, Source(str(make_tracks(tmp_path / "data"))), here(), train_module.Effort(max_hours=2.0), say=[].append
     )
     assert zones["calls"] == ORDER[1:], "a network from scratch needs no base graphs"
     plan = read_json(done.run / "plan.json")
@@ -175,18 +175,18 @@ def test_the_plan_holds_what_the_nets_zone_reads(tmp_path, zones):
 
 def test_the_same_training_is_not_repeated_unless_asked_for_or_its_models_are_gone(tmp_path, zones):
     data = str(make_tracks(tmp_path / "data"))
-    first = steps.train(RECIPE, Source(data), here(), say=[].append)
+    first = train_module.train(RECIPE, Source(data), here(), say=[].append)
     zones["calls"].clear()
     said = []
-    second = steps.train(RECIPE, Source(data), here(), say=said.append)
+    second = train_module.train(RECIPE, Source(data), here(), say=said.append)
     assert (second.repeated, second.models, second.run, zones["calls"]) == (True, first.models, first.run, [])
     assert second.scores == json.loads(json.dumps(first.scores))
     assert said[-1].startswith("trained before with the same recipe and data")
-    third = steps.train(RECIPE, Source(data), here(), steps.Effort(again=True), say=[].append)
+    third = train_module.train(RECIPE, Source(data), here(), train_module.Effort(again=True), say=[].append)
     assert third.models == ("mood_sad-musicnn-msd-2", "mood_sad-msd-musicnn-2")
     assert third.run != first.run
     (tmp_path / "home" / "graphs" / "mood_sad-musicnn-msd-2.pb").unlink()
-    fourth = steps.train(RECIPE, Source(data), here(), say=[].append)
+    fourth = train_module.train(RECIPE, Source(data), here(), say=[].append)
     assert not fourth.repeated
     assert fourth.models[0] == "mood_sad-musicnn-msd-3"
 
@@ -196,19 +196,19 @@ def test_the_same_training_is_not_repeated_unless_asked_for_or_its_models_are_go
 )
 def test_another_recipe_is_another_run(tmp_path, zones, change):
     data = str(make_tracks(tmp_path / "data"))
-    first = steps.train(RECIPE, Source(data), here(), say=[].append)
-    second = steps.train(RECIPE.override(**change), Source(data), here(), say=[].append)
+    first = train_module.train(RECIPE, Source(data), here(), say=[].append)
+    second = train_module.train(RECIPE.override(**change), Source(data), here(), say=[].append)
     assert not second.repeated
     assert second.run != first.run
 
 
 def test_other_bytes_or_labels_are_another_run(tmp_path, zones):
     data = make_tracks(tmp_path / "data")
-    steps.train(RECIPE, Source(data), here(), say=[].append)
+    train_module.train(RECIPE, Source(data), here(), say=[].append)
     (data / "sad" / "artist0" / "01.wav").write_bytes(b"21")
-    assert not steps.train(RECIPE, Source(data), here(), say=[].append).repeated
+    assert not train_module.train(RECIPE, Source(data), here(), say=[].append).repeated
     (data / "sad" / "artist0" / "01.wav").rename(data / "non_sad" / "artist0" / "01.wav")
-    assert not steps.train(RECIPE, Source(data), here(), say=[].append).repeated
+    assert not train_module.train(RECIPE, Source(data), here(), say=[].append).repeated
 
 
 @pytest.mark.parametrize("step", ORDER)
@@ -216,12 +216,12 @@ def test_a_step_that_fails_leaves_no_model_and_the_next_try_goes_on_in_the_same_
     data = str(make_tracks(tmp_path / "data"))
     zones["error"] = step
     with pytest.raises(GraphError, match="equal numbers"):
-        steps.train(RECIPE, Source(data), here(), say=[].append)
+        train_module.train(RECIPE, Source(data), here(), say=[].append)
     assert list((tmp_path / "home").glob("graphs/*")) == []
     (run,) = (tmp_path / "home" / "runs").iterdir()
     zones["error"] = None
     said = []
-    done = steps.train(RECIPE, Source(data), here(), say=said.append)
+    done = train_module.train(RECIPE, Source(data), here(), say=said.append)
     assert f"going on with {run}" in said
     assert done.run == run
     assert done.models[0] == "mood_sad-musicnn-msd-1"
@@ -230,14 +230,31 @@ def test_a_step_that_fails_leaves_no_model_and_the_next_try_goes_on_in_the_same_
 def test_samples_of_a_head_without_dropout_are_refused_before_the_work(tmp_path):
     recipe = RECIPE.override(network__fine_tune="head", uncertainty__samples=30)
     with pytest.raises(RecipeError, match=r"network\.dropout: expected above 0"):
-        steps.train(recipe, Source(tmp_path / "nothing"), here())
+        train_module.train(recipe, Source(tmp_path / "nothing"), here())
+
+
+def test_two_homes_in_one_process_train_apart(tmp_path, zones, monkeypatch):
+    """The same training in two homes is done twice, each finds its own again, and the variable's home stays empty."""
+    monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path / "elsewhere"))
+    source = Source(make_tracks(tmp_path / "data"))
+    homes = [Home(tmp_path / name) for name in ("one", "two")]
+    done = [train_module.train(RECIPE, source, home, say=[].append) for home in homes]
+    assert [one.repeated for one in done] == [False, False]
+    for home, one in zip(homes, done, strict=True):
+        assert one.run.parent == home.runs
+        assert one.models == ("mood_sad-musicnn-msd-1", "mood_sad-msd-musicnn-1")
+        assert {path.stem for path in home.graphs.glob("*.pb")} == set(one.models)
+        plan = read_json(one.run / "plan.json")
+        assert (plan["store"], plan["graphs"]) == (str(home.store), str(home.graphs))
+        assert train_module.train(RECIPE, source, home, say=[].append).run == one.run
+    assert not (tmp_path / "elsewhere").exists()
 
 
 # --- calibrate ------------------------------------------------------------------------------------------------------
 
 
 def train_some(tmp_path, n_tracks=160, **changes):
-    return steps.train(
+    return train_module.train(
         RECIPE.override(**changes), Source(str(make_tracks(tmp_path / "data", n_tracks))), here(), say=[].append
     )
 
@@ -260,10 +277,10 @@ def test_members_train_with_their_own_seeds_on_one_split(tmp_path, zones, monkey
             np.savez(folder / "weights.npz", kernel=np.arange(3))
             write_json(folder / "history.json", {})
 
-    monkeypatch.setattr(ensembles, "train_folders", train_folders)
-    monkeypatch.setattr(ensembles, "run_zone", steps.run_zone)
+    monkeypatch.setattr(ensemble_module, "train_folders", train_folders)
+    monkeypatch.setattr(ensemble_module, "run_zone", train_module.run_zone)
     data = str(make_tracks(tmp_path / "data", 40))
-    done = ensembles.train_members(RECIPE.override(split__seed=7), Source(data), 3, here(), say=[].append)
+    done = ensemble_module.train_members(RECIPE.override(split__seed=7), Source(data), 3, here(), say=[].append)
     plan = read_json(done.run / "plan.json")
     assert [one["seed"] for one in trained] == [7, 8, 9]
     assert all(one["tracks"] == trained[0]["tracks"] for one in trained)
@@ -273,9 +290,10 @@ def test_members_train_with_their_own_seeds_on_one_split(tmp_path, zones, monkey
     assert zones["flags"][-1] == ["--export-only"]
     assert done.models
     assert done.scores["valid"]["n_tracks"] == sum(track["role"] == "valid" for track in plan["tracks"])
-    again = ensembles.train_members(RECIPE.override(split__seed=7), Source(data), 3, here(), say=[].append)
+    again = ensemble_module.train_members(RECIPE.override(split__seed=7), Source(data), 3, here(), say=[].append)
     assert (again.repeated, again.run) == (True, done.run)
-    assert not ensembles.train_members(RECIPE.override(split__seed=7), Source(data), 2, here(), say=[].append).repeated
+    other = RECIPE.override(split__seed=7)
+    assert not ensemble_module.train_members(other, Source(data), 2, here(), say=[].append).repeated
 
 
 def test_calibrating_again_does_not_train_and_gives_the_next_version(tmp_path, zones):
@@ -285,14 +303,14 @@ def test_calibrating_again_does_not_train_and_gives_the_next_version(tmp_path, z
     assert first.scores["calibration"]["valid"]["after"]["nll"]["value"] == pytest.approx(found.nll_after, abs=1e-6)
     zones["calls"].clear()
     said = []
-    done = steps.calibrate(first.run.name, here(), "none", said.append)
+    done = train_module.calibrate(first.run.name, here(), "none", said.append)
     assert said == ["calibration: T = 1 (calibration was not asked for)"]
     assert (zones["calls"], zones["flags"][-1]) == (ORDER[1:], ["--export-only"])
     assert done.models == ("mood_sad-musicnn-msd-2", "mood_sad-msd-musicnn-2")
     assert read_json(done.run / "run.json") == {**read_json(first.run / "run.json"), "models": list(done.models)}
     assert read_json(done.run / "plan.json")["calibration"] == "none"
     assert done.scores["valid"]["accuracy"] == first.scores["valid"]["accuracy"]
-    again = steps.calibrate(str(first.run), here(), say=said.append)  # a temperature, where none was before
+    again = train_module.calibrate(str(first.run), here(), say=said.append)  # a temperature, where none was before
     assert read_run(first.run) == found
     assert said[-1] == f"calibration: {found.describe()}"
     assert again.models[0] == "mood_sad-musicnn-msd-3"
@@ -313,7 +331,7 @@ def test_the_command_tells_the_calibration_and_the_model(tmp_path, zones):
 def test_a_final_model_keeps_the_scores_of_its_cross_validation(tmp_path, zones):
     done = train_some(tmp_path)
     write_json(done.run / "scores.json", {**read_json(done.run / "scores.json"), "crossval": {"run": "cv"}})
-    scores = steps.calibrate(done.run.name, here(), "none", [].append).scores
+    scores = train_module.calibrate(done.run.name, here(), "none", [].append).scores
     assert scores["crossval"] == {"run": "cv"}
     assert read_json(done.run / "scores.json")["crossval"] == {"run": "cv"}
 
@@ -323,7 +341,7 @@ def test_a_run_that_cannot_be_calibrated_is_one_clear_error_and_stays_as_it_is(t
     assert "no track was kept for validation" in read_run(done.run).reason
     state = {path.name: path.read_bytes() for path in done.run.iterdir() if path.is_file() and path.name != "lock"}
     with pytest.raises(DataError, match="tracks: expected one of the valid side at least; got 0"):
-        steps.calibrate(done.run.name, here(), say=[].append)
+        train_module.calibrate(done.run.name, here(), say=[].append)
     after = {path.name: path.read_bytes() for path in done.run.iterdir() if path.is_file() and path.name != "lock"}
     assert after == state
 
@@ -332,7 +350,7 @@ def test_a_cross_validation_is_not_calibrated_again(tmp_path):
     folder = tmp_path / "home" / "runs" / "mood-sad-crossval-1"
     write_json(folder / "scores.json", {"sources": {}, "folds": []})
     with pytest.raises(StoreError, match="run: expected one that trained a model; got 'a cross-validation'"):
-        steps.calibrate("mood-sad-crossval-1", here(), say=[].append)
+        train_module.calibrate("mood-sad-crossval-1", here(), say=[].append)
 
 
 def test_another_method_is_another_run(tmp_path, zones):
@@ -343,11 +361,11 @@ def test_another_method_is_another_run(tmp_path, zones):
 
 def test_what_is_shown_after_a_training_tells_the_calibration(tmp_path, zones):
     done = train_some(tmp_path)
-    lines = summary.describe_training(done, RECIPE, here().graphs)
+    lines = text_train.describe_training(done, RECIPE, here().graphs)
     assert f"calibration: {read_run(done.run).describe()}" in lines
     scores = {"valid": {"n_tracks": 9}, "calibration": {"text": "T = 2", "valid": {"n_changed": 3}}}
-    assert summary.describe_calibration(scores)[1] == "calibration changes the class of 3 of 9 validation tracks"
-    assert summary.describe_calibration({}) == []
+    assert text_train.describe_calibration(scores)[1] == "calibration changes the class of 3 of 9 validation tracks"
+    assert text_train.describe_calibration({}) == []
 
 
 # --- files left out -------------------------------------------------------------------------------------------------
@@ -356,7 +374,7 @@ def test_what_is_shown_after_a_training_tells_the_calibration(tmp_path, zones):
 def test_files_left_out_are_a_table_in_the_run(tmp_path, zones, extracted):
     data = make_tracks(tmp_path / "data")
     extracted["failing"] = ("sad/artist0/01.wav",)
-    done = steps.train(RECIPE, Source(data), here(), say=[].append)
+    done = train_module.train(RECIPE, Source(data), here(), say=[].append)
     assert [failure.reason for failure in done.failures] == ["sad/artist0/01.wav is bad."]
     assert (done.run / "failures.csv").read_text().splitlines() == [
         "path,step,reason",
@@ -367,7 +385,7 @@ def test_files_left_out_are_a_table_in_the_run(tmp_path, zones, extracted):
 def test_a_demo_says_so_in_the_names_and_the_card(tmp_path, zones, monkeypatch):
     data = make_tracks(tmp_path / "data")
     monkeypatch.setattr("essentia_ldl.train.prepare.find_data", lambda *_: (Source(data), True))
-    done = steps.train(RECIPE, Source(None), here(), say=[].append)
+    done = train_module.train(RECIPE, Source(None), here(), say=[].append)
     assert done.models[0] == "demo-mood_sad-musicnn-msd-1"
     card = read_json(done.run / "plan.json")["card"]
     assert card["demo"] is True

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from essentia_ldl.cli.text.data import describe_survey
+from pathlib import Path
+
+from essentia_ldl.cli.text.data import describe_demo, describe_survey
 from essentia_ldl.features.survey import Surveyed
 from essentia_ldl.records import Failure
 
@@ -39,3 +41,7 @@ def test_a_survey_without_a_problem_says_so():
         "  b       1 tracks, 1 artists",
         "by their headers and bytes: nothing unreadable, too short or twice",
     ]
+
+
+def test_a_demo_is_told_by_its_folder():
+    assert describe_demo(Path("/x/demo")) == ["/x/demo"]

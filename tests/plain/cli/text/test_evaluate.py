@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from essentia_ldl.cli.text.evaluate import describe_evaluation
+import numpy as np
+
+from essentia_ldl.cli.text.evaluate import describe_evaluation, describe_shares
 from essentia_ldl.measure.evaluate import Evaluated
 from essentia_ldl.records import Failure
+from essentia_ldl.scores import listeners
 
 LIMITS = {"level": 0.95, "n_artists": 3, "n_without_artist": 0, "balanced_accuracy": [0.5, 1.0], "accuracy": None}
 SCORES = {
@@ -52,3 +55,11 @@ def test_what_makes_a_score_doubtful_is_a_warning():
     assert "WARNING: the model was made with 2 of these tracks: scores too high" in lines
     assert "WARNING: no track of sad: the balanced accuracy is over the other classes" in lines
     assert "4 tracks without artist: the intervals may be too narrow" in lines
+
+
+def test_ranks_that_a_constant_does_not_have_are_told_as_a_dash():
+    answers = listeners.Answers(np.array([0.1, 0.2, 0.7, 1.0]), ("non_sad", "sad"), 1)
+    scores = listeners.score_shares(answers, np.full((4, 2), 0.5), np.array([0, 0, 1, 1]), np.arange(4))
+    lines = describe_shares(scores)
+    assert lines[0] == "listeners: share of sad on 4 tracks, mean 0.500; mean of the model 0.500"
+    assert "all - (n 4)" in lines[-1]

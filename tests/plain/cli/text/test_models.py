@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from essentia_ldl.cli.text.models import describe_models, program_name, show_path
+from essentia_ldl.cli.text.models import describe_models, describe_problems, program_name, show_path
 from essentia_ldl.models.card import GraphCard
 from essentia_ldl.models.folder import Model
 
@@ -59,3 +59,8 @@ def test_a_path_is_relative_below_the_current_folder(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert show_path(tmp_path / "runs" / "r") == "runs/r"
     assert show_path(tmp_path.parent) == str(tmp_path.parent)
+
+
+def test_what_is_wrong_is_told_line_by_line():
+    assert describe_problems(["card: x.", "graph: y."]) == ["error: card: x.", "error: graph: y."]
+    assert describe_problems([]) == []

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from essentia_ldl.errors import DataError
-from essentia_ldl.studies.artist_groups import comparison as agf_comparison
+from essentia_ldl.studies.artist_groups import comparison as comparison_module
 from essentia_ldl.studies.artist_groups.comparison import RATIO, Kind, collect, compare, correct_holm
 
 FIRST = (0.9, 0.8, 0.95, 0.85, 0.7)
@@ -117,7 +117,7 @@ def test_means_and_deviations_are_over_seeds():
     assert one.score == pytest.approx((np.mean(FIRST), 1 - np.mean(FIRST) / 2))
     (kinds,) = collect([make_row()]).values()
     assert kinds[Kind("separate", "g", 1)].deviation("log_loss") is None
-    assert set(agf_comparison.average_seeds(kinds)) == {("separate", "g")}
+    assert set(comparison_module.average_seeds(kinds)) == {("separate", "g")}
 
 
 @pytest.mark.parametrize(

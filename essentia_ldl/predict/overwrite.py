@@ -1,0 +1,127 @@
+"""What `predict` must not write over: its inputs, and files that are audio, a graph, a card or somebody else's.
+
+In: the name of the output and what the command reads; out: nothing, or one sentence. What is there is judged by its
+content, because a slip of the keyboard has the wrong name too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from essentia_ldl.datasets.folder import AUDIO_SUFFIXES
+from essentia_ldl.errors import StoreError, explain
+
+N_LOOKED_AT = 65536  # bytes; an mp3 may begin with a header of some server
+N_CARD = 4 << 20  # bytes; a card is a few kilobytes
+REPLACED = 0.1  # share of characters that are not UTF-8, above which a file is no text
+STARTS = (
+    *(b"fLaC", b"OggS", b"ID3", b"ADIF", b"MAC ", b"wvpk", b"MPCK", b"MP+", b".snd", b"caff", b"TTA1", b"DSD "),
+    *(b"FRM8", b"NIST_1A", b"#!AMR", b"\x1aE\xdf\xa3", b"0&\xb2u\x8ef\xcf\x11", b"\x0bw", b"\x00\x00\x01\xba"),
+    b"riff.\x91\xcf\x11",
+)
+IN_CHUNKS = {b"RIFF": (b"WAVE", b"AVI "), b"RIFX": (b"WAVE",), b"RF64": (b"WAVE",), b"BW64": (b"WAVE",)}
+IN_FORM = (b"AIFF", b"AIFC", b"8SVX")
+KEYS_OF_CARDS = ("inference", "schema", "essentia_ldl")
+
+
+def is_audio(head: bytes) -> bool:
+    """Tell whether a file that begins so is audio or film.
+
+    Examples
+    --------
+    >>> is_audio(b"fLaC" + bytes(8)), is_audio(b"path,model,class")
+    (True, False)
+    """
+    if b"\0" in head and (head.startswith(STARTS) or head[4:8] == b"ftyp"):  # a table may begin with "MAC address"
+        return True
+    if head[8:12] in IN_CHUNKS.get(head[:4], ()) or (head[:4] == b"FORM" and head[8:12] in IN_FORM):
+        return True
+    if len(head) > 188 and head[0] == 0x47 and head[188] == 0x47 and b"\0" in head:  # transport stream
+        return True
+    return len(head) > 3 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[:2] != b"\xff\xfe"  # MPEG, ADTS
+
+
+def describe_content(path: str) -> str | None:
+    """Say what a file is that must not be written over.
+
+    Parameters
+    ----------
+    path : str
+        An existing file.
+
+    Returns
+    -------
+    str or None
+        "audio", "a graph", "a card" or "a file of another program"; None for text and parquet, which are replaced.
+    """
+    with open(path, "rb") as file:
+        head = file.read(N_LOOKED_AT)
+    if is_audio(head):
+        return "audio"
+    if head.startswith(b"PAR1"):
+        return None
+    text = head.decode("utf-8", "replace")
+    if b"\0" in head or text.count("\ufffd") > REPLACED * len(text):
+        return "a graph" if head[:1] == b"\n" or path.endswith(".pb") else "a file of another program"
+    return "a card" if text.lstrip("\ufeff \t\r\n").startswith("{") and _is_card(path) else None
+
+
+def _is_card(path: str) -> bool:
+    if os.path.getsize(path) > N_CARD:
+        return False
+    try:
+        value = json.loads(Path(path).read_text(encoding="utf-8-sig", errors="replace"))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and any(key in value for key in KEYS_OF_CARDS)
+
+
+def refuse_overwriting(path: str, audio: Sequence[str], inputs: Sequence[str]) -> None:
+    """Refuse an output that would cost the user a file.
+
+    Parameters
+    ----------
+    path : str
+        Where the document goes: a file, or the name of one that is not there yet.
+    audio : sequence of str
+        The arguments: files, folders and patterns.
+    inputs : sequence of str
+        All files that are read: audio, graphs and cards.
+
+    Raises
+    ------
+    StoreError
+        When the output is one of them, also by another spelling or a link; when it is a file that is audio, a graph, a
+        card or of another program; when it would be audio of a folder that is given.
+    """
+    target, remedy = os.path.realpath(path), "Choose another output."
+    if os.path.isfile(target):
+        own = os.stat(target)
+        if any(_is_same(own, name) for name in inputs):
+            raise StoreError(explain("output", "a file that is not read", "an input", path, remedy))
+        try:
+            found = describe_content(target)
+        except OSError as error:
+            raise StoreError(explain("output", "a file to write", error.strerror, path, remedy)) from None
+        if found is not None:
+            raise StoreError(explain("output", "a new file or an earlier document", found, path, remedy))
+        return
+    if any(os.path.basename(name) == os.path.basename(path) and os.path.realpath(name) == target for name in inputs):
+        raise StoreError(explain("output", "a file that is not read", "an input", path, remedy))
+    folders = [os.path.realpath(name) for name in audio if os.path.isdir(name)]
+    if target.lower().endswith(AUDIO_SUFFIXES) and any(_is_below(target, folder) for folder in folders):
+        raise StoreError(explain("output", "no audio of a folder that is read", "such a name", path, remedy))
+
+
+def _is_same(own: os.stat_result, name: str) -> bool:
+    try:
+        return os.path.samestat(own, os.stat(name))
+    except (OSError, ValueError):
+        return False
+
+
+def _is_below(target: str, folder: str) -> bool:
+    return os.path.commonpath([target, folder]) == folder
