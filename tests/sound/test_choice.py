@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
 from essentia_ldl.errors import DataError, GraphError
 from essentia_ldl.scores.uncertainty import ENTROPIES, node_name
 from essentia_ldl.sound import choice
-from essentia_ldl.sound.choice import Chooser, compare_engines, draw_rows
+from essentia_ldl.sound.choice import Chooser, compare_engines, compare_times, draw_rows
 from essentia_ldl.sound.compiled import CompiledNetwork
 
 INPUT, NODES, PATCH = "model/Placeholder", ["model/Sigmoid"], (187, 96)
 STEMS = {"full": "mood_sad-musicnn-msd", "head": "mood_sad-msd-musicnn"}
+
+
+@pytest.fixture(autouse=True)
+def _equally_fast(monkeypatch) -> None:
+    """What is faster depends on the machine."""
+    monkeypatch.setattr(choice, "compare_times", lambda *_: 1.0)
 
 
 @pytest.fixture
@@ -152,3 +160,26 @@ def test_sampled_nodes_are_compared_by_their_distribution():
 def test_answers_that_cannot_be_compared_are_refused(ours, message):
     with pytest.raises(GraphError, match=message):
         compare_engines(ours, lambda x: {"a": x}, draw_rows((3,)), "g")
+
+
+def test_auto_leaves_what_would_be_slower_to_essentia(graph, monkeypatch):
+    monkeypatch.setattr(choice, "compare_times", lambda *_: 2.0)
+    auto = Chooser("auto")
+    assert not auto.choose(graph, INPUT, NODES, PATCH)
+    told = Chooser("openvino", remembered=auto.found)
+    assert told.choose(graph, INPUT, NODES, PATCH)
+    assert told.warnings == []
+
+
+def test_the_time_of_engines_is_told_as_a_ratio():
+    calls = []
+
+    def quick(rows):
+        calls.append("quick")
+
+    def slow(rows):
+        calls.append("slow")
+        time.sleep(0.02)
+
+    assert compare_times(quick, slow, draw_rows((3,))) < 1
+    assert calls == ["quick", "slow"] * 3

@@ -42,5 +42,5 @@ def _describe_engine(done: Examined) -> str:
         return "OpenVINO where it agrees with Essentia; no graph was compared on this machine yet"
     worst = max((float(one.get("difference", 0)) for one in agreeing), default=0.0)
     names = len({one.get("graph") for one in agreeing})
-    agreed = f"OpenVINO for {names} graphs, which agree with Essentia to {worst:.0e}" if agreeing else "Essentia"
+    agreed = f"OpenVINO where it is no slower: {names} graphs agree to {worst:.0e}" if agreeing else "Essentia"
     return agreed + (f"; OpenVINO differs, and is not taken, for {', '.join(refused)}" if refused else "")

@@ -51,10 +51,10 @@ def test_an_installation_with_problems():
     ("compared", "line"),
     [
         ((), "OpenVINO where it agrees with Essentia; no graph was compared on this machine yet"),
-        ((WELL,), "OpenVINO for 1 graphs, which agree with Essentia to 3e-07"),
+        ((WELL,), "OpenVINO where it is no slower: 1 graphs agree to 3e-07"),
         (
             (WELL, BAD),
-            "OpenVINO for 1 graphs, which agree with Essentia to 3e-07; OpenVINO differs, and is not taken, for b",
+            "OpenVINO where it is no slower: 1 graphs agree to 3e-07; OpenVINO differs, and is not taken, for b",
         ),
         ((BAD,), "Essentia; OpenVINO differs, and is not taken, for b"),
     ],
