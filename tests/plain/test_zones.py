@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.util
 import os
 import re
@@ -59,10 +60,16 @@ def find_imports(tree: ast.AST, package: str) -> list[tuple[str, bool]]:
     return found
 
 
-def imports_of(path: Path) -> list[tuple[str, bool]]:
+@functools.cache
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def imports_of(path: Path) -> tuple[tuple[str, bool], ...]:
     name = module_name(path)
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    return find_imports(ast.parse(path.read_text(encoding="utf-8")), package)
+    return tuple(find_imports(parse(path), package))
 
 
 def zone_of(path: Path) -> str:
@@ -153,7 +160,7 @@ def test_private_modules_stay_inside_their_package(path):
 def test_public_classes_of_plain_modules_have_names_of_their_own():
     places: dict[str, list[str]] = {}
     for path, name in zip(FILES, NAMES, strict=True):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body if zone_of(path) == "plain" else ():
+        for node in parse(path).body if zone_of(path) == "plain" else ():
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places.setdefault(node.name, []).append(name)
     assert {name: where for name, where in places.items() if len(where) > 1} == {}
@@ -193,7 +200,8 @@ def room_of(module: str) -> str:
     return f"{module}.".split(".")[1] or module
 
 
-def find_edges(inside: bool) -> dict[str, set[str]]:
+@functools.cache
+def find_edges(inside: bool) -> dict[str, frozenset[str]]:
     """Return the modules of the package that each module imports, with or without the imports inside functions."""
     graph = {}
     for module, path in MODULES.items():
@@ -203,7 +211,7 @@ def find_edges(inside: bool) -> dict[str, set[str]]:
                 name = name.rpartition(".")[0]
             if name and (inside or not is_inside):
                 found.add(name)
-        graph[module] = found - {module, "essentia_ldl"}
+        graph[module] = frozenset(found - {module, "essentia_ldl"})
     return graph
 
 
@@ -289,19 +297,20 @@ def find_starts(tree: ast.AST) -> list[str]:
     """List the modules that are started by name: run_zone(...), run_jobs("module:function"), "-m", "module"."""
     found = []
     for node in ast.walk(tree):
+        called = isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("run_zone", "run_jobs")
+        if not called and not isinstance(node, ast.List):
+            continue
         strings = [
             part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)
         ]
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("run_zone", "run_jobs"):
-            found += [text for text in strings if text.startswith("essentia_ldl.")]
-        if isinstance(node, ast.List) and "-m" in strings:
+        if called or "-m" in strings:
             found += [text for text in strings if text.startswith("essentia_ldl.")]
     return found
 
 
 def test_every_module_that_is_started_by_name_is_there():
     """A zone is started by its name, which no import checks."""
-    starts = {start for path in FILES for start in find_starts(ast.parse(path.read_text(encoding="utf-8")))}
+    starts = {start for path in FILES for start in find_starts(parse(path))}
     assert {"essentia_ldl.sound.features:extract_track", "essentia_ldl.sound.predict"} <= starts
     for start in starts:
         name, _, function = start.partition(":")
