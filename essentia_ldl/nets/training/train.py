@@ -237,25 +237,28 @@ def _loop(run: Run, checkpoint_every_s: float, say: Callable[[str], None]) -> di
     }
 
 
+def _time(call: Callable[[], object]) -> float:
+    start = time.monotonic()
+    call()
+    return time.monotonic() - start
+
+
 def _estimate(run: Run, n_epochs: int, say: Callable[[str], None]) -> None:
     """Say how long a long run will take, from one step and one evaluation whose effects are taken back."""
     state = run.snapshot()
     batch = run.sample_batch()
-    run.step(*(array[:1] for array in batch))  # traces
-    step_s = math.inf
-    for _ in range(2):  # the first step of full size is slower than those that follow
-        start = time.monotonic()
-        run.step(*batch).numpy()
-        step_s = min(step_s, time.monotonic() - start)
-    valid_s = 0.0
-    if run.valid_rows.size:
-        patches = next(iterate_grid(run.source, run.valid_rows[:1]))
-        run.infer(patches)
-        start = time.monotonic()
-        run.infer(patches).numpy()
-        valid_s = (time.monotonic() - start) * run.source.n_patches[run.valid_rows].sum() / len(patches)
+    rows, patches = run.valid_rows, None
+    if rows.size:
+        patches = next(iterate_grid(run.source, rows[:1]))
+        n_times = run.source.n_patches[rows].sum() / len(patches)
+    step_s, valid_s, seconds = math.inf, math.inf, math.inf
+    for _ in range(2):  # the first of them traces, too; a run that is short nevertheless needs no second
+        step_s = min(step_s, _time(lambda: run.step(*batch).numpy()))
+        valid_s = 0.0 if patches is None else min(valid_s, _time(lambda: run.infer(patches).numpy()) * n_times)
+        seconds = n_epochs * (step_s * len(run.train_rows) / len(batch[0]) + valid_s)
+        if seconds <= ESTIMATE_ABOVE_S:
+            break
     run.restore(state)
-    seconds = n_epochs * (step_s * len(run.train_rows) / len(batch[0]) + valid_s)
     if seconds > ESTIMATE_ABOVE_S:
         length = f"{seconds / 3600:.1f} hours" if seconds > 5400 else f"{seconds / 60:.0f} minutes"
         say(f"{run.plan.name}: {n_epochs} epochs take about {length}; a stopped run goes on where it was")
