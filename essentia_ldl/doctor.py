@@ -86,8 +86,6 @@ def examine(home: Home) -> Examined:
             "plain essentia is installed beside essentia-tensorflow and hides its TensorFlow algorithms."
             " Run `pip uninstall essentia essentia-tensorflow`, then `pip install essentia-tensorflow`."
         )
-    if versions["scikit-learn"] != "missing" and tuple(map(int, versions["scikit-learn"].split(".")[:2])) >= (1, 8):
-        problems.append("metric-learn 0.7 breaks on this scikit-learn. Run `pip install 'scikit-learn<1.8'`.")
     problems += [f"{name} is not installed. Run `pip install {name}`." for name in _missing()]
     found, broken = models.list_models(home.graphs)
     names = tuple(model.name for model in found)
@@ -123,8 +121,8 @@ def installed_versions() -> dict[str, str]:
         "essentia-tensorflow",
         "essentia",
         "openvino",
-        "metric-learn",
         "scikit-learn",
+        "scipy",
         "numpy",
     )
     for name in names:
@@ -136,7 +134,7 @@ def installed_versions() -> dict[str, str]:
 
 
 def _missing() -> list[str]:
-    needed = ("tensorflow", "keras", "metric-learn", "scikit-learn", "tqdm", "click", "joblib")
+    needed = ("tensorflow", "keras", "scikit-learn", "tqdm", "click", "joblib")
     missing = []
     for name in needed:
         try:

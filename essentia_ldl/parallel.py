@@ -32,6 +32,7 @@ def run_jobs(
     step: str,
     n_jobs: int | None = None,
     progress: bool = True,
+    unit: str = "file",
 ) -> Iterator[tuple[dict[str, Any], Any]]:
     """Run a function on every job, in worker processes, in the order in which they finish.
 
@@ -47,6 +48,8 @@ def run_jobs(
         Worker processes; None is one per core.
     progress : bool
         Show a progress bar on a terminal.
+    unit : str
+        What the bar counts.
 
     Yields
     ------
@@ -60,7 +63,7 @@ def run_jobs(
     waiting = dict(enumerate(jobs))
     with (
         tempfile.TemporaryDirectory(prefix="essentia-ldl-markers-") as markers,
-        tqdm(total=len(waiting), desc=step, unit="file", disable=not (progress and sys.stderr.isatty())) as bar,
+        tqdm(total=len(waiting), desc=step, unit=unit, disable=not (progress and sys.stderr.isatty())) as bar,
     ):
         while waiting:
             suspects = []

@@ -79,6 +79,9 @@ class LabelSource(Protocol):
         Columns of the collection that it reads, beside path, label and artist.
     report : dict[str, Any]
         What `fit` measured, ready for json; empty before `fit` and for sources that learn nothing.
+
+    A source whose `fit` keeps one core busy for seconds says so by an attribute ``is_slow``, which is True: several
+    fits then run at once, in worker processes.
     """
 
     front_ends: tuple[str, ...]

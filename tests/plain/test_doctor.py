@@ -55,7 +55,6 @@ def test_a_whole_installation_has_no_problems_and_answers(installed):
     [
         ({"essentia-tensorflow": "missing"}, "essentia-tensorflow is not installed"),
         ({"essentia": "2.1b6"}, "plain essentia is installed beside essentia-tensorflow"),
-        ({"scikit-learn": "1.8.0"}, "metric-learn 0.7 breaks on this scikit-learn"),
     ],
 )
 def test_a_package_that_will_not_do_is_a_problem_and_nothing_is_tried(installed, change, problem):
@@ -65,6 +64,13 @@ def test_a_package_that_will_not_do_is_a_problem_and_nothing_is_tried(installed,
     assert problem in done.problems[0]
     assert "Run `pip" in done.problems[0]
     assert done.tested is None
+
+
+@pytest.mark.parametrize("version", ["1.7.2", "1.8.0", "1.9.1"])
+def test_a_new_scikit_learn_is_no_problem(installed, version):
+    state, home = installed
+    state["versions"] |= {"scikit-learn": version}
+    assert examine(home).problems == ()
 
 
 def test_a_graph_that_is_missing_or_broken_is_a_problem(installed):
@@ -89,4 +95,4 @@ def test_a_prediction_that_fails_is_a_problem(installed, answer):
 def test_versions_that_decide_numbers_are_told():
     versions = installed_versions()
     assert versions["numpy"] == np.__version__
-    assert set(versions) >= {"tensorflow", "keras", "essentia-tensorflow", "metric-learn", "scikit-learn"}
+    assert set(versions) >= {"tensorflow", "keras", "essentia-tensorflow", "scikit-learn", "scipy"}
