@@ -1,6 +1,6 @@
 """The golden answers that travel with a graph: a few inputs, and what the network answered when the graph was made.
 
-In: ``<name>.answers.npz`` beside ``<name>.pb``; out: `Answers`. With them any engine shows on any machine that it runs
+In: ``<name>.answers.npz`` beside ``<name>.pb``; out: `GoldenAnswers`. With them any engine shows on any machine that it runs
 the graph as it was meant, also where Essentia's TensorFlow is not installed. The inputs are drawn from a seed, in the
 range of bands or embeddings, so that nothing of the music travels, and kept as one of `N_LEVELS` levels, so that the
 file stays small (some 9 kB per patch of MusiCNN). The file names the bytes of the graph that it belongs to; one of
@@ -32,7 +32,7 @@ REMEDY = "Copy it there again, or delete it."
 
 
 @dataclasses.dataclass(frozen=True)
-class Answers:
+class GoldenAnswers:
     """Inputs, and what a graph answers to them.
 
     Parameters
@@ -109,7 +109,7 @@ def write_answers(
     levels = np.random.default_rng(SEED).integers(0, N_LEVELS, (N_ROWS, *shape), np.uint8)
     low, step = np.float32(limits[0]), np.float32((limits[1] - limits[0]) / (N_LEVELS - 1))
     inputs = _scale(levels, low, step)
-    answers = Answers(
+    answers = GoldenAnswers(
         graph_sha256,
         input_name,
         inputs,
@@ -130,7 +130,7 @@ def write_answers(
     return path
 
 
-def read_answers(graph: Path | str, graph_sha256: str) -> Answers | None:
+def read_answers(graph: Path | str, graph_sha256: str) -> GoldenAnswers | None:
     """Read the golden answers beside a graph.
 
     Parameters
@@ -142,7 +142,7 @@ def read_answers(graph: Path | str, graph_sha256: str) -> Answers | None:
 
     Returns
     -------
-    Answers or None
+    GoldenAnswers or None
         None where there are none.
 
     Raises
@@ -162,7 +162,7 @@ def read_answers(graph: Path | str, graph_sha256: str) -> Answers | None:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             nodes = [str(node) for node in arrays["nodes"]]
-            found = Answers(
+            found = GoldenAnswers(
                 str(arrays["graph_sha256"]),
                 str(arrays["input"]),
                 _scale(arrays["levels"], arrays["low"], arrays["step"]),

@@ -31,6 +31,7 @@ BASE_MODEL = "msd-musicnn-1"
 BASE_MODELS = ("msd-musicnn-1", "msd-vgg-1", "mtt-musicnn-1", "mtt-vgg-1")
 # Networks whose weights are read from a published graph that the user puts into graphs/: (network, data set) -> stem.
 USERS_GRAPHS = {("vggish", "audioset"): "audioset-vggish-3"}
+NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK)  # the second and third are one on Linux
 PUBLISHED = "https://essentia.upf.edu/models"
 
 
@@ -341,7 +342,7 @@ def _place(source: Path, target: Path) -> bool:
     try:
         os.link(source, target)
     except OSError as error:
-        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK):
+        if error.errno not in NO_LINKS:
             raise
         if target.exists():  # a file system without hard links
             raise FileExistsError(target) from None

@@ -20,7 +20,7 @@ import numpy as np
 
 from essentia_ldl.errors import DataError, EssentiaLdlError, GraphError, Reason, StoreError, explain
 from essentia_ldl.files import digest_file
-from essentia_ldl.models.answers import Answers, read_answers
+from essentia_ldl.models.answers import GoldenAnswers, read_answers
 from essentia_ldl.sound.compiled import CompiledNetwork, is_installed, open_core, read_width, require_precision
 from essentia_ldl.sound.graph import BATCH, BATCH_PATCHES, has_tensorflow, load_graph, require_tensorflow, run_graph
 from essentia_ldl.sound.sampled import compare_runs
@@ -132,7 +132,7 @@ class Chooser:
         input_name: str,
         nodes: list[str],
         patch: tuple[int, int] | None,
-        answers: Answers | None,
+        answers: GoldenAnswers | None,
     ) -> dict[str, Any]:
         """Compare OpenVINO with golden answers, or with Essentia; and where Essentia can run the graph, their times."""
         by = "essentia" if answers is None else "answers"
@@ -168,24 +168,24 @@ def _open_essentia(graph: str, input_name: str, nodes: list[str]) -> Run:
     return run
 
 
-def _covers(answers: Answers, input_name: str, nodes: list[str], patch: tuple[int, int] | None) -> bool:
+def _covers(answers: GoldenAnswers, input_name: str, nodes: list[str], patch: tuple[int, int] | None) -> bool:
     fits = answers.inputs.ndim == 2 if patch is None else answers.inputs.shape[1:] == tuple(patch)
     return fits and answers.input_name == input_name and set(nodes) <= set(answers.values)
 
 
-def _digest_answers(answers: Answers) -> str:
+def _digest_answers(answers: GoldenAnswers) -> str:
     arrays = [answers.inputs, *(answers.values[node] for node in sorted(answers.values))]
     return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
 
 
-def compare_answers(run: Run, answers: Answers, nodes: Sequence[str], where: str) -> float:
+def compare_answers(run: Run, answers: GoldenAnswers, nodes: Sequence[str], where: str) -> float:
     """Compare an engine with golden answers.
 
     Parameters
     ----------
     run : callable
         Gets rows and returns (n, size) by node.
-    answers : Answers
+    answers : GoldenAnswers
         Of all the nodes.
     nodes : sequence of str
         Those that are wanted.

@@ -11,7 +11,7 @@ from essentia_ldl.models.answers import (
     N_ROWS,
     RANGES,
     SUFFIX,
-    Answers,
+    GoldenAnswers,
     name_answers,
     read_answers,
     write_answers,
@@ -148,4 +148,4 @@ def test_a_network_that_does_not_answer_with_numbers_is_not_written(tmp_path, va
 
 def test_answers_need_a_node():
     with pytest.raises(StoreError, match="expected at least one node"):
-        Answers(SHA, INPUT, np.zeros((1, 2), np.float32), {})
+        GoldenAnswers(SHA, INPUT, np.zeros((1, 2), np.float32), {})
