@@ -1,9 +1,9 @@
 """The golden answers that travel with a graph: a few inputs, and what the network answered when the graph was made.
 
-In: ``<name>.answers.npz`` beside ``<name>.pb``; out: `GoldenAnswers`. With them any engine shows on any machine that it runs
-the graph as it was meant, also where Essentia's TensorFlow is not installed. The inputs are drawn from a seed, in the
-range of bands or embeddings, so that nothing of the music travels, and kept as one of `N_LEVELS` levels, so that the
-file stays small (some 9 kB per patch of MusiCNN). The file names the bytes of the graph that it belongs to; one of
+In: ``<name>.answers.npz`` beside ``<name>.pb``; out: `GoldenAnswers`. With them any engine shows on any machine that it
+runs the graph as it was meant, also where Essentia's TensorFlow is not installed. The inputs are drawn from a seed, in
+the range of bands or embeddings, so that nothing of the music travels, and kept as one of `N_LEVELS` levels, so that
+the file stays small (some 9 kB per patch of MusiCNN). The file names the bytes of the graph that it belongs to; one of
 other bytes is refused.
 """
 
