@@ -39,9 +39,9 @@ def _describe_engine(done: Examined) -> str:
     agreeing = [one for one in done.compared if one.get("agrees")]
     refused = sorted({str(one.get("graph")) for one in done.compared if not one.get("agrees")})
     if done.versions.get("essentia-tensorflow") == "missing" and done.versions.get("essentia", "missing") != "missing":
-        return f"OpenVINO alone, Essentia has no TensorFlow: {len(agreeing)} graphs gave their golden answers" + (
-            f"; not {', '.join(refused)}" if refused else ""
-        )
+        proved = len({one.get("graph") for one in agreeing})
+        told = f"OpenVINO alone, Essentia has no TensorFlow: {proved} graphs gave their golden answers"
+        return told + (f"; not {', '.join(refused)}" if refused else "")
     if not done.compared:
         return "OpenVINO where it agrees with Essentia; no graph was compared on this machine yet"
     worst = max((float(one.get("difference", 0)) for one in agreeing), default=0.0)

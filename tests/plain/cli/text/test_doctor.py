@@ -70,7 +70,7 @@ def test_the_engine_that_is_taken(compared, line):
     assert "openvino 2026.4.1" in lines
 
 
-@pytest.mark.parametrize(("compared", "told"), [((), "0 graphs"), ((WELL, BAD), "1 graphs")])
+@pytest.mark.parametrize(("compared", "told"), [((), "0 graphs"), ((WELL, WELL, BAD), "1 graphs")])
 def test_an_essentia_without_tensorflow_leaves_openvino_alone(compared, told):
     versions = {"essentia-tensorflow": "missing", "essentia": "2.1", "openvino": "2026.4.1"}
     [line] = [
