@@ -20,7 +20,7 @@ import numpy as np
 
 from essentia_ldl.errors import DataError, EssentiaLdlError, GraphError, Reason, StoreError, explain
 from essentia_ldl.files import digest_file
-from essentia_ldl.models.answers import GoldenAnswers, read_answers
+from essentia_ldl.models.answers import GoldenAnswers, name_answers, read_answers
 from essentia_ldl.sound.compiled import CompiledNetwork, is_installed, open_core, read_width, require_precision
 from essentia_ldl.sound.graph import BATCH, BATCH_PATCHES, has_tensorflow, load_graph, require_tensorflow, run_graph
 from essentia_ldl.sound.sampled import compare_runs
@@ -105,23 +105,24 @@ class Chooser:
             self.warnings.append(f"{Path(graph).stem} runs in Essentia: only its own algorithm feeds it.")
 
     def _find(self, graph: str, input_name: str, nodes: list[str], patch: tuple[int, int] | None) -> dict[str, Any]:
-        answers, damage = None, ""
+        beside = name_answers(graph)
         try:
             digest = digest_file(graph)
-            answers = read_answers(graph, digest)
-        except StoreError as error:
-            damage = str(error)
-            self.warnings.append(damage)
+            proof = [digest_file(beside)] if beside.is_file() else []
         except OSError as error:
             return {"graph": Path(graph).stem, "agrees": False, "reason": str(error)}
-        if answers is not None and not _covers(answers, input_name, nodes, patch):
-            answers = None
-        proof = "" if answers is None else _digest_answers(answers)
-        parts = [digest, input_name, *nodes, str(patch), *([proof] if proof else [])]
-        key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+        key = hashlib.sha256("\n".join([digest, input_name, *nodes, str(patch), *proof]).encode()).hexdigest()[:16]
         if key not in self._remembered:
+            answers, reason = None, "it has no golden answers"
+            try:
+                answers = read_answers(graph, digest)
+            except StoreError as error:
+                reason = str(error)
+                self.warnings.append(reason)
+            if answers is not None and not _covers(answers, input_name, nodes, patch):
+                answers, reason = None, "its golden answers are not of all that is wanted"
             if answers is None and not has_tensorflow():  # not remembered: there is nothing that was found
-                return {"graph": Path(graph).stem, "agrees": False, "reason": damage or "it has no golden answers"}
+                return {"graph": Path(graph).stem, "agrees": False, "reason": reason}
             finding = self._compare(graph, input_name, nodes, patch, answers)
             self._remembered[key] = self.found[key] = {"graph": Path(graph).stem, **finding}
         return self._remembered[key]
@@ -171,11 +172,6 @@ def _open_essentia(graph: str, input_name: str, nodes: list[str]) -> Run:
 def _covers(answers: GoldenAnswers, input_name: str, nodes: list[str], patch: tuple[int, int] | None) -> bool:
     fits = answers.inputs.ndim == 2 if patch is None else answers.inputs.shape[1:] == tuple(patch)
     return fits and answers.input_name == input_name and set(nodes) <= set(answers.values)
-
-
-def _digest_answers(answers: GoldenAnswers) -> str:
-    arrays = [answers.inputs, *(answers.values[node] for node in sorted(answers.values))]
-    return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
 
 
 def compare_answers(run: Run, answers: GoldenAnswers, nodes: Sequence[str], where: str) -> float:
