@@ -55,7 +55,7 @@ def require_tensorflow(graph: Path | str) -> None:
     """Raise `GraphError` where only Essentia's TensorFlow runs a graph, and this Essentia has none."""
     if not has_tensorflow():
         rule, found = "an Essentia with TensorFlow", "the package essentia, which has none"
-        remedy = "Run it where essentia-tensorflow is installed."
+        remedy = "Take --engine openvino, or run it where essentia-tensorflow is installed."
         raise GraphError(explain("engine", rule, Reason(found), graph, remedy))
 
 
