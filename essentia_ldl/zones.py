@@ -158,4 +158,5 @@ def zone_environment() -> dict[str, str]:
     package_parent = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     paths = [package_parent, *filter(None, [os.environ.get("PYTHONPATH")])]
     own = {"ESSENTIA_LDL_LEAN": "1", "ESSENTIA_LDL_PARENT": str(os.getpid())}
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **own}
+    # `python -m` would look in the current folder first, where another copy of the package may lie
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1", **own}

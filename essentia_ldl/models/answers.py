@@ -23,7 +23,8 @@ from essentia_ldl.errors import Reason, StoreError, explain
 from essentia_ldl.files import replacing
 
 SUFFIX = ".answers.npz"
-N_ROWS = 3  # a whole batch of patches, and the rest of one
+GAINS = (0.5, 0.25, 0.125)  # of the inputs: as loud as noise can be, it drives probabilities to 0 and 1
+N_ROWS = len(GAINS)  # a whole batch of patches, and the rest of one
 N_LEVELS = 16
 SEED = 20261129
 RANGES = {"": (0.0, 6.0), "decibel": (-100.0, 30.0)}  # of mel bands, by compression: random patches fill it
@@ -92,7 +93,7 @@ def write_answers(
     shape : tuple[int, ...]
         Of one input.
     limits : tuple[float, float]
-        Smallest and largest number of the inputs.
+        Smallest and largest number that an input may be; each input gets a share of it, one of `GAINS`.
     evaluate : callable
         From inputs to (n, size) by node.
 
@@ -107,7 +108,8 @@ def write_answers(
         When the network does not answer with finite numbers, or the file cannot be written.
     """
     levels = np.random.default_rng(SEED).integers(0, N_LEVELS, (N_ROWS, *shape), np.uint8)
-    low, step = np.float32(limits[0]), np.float32((limits[1] - limits[0]) / (N_LEVELS - 1))
+    gains = np.array(GAINS, np.float32)
+    low, step = limits[0] * gains, (limits[1] - limits[0]) / (N_LEVELS - 1) * gains
     inputs = _scale(levels, low, step)
     answers = GoldenAnswers(
         graph_sha256,
@@ -182,4 +184,5 @@ def read_answers(graph: Path | str, graph_sha256: str) -> GoldenAnswers | None:
 
 def _scale(levels: np.ndarray, low: np.ndarray, step: np.ndarray) -> np.ndarray:
     """Return the numbers that levels stand for, in two float32 operations that give the same bits everywhere."""
-    return levels.astype(np.float32) * np.float32(step) + np.float32(low)
+    rows = (len(levels),) + (1,) * (levels.ndim - 1)
+    return levels.astype(np.float32) * step.astype(np.float32).reshape(rows) + low.astype(np.float32).reshape(rows)

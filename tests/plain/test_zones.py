@@ -581,6 +581,14 @@ def test_a_step_imports_the_package_of_its_parent_first(monkeypatch):
     assert zone_environment()["PYTHONPATH"] == str(PACKAGE.parent)
 
 
+def test_a_step_does_not_import_another_copy_in_the_current_folder(tmp_path):
+    (tmp_path / "essentia_ldl").mkdir()
+    (tmp_path / "essentia_ldl" / "__init__.py").write_text("raise SystemExit(7)")
+    command = [sys.executable, "-m", "essentia_ldl", "--version"]
+    done = subprocess.run(command, cwd=tmp_path, env=zone_environment(), capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("has_prctl", [True, False])
 def test_a_step_ends_with_the_process_that_started_it(tmp_path, has_prctl):
     """SIGKILL gives the parent no chance to stop its child, so the child must notice by itself."""

@@ -7,6 +7,7 @@ import pytest
 
 from essentia_ldl.errors import StoreError
 from essentia_ldl.models.answers import (
+    GAINS,
     N_LEVELS,
     N_ROWS,
     RANGES,
@@ -55,8 +56,9 @@ def test_what_is_written_is_read_again_bit_for_bit(tmp_path, shape, limits):
 def test_inputs_fill_the_range_and_the_file_is_small(tmp_path):
     graph = write(tmp_path)
     inputs = read_answers(graph, SHA).inputs
-    assert len(np.unique(inputs)) == N_LEVELS
-    assert (inputs.min(), inputs.max()) == (pytest.approx(0), pytest.approx(6))
+    assert [len(np.unique(patch)) for patch in inputs] == [N_LEVELS] * N_ROWS
+    assert [float(patch.max()) for patch in inputs] == [pytest.approx(6 * gain) for gain in GAINS]
+    assert inputs.min() == 0
     assert len({patch.tobytes() for patch in inputs}) == N_ROWS
     assert name_answers(graph).name == "model-1" + SUFFIX
     assert name_answers(graph).stat().st_size < 187 * 96 * N_ROWS  # a byte per number would be more
