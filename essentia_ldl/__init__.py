@@ -17,7 +17,7 @@ Nouns, which are data:
 
   scores/       arrays in, numbers out: metrics, calibration, intervals, tests
   labels/       Tracks and features become label distributions; one file per source
-  models/       the folder graphs/, and the card beside each graph
+  models/       the folder graphs/, and the card and golden answers beside each graph
   datasets/     a folder or a table becomes Tracks; one file per layout
   recipe/       a TOML file becomes a checked Recipe
   collection/   Tracks with checked labels, corrected by a person, split by artist

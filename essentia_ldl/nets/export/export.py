@@ -2,11 +2,12 @@
 
 In: a run folder with `plan.json`, `weights.npz` and, where the plan asks for one, the `calibration.json` of these
 weights, which goes between the logits and the softmax; the logits under their official node stay as they are. Out, in
-`<run>/export/`, for the full graph and, when the network was frozen, for the head alone: ``<stem>.pb``, ``<stem>.json``
-and ``<stem>.golden.npz``. Stems have no version: whoever promotes a graph adds one, and rewrites the card's
-`cards.VERSIONED_FIELDS`.
+`<run>/export/`, for the full graph and, when the network was frozen, for the head alone: ``<stem>.pb``,
+``<stem>.json``, ``<stem>.answers.npz`` and ``<stem>.golden.npz``. Stems have no version: whoever promotes a graph adds
+one, and rewrites the card's `cards.VERSIONED_FIELDS`.
 
-``<stem>.golden.npz`` holds what Keras answers:
+``<stem>.answers.npz``, a few golden answers, travels with the graph (see `models.answers`). ``<stem>.golden.npz`` stays
+in the run and holds what Keras answers:
 
 - ``graph`` : str, the file name ``<stem>.pb``; ``input`` : str, the input node; ``nodes`` : (n_nodes,) str;
 - ``patches_<i>`` : inputs, float32. Full graph: 0 is random (n, patch_frames, n_bands); 1 is cut from the first tracks
@@ -25,6 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from essentia_ldl.files import replacing, write_json
+from essentia_ldl.models.answers import RANGES, write_answers
 from essentia_ldl.nets.backbones import load_backbone
 from essentia_ldl.nets.classifier import join
 from essentia_ldl.nets.export import cards, ensemble, nodes, sampling
@@ -44,7 +46,6 @@ GOLDEN_TRACKS = 2
 GOLDEN_PATCHES = 4
 GOLDEN_SEED = 0
 REAL_TIME_FRAMES = 64  # patch of Essentia's real-time examples
-BANDS_RANGES = {"": (0.0, 6.0), "decibel": (-100.0, 30.0)}  # of mel bands, by compression: random patches fill it
 
 
 def export(folder: Path, *, extractors: Known | None = None) -> list[Path]:
@@ -174,6 +175,10 @@ def _write(
     target = plan.folder / "export" / f"{stem}.pb"
     with replacing(target.with_name(f"{stem}.golden.npz")) as file:
         np.savez(file, **golden)
+    limits = RANGES[plan.front_end.compression]
+    if kind == "head":
+        limits = float(inputs[0].min()), float(inputs[0].max())
+    write_answers(target, extra["sha256"], nodes.PLACEHOLDER, shape, limits, evaluate)
     with replacing(target) as file:
         file.write(data)
     # The card comes last: it vouches for the graph.
@@ -190,4 +195,4 @@ def _cut_grids(plan: Plan) -> np.ndarray:
 def _draw_patches(plan: Plan, n_frames: int) -> np.ndarray:
     random = np.random.default_rng(GOLDEN_SEED)
     shape = (GOLDEN_PATCHES, n_frames, plan.front_end.n_bands)
-    return random.uniform(*BANDS_RANGES[plan.front_end.compression], shape).astype(np.float32)
+    return random.uniform(*RANGES[plan.front_end.compression], shape).astype(np.float32)

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from essentia_ldl.errors import StoreError
+from essentia_ldl.files import digest_file
+from essentia_ldl.models.answers import name_answers, read_answers
 from essentia_ldl.models.card import GraphCard
 from essentia_ldl.nets.export import cards
 from essentia_ldl.nets.export.export import export
@@ -117,6 +119,21 @@ def test_graph_equals_keras(exported, run, stem, nodes):
         assert index == (3 if stem == "mood_sad-musicnn-msd" else 2 if is_full else 1)
         if stem == "mood_sad-musicnn-msd":
             assert golden["patches_2"].shape[1] == 64
+
+
+@pytest.mark.parametrize(("run", "stem", "nodes"), GRAPHS)
+def test_the_answers_that_travel_are_those_of_the_graph(exported, run, stem, nodes):
+    path = exported[run] / "export" / f"{stem}.pb"
+    answers = read_answers(path, digest_file(path))
+    assert answers.input_name == "model/Placeholder"
+    assert set(answers.values) == set(nodes)
+    is_head = nodes in (HEAD_NODES, LINEAR_NODES)
+    assert answers.inputs.ndim == (2 if is_head else 3)
+    for (name, expected), value in zip(
+        answers.values.items(), run_graph(path, list(answers.values), answers.inputs), strict=True
+    ):
+        np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-5, err_msg=name)
+    assert name_answers(path).stat().st_size < 80_000
 
 
 @pytest.mark.parametrize(("run", "stem", "nodes"), GRAPHS)
