@@ -10,6 +10,11 @@ FINE_TUNE = ("head", "all", "none")
 LOSSES = ("auto", "mae", "cross_entropy", "kl")  # auto first: what a plan chooses by its targets
 CLASS_WEIGHTS = ("none", "balanced")
 ACTIVATIONS = ("relu", "elu")
+# Labels that stand for a linear classifier which is solved: with settings that are chosen by folds, or on all networks
+# with targets half smoothed or not at all.
+AUTO, JOINT, JOINT_ONE_HOT = SOLVED = ("auto", "joint", "joint-one-hot")
+SPEEDS = ("balanced", "fast", "best")
+MUSIC = ("same", "other")
 SEPARATE, SHARED, WIDE = TARGET_NETWORKS = ("separate", "shared", "wide")
 
 

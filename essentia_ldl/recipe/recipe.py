@@ -15,6 +15,7 @@ import numpy as np
 
 from essentia_ldl import frontends
 from essentia_ldl import labels as label_sources
+from essentia_ldl.choices import SOLVED
 from essentia_ldl.discover import names, unknown
 from essentia_ldl.errors import SHOWN, DataError, RecipeError, explain, show
 from essentia_ldl.recipe.sections import (
@@ -22,6 +23,7 @@ from essentia_ldl.recipe.sections import (
     SECTIONS,
     CalibrationSettings,
     CardSettings,
+    ChoiceSettings,
     DemoSettings,
     NetworkSettings,
     SplitSettings,
@@ -61,7 +63,7 @@ class Recipe:
         such as "agf".
     label_settings : Mapping[str, Mapping[str, Any]]
         Settings that differ from a source's defaults, by source.
-    split, network, training, targets, calibration, uncertainty, card, demo
+    split, network, training, choice, targets, calibration, uncertainty, card, demo
         The sections of the file.
 
     Raises
@@ -79,6 +81,7 @@ class Recipe:
     split: SplitSettings = dataclasses.field(default_factory=SplitSettings)
     network: NetworkSettings = dataclasses.field(default_factory=NetworkSettings)
     training: TrainingSettings = dataclasses.field(default_factory=TrainingSettings)
+    choice: ChoiceSettings = dataclasses.field(default_factory=ChoiceSettings)
     targets: TargetsSettings = dataclasses.field(default_factory=TargetsSettings)
     calibration: CalibrationSettings = dataclasses.field(default_factory=CalibrationSettings)
     uncertainty: UncertaintySettings = dataclasses.field(default_factory=UncertaintySettings)
@@ -120,6 +123,11 @@ class Recipe:
     def file_task(self) -> str:
         """The task as file names write it: "mood_sad"."""
         return self.task.replace("-", "_")
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether its classifier is solved on frozen features, with settings chosen by folds, and not descended."""
+        return self.labels in SOLVED
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -12,7 +12,16 @@ from typing import Any
 
 from essentia_ldl import frontends
 from essentia_ldl import labels as label_sources
-from essentia_ldl.choices import CLASS_WEIGHTS, FINE_TUNE, LOSSES, PRETRAINED, TARGET_NETWORKS, join_choices
+from essentia_ldl.choices import (
+    CLASS_WEIGHTS,
+    FINE_TUNE,
+    LOSSES,
+    MUSIC,
+    PRETRAINED,
+    SPEEDS,
+    TARGET_NETWORKS,
+    join_choices,
+)
 from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.scores.calibration import METHODS
 
@@ -95,6 +104,38 @@ class TrainingSettings:
 
 
 @dataclasses.dataclass(frozen=True)
+class ChoiceSettings:
+    """Section [choice]: what labels "auto" choose among, by folds inside the training tracks."""
+
+    speed: str = _choice(
+        SPEEDS,
+        "balanced: the cheapest networks within half a standard error of the best; fast: the cheapest; best: whatever "
+        "scores best",
+    )
+    music: str = _choice(
+        MUSIC,
+        "same: the model will meet music like that of the collection; other: any music, which takes smoother targets",
+    )
+    networks: tuple[str, ...] = _key((), "networks to choose among, such as msd-musicnn and msd-vgg; empty: all four")
+    layers: str = _key(
+        "", "their layers: embedding or deep, or as network.layers; empty: chosen", "a choice of layers, or empty",
+        lambda x: not x or taps.is_layers(x),
+    )
+    smoothing: float = _key(
+        -1.0,
+        "share of each target that its nearest tracks give, 0 to 1; -1: chosen",
+        "0 to 1, or -1",
+        lambda x: x == -1 or 0 <= x <= 1,
+    )
+    leave_out: str = _key("", "column whose values are the folds, such as genre; empty: folds of whole artists")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "networks", tuple(self.networks))
+        for name in self.networks:
+            taps.get_network(name)
+
+
+@dataclasses.dataclass(frozen=True)
 class TargetsSettings:
     """Section [targets]: networks that learn several targets first, and a classifier on all of them (AGF, 3.2)."""
 
@@ -164,6 +205,7 @@ SECTIONS = {
     "split": SplitSettings,
     "network": NetworkSettings,
     "training": TrainingSettings,
+    "choice": ChoiceSettings,
     "targets": TargetsSettings,
     "calibration": CalibrationSettings,
     "uncertainty": UncertaintySettings,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from essentia_ldl.runs.plan import (
 )
 from essentia_ldl.runs.targets import name_table, write_report, write_table
 from essentia_ldl.train import multi_target
+from essentia_ldl.train.auto import fit_solved, solve_plan
 from essentia_ldl.train.targets import build_source, fit_labels, fit_targets
 
 N_VERIFIED_TRACKS = 2
@@ -78,7 +79,14 @@ def check_sampling(recipe: Recipe) -> None:
         raise RecipeError(explain(key, rule, 0.0, f"recipe {recipe.task}", remedy))
 
 
-def plan_run(folder: Path, recipe: Recipe, collection: Collection, split: Split, wanted: Wanted = PLAIN) -> Plan:
+def plan_run(
+    folder: Path,
+    recipe: Recipe,
+    collection: Collection,
+    split: Split,
+    wanted: Wanted = PLAIN,
+    say: Callable[[str], None] = print,
+) -> Plan:
     """Fit the targets of a training, and write them and the plan into its folder, the plan last.
 
     Parameters
@@ -89,12 +97,19 @@ def plan_run(folder: Path, recipe: Recipe, collection: Collection, split: Split,
         What to train on.
     wanted : Wanted
         What is asked of it.
+    say : callable
+        Gets a line on what was chosen.
 
     Returns
     -------
     Plan
         What the nets zone reads.
     """
+    if recipe.is_solved:
+        found = fit_solved(folder, recipe, collection, split, say)
+        plan = solve_plan(compose_plan(folder, found, collection, split, wanted))
+        write_plan(plan)
+        return plan
     n_networks = multi_target.count_networks(recipe)
     table, report = fit_labels(recipe, recipe.main_source, collection, split)
     plan = compose_plan(folder, recipe, collection, split, wanted)

@@ -206,6 +206,13 @@ def prepare(
     if embeddings.NAME in read:
         require_network(recipe.network, home.graphs)
         embeddings.make_embeddings(collection, recipe.network)
+    solved = [recipe.override(labels=name) for name in needs.labels if name in SOLVED]
+    if solved:
+        build_base_graphs(home.graphs)
+        sets = [features for one in solved for features in list_feature_sets(one)]
+        for layers in sorted({taps.find_stored(features.layers) for features in sets}):
+            names = [n for features in sets if taps.find_stored(features.layers) == layers for n in features.backbones]
+            make_joint_features(collection, tuple(dict.fromkeys(names)), layers, home, QUALITIES, n_jobs, say)
     return collection
 
 
