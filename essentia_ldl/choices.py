@@ -10,6 +10,8 @@ FINE_TUNE = ("head", "all", "none")
 LOSSES = ("auto", "mae", "cross_entropy", "kl")  # auto first: what a plan chooses by its targets
 CLASS_WEIGHTS = ("none", "balanced")
 ACTIVATIONS = ("relu", "elu")
+LAYERS = ("embedding", "deep", "all")  # or some of the digits 1 to 5, see `taps`
+SOLVERS = ("", "solved")  # empty: descent
 SEPARATE, SHARED, WIDE = TARGET_NETWORKS = ("separate", "shared", "wide")
 
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from essentia_ldl import frontends
+from essentia_ldl import frontends, taps
 from essentia_ldl import labels as label_sources
 from essentia_ldl.choices import CLASS_WEIGHTS, FINE_TUNE, LOSSES, PRETRAINED, TARGET_NETWORKS, join_choices
 from essentia_ldl.errors import RecipeError, explain
@@ -72,6 +72,27 @@ class NetworkSettings:
         "", "a published extractor in place of the backbone: a name in graphs/ or a .pb with its .json; needs head"
     )
     extractor_output: str = _key("", "its output node; empty: the one that its card calls embeddings")
+    backbones: tuple[str, ...] = _key(
+        (),
+        "several frozen networks side by side in place of the backbone: some of "
+        f"{', '.join(taps.NETWORKS)}; needs head",
+    )
+    layers: str = _key(
+        taps.EMBEDDING,
+        "of them: embedding; deep: pooled middle layers, embedding, tags; all: every layer; or some of 12345, pooled",
+        "embedding, deep, all, or some of the digits 1 to 5 in their order",
+        taps.is_layers,
+    )
+
+    def __post_init__(self) -> None:
+        if not self.backbones:
+            return
+        taps.check_backbones(self.backbones, "recipe, [network]")
+        object.__setattr__(self, "backbones", tuple(self.backbones))
+        for key, value in zip(("backbone", "pretrained"), taps.get_network(self.backbones[0]), strict=True):
+            object.__setattr__(self, key, value)  # whoever asks for one network gets the first
+        if len(self.backbones) == 1 and self.layers == taps.EMBEDDING:
+            object.__setattr__(self, "backbones", ())  # which is the backbone, as it always was
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,6 +192,7 @@ SECTIONS = {
     "demo": DemoSettings,
 }
 
+ADDED = {"network": ("backbones", "layers")}  # keys by section that files of older runs do not have
 RENAMED = {"transfer": "targets"}  # what the files of older runs call a section
 
 
@@ -180,6 +202,33 @@ def check_section(section: Any, where: str) -> None:
         value, check = getattr(section, field.name), field.metadata["check"]
         if check is not None and not check(value):
             raise RecipeError(explain(field.name, field.metadata["rule"], value, where, "Correct the value."))
+
+
+def check_joint(network: NetworkSettings, networks: str, where: str) -> None:
+    """Raise `RecipeError` when networks side by side, or their layers, are asked for where they cannot be.
+
+    Parameters
+    ----------
+    network : NetworkSettings
+        What is trained.
+    networks : str
+        "none", "separate", "shared" or "wide": networks that learn targets first.
+    where : str
+        Name of the recipe, for the message.
+    """
+    if not network.backbones:
+        if network.layers != taps.EMBEDDING:
+            rule, remedy = "embedding without network.backbones", "Name networks, such as msd-musicnn."
+            raise RecipeError(explain("network.layers", rule, network.layers, where, remedy))
+        return
+    for key, rule, value in (
+        ("network.fine_tune", "head", network.fine_tune),
+        ("network.extractor", "", network.extractor),
+        ("targets.networks", "none", networks),
+    ):
+        if value != rule:
+            rule = f"{rule or 'none'}, with network.backbones"
+            raise RecipeError(explain(key, rule, value, where, "Leave it or the backbones out."))
 
 
 def check_targets(sources: Sequence[str], networks: str, network: NetworkSettings, where: str) -> None:

@@ -187,10 +187,13 @@ def _read_section(cls: type, table: dict[str, Any], where: str) -> Any:
     values = {}
     for key, value in table.items():
         wanted = type(fields[key].default)
+        if wanted is tuple and isinstance(value, list) and all(isinstance(name, str) for name in value):
+            value = tuple(value)
         if wanted is float and type(value) is int:
             value = float(value)
         if type(value) is not wanted:
-            raise RecipeError(explain(key, f"a {wanted.__name__}", value, where, "Correct the value."))
+            kind = "list of texts" if wanted is tuple else wanted.__name__
+            raise RecipeError(explain(key, f"a {kind}", value, where, "Correct the value."))
         values[key] = value
     return cls(**values)
 
