@@ -10,6 +10,7 @@ Underneath:
   discover      plug-ins by walking a package
   files         the folders of a home, atomic writing, json and digests
   frontends     the numbers of the analyses, and one row per network
+  taps          the layers of pretrained networks that are read as features, and where each stands
   parallel      one function over many files, in worker processes that may die
   zones         a step in a process of its own
 

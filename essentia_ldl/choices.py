@@ -13,8 +13,15 @@ ACTIVATIONS = ("relu", "elu")
 # Labels that stand for a linear classifier which is solved: with settings that are chosen by folds, or on all networks
 # with targets half smoothed or not at all.
 AUTO, JOINT, JOINT_ONE_HOT = SOLVED = ("auto", "joint", "joint-one-hot")
+SOLVED_IN_WORDS = {
+    AUTO: "a linear classifier on pretrained networks, which are chosen by folds with layers and smoothing, see choice",
+    JOINT: "the same on all networks, each class half that of a track's nearest ones in the space of their features",
+    JOINT_ONE_HOT: "the same on all networks with the classes as they are",
+}
 SPEEDS = ("balanced", "fast", "best")
 MUSIC = ("same", "other")
+LAYERS = ("embedding", "deep", "all")  # or some of the digits 1 to 5, see `taps`
+SOLVERS = ("", "solved")  # empty: descent
 SEPARATE, SHARED, WIDE = TARGET_NETWORKS = ("separate", "shared", "wide")
 
 

@@ -142,8 +142,8 @@ def expand(text: str) -> tuple[str, ...]:
     Parameters
     ----------
     text : str
-        "sb", "none+agf-m"; one of `choices.SOLVED`, whose targets are the classes; or "agf", which stands for `AGF`, without "none" where another source of the classes is
-        named: "sb+agf".
+        "sb", "none+agf-m"; one of `choices.SOLVED`, whose targets are the classes; or "agf", which stands for `AGF`,
+        without "none" where another source of the classes is named: "sb+agf".
 
     Returns
     -------

@@ -26,8 +26,8 @@ SCALING_TOLERANCE = 1e-9
 def smooth_targets(products: np.ndarray, one_hot: np.ndarray, share: float, n_neighbors: int = 30) -> np.ndarray:
     """Mix the label of each training track with those of its nearest neighbours among the others.
 
-    Afterwards classes are scaled until each has the same share of all targets, tracks weighed by `weigh_tracks`: a class
-    that loses more to its neighbours than it gets from them would be given up by a strong penalty otherwise.
+    Afterwards classes are scaled until each has the same share of all targets, tracks weighed by `weigh_tracks`: a
+    strong penalty would otherwise give up a class that loses more to its neighbours than it gets from them.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ import numpy as np
 from essentia_ldl.errors import DataError, explain
 
 DEVIATION_FLOOR = 1e-3  # of the mean deviation of a block: a feature that hardly changes in training stays small later
-INVARIANCE = 10.0  # weight of the differences between qualities; see `whiten`
+INVARIANCE = 30.0  # weight of the differences between qualities; see `whiten`
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

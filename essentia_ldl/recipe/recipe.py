@@ -19,6 +19,7 @@ from essentia_ldl.choices import SOLVED
 from essentia_ldl.discover import names, unknown
 from essentia_ldl.errors import SHOWN, DataError, RecipeError, explain, show
 from essentia_ldl.recipe.sections import (
+    ADDED,
     RENAMED,
     SECTIONS,
     CalibrationSettings,
@@ -30,6 +31,7 @@ from essentia_ldl.recipe.sections import (
     TargetsSettings,
     TrainingSettings,
     UncertaintySettings,
+    check_joint,
     check_section,
     check_targets,
 )
@@ -76,7 +78,7 @@ class Recipe:
     classes: tuple[str, ...]
     description: str = ""
     aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    labels: str = "sb"
+    labels: str = "auto"
     label_settings: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     split: SplitSettings = dataclasses.field(default_factory=SplitSettings)
     network: NetworkSettings = dataclasses.field(default_factory=NetworkSettings)
@@ -117,6 +119,7 @@ class Recipe:
             check_section(getattr(self, section), f"{where}, [{section}]")
         if self.network.fine_tune != "none" and not self.network.extractor:
             frontends.check_pretrained(self.network.backbone, self.network.pretrained)
+        check_joint(self.network, self.target_networks, where)
         check_targets(self.sources, self.target_networks, self.network, where)
 
     @property
@@ -173,9 +176,16 @@ class Recipe:
         """Return the plain values that digests and fingerprints are made of: they never change their names.
 
         A section that was renamed has its first name here, so that the cards and runs of an older version know their
-        recipe again.
+        recipe again. Keys that came later are left out where they have their defaults, for the same reason.
         """
         plain = self.as_dict()
+        for section, keys in ADDED.items():
+            defaults = vars(SECTIONS[section]())
+            for key in keys:
+                if plain[section][key] == defaults[key]:
+                    del plain[section][key]
+            if not plain[section]:
+                del plain[section]
         for old, new in RENAMED.items():
             plain[old] = plain.pop(new)
         return plain

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from essentia_ldl import frontends
+from essentia_ldl import frontends, taps
 from essentia_ldl import labels as label_sources
 from essentia_ldl.choices import (
     CLASS_WEIGHTS,
@@ -81,6 +81,27 @@ class NetworkSettings:
         "", "a published extractor in place of the backbone: a name in graphs/ or a .pb with its .json; needs head"
     )
     extractor_output: str = _key("", "its output node; empty: the one that its card calls embeddings")
+    backbones: tuple[str, ...] = _key(
+        (),
+        "several frozen networks side by side in place of the backbone: some of "
+        f"{', '.join(taps.NETWORKS)}; needs head",
+    )
+    layers: str = _key(
+        taps.EMBEDDING,
+        "of them: embedding; deep: pooled middle layers, embedding, tags; all: every layer; or some of 12345, pooled",
+        "embedding, deep, all, or some of the digits 1 to 5 in their order",
+        taps.is_layers,
+    )
+
+    def __post_init__(self) -> None:
+        if not self.backbones:
+            return
+        taps.check_backbones(self.backbones, "recipe, [network]")
+        object.__setattr__(self, "backbones", tuple(self.backbones))
+        for key, value in zip(("backbone", "pretrained"), taps.get_network(self.backbones[0]), strict=True):
+            object.__setattr__(self, key, value)  # whoever asks for one network gets the first
+        if len(self.backbones) == 1 and self.layers == taps.EMBEDDING:
+            object.__setattr__(self, "backbones", ())  # which is the backbone, as it always was
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +139,9 @@ class ChoiceSettings:
     )
     networks: tuple[str, ...] = _key((), "networks to choose among, such as msd-musicnn and msd-vgg; empty: all four")
     layers: str = _key(
-        "", "their layers: embedding or deep, or as network.layers; empty: chosen", "a choice of layers, or empty",
+        "",
+        "their layers: embedding or deep, or as network.layers; empty: chosen",
+        "a choice of layers, or empty",
         lambda x: not x or taps.is_layers(x),
     )
     smoothing: float = _key(
@@ -213,6 +236,10 @@ SECTIONS = {
     "demo": DemoSettings,
 }
 
+ADDED = {
+    "network": ("backbones", "layers"),
+    "choice": ("speed", "music", "networks", "layers", "smoothing", "leave_out"),
+}  # keys by section that files of older runs do not have
 RENAMED = {"transfer": "targets"}  # what the files of older runs call a section
 
 
@@ -222,6 +249,33 @@ def check_section(section: Any, where: str) -> None:
         value, check = getattr(section, field.name), field.metadata["check"]
         if check is not None and not check(value):
             raise RecipeError(explain(field.name, field.metadata["rule"], value, where, "Correct the value."))
+
+
+def check_joint(network: NetworkSettings, networks: str, where: str) -> None:
+    """Raise `RecipeError` when networks side by side, or their layers, are asked for where they cannot be.
+
+    Parameters
+    ----------
+    network : NetworkSettings
+        What is trained.
+    networks : str
+        "none", "separate", "shared" or "wide": networks that learn targets first.
+    where : str
+        Name of the recipe, for the message.
+    """
+    if not network.backbones:
+        if network.layers != taps.EMBEDDING:
+            rule, remedy = "embedding without network.backbones", "Name networks, such as msd-musicnn."
+            raise RecipeError(explain("network.layers", rule, network.layers, where, remedy))
+        return
+    for key, rule, value in (
+        ("network.fine_tune", "head", network.fine_tune),
+        ("network.extractor", "", network.extractor),
+        ("targets.networks", "none", networks),
+    ):
+        if value != rule:
+            rule = f"{rule or 'none'}, with network.backbones"
+            raise RecipeError(explain(key, rule, value, where, "Leave it or the backbones out."))
 
 
 def check_targets(sources: Sequence[str], networks: str, network: NetworkSettings, where: str) -> None:

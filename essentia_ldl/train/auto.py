@@ -26,12 +26,14 @@ from essentia_ldl.runs.score import score_predictions
 from essentia_ldl.runs.solution import Solution, write_solution
 from essentia_ldl.runs.targets import name_table, write_report, write_table
 from essentia_ldl.scores import metrics
+from essentia_ldl.taps import EMBEDDING, HOP_FRAMES
 from essentia_ldl.train.choice import Chosen, describe_setting, make_choice, make_grid, report_choice
 from essentia_ldl.train.solved import Answers
 
 CHOICE = "choice.json"
 NESTED = "nested"
 SOLVED = "solved"
+N_HIDDEN = 100
 
 
 def fit_solved(folder: Path, recipe: Recipe, collection: Collection, split: Split, say: Any = print) -> Recipe:
@@ -71,8 +73,13 @@ def fit_solved(folder: Path, recipe: Recipe, collection: Collection, split: Spli
     write_table(make_table(inside, recipe, split, collection, fitted), folder / name_table())
     write_report(folder, {"source": recipe.labels, "choice": describe_setting(setting)})
     say(describe_choice(report))
+    # The embedding of one network has the interface of Essentia's heads, whose first layer has 100 units.
+    is_head = len(setting.features.backbones) == 1 and setting.features.layers == EMBEDDING
+    n_hidden = N_HIDDEN if is_head and 2 * len(recipe.classes) <= N_HIDDEN else 0
     return recipe.override(
-        network__backbones=setting.features.backbones, network__layers=setting.features.layers, network__hidden=0
+        network__layers=setting.features.layers,  # before the backbones: a single embedding needs none
+        network__backbones=setting.features.backbones,
+        network__hidden=n_hidden,
     )
 
 
@@ -181,4 +188,5 @@ def describe_choice(report: Mapping[str, Any]) -> str:
 def solve_plan(plan: Any) -> Any:
     """Mark a plan as solved, its validation tracks as trained."""
     tracks = tuple(dataclasses.replace(t, role="train") if t.role == "valid" else t for t in plan.tracks)
-    return dataclasses.replace(plan, tracks=tracks, training=dataclasses.replace(plan.training, solver=SOLVED))
+    training = dataclasses.replace(plan.training, solver=SOLVED)
+    return dataclasses.replace(plan, tracks=tracks, training=training, evaluation_hop_frames=HOP_FRAMES)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from essentia_ldl.choices import AUTO, JOINT, JOINT_ONE_HOT
+from essentia_ldl.choices import JOINT, JOINT_ONE_HOT
 from essentia_ldl.collection import splits
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import DataError
@@ -41,6 +41,7 @@ HALF = 0.5
 SHARES = {"same": (0.0, 0.3), "other": (HALF,)}
 DEFAULT_STRENGTH = 0.01  # where tracks are too few for a choice
 BASE = "msd-musicnn"
+MANY_TRACKS = 1000
 # From the cheapest to the dearest; each with both choices of layers.
 COMBINATIONS = (
     (BASE,),
@@ -194,14 +195,16 @@ def make_choice(recipe: Recipe, collection: Collection, say: Say = print) -> Cho
 
 def explore_all(tracks: Tracks, parts: np.ndarray, grid: Grid) -> list[Explored]:
     """Explore every entry of `list_left_out`, with a bar; what lacks a class is left out."""
+    from threadpoolctl import threadpool_limits
     from tqdm import tqdm
 
     quiet = os.environ.get("ESSENTIA_LDL_BARS") == "0" or None  # None: off where there is no terminal
     found = []
-    for left_out in tqdm(list_left_out(parts), desc="settings", unit="fit", disable=quiet):
-        one = explore(tracks, parts, left_out, grid)
-        if one is not None:
-            found.append(one)
+    with threadpool_limits(1 if len(parts) < MANY_TRACKS else None):  # threads cost more than they give on few tracks
+        for left_out in tqdm(list_left_out(parts), desc="settings", unit="fit", disable=quiet):
+            one = explore(tracks, parts, left_out, grid)
+            if one is not None:
+                found.append(one)
     return found
 
 

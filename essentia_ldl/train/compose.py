@@ -225,8 +225,8 @@ def name_stems(recipe: Recipe, is_demo: bool, extractor: Extractor | None = None
     -------
     dict
         full ``mood_sad-musicnn-msd`` and head ``mood_sad-msd-musicnn`` (the middle parts swap, as Essentia's do); only
-        the head, ``mood_sad-discogs-effnet``, over a published extractor; only the full graph,
-        ``genre_fma-dcnn-agf``, over networks that learned artist groups.
+        the head, ``mood_sad-discogs-effnet``, over a published extractor; only the full graph, ``genre_fma-dcnn-agf``,
+        over networks that learned artist groups, and ``mood_sad-joint-4`` over four pretrained ones.
     """
     prefix = f"{'demo-' if is_demo else ''}{recipe.file_task}"
     network = recipe.network
@@ -237,6 +237,8 @@ def name_stems(recipe: Recipe, is_demo: bool, extractor: Extractor | None = None
         return {"full": f"{prefix}-{network.backbone}-scratch", "head": None}
     if extractor is not None:
         return {"full": None, "head": f"{prefix}-{extractor.stem}"}
+    if network.backbones:  # layers that no published extractor answers
+        return {"full": f"{prefix}-joint-{len(network.backbones)}", "head": None}
     full = f"{prefix}-{network.backbone}-{network.pretrained}"
     head = f"{prefix}-{network.pretrained}-{network.backbone}" if network.fine_tune == "head" else None
     return {"full": full, "head": head}

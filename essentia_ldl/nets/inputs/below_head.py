@@ -1,4 +1,4 @@
-"""What is below a head: a pretrained network, a published extractor, or the features of trained networks.
+"""What is below a head: one pretrained network or several, a published extractor, or the features of trained networks.
 
 In: a plan. Out: an object whose `load(contents)` gives what it makes of tracks; all but an extractor have a `model`.
 """
@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 
+from essentia_ldl.choices import SOLVERS
 from essentia_ldl.nets.inputs.embeddings import FrozenNetwork, StoredEmbeddings, open_embeddings
+from essentia_ldl.nets.inputs.joint import JointNetwork, Wanted
 from essentia_ldl.nets.inputs.trained_features import TrainedFeatures
 from essentia_ldl.runs.plan import Plan
 
-Body = FrozenNetwork | StoredEmbeddings | TrainedFeatures
+Body = FrozenNetwork | StoredEmbeddings | TrainedFeatures | JointNetwork
 Known = dict[tuple[str, ...], Body]
 
 
@@ -36,6 +38,16 @@ def open_body(plan: Plan, known: Known, hop_frames: int | None = None) -> Body:
     WeightsError, StoreError
         When weights are missing.
     """
+    network = plan.network
+    backbones = network.backbones
+    if plan.training.solver == SOLVERS[1] and plan.extractor is None:
+        backbones = backbones or (f"{network.pretrained}-{network.backbone}",)  # it was solved on these features
+    if backbones:
+        wanted = Wanted(backbones, network.layers, plan.front_end.resample_quality, hop_frames)
+        parts = (str(plan.store), str(plan.graphs), str(wanted))
+        if parts not in known:
+            known[parts] = JointNetwork(plan.store, plan.graphs, wanted)
+        return known[parts]
     if not plan.features:
         return open_embeddings(plan, known, hop_frames)
     hop = plan.front_end.patch_hop_frames if hop_frames is None else hop_frames
