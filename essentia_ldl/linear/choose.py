@@ -28,6 +28,7 @@ from essentia_ldl.linear.span import Block, Span, multiply, to_weights, whiten
 
 STRENGTHS = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003)
 SHARES = (0.0, 0.3)
+TEMPERATURES = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
 WITHIN_ERRORS = 0.5  # standard errors that a cheaper setting may be behind
 
 
@@ -105,13 +106,28 @@ class Tracks:
         return np.eye(self.n_classes)[self.targets]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Tried:
-    """One setting with its score: balanced accuracy and its standard error, over all folds and both qualities."""
+    """One setting with its scores over all folds and qualities, every class weighing the same.
+
+    Parameters
+    ----------
+    setting : Setting
+        What was tried.
+    log_loss : float
+        Mean negative log-likelihood in nats, at the best of `TEMPERATURES`: a calibration follows anyway, and smoothed
+        targets must not lose for being less sure. It is what a choice goes by, because it sees how near each track is
+        to the border, where an accuracy jumps.
+    balanced_accuracy : float
+        Mean recall.
+    losses : np.ndarray [shape=(n,), float64]
+        What each track adds to `log_loss`.
+    """
 
     setting: Setting
+    log_loss: float
     balanced_accuracy: float
-    error: float
+    losses: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -140,9 +156,9 @@ class Choice:
     Parameters
     ----------
     chosen : Tried
-        The chosen setting with its score on the folds that chose it, which is on the high side.
+        The chosen setting with its scores on the folds that chose it, which are on the high side.
     best : Tried
-        The one with the best score, whatever it costs.
+        The one with the least log loss, whatever it costs.
     cheapest : Tried
         The best among those of the least cost.
     tried : tuple[Tried, ...]
@@ -259,8 +275,7 @@ def choose(
             answers.setdefault(setting, []).append(logits[:, kept])
     targets = tracks.targets[np.concatenate(rows)]
     tried = tuple(
-        Tried(setting, *score(targets, np.concatenate(found, axis=1), tracks.n_classes))
-        for setting, found in answers.items()
+        score(setting, targets, np.concatenate(found, axis=1), tracks.n_classes) for setting, found in answers.items()
     )
     return pick(tried, **rule)
 
@@ -273,11 +288,13 @@ def _solve(
     return targets, solve(span.own, targets, weigh_tracks(one_hot), strengths)
 
 
-def score(targets: np.ndarray, logits: np.ndarray, n_classes: int) -> tuple[float, float]:
-    """Score logits by balanced accuracy over the classes that are there.
+def score(setting: Setting, targets: np.ndarray, logits: np.ndarray, n_classes: int) -> Tried:
+    """Score what a setting said of tracks.
 
     Parameters
     ----------
+    setting : Setting
+        Which.
     targets : np.ndarray [shape=(n,), int]
         Class indices.
     logits : np.ndarray [shape=(q, n, n_classes), float]
@@ -287,35 +304,46 @@ def score(targets: np.ndarray, logits: np.ndarray, n_classes: int) -> tuple[floa
 
     Returns
     -------
-    balanced_accuracy, error : float
-        Mean over qualities, and its standard error over tracks.
+    Tried
+        Classes without tracks do not count.
     """
+    counts = np.bincount(targets, minlength=n_classes)
+    weights = 1 / (counts[targets] * np.count_nonzero(counts))
     right = (logits.argmax(axis=2) == targets).mean(axis=0)
-    recalls, variances = [], []
-    for k in range(n_classes):
-        of_class = right[targets == k]
-        if len(of_class):
-            recalls.append(of_class.mean())
-            variances.append(of_class.var() / len(of_class))
-    return float(np.mean(recalls)), float(np.sqrt(np.sum(variances)) / len(recalls))
+    losses = None
+    for temperature in TEMPERATURES:
+        values = logits / temperature
+        values = values - values.max(axis=2, keepdims=True)
+        values -= np.log(np.exp(values).sum(axis=2, keepdims=True))
+        found = -weights * values[:, np.arange(len(targets)), targets].mean(axis=0)
+        losses = found if losses is None or found.sum() < losses.sum() else losses
+    return Tried(setting, float(losses.sum()), float(weights @ right), losses)
 
 
 def pick(tried: Sequence[Tried], tolerance: float = WITHIN_ERRORS) -> Choice:
-    """Pick a setting: the cheapest features within `tolerance` standard errors of the best, then the best of these.
+    """Pick a setting: the cheapest features that are near the best, and of these the least log loss.
 
-    Of equal scores the stronger penalty and the smaller share win.
+    A setting is near when its log loss is at most `tolerance` standard errors above the best one, where the error is
+    that of the difference between the two on the same tracks. Of equal losses the stronger penalty and the smaller
+    share win.
     """
 
     def rank(one: Tried) -> tuple[float, float, float]:
-        return one.balanced_accuracy, one.setting.strength, -one.setting.share
+        return one.log_loss, -one.setting.strength, one.setting.share
 
-    best = max(tried, key=rank)
-    near = [one for one in tried if one.balanced_accuracy >= best.balanced_accuracy - tolerance * best.error]
+    best = min(tried, key=rank)
+    near = [one for one in tried if _is_near(one, best, tolerance)]
     least = min(one.setting.features.cost for one in near)
-    chosen = max((one for one in near if one.setting.features.cost == least), key=rank)
+    chosen = min((one for one in near if one.setting.features.cost == least), key=rank)
     lowest = min(one.setting.features.cost for one in tried)
-    cheapest = max((one for one in tried if one.setting.features.cost == lowest), key=rank)
+    cheapest = min((one for one in tried if one.setting.features.cost == lowest), key=rank)
     return Choice(chosen, best, cheapest, tuple(tried))
+
+
+def _is_near(one: Tried, best: Tried, tolerance: float) -> bool:
+    differences = one.losses - best.losses
+    error = np.sqrt(np.sum((differences - differences.mean()) ** 2))
+    return differences.sum() <= tolerance * error
 
 
 def fit(tracks: Tracks, train: np.ndarray, setting: Setting) -> Fitted:

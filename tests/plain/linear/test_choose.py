@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from essentia_ldl.linear.choose import (
+    TEMPERATURES,
     FeatureSet,
     Grid,
     Setting,
@@ -77,8 +78,9 @@ def test_the_choice_for_a_part_does_not_look_at_it():
     tracks = make_tracks(shift=0.2)
     explored = [explore(tracks, PARTS, left_out, GRID) for left_out in list_left_out(PARTS)]
     flipped = Tracks(tracks.blocks, np.where(PARTS == 4, 1 - tracks.targets, tracks.targets), 2)
-    assert choose(tracks, PARTS, explored, 4) == choose(flipped, PARTS, explored, 4)
-    assert choose(tracks, PARTS, explored).chosen != choose(flipped, PARTS, explored).chosen
+    for without, same in ((4, True), (None, False)):
+        found = [choose(one, PARTS, explored, without).chosen.log_loss for one in (tracks, flipped)]
+        assert (found[0] == found[1]) == same
 
 
 def test_a_part_without_which_a_class_is_missing_is_not_explored():
@@ -93,41 +95,72 @@ def test_a_task_that_features_explain_is_recognised():
     assert choose(tracks, PARTS, explored).chosen.balanced_accuracy > 0.9
 
 
-def try_(features, score_, strength=0.1, share=0.0, error=0.04):
-    return Tried(Setting(features, share, strength), score_, error)
+def try_(features, losses, strength=0.1, share=0.0):
+    losses = np.array(losses)
+    return Tried(Setting(features, share, strength), losses.sum(), 0.8, losses)
+
+
+FLAT = np.full(100, 0.005)
+WAVY = 0.005 + 0.002 * np.sin(np.arange(100.0))  # the same on the whole, other tracks
 
 
 def test_cheaper_features_are_taken_within_half_a_standard_error():
-    tried = [try_(CHEAP, 0.79), try_(DEAR, 0.80)]
-    choice = pick(tried)
+    choice = pick([try_(CHEAP, WAVY + 0.00005), try_(DEAR, FLAT)])
     assert choice.setting.features == CHEAP
-    assert choice.best.setting.features == choice.best.setting.features == DEAR
+    assert choice.best.setting.features == DEAR
 
 
 def test_dearer_features_are_taken_where_they_pay():
-    choice = pick([try_(CHEAP, 0.77), try_(DEAR, 0.80)])
+    choice = pick([try_(CHEAP, WAVY + 0.001), try_(DEAR, FLAT)])
     assert choice.setting.features == DEAR
-    assert choice.cheapest.balanced_accuracy == 0.77
+    assert choice.cheapest.setting.features == CHEAP
+
+
+def test_the_error_is_that_of_the_difference_on_the_same_tracks():
+    """A small gain is believed where every track has it, however much tracks differ."""
+    assert pick([try_(CHEAP, WAVY + 0.0001), try_(DEAR, WAVY)]).setting.features == DEAR
 
 
 def test_without_tolerance_the_best_is_taken_whatever_it_costs():
-    assert pick([try_(CHEAP, 0.799), try_(DEAR, 0.80)], 0.0).setting.features == DEAR
+    assert pick([try_(CHEAP, WAVY + 0.00005), try_(DEAR, FLAT)], 0.0).setting.features == DEAR
 
 
 def test_of_equals_the_stronger_penalty_and_the_smaller_share_win():
-    choice = pick([try_(CHEAP, 0.8, 0.01), try_(CHEAP, 0.8, 0.1, 0.3), try_(CHEAP, 0.8, 0.1)])
+    choice = pick([try_(CHEAP, FLAT, 0.01), try_(CHEAP, FLAT, 0.1, 0.3), try_(CHEAP, FLAT, 0.1)])
     assert (choice.setting.strength, choice.setting.share) == (0.1, 0.0)
 
 
-def test_the_score_is_the_mean_recall_over_classes_and_qualities():
+SETTING = Setting(CHEAP, 0.0, 0.1)
+
+
+def test_the_accuracy_is_the_mean_recall_over_classes_and_qualities():
     targets = np.array([0, 0, 0, 1])
     first = np.array([[1, 0], [1, 0], [0, 1], [0, 1]], dtype=float)  # 2 of 3, 1 of 1
     second = np.array([[1, 0], [1, 0], [0, 1], [1, 0]], dtype=float)  # 2 of 3, 0 of 1
-    value, error = score(targets, np.stack([first, second]), 2)
-    assert value == pytest.approx((2 / 3 + 1 / 2) / 2)
-    assert error > 0
+    assert score(SETTING, targets, np.stack([first, second]), 2).balanced_accuracy == pytest.approx((2 / 3 + 1 / 2) / 2)
+
+
+def test_the_loss_is_that_of_scikit_learn_at_the_best_temperature():
+    from sklearn.metrics import log_loss
+
+    random = np.random.default_rng(0)
+    targets = np.r_[np.zeros(30, int), np.ones(60, int), np.full(20, 2)]
+    logits = random.normal(size=(1, 110, 3)) + 1.5 * np.eye(3)[targets]
+    weights = 1 / np.bincount(targets)[targets]
+    losses = []
+    for temperature in TEMPERATURES:
+        rows = np.exp(logits[0] / temperature)
+        losses.append(log_loss(targets, rows / rows.sum(axis=1, keepdims=True), sample_weight=weights))
+    assert score(SETTING, targets, logits, 3).log_loss == pytest.approx(min(losses))
+    assert np.argmin(losses) not in (0, len(losses) - 1)
+
+
+def test_smoothed_logits_do_not_lose_for_being_less_sure():
+    targets = np.arange(40) % 2
+    logits = np.random.default_rng(0).normal(size=(1, 40, 2)) + 2 * np.eye(2)[targets]
+    sure, unsure = score(SETTING, targets, logits, 2), score(SETTING, targets, logits / 2, 2)
+    assert unsure.log_loss == pytest.approx(sure.log_loss, abs=0.01)
 
 
 def test_a_class_without_tracks_does_not_count():
-    value, _ = score(np.array([0, 0]), np.array([[[1.0, 0, 0], [1.0, 0, 0]]]), 3)
-    assert value == 1
+    assert score(SETTING, np.array([0, 0]), np.array([[[1.0, 0, 0], [1.0, 0, 0]]]), 3).balanced_accuracy == 1
