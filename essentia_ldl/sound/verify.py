@@ -31,9 +31,8 @@ from essentia_ldl.sound.sampled import replay_samples
 
 PROBABILITY_TOLERANCE = 1e-5  # absolute
 VALUE_TOLERANCE = 1e-4  # logits and embeddings, relative to the largest value
-# Absolute, of a classifier on the features of several networks, or on several layers: two TensorFlows add its thousand
-# products in other orders, and logits that are right to VALUE_TOLERANCE make probabilities that differ by more than one
-# network's.
+# Absolute, of a classifier on the features of several networks: two TensorFlows add its thousand products in other
+# orders, and logits that are right to VALUE_TOLERANCE make probabilities that differ by more than one network's.
 MULTI_TARGET_TOLERANCE = 1e-4
 PROBABILITY_NODES = ("model/Softmax", "model/Sigmoid")
 
@@ -113,8 +112,7 @@ def replay_golden(graph: Path, golden: Path) -> dict[str, float]:
     """
     card = GraphCard(read_json(graph.with_suffix(".json")))
     worst: dict[str, float] = {}
-    several = card.extra.get("transfer") or card.extra.get("backbones")
-    limit = MULTI_TARGET_TOLERANCE if several else PROBABILITY_TOLERANCE
+    limit = MULTI_TARGET_TOLERANCE if card.extra.get("transfer") else PROBABILITY_TOLERANCE
     with np.load(golden, allow_pickle=False) as arrays:
         nodes = [str(node) for node in arrays["nodes"]]
         network = load_graph(graph, card.input_name, nodes)

@@ -37,14 +37,16 @@ def test_the_epochs_are_those_of_the_mode():
     assert [plain.override(network__fine_tune=mode).n_epochs for mode in ("head", "all", "none")] == [3, 3, 4]
 
 
-def test_the_digest_changes_with_any_value_and_not_with_the_order(different):
+def test_the_digest_changes_with_any_value_and_not_with_the_order(different, side_by_side):
     plain = Recipe("genre-5", ("blues", "jazz", "rock'n'roll"))
     digests = {plain.digest, different.digest}
     n_values = 0
     for name, cls in SECTIONS.items():
         for field in dataclasses.fields(cls):
-            value = getattr(getattr(different, name), field.name)
-            digests.add(plain.override(**{f"{name}__{field.name}": value}).digest)
+            is_joint = name == "network" and field.name in ("backbones", "layers")
+            value = getattr(getattr(side_by_side if is_joint else different, name), field.name)
+            start = plain.override(network__backbones=("msd-vgg", "mtt-vgg")) if field.name == "layers" else plain
+            digests.add(start.override(**{f"{name}__{field.name}": value}).digest)
             n_values += 1
     for name in ("description", "aliases", "labels", "label_settings"):
         digests.add(dataclasses.replace(plain, **{name: getattr(different, name)}).digest)

@@ -185,13 +185,22 @@ def test_a_whole_number_may_stand_for_a_float(tmp_path):
 # --- writing --------------------------------------------------------------------------------------------------------
 
 
-def test_a_rendered_recipe_reads_as_the_same(tmp_path, different):
+def test_a_rendered_recipe_reads_as_the_same(tmp_path, different, side_by_side):
+    recipes = (different, side_by_side)
     for name, cls in SECTIONS.items():
         for field in dataclasses.fields(cls):
-            assert getattr(getattr(different, name), field.name) != field.default, "a key that this test forgot"
-    read = read_recipe(write(tmp_path, render_recipe(different)))
-    assert read == different
-    assert read.digest == different.digest
+            values = [getattr(getattr(recipe, name), field.name) for recipe in recipes]
+            assert any(value != field.default for value in values), "a key that this test forgot"
+    for recipe in recipes:
+        read = read_recipe(write(tmp_path, render_recipe(recipe)))
+        assert read == recipe
+        assert read.digest == recipe.digest
+
+
+def test_a_list_of_networks_is_one_of_texts(tmp_path):
+    for value in ("[1]", '"msd-vgg"', "1"):
+        with pytest.raises(RecipeError, match="backbones: expected a list of texts"):
+            read_recipe(write(tmp_path, MINIMAL + f"[network]\nbackbones = {value}\n"))
 
 
 @pytest.mark.parametrize("text", ["🎵", "\x7f", "\u2028", "\x00", "\\u0041", "'''\"\"\"", "ÄÖÜ ß"])
