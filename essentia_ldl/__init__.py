@@ -17,6 +17,7 @@ Underneath:
 Nouns, which are data:
 
   scores/       arrays in, numbers out: metrics, calibration, intervals, tests
+  linear/       a linear classifier on features of tracks: solved, its settings chosen by folds
   labels/       Tracks and features become label distributions; one file per source
   models/       the folder graphs/, and the card beside each graph
   datasets/     a folder or a table becomes Tracks; one file per layout

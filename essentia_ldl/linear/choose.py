@@ -64,7 +64,7 @@ class Setting:
 
 
 @dataclasses.dataclass(frozen=True)
-class Grid:
+class SettingGrid:
     """What is tried: every combination."""
 
     features: tuple[FeatureSet, ...]
@@ -150,7 +150,7 @@ class Explored:
 
 
 @dataclasses.dataclass(frozen=True)
-class Choice:
+class Picked:
     """What a cross-validation chose.
 
     Parameters
@@ -208,7 +208,7 @@ def list_left_out(parts: np.ndarray) -> list[tuple[int, ...]]:
     return [*((number,) for number in numbers), *pairs] if len(numbers) > 1 else []
 
 
-def explore(tracks: Tracks, parts: np.ndarray, left_out: Sequence[int], grid: Grid) -> Explored | None:
+def explore(tracks: Tracks, parts: np.ndarray, left_out: Sequence[int], grid: SettingGrid) -> Explored | None:
     """Fit every setting without some parts, and ask it of their tracks.
 
     Parameters
@@ -219,7 +219,7 @@ def explore(tracks: Tracks, parts: np.ndarray, left_out: Sequence[int], grid: Gr
         Part of each track.
     left_out : sequence of int
         The parts that are not trained on.
-    grid : Grid
+    grid : SettingGrid
         What is tried.
 
     Returns
@@ -247,7 +247,7 @@ def explore(tracks: Tracks, parts: np.ndarray, left_out: Sequence[int], grid: Gr
 
 def choose(
     tracks: Tracks, parts: np.ndarray, explored: Sequence[Explored], without: int | None = None, **rule: float
-) -> Choice:
+) -> Picked:
     """Choose a setting by what was explored.
 
     Parameters
@@ -263,7 +263,7 @@ def choose(
 
     Returns
     -------
-    Choice
+    Picked
     """
     own = set() if without is None else {without}
     used = [one for one in explored if own < set(one.left_out) and len(one.left_out) == len(own) + 1]
@@ -320,7 +320,7 @@ def score(setting: Setting, targets: np.ndarray, logits: np.ndarray, n_classes: 
     return Tried(setting, float(losses.sum()), float(weights @ right), losses)
 
 
-def pick(tried: Sequence[Tried], tolerance: float = WITHIN_ERRORS) -> Choice:
+def pick(tried: Sequence[Tried], tolerance: float = WITHIN_ERRORS) -> Picked:
     """Pick a setting: the cheapest features that are near the best, and of these the least log loss.
 
     A setting is near when its log loss is at most `tolerance` standard errors above the best one, where the error is
@@ -337,7 +337,7 @@ def pick(tried: Sequence[Tried], tolerance: float = WITHIN_ERRORS) -> Choice:
     chosen = min((one for one in near if one.setting.features.cost == least), key=rank)
     lowest = min(one.setting.features.cost for one in tried)
     cheapest = min((one for one in tried if one.setting.features.cost == lowest), key=rank)
-    return Choice(chosen, best, cheapest, tuple(tried))
+    return Picked(chosen, best, cheapest, tuple(tried))
 
 
 def _is_near(one: Tried, best: Tried, tolerance: float) -> bool:

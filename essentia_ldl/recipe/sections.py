@@ -33,9 +33,11 @@ def _choice(choices: tuple[str, ...], text: str) -> Any:
     return _key(choices[0], text, join_choices(choices), choices.__contains__)
 
 
-def _key(default: Any, text: str, rule: str = "", check: Any = None) -> Any:
+def _key(default: Any, text: str, rule: str = "", check: Any = None, may_be_number: bool = False) -> Any:
     factory = {"default_factory": default} if callable(default) else {"default": default}
-    return dataclasses.field(metadata={"text": text, "rule": rule, "check": check}, **factory)
+    return dataclasses.field(
+        metadata={"text": text, "rule": rule, "check": check, "may_be_number": may_be_number}, **factory
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,6 +126,13 @@ class TrainingSettings:
     )
 
 
+def _is_share_or_auto(text: str) -> bool:
+    try:
+        return text == "auto" or 0 <= float(text) <= 1
+    except ValueError:
+        return False
+
+
 @dataclasses.dataclass(frozen=True)
 class ChoiceSettings:
     """Section [choice]: what labels "auto" choose among, by folds inside the training tracks."""
@@ -144,11 +153,12 @@ class ChoiceSettings:
         "a choice of layers, or empty",
         lambda x: not x or taps.is_layers(x),
     )
-    smoothing: float = _key(
-        -1.0,
-        "share of each target that its nearest tracks give, 0 to 1; -1: chosen",
-        "0 to 1, or -1",
-        lambda x: x == -1 or 0 <= x <= 1,
+    smoothing: str = _key(
+        "auto",
+        "share of each target that its nearest tracks give, from 0 to 1, such as 0.5; auto: chosen",
+        "auto, or a number from 0 to 1",
+        _is_share_or_auto,
+        may_be_number=True,
     )
     leave_out: str = _key("", "column whose values are the folds, such as genre; empty: folds of whole artists")
 

@@ -190,6 +190,8 @@ def _read_section(cls: type, table: dict[str, Any], where: str) -> Any:
         wanted = type(fields[key].default)
         if wanted is tuple and isinstance(value, list) and all(isinstance(name, str) for name in value):
             value = tuple(value)
+        if fields[key].metadata["may_be_number"] and type(value) in (int, float):
+            value = f"{value:g}"
         if wanted is float and type(value) is int:
             value = float(value)
         if type(value) is not wanted:

@@ -28,7 +28,7 @@ from essentia_ldl.runs.targets import name_table, write_report, write_table
 from essentia_ldl.scores import metrics
 from essentia_ldl.taps import EMBEDDING, HOP_FRAMES
 from essentia_ldl.train.choice import Chosen, describe_setting, make_choice, make_grid, report_choice
-from essentia_ldl.train.solved import Answers
+from essentia_ldl.train.solved import PatchAnswers
 
 CHOICE = "choice.json"
 NESTED = "nested"
@@ -93,7 +93,7 @@ def make_table(inside: Collection, recipe: Recipe, split: Split, collection: Col
     return LabelTable(ids, recipe.classes, np.stack(rows))
 
 
-def _predict(collection: Collection, recipe: Recipe, answers: Answers) -> Predictions:
+def _predict(collection: Collection, recipe: Recipe, answers: PatchAnswers) -> Predictions:
     return Predictions(
         ids=np.array([track.id for track in collection.tracks]),
         roles=np.array(["test"] * len(collection.tracks)),
@@ -181,15 +181,17 @@ def describe_choice(report: Mapping[str, Any]) -> str:
     chosen, cheapest = report["chosen"], report["cheapest"]
     text = (
         f"chosen among {report['n_settings']} settings: {', '.join(chosen['backbones'])}, {chosen['layers']} layers, "
-        f"{chosen['smoothing']:.0%} smoothed, strength {chosen['strength']:g} ({chosen['balanced_accuracy']:.3f} on "
-        f"the folds that chose it)"
+        f"{chosen['smoothing']:.0%} smoothed, strength {chosen['strength']:g} ({_show_scores(chosen)} on the folds that "
+        "chose it)"
     )
     if cheapest["cost"] < chosen["cost"]:
         ratio = chosen["cost"] / cheapest["cost"]
-        text += (
-            f"; {ratio:.1f} times faster with {', '.join(cheapest['backbones'])}: {cheapest['balanced_accuracy']:.3f}"
-        )
+        text += f"; {ratio:.1f} times faster with {', '.join(cheapest['backbones'])}: {_show_scores(cheapest)}"
     return text
+
+
+def _show_scores(one: Mapping[str, Any]) -> str:
+    return f"log loss {one['log_loss']:.3f}, balanced accuracy {one['balanced_accuracy']:.3f}"
 
 
 def solve_plan(plan: Any) -> Any:

@@ -18,12 +18,12 @@ from essentia_ldl.collection import splits
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import DataError
 from essentia_ldl.linear.choose import (
-    Choice,
     Explored,
     FeatureSet,
     Fitted,
-    Grid,
+    Picked,
     Setting,
+    SettingGrid,
     Tracks,
     Tried,
     choose,
@@ -34,7 +34,7 @@ from essentia_ldl.linear.choose import (
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Track
 from essentia_ldl.taps import DEEP, EMBEDDING, NETWORKS
-from essentia_ldl.train.solved import Answers, answer_patches, gather_tracks, make_feature_set
+from essentia_ldl.train.solved import PatchAnswers, answer_patches, gather_tracks, make_feature_set
 
 N_PARTS = 5
 HALF = 0.5
@@ -56,14 +56,14 @@ class Chosen:
     ----------
     fitted : Fitted
         On all training tracks.
-    choice : Choice or None
+    choice : Picked or None
         What it was chosen among; None where tracks are too few for folds.
     parts : np.ndarray [shape=(n_tracks,), int]
         Part of each training track; all 0 where there are no folds.
-    own : Answers or None
+    own : PatchAnswers or None
         What fits with the chosen setting, each without one part, say of the patches of that part, in the order of the
         tracks.
-    nested : Answers or None
+    nested : PatchAnswers or None
         The same, but for each part with the setting that the others chose.
     nested_settings : tuple[Setting, ...]
         These settings, by part.
@@ -72,10 +72,10 @@ class Chosen:
     """
 
     fitted: Fitted
-    choice: Choice | None
+    choice: Picked | None
     parts: np.ndarray
-    own: Answers | None = None
-    nested: Answers | None = None
+    own: PatchAnswers | None = None
+    nested: PatchAnswers | None = None
     nested_settings: tuple[Setting, ...] = ()
     changed: float | None = None
 
@@ -96,16 +96,16 @@ def list_feature_sets(recipe: Recipe) -> tuple[FeatureSet, ...]:
     return tuple(make_feature_set(names, one) for names in combinations for one in layers)
 
 
-def make_grid(recipe: Recipe) -> Grid:
+def make_grid(recipe: Recipe) -> SettingGrid:
     """Return everything that a recipe lets a choice try."""
     shares = SHARES_BY_COLUMN if recipe.choice.leave_out else SHARES[recipe.choice.music]
-    if recipe.choice.smoothing >= 0:
-        shares = (recipe.choice.smoothing,)
+    if recipe.choice.smoothing != "auto":
+        shares = (float(recipe.choice.smoothing),)
     elif recipe.labels == JOINT:
         shares = (HALF,)
     elif recipe.labels == JOINT_ONE_HOT:
         shares = (0.0,)
-    return Grid(list_feature_sets(recipe), shares)
+    return SettingGrid(list_feature_sets(recipe), shares)
 
 
 def draw_parts(tracks: Sequence[Track], seed: int, leave_out: str = "") -> np.ndarray:
@@ -189,7 +189,7 @@ def make_choice(recipe: Recipe, collection: Collection, say: Say = print) -> Cho
     )
 
 
-def explore_all(tracks: Tracks, parts: np.ndarray, grid: Grid) -> list[Explored]:
+def explore_all(tracks: Tracks, parts: np.ndarray, grid: SettingGrid) -> list[Explored]:
     """Explore every entry of `list_left_out`, with a bar; what lacks a class is left out."""
     from threadpoolctl import threadpool_limits
     from tqdm import tqdm
@@ -204,7 +204,7 @@ def explore_all(tracks: Tracks, parts: np.ndarray, grid: Grid) -> list[Explored]
     return found
 
 
-def _answer(collection: Collection, parts: np.ndarray, find: Callable[[int], Fitted], quality: int = 4) -> Answers:
+def _answer(collection: Collection, parts: np.ndarray, find: Callable[[int], Fitted], quality: int = 4) -> PatchAnswers:
     """Ask of every track the fit that has not seen its part."""
     pieces: dict[int, np.ndarray] = {}
     for part in sorted(set(parts.tolist())):
@@ -213,7 +213,7 @@ def _answer(collection: Collection, parts: np.ndarray, find: Callable[[int], Fit
         for row, piece in zip(rows, np.split(found.logits, np.cumsum(found.n_patches)[:-1]), strict=True):
             pieces[int(row)] = piece
     ordered = [pieces[row] for row in range(len(parts))]
-    return Answers(np.concatenate(ordered), np.array([len(piece) for piece in ordered], dtype=np.int64))
+    return PatchAnswers(np.concatenate(ordered), np.array([len(piece) for piece in ordered], dtype=np.int64))
 
 
 def describe_setting(setting: Setting) -> str:
@@ -227,7 +227,7 @@ def describe_setting(setting: Setting) -> str:
     return f"{networks}, {layers}, {share}, strength {setting.strength:g}"
 
 
-def report_choice(chosen: Chosen, grid: Grid) -> dict[str, Any]:
+def report_choice(chosen: Chosen, grid: SettingGrid) -> dict[str, Any]:
     """Return what a choice was made among and how, ready for json."""
     report: dict[str, Any] = {
         "n_settings": grid.size,

@@ -77,7 +77,7 @@ def _average(collection: Collection, backbone: str, stored: str, contents: Seque
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Answers:
+class PatchAnswers:
     """Logits of patches: (sum of n_patches, n_classes) float64, and the patches of each track, (n_tracks,) int64."""
 
     logits: np.ndarray
@@ -91,7 +91,9 @@ class Answers:
         return sums / self.n_patches[:, None]
 
 
-def answer_patches(collection: Collection, fitted: Fitted, rows: Sequence[int], quality: int = QUALITIES[0]) -> Answers:
+def answer_patches(
+    collection: Collection, fitted: Fitted, rows: Sequence[int], quality: int = QUALITIES[0]
+) -> PatchAnswers:
     """Ask a classifier of every patch of some tracks.
 
     Parameters
@@ -107,7 +109,7 @@ def answer_patches(collection: Collection, fitted: Fitted, rows: Sequence[int], 
 
     Returns
     -------
-    Answers
+    PatchAnswers
         In the order of the rows.
     """
     features = fitted.setting.features
@@ -118,4 +120,4 @@ def answer_patches(collection: Collection, fitted: Fitted, rows: Sequence[int], 
         fitted.answer(np.asarray(read_joint(folders, collection.contents[collection.tracks[row].id]))[:, columns])
         for row in rows
     ]
-    return Answers(np.concatenate(parts), np.array([len(part) for part in parts], dtype=np.int64))
+    return PatchAnswers(np.concatenate(parts), np.array([len(part) for part in parts], dtype=np.int64))

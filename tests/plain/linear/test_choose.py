@@ -6,8 +6,8 @@ import pytest
 from essentia_ldl.linear.choose import (
     TEMPERATURES,
     FeatureSet,
-    Grid,
     Setting,
+    SettingGrid,
     Tracks,
     Tried,
     choose,
@@ -21,7 +21,7 @@ from essentia_ldl.linear.span import Block
 
 CHEAP = FeatureSet(("a",), ("a",), "deep", 1.0)
 DEAR = FeatureSet(("a", "b"), ("a", "b"), "deep", 3.0)
-GRID = Grid((CHEAP, DEAR), (0.0, 0.3), (0.1, 0.01))
+GRID = SettingGrid((CHEAP, DEAR), (0.0, 0.3), (0.1, 0.01))
 
 
 def make_tracks(n_tracks=50, shift=0.5, seed=0):
