@@ -181,8 +181,8 @@ def describe_choice(report: Mapping[str, Any]) -> str:
     chosen, cheapest = report["chosen"], report["cheapest"]
     text = (
         f"chosen among {report['n_settings']} settings: {', '.join(chosen['backbones'])}, {chosen['layers']} layers, "
-        f"{chosen['smoothing']:.0%} smoothed, strength {chosen['strength']:g} ({_show_scores(chosen)} on the folds that "
-        "chose it)"
+        f"{chosen['smoothing']:.0%} smoothed, strength {chosen['strength']:g} "
+        f"({_show_scores(chosen)} on the folds that chose it)"
     )
     if cheapest["cost"] < chosen["cost"]:
         ratio = chosen["cost"] / cheapest["cost"]

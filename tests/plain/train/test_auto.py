@@ -98,7 +98,7 @@ def test_classes_that_nothing_explains_are_told(collection_with_features, recipe
     collection = collection_with_features(BOTH, n_tracks=40)
     random = np.random.default_rng(0)
     labels = random.permutation([CLASSES[n % 2] for n in range(40)])
-    tracks = tuple(dataclasses.replace(t, label=str(l)) for t, l in zip(collection.tracks, labels, strict=True))
+    tracks = tuple(dataclasses.replace(t, label=str(label)) for t, label in zip(collection.tracks, labels, strict=True))
     collection = dataclasses.replace(collection, tracks=tracks)
     split = Split(tuple(track.id for track in tracks), (), ())
     fit_solved(tmp_path / "run", recipe.override(choice__networks=BOTH[:1]), collection, split, lambda line: None)

@@ -49,12 +49,12 @@ def test_shares_of_listeners_that_change_make_another_run_and_titles_do_not(coll
     ("backbones", "layers", "full", "head"),
     [
         (("msd-musicnn", "msd-vgg", "mtt-vgg"), "embedding", "mood_sad-joint-3", None),
-        (("mtt-musicnn",), "deep", "mood_sad-musicnn-mtt", None),
+        (("mtt-musicnn",), "deep", "mood_sad-joint-1", None),
         (("mtt-musicnn",), "embedding", "mood_sad-musicnn-mtt", "mood_sad-mtt-musicnn"),
     ],
 )
 def test_a_model_is_named_after_how_many_networks_stand_side_by_side(backbones, layers, full, head):
-    recipe = Recipe("mood-sad", CLASSES).override(network__backbones=backbones, network__layers=layers)
+    recipe = Recipe("mood-sad", CLASSES).override(network__layers=layers, network__backbones=backbones)
     assert name_stems(recipe, False) == {"full": full, "head": head}
 
 
