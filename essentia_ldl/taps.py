@@ -222,3 +222,4 @@ def slice_joint(backbones: Sequence[str], layers: str, stored: str) -> np.ndarra
 
 
 FRONT_END = frontends.MUSICNN  # what all of them read
+READ_STRETCHES = ("musicnn",)  # whose frozen graphs for the store read several patches of a track as one stretch
