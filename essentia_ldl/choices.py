@@ -11,7 +11,7 @@ LOSSES = ("auto", "mae", "cross_entropy", "kl")  # auto first: what a plan choos
 CLASS_WEIGHTS = ("none", "balanced")
 ACTIVATIONS = ("relu", "elu")
 LAYERS = ("embedding", "deep", "all")  # or some of the digits 1 to 5, see `taps`
-SOLVERS = ("", "solved")  # empty: descent
+DESCENT, SOLVED = SOLVERS = ("", "solved")
 SEPARATE, SHARED, WIDE = TARGET_NETWORKS = ("separate", "shared", "wide")
 
 
