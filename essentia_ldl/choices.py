@@ -21,7 +21,7 @@ SOLVED_IN_WORDS = {
 SPEEDS = ("balanced", "fast", "best")
 MUSIC = ("same", "other")
 LAYERS = ("embedding", "deep", "all")  # or some of the digits 1 to 5, see `taps`
-SOLVERS = ("", "solved")  # empty: descent
+DESCENT, SOLVED = SOLVERS = ("", "solved")
 SEPARATE, SHARED, WIDE = TARGET_NETWORKS = ("separate", "shared", "wide")
 
 

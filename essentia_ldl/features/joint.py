@@ -114,21 +114,23 @@ def _prepare(backbones: Sequence[str], layers: str, home: Home) -> dict[str, dic
             write_json(job, {"graphs": str(home.graphs), "layers": stored, "networks": lacking})
             run_zone("essentia_ldl.nets.tapped_graphs", str(job))
     patch = [taps.FRONT_END.patch_frames, taps.FRONT_END.n_bands]
+    choices = {network: joint_store.find_choice(name, home.store) for network, name in names.items()}
     jobs = [
-        {"path": str(path), "input_name": INPUT, "node": NODE, "patch": patch}
-        for path in graphs.values()
-        if not path.with_suffix(".json").is_file()
+        {"path": str(graphs[network]), "input_name": INPUT, "node": NODE, "patch": patch, "choice": str(path)}
+        for network, path in choices.items()
+        if not path.is_file() and not joint_store.reads_stretches(names[network])
     ]
     for job, result in run_jobs("essentia_ldl.sound.joint:choose_engine", jobs, "engines", 1, progress=False):
         if isinstance(result, Failure):
             raise StoreError(result.reason)
-        write_json(Path(job["path"]).with_suffix(".json"), result)
+        write_json(Path(job["choice"]), result)
     return {
         network: {
             "graph": str(graphs[network]),
             "input_name": INPUT,
             "node": NODE,
             "engine": joint_store.find_engine(name, home.store),
+            "reads": "stretch" if joint_store.reads_stretches(name) else "patches",
         }
         for network, name in names.items()
     }

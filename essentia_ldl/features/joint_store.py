@@ -62,15 +62,27 @@ def name_network(network: str, layers: str, graphs: Path) -> str:
     return f"{backbone}-{dataset}-{stored}-{digest}"
 
 
+def reads_stretches(name: str) -> bool:
+    """Tell whether the frozen graph of a name of `name_network` reads stretches of a track, not patches."""
+    return name.partition("-")[0] in taps.READ_STRETCHES
+
+
 def find_graph(name: str, store: Path) -> Path:
-    """Return where the frozen graph of a name of `name_network` is; its engine stands beside it, as ``.json``."""
-    return store / GRAPHS / f"{name}.pb"
+    """Return where the frozen graph of a name of `name_network` is."""
+    return store / GRAPHS / f"{name}{'-stretch' if reads_stretches(name) else ''}.pb"
+
+
+def find_choice(name: str, store: Path) -> Path:
+    """Return the file that says which engine was chosen for a network that reads patches."""
+    return store / GRAPHS / f"{name}.json"
 
 
 def find_engine(name: str, store: Path) -> str:
-    """Return the engine that was chosen for a network on this store; TensorFlow where none was."""
+    """Return the engine that runs a network on this store; TensorFlow for stretches, and where none was chosen."""
+    if reads_stretches(name):
+        return TENSORFLOW
     with contextlib.suppress(StoreError):
-        engine = read_object(find_graph(name, store).with_suffix(".json")).get("engine")
+        engine = read_object(find_choice(name, store)).get("engine")
         return engine if engine in ENGINES else TENSORFLOW
     return TENSORFLOW
 

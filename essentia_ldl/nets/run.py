@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from essentia_ldl.choices import SOLVED
 from essentia_ldl.errors import EssentiaLdlError, StoreError
 from essentia_ldl.nets.export.export import export
 from essentia_ldl.nets.inputs.below_head import Known
@@ -94,7 +95,7 @@ def train_network(folder: Path) -> None:
 
 
 def _describe_epochs(history: dict[str, Any]) -> str:
-    if history["stopped"] == "solved":
+    if history["stopped"] == SOLVED:
         return "a solved linear head"
     return f"trained {len(history['epochs'])} epochs{_describe_limit(history)}, best is epoch {history['best_epoch']}"
 

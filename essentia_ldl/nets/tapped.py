@@ -95,6 +95,9 @@ def build_tapped(graphs: Path, networks: Sequence[str], layers: str) -> keras.Mo
     bodies = []
     for name in networks:
         backbone, dataset = taps.get_network(name)
+        if len(networks) == 1 and layers == EMBEDDING:  # a drop-in: the same graph as without this module
+            tagger = load_tagger(graphs, backbone, dataset)
+            return keras.Model(tagger.input, tagger.get_layer(EMBEDDING).output, name="backbone")
         bodies.append(tap_layers(load_tagger(graphs, backbone, dataset), backbone, layers, name.replace("-", "_")))
     frames = {body.input_shape[1] for body in bodies} - {None}
     patches = keras.Input((frames.pop() if frames else None, taps.FRONT_END.n_bands), name="patches")

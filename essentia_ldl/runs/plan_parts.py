@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from essentia_ldl import taps
-from essentia_ldl.choices import ACTIVATIONS, CLASS_WEIGHTS, FINE_TUNE, LOSSES, SOLVERS
+from essentia_ldl.choices import ACTIVATIONS, CLASS_WEIGHTS, DESCENT, FINE_TUNE, LOSSES, SOLVERS
 from essentia_ldl.errors import TrainingError, explain
 from essentia_ldl.files import is_file_name
 from essentia_ldl.records import ROLES
@@ -220,7 +220,7 @@ class TrainingPlan:
     loss: str = "auto"
     class_weights: str = "none"
     halvings: tuple[int, ...] | None = None  # epochs after which the rate halves; None: by the plateau rule
-    solver: str = ""  # "solved": no epochs, the linear head is that of solution.npz
+    solver: str = DESCENT  # "solved": no epochs, the linear head is that of solution.npz
 
     def __post_init__(self) -> None:
         check_kinds(TrainingPlan, vars(self))

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from essentia_ldl.choices import SOLVERS
+from essentia_ldl import taps
+from essentia_ldl.choices import SOLVED
 from essentia_ldl.nets.inputs.embeddings import FrozenNetwork, StoredEmbeddings, open_embeddings
 from essentia_ldl.nets.inputs.joint import JointNetwork, Wanted
 from essentia_ldl.nets.inputs.trained_features import TrainedFeatures
@@ -38,12 +39,8 @@ def open_body(plan: Plan, known: Known, hop_frames: int | None = None) -> Body:
     WeightsError, StoreError
         When weights are missing.
     """
-    network = plan.network
-    backbones = network.backbones
-    if plan.training.solver == SOLVERS[1] and plan.extractor is None:
-        backbones = backbones or (f"{network.pretrained}-{network.backbone}",)  # it was solved on these features
-    if backbones:
-        wanted = Wanted(backbones, network.layers, plan.front_end.resample_quality, hop_frames)
+    if networks := _list_joint(plan):
+        wanted = Wanted(networks, plan.network.layers, plan.front_end.resample_quality, hop_frames)
         parts = (str(plan.store), str(plan.graphs), str(wanted))
         if parts not in known:
             known[parts] = JointNetwork(plan.store, plan.graphs, wanted)
@@ -56,3 +53,11 @@ def open_body(plan: Plan, known: Known, hop_frames: int | None = None) -> Body:
         grid = dataclasses.replace(plan.front_end, patch_hop_frames=hop)
         known[names] = TrainedFeatures(plan.store, plan.features, grid)
     return known[names]
+
+
+def _list_joint(plan: Plan) -> tuple[str, ...]:
+    """Name the networks whose features the store has for solvers: several, or the one that a solved head stands on."""
+    network = plan.network
+    alone = f"{network.pretrained}-{network.backbone}"
+    is_solved = plan.training.solver == SOLVED and plan.extractor is None and not plan.features
+    return network.backbones or ((alone,) if is_solved and alone in taps.NETWORKS else ())

@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from essentia_ldl.choices import SOLVED
 from essentia_ldl.errors import TrainingError, explain
 from essentia_ldl.nets.inputs.sources import iterate_grid
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.training.updates import Run, check_loss
 from essentia_ldl.runs.plan import Plan
 from essentia_ldl.runs.solution import read_solution
-
-SOLVED = "solved"
 
 
 def pair_linear(

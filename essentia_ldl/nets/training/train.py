@@ -33,6 +33,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from essentia_ldl.choices import SOLVED
 from essentia_ldl.nets.backbones import load_backbone
 from essentia_ldl.nets.classifier import set_statistics
 from essentia_ldl.nets.inputs.below_head import Known, open_body
@@ -43,7 +44,7 @@ from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.trained_weights import write_weights
 from essentia_ldl.nets.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from essentia_ldl.nets.training.shared_updates import SharedRun
-from essentia_ldl.nets.training.solved import SOLVED, describe_solution, set_solution
+from essentia_ldl.nets.training.solved import describe_solution, set_solution
 from essentia_ldl.nets.training.updates import Run
 from essentia_ldl.runs.names import WEIGHTS
 from essentia_ldl.runs.outcome import write_history

@@ -9,7 +9,7 @@ import pytest
 
 from essentia_ldl import taps
 from essentia_ldl.errors import StoreError, WeightsError
-from essentia_ldl.features.joint_store import FeaturePlaces, find_folders, find_graph, name_network
+from essentia_ldl.features.joint_store import FeaturePlaces, find_choice, find_folders, name_network
 from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.files import write_json
 from essentia_ldl.nets.inputs.joint import JointNetwork, Wanted
@@ -58,7 +58,7 @@ def test_what_the_sound_zone_made_is_read(bands, random_graphs):
     places = FeaturePlaces(store.root, random_graphs)
     wanted = {"backbones": ("msd-vgg",), "hop_frames": 50}
     write_json(
-        find_graph(name_network("msd-vgg", "deep", random_graphs), store.root).with_suffix(".json"),
+        find_choice(name_network("msd-vgg", "deep", random_graphs), store.root),
         {"engine": "openvino"},
     )
     folder = find_folders(("msd-vgg",), "deep", places, 4, 50)["msd-vgg"]
