@@ -12,8 +12,8 @@ CLASS_WEIGHTS = ("none", "balanced")
 ACTIVATIONS = ("relu", "elu")
 # Labels that stand for a linear classifier which is solved: with settings that are chosen by folds, or on all networks
 # with targets half smoothed or not at all.
-AUTO, JOINT, JOINT_ONE_HOT = SOLVED = ("auto", "joint", "joint-one-hot")
-SOLVED_IN_WORDS = {
+AUTO, JOINT, JOINT_ONE_HOT = CHOSEN = ("auto", "joint", "joint-one-hot")
+CHOSEN_IN_WORDS = {
     AUTO: "a linear classifier on pretrained networks, which are chosen by folds with layers and smoothing, see choice",
     JOINT: "the same on all networks, each class half that of a track's nearest ones in the space of their features",
     JOINT_ONE_HOT: "the same on all networks with the classes as they are",

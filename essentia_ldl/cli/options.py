@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from essentia_ldl.choices import MUSIC, SOLVED, SPEEDS
+from essentia_ldl.choices import CHOSEN, MUSIC, SPEEDS
 
 if TYPE_CHECKING:
     from essentia_ldl.collection.read import Source
@@ -26,7 +26,7 @@ class SourceOption(click.Option):
 
         option, text = super().get_help_record(ctx) or ("--labels", "")
         space = "" if text.startswith(";") else " "
-        named = ", ".join((*SOLVED, *labels.presets(), "agf"))
+        named = ", ".join((*CHOSEN, *labels.presets(), "agf"))
         return option, f"{named}, or several joined by +{space}{text}"
 
 
@@ -154,7 +154,7 @@ def resolve_recipe(task: str, options: dict[str, Any], recipes: Path) -> Recipe:
     recipe = change_recipe(read_recipe(task, recipes), options["changes"])
     labels = options.get("labels")
     if options["paper"]:
-        if labels in SOLVED:
+        if labels in CHOSEN:
             raise click.UsageError(f"--labels {labels} is not of the paper: leave it or --paper out.")
         labels = labels or (PAPER if recipe.is_solved else None)
     elif labels is None and recipe.is_solved and _is_descended(options):

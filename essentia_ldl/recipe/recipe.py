@@ -15,7 +15,7 @@ import numpy as np
 
 from essentia_ldl import frontends
 from essentia_ldl import labels as label_sources
-from essentia_ldl.choices import SOLVED
+from essentia_ldl.choices import CHOSEN
 from essentia_ldl.discover import names, unknown
 from essentia_ldl.errors import SHOWN, DataError, RecipeError, explain, show
 from essentia_ldl.recipe.sections import (
@@ -130,7 +130,7 @@ class Recipe:
     @property
     def is_solved(self) -> bool:
         """Whether its classifier is solved on frozen features, with settings chosen by folds, and not descended."""
-        return self.labels in SOLVED
+        return self.labels in CHOSEN
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from essentia_ldl import labels as label_sources
-from essentia_ldl.choices import SOLVED_IN_WORDS
+from essentia_ldl.choices import CHOSEN_IN_WORDS
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.files import replacing
@@ -223,7 +223,7 @@ def render_recipe(recipe: Recipe) -> str:
         *(f"{_toml(alias)} = {_toml(name)}" for alias, name in recipe.aliases.items()),
         "",
         "[labels]",
-        *(f"# {source}: {text}" for source, text in {**SOLVED_IN_WORDS, **label_sources.summaries()}.items()),
+        *(f"# {source}: {text}" for source, text in {**CHOSEN_IN_WORDS, **label_sources.summaries()}.items()),
         '# a list, such as ["none", "agf-m"]: several targets; agf: none and all four of the artist groups',
         f"source = {_toml(recipe.labels.split('+') if '+' in recipe.labels else recipe.labels)}",
     ]

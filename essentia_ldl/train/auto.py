@@ -9,12 +9,13 @@ choose.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from essentia_ldl.choices import SOLVED
 from essentia_ldl.collection.read import Collection, keep_split
 from essentia_ldl.files import read_object, write_json
 from essentia_ldl.linear.choose import Fitted
@@ -32,11 +33,12 @@ from essentia_ldl.train.solved import PatchAnswers
 
 CHOICE = "choice.json"
 NESTED = "nested"
-SOLVED = "solved"
 N_HIDDEN = 100
 
 
-def fit_solved(folder: Path, recipe: Recipe, collection: Collection, split: Split, say: Any = print) -> Recipe:
+def fit_solved(
+    folder: Path, recipe: Recipe, collection: Collection, split: Split, say: Callable[[str], None] | None = print
+) -> Recipe:
     """Choose, fit, and write what a plan of a solved classifier needs beside itself.
 
     Parameters
@@ -49,8 +51,8 @@ def fit_solved(folder: Path, recipe: Recipe, collection: Collection, split: Spli
         Its joint features are in the store.
     split : Split
         Training and validation tracks are fitted, test tracks are not looked at.
-    say : callable
-        Gets a line on what was chosen.
+    say : callable or None
+        Gets a line on what was chosen. None is for the cell of a cross-validation, which needs no folds around its own.
 
     Returns
     -------
@@ -58,7 +60,7 @@ def fit_solved(folder: Path, recipe: Recipe, collection: Collection, split: Spli
         With the network that was chosen.
     """
     inside = keep_split(collection, Split((*split.train, *split.valid), (), (), dict(split.artists)))
-    chosen = make_choice(recipe, inside, say)
+    chosen = make_choice(recipe, inside, nest=say is not None)
     setting = chosen.fitted.setting
     folder.mkdir(parents=True, exist_ok=True)
     report = report_choice(chosen, make_grid(recipe))
@@ -72,7 +74,8 @@ def fit_solved(folder: Path, recipe: Recipe, collection: Collection, split: Spli
     write_solution(folder, Solution(fitted.mean, fitted.scale, fitted.kernel, fitted.bias))
     write_table(make_table(inside, recipe, split, collection, fitted), folder / name_table())
     write_report(folder, {"source": recipe.labels, "choice": describe_setting(setting)})
-    say(describe_choice(report))
+    if say is not None:
+        say(describe_choice(report))
     # The embedding of one network has the interface of Essentia's heads, whose first layer has 100 units.
     is_head = len(setting.features.backbones) == 1 and setting.features.layers == EMBEDDING
     n_hidden = N_HIDDEN if is_head and 2 * len(recipe.classes) <= N_HIDDEN else 0

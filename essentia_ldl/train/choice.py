@@ -45,7 +45,6 @@ BASE = "msd-musicnn"
 MANY_TRACKS = 1000
 # From the cheapest to the dearest; each with both choices of layers.
 COMBINATIONS = ((BASE,), tuple(NETWORKS))
-Say = Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -138,7 +137,7 @@ def draw_parts(tracks: Sequence[Track], seed: int, leave_out: str = "") -> np.nd
     return np.zeros(len(tracks), dtype=np.int64)
 
 
-def make_choice(recipe: Recipe, collection: Collection, say: Say = print) -> Chosen:
+def make_choice(recipe: Recipe, collection: Collection, nest: bool = True) -> Chosen:
     """Choose settings by folds inside the tracks of a collection, and fit all of them with these.
 
     Parameters
@@ -147,8 +146,8 @@ def make_choice(recipe: Recipe, collection: Collection, say: Say = print) -> Cho
         What may be chosen.
     collection : Collection
         The training tracks alone, with joint features.
-    say : callable
-        Gets a line on what was chosen.
+    nest : bool
+        Whether the choice is made again inside each part, for a score of tracks that no choice has seen.
 
     Returns
     -------
@@ -158,13 +157,17 @@ def make_choice(recipe: Recipe, collection: Collection, say: Say = print) -> Cho
     tracks = gather_tracks(collection, grid.features, recipe.classes)
     parts = draw_parts(collection.tracks, recipe.split.seed, recipe.choice.leave_out)
     tolerance = 0.0 if recipe.choice.speed == "best" else 0.5
-    explored = explore_all(tracks, parts, grid)
+    explored = explore_all(tracks, parts, grid, nest)
     singles = {one.left_out[0]: one for one in explored if len(one.left_out) == 1}
     whole = np.arange(len(parts))
     if not singles or len(singles) < len(set(parts.tolist())):
         features = grid.features[-1]
         return Chosen(fit(tracks, whole, Setting(features, grid.shares[0], DEFAULT_STRENGTH)), None, parts)
     choice = choose(tracks, parts, explored, tolerance=tolerance)
+    fitted = fit(tracks, whole, choice.setting)
+    if not nest:
+        alone = {part: fit(tracks, np.flatnonzero(parts != part), choice.setting) for part in singles}
+        return Chosen(fitted, choice, parts, _answer(collection, parts, alone.__getitem__))
     nested = {}
     for part in singles:
         has_pairs = any(part in one.left_out and len(one.left_out) == 2 for one in explored)
@@ -179,7 +182,7 @@ def make_choice(recipe: Recipe, collection: Collection, say: Say = print) -> Cho
     told = [_answer(collection, parts, lambda part: fits[part, settings[part]], quality) for quality in (4, 1)]
     classes = [one.average().argmax(axis=1) for one in told]
     return Chosen(
-        fit(tracks, whole, choice.setting),
+        fitted,
         choice,
         parts,
         own,
@@ -189,15 +192,16 @@ def make_choice(recipe: Recipe, collection: Collection, say: Say = print) -> Cho
     )
 
 
-def explore_all(tracks: Tracks, parts: np.ndarray, grid: SettingGrid) -> list[Explored]:
-    """Explore every entry of `list_left_out`, with a bar; what lacks a class is left out."""
+def explore_all(tracks: Tracks, parts: np.ndarray, grid: SettingGrid, nest: bool = True) -> list[Explored]:
+    """Explore every entry of `list_left_out`, pairs only to nest, with a bar; what lacks a class is left out."""
     from threadpoolctl import threadpool_limits
     from tqdm import tqdm
 
     quiet = os.environ.get("ESSENTIA_LDL_BARS") == "0" or None  # None: off where there is no terminal
     found = []
     with threadpool_limits(1 if len(parts) < MANY_TRACKS else None):  # threads cost more than they give on few tracks
-        for left_out in tqdm(list_left_out(parts), desc="settings", unit="fit", disable=quiet):
+        todo = [left_out for left_out in list_left_out(parts) if nest or len(left_out) == 1]
+        for left_out in tqdm(todo, desc="settings", unit="fit", disable=quiet):
             one = explore(tracks, parts, left_out, grid)
             if one is not None:
                 found.append(one)

@@ -106,7 +106,7 @@ def plan_run(
         What the nets zone reads.
     """
     if recipe.is_solved:
-        found = fit_solved(folder, recipe, collection, split, say)
+        found = fit_solved(folder, recipe, collection, split, say if wanted.export else None)
         plan = solve_plan(compose_plan(folder, found, collection, split, wanted))
         write_plan(plan)
         return plan

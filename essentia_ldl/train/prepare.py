@@ -13,7 +13,7 @@ from typing import Any
 
 from essentia_ldl import frontends, taps
 from essentia_ldl import labels as label_sources
-from essentia_ldl.choices import SOLVED
+from essentia_ldl.choices import CHOSEN
 from essentia_ldl.collection.corrections import describe_corrections
 from essentia_ldl.collection.read import Collection, Source, read_corrected
 from essentia_ldl.datasets import demo
@@ -209,7 +209,7 @@ def prepare(
     if embeddings.NAME in read:
         require_network(recipe.network, home.graphs)
         embeddings.make_embeddings(collection, recipe.network)
-    solved = [recipe.override(labels=name) for name in needs.labels if name in SOLVED]
+    solved = [recipe.override(labels=name) for name in needs.labels if name in CHOSEN]
     if solved:
         build_base_graphs(home.graphs)
         sets = [features for one in solved for features in list_feature_sets(one)]
