@@ -200,13 +200,17 @@ class Recipe:
             (``network__backbone="vgg"``).
         """
         values: dict[str, Any] = {}
+        fields: dict[str, dict[str, Any]] = {}
         for key, value in changes.items():
             if value is None:
                 continue
             section, _, field = key.partition("__")
             if field:
-                value = dataclasses.replace(values.get(section, getattr(self, section)), **{field: value})
-            values[section] = value
+                fields.setdefault(section, {})[field] = value
+            else:
+                values[section] = value
+        for section, changed in fields.items():
+            values[section] = dataclasses.replace(values.get(section, getattr(self, section)), **changed)
         return dataclasses.replace(self, **values)  # at once: keys of a section are checked together
 
 

@@ -95,7 +95,7 @@ def test_the_recipe_of_an_older_run_calls_the_targets_transfer(tmp_path):
         (MINIMAL + "[trainning]\n", r"Did you mean 'training'\?"),
         (MINIMAL + "[training]\nepoch = 3\n", r"got 'epoch' .*\[training\].*Did you mean 'epochs'\?"),
         (MINIMAL + "[split]\nvalid_shares = 0.1\n", r"\[split\].*Did you mean 'valid_share'\?"),
-        (MINIMAL + "[network]\nbackbon = 'vgg'\n", r"\[network\].*Did you mean 'backbone'\?"),
+        (MINIMAL + "[network]\nback_bone = 'vgg'\n", r"\[network\].*Did you mean 'backbone'\?"),
         (MINIMAL + "[card]\nauthors = 'me'\n", r"\[card\].*Did you mean 'author'\?"),
         (MINIMAL + "[labels]\nsources = 'sa'\n", r"\[labels\].*Did you mean 'source'\?"),
         (MINIMAL + "[labels.sb]\nn_neighbours = 3\n", r"\[labels\.sb\].*Did you mean 'n_neighbors'\?"),
