@@ -217,7 +217,8 @@ def _has_extractor(head: Model, folder: Path) -> bool:
 def choose_models(folder: Path, listing: tuple[list[Model], list[str]] | None = None) -> list[Model]:
     """Choose what `predict` runs when no model is named.
 
-    Trained models; of a head and the full graph of the same run only the head, because heads share their network.
+    Trained models; of a run with a model on several networks side by side only that one; else, of a head and the full
+    graph of the same run, only the head, because heads share their network.
     Demo models only when there is nothing else, and the tags of `BASE_MODEL` when nothing was trained at all.
 
     Parameters
@@ -237,10 +238,14 @@ def choose_models(folder: Path, listing: tuple[list[Model], list[str]] | None = 
     real = [model for model in trained if not model.card.extra.get("demo")]
     heads = [model for model in trained if model.card.embedding_model is not None and _has_extractor(model, folder)]
     covered = {model.card.extra.get("run") for model in heads} - {None}
+    joint = [model for model in trained if model.card.extra.get("backbones")]
+    beaten = {model.card.extra.get("run") for model in joint} - {None}
     chosen = [
         model
         for model in real or trained
-        if model in heads or (model.card.embedding_model is None and model.card.extra.get("run") not in covered)
+        if model in joint
+        or (model.card.extra.get("run") not in beaten and model in heads)
+        or (model.card.embedding_model is None and model.card.extra.get("run") not in covered | beaten)
     ]
     if chosen:
         return chosen

@@ -33,7 +33,7 @@ from essentia_ldl.nets.export import cards, ensemble, nodes, sampling
 from essentia_ldl.nets.export.freeze import build_evaluator, freeze_model, list_versions
 from essentia_ldl.nets.inputs.below_head import Body, Known, open_body
 from essentia_ldl.nets.inputs.sources import BandSource
-from essentia_ldl.nets.networks import build_model
+from essentia_ldl.nets.networks import build_model, has_free_time
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.nets.trained_weights import read_weights
 from essentia_ldl.runs.calibrate import digest_weights
@@ -89,12 +89,18 @@ def export(folder: Path, *, extractors: Known | None = None) -> list[Path]:
         if plan.extractor is not None:
             return written  # the network below the head is not ours
         model = join(extractor.model, model)
-    if plan.features:
-        wanted = nodes.features_nodes(plan.network.hidden)
-    else:
-        wanted = nodes.classifier_nodes(load_backbone(plan.network.backbone), plan.network.hidden)
-    written.append(_write(plan, "full", model, wanted, _gather_patches(plan), calibration))
+    written.append(_write(plan, "full", model, _list_nodes(plan), _gather_patches(plan), calibration))
     return written
+
+
+def _list_nodes(plan: Plan) -> tuple[nodes.Node, ...]:
+    """List the nodes of a full graph."""
+    network = plan.network
+    if network.backbones:
+        return nodes.joint_nodes(network.hidden, len(network.backbones), network.layers)
+    if plan.features:
+        return nodes.features_nodes(network.hidden)
+    return nodes.classifier_nodes(load_backbone(network.backbone), network.hidden)
 
 
 def _export_ensemble(plan: Plan, calibration: Calibration, extractors: Known) -> list[Path]:
@@ -111,8 +117,7 @@ def _export_ensemble(plan: Plan, calibration: Calibration, extractors: Known) ->
             return written
         body = extractor.model
     model = ensemble.combine(members, calibration, body)
-    wanted = nodes.classifier_nodes(load_backbone(plan.network.backbone), hidden)
-    wanted = ensemble.list_nodes(wanted, len(members), shared_body=body is not None)
+    wanted = ensemble.list_nodes(_list_nodes(plan), len(members), shared_body=body is not None)
     written.append(_write(plan, "full", model, wanted, _gather_patches(plan), calibration))
     return written
 
@@ -124,7 +129,7 @@ def _load_embeddings(plan: Plan, body: Body) -> np.ndarray:
 
 def _gather_patches(plan: Plan) -> list[np.ndarray]:
     inputs = [_draw_patches(plan, plan.front_end.patch_frames), _cut_grids(plan)]
-    if load_backbone(plan.network.backbone).FREE_TIME:
+    if has_free_time(plan):
         inputs.append(_draw_patches(plan, REAL_TIME_FRAMES))
     return inputs
 

@@ -231,6 +231,16 @@ def test_predict_takes_the_head_and_not_its_full_twin(graphs):
     assert chosen(graphs) == ["genre-full-1", "sad-head-1", "theirs-1"]
 
 
+def test_predict_takes_networks_side_by_side_before_the_others_of_their_run(graphs):
+    write_model(graphs, "msd-musicnn-1", kind="auto-tagging")
+    write_model(graphs, "sad-full-1", run="a")
+    write_model(graphs, "sad-head-1", run="a", needs=MUSICNN)
+    write_model(graphs, "sad-joint-4-1", run="a", backbones=["msd-musicnn", "msd-vgg"])
+    write_model(graphs, "genre-head-1", run="b", needs=MUSICNN)
+    write_model(graphs, "other-joint-2-1", backbones=["msd-musicnn", "mtt-vgg"])
+    assert chosen(graphs) == ["genre-head-1", "other-joint-2-1", "sad-joint-4-1"]
+
+
 def test_demo_models_run_only_when_there_is_nothing_else(graphs):
     write_model(graphs, "msd-musicnn-1", kind="auto-tagging")
     write_model(graphs, "demo-full-1", run="d", demo=True)
