@@ -225,4 +225,3 @@ FRONT_END = frontends.MUSICNN  # what all of them read
 # Every second patch of production's grid: neighbours on it share half their frames, and their mean over a track moves
 # less than the track does from one resampling quality to another, at half the work.
 HOP_FRAMES = 2 * FRONT_END.patch_hop_frames
-READ_STRETCHES: tuple[str, ...] = ()  # whose frozen graphs for the store read several patches of a track as one stretch

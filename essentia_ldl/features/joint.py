@@ -118,7 +118,7 @@ def _prepare(backbones: Sequence[str], layers: str, home: Home) -> dict[str, dic
     jobs = [
         {"path": str(graphs[network]), "input_name": INPUT, "node": NODE, "patch": patch, "choice": str(path)}
         for network, path in choices.items()
-        if not path.is_file() and not joint_store.reads_stretches(names[network])
+        if not path.is_file()
     ]
     for job, result in run_jobs("essentia_ldl.sound.joint:choose_engine", jobs, "engines", 1, progress=False):
         if isinstance(result, Failure):
@@ -130,7 +130,6 @@ def _prepare(backbones: Sequence[str], layers: str, home: Home) -> dict[str, dic
             "input_name": INPUT,
             "node": NODE,
             "engine": joint_store.find_engine(name, home.store),
-            "reads": "stretch" if joint_store.reads_stretches(name) else "patches",
         }
         for network, name in names.items()
     }

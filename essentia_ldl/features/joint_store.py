@@ -62,25 +62,18 @@ def name_network(network: str, layers: str, graphs: Path) -> str:
     return f"{backbone}-{dataset}-{stored}-{digest}"
 
 
-def reads_stretches(name: str) -> bool:
-    """Tell whether the frozen graph of a name of `name_network` reads stretches of a track, not patches."""
-    return name.partition("-")[0] in taps.READ_STRETCHES
-
-
 def find_graph(name: str, store: Path) -> Path:
     """Return where the frozen graph of a name of `name_network` is."""
-    return store / GRAPHS / f"{name}{'-stretch' if reads_stretches(name) else ''}.pb"
+    return store / GRAPHS / f"{name}.pb"
 
 
 def find_choice(name: str, store: Path) -> Path:
-    """Return the file that says which engine was chosen for a network that reads patches."""
+    """Return the file that says which engine was chosen for a network."""
     return store / GRAPHS / f"{name}.json"
 
 
 def find_engine(name: str, store: Path) -> str:
-    """Return the engine that runs a network on this store; TensorFlow for stretches, and where none was chosen."""
-    if reads_stretches(name):
-        return TENSORFLOW
+    """Return the engine that runs a network on this store; TensorFlow where none was chosen."""
     with contextlib.suppress(StoreError):
         engine = read_object(find_choice(name, store)).get("engine")
         return engine if engine in ENGINES else TENSORFLOW

@@ -18,7 +18,6 @@ The map, in the order of the imports: a module imports only from what stands abo
         frozen       weights out of a frozen graph that the user has
         weights      a pretrained network of graphs/ as a Keras model
     tapped           pretrained networks side by side, several layers of each
-    tracks           one of them over a stretch of a track, quicker
     trained_weights  weights.npz of a run
     networks         the network that a plan asks for
     inputs/          what networks read, batch by batch

@@ -1,9 +1,8 @@
 """Frozen graphs of several layers of pretrained networks: `python -m essentia_ldl.nets.tapped_graphs JOB.json`.
 
 In: a job {graphs, layers, networks: {name: path of the .pb to write}}. Out: one graph per network, from
-`nodes.PLACEHOLDER` to `nodes.FEATURES`; a MusiCNN reads a stretch of a track (`tracks`), the others read patches. They
-are for features in the store alone, so that they have no card. Exit status 0; 1 after an error, 130 after Ctrl-C, each
-with one line on stderr.
+`nodes.PLACEHOLDER` to `nodes.FEATURES`. They are for features in the store alone, so that they have no card. Exit
+status 0; 1 after an error, 130 after Ctrl-C, each with one line on stderr.
 """
 
 from __future__ import annotations
@@ -16,13 +15,10 @@ from essentia_ldl.errors import EssentiaLdlError
 from essentia_ldl.files import read_json, replacing
 from essentia_ldl.nets.export.freeze import freeze_model
 from essentia_ldl.nets.export.nodes import FEATURES, Node
-from essentia_ldl.nets.pretrained.weights import load_tagger
-from essentia_ldl.nets.tapped import EMBEDDING, build_tapped, tap_layers
-from essentia_ldl.nets.tracks import OUTPUT, read_stretch
+from essentia_ldl.nets.tapped import EMBEDDING, build_tapped
 from essentia_ldl.zones import follow_parent
 
 NODE = Node(FEATURES, EMBEDDING, "concatenation", "embeddings")
-NODE_OF_TRACKS = Node(FEATURES, OUTPUT, "concatenation", "embeddings")
 
 
 def write_graphs(graphs: Path, layers: str, networks: dict[str, str]) -> None:
@@ -44,13 +40,8 @@ def write_graphs(graphs: Path, layers: str, networks: dict[str, str]) -> None:
     """
     front_end = taps.FRONT_END
     for name, path in networks.items():
-        backbone, dataset = taps.get_network(name)
-        if backbone in taps.READ_STRETCHES:
-            tapped = tap_layers(load_tagger(graphs, backbone, dataset), backbone, layers, "patches")
-            graph = freeze_model(read_stretch(tapped, front_end), [NODE_OF_TRACKS], (-1, front_end.n_bands))
-        else:
-            shape = (front_end.patch_frames, front_end.n_bands)
-            graph = freeze_model(build_tapped(graphs, [name], layers), [NODE], shape)
+        shape = (front_end.patch_frames, front_end.n_bands)
+        graph = freeze_model(build_tapped(graphs, [name], layers), [NODE], shape)
         with replacing(path) as file:
             file.write(graph.SerializeToString(deterministic=True))
 

@@ -24,7 +24,6 @@ from essentia_ldl.sound.graph import load_graph, run_graph
 from essentia_ldl.sound.patches import cut_patches
 
 BATCH_PATCHES = {"openvino": 4, "tensorflow": 2}
-STRETCH_PATCHES = 6  # longer ones are no quicker, and need more memory
 
 
 def choose_engine(job: dict[str, Any]) -> dict[str, Any]:
@@ -51,7 +50,7 @@ def compute_track(job: dict[str, Any]) -> str:
     ----------
     job : dict
         path, content, store (folder), front_end (its numbers), hop_frames between patches, n_threads of a network, and
-        networks: dicts with graph, input_name, node, engine, reads and folder.
+        networks: dicts with graph, input_name, node, engine and folder.
 
     Returns
     -------
@@ -92,8 +91,7 @@ def run_network(bands: np.ndarray, front_end: FrontEnd, network: dict[str, str])
     front_end : FrontEnd
         Length of a patch and hop between patches.
     network : dict
-        graph, input_name, node, engine, and reads: "patches", or "stretch" for a graph of Essentia's that reads several
-        patches as one stretch of the track.
+        graph, input_name, node and engine.
 
     Returns
     -------
@@ -105,8 +103,6 @@ def run_network(bands: np.ndarray, front_end: FrontEnd, network: dict[str, str])
         When it does not run, or answers with numbers that are not finite.
     """
     where = (network["graph"], network["input_name"], network["node"])
-    if network["reads"] == "stretch":
-        return _check(_run_stretches(np.asarray(bands), front_end, where), network["graph"])
     size = BATCH_PATCHES[network["engine"]]
     blocks = cut_patches(np.asarray(bands), front_end.patch_frames, front_end.patch_hop_frames, size)
     if network["engine"] == "openvino":
@@ -115,19 +111,6 @@ def run_network(bands: np.ndarray, front_end: FrontEnd, network: dict[str, str])
         graph, input_name, node = where
         parts = [run_graph(_load(*where), graph, input_name, block, [node])[node] for block in blocks]
     return _check(np.concatenate(parts).astype(np.float32), network["graph"])
-
-
-def _run_stretches(bands: np.ndarray, front_end: FrontEnd, where: tuple[str, str, str]) -> np.ndarray:
-    graph, input_name, node = where
-    size, hop = front_end.patch_frames, front_end.patch_hop_frames
-    n_patches = (len(bands) - size) // hop + 1
-    parts = []
-    for first in range(0, n_patches, STRETCH_PATCHES):
-        n_some = min(STRETCH_PATCHES, n_patches - first)
-        stretch = bands[first * hop : (first + n_some - 1) * hop + size]
-        values = run_graph(_load(*where), graph, input_name, stretch[np.newaxis], [node])[node]
-        parts.append(values.reshape(n_some, -1))
-    return np.concatenate(parts).astype(np.float32)
 
 
 def _check(values: np.ndarray, graph: str) -> np.ndarray:

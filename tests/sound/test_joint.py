@@ -12,7 +12,6 @@ from essentia_ldl import taps
 from essentia_ldl.errors import GraphError, StoreError
 from essentia_ldl.features.joint_store import read_front_end
 from essentia_ldl.features.store import Store, array_path
-from essentia_ldl.files import write_json
 from essentia_ldl.sound import joint
 from essentia_ldl.sound.features import extract_features
 from essentia_ldl.sound.graph import load_graph, run_graph
@@ -34,7 +33,7 @@ def make_job(tmp_path, graphs, song, monkeypatch):
             "store": str(store.root),
             "front_end": dataclasses.asdict(read_front_end(quality)),
             "n_threads": 1,
-            "networks": [{"engine": "tensorflow", "reads": "patches", "folder": str(tmp_path / "out"), **network}],
+            "networks": [{"engine": "tensorflow", "folder": str(tmp_path / "out"), **network}],
         }
 
     return make
@@ -58,22 +57,6 @@ def test_a_file_becomes_features_of_its_patches(engine, quality, make_job, tmp_p
     assert found.dtype == np.float32
     assert found.shape == expected.shape
     assert np.max(np.abs(found - expected)) < 1e-5 * np.max(np.abs(expected))
-
-
-def test_stretches_give_what_patches_give(make_job, graphs, tmp_path, run_python):
-    path = tmp_path / "stretch.pb"
-    write_json(
-        tmp_path / "job.json", {"graphs": str(graphs), "layers": "embedding", "networks": {"msd-musicnn": str(path)}}
-    )
-    assert run_python("-m", "essentia_ldl.nets.tapped_graphs", str(tmp_path / "job.json")).returncode == 0
-    bands = np.random.default_rng(0).uniform(0, 4, (187 + 93 * 7 + 40, 96)).astype(np.float32)  # two stretches
-    patches = make_job()["networks"][0]
-    expected = run_network(bands, taps.FRONT_END, patches)
-    stretch = {**patches, "graph": str(path), "node": "model/features", "reads": "stretch"}
-    found = run_network(bands, taps.FRONT_END, stretch)
-    assert found.shape == expected.shape == (8, 200)
-    assert np.max(np.abs(found - expected)) < 1e-5 * np.max(np.abs(expected))
-    assert len(run_network(bands[:187], taps.FRONT_END, stretch)) == 1
 
 
 def test_bands_that_are_there_are_not_made_again(make_job, tmp_path, monkeypatch):
