@@ -8,7 +8,7 @@ from __future__ import annotations
 PRETRAINED = ("msd", "mtt", "audioset")
 FINE_TUNE = ("head", "all", "none")
 LOSSES = ("auto", "mae", "cross_entropy", "kl")  # auto first: what a plan chooses by its targets
-CLASS_WEIGHTS = ("none", "balanced")
+CLASS_WEIGHTS = ("balanced", "none")
 ACTIVATIONS = ("relu", "elu")
 # Labels that stand for a linear classifier which is solved: with settings that are chosen by folds, or on all networks
 # with targets half smoothed or not at all.

@@ -31,7 +31,7 @@ def different() -> Recipe:
         network__extractor_output="PartitionedCall:1",
         training__epochs=3,
         training__epochs_from_scratch=4,
-        training__class_weights="balanced",
+        training__class_weights="none",
         training__batch_size=5,
         training__learning_rate=2e-05,
         training__l2=0.0,

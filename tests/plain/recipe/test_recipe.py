@@ -74,6 +74,7 @@ def test_runs_of_an_older_version_are_found_again(task, known):
     recipe = read_recipe(str(folders()[-1] / f"{task}.toml"))
     if recipe.is_solved:
         recipe = recipe.override(labels="sb")  # what the file said then, and --paper says now
+    recipe = recipe.override(training__class_weights="none")  # which classes of equal size do not tell apart
     assert fingerprint(recipe.as_identity()) == known
     assert set(recipe.as_dict()) - set(recipe.as_identity()) == {"targets", "choice"}
 

@@ -81,9 +81,8 @@ def test_the_recipe_of_an_older_run_calls_the_targets_transfer(tmp_path):
     assert text.count("[targets]\n") == 1
     assert read_recipe(write(tmp_path, text.replace("[targets]", "[transfer]"))) == new
     assert change_recipe(new, {"transfer.hidden": "9"}).targets.hidden == 9
-    assert Recipe("mood-x", ("a", "b"), labels="sb").digest == "3894552411431db2", (
-        "cards of older versions have this hash"
-    )
+    older = Recipe("mood-x", ("a", "b"), labels="sb").override(training__class_weights="none")
+    assert older.digest == "3894552411431db2", "cards of older versions have this hash"
     with pytest.raises(RecipeError, match=r"got 'transfer' .*Did you mean|got 'transfer' .*Remove it"):
         read_recipe(write(tmp_path, text + "\n[transfer]\nhidden = 3\n"))
 
@@ -140,7 +139,7 @@ def test_an_unknown_key_is_an_error_that_names_the_nearest(tmp_path, text, messa
         (MINIMAL + "[network]\npretrained = 'fma'\n", "pretrained: expected msd, mtt or audioset; got 'fma'"),
         (MINIMAL + "[network]\nfine_tune = 'some'\n", "fine_tune: expected head, all or none"),
         (MINIMAL + "[network]\nhidden = -1\n", "hidden: expected 0 to 100000"),
-        (MINIMAL + "[training]\nclass_weights = 'auto'\n", "class_weights: expected none or balanced; got 'auto'"),
+        (MINIMAL + "[training]\nclass_weights = 'auto'\n", "class_weights: expected balanced or none; got 'auto'"),
         (MINIMAL + "[network]\ntrain_input_norm = 1\n", "train_input_norm: expected a bool"),
         (MINIMAL + "[training]\nepochs = '3'\n", "epochs: expected a int; got '3'"),
         (MINIMAL + "[training]\nepochs = 0\n", "epochs: expected at least 1"),
