@@ -16,6 +16,7 @@ from essentia_ldl import __version__, labels
 from essentia_ldl.errors import AudioError, EssentiaLdlError, StoreError
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home, replacing
+from essentia_ldl.report.choice import draw_choice
 from essentia_ldl.report.confidence import draw_abstention, draw_calibration, write_diagrams
 from essentia_ldl.report.doubts import AUDIT, Doubts, judge, locate, read_features_of, write_doubts
 from essentia_ldl.report.excerpts import find_ffmpeg, read_excerpt
@@ -35,6 +36,7 @@ SECTIONS = (
     Section("confusion", "Confusion", "What does it take for what?", draw_confusion),
     Section("calibration", "Calibration", "Is it right as often as it is sure?", draw_calibration),
     Section("abstention", "Abstaining", "What does answering only where it is sure buy?", draw_abstention),
+    Section("choice", "Choice", "What was chosen, and among what?", draw_choice),
     Section("curves", "Learning", "Did it learn, and when was it best?", draw_curves_section),
     Section("labels", "Labels", "What did smoothing do to the labels?", draw_labels),
     Section("groups", "Artist groups", "Which artists belong together?", draw_groups),

@@ -49,6 +49,8 @@ def _headline(results: Results) -> tuple[float | None, float | None, str]:
     told = results.scores.get("crossval")
     if score is None and told is not None:  # the final model of a cross-validation, trained on all tracks
         words = f"balanced accuracy in the cross-validation {shown(told['run'])}; this model is trained on all tracks"
+        if "choice" in told:
+            words = f"balanced accuracy on tracks that neither fit nor choice has seen, over {told['n_folds']} folds"
         return told["balanced_accuracy_mean"], told["balanced_accuracy_std"], f"{words}; {chance}"
     if score is None:
         return None, None, "not measured: no track was kept from training"
@@ -129,6 +131,8 @@ def _draw_sides(results: Results) -> str:
     if not sides and told is not None:
         rows = [[shown(label), bar(value, percent(value))] for label, value in told["recall"].items()]
         note = f"Measured in {shown(told['run'])}, which has all of it; this model is trained on all tracks."
+        if "choice" in told:
+            note = "Of tracks that neither fit nor choice has seen; the model itself is trained on all tracks."
         return f'{table(["class", "recognised out of fold"], rows, "bars")}<p class="note">{note}</p>'
     if not sides:
         return "<p>No track was kept from training, so that nothing was measured.</p>"
@@ -236,6 +240,9 @@ def draw_confusion(page: Page) -> str:
     else:
         sides = {"valid": "validation tracks", "test": "test tracks"}
         named = {words: results.scores[side]["confusion"] for side, words in sides.items() if side in results.scores}
+        told = results.scores.get("crossval", {})
+        if "confusion" in told:
+            named["tracks that no choice has seen"] = told["confusion"]
         remark = ""
     if not named:
         return "<p>No track was kept from training, so that nothing was measured.</p>"
@@ -259,6 +266,8 @@ def draw_curves_section(page: Page) -> str:
         note = "Mean recall on the validation tracks by epoch: a thin line is a fold, the thick one their median."
         return f'<div class="figures">{"".join(figures)}</div><p class="note">{note}</p>'
     history = results.histories[results.sources[0]][0]
+    if history["stopped"] == SOLVED:  # in one step, so that there is no curve
+        return ""
     epochs, best = history["epochs"], history["best_epoch"]
     rates = [epoch["learning_rate"] for epoch in epochs]
     halvings = [n + 1 for n in range(1, len(rates)) if rates[n] < rates[n - 1]]

@@ -1,8 +1,8 @@
 """The plan of a classifier that is solved: what `compose.plan_run` writes for labels "auto" and "joint".
 
 In: a recipe, a collection and a split. Out, in the folder of the run: ``solution.npz``, what fits inside the training
-tracks said of tracks that they had not seen (``out-of-fold/``, for the calibration), ``choice.json`` with everything
-that was tried, the targets, and the plan, the last. Validation tracks train too, because nothing is left for them to
+tracks said of tracks that they had not seen (``out-of-fold/``, for the calibration), the targets, their report with
+everything that was tried, and the plan, the last. Validation tracks train too, because nothing is left for them to
 choose.
 """
 
@@ -17,7 +17,6 @@ import numpy as np
 
 from essentia_ldl.choices import SOLVED
 from essentia_ldl.collection.read import Collection, keep_split
-from essentia_ldl.files import read_object, write_json
 from essentia_ldl.linear.choose import Fitted
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import LabelTable, Split
@@ -25,13 +24,12 @@ from essentia_ldl.runs.calibrate import OUT_OF_FOLD
 from essentia_ldl.runs.predictions import Predictions, write_predictions
 from essentia_ldl.runs.score import score_predictions
 from essentia_ldl.runs.solution import Solution, write_solution
-from essentia_ldl.runs.targets import name_table, write_report, write_table
+from essentia_ldl.runs.targets import name_table, read_report, write_report, write_table
 from essentia_ldl.scores import metrics
 from essentia_ldl.taps import EMBEDDING, HOP_FRAMES
 from essentia_ldl.train.choice import Chosen, describe_setting, make_choice, make_grid, report_choice
 from essentia_ldl.train.solved import PatchAnswers
 
-CHOICE = "choice.json"
 NESTED = "nested"
 N_HIDDEN = 100
 
@@ -69,11 +67,10 @@ def fit_solved(
             write_predictions(folder / name, _predict(inside, recipe, answers))
     if chosen.nested is not None:
         report["nested"] = score_nested(inside, recipe, chosen)
-    write_json(folder / CHOICE, report)
     fitted = chosen.fitted
     write_solution(folder, Solution(fitted.mean, fitted.scale, fitted.kernel, fitted.bias))
     write_table(make_table(inside, recipe, split, collection, fitted), folder / name_table())
-    write_report(folder, {"source": recipe.labels, "choice": describe_setting(setting)})
+    write_report(folder, {"source": recipe.labels, "setting": describe_setting(setting), "choice": report})
     if say is not None:
         say(describe_choice(report))
     # The embedding of one network has the interface of Essentia's heads, whose first layer has 100 units.
@@ -124,6 +121,7 @@ def score_nested(collection: Collection, recipe: Recipe, chosen: Chosen) -> dict
         "balanced_accuracy_pooled": pooled["balanced_accuracy"],
         "balanced_accuracy_error": _measure_error(targets, probabilities),
         "recall": pooled["recall"],
+        "confusion": pooled["confusion"],
         "folds": by_part,
     }
 
@@ -137,7 +135,7 @@ def _measure_error(targets: np.ndarray, probabilities: np.ndarray) -> float:
 
 def summarize_choice(folder: Path, recipe: Recipe, collection: Collection) -> dict[str, Any]:
     """Return what scores and card say of the folds inside a training, as `measure.refit` does of a cross-validation."""
-    report = read_object(folder / CHOICE)
+    report = read_report(folder)["choice"]
     nested = report.get("nested")
     if nested is None:
         return {}
@@ -168,10 +166,10 @@ def summarize_choice(folder: Path, recipe: Recipe, collection: Collection) -> di
 
 def summarize_again(folder: Path, measured: Mapping[str, Any]) -> dict[str, Any]:
     """Return what `summarize_choice` says of a second classifier of the same tracks; empty where it says nothing."""
-    nested = read_object(folder / CHOICE).get("nested")
+    report = read_report(folder)["choice"]
+    nested = report.get("nested")
     if nested is None or "crossval" not in measured:
         return {}
-    report = read_object(folder / CHOICE)
     own = {**{key: nested[key] for key in nested if key != "folds"}, "changed_by_resampling": report["changed"]}
     choice = {key: report[key] for key in ("n_settings", "chosen", "best", "cheapest")}
     return {"crossval": {**measured["crossval"], **own, "choice": choice}}
