@@ -22,10 +22,10 @@ def draw_choice(page: Page) -> str:
         return ""
     where = " of the first fold" if results.kind == CROSSVAL else ""
     note = (
-        f"Mean over folds of whole artists inside the training tracks{where}, which chose, so that these numbers are on "
-        "the high side; classes weigh the same. Log loss in nats after the best temperature: less is better. Cost: of a "
-        "patch at prediction, as a multiple of the cheapest network. The cheapest networks whose log loss is within half "
-        "a standard error of the best are taken, unless speed says otherwise."
+        f"Means over folds of whole artists inside the training tracks{where}; these folds chose, so that the numbers "
+        "are on the high side. Classes weigh the same. Log loss: in nats, after the best temperature; less is better. "
+        "Cost: of a patch at prediction, as a multiple of the cheapest network. Of networks whose log loss is within "
+        "half a standard error of the best, the cheapest are taken, unless speed says otherwise."
     )
     return "".join(blocks) + f'<p class="note">{note}</p>'
 

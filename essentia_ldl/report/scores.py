@@ -266,7 +266,7 @@ def draw_curves_section(page: Page) -> str:
         note = "Mean recall on the validation tracks by epoch: a thin line is a fold, the thick one their median."
         return f'<div class="figures">{"".join(figures)}</div><p class="note">{note}</p>'
     history = results.histories[results.sources[0]][0]
-    if history["stopped"] == SOLVED:  # in one step, so that there is no curve
+    if history.get("stopped") == SOLVED:  # in one step, so that there is no curve
         return ""
     epochs, best = history["epochs"], history["best_epoch"]
     rates = [epoch["learning_rate"] for epoch in epochs]
