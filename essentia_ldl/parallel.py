@@ -23,7 +23,11 @@ from essentia_ldl.records import Failure
 
 def count_workers(n_jobs: int | None = None) -> int:
     """Return how many workers to start: `n_jobs`, or the cores that this process may use."""
-    return max(1, n_jobs or len(os.sched_getaffinity(0)))
+    if n_jobs:
+        return max(1, n_jobs)
+    if hasattr(os, "sched_getaffinity"):  # Linux alone knows which cores are this process's
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def run_jobs(

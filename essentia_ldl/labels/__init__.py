@@ -33,6 +33,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from essentia_ldl import discover
+from essentia_ldl.choices import CHOSEN
 from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.labels._descriptors import DESCRIPTORS
 from essentia_ldl.labels._embedding import EMBEDDING
@@ -144,8 +145,8 @@ def expand(text: str) -> tuple[str, ...]:
     Parameters
     ----------
     text : str
-        "sb", "none+agf-m", or "agf", which stands for `AGF`, without "none" where another source of the classes is
-        named: "sb+agf".
+        "sb", "none+agf-m"; one of `choices.CHOSEN`, whose targets are the classes; or "agf", which stands for `AGF`,
+        without "none" where another source of the classes is named: "sb+agf".
 
     Returns
     -------
@@ -157,6 +158,8 @@ def expand(text: str) -> tuple[str, ...]:
     UnknownNameError
         When no source has a preset of one of these names.
     """
+    if text in CHOSEN:
+        return ("none",)
     known = presets()
     names = [part.strip() for part in text.split("+")]
     for name in names:

@@ -117,5 +117,5 @@ def test_weights_of_balanced_classes_change_no_bit(make_run):
 
 
 def test_class_weights_of_another_name_are_refused(make_run):
-    with pytest.raises(TrainingError, match="class_weights: expected none or balanced; got 'auto'"):
+    with pytest.raises(TrainingError, match="class_weights: expected balanced or none; got 'auto'"):
         read_plan(make_run(training={"class_weights": "auto"}))
