@@ -39,7 +39,7 @@ class Descended:
     n_iter : int
         Maps that it went through, the first one too.
     objective : float
-        Of the map, as the descent sums it; not finite when it is so of the first map.
+        Of the map, as the descent sums it; not finite when a number overflowed, which ends it.
     """
 
     components: np.ndarray
@@ -73,9 +73,10 @@ def descend(points: np.ndarray, targets: np.ndarray, settings: Mapping[str, Any]
     slope = margins.find_slope()
     for n_iter in range(2, settings["max_iter"]):
         while True:
-            # A step of no length ends where it began, so this ends; a number that overflows is no success.
-            following = components - rate * slope if rate else components
+            following = components - rate * slope  # a step of no length ends where it began, so this ends
             reached = margins.measure(following)
+            if np.isnan(reached):
+                return Descended(following, n_iter, reached)
             if reached <= objective:
                 break
             rate /= 2

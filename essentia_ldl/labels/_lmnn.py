@@ -56,7 +56,7 @@ def fit_lmnn(
     ------
     DataError
         When a class has fewer than lmnn_neighbors + 1 tracks, there are too few tracks or features for the
-        components, or distances are too large for numbers.
+        components, or the optimisation diverged.
 
     References
     ----------
@@ -76,9 +76,10 @@ def fit_lmnn(
         warnings.simplefilter("ignore")
         found = descend(points, targets, settings, seed)
         objective = score_objective(found.components, points, targets, settings["lmnn_neighbors"], settings["lambda_"])
-    if not np.isfinite(objective):
-        rule, remedy = "distances that are numbers", f"Set {where}.standardize to true, or look for broken features."
-        raise DataError(explain("LMNN objective", rule, objective, where, remedy))
+    if not np.isfinite(found.objective + objective):
+        rate = settings["learn_rate"]
+        rule, remedy = "an objective that falls", f"Lower {where}.learn_rate."
+        raise DataError(explain("LMNN", rule, found.objective, f"{where}.learn_rate = {rate}", remedy))
     return found.components, {
         "n_iter": found.n_iter,
         "converged": found.n_iter < settings["max_iter"] - 1,

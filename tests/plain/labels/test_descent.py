@@ -158,13 +158,13 @@ def test_classes_that_are_far_apart_only_pull():
     assert margins.measure(np.eye(8)) == pytest.approx(pull / 2, rel=1e-6)
 
 
-def test_a_step_that_overflows_is_halved():
+def test_a_step_that_leaves_the_numbers_ends_it():
     points, targets = make_points(40, 2, 8)
     settings = {**SETTINGS, "n_components": 3, "learn_rate": 1e300, "max_iter": 300}
     with np.errstate(all="ignore"):
         wild = descend(points, targets, settings, 0)
-    assert np.isfinite(wild.components).all()
-    assert wild.objective <= descend(points, targets, {**settings, "max_iter": 2}, 0).objective
+    assert np.isnan(wild.objective)
+    assert wild.n_iter == 2
 
 
 def test_points_that_are_too_large_for_numbers_end_at_once():
