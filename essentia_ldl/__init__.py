@@ -10,8 +10,10 @@ Underneath:
   discover      plug-ins by walking a package
   files         the folders of a home, atomic writing, json and digests
   frontends     the numbers of the analyses, and one row per network
-  parallel      one function over many files, in worker processes that may die
+  urls          audio at a URL, copied to a local file
   zones         a step in a process of its own
+  cluster/      calls spread over threads here, or over the workers of a cluster
+  parallel      one function over many files, in worker processes that may die
 
 Nouns, which are data:
 
