@@ -102,7 +102,7 @@ def _run_on_cluster(function: str, jobs: Sequence[dict[str, Any]], step: str, ho
     try:
         if share is not None:
             share.offer([name for job in jobs for name in job.get("needs", ())])
-        for index, found in spread(pool, perform, [(function, job, step, share) for job in jobs]):
+        for index, found in spread(pool, perform, ((function, job, step, share) for job in jobs)):
             if isinstance(found, Lost):
                 yield index, as_failure(jobs[index]["path"], step, found)
                 continue

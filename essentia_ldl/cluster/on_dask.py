@@ -116,8 +116,10 @@ class DaskPool:
             raise
         except self._dask.scheduler.KilledWorker:
             return Lost("every worker that took it died")
-        except (self._dask.CancelledError, TimeoutError):
+        except self._dask.CancelledError:
             raise self._gone("it ended") from None
+        except OSError as error:  # the connection, or a worker that cannot start a process
+            raise self._gone(error) from None
         except Exception as error:  # whatever a worker that is not set up well says
             remedy = f"Look at the worker's log. {AGAIN}"
             raise ClusterError(explain("worker", "one that runs the calls", error, self._place, remedy)) from None
@@ -143,22 +145,27 @@ class DaskPool:
             pass
         raise self._gone("it does not answer")
 
-    def _gone(self, found: str) -> ClusterError:
+    def _gone(self, found: object) -> ClusterError:
         return ClusterError(explain("cluster", "a scheduler with workers", found, self._place, AGAIN))
 
     def _require_workers(self) -> None:
-        """Wait for the first worker, and compare the version of this package on each."""
+        """Wait for the first worker, and compare the version of this package on all machines.
+
+        The scheduler reads the calls too.
+        """
         try:
             self._client.wait_for_workers(1, timeout=WORKERS_S)
         except TimeoutError:
             remedy = "Start some with `dask worker`."
             raise ClusterError(explain("cluster", "at least one worker", "none", self._place, remedy)) from None
         # a function of Python's own: one of this package could not tell that there is none
-        found = self._client.run(pydoc.locate, "essentia_ldl.__version__", on_error="return")
+        wanted = (pydoc.locate, "essentia_ldl.__version__")
+        found = {"the scheduler": self._client.run_on_scheduler(*wanted)}
+        found |= self._client.run(*wanted, on_error="return")
         for worker, version in found.items():
             if version != __version__:
                 value = "none" if version is None else version
                 if isinstance(version, Exception):
                     value = Reason(version)
-                rule, remedy = f"essentia-ldl {__version__}", "Install the same version there."
-                raise ClusterError(explain("worker", rule, value, worker, remedy))
+                rule, remedy = f"essentia-ldl {__version__} everywhere", "Install the same version there."
+                raise ClusterError(explain("cluster", rule, value, worker, remedy))

@@ -6,7 +6,8 @@ that a million of them need no more memory than a hundred.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from typing import Any, Protocol
 
@@ -106,7 +107,7 @@ def open_cluster(url: str) -> Pool:
 
 
 def spread(
-    pool: Pool, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], n_ahead: int | None = None
+    pool: Pool, function: Callable[..., Any], calls: Iterable[tuple[Any, ...]], n_ahead: int | None = None
 ) -> Iterator[tuple[int, Any]]:
     """Do calls in a pool and yield their results as they come.
 
@@ -116,8 +117,8 @@ def spread(
         Who does them.
     function : callable
         A cluster needs one of a module.
-    calls : sequence of tuple
-        Arguments of each call.
+    calls : iterable of tuple
+        Arguments of each call; read when its turn comes.
     n_ahead : int or None
         How many calls may begin before the first one that is not done; None is no limit. Who puts the results in order
         need not keep more of them.
@@ -130,13 +131,18 @@ def spread(
         What it returned, or a `Lost`.
     """
     running: dict[Any, int] = {}
+    waiting = enumerate(calls)
     unfinished, n_begun, n_slots = 0, 0, pool.count_slots()
     done: set[int] = set()
-    while unfinished < len(calls):
-        limit = len(calls) if n_ahead is None else min(len(calls), unfinished + n_ahead)
-        while n_begun < limit and len(running) < N_QUEUED * max(1, n_slots):
-            running[pool.submit(function, *calls[n_begun])] = n_begun
+    while True:
+        n_free = N_QUEUED * max(1, n_slots) - len(running)
+        if n_ahead is not None:
+            n_free = min(n_free, unfinished + n_ahead - n_begun)
+        for index, arguments in itertools.islice(waiting, max(0, n_free)):
+            running[pool.submit(function, *arguments)] = index
             n_begun += 1
+        if not running:
+            return
         for future in pool.wait(list(running)):
             index = running.pop(future)
             result = pool.fetch(future)

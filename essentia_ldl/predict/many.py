@@ -106,7 +106,7 @@ def predict_many(
         job["digests"] = {part["graph"]: digest_graph(part["graph"]) for part in parts}
     told: set[str] = set()
     try:
-        calls = [(job, make_absolute(path), *spare) for path in files]
+        calls = ((job, make_absolute(path), *spare) for path in files)
         for index, found in spread(pool, answer_file, calls, N_AHEAD * max(1, pool.count_slots())):
             for sentence in found["warnings"] if warn is not None and not isinstance(found, Lost) else ():
                 if sentence not in told:

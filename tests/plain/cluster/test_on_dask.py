@@ -129,12 +129,21 @@ def test_dask_that_is_not_installed_is_one_sentence(monkeypatch):
 
 def test_workers_of_another_version_are_refused(cluster, monkeypatch):
     monkeypatch.setattr(on_dask, "__version__", "99.0")
-    with pytest.raises(ClusterError, match=r"worker: expected essentia-ldl 99\.0; got '\d.*Install the same version"):
+    with pytest.raises(
+        ClusterError,
+        match=r"cluster: expected essentia-ldl 99\.0 everywhere; got '\d.*\(the scheduler\).*Install the same version",
+    ):
         open_cluster(cluster.url)
 
 
 @pytest.fixture
-def lonely(tmp_path):
+def with_jobs(jobs) -> str:
+    """What PYTHONPATH has to be for the package and the module of jobs."""
+    return os.pathsep.join([str(Path(on_dask.__file__).parents[2]), str(Path(jobs.__file__).parent)])
+
+
+@pytest.fixture
+def lonely(tmp_path, with_jobs):
     """A scheduler without workers, and its process."""
     import socket
 
@@ -142,13 +151,14 @@ def lonely(tmp_path):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     cli = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--no-dashboard", "--host", "127.0.0.1"]
-    process = subprocess.Popen([*cli, "--port", str(port)], stderr=subprocess.DEVNULL, cwd=tmp_path)
+    log = {"stderr": subprocess.DEVNULL, "env": {**os.environ, "PYTHONPATH": with_jobs}}
+    process = subprocess.Popen([*cli, "--port", str(port)], cwd=tmp_path, **log)
     yield f"dask://127.0.0.1:{port}", process
     process.kill()
     process.wait()
 
 
-def test_a_cluster_without_workers_and_one_that_ends_are_one_sentence(lonely, monkeypatch, jobs, tmp_path):
+def test_a_cluster_without_workers_and_one_that_ends_are_one_sentence(lonely, monkeypatch, jobs, with_jobs, tmp_path):
     url, scheduler = lonely
     monkeypatch.setattr(on_dask, "CONNECT_S", 60.0)
     monkeypatch.setattr(on_dask, "WORKERS_S", 1.0)
@@ -156,9 +166,8 @@ def test_a_cluster_without_workers_and_one_that_ends_are_one_sentence(lonely, mo
         open_cluster(url)
     place = f"tcp://{url.removeprefix('dask://')}"
     own = [sys.executable, "-m", "distributed.cli.dask_worker", place, "--no-nanny", "--no-dashboard"]
-    path = os.pathsep.join([str(Path(on_dask.__file__).parents[2]), str(Path(jobs.__file__).parent)])
     monkeypatch.setattr(on_dask, "WORKERS_S", 60.0)
-    worker = subprocess.Popen(own, cwd=tmp_path, stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": path})
+    worker = subprocess.Popen(own, cwd=tmp_path, stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": with_jobs})
     try:
         pool = open_cluster(url)
         results = spread(pool, jobs.note, [(str(tmp_path), n, 0.1) for n in range(200)])
