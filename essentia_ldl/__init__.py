@@ -10,6 +10,7 @@ Underneath:
   discover      plug-ins by walking a package
   files         the folders of a home, atomic writing, json and digests
   frontends     the numbers of the analyses, and one row per network
+  taps          the layers of pretrained networks that are read as features, and where each stands
   urls          audio at a URL, copied to a local file
   zones         a step in a process of its own
   cluster/      calls spread over threads here, or over the workers of a cluster
@@ -18,8 +19,9 @@ Underneath:
 Nouns, which are data:
 
   scores/       arrays in, numbers out: metrics, calibration, intervals, tests
+  linear/       a linear classifier on features of tracks: solved, its settings chosen by folds
   labels/       Tracks and features become label distributions; one file per source
-  models/       the folder graphs/, and the card beside each graph
+  models/       the folder graphs/, and the card and golden answers beside each graph
   datasets/     a folder or a table becomes Tracks; one file per layout
   recipe/       a TOML file becomes a checked Recipe
   collection/   Tracks with checked labels, corrected by a person, split by artist

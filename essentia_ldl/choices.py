@@ -10,6 +10,18 @@ FINE_TUNE = ("head", "all", "none")
 LOSSES = ("auto", "mae", "cross_entropy", "kl")  # auto first: what a plan chooses by its targets
 CLASS_WEIGHTS = ("none", "balanced")
 ACTIVATIONS = ("relu", "elu")
+# Labels that stand for a linear classifier which is solved: with settings that are chosen by folds, or on all networks
+# with targets half smoothed or not at all.
+AUTO, JOINT, JOINT_ONE_HOT = CHOSEN = ("auto", "joint", "joint-one-hot")
+CHOSEN_IN_WORDS = {
+    AUTO: "a linear classifier on pretrained networks, which are chosen by folds with layers and smoothing, see choice",
+    JOINT: "the same on all networks, each class half that of a track's nearest ones in the space of their features",
+    JOINT_ONE_HOT: "the same on all networks with the classes as they are",
+}
+SPEEDS = ("balanced", "fast", "best")
+MUSIC = ("same", "other")
+LAYERS = ("embedding", "deep", "all")  # or some of the digits 1 to 5, see `taps`
+DESCENT, SOLVED = SOLVERS = ("", "solved")
 SEPARATE, SHARED, WIDE = TARGET_NETWORKS = ("separate", "shared", "wide")
 
 

@@ -78,27 +78,22 @@ def examine(home: Home) -> Examined:
     Examined
     """
     versions = installed_versions()
-    problems = []
-    if versions["essentia-tensorflow"] == "missing":
-        problems.append("essentia-tensorflow is not installed. Run `pip install essentia-tensorflow`.")
-    if versions["essentia"] != "missing":
-        problems.append(
-            "plain essentia is installed beside essentia-tensorflow and hides its TensorFlow algorithms."
-            " Run `pip uninstall essentia essentia-tensorflow`, then `pip install essentia-tensorflow`."
-        )
-    if versions["scikit-learn"] != "missing" and tuple(map(int, versions["scikit-learn"].split(".")[:2])) >= (1, 8):
-        problems.append("metric-learn 0.7 breaks on this scikit-learn. Run `pip install 'scikit-learn<1.8'`.")
-    problems += [f"{name} is not installed. Run `pip install {name}`." for name in _missing()]
+    predicts_only = is_predict_only(versions)
+    problems = [] if predicts_only else _find_conflicts(versions)
+    problems += [f"{name} is not installed. Run `pip install {name}`." for name in _missing(predicts_only)]
     found, broken = models.list_models(home.graphs)
     names = tuple(model.name for model in found)
     problems += broken
     missing = [name for name in models.BASE_MODELS if name not in names]
     tested = None
-    if missing:
+    if predicts_only and not found:
+        problems.append("there are no models. Copy .pb, .json and .answers.npz from where they were trained.")
+    elif missing and not predicts_only:
         problems.append(f"base graphs are missing: {', '.join(missing)}. Run `essentia-ldl graphs build`.")
     elif not problems:
         try:
-            tested = _test_prediction(models.find_model(models.BASE_MODEL, home.graphs), home.graphs)
+            chosen = models.choose_models(home.graphs)[0].name if missing else models.BASE_MODEL
+            tested = _test_prediction(models.find_model(chosen, home.graphs), home.graphs)
         except EssentiaLdlError as error:
             problems.append(str(error))
     compared = tuple(engines.recall_comparisons().values()) if versions.get("openvino", "missing") != "missing" else ()
@@ -114,6 +109,25 @@ def examine(home: Home) -> Examined:
     )
 
 
+def is_predict_only(versions: Mapping[str, str]) -> bool:
+    """Tell an installation of requirements-predict.txt: an Essentia without TensorFlow, and nothing to train with."""
+    absent = all(versions.get(name, "missing") == "missing" for name in ("essentia-tensorflow", "tensorflow"))
+    return absent and versions.get("essentia", "missing") != "missing"
+
+
+def _find_conflicts(versions: Mapping[str, str]) -> list[str]:
+    """List the packages of a whole installation that are not there, or do not go with others."""
+    problems = []
+    if versions["essentia-tensorflow"] == "missing":
+        problems.append("essentia-tensorflow is not installed. Run `pip install essentia-tensorflow`.")
+    if versions["essentia"] != "missing":
+        problems.append(
+            "plain essentia is installed beside essentia-tensorflow and hides its TensorFlow algorithms."
+            " Run `pip uninstall essentia essentia-tensorflow`, then `pip install essentia-tensorflow`."
+        )
+    return problems
+
+
 def installed_versions() -> dict[str, str]:
     """Return the versions of the packages that decide numbers; "missing" for one that is not installed."""
     found = {}
@@ -123,8 +137,8 @@ def installed_versions() -> dict[str, str]:
         "essentia-tensorflow",
         "essentia",
         "openvino",
-        "metric-learn",
         "scikit-learn",
+        "scipy",
         "numpy",
     )
     for name in names:
@@ -135,8 +149,10 @@ def installed_versions() -> dict[str, str]:
     return found
 
 
-def _missing() -> list[str]:
-    needed = ("tensorflow", "keras", "metric-learn", "scikit-learn", "tqdm", "click", "joblib")
+def _missing(predicts_only: bool = False) -> list[str]:
+    needed = ("tensorflow", "keras", "scikit-learn", "tqdm", "click", "joblib")
+    if predicts_only:
+        needed = ("openvino", "tqdm", "click", "joblib")
     missing = []
     for name in needed:
         try:

@@ -26,7 +26,11 @@ from essentia_ldl.records import Failure
 
 def count_workers(n_jobs: int | None = None) -> int:
     """Return how many workers to start: `n_jobs`, or the cores that this process may use."""
-    return max(1, n_jobs or len(os.sched_getaffinity(0)))
+    if n_jobs:
+        return max(1, n_jobs)
+    if hasattr(os, "sched_getaffinity"):  # Linux alone knows which cores are this process's
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def run_jobs(
@@ -34,7 +38,7 @@ def run_jobs(
     jobs: Sequence[dict[str, Any]],
     step: str,
     n_jobs: int | None = None,
-    progress: bool = True,
+    progress: bool | str = True,
     home: Home | None = None,
 ) -> Iterator[tuple[dict[str, Any], Any]]:
     """Run a function on every job, in worker processes, in the order in which they finish.
@@ -49,8 +53,8 @@ def run_jobs(
         Name of the step, for the progress bar and for failures.
     n_jobs : int or None
         Worker processes; None is one per core.
-    progress : bool
-        Show a progress bar on a terminal.
+    progress : bool or str
+        Show a progress bar on a terminal; a text says what it counts, in place of files.
     home : Home or None
         Where a home has a cluster, its workers do the jobs; one that dies costs no file.
 
@@ -68,8 +72,9 @@ def run_jobs(
     """
     from tqdm import tqdm
 
+    unit = progress if isinstance(progress, str) else "file"
     if home is not None and home.cluster is not None:
-        with tqdm(total=len(jobs), desc=step, unit="file", disable=not (progress and sys.stderr.isatty())) as bar:
+        with tqdm(total=len(jobs), desc=step, unit=unit, disable=not (progress and sys.stderr.isatty())) as bar:
             for index, result in _run_on_cluster(function, jobs, step, home):
                 bar.update()
                 yield jobs[index], result
@@ -77,7 +82,7 @@ def run_jobs(
     waiting = dict(enumerate(jobs))
     with (
         tempfile.TemporaryDirectory(prefix="essentia-ldl-markers-") as markers,
-        tqdm(total=len(waiting), desc=step, unit="file", disable=not (progress and sys.stderr.isatty())) as bar,
+        tqdm(total=len(waiting), desc=step, unit=unit, disable=not (progress and sys.stderr.isatty())) as bar,
     ):
         while waiting:
             suspects = []

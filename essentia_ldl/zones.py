@@ -5,18 +5,19 @@ In: a module and its arguments; out: nothing but files, because zones meet only 
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 
 from essentia_ldl.errors import EssentiaLdlError
 
 PR_SET_PDEATHSIG = 1  # from linux/prctl.h
+PARENT_S = 0.5  # from one look at the parent to the next, where the kernel does not tell
 
 
 class StepFailed(EssentiaLdlError):  # noqa: N818  (a state that was reported already, not a new error)
@@ -129,10 +130,27 @@ def _end(processes: Sequence[subprocess.Popen], within_s: float = 30) -> None:
 
 def follow_parent() -> None:
     """End this process when the one that started it ends, however that ends; called first in a zone's process."""
-    with contextlib.suppress(OSError, AttributeError):  # a system without prctl only loses the protection
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.environ.get("ESSENTIA_LDL_PARENT") not in (None, str(os.getppid())):
+    told = os.environ.get("ESSENTIA_LDL_PARENT")
+    if not _ask_linux():
+        parent = int(told) if told else os.getppid()
+        threading.Thread(target=_watch_parent, args=(parent,), daemon=True).start()
+    if told not in (None, str(os.getppid())):
         os._exit(1)  # it ended before we could ask
+
+
+def _ask_linux() -> bool:
+    """Have the kernel kill this process with its parent; False on a system that cannot."""
+    try:
+        return ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL) == 0
+    except (OSError, AttributeError, TypeError):  # TypeError: Windows has no library without a name
+        return False
+
+
+def _watch_parent(parent: int) -> None:
+    """End this process soon after it has another parent."""
+    while os.getppid() == parent:
+        time.sleep(PARENT_S)
+    os._exit(1)
 
 
 def zone_environment() -> dict[str, str]:
@@ -140,4 +158,5 @@ def zone_environment() -> dict[str, str]:
     package_parent = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     paths = [package_parent, *filter(None, [os.environ.get("PYTHONPATH")])]
     own = {"ESSENTIA_LDL_LEAN": "1", "ESSENTIA_LDL_PARENT": str(os.getpid())}
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **own}
+    # `python -m` would look in the current folder first, where another copy of the package may lie
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1", **own}

@@ -1,6 +1,7 @@
 """`make bench`: speed and memory as a table. Every ratio comes from runs that alternate on the same machine.
 
-``make bench OPTIONS="--only artist-groups"`` measures one section.
+``make bench OPTIONS="--only artist-groups"`` measures one section; that on libraries (`bench_library`) has sizes of its
+own: ``--only library --audio FOLDER --clips 60 --files 5000 --models 10 --repeats 3``.
 
 Not a test: machines are shared and noisy, so nothing here passes or fails.
 """
@@ -14,11 +15,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
-import wave
 from pathlib import Path
 
 import numpy as np
+from bench_library import add_options, measure, measure_library, read_sizes, write_audio
 
 from essentia_ldl.files import Home, digest_file, read_json, write_json
 from essentia_ldl.models import folder as models
@@ -103,36 +103,6 @@ report = labels.build("agf-m", ("a", "b"), read, {"n_groups": n_groups}).fit(tra
 peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 print(json.dumps([report[f"{step}_seconds"] for step in ("dictionary", "counting", "lda")] + peaks))
 """
-
-
-def write_audio(path: Path, seconds: int) -> str:
-    """Write noise bursts over a chord, 44.1 kHz stereo, 16 bit, a second at a time."""
-    rng = np.random.default_rng(0)
-    time_s = np.arange(44100) / 44100
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(2)
-        file.setsampwidth(2)
-        file.setframerate(44100)
-        for second in range(seconds):
-            root = 110 * 2 ** ((second * 5 % 12) / 12)
-            chord = sum(np.sin(2 * np.pi * root * ratio * time_s) for ratio in (1, 1.25, 1.5)) * 0.15
-            beat = rng.normal(0, 0.2, 44100) * np.exp(-12 * (time_s * 2 % 1))
-            stereo = np.repeat((chord + beat)[:, None], 2, axis=1)
-            file.writeframes((np.clip(stereo, -1, 1) * 32767).astype("<i2").tobytes())
-    return str(path)
-
-
-def measure(command: list[str], environment: dict[str, str] | None = None) -> tuple[float, float]:
-    """Run a command; returns wall seconds and the peak memory of its largest process in MB."""
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment or zone_environment()
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise SystemExit(f"bench: {' '.join(command)} ended with {process.returncode}")
-    return time.perf_counter() - started, usage.ru_maxrss / 1024
 
 
 def compare(first: list[str], second: list[str], plain_second: bool = False) -> tuple[float, float]:
@@ -234,11 +204,14 @@ def measure_artist_groups() -> None:
 def main() -> None:
     """Print the sections that are asked for."""
     parser = argparse.ArgumentParser(description="Speed and memory, as tables.")
-    parser.add_argument("--only", choices=["predict", "artist-groups"], help="One section (default: both).")
-    only = parser.parse_args().only
-    if only != "artist-groups":
+    parser.add_argument("--only", choices=["predict", "library", "artist-groups"], help="One section (default: all).")
+    add_options(parser)
+    options = parser.parse_args()
+    if options.only in (None, "predict"):
         measure_predict()
-    if only != "predict":
+    if options.only in (None, "library"):
+        measure_library(read_sizes(options))
+    if options.only in (None, "artist-groups"):
         measure_artist_groups()
 
 
@@ -292,9 +265,10 @@ def measure_predict() -> None:
         seconds, peak_mb = measure([*COMMAND, "predict", "--model", full.graph, half_hour])
         rows.append(("peak memory, 30 minutes, full model", f"{peak_mb:.0f} MB", f"{seconds:.1f} s"))
         speeds = []
+        pinned = ["taskset", "-c", "0"] if shutil.which("taskset") else []  # Linux alone has it
         for _ in range(REPEATS):
             found = subprocess.run(
-                ["taskset", "-c", "0", sys.executable, "-c", EXTRACT, three_minutes],
+                [*pinned, sys.executable, "-c", EXTRACT, three_minutes],
                 check=True,
                 capture_output=True,
                 text=True,

@@ -130,7 +130,8 @@ def train_command(task: str, again: bool, max_hours: float | None, members: int 
     from essentia_ldl.train import ensemble, train
 
     home = resolve_home(options)
-    recipe, source = resolve_recipe(task, options, home.recipes), resolve_source(options)
+    recipe = resolve_recipe(task, {**options, "members": members}, home.recipes)
+    source = resolve_source(options)
     effort = train.Effort(options["jobs"], max_hours, again)
     if members is None:
         done = train.train(recipe, source, home, effort, click.echo)
@@ -194,7 +195,8 @@ def crossval_command(task: str, sources: tuple[str, ...], to_refit: bool, **opti
     from essentia_ldl.measure.refit import refit
 
     home = resolve_home(options)
-    recipe, source = resolve_recipe(task, options, home.recipes), resolve_source(options)
+    recipe = resolve_recipe(task, {**options, "sources": sources}, home.recipes)
+    source = resolve_source(options)
     folds = crossval.Folds(options["folds"], options["repeats"], options["leave_out"])
     truth = resolve_truth(options)
     comparison = crossval.Comparison(sources or (recipe.labels,), folds, options["patch_hop"], truth, to_refit)

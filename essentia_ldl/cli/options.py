@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from essentia_ldl.choices import CHOSEN, MUSIC, SPEEDS
+
 if TYPE_CHECKING:
     from essentia_ldl.collection.read import Source
     from essentia_ldl.files import Home
@@ -28,7 +30,8 @@ class SourceOption(click.Option):
 
         option, text = super().get_help_record(ctx) or ("--labels", "")
         space = "" if text.startswith(";") else " "
-        return option, f"{', '.join((*labels.presets(), 'agf'))}, or several joined by +{space}{text}"
+        named = ", ".join((*CHOSEN, *labels.presets(), "agf"))
+        return option, f"{named}, or several joined by +{space}{text}"
 
 
 LABELS = click.option("--labels", metavar="SOURCE", cls=SourceOption, help=" (default: as the recipe says).")
@@ -66,6 +69,8 @@ def read_names(ctx: click.Context, parameter: click.Parameter, values: tuple[str
     return names
 
 
+PAPER = "sb"  # labels of the paper that the recipes are of
+
 SET = click.option(
     "--set",
     "changes",
@@ -88,6 +93,9 @@ def options_of_training(command: Any) -> Any:
         click.option("--fine-tune", metavar="MODE", help="head (quick), all (whole network) or none (from scratch)."),
         click.option("--epochs", type=click.IntRange(1), metavar="N", help="Epochs (default: as the recipe says)."),
         SET,
+        click.option("--paper", is_flag=True, help="Train as the paper does, and choose nothing: labels sb."),
+        click.option("--speed", type=click.Choice(SPEEDS), help="What auto chooses: how fast against how accurate."),
+        click.option("--for", "music", type=click.Choice(MUSIC), help="Music the model will meet (default: same)."),
         click.option("--dropout", type=click.FloatRange(0, 0.9), metavar="P", help="Rate in a head (default: recipe)."),
         click.option("--samples", type=click.IntRange(0, 1000), metavar="N", help="Dropout samples in the graph."),
         click.option("--seed", type=int, metavar="N", help="Seed of split, labels and training."),
@@ -123,6 +131,29 @@ def resolve_truth(options: dict[str, Any]) -> TruthColumn | None:
     return None if column is None else TruthColumn(column, options["truth_class"])
 
 
+def _is_descended(options: dict[str, Any]) -> bool:
+    """Tell whether options ask for a network that only descent can train."""
+    sections = {key.partition(".")[0] for key in options["changes"]}
+    keys = {key for key in options["changes"] if key.startswith("network.")} - {"network.backbones", "network.layers"}
+    return bool(
+        options["fine_tune"] not in (None, "head")
+        or options["network"] not in (None, "musicnn", "vgg")
+        or keys
+        or sections & {"training", "targets", "uncertainty"}
+        or any(options.get(name) for name in ("extractor", "dropout", "samples", "epochs", "members"))
+    )
+
+
+def _list_networks(options: dict[str, Any]) -> tuple[str, ...]:
+    """List the pretrained networks that options leave to choose among; empty where they name none."""
+    from essentia_ldl.taps import NETWORKS
+
+    backbone, dataset = options["network"], options["pretrained"]
+    if backbone is None and dataset is None:
+        return ()
+    return tuple(name for name, (b, d) in NETWORKS.items() if backbone in (None, b) and dataset in (None, d))
+
+
 def resolve_recipe(task: str, options: dict[str, Any], recipes: Path) -> Recipe:
     """Return the recipe of a task with what the options of a training change in it."""
     from essentia_ldl.recipe.toml import change_recipe, read_recipe
@@ -133,8 +164,20 @@ def resolve_recipe(task: str, options: dict[str, Any], recipes: Path) -> Recipe:
         if options["extractor"] and options[other]:
             raise click.UsageError(f"--extractor stands in place of the network: leave --{other} out.")
     epochs = options["epochs"]
-    return change_recipe(read_recipe(task, recipes), options["changes"]).override(
-        labels=options.get("labels"),
+    recipe = change_recipe(read_recipe(task, recipes), options["changes"])
+    labels = options.get("labels")
+    if options["paper"]:
+        if labels in CHOSEN:
+            raise click.UsageError(f"--labels {labels} is not of the paper: leave it or --paper out.")
+        labels = labels or (PAPER if recipe.is_solved else None)
+    elif labels is None and recipe.is_solved and _is_descended(options):
+        labels = "none"
+    if recipe.override(labels=labels).is_solved or options.get("sources"):
+        recipe = recipe.override(choice__networks=_list_networks(options) or None)
+    return recipe.override(
+        labels=labels,
+        choice__speed=options["speed"],
+        choice__music=options["music"],
         network__backbone=options["network"],
         network__pretrained=options["pretrained"],
         network__fine_tune=options["fine_tune"] or ("head" if options["extractor"] else None),

@@ -7,6 +7,7 @@ and the room are products. The room is circular: the tail of the end is heard at
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -111,18 +112,25 @@ class _Voice:
     decay_s: float
 
 
-def _render_voice(starts: np.ndarray, midi: np.ndarray, artist: Artist, voice: _Voice, n_samples: int) -> np.ndarray:
-    """Play notes one after the other, each until the next starts, shape (n_samples,), float32 at 22.05 kHz."""
+def _render_voice(
+    starts: np.ndarray, midi: np.ndarray, artist: Artist, voice: _Voice, n_samples: int
+) -> Iterator[np.ndarray]:
+    """Play notes one after the other, each until the next starts, shape (n_samples,), float32 at 22.05 kHz.
+
+    One such line per row of `midi`, shape (n_lines, n_notes): what only the starts decide is worked out once.
+    """
     lengths = np.diff(np.append(starts, n_samples))
     age = np.arange(n_samples) - np.repeat(starts, lengths)
     seconds = np.arange(lengths.max()) / VOICE_RATE_HZ
     vibrato = artist.vibrato_semitones * np.minimum(seconds / 0.4, 1) * np.sin(2 * np.pi * artist.vibrato_hz * seconds)
-    step = np.repeat(440 * 2 ** ((midi - 69) / 12) / VOICE_RATE_HZ, lengths) * (2 ** (vibrato / 12))[age]
-    cycles = np.cumsum(step)
-    wave = voice.table[((cycles - np.floor(cycles)) * _TABLE_SAMPLES).astype(np.int32)]
-    envelope = ((1 - np.exp(-seconds / voice.attack_s)) * np.exp(-seconds / voice.decay_s)).astype(np.float32)
+    bend = (2 ** (vibrato / 12))[age]
+    envelope = ((1 - np.exp(-seconds / voice.attack_s)) * np.exp(-seconds / voice.decay_s)).astype(np.float32)[age]
     release = np.minimum((np.repeat(lengths, lengths) - age) * np.float32(1 / (0.01 * VOICE_RATE_HZ)), 1)
-    return (wave * envelope[age] * release).astype(np.float32)
+    for line in midi:
+        cycles = np.cumsum(np.repeat(440 * 2 ** ((line - 69) / 12) / VOICE_RATE_HZ, lengths) * bend)
+        cycles -= np.floor(cycles)
+        cycles *= _TABLE_SAMPLES
+        yield (voice.table[cycles.astype(np.int32)] * envelope * release).astype(np.float32)
 
 
 def _render_drums(
@@ -169,14 +177,16 @@ def _render_voices(artist: Artist, style: Style, beat_s: float, rng: np.random.G
     lead = _Voice(artist.tables[2], attack_s, decay_s)
     n_notes = 0.5 * 2 ** np.round(3 * style.density)  # a beat: 0.5, 1, 2 or 4
     starts, chords = grid(beat_s * (2 if style.density < 0.5 else 1))
-    out = 0.9 * _render_voice(starts, pitches(chords) - 12, artist, bass, n_samples)
+    (line,) = _render_voice(starts, pitches(chords)[None] - 12, artist, bass, n_samples)
+    out = 0.9 * line
     starts, chords = grid(beat_s * (4 if style.density < 0.4 else 2))
-    for third in (0, 2, 4):
-        out += 0.4 * _render_voice(starts, pitches(chords + third), artist, chord, n_samples)
+    for line in _render_voice(starts, pitches(chords + np.array([[0], [2], [4]])), artist, chord, n_samples):
+        out += 0.4 * line
     starts, chords = grid(beat_s / n_notes)
     walk = np.clip(np.cumsum(rng.integers(-2, 3, starts.size)), -4, 5)
     degrees = np.where(np.arange(starts.size) % 4 == 0, chords + 2 * rng.integers(0, 3, starts.size), chords + walk)
-    out += 0.8 * _render_voice(starts, pitches(degrees) + 12, artist, lead, n_samples)
+    (line,) = _render_voice(starts, pitches(degrees)[None] + 12, artist, lead, n_samples)
+    out += 0.8 * line
     return out
 
 

@@ -33,6 +33,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from essentia_ldl import discover
+from essentia_ldl.choices import CHOSEN
 from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.labels._descriptors import DESCRIPTORS
 from essentia_ldl.labels._embedding import EMBEDDING
@@ -79,6 +80,9 @@ class LabelSource(Protocol):
         Columns of the collection that it reads, beside path, label and artist.
     report : dict[str, Any]
         What `fit` measured, ready for json; empty before `fit` and for sources that learn nothing.
+
+    A source whose `fit` keeps one core busy for seconds says so by an attribute ``is_slow``, which is True: several
+    fits then run at once, in worker processes.
     """
 
     front_ends: tuple[str, ...]
@@ -141,8 +145,8 @@ def expand(text: str) -> tuple[str, ...]:
     Parameters
     ----------
     text : str
-        "sb", "none+agf-m", or "agf", which stands for `AGF`, without "none" where another source of the classes is
-        named: "sb+agf".
+        "sb", "none+agf-m"; one of `choices.CHOSEN`, whose targets are the classes; or "agf", which stands for `AGF`,
+        without "none" where another source of the classes is named: "sb+agf".
 
     Returns
     -------
@@ -154,6 +158,8 @@ def expand(text: str) -> tuple[str, ...]:
     UnknownNameError
         When no source has a preset of one of these names.
     """
+    if text in CHOSEN:
+        return ("none",)
     known = presets()
     names = [part.strip() for part in text.split("+")]
     for name in names:

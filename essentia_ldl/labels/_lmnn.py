@@ -1,18 +1,14 @@
-"""LMNN by metric-learn: training points in, the learned linear map and what its optimisation did out.
+"""LMNN: training points in, the learned linear map and what its optimisation did out.
 
-metric-learn's optimiser is plain gradient descent: the step grows by 1 % after a success and halves after a failure,
-and it stops when the objective of one step changes by less than `convergence_tol`, an absolute number, after
-`min_iter` steps. So the first step (`learn_rate`) hardly matters: 1e-7 and 1e-5 end at the same objective. Measured
-on 202 tracks x 195 (two classes, 32 components): 1,650 steps and 3 s standardised, 3,071 steps and 2 s not, both
-stopped by the tolerance; metric-learn's own limit of 1,000 steps is too low, the paper's 10,000 is not reached. On
-synthetic data: 40 tracks 885 steps and 0.5 s, 300 tracks 1,344 steps and 4 s; 1,000 tracks of 10 classes with 64
-components take 0.06 s a step.
+The optimiser, in `_descent`, is metric-learn's, plain gradient descent: the step grows by 1 % after a success and
+halves after a failure, and it stops when the objective of one step changes by less than `convergence_tol`, an absolute
+number, after `min_iter` steps. So the first step (`learn_rate`) hardly matters: 1e-7 and 1e-5 end at the same
+objective. On 202 tracks x 195 (two classes, 32 components) it takes 1,650 steps standardised and 3,071 not, both
+stopped by the tolerance; metric-learn's own limit of 1,000 steps is too low, the paper's 10,000 is not reached.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -21,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl.errors import DataError, explain
+from essentia_ldl.labels._descent import descend
 
 
 def fit_lmnn(
@@ -59,7 +56,7 @@ def fit_lmnn(
     ------
     DataError
         When a class has fewer than lmnn_neighbors + 1 tracks, there are too few tracks or features for the
-        components, or the optimisation diverged.
+        components, or distances are too large for numbers.
 
     References
     ----------
@@ -70,44 +67,21 @@ def fit_lmnn(
     check_classes(targets, classes, settings["lmnn_neighbors"], where)
     check_components(*points.shape, len(classes), settings, where)
 
-    from metric_learn import LMNN
     from threadpoolctl import threadpool_limits
 
-    learner = LMNN(
-        init=settings["init"],
-        n_neighbors=settings["lmnn_neighbors"],
-        n_components=settings["n_components"],
-        max_iter=settings["max_iter"],
-        min_iter=settings["min_iter"],
-        learn_rate=settings["learn_rate"],
-        convergence_tol=settings["convergence_tol"],
-        regularization=1 - settings["lambda_"],
-        random_state=seed,
-    )
     started = time.perf_counter()
-    diverged = explain(
-        "LMNN",
-        "an objective that falls",
-        "NaN",
-        f"{where}.learn_rate = {settings['learn_rate']}",
-        f"Lower {where}.learn_rate.",
-    )
     # One thread: the matrices are small, so more threads are slower (5 times on two busy cores), and the sums do not
-    # depend on the machine's cores. metric-learn 0.7 calls scikit-learn the old way, which warns for every array.
-    quiet = contextlib.redirect_stdout(io.StringIO())
-    with threadpool_limits(1), warnings.catch_warnings(), np.errstate(all="ignore"), quiet:
+    # depend on the machine's cores. LDA warns of features that depend on one another, which is nobody's mistake here.
+    with threadpool_limits(1), np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            learner.fit(points, targets)
-        except (AssertionError, ValueError) as error:  # its ways, and scikit-learn's, to say that a number is NaN
-            raise DataError(diverged) from error
-        components = np.asarray(learner.components_, dtype=np.float64)
-        objective = score_objective(components, points, targets, settings["lmnn_neighbors"], settings["lambda_"])
+        found = descend(points, targets, settings, seed)
+        objective = score_objective(found.components, points, targets, settings["lmnn_neighbors"], settings["lambda_"])
     if not np.isfinite(objective):
-        raise DataError(diverged)
-    return components, {
-        "n_iter": int(learner.n_iter_),
-        "converged": bool(learner.n_iter_ < settings["max_iter"] - 1),
+        rule, remedy = "distances that are numbers", f"Set {where}.standardize to true, or look for broken features."
+        raise DataError(explain("LMNN objective", rule, objective, where, remedy))
+    return found.components, {
+        "n_iter": found.n_iter,
+        "converged": found.n_iter < settings["max_iter"] - 1,
         "objective": objective,
         "lmnn_seconds": time.perf_counter() - started,
     }
@@ -174,7 +148,7 @@ def check_classes(targets: np.ndarray, classes: Sequence[str], n_neighbors: int,
 def count_least_tracks(n_features: int, n_classes: int, settings: Mapping[str, Any]) -> int:
     """Return the fewest training tracks that the initial map of so many components can be made of.
 
-    With init "auto" metric-learn takes LDA, PCA, or, when PCA has too few tracks, the first rows of the identity: that
+    With init "auto" the first map is LDA, PCA, or, when PCA has too few tracks, the first rows of the identity: that
     would keep the first seconds of the segment and drop the rest, so it is refused.
     """
     n_components, init = settings["n_components"], settings["init"]

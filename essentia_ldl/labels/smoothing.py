@@ -147,6 +147,8 @@ class Smoothing:
     ----------
     front_ends : tuple[str, ...]
         What it reads: "mfcc" or `EMBEDDING`.
+    is_slow : bool
+        Whether `fit` learns a distance by LMNN.
     report : dict[str, Any]
         After `fit`: n_tracks, seconds, own_mass_mean (mean mass of a training track on its own class),
         own_mass_ceiling (the most that a track of the smallest class can have), and with LMNN n_iter, converged,
@@ -168,6 +170,7 @@ class Smoothing:
         self.settings = dict(settings)
         self.front_ends: tuple[str, ...] = (_KINDS[settings["features"]][0],)
         self.report: dict[str, Any] = {}
+        self.is_slow: bool = settings["lmnn"]
         self._read_features = read_features
         self._seed = seed
         self._where = where

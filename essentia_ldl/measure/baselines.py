@@ -20,6 +20,7 @@ Kernels and grid of descriptors-svm: template ``classification_project_template_
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,7 @@ def run_baselines(
         Why a baseline was left out, by its name: its features cannot be read.
     """
     from threadpoolctl import threadpool_limits
+    from tqdm import tqdm
 
     problems = {}
     for name, read in readers.items():
@@ -130,7 +132,7 @@ def run_baselines(
             continue
         say(f"{name}: {len(waiting)} folds")
         with threadpool_limits(1):  # threads cost more than they give on so few tracks
-            for fold in waiting:
+            for fold in tqdm(waiting, desc=name, unit="fold", disable=not sys.stderr.isatty()):
                 run_baseline(name, features, fold.cell(run, name), fold, tracks, classes)
     return problems
 

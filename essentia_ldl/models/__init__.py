@@ -1,1 +1,1 @@
-"""The folder graphs/ and the card beside each graph."""
+"""The folder graphs/, and the card and the golden answers beside each graph."""

@@ -1,7 +1,8 @@
 """The folder graphs/: which models there are, which one a name means, and how a new one gets in.
 
-In: verified graphs and cards of a run; out: ``<stem>-<version>.pb`` and ``.json``. A model is never overwritten: a
-run takes the next free version number, and each file appears whole or not at all, the card last.
+In: verified graphs and cards of a run; out: ``<stem>-<version>.pb``, ``.json`` and, where the run has them, the golden
+answers that travel with the graph. A model is never overwritten: a run takes the next free version number, and each
+file appears whole or not at all, the card last.
 """
 
 from __future__ import annotations
@@ -22,12 +23,15 @@ from typing import Any
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import CardError, EssentiaLdlError, GraphError, StoreError, WeightsError, explain
 from essentia_ldl.files import digest_file, read_json, write_json
+from essentia_ldl.models.answers import SUFFIX as ANSWERS
+from essentia_ldl.models.answers import read_answers
 from essentia_ldl.models.card import GraphCard
 
 BASE_MODEL = "msd-musicnn-1"
 BASE_MODELS = ("msd-musicnn-1", "msd-vgg-1", "mtt-musicnn-1", "mtt-vgg-1")
 # Networks whose weights are read from a published graph that the user puts into graphs/: (network, data set) -> stem.
 USERS_GRAPHS = {("vggish", "audioset"): "audioset-vggish-3"}
+NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK)  # the second and third are one on Linux
 PUBLISHED = "https://essentia.upf.edu/models"
 
 
@@ -213,7 +217,8 @@ def _has_extractor(head: Model, folder: Path) -> bool:
 def choose_models(folder: Path, listing: tuple[list[Model], list[str]] | None = None) -> list[Model]:
     """Choose what `predict` runs when no model is named.
 
-    Trained models; of a head and the full graph of the same run only the head, because heads share their network.
+    Trained models; of a run with a model on several networks side by side only that one; else, of a head and the full
+    graph of the same run, only the head, because heads share their network.
     Demo models only when there is nothing else, and the tags of `BASE_MODEL` when nothing was trained at all.
 
     Parameters
@@ -233,10 +238,14 @@ def choose_models(folder: Path, listing: tuple[list[Model], list[str]] | None = 
     real = [model for model in trained if not model.card.extra.get("demo")]
     heads = [model for model in trained if model.card.embedding_model is not None and _has_extractor(model, folder)]
     covered = {model.card.extra.get("run") for model in heads} - {None}
+    joint = [model for model in trained if model.card.extra.get("backbones")]
+    beaten = {model.card.extra.get("run") for model in joint} - {None}
     chosen = [
         model
         for model in real or trained
-        if model in heads or (model.card.embedding_model is None and model.card.extra.get("run") not in covered)
+        if model in joint
+        or (model.card.extra.get("run") not in beaten and model in heads)
+        or (model.card.embedding_model is None and model.card.extra.get("run") not in covered | beaten)
     ]
     if chosen:
         return chosen
@@ -252,7 +261,7 @@ def next_version(folder: Path, stems: Sequence[str]) -> int:
     """Return the first version number that no stem has taken, counting half-written files as taken."""
     taken = [0]
     for stem in stems:
-        pattern = re.compile(re.escape(stem) + r"-(\d+)\.(pb|json)")
+        pattern = re.compile(re.escape(stem) + r"-(\d+)\.(pb|json|answers\.npz)")
         taken += [int(match[1]) for path in folder.glob(f"{stem}-*") if (match := pattern.fullmatch(path.name))]
     return max(taken) + 1
 
@@ -265,7 +274,7 @@ def promote(
     Parameters
     ----------
     exported : Path
-        Folder with ``<stem>.pb`` and ``<stem>.json``.
+        Folder with ``<stem>.pb``, ``<stem>.json`` and perhaps ``<stem>.answers.npz``.
     stems : sequence of str
         File names without version, such as ``"mood_sad-musicnn-msd"``.
     folder : Path
@@ -299,11 +308,14 @@ def promote(
                 extra = {**card.get("essentia_ldl", {}), **(additions or {})}
                 link = str(PurePosixPath(card["link"]).with_name(f"{name}.pb"))
                 write_json(Path(staging, f"{name}.json"), {**card, "link": link, "essentia_ldl": extra})
-                read_model(Path(staging, f"{name}.pb"))  # refuses a card that does not fit its graph
-            for suffix in (".pb", ".json"):
+                if (exported / f"{stem}{ANSWERS}").is_file():  # runs of earlier versions have none
+                    shutil.copyfile(exported / f"{stem}{ANSWERS}", Path(staging, f"{name}{ANSWERS}"))
+                staged = read_model(Path(staging, f"{name}.pb"))  # refuses a card that does not fit its graph
+                read_answers(staged.graph, digest_file(staged.graph))  # and answers of another one
+            for suffix in (".pb", ANSWERS, ".json"):
                 for stem in stems:
                     name = f"{stem}-{version}{suffix}"
-                    if _place(Path(staging, name), folder / name):
+                    if Path(staging, name).is_file() and _place(Path(staging, name), folder / name):
                         placed.append(folder / name)
     except OSError as error:
         for path in placed:
@@ -335,7 +347,7 @@ def _place(source: Path, target: Path) -> bool:
     try:
         os.link(source, target)
     except OSError as error:
-        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK):
+        if error.errno not in NO_LINKS:
             raise
         if target.exists():  # a file system without hard links
             raise FileExistsError(target) from None

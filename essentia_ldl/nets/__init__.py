@@ -17,11 +17,13 @@ The map, in the order of the imports: a module imports only from what stands abo
         wheel        the released weights: fetched, read, assigned to a tagger
         frozen       weights out of a frozen graph that the user has
         weights      a pretrained network of graphs/ as a Keras model
+    tapped           pretrained networks side by side, several layers of each
     trained_weights  weights.npz of a run
     networks         the network that a plan asks for
     inputs/          what networks read, batch by batch
         patches      bands -> patches: the grid, and the random patch of an epoch
         embeddings   what a frozen network makes of tracks, kept in the store
+        joint        what several pretrained networks make of tracks, side by side
         trained_features  what trained networks make of tracks, side by side
         below_head   which of these a plan's head stands on
         sources      inputs of a training: embeddings or bands, row by row
@@ -31,6 +33,7 @@ The map, in the order of the imports: a module imports only from what stands abo
         updates      a model with its optimiser: what an epoch does
         shared_updates    the same for several targets
         checkpoints  the state that a killed training goes on from
+        solved       a head that was solved, as weights of the network
         train        a run folder -> weights, history, predictions
     export/
         oplists      what old TensorFlow runtimes know
@@ -42,6 +45,7 @@ The map, in the order of the imports: a module imports only from what stands abo
         cards        the .json beside a graph
         export       a trained run -> graphs, cards, golden patches
     base_graphs      the released weights -> graphs/
+    tapped_graphs    pretrained networks, frozen for the features of the store
     run              the entry point: train, calibrate, export run folders
     embed            the entry point for embeddings alone
     timing           how long a network takes on this machine

@@ -1,8 +1,8 @@
 """The base graphs, made of the released weights: `python -m essentia_ldl.nets.base_graphs GRAPHS [--wheel FILE]`.
 
 In: the wheel with the released weights. Out, for every network and data set that it has: ``<dataset>-<network>-1.pb``
-with its card ``.json``, and ``.weights.h5`` for Keras, in the folder GRAPHS. Exit status 0; 1 after an error, 130 after
-Ctrl-C, each with one line on stderr.
+with its card ``.json`` and its golden answers ``.answers.npz``, and ``.weights.h5`` for Keras, in the folder GRAPHS.
+Exit status 0; 1 after an error, 130 after Ctrl-C, each with one line on stderr.
 """
 
 from __future__ import annotations
@@ -18,15 +18,18 @@ from types import ModuleType
 import numpy as np
 
 from essentia_ldl import discover
-from essentia_ldl.errors import EssentiaLdlError
+from essentia_ldl.errors import EssentiaLdlError, StoreError
 from essentia_ldl.files import digest_file, replacing, write_json
+from essentia_ldl.models.answers import RANGES, read_answers, write_answers
 from essentia_ldl.nets import layers
 from essentia_ldl.nets.classifier import build_tagger
 from essentia_ldl.nets.export import cards, folding
-from essentia_ldl.nets.export.freeze import freeze_model
-from essentia_ldl.nets.export.nodes import tagger_nodes
+from essentia_ldl.nets.export.freeze import build_evaluator, freeze_model
+from essentia_ldl.nets.export.nodes import PLACEHOLDER, tagger_nodes
 from essentia_ldl.nets.pretrained.tags import TAGS
+from essentia_ldl.nets.pretrained.weights import load_tagger
 from essentia_ldl.nets.pretrained.wheel import WHEEL, fetch_wheel, load_variables, read_checkpoint
+from essentia_ldl.nets.runtime import keras
 from essentia_ldl.runs.plan import BACKBONES
 
 CARD_FORMAT = 1  # raised when cards of an earlier version must be written again
@@ -66,6 +69,10 @@ def build_base_graphs(graphs: Path, wheel: Path | None = None) -> dict[str, bool
     graphs = Path(graphs)
     wanted = list_base_graphs()
     built = {stem: not _is_built(graphs, stem, discover.load(BACKBONES, wanted[stem][0])) for stem in wanted}
+    for stem, (name, dataset) in wanted.items():
+        if not built[stem] and not _has_answers(graphs, stem):  # as of a graph that is older than they are
+            module = discover.load(BACKBONES, name)
+            _write_answers(graphs, stem, module, load_tagger(graphs, name, dataset))
     if not any(built.values()):
         return built
     with tempfile.TemporaryDirectory() as folder:
@@ -90,13 +97,29 @@ def _build_one(
     for path, data in ((graphs / weights.name, weights.read_bytes()), (graphs / f"{stem}.pb", graph)):
         with replacing(path) as file:
             file.write(data)
-    # The card comes last: it vouches for the other two.
+    _write_answers(graphs, stem, backbone, tagger)
+    # The card comes last: it vouches for the others.
     sums = {
         "format": _describe_format(backbone),
         "sha256": digest_file(graphs / f"{stem}.pb"),
         "weights_sha256": digest_file(graphs / weights.name),
     }
     write_json(graphs / f"{stem}.json", dict(cards.describe_tagger(stem, backbone, dataset, sums).fields))
+
+
+def _write_answers(graphs: Path, stem: str, backbone: ModuleType, tagger: keras.Model) -> None:
+    front_end, graph = backbone.FRONT_END, graphs / f"{stem}.pb"
+    shape = (front_end.patch_frames, front_end.n_bands)
+    evaluate = build_evaluator(tagger, tagger_nodes(backbone))
+    write_answers(graph, digest_file(graph), PLACEHOLDER, shape, RANGES[front_end.compression], evaluate)
+
+
+def _has_answers(graphs: Path, stem: str) -> bool:
+    graph = graphs / f"{stem}.pb"
+    try:
+        return read_answers(graph, digest_file(graph)) is not None
+    except StoreError:
+        return False
 
 
 def _describe_format(backbone: ModuleType) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from essentia_ldl import discover
+from essentia_ldl import discover, taps
 from essentia_ldl.errors import TrainingError, explain
 from essentia_ldl.models import folder as models
 from essentia_ldl.nets.backbones import load_backbone
@@ -73,9 +73,17 @@ def count_embedding(plan: Plan) -> int:
     """Return how many numbers an embedding has, which are what a head reads."""
     if plan.extractor is not None:
         return plan.extractor.size
+    if plan.network.backbones:
+        return taps.count_features(plan.network.backbones, plan.network.layers)
     if plan.features:
         return sum(count_features(folder) for folder in plan.features)
     return int(find_size(plan).get("n_embedding", load_backbone(plan.network.backbone).EMBEDDING_SIZE))
+
+
+def has_free_time(plan: Plan) -> bool:
+    """Tell whether the network of a plan, or all that stand side by side, take patches of any number of frames."""
+    names = [taps.get_network(name)[0] for name in plan.network.backbones] or [plan.network.backbone]
+    return all(load_backbone(name).FREE_TIME for name in names)
 
 
 def widen(network: NetworkPlan, n_outputs: int) -> dict[str, Any]:

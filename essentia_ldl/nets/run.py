@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from essentia_ldl.choices import SOLVED
 from essentia_ldl.errors import EssentiaLdlError, StoreError
 from essentia_ldl.nets.export.export import export
 from essentia_ldl.nets.inputs.below_head import Known
@@ -53,12 +54,10 @@ def run_all(folders: list[Path], *, export_only: bool = False) -> None:
         history = train(folder, extractors=extractors)
         best = history["epochs"][history["best_epoch"] - 1]
         score = "" if best["valid_loss"] is None else f", validation mean recall {best['valid_accuracy']:.3f}"
-        limit = _describe_limit(history)
         found = calibrate_run(folder)
         scaled = "" if plan.calibration == NONE else f", {found.name}"
         print(
-            f"{plan.name}: trained {len(history['epochs'])} epochs{limit}, best is epoch {best['epoch']}{score}"
-            f"{scaled} ({time.monotonic() - start:.0f} s)",
+            f"{plan.name}: {_describe_epochs(history)}{score}{scaled} ({time.monotonic() - start:.0f} s)",
             flush=True,
         )
         if plan.export:
@@ -93,6 +92,12 @@ def train_network(folder: Path) -> None:
         f"training loss {last['train_loss']:.3f} ({seconds:.0f} s)",
         flush=True,
     )
+
+
+def _describe_epochs(history: dict[str, Any]) -> str:
+    if history["stopped"] == SOLVED:
+        return "a solved linear head"
+    return f"trained {len(history['epochs'])} epochs{_describe_limit(history)}, best is epoch {history['best_epoch']}"
 
 
 def _describe_limit(history: dict[str, Any]) -> str:

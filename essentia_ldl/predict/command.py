@@ -17,6 +17,7 @@ from typing import TextIO
 
 from essentia_ldl.cluster.pool import put_in_order
 from essentia_ldl.errors import StoreError, explain
+from essentia_ldl.models.answers import SUFFIX as ANSWERS
 from essentia_ldl.models.folder import Model
 from essentia_ldl.predict.ask import Question, expand_files, find_models, predict_files
 from essentia_ldl.predict.journal import Journal, identify, list_parts
@@ -121,7 +122,7 @@ def predict(
         with output.open() as stream:
             return _write(answer(files), Writer(stream.write, output.form, models, question), stream, None)
     parts = list_parts(models, graphs)
-    read = [str(Path(part.graph).with_suffix(suffix)) for _, part in parts for suffix in (".pb", ".json")]
+    read = [str(Path(part.graph).with_suffix(suffix)) for _, part in parts for suffix in (".pb", ".json", ANSWERS)]
     refuse_overwriting(output.path, audio, [*files, *read])
     _check_table(output.failures)
     asked = identify(parts, question, output.form)

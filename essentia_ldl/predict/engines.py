@@ -1,11 +1,10 @@
 """Which engine runs the graphs: OpenVINO, or Essentia's own TensorFlow, with oneDNN where this processor survives it.
 
 In: the environment, and what was remembered of this processor; out: the settings to try, in order. "auto" takes
-OpenVINO for a graph that agrees with Essentia on this machine: the process that predicts compares them once, and what
-it has found is kept here. oneDNN makes MusiCNN
-1.5 to 2 times faster in Essentia's TensorFlow 2.5, but on some processors (AMD with AVX-512) it divides by zero while
-it plans a convolution, which kills the process. The answer is kept for the user, not for a project, because it is one
-of the machine.
+OpenVINO for a graph that agrees with its golden answers, or with Essentia, on this machine: the process that predicts
+compares them once, and what it has found is kept here. oneDNN makes MusiCNN 1.5 to 2 times faster in Essentia's
+TensorFlow 2.5, but on some processors (AMD with AVX-512) it divides by zero while it plans a convolution, which kills
+the process. The answer is kept for the user, not for a project, because it is one of the machine.
 """
 
 from __future__ import annotations
@@ -14,6 +13,8 @@ import contextlib
 import hashlib
 import importlib.metadata
 import os
+import platform
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,16 +27,22 @@ ONEDNN, PLAIN = "1", "0"  # values of TF_ENABLE_ONEDNN_OPTS
 
 def _memory(name: str, *packages: str) -> Path:
     """Return a file of the cache: one per processor and versions of Essentia and of other packages."""
+    versions = [_find_version(package) or "missing" for package in ("essentia-tensorflow", *packages)]
+    if versions[0] == "missing":
+        versions.append(f"essentia {_find_version('essentia')}")
+    digest = hashlib.sha256("\n".join([*versions, *_describe_processor()]).encode()).hexdigest()[:16]
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return Path(cache, "essentia-ldl", f"{name}-{digest}.json")
+
+
+def _describe_processor() -> list[str]:
+    """Tell processors apart: by Linux's list, elsewhere by what the system says of its machine."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        lines = []
+        return [sys.platform, platform.machine(), platform.processor(), str(os.cpu_count())]
     kept = ("vendor_id", "cpu family", "model", "model name", "stepping", "flags")
-    processor = sorted({line for line in lines if line.split("\t")[0].strip() in kept})
-    versions = [_find_version(package) or "missing" for package in ("essentia-tensorflow", *packages)]
-    digest = hashlib.sha256("\n".join([*versions, *processor]).encode()).hexdigest()[:16]
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return Path(cache, "essentia-ldl", f"{name}-{digest}.json")
+    return sorted({line for line in lines if line.split("\t")[0].strip() in kept})
 
 
 def _find_version(package: str) -> str | None:

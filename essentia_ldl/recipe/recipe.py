@@ -15,19 +15,23 @@ import numpy as np
 
 from essentia_ldl import frontends
 from essentia_ldl import labels as label_sources
+from essentia_ldl.choices import CHOSEN
 from essentia_ldl.discover import names, unknown
 from essentia_ldl.errors import SHOWN, DataError, RecipeError, explain, show
 from essentia_ldl.recipe.sections import (
+    ADDED,
     RENAMED,
     SECTIONS,
     CalibrationSettings,
     CardSettings,
+    ChoiceSettings,
     DemoSettings,
     NetworkSettings,
     SplitSettings,
     TargetsSettings,
     TrainingSettings,
     UncertaintySettings,
+    check_joint,
     check_section,
     check_targets,
 )
@@ -61,7 +65,7 @@ class Recipe:
         such as "agf".
     label_settings : Mapping[str, Mapping[str, Any]]
         Settings that differ from a source's defaults, by source.
-    split, network, training, targets, calibration, uncertainty, card, demo
+    split, network, training, choice, targets, calibration, uncertainty, card, demo
         The sections of the file.
 
     Raises
@@ -74,11 +78,12 @@ class Recipe:
     classes: tuple[str, ...]
     description: str = ""
     aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    labels: str = "sb"
+    labels: str = "auto"
     label_settings: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     split: SplitSettings = dataclasses.field(default_factory=SplitSettings)
     network: NetworkSettings = dataclasses.field(default_factory=NetworkSettings)
     training: TrainingSettings = dataclasses.field(default_factory=TrainingSettings)
+    choice: ChoiceSettings = dataclasses.field(default_factory=ChoiceSettings)
     targets: TargetsSettings = dataclasses.field(default_factory=TargetsSettings)
     calibration: CalibrationSettings = dataclasses.field(default_factory=CalibrationSettings)
     uncertainty: UncertaintySettings = dataclasses.field(default_factory=UncertaintySettings)
@@ -114,12 +119,18 @@ class Recipe:
             check_section(getattr(self, section), f"{where}, [{section}]")
         if self.network.fine_tune != "none" and not self.network.extractor:
             frontends.check_pretrained(self.network.backbone, self.network.pretrained)
+        check_joint(self.network, self.target_networks, where)
         check_targets(self.sources, self.target_networks, self.network, where)
 
     @property
     def file_task(self) -> str:
         """The task as file names write it: "mood_sad"."""
         return self.task.replace("-", "_")
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether its classifier is solved on frozen features, with settings chosen by folds, and not descended."""
+        return self.labels in CHOSEN
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -165,9 +176,16 @@ class Recipe:
         """Return the plain values that digests and fingerprints are made of: they never change their names.
 
         A section that was renamed has its first name here, so that the cards and runs of an older version know their
-        recipe again.
+        recipe again. Keys that came later are left out where they have their defaults, for the same reason.
         """
         plain = self.as_dict()
+        for section, keys in ADDED.items():
+            defaults = vars(SECTIONS[section]())
+            for key in keys:
+                if plain[section][key] == defaults[key]:
+                    del plain[section][key]
+            if not plain[section]:
+                del plain[section]
         for old, new in RENAMED.items():
             plain[old] = plain.pop(new)
         return plain
@@ -182,13 +200,17 @@ class Recipe:
             (``network__backbone="vgg"``).
         """
         values: dict[str, Any] = {}
+        fields: dict[str, dict[str, Any]] = {}
         for key, value in changes.items():
             if value is None:
                 continue
             section, _, field = key.partition("__")
             if field:
-                value = dataclasses.replace(values.get(section, getattr(self, section)), **{field: value})
-            values[section] = value
+                fields.setdefault(section, {})[field] = value
+            else:
+                values[section] = value
+        for section, changed in fields.items():
+            values[section] = dataclasses.replace(values.get(section, getattr(self, section)), **changed)
         return dataclasses.replace(self, **values)  # at once: keys of a section are checked together
 
 

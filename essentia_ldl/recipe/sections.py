@@ -10,9 +10,18 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from essentia_ldl import frontends
+from essentia_ldl import frontends, taps
 from essentia_ldl import labels as label_sources
-from essentia_ldl.choices import CLASS_WEIGHTS, FINE_TUNE, LOSSES, PRETRAINED, TARGET_NETWORKS, join_choices
+from essentia_ldl.choices import (
+    CLASS_WEIGHTS,
+    FINE_TUNE,
+    LOSSES,
+    MUSIC,
+    PRETRAINED,
+    SPEEDS,
+    TARGET_NETWORKS,
+    join_choices,
+)
 from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.scores.calibration import METHODS
 
@@ -24,9 +33,11 @@ def _choice(choices: tuple[str, ...], text: str) -> Any:
     return _key(choices[0], text, join_choices(choices), choices.__contains__)
 
 
-def _key(default: Any, text: str, rule: str = "", check: Any = None) -> Any:
+def _key(default: Any, text: str, rule: str = "", check: Any = None, may_be_number: bool = False) -> Any:
     factory = {"default_factory": default} if callable(default) else {"default": default}
-    return dataclasses.field(metadata={"text": text, "rule": rule, "check": check}, **factory)
+    return dataclasses.field(
+        metadata={"text": text, "rule": rule, "check": check, "may_be_number": may_be_number}, **factory
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +83,27 @@ class NetworkSettings:
         "", "a published extractor in place of the backbone: a name in graphs/ or a .pb with its .json; needs head"
     )
     extractor_output: str = _key("", "its output node; empty: the one that its card calls embeddings")
+    backbones: tuple[str, ...] = _key(
+        (),
+        "several frozen networks side by side in place of the backbone: some of "
+        f"{', '.join(taps.NETWORKS)}; needs head",
+    )
+    layers: str = _key(
+        taps.EMBEDDING,
+        "of them: embedding; deep: pooled middle layers, embedding, tags; all: every layer; or some of 12345, pooled",
+        "embedding, deep, all, or some of the digits 1 to 5 in their order",
+        taps.is_layers,
+    )
+
+    def __post_init__(self) -> None:
+        if not self.backbones:
+            return
+        taps.check_backbones(self.backbones, "recipe, [network]")
+        object.__setattr__(self, "backbones", tuple(self.backbones))
+        for key, value in zip(("backbone", "pretrained"), taps.get_network(self.backbones[0]), strict=True):
+            object.__setattr__(self, key, value)  # whoever asks for one network gets the first
+        if len(self.backbones) == 1 and self.layers == taps.EMBEDDING:
+            object.__setattr__(self, "backbones", ())  # which is the backbone, as it always was
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,6 +124,48 @@ class TrainingSettings:
         CLASS_WEIGHTS,
         "balanced: the loss of a track weighs by the inverse of how many training tracks its class has; none: 1",
     )
+
+
+def _is_share_or_auto(text: str) -> bool:
+    try:
+        return text == "auto" or 0 <= float(text) <= 1
+    except ValueError:
+        return False
+
+
+@dataclasses.dataclass(frozen=True)
+class ChoiceSettings:
+    """Section [choice]: what labels "auto" choose among, by folds inside the training tracks."""
+
+    speed: str = _choice(
+        SPEEDS,
+        "balanced: the cheapest networks within half a standard error of the best; fast: the cheapest; best: whatever "
+        "scores best",
+    )
+    music: str = _choice(
+        MUSIC,
+        "same: the model will meet music like that of the collection; other: any music, which takes smoother targets",
+    )
+    networks: tuple[str, ...] = _key((), "networks to choose among, such as msd-musicnn and msd-vgg; empty: all four")
+    layers: str = _key(
+        "",
+        "their layers: embedding or deep, or as network.layers; empty: chosen",
+        "a choice of layers, or empty",
+        lambda x: not x or taps.is_layers(x),
+    )
+    smoothing: str = _key(
+        "auto",
+        "share of each target that its nearest tracks give, from 0 to 1, such as 0.5; auto: chosen",
+        "auto, or a number from 0 to 1",
+        _is_share_or_auto,
+        may_be_number=True,
+    )
+    leave_out: str = _key("", "column whose values are the folds, such as genre; empty: folds of whole artists")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "networks", tuple(self.networks))
+        for name in self.networks:
+            taps.get_network(name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,6 +238,7 @@ SECTIONS = {
     "split": SplitSettings,
     "network": NetworkSettings,
     "training": TrainingSettings,
+    "choice": ChoiceSettings,
     "targets": TargetsSettings,
     "calibration": CalibrationSettings,
     "uncertainty": UncertaintySettings,
@@ -171,6 +246,10 @@ SECTIONS = {
     "demo": DemoSettings,
 }
 
+ADDED = {
+    "network": ("backbones", "layers"),
+    "choice": ("speed", "music", "networks", "layers", "smoothing", "leave_out"),
+}  # keys by section that files of older runs do not have
 RENAMED = {"transfer": "targets"}  # what the files of older runs call a section
 
 
@@ -180,6 +259,33 @@ def check_section(section: Any, where: str) -> None:
         value, check = getattr(section, field.name), field.metadata["check"]
         if check is not None and not check(value):
             raise RecipeError(explain(field.name, field.metadata["rule"], value, where, "Correct the value."))
+
+
+def check_joint(network: NetworkSettings, networks: str, where: str) -> None:
+    """Raise `RecipeError` when networks side by side, or their layers, are asked for where they cannot be.
+
+    Parameters
+    ----------
+    network : NetworkSettings
+        What is trained.
+    networks : str
+        "none", "separate", "shared" or "wide": networks that learn targets first.
+    where : str
+        Name of the recipe, for the message.
+    """
+    if not network.backbones:
+        if network.layers != taps.EMBEDDING:
+            rule, remedy = "embedding without network.backbones", "Name networks, such as msd-musicnn."
+            raise RecipeError(explain("network.layers", rule, network.layers, where, remedy))
+        return
+    for key, rule, value in (
+        ("network.fine_tune", "head", network.fine_tune),
+        ("network.extractor", "", network.extractor),
+        ("targets.networks", "none", networks),
+    ):
+        if value != rule:
+            rule = f"{rule or 'none'}, with network.backbones"
+            raise RecipeError(explain(key, rule, value, where, "Leave it or the backbones out."))
 
 
 def check_targets(sources: Sequence[str], networks: str, network: NetworkSettings, where: str) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from essentia_ldl import labels as label_sources
+from essentia_ldl.choices import CHOSEN_IN_WORDS
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.files import replacing
@@ -162,7 +163,7 @@ def _read_table(table: dict[str, Any], path: Path) -> Recipe:
         classes=tuple(table["classes"]),
         description=table.get("description", ""),
         aliases=_table(table, "aliases", path),
-        labels=_join(labels.get("source", "sb")),
+        labels=_join(labels.get("source", "auto")),
         label_settings={name: values for name, values in settings.items() if values},
         **{name: _read_section(cls, _table(table, name, path), f"{path}, [{name}]") for name, cls in SECTIONS.items()},
     )
@@ -187,10 +188,15 @@ def _read_section(cls: type, table: dict[str, Any], where: str) -> Any:
     values = {}
     for key, value in table.items():
         wanted = type(fields[key].default)
+        if wanted is tuple and isinstance(value, list) and all(isinstance(name, str) for name in value):
+            value = tuple(value)
+        if fields[key].metadata["may_be_number"] and type(value) in (int, float):
+            value = f"{value:g}"
         if wanted is float and type(value) is int:
             value = float(value)
         if type(value) is not wanted:
-            raise RecipeError(explain(key, f"a {wanted.__name__}", value, where, "Correct the value."))
+            kind = "list of texts" if wanted is tuple else wanted.__name__
+            raise RecipeError(explain(key, f"a {kind}", value, where, "Correct the value."))
         values[key] = value
     return cls(**values)
 
@@ -217,7 +223,7 @@ def render_recipe(recipe: Recipe) -> str:
         *(f"{_toml(alias)} = {_toml(name)}" for alias, name in recipe.aliases.items()),
         "",
         "[labels]",
-        *(f"# {source}: {text}" for source, text in label_sources.summaries().items()),
+        *(f"# {source}: {text}" for source, text in {**CHOSEN_IN_WORDS, **label_sources.summaries()}.items()),
         '# a list, such as ["none", "agf-m"]: several targets; agf: none and all four of the artist groups',
         f"source = {_toml(recipe.labels.split('+') if '+' in recipe.labels else recipe.labels)}",
     ]

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from essentia_ldl.choices import SOLVED
 from essentia_ldl.report.page import Page, bar, draw_matrix, figure, percent, table
 from essentia_ldl.report.pictures import draw_curves, draw_folds, shown
 from essentia_ldl.report.results import CROSSVAL, Results
@@ -81,6 +82,8 @@ def _facts(results: Results) -> list[tuple[str, object]]:
     network = plan.network
     start = f"{network.pretrained}-pretrained" if network.pretrained else "from scratch"
     start = network.extractor or f"{network.backbone}, {start}"
+    if network.backbones:
+        start = f"{', '.join(network.backbones)} side by side (layers: {network.layers})"
     tuned = {"head": "head only", "all": "whole network", "none": "whole network"}[network.fine_tune]
     if plan.learned is not None:
         start = f"{network.backbone}, {plan.learned.networks}"
@@ -89,7 +92,8 @@ def _facts(results: Results) -> list[tuple[str, object]]:
     facts.append(("labels", ", ".join(results.sources)))
     if results.kind != CROSSVAL:
         history = results.histories[results.sources[0]][0]
-        facts.append(("kept epoch", f"{history['best_epoch']} of {len(history['epochs'])}, loss {history['loss']}"))
+        epoch = f"{history['best_epoch']} of {len(history['epochs'])}, loss {history['loss']}"
+        facts.append(("kept epoch", epoch) if plan.training.solver != SOLVED else ("training", "a linear head, solved"))
     record = results.corrections
     if record:
         changed = f"{record['n_changed']} changed, {record['n_confirmed']} confirmed, {record['n_dropped']} left out"

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from essentia_ldl.choices import ACTIVATIONS, CLASS_WEIGHTS, FINE_TUNE, LOSSES
+from essentia_ldl import taps
+from essentia_ldl.choices import ACTIVATIONS, CLASS_WEIGHTS, DESCENT, FINE_TUNE, LOSSES, SOLVERS
 from essentia_ldl.errors import TrainingError, explain
 from essentia_ldl.files import is_file_name
 from essentia_ldl.records import ROLES
@@ -127,6 +128,11 @@ class NetworkPlan:
         Of the hidden layer: "relu" or "elu".
     n_networks : int
         Above 1: a network made wider until it has as many parameters as so many networks, where its backbone knows how.
+    backbones : tuple[str, ...]
+        Frozen networks side by side, such as ("msd-musicnn", "msd-vgg"); `backbone` and `pretrained` are those of the
+        first. Empty for a single network of which the embedding is read.
+    layers : str
+        What of them is read, see `taps`.
     """
 
     backbone: str
@@ -140,9 +146,16 @@ class NetworkPlan:
     extractor_output: str = ""
     activation: str = "relu"
     n_networks: int = 1
+    backbones: tuple[str, ...] = ()
+    layers: str = taps.EMBEDDING
 
     def __post_init__(self) -> None:
         check_kinds(NetworkPlan, vars(self))
+        object.__setattr__(self, "backbones", tuple(self.backbones))  # json knows lists only
+        taps.check_backbones(self.backbones, PLAN)
+        taps.check_layers(self.layers, PLAN)
+        if self.backbones and self.fine_tune != "head":
+            raise TrainingError(explain("fine_tune", "head, with backbones", self.fine_tune, PLAN, REMEDY))
         if self.activation not in ACTIVATIONS:
             raise TrainingError(explain("activation", "relu or elu", self.activation, PLAN, REMEDY))
         if self.fine_tune not in FINE_TUNE:
@@ -207,6 +220,7 @@ class TrainingPlan:
     loss: str = "auto"
     class_weights: str = "none"
     halvings: tuple[int, ...] | None = None  # epochs after which the rate halves; None: by the plateau rule
+    solver: str = DESCENT  # "solved": no epochs, the linear head is that of solution.npz
 
     def __post_init__(self) -> None:
         check_kinds(TrainingPlan, vars(self))
@@ -215,6 +229,8 @@ class TrainingPlan:
         if self.class_weights not in CLASS_WEIGHTS:
             rule = " or ".join(CLASS_WEIGHTS)
             raise TrainingError(explain("class_weights", rule, self.class_weights, PLAN, REMEDY))
+        if self.solver not in SOLVERS:
+            raise TrainingError(explain("solver", '"" or solved', self.solver, PLAN, REMEDY))
         for field in ("epochs", "batch_size", "patience"):
             if getattr(self, field) < 1:
                 raise TrainingError(explain(field, "at least 1", getattr(self, field), PLAN, REMEDY))

@@ -22,7 +22,7 @@ from essentia_ldl.errors import DataError, StoreError, explain
 from essentia_ldl.files import digest_file, read_object, replacing, write_json
 from essentia_ldl.records import LabelTable
 from essentia_ldl.runs.names import WEIGHTS
-from essentia_ldl.runs.plan import Plan
+from essentia_ldl.runs.plan import NetworkPlan, Plan, TrainingPlan
 from essentia_ldl.runs.plan_parts import REMEDY
 
 REPORT = "labels.json"
@@ -75,12 +75,14 @@ def digest_training(plan: Plan, targets: tuple[np.ndarray, ...]) -> str:
     targets : tuple[np.ndarray, ...]
         From `read_targets`.
     """
-    training = dataclasses.asdict(plan.training)
+    network, training = dataclasses.asdict(plan.network), dataclasses.asdict(plan.training)
     training.pop("epochs")
+    _drop_defaults(network, NetworkPlan, ("backbones", "layers"))
+    _drop_defaults(training, TrainingPlan, ("solver",))
     parts = {
         "classes": plan.classes,
         "front_end": plan.front_end.key,
-        "network": dataclasses.asdict(plan.network),
+        "network": network,
         "extractor": None if plan.extractor is None else plan.extractor.folder,
         "training": training,
         "loss": plan.loss,
@@ -96,6 +98,14 @@ def digest_training(plan: Plan, targets: tuple[np.ndarray, ...]) -> str:
     if plan.features:
         parts["features"] = [digest_file(folder / WEIGHTS) for folder in plan.features]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _drop_defaults(values: dict[str, Any], kind: type, names: tuple[str, ...]) -> None:
+    """Leave out fields that came later, where they have their defaults: digests of older runs stay what they were."""
+    defaults = {field.name: field.default for field in dataclasses.fields(kind)}
+    for name in names:
+        if values[name] == defaults[name]:
+            del values[name]
 
 
 def _digest(rows: np.ndarray) -> str:

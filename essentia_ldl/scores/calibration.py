@@ -43,6 +43,7 @@ BOUNDS = (0.01, 100.0)  # of T
 # Standard deviations of the normal priors: of log(T) around 0, and of what classes add to it. The likelihood alone
 # sends T to 0 where all tracks are right, which some 30 tracks are by chance.
 SPREAD = 1.0
+SELECTED_SPREAD = 0.5  # of log(T) below 0, for tracks that also chose the epoch
 CLASS_SPREAD = 0.5
 _N_GRID = 93  # some 10 % from one T to the next; the likelihood of means may have two valleys, so all are looked at
 
@@ -192,7 +193,9 @@ def fit_temperature(
         Which tracks these are, for the card.
     selected : bool
         True for a validation side that also chose the epoch. It flatters the network it chose, which looks more often
-        right than it is, so a T below 1 is not believed.
+        right than it is, so a T below 1 needs more tracks to be believed: `SELECTED_SPREAD` is then its spread.
+        Never to believe it loses more than it saves, as networks drawn with a known T show
+        (`tests/calibration_study.py`): also because a mean over patches that agree is less sure than it is right.
     spread : float
         Standard deviation of log(T) before any track is seen, around T = 1: a track more weighs more, and a hundred
         hide it. Infinite is the likelihood alone, as in Guo et al.
@@ -200,8 +203,8 @@ def fit_temperature(
     Returns
     -------
     Calibration
-        T = 1 with a reason when there are fewer than `MIN_TRACKS` different tracks, or selected ones ask for less than
-        1; T at a bound, with a reason, when no T inside is best.
+        T = 1 with a reason when there are fewer than `MIN_TRACKS` different tracks; T at a bound, with a reason, when
+        no T inside is best.
 
     Raises
     ------
@@ -216,8 +219,11 @@ def fit_temperature(
         return identity(sample.classes, reason, **facts)
     _check_classes(sample)
 
+    sharp = min(spread, SELECTED_SPREAD) if selected else spread
+
     def cost(log_t: float) -> float:
-        return mean_nll(sample, math.exp(-log_t), 0.0) + (log_t / spread) ** 2 / (2 * sample.n_distinct)
+        prior = (log_t / (sharp if log_t < 0 else spread)) ** 2 / (2 * sample.n_distinct)
+        return mean_nll(sample, math.exp(-log_t), 0.0) + prior
 
     grid = np.linspace(*np.log(BOUNDS), _N_GRID)
     costs = np.array([cost(log_t) for log_t in grid])
@@ -230,8 +236,6 @@ def fit_temperature(
         log_t = float(minimize_scalar(cost, bounds=around, method="bounded", options=options).x)
     if cost(0.0) <= cost(log_t) + 1e-12:  # as where the logits are the same for every class
         log_t, reason = 0.0, ""
-    if selected and log_t < 0:
-        log_t, reason = 0.0, f"T = {math.exp(log_t):.2g} is not believed of tracks that also chose the epoch"
     n_classes = len(sample.classes)
     facts["nll_before"], facts["nll_after"] = mean_nll(sample, 1.0, 0.0), mean_nll(sample, math.exp(-log_t), 0.0)
     scale, bias = (math.exp(-log_t),) * n_classes, (0.0,) * n_classes

@@ -1,8 +1,10 @@
 """Which engine runs a graph: OpenVINO where it agrees with Essentia on this machine and is no slower, else Essentia.
 
-In: what the user asks for, and what was found before; out: an answer per graph, and what was found now. Patches (or
-embeddings) are drawn from a seed and go through both engines once per graph and machine; the process that asked keeps
-the findings. Nodes that are sampled have no one answer: means and deviations of runs are compared, as in verification.
+In: what the user asks for, and what was found before; out: an answer per graph, and what was found now. OpenVINO has to
+give the golden answers that travel with a graph. Where there are none, or not of every node that is wanted, patches (or
+embeddings) are drawn from a seed and go through both engines. Either happens once per graph and machine; the process
+that asked keeps the findings. Nodes that are sampled have no one answer: means and deviations of runs are compared, as
+in verification. Where Essentia has no TensorFlow, OpenVINO is the only engine, and "auto" asks for golden answers.
 """
 
 from __future__ import annotations
@@ -16,10 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from essentia_ldl.errors import DataError, EssentiaLdlError, GraphError, explain
+from essentia_ldl.errors import DataError, EssentiaLdlError, GraphError, Reason, StoreError, explain
 from essentia_ldl.files import digest_file
+from essentia_ldl.models.answers import GoldenAnswers, name_answers, read_answers
 from essentia_ldl.sound.compiled import CompiledNetwork, is_installed, open_core, read_width, require_precision
-from essentia_ldl.sound.graph import BATCH, BATCH_PATCHES, load_graph, run_graph
+from essentia_ldl.sound.graph import BATCH, BATCH_PATCHES, has_tensorflow, load_graph, require_tensorflow, run_graph
 from essentia_ldl.sound.sampled import compare_runs
 
 TOLERANCE = 1e-5  # absolute up to 1, relative above
@@ -84,47 +87,122 @@ class Chooser:
             Frames and bands of a patch; None for a head.
         """
         if self.engine == "essentia" or (self.engine == "auto" and not is_installed()):
+            require_tensorflow(graph)
             return False
         finding = self._find(graph, input_name, sorted(nodes), patch)
         if self.engine == "openvino" and not finding["agrees"]:
             self.warnings.append(f"{finding['graph']} runs in OpenVINO, unproved: {finding['reason']}.")
+        if self.engine == "auto" and not finding["agrees"] and not has_tensorflow():
+            rule = "OpenVINO, proved by golden answers beside the graph, where Essentia has no TensorFlow"
+            remedy = "Export it again, copy its .answers.npz too, or take --engine openvino."
+            raise GraphError(explain("engine", rule, Reason(finding["reason"]), graph, remedy))
         return self.engine == "openvino" or (finding["agrees"] and finding.get("time_ratio", 0.0) <= SLOWEST)
 
     def leave(self, graph: str) -> None:
         """Note that a graph stays with Essentia, because only its own algorithm feeds it."""
+        require_tensorflow(graph)
         if self.engine == "openvino":
             self.warnings.append(f"{Path(graph).stem} runs in Essentia: only its own algorithm feeds it.")
 
     def _find(self, graph: str, input_name: str, nodes: list[str], patch: tuple[int, int] | None) -> dict[str, Any]:
+        beside = name_answers(graph)
         try:
             digest = digest_file(graph)
+            proof = [digest_file(beside)] if beside.is_file() else []
         except OSError as error:
             return {"graph": Path(graph).stem, "agrees": False, "reason": str(error)}
-        key = hashlib.sha256("\n".join([digest, input_name, *nodes, str(patch)]).encode()).hexdigest()[:16]
+        key = hashlib.sha256("\n".join([digest, input_name, *nodes, str(patch), *proof]).encode()).hexdigest()[:16]
         if key not in self._remembered:
-            finding = self._compare(graph, input_name, nodes, patch)
+            answers, reason = None, "it has no golden answers"
+            try:
+                answers = read_answers(graph, digest)
+            except StoreError as error:
+                reason = str(error)
+                self.warnings.append(reason)
+            if answers is not None and not _covers(answers, input_name, nodes, patch):
+                answers, reason = None, "its golden answers are not of all that is wanted"
+            if answers is None and not has_tensorflow():  # not remembered: there is nothing that was found
+                return {"graph": Path(graph).stem, "agrees": False, "reason": reason}
+            finding = self._compare(graph, input_name, nodes, patch, answers)
             self._remembered[key] = self.found[key] = {"graph": Path(graph).stem, **finding}
         return self._remembered[key]
 
-    def _compare(self, graph: str, input_name: str, nodes: list[str], patch: tuple[int, int] | None) -> dict[str, Any]:
-        self.ran_essentia = True
+    def _compare(
+        self,
+        graph: str,
+        input_name: str,
+        nodes: list[str],
+        patch: tuple[int, int] | None,
+        answers: GoldenAnswers | None,
+    ) -> dict[str, Any]:
+        """Compare OpenVINO with golden answers, or with Essentia; and where Essentia can run the graph, their times."""
+        by = "essentia" if answers is None else "answers"
+        other = "Essentia" if answers is None else "its golden answers"
         try:
-            shape = patch or (read_width(graph, input_name),)
             compiled = CompiledNetwork(graph, input_name, nodes, BATCH if patch is None else BATCH_PATCHES)
-            network = load_graph(graph, input_name, nodes)
-            rows = draw_rows(shape)
-
-            def run_essentia(rows: np.ndarray) -> dict[str, np.ndarray]:
-                parts = [run_graph(network, graph, input_name, some, nodes) for some in np.split(rows, [2, 4])]
-                return {node: np.concatenate([part[node] for part in parts]) for node in nodes}
-
-            difference = compare_engines(compiled.run, run_essentia, rows, Path(graph).stem)
-            ratio = compare_times(compiled.run, run_essentia, rows)
+            found: dict[str, Any] = {"by": by}
+            if answers is not None:
+                known = list(answers.values)  # of all nodes, because probabilities may be near 0 and 1
+                whole = CompiledNetwork(graph, input_name, known, BATCH if patch is None else BATCH_PATCHES)
+                runs = ((compiled.run, nodes), (whole.run, known))
+                found["difference"] = max(compare_answers(run, answers, some, Path(graph).stem) for run, some in runs)
+            if answers is None or has_tensorflow():
+                self.ran_essentia = True
+                run_essentia = _open_essentia(graph, input_name, nodes)
+                rows = draw_rows(patch or (read_width(graph, input_name),))
+                if answers is None:
+                    found["difference"] = compare_engines(compiled.run, run_essentia, rows, Path(graph).stem)
+                found["time_ratio"] = compare_times(compiled.run, run_essentia, rows)
         except EssentiaLdlError as error:
-            return {"agrees": False, "reason": str(error)}
-        if difference <= TOLERANCE:
-            return {"agrees": True, "difference": difference, "time_ratio": ratio}
-        return {"agrees": False, "reason": f"it differs from Essentia by {difference:.1g}", "difference": difference}
+            return {"agrees": False, "by": by, "reason": str(error)}
+        if found["difference"] <= TOLERANCE:
+            return {"agrees": True, **found}
+        reason = f"it differs from {other} by {found['difference']:.1g}"
+        return {"agrees": False, "by": by, "reason": reason, "difference": found["difference"]}
+
+
+def _open_essentia(graph: str, input_name: str, nodes: list[str]) -> Run:
+    """Load a graph in Essentia; it runs `N_ROWS` rows as two whole batches of patches and the rest of one."""
+    network = load_graph(graph, input_name, nodes)
+
+    def run(rows: np.ndarray) -> dict[str, np.ndarray]:
+        parts = [run_graph(network, graph, input_name, some, nodes) for some in np.split(rows, [2, 4])]
+        return {node: np.concatenate([part[node] for part in parts]) for node in nodes}
+
+    return run
+
+
+def _covers(answers: GoldenAnswers, input_name: str, nodes: list[str], patch: tuple[int, int] | None) -> bool:
+    fits = answers.inputs.ndim == 2 if patch is None else answers.inputs.shape[1:] == tuple(patch)
+    return fits and answers.input_name == input_name and set(nodes) <= set(answers.values)
+
+
+def compare_answers(run: Run, answers: GoldenAnswers, nodes: Sequence[str], where: str) -> float:
+    """Compare an engine with golden answers.
+
+    Parameters
+    ----------
+    run : callable
+        Gets rows and returns (n, size) by node.
+    answers : GoldenAnswers
+        Of all the nodes.
+    nodes : sequence of str
+        Those that are wanted.
+    where : str
+        For messages.
+
+    Returns
+    -------
+    float
+        The largest difference: absolute up to 1, relative to the largest value above.
+
+    Raises
+    ------
+    GraphError
+        When shapes differ or values are not finite.
+    """
+    found = run(answers.inputs)
+    return max(_measure(found[node], answers.values[node], node, where) for node in nodes)
 
 
 def draw_rows(shape: tuple[int, ...]) -> np.ndarray:
@@ -168,17 +246,22 @@ def compare_engines(ours: Run, theirs: Run, rows: np.ndarray, where: str) -> flo
     expected, again, found = theirs(rows), theirs(rows), ours(rows)
     worst, sampled = 0.0, []
     for node, values in expected.items():
-        if not (np.all(np.isfinite(values)) and np.all(np.isfinite(found[node]))):
-            raise GraphError(explain(node, "finite numbers", "NaN or infinite", where, "Run it in Essentia."))
-        if found[node].shape != values.shape:
-            raise GraphError(explain(node, f"shape {values.shape}", found[node].shape, where, "Run it in Essentia."))
+        difference = _measure(found[node], values, node, where)
         if not np.array_equal(values, again[node]):
             sampled.append(node)
             continue
-        worst = max(worst, float(np.abs(found[node] - values).max() / max(1.0, float(np.abs(values).max()))))
+        worst = max(worst, difference)
     if sampled:
         runs = [[engine(rows) for _ in range(N_RUNS)] for engine in (ours, theirs)]
         for node in sampled:
             own, reference = (np.stack([run[node] for run in some]).astype(np.float64) for some in runs)
             compare_runs(own, reference.mean(axis=0), reference.std(axis=0, ddof=1), N_RUNS, node, where)
     return worst
+
+
+def _measure(found: np.ndarray, expected: np.ndarray, node: str, where: str) -> float:
+    if not (np.all(np.isfinite(expected)) and np.all(np.isfinite(found))):
+        raise GraphError(explain(node, "finite numbers", "NaN or infinite", where, "Run it in Essentia."))
+    if found.shape != expected.shape:
+        raise GraphError(explain(node, f"shape {expected.shape}", found.shape, where, "Run it in Essentia."))
+    return float(np.abs(found - expected).max() / max(1.0, float(np.abs(expected).max())))

@@ -203,7 +203,8 @@ def extract_track(job: dict[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     job : dict
-        path, store (folder) and front_ends (names); extractor (`Extractor.as_job`), where one is wanted.
+        path, store (folder) and front_ends (names); extractor (`Extractor.as_job`), where one is wanted; quality, where
+        the audio is to be resampled otherwise than the front-ends say.
 
     Returns
     -------
@@ -212,6 +213,8 @@ def extract_track(job: dict[str, Any]) -> dict[str, Any]:
     """
     path, store = job["path"], Store(job["store"])
     wanted = tuple(frontends.get(name) for name in job["front_ends"])
+    if "quality" in job:
+        wanted = tuple(dataclasses.replace(front_end, resample_quality=job["quality"]) for front_end in wanted)
     with local_copy(path) as local:
         require_file(local)
         content = store.remember(path, local)

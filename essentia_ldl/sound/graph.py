@@ -46,6 +46,19 @@ def measure_rows(
     return {node: np.concatenate([part[node] for part in parts]) for node in nodes}
 
 
+def has_tensorflow() -> bool:
+    """Tell whether this Essentia has TensorFlow inside: the package essentia-tensorflow does, essentia does not."""
+    return hasattr(es, "TensorflowPredict")
+
+
+def require_tensorflow(graph: Path | str) -> None:
+    """Raise `GraphError` where only Essentia's TensorFlow runs a graph, and this Essentia has none."""
+    if not has_tensorflow():
+        rule, found = "an Essentia with TensorFlow", "the package essentia, which has none"
+        remedy = "Take --engine openvino, or run it where essentia-tensorflow is installed."
+        raise GraphError(explain("engine", rule, Reason(found), graph, remedy))
+
+
 def load_graph(graph: Path | str, input_name: str, nodes: Sequence[str]) -> Any:
     """Load a graph for some of its nodes.
 
@@ -66,8 +79,9 @@ def load_graph(graph: Path | str, input_name: str, nodes: Sequence[str]) -> Any:
     Raises
     ------
     GraphError
-        When Essentia cannot load it, or it has no such node.
+        When Essentia cannot load it, it has no such node, or Essentia has no TensorFlow.
     """
+    require_tensorflow(graph)
     try:
         return es.TensorflowPredict(graphFilename=str(graph), inputs=[input_name], outputs=list(nodes), squeeze=True)
     except RuntimeError as error:

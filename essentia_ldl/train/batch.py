@@ -9,21 +9,24 @@ each needs some 6 GB. Embeddings are computed before, so that no two processes c
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from essentia_ldl import labels as label_sources
 from essentia_ldl.collection.read import Collection, keep_split
 from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.features import embeddings
-from essentia_ldl.parallel import count_workers
+from essentia_ldl.parallel import count_workers, run_jobs
 from essentia_ldl.recipe.recipe import NetworkSettings, Recipe
-from essentia_ldl.records import Split
+from essentia_ldl.records import Failure, Split
 from essentia_ldl.runs.folder import Fold, is_planned
 from essentia_ldl.runs.predictions import FILE as PREDICTIONS
 from essentia_ldl.scores import calibration
 from essentia_ldl.scores.calibration import NONE
 from essentia_ldl.train.compose import Wanted, plan_run, update_places
 from essentia_ldl.train.prepare import Say
+from essentia_ldl.train.targets import list_slow
 from essentia_ldl.zones import run_zone, run_zones
 
 HEAD_THREADS = 1
@@ -99,7 +102,7 @@ def train_cells(
     wanted : Wanted
         What is asked of each; training does not look at the hop of the patches.
     n_jobs : int or None
-        Processes that train heads; None is one per core.
+        Processes that fit slow labels and that train heads; None is one per core.
     say : callable
         Gets lines for the user.
 
@@ -110,12 +113,40 @@ def train_cells(
     KeyboardInterrupt
         After Ctrl-C, once all processes have ended.
     """
-    for training in trainings:
-        if not is_planned(training.folder):
-            inside = keep_split(collection, training.split)
-            plan_run(training.folder, training.recipe, inside, training.split, wanted)
+    plan_cells(trainings, collection, wanted, n_jobs, say)
     network = trainings[0].recipe.network
     train_folders([training.folder for training in trainings], collection, network, n_jobs, say, wanted.patch_hop)
+
+
+def plan_cells(
+    trainings: Sequence[FoldTraining], collection: Collection, wanted: Wanted, n_jobs: int | None, say: Say
+) -> None:
+    """Plan what is not planned yet; where labels are slow to fit, several cells at once; see `train_cells`."""
+    waiting = [training for training in trainings if not is_planned(training.folder)]
+    slow = [training for training in waiting if _is_slow(training.recipe)]
+    jobs = [{"path": str(one.folder), "training": one, "collection": collection, "wanted": wanted} for one in slow]
+    if slow:
+        sources = ", ".join(dict.fromkeys(name for training in slow for name in list_slow(training.recipe)))
+        say(f"labels of {len(slow)} trainings: LMNN for {sources}")
+    if len(jobs) > 1:
+        for _, result in run_jobs("essentia_ldl.train.batch:plan_cell", jobs, "labels", n_jobs, progress="fit"):
+            if isinstance(result, Failure):
+                break  # what went wrong in a worker goes wrong again below, and is told there as what it is
+    for training in waiting:
+        if not is_planned(training.folder):
+            plan_cell({"training": training, "collection": collection, "wanted": wanted})
+
+
+def plan_cell(job: Mapping[str, Any]) -> None:
+    """Plan one training: the keys are training, collection and wanted, as `plan_cells` has them."""
+    training = job["training"]
+    inside = keep_split(job["collection"], training.split)
+    plan_run(training.folder, training.recipe, inside, training.split, job["wanted"])
+
+
+def _is_slow(recipe: Recipe) -> bool:
+    """Tell whether labels are fitted in a worker: not where they start workers of their own."""
+    return bool(list_slow(recipe)) and not any(label_sources.is_auxiliary(name) for name in recipe.learned)
 
 
 def train_folders(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from essentia_ldl.runs.plan import (
 )
 from essentia_ldl.runs.targets import name_table, write_report, write_table
 from essentia_ldl.train import multi_target
+from essentia_ldl.train.auto import fit_solved, solve_plan
 from essentia_ldl.train.targets import build_source, fit_labels, fit_targets
 
 N_VERIFIED_TRACKS = 2
@@ -78,7 +79,14 @@ def check_sampling(recipe: Recipe) -> None:
         raise RecipeError(explain(key, rule, 0.0, f"recipe {recipe.task}", remedy))
 
 
-def plan_run(folder: Path, recipe: Recipe, collection: Collection, split: Split, wanted: Wanted = PLAIN) -> Plan:
+def plan_run(
+    folder: Path,
+    recipe: Recipe,
+    collection: Collection,
+    split: Split,
+    wanted: Wanted = PLAIN,
+    say: Callable[[str], None] = print,
+) -> Plan:
     """Fit the targets of a training, and write them and the plan into its folder, the plan last.
 
     Parameters
@@ -89,12 +97,19 @@ def plan_run(folder: Path, recipe: Recipe, collection: Collection, split: Split,
         What to train on.
     wanted : Wanted
         What is asked of it.
+    say : callable
+        Gets a line on what was chosen.
 
     Returns
     -------
     Plan
         What the nets zone reads.
     """
+    if recipe.is_solved:
+        found = fit_solved(folder, recipe, collection, split, say if wanted.export else None)
+        plan = solve_plan(compose_plan(folder, found, collection, split, wanted))
+        write_plan(plan)
+        return plan
     n_networks = multi_target.count_networks(recipe)
     table, report = fit_labels(recipe, recipe.main_source, collection, split)
     plan = compose_plan(folder, recipe, collection, split, wanted)
@@ -210,8 +225,8 @@ def name_stems(recipe: Recipe, is_demo: bool, extractor: Extractor | None = None
     -------
     dict
         full ``mood_sad-musicnn-msd`` and head ``mood_sad-msd-musicnn`` (the middle parts swap, as Essentia's do); only
-        the head, ``mood_sad-discogs-effnet``, over a published extractor; only the full graph,
-        ``genre_fma-dcnn-agf``, over networks that learned artist groups.
+        the head, ``mood_sad-discogs-effnet``, over a published extractor; only the full graph, ``genre_fma-dcnn-agf``,
+        over networks that learned artist groups, and ``mood_sad-joint-4`` over four pretrained ones.
     """
     prefix = f"{'demo-' if is_demo else ''}{recipe.file_task}"
     network = recipe.network
@@ -222,6 +237,8 @@ def name_stems(recipe: Recipe, is_demo: bool, extractor: Extractor | None = None
         return {"full": f"{prefix}-{network.backbone}-scratch", "head": None}
     if extractor is not None:
         return {"full": None, "head": f"{prefix}-{extractor.stem}"}
+    if network.backbones:  # layers that no published extractor answers
+        return {"full": f"{prefix}-joint-{len(network.backbones)}", "head": None}
     full = f"{prefix}-{network.backbone}-{network.pretrained}"
     head = f"{prefix}-{network.pretrained}-{network.backbone}" if network.fine_tune == "head" else None
     return {"full": full, "head": head}

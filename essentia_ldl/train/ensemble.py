@@ -33,8 +33,8 @@ from essentia_ldl.runs.outcome import CROSSVAL, read_scores
 from essentia_ldl.runs.plan import Plan
 from essentia_ldl.runs.score import choose_best
 from essentia_ldl.scores.calibration import NONE
-from essentia_ldl.train.batch import train_folders
-from essentia_ldl.train.compose import Wanted, identify_tracks, plan_run, update_places
+from essentia_ldl.train.batch import FoldTraining, plan_cells, train_folders
+from essentia_ldl.train.compose import Wanted, identify_tracks, update_places
 from essentia_ldl.train.members import MEMBERS, Member, assemble, check_members, join_plans
 from essentia_ldl.train.prepare import Needs, Say, prepare
 from essentia_ldl.train.train import DEFAULT_EFFORT, Effort, Trained, deliver, draw_split, open_folder, take_training
@@ -135,14 +135,14 @@ def train_members(
     with runs.locked(run):
         open_folder(run, recipe, collection)
         split = draw_split(recipe, list(collection.tracks))
-        members = []
+        members, trainings = [], []
         for number in range(n_members):
             seed = recipe.split.seed + number
             members.append(Member(f"seed {seed}", run / MEMBERS / str(number)))
-            if not runs.is_planned(members[-1].folder):
-                seeded = recipe.override(split__seed=seed, uncertainty__samples=0)
-                wanted = Wanted(export=False, max_hours=effort.max_hours)
-                plan_run(members[-1].folder, seeded, collection, split, wanted)
+            seeded = recipe.override(split__seed=seed, uncertainty__samples=0)
+            trainings.append(FoldTraining(members[-1].folder, seeded, split))
+        wanted = Wanted(export=False, max_hours=effort.max_hours)
+        plan_cells(trainings, collection, wanted, effort.n_jobs, say)
         for member in members:  # also those that are trained: their plans become that of the ensemble
             update_places(member.folder, collection)
         train_folders([member.folder for member in members], collection, recipe.network, effort.n_jobs, say)

@@ -26,7 +26,10 @@ from essentia_ldl.runs.targets import name_table, read_report, read_table, write
 
 MEMBERS = "members"  # folder of the members of a run
 # What of a plan's network decides which weights there are, and what they read.
-SAME_NETWORK = ("backbone", "pretrained", "fine_tune", "hidden", "standardize", "extractor", "extractor_output")
+SAME_NETWORK = (
+    *("backbone", "pretrained", "fine_tune", "hidden", "standardize", "extractor", "extractor_output"),
+    *("backbones", "layers"),
+)
 _TRAIN_IT = "Train that run to its end."
 
 

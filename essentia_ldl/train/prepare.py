@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from essentia_ldl import frontends
+from essentia_ldl import frontends, taps
 from essentia_ldl import labels as label_sources
+from essentia_ldl.choices import CHOSEN
 from essentia_ldl.collection.corrections import describe_corrections
 from essentia_ldl.collection.read import Collection, Source, read_corrected
 from essentia_ldl.datasets import demo
@@ -20,11 +21,13 @@ from essentia_ldl.errors import DataError, explain
 from essentia_ldl.features import descriptors, embeddings
 from essentia_ldl.features.extract import extract
 from essentia_ldl.features.extractors import read_extractor
+from essentia_ldl.features.joint import QUALITIES, make_joint_features
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home
 from essentia_ldl.models import folder as models
 from essentia_ldl.recipe.recipe import NetworkSettings, Recipe
 from essentia_ldl.records import Split, Track
+from essentia_ldl.train.choice import list_feature_sets
 from essentia_ldl.train.compose import check_sampling
 from essentia_ldl.train.targets import build_source, label_front_ends, list_sources
 from essentia_ldl.zones import run_zone
@@ -206,6 +209,13 @@ def prepare(
     if embeddings.NAME in read:
         require_network(recipe.network, home.graphs)
         embeddings.make_embeddings(collection, recipe.network)
+    solved = [recipe.override(labels=name) for name in needs.labels if name in CHOSEN]
+    if solved:
+        build_base_graphs(home.graphs)
+        sets = [features for one in solved for features in list_feature_sets(one)]
+        for layers in sorted({taps.find_stored(features.layers) for features in sets}):
+            names = [n for features in sets if taps.find_stored(features.layers) == layers for n in features.backbones]
+            make_joint_features(collection, tuple(dict.fromkeys(names)), layers, QUALITIES, n_jobs, say)
     return collection
 
 

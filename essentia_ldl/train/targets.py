@@ -78,6 +78,12 @@ def build_source(
     return label_sources.build(name, recipe.classes, read_features, overrides, recipe.split.seed)
 
 
+def list_slow(recipe: Recipe) -> list[str]:
+    """Return the sources of a training that keep one core busy for seconds while they are fitted."""
+    sources = list_sources(recipe, (recipe.main_source, *recipe.learned))
+    return [name for name in sources if getattr(build_source(recipe, name), "is_slow", False)]
+
+
 def fit_targets(
     recipe: Recipe, collection: Collection, split: Split, known: Mapping[str, tuple[LabelTable, Mapping[str, Any]]]
 ) -> tuple[dict[str, multi_target.Target], dict[str, Mapping[str, Any]]]:

@@ -7,7 +7,7 @@ goes on where it was: features and embeddings are in the store, training in its 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,9 @@ from essentia_ldl.runs.plan import read_plan, write_plan
 from essentia_ldl.runs.score import score_run
 from essentia_ldl.runs.targets import read_report
 from essentia_ldl.scores.calibration import NONE, TEMPERATURE
+from essentia_ldl.taps import EMBEDDING, NETWORKS
+from essentia_ldl.train.auto import summarize_again, summarize_choice
+from essentia_ldl.train.choice import BASE
 from essentia_ldl.train.compose import (
     Wanted,
     identify_tracks,
@@ -38,6 +41,8 @@ from essentia_ldl.train.compose import (
 from essentia_ldl.train.multi_target import describe_left_out
 from essentia_ldl.train.prepare import Needs, Say, prepare, require_network
 from essentia_ldl.zones import run_zone
+
+DROP_IN = "drop-in"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,10 +121,12 @@ def train(recipe: Recipe, source: Source, home: Home, effort: Effort = DEFAULT_E
         open_folder(run, recipe, collection)
         if not runs.is_planned(run):
             say(f"labels: {recipe.labels}")
-            plan_run(run, recipe, collection, split, Wanted(max_hours=effort.max_hours))
+            plan_run(run, recipe, collection, split, Wanted(max_hours=effort.max_hours), say)
             for line in describe_left_out(read_report(run).get("targets", {})):
                 say(line)
-        names, scores = finish(run, collection)
+        measured = summarize_choice(run, recipe, collection) if recipe.is_solved else {}
+        beside = plan_drop_in(run, recipe, collection, split) if recipe.is_solved else ()
+        names, scores = finish(run, collection, {"crossval": measured} if measured else {}, beside)
     return Trained(run, names, scores, collection.failures)
 
 
@@ -153,8 +160,37 @@ def open_folder(run: Path, recipe: Recipe, collection: Collection) -> None:
     require_network(recipe.network, collection.home.graphs)
 
 
+def plan_drop_in(run: Path, recipe: Recipe, collection: Collection, split: Split) -> tuple[Path, ...]:
+    """Plan the model that pipelines made for Essentia's own classifiers read, beside one on other features.
+
+    Parameters
+    ----------
+    run : Path
+        Folder of a solved run whose plan is written.
+    recipe, collection, split
+        What it is of.
+
+    Returns
+    -------
+    tuple[Path, ...]
+        The folder ``drop-in`` of a classifier on the embeddings of msd-musicnn alone, its settings chosen in the same
+        way; empty where the run is that already, or must not choose that network.
+    """
+    allowed = recipe.choice.networks or tuple(NETWORKS)
+    is_free = not recipe.network.backbones and BASE in allowed
+    if not is_free or not read_plan(run).network.backbones:
+        return ()
+    folder = run / DROP_IN
+    if not runs.is_planned(folder):
+        dataset, backbone = BASE.split("-")
+        alone = recipe.override(network__backbone=backbone, network__pretrained=dataset, choice__layers=EMBEDDING)
+        alone = alone.override(choice__networks=(BASE,))
+        plan_run(folder, alone, collection, split, Wanted(), lambda line: None)
+    return (folder,)
+
+
 def finish(
-    run: Path, collection: Collection, measured: Mapping[str, Any] | None = None
+    run: Path, collection: Collection, measured: Mapping[str, Any] | None = None, beside: Sequence[Path] = ()
 ) -> tuple[tuple[str, ...], dict[str, Any]]:
     """Train, export, verify, score and promote a run whose plan is written.
 
@@ -166,29 +202,42 @@ def finish(
         What the plan was made of; its places are written into the plan again, because they may have moved.
     measured : Mapping[str, Any] or None
         Scores from elsewhere, which stand beside those of the run.
+    beside : sequence of Path
+        Folders inside the run with plans of their own, whose models go to graphs/ too.
 
     Returns
     -------
     names : tuple[str, ...]
-        Of the models in graphs/.
+        Of the models in graphs/, those of the run first.
     scores : dict[str, Any]
         What scores.json holds.
     """
-    update_places(run, collection)
-    run_zone("essentia_ldl.nets", str(run))
-    return deliver(run, measured or {}, collection.home.graphs)
+    for folder in (run, *beside):
+        update_places(folder, collection)
+    run_zone("essentia_ldl.nets", str(run), *map(str, beside))
+    return deliver(run, measured or {}, collection.home.graphs, beside)
 
 
-def deliver(run: Path, measured: Mapping[str, Any], graphs: Path) -> tuple[tuple[str, ...], dict[str, Any]]:
+def deliver(
+    run: Path, measured: Mapping[str, Any], graphs: Path, beside: Sequence[Path] = ()
+) -> tuple[tuple[str, ...], dict[str, Any]]:
     """Verify, score and promote what a run exported into `graphs`; the rest as in `finish`."""
-    run_zone("essentia_ldl.sound", str(run))
-    scores = {**score_run(run), **measured}
-    write_scores(run, scores)
-    stems = [stem for stem in read_plan(run).stems.values() if stem]
-    promoted = models.promote(run / "export", stems, graphs, {"run": run.name, "scores": scores})
-    names = tuple(model.name for model in promoted)
+    run_zone("essentia_ldl.sound", str(run), *map(str, beside))
+    names: list[str] = []
+    for folder in (*beside, run):  # the scores of the run come last: they say that all is done
+        own = measured if folder == run else summarize_again(folder, measured)
+        scores = {**score_run(folder), **own}
+        write_scores(folder, scores)
+        stems = [stem for stem in read_plan(folder).stems.values() if stem]
+        promoted = models.promote(folder / "export", stems, graphs, {"run": run.name, "scores": scores})
+        names = [*(model.name for model in promoted), *names]
     runs.finish_run(run, names)
-    return names, scores
+    return tuple(names), scores
+
+
+def find_beside(run: Path) -> tuple[Path, ...]:
+    """Return the folders inside a run whose models went to graphs/ beside its own."""
+    return (run / DROP_IN,) if (run / DROP_IN / PLAN).is_file() else ()
 
 
 def calibrate(name: str | None, home: Home, method: str | None = None, say: Say = print) -> Trained:
@@ -226,11 +275,17 @@ def calibrate(name: str | None, home: Home, method: str | None = None, say: Say 
         found = calibrate_run(run, method, strict=True)
         say(f"calibration: {found.describe()}")
         write_plan(dataclasses.replace(plan, calibration=method))
-        run_zone("essentia_ldl.nets", "--export-only", str(run))
-        names, scores = deliver(run, {key: before[key] for key in ("crossval",) if key in before}, home.graphs)
+        beside = find_beside(run)
+        for folder in beside:
+            calibrate_run(folder, method, strict=True)
+            write_plan(dataclasses.replace(read_plan(folder), calibration=method))
+        run_zone("essentia_ldl.nets", "--export-only", str(run), *map(str, beside))
+        kept = {key: before[key] for key in ("crossval",) if key in before}
+        names, scores = deliver(run, kept, home.graphs, beside)
     return Trained(run, names, scores, ())
 
 
 def draw_split(recipe: Recipe, tracks: list[Track]) -> Split:
-    """Split tracks as a training of the recipe does."""
-    return splits.split_tracks(tracks, recipe.split.valid_share, seed=recipe.split.seed)
+    """Split tracks as a training of the recipe does; one that is solved needs no validation side."""
+    share = 0.0 if recipe.is_solved else recipe.split.valid_share
+    return splits.split_tracks(tracks, share, seed=recipe.split.seed)

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from essentia_ldl import discover
+from essentia_ldl.files import digest_file
+from essentia_ldl.models.answers import name_answers, read_answers
 from essentia_ldl.models.card import GraphCard
 from essentia_ldl.nets import base_graphs as base_graphs_module
 from essentia_ldl.nets.pretrained.tags import TAGS
@@ -71,6 +73,27 @@ def test_damaged_graph_is_built_again(base_graphs, wheel):
     assert [stem for stem, now in built.items() if now] == ["mtt-vgg-1"]
     assert path.read_bytes() == whole, "the same weights give the same bytes"
     assert not list(base_graphs.glob(".*")), "no temporary file is left"
+
+
+@pytest.mark.parametrize("stem", sorted(BASE))
+def test_base_graphs_have_golden_answers_of_every_node(base_graphs, stem):
+    graph = base_graphs / f"{stem}.pb"
+    answers = read_answers(graph, digest_file(graph))
+    card = GraphCard(json.loads(graph.with_suffix(".json").read_text()))
+    assert set(answers.values) == {output["name"] for output in card.fields["schema"]["outputs"]}
+    assert answers.inputs.shape[1:] == (187, 96)
+    logits = load_tagger(base_graphs, *BASE[stem])(answers.inputs, training=False)
+    np.testing.assert_array_equal(answers.values["model/Sigmoid"], tf.sigmoid(logits))
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"PK")])
+def test_answers_that_are_missing_or_damaged_are_written_again_without_the_wheel(base_graphs, monkeypatch, damage):
+    path = name_answers(base_graphs / "mtt-vgg-1.pb")
+    whole = path.read_bytes()
+    damage(path)
+    monkeypatch.setattr(base_graphs_module, "fetch_wheel", lambda *_: pytest.fail("nothing is missing"))
+    assert not any(base_graphs_module.build_base_graphs(base_graphs).values())
+    assert path.read_bytes() == whole
 
 
 def test_command_line_reports_an_error(tmp_path, capsys):

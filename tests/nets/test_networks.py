@@ -10,7 +10,7 @@ import pytest
 from essentia_ldl.errors import TrainingError
 from essentia_ldl.nets.backbones import dcnn, vgg
 from essentia_ldl.nets.classifier import DenseLayers, build_head, build_network
-from essentia_ldl.nets.networks import build_model
+from essentia_ldl.nets.networks import build_model, count_embedding, has_free_time
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.runs.plan import read_plan
 
@@ -27,6 +27,21 @@ def test_a_plan_can_ask_for_a_wide_network(make_dcnn):
     plan = read_plan(make_dcnn(network={"n_networks": 3}))
     model = build_model(plan, pretrained=False)
     assert count(model.trainable_weights) == pytest.approx(3 * count(whole(2).trainable_weights), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("network", "free", "n_features"),
+    [
+        ({}, True, 200),
+        ({"backbone": "vgg"}, False, 256),
+        ({"backbones": ["msd-musicnn", "mtt-musicnn"], "layers": "deep"}, True, 2 * 634),
+        ({"backbones": ["msd-musicnn", "mtt-vgg"], "layers": "1"}, False, 561 + 128),
+    ],
+)
+def test_what_a_head_reads_and_how_many_frames(network, free, n_features, make_run):
+    plan = read_plan(make_run(network=network))
+    assert has_free_time(plan) is free
+    assert count_embedding(plan) == build_model(plan, pretrained=True).input_shape[-1] == n_features
 
 
 def test_only_networks_that_can_grow_are_made_wider(make_dcnn, make_run):

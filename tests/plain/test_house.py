@@ -6,6 +6,7 @@ A list of what is still owed fails on an entry that is no longer so, and has to 
 from __future__ import annotations
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,17 @@ import essentia_ldl
 
 PACKAGE = Path(essentia_ldl.__file__).resolve().parent
 TESTS = Path(__file__).resolve().parents[1]
-MODULES = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text("utf-8")) for path in PACKAGE.rglob("*.py")}
+
+
+@functools.cache
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+MODULES = {path.relative_to(PACKAGE).as_posix(): parse(path) for path in PACKAGE.rglob("*.py")}
+MODULE_NAMES = {
+    "essentia_ldl." + name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in MODULES
+}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 LINES, PARAMETERS = 400, 6
@@ -85,7 +96,7 @@ def test_a_test_file_tests_something():
     for module, tree in MODULES.items():
         path = TESTS / find_test(module)
         if needs_test(module, tree) and path.is_file():
-            names = [function.name for function in list_functions(ast.parse(path.read_text("utf-8")))]
+            names = [function.name for function in list_functions(parse(path))]
             assert any(name.startswith("test_") for name in names), path
 
 
@@ -118,13 +129,12 @@ def test_modules_whose_names_misled_a_reader_are_gone():
 
 def list_module_aliases(tree: ast.Module) -> list[tuple[str, str]]:
     """List the modules of the package that a file imports under another name, and that name."""
-    names = {"essentia_ldl." + path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in MODULES}
     return [
         (f"{node.module}.{alias.name}", alias.asname)
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
-        if alias.asname and f"{node.module}.{alias.name}" in names
+        if alias.asname and f"{node.module}.{alias.name}" in MODULE_NAMES
     ]
 
 
@@ -152,7 +162,7 @@ def test_a_name_that_a_module_had_is_told_from_its_own(alias, module, expected):
 
 def test_no_alias_brings_an_old_name_back():
     files = [*PACKAGE.rglob("*.py"), *TESTS.rglob("*.py")]
-    found = [(path.name, one) for path in files for one in list_module_aliases(ast.parse(path.read_text("utf-8")))]
+    found = [(path.name, one) for path in files for one in list_module_aliases(parse(path))]
     assert found
     assert [(name, one) for name, one in found if not names_its_module(one[1], one[0])] == []
 

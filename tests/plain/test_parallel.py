@@ -163,6 +163,14 @@ def test_workers_are_counted():
     assert count_workers(0) >= 1
 
 
+@pytest.mark.parametrize(("n_cores", "expected"), [(6, 6), (None, 1)])
+def test_a_system_that_does_not_tell_the_cores_of_a_process_tells_all(monkeypatch, n_cores, expected):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: n_cores)
+    assert count_workers() == expected
+    assert count_workers(2) == 2
+
+
 def test_a_store_that_cannot_be_written_stops_the_batch():
     jobs = [{"path": str(i), "kind": "store" if i == 2 else None} for i in range(6)]
     with pytest.raises(StoreError, match=r"space and permission to write"):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import configparser
+import functools
 import importlib.util
 import os
 import re
@@ -12,7 +14,9 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 import essentia_ldl
@@ -59,10 +63,16 @@ def find_imports(tree: ast.AST, package: str) -> list[tuple[str, bool]]:
     return found
 
 
-def imports_of(path: Path) -> list[tuple[str, bool]]:
+@functools.cache
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def imports_of(path: Path) -> tuple[tuple[str, bool], ...]:
     name = module_name(path)
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    return find_imports(ast.parse(path.read_text(encoding="utf-8")), package)
+    return tuple(find_imports(parse(path), package))
 
 
 def zone_of(path: Path) -> str:
@@ -153,7 +163,7 @@ def test_private_modules_stay_inside_their_package(path):
 def test_public_classes_of_plain_modules_have_names_of_their_own():
     places: dict[str, list[str]] = {}
     for path, name in zip(FILES, NAMES, strict=True):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body if zone_of(path) == "plain" else ():
+        for node in parse(path).body if zone_of(path) == "plain" else ():
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places.setdefault(node.name, []).append(name)
     assert {name: where for name, where in places.items() if len(where) > 1} == {}
@@ -193,7 +203,8 @@ def room_of(module: str) -> str:
     return f"{module}.".split(".")[1] or module
 
 
-def find_edges(inside: bool) -> dict[str, set[str]]:
+@functools.cache
+def find_edges(inside: bool) -> dict[str, frozenset[str]]:
     """Return the modules of the package that each module imports, with or without the imports inside functions."""
     graph = {}
     for module, path in MODULES.items():
@@ -203,7 +214,7 @@ def find_edges(inside: bool) -> dict[str, set[str]]:
                 name = name.rpartition(".")[0]
             if name and (inside or not is_inside):
                 found.add(name)
-        graph[module] = found - {module, "essentia_ldl"}
+        graph[module] = frozenset(found - {module, "essentia_ldl"})
     return graph
 
 
@@ -289,19 +300,20 @@ def find_starts(tree: ast.AST) -> list[str]:
     """List the modules that are started by name: run_zone(...), run_jobs("module:function"), "-m", "module"."""
     found = []
     for node in ast.walk(tree):
+        called = isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("run_zone", "run_jobs")
+        if not called and not isinstance(node, ast.List):
+            continue
         strings = [
             part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)
         ]
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("run_zone", "run_jobs"):
-            found += [text for text in strings if text.startswith("essentia_ldl.")]
-        if isinstance(node, ast.List) and "-m" in strings:
+        if called or "-m" in strings:
             found += [text for text in strings if text.startswith("essentia_ldl.")]
     return found
 
 
 def test_every_module_that_is_started_by_name_is_there():
     """A zone is started by its name, which no import checks."""
-    starts = {start for path in FILES for start in find_starts(ast.parse(path.read_text(encoding="utf-8")))}
+    starts = {start for path in FILES for start in find_starts(parse(path))}
     assert {"essentia_ldl.sound.features:extract_track", "essentia_ldl.sound.predict"} <= starts
     for start in starts:
         name, _, function = start.partition(":")
@@ -311,6 +323,49 @@ def test_every_module_that_is_started_by_name_is_there():
         assert path.is_file(), start
         text = path.read_text(encoding="utf-8")
         assert f"def {function}(" in text if function else ("__main__" in text or path.name == "__main__.py"), start
+
+
+# --- what predicting needs -------------------------------------------------------------------------------------------
+
+PREDICTING = ["predict.command", "predict.ask", "predict.write", "predict.worker", "sound.predict", "doctor"]
+TRAINING = {"tensorflow", "keras", "tf_keras", "sklearn", "scipy", "metric_learn", "matplotlib", "threadpoolctl"}
+
+
+def find_others(module: str, *, inside: bool) -> set[str]:
+    """Return the packages from outside that a module imports; pyarrow is an extra."""
+    path = next(path for path, name in zip(FILES, NAMES, strict=True) if module_name(path) == module and name)
+    roots = {name.partition(".")[0] for name, is_inside in imports_of(path) if inside or not is_inside}
+    return roots - set(sys.stdlib_module_names) - {"essentia_ldl", "pyarrow"}
+
+
+def read_needed() -> set[str]:
+    """Return the names in requirements-predict.txt."""
+    lines = (PACKAGE.parent / "requirements-predict.txt").read_text(encoding="utf-8").splitlines()
+    return {re.split(r"[<>=!~ ]", line)[0] for line in lines if line and not line.startswith("#")}
+
+
+@pytest.mark.parametrize("start", PREDICTING)
+def test_predicting_imports_nothing_of_training(start):
+    """Imports inside functions count too: requirements-predict.txt names all that is needed."""
+    for module, way in reach(find_edges(inside=True), f"essentia_ldl.{start}").items():
+        others = find_others(module, inside=True)
+        assert not others & TRAINING, " -> ".join(way)
+        assert others <= read_needed(), " -> ".join(way)
+
+
+def test_the_command_line_loads_nothing_of_training_by_itself():
+    for module, way in reach(find_edges(inside=False), "essentia_ldl.cli.main").items():
+        assert find_others(module, inside=False) <= read_needed(), " -> ".join(way)
+
+
+def test_what_predicting_needs_is_bound_as_for_the_whole():
+    config = configparser.ConfigParser()
+    config.read(PACKAGE.parent / "setup.cfg", encoding="utf-8")
+    whole = {*config["options"]["install_requires"].split("\n"), *config["options.extras_require"]["fast"].split("\n")}
+    lines = (PACKAGE.parent / "requirements-predict.txt").read_text(encoding="utf-8").splitlines()
+    for line in lines:
+        if line and not line.startswith("#"):
+            assert re.sub("^essentia>", "essentia-tensorflow>", line) in whole
 
 
 # --- what a process loads -------------------------------------------------------------------------------------------
@@ -479,7 +534,7 @@ def test_one_that_fails_interrupts_the_others_and_its_status_counts(slow_child, 
 
 
 def list_children() -> set[int]:
-    return set(map(int, Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()))
+    return {child.pid for child in psutil.Process().children()}
 
 
 def test_ctrl_c_waits_for_all_processes(slow_child):
@@ -535,9 +590,19 @@ def test_a_step_imports_the_package_of_its_parent_first(monkeypatch):
     assert zone_environment()["PYTHONPATH"] == str(PACKAGE.parent)
 
 
-def test_a_step_ends_with_the_process_that_started_it(tmp_path):
+def test_a_step_does_not_import_another_copy_in_the_current_folder(tmp_path):
+    (tmp_path / "essentia_ldl").mkdir()
+    (tmp_path / "essentia_ldl" / "__init__.py").write_text("raise SystemExit(7)")
+    command = [sys.executable, "-m", "essentia_ldl", "--version"]
+    done = subprocess.run(command, cwd=tmp_path, env=zone_environment(), capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("has_prctl", [True, False])
+def test_a_step_ends_with_the_process_that_started_it(tmp_path, has_prctl):
     """SIGKILL gives the parent no chance to stop its child, so the child must notice by itself."""
-    child = "import essentia_ldl.zones as z, time; z.follow_parent(); print(1, flush=True); time.sleep(60)"
+    blind = "" if has_prctl else "z.ctypes.CDLL = lambda name: object(); "
+    child = f"import essentia_ldl.zones as z, time; {blind}z.follow_parent(); print(1, flush=True); time.sleep(60)"
     parent = f"""
 import os, subprocess, sys
 from essentia_ldl.zones import zone_environment
@@ -549,18 +614,32 @@ os.kill(os.getpid(), 9)
     done = subprocess.run([sys.executable, "-c", parent], capture_output=True, text=True, env=zone_environment())
     pid = int(done.stdout)
     for _ in range(100):
-        state = Path(f"/proc/{pid}/stat")
-        if not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z":
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
             return
         time.sleep(0.05)
     os.kill(pid, 9)
     pytest.fail("the child outlived its parent")
 
 
+@pytest.mark.parametrize("error", [OSError, AttributeError, TypeError])
+def test_a_step_watches_its_parent_where_the_kernel_does_not(monkeypatch, error):
+    def refuse(name):
+        raise error("no such thing")
+
+    started = []
+    monkeypatch.setattr(zones.ctypes, "CDLL", refuse)
+    monkeypatch.setattr(zones.threading, "Thread", lambda **how: SimpleNamespace(start=lambda: started.append(how)))
+    monkeypatch.delenv("ESSENTIA_LDL_PARENT", raising=False)
+    zones.follow_parent()
+    [how] = started
+    assert (how["args"], how["daemon"]) == ((os.getppid(),), True)
+
+
 def test_the_scripts_of_the_benchmark_import_what_is_there():
     """They are strings, which run in processes of their own, so that nothing else looks at their imports."""
-    text = (Path(__file__).parents[1] / "bench.py").read_text(encoding="utf-8")
-    strings = [node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant)]
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in Path(__file__).parents[1].glob("bench*.py")]
+    assert len(trees) == 2
+    strings = [node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)]
     scripts = [value for value in strings if isinstance(value, str) and "\nimport " in value]
     assert len(scripts) > 3
     for script in scripts:

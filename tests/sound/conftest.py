@@ -125,6 +125,21 @@ def encode() -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
+def cut_wavs() -> Callable[[Path, float], None]:
+    """A function (folder, seconds) that keeps the beginning of every WAV file: a demo cannot be made so short."""
+
+    def cut(folder: Path, seconds: float) -> None:
+        for path in folder.glob("*.wav"):
+            with wave.open(str(path)) as file:
+                parameters, frames = file.getparams(), file.readframes(round(seconds * file.getframerate()))
+            with wave.open(str(path), "wb") as file:
+                file.setparams(parameters)
+                file.writeframes(frames)
+
+    return cut
+
+
+@pytest.fixture(scope="session")
 def audio_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for files that several tests read."""
     return tmp_path_factory.mktemp("audio")

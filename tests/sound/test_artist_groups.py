@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from essentia_ldl.recipe.toml import read_recipe
+from essentia_ldl.train.prepare import make_demo
+
 RECIPE = """
 task = "genre-agf-demo"
 classes = ["Folk", "Rock"]
@@ -49,10 +51,13 @@ seconds = 8.0
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory) -> Path:
+def home(tmp_path_factory, cut_wavs) -> Path:
+    """A home with the recipe and its demo, of which five seconds a track are left, which are enough."""
     home = tmp_path_factory.mktemp("agf")
     (home / "recipes").mkdir()
     (home / "recipes" / "genre-agf-demo.toml").write_text(RECIPE)
+    demo = make_demo(home / "store" / "demo" / "genre-agf-demo", read_recipe("genre-agf-demo", home / "recipes"))
+    cut_wavs(demo / "audio", 5.0)
     return home
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from pathlib import Path
 
+import essentia.standard as es
 import numpy as np
 import pytest
 
 from essentia_ldl.errors import DataError, GraphError
+from essentia_ldl.files import digest_file
+from essentia_ldl.models.answers import RANGES, name_answers, read_answers, write_answers
 from essentia_ldl.scores.uncertainty import ENTROPIES, node_name
 from essentia_ldl.sound import choice
 from essentia_ldl.sound.choice import Chooser, compare_engines, compare_times, draw_rows
@@ -24,8 +29,24 @@ def _equally_fast(monkeypatch) -> None:
 
 
 @pytest.fixture
-def graph(graphs) -> str:
-    return str(graphs / "msd-vgg-1.pb")
+def graph(graphs, tmp_path) -> str:
+    """A graph without golden answers."""
+    (tmp_path / "alone").mkdir()
+    shutil.copy(graphs / "msd-vgg-1.pb", tmp_path / "alone")
+    return str(tmp_path / "alone" / "msd-vgg-1.pb")
+
+
+@pytest.fixture
+def proved(graph, graphs) -> str:
+    """The same with its golden answers."""
+    shutil.copy(name_answers(graphs / "msd-vgg-1.pb"), Path(graph).parent)
+    return graph
+
+
+@pytest.fixture
+def plain(monkeypatch) -> None:
+    """Essentia as the package essentia has it, without TensorFlow."""
+    monkeypatch.delattr(es, "TensorflowPredict")
 
 
 @pytest.fixture
@@ -183,3 +204,101 @@ def test_the_time_of_engines_is_told_as_a_ratio():
 
     assert compare_times(quick, slow, draw_rows((3,))) < 1
     assert calls == ["quick", "slow"] * 3
+
+
+# --- golden answers ---------------------------------------------------------------------------------------------------
+
+
+def test_golden_answers_prove_openvino_once(proved, monkeypatch):
+    first = Chooser("auto")
+    forbid(monkeypatch, "compare_engines")
+    assert first.choose(proved, INPUT, NODES, PATCH)
+    [finding] = first.found.values()
+    assert (finding["graph"], finding["agrees"], finding["by"]) == ("msd-vgg-1", True, "answers")
+    assert 0 <= finding["difference"] <= 1e-5
+    forbid(monkeypatch, "CompiledNetwork")
+    later = Chooser("auto", remembered=first.found)
+    assert later.choose(proved, INPUT, NODES, PATCH)
+    assert (later.found, later.warnings, later.ran_essentia) == ({}, [], False)
+
+
+def test_golden_answers_that_are_not_given_leave_a_graph_to_essentia(proved, wrong):
+    auto = Chooser("auto")
+    assert not auto.choose(proved, INPUT, NODES, PATCH)
+    told = Chooser("openvino", remembered=auto.found)
+    assert told.choose(proved, INPUT, NODES, PATCH)
+    assert told.warnings == ["msd-vgg-1 runs in OpenVINO, unproved: it differs from its golden answers by 0.01."]
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK", None])
+def test_damaged_answers_are_told_and_essentia_is_asked(proved, graphs, damage):
+    path = name_answers(proved)
+    path.write_bytes(name_answers(graphs / "mtt-vgg-1.pb").read_bytes() if damage is None else damage)
+    chooser = Chooser("auto")
+    assert chooser.choose(proved, INPUT, NODES, PATCH)
+    [warning] = chooser.warnings
+    assert warning.startswith("golden answers: expected ")
+    assert str(path) in warning
+    [finding] = chooser.found.values()
+    assert finding["by"] == "essentia"
+
+
+def test_answers_that_do_not_cover_what_is_wanted_are_not_asked(proved, graphs):
+    path, digest = Path(proved), digest_file(proved)
+    values = read_answers(proved, digest).values
+    write_answers(path, digest, INPUT, PATCH, RANGES[""], lambda _: {NODES[0]: values[NODES[0]]})
+    chooser = Chooser("auto")
+    assert chooser.choose(proved, INPUT, [*NODES, "model/dense/BiasAdd"], PATCH)
+    write_answers(path, digest, INPUT, (64, 96), RANGES[""], lambda _: values)
+    assert chooser.choose(proved, INPUT, NODES, PATCH)
+    assert [finding["by"] for finding in chooser.found.values()] == ["essentia", "essentia"]
+
+
+def test_answers_that_come_later_are_asked_then(graph, graphs, plain):
+    told = Chooser("openvino")
+    assert told.choose(graph, INPUT, NODES, PATCH)
+    assert told.warnings == ["msd-vgg-1 runs in OpenVINO, unproved: it has no golden answers."]
+    assert told.found == {}
+    shutil.copy(name_answers(graphs / "msd-vgg-1.pb"), Path(graph).parent)
+    assert told.choose(graph, INPUT, NODES, PATCH)
+    assert len(told.warnings) == len(told.found) == 1
+
+
+def test_without_tensorflow_golden_answers_are_proof_enough(proved, plain, monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.delattr(es, "TensorflowPredict")
+    chooser = Chooser("auto")
+    forbid(monkeypatch, "compare_times")
+    assert chooser.choose(proved, INPUT, NODES, PATCH)
+    [finding] = chooser.found.values()
+    assert (finding["by"], finding["agrees"], "time_ratio" in finding) == ("answers", True, False)
+    assert not chooser.ran_essentia
+
+
+def test_without_tensorflow_auto_refuses_what_nothing_proves(graph, plain):
+    with pytest.raises(GraphError, match=r"has no golden answers.*take --engine openvino"):
+        Chooser("auto").choose(graph, INPUT, NODES, PATCH)
+
+
+def test_without_tensorflow_auto_refuses_what_differs(proved, plain, wrong):
+    with pytest.raises(GraphError, match=r"differs from its golden answers by 0\.01"):
+        Chooser("auto").choose(proved, INPUT, NODES, PATCH)
+
+
+@pytest.mark.parametrize("engine", ["auto", "essentia"])
+def test_without_both_engines_one_sentence_says_what_is_missing(proved, plain, monkeypatch, engine):
+    monkeypatch.setattr(choice, "is_installed", lambda: False)
+    with pytest.raises(GraphError, match=r"expected an Essentia with TensorFlow; got 'the package essentia"):
+        Chooser(engine).choose(proved, INPUT, NODES, PATCH)
+    with pytest.raises(GraphError, match="expected an Essentia with TensorFlow"):
+        Chooser(engine).leave("/graphs/discogs-effnet-bs64-1.pb")
+
+
+@pytest.mark.parametrize("kind", ["full", "head"])
+def test_trained_graphs_are_proved_by_their_answers(exported_run, sampled_run, kind):
+    patch = PATCH if kind == "full" else None
+    chooser = Chooser("auto")
+    for run in (exported_run, sampled_run):
+        assert chooser.choose(str(run / "export" / f"{STEMS[kind]}.pb"), INPUT, ["model/Softmax"], patch)
+    assert [finding["by"] for finding in chooser.found.values()] == ["answers", "answers"]
+    assert all(finding["difference"] < 1e-5 for finding in chooser.found.values())

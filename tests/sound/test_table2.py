@@ -16,11 +16,12 @@ from essentia_ldl.datasets.demo import DemoSize, build_demo
 from essentia_ldl.recipe.toml import read_recipe
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+SECONDS = 7  # of each track: three patches, where the twenty seconds of a demo have twelve
 SMALL = 'source = "sb"\n[labels.sa]\nn_neighbors = 3\n[labels.sb]\nn_neighbors = 3\nn_components = 4\nmax_iter = 60\n'
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory, graphs) -> Path:
+def home(tmp_path_factory, graphs, cut_wavs) -> Path:
     """A home with the base graphs, a recipe whose smoothing suits few tracks, and a folder of data sets."""
     home = tmp_path_factory.mktemp("table2")
     shutil.copytree(graphs, home / "graphs")
@@ -31,15 +32,15 @@ def home(tmp_path_factory, graphs) -> Path:
     )
     (home / "recipes" / "mood-sad.toml").write_text(text)
     demo = build_demo(home / "sets" / "mood-sad", recipe.classes, DemoSize(10, 10, duration_s=20.0))
+    cut_wavs(demo / "audio", SECONDS)
     folder = home / "sets" / "mtg-jamendo"
     (folder / "00").mkdir(parents=True)
     lines = ["TRACK_ID\tARTIST_ID\tALBUM_ID\tPATH\tDURATION\tTAGS"]
-    root = demo if demo.is_dir() else demo.parent
-    with open(root / "index.csv", newline="") as file:
+    with open(demo / "index.csv", newline="") as file:
         for number, row in enumerate(list(csv.DictReader(file))[::3]):
-            shutil.copy(root / row["path"], folder / "00" / f"{number}.wav")
+            shutil.copy(demo / row["path"], folder / "00" / f"{number}.wav")
             label = row["label"].replace("non_", "not_")
-            lines.append(f"t{number}\ta{number}\tb\t00/{number}.wav\t20.0\tmood_sad---{label},{label},{label}")
+            lines.append(f"t{number}\ta{number}\tb\t00/{number}.wav\t{SECONDS}.0\tmood_sad---{label},{label},{label}")
     (folder / "music-classification-annotations-clean.tsv").write_text("\n".join(lines) + "\n")
     return home
 

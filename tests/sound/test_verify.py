@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from essentia_ldl.errors import EssentiaLdlError, GraphError
-from essentia_ldl.files import Home
+from essentia_ldl.files import Home, digest_file
 from essentia_ldl.frontends import MUSICNN
 from essentia_ldl.models import folder as models
+from essentia_ldl.models.answers import name_answers, read_answers
 from essentia_ldl.sound import verify
 from essentia_ldl.sound.features import extract_features
 from essentia_ldl.sound.verify import MULTI_TARGET_TOLERANCE, measure_difference, verify_run
@@ -62,6 +63,24 @@ def test_probabilities_off_by_1e_4(stem, index, copied_run):
 
     edit_golden(copied_run, stem, change)
     assert_refused(copied_run, rf"model/Softmax: expected what Keras computed, to 1e-05; got .*{stem}\.pb")
+
+
+def test_answers_that_travel_off_by_1e_4(copied_run):
+    graph = copied_run / "export" / f"{FULL}.pb"
+    answers = read_answers(graph, digest_file(graph))
+    assert verify.replay_answers(graph).keys() == answers.values.keys()
+    path = name_answers(graph)
+    with np.load(path) as arrays:
+        values = dict(arrays)
+    values[f"answers_{list(answers.values).index('model/Softmax')}"][-1, 0] += 1e-4
+    np.savez_compressed(path, **values)
+    assert_refused(copied_run, rf"model/Softmax: expected what Keras computed, to 1e-05; got .*{FULL}\.pb")
+
+
+def test_a_run_without_answers_that_travel_passes(copied_run):
+    for path in (copied_run / "export").glob("*.answers.npz"):
+        path.unlink()
+    assert verify_run(copied_run)["golden"].keys() == {FULL, HEAD}
 
 
 def test_logits_off_by_1e_3(copied_run):

@@ -38,9 +38,15 @@ def _describe_engine(done: Examined) -> str:
         return "Essentia (`pip install 'essentia-ldl[fast]'` adds OpenVINO, which is faster)"
     agreeing = [one for one in done.compared if one.get("agrees")]
     refused = sorted({str(one.get("graph")) for one in done.compared if not one.get("agrees")})
+    if done.versions.get("essentia-tensorflow") == "missing" and done.versions.get("essentia", "missing") != "missing":
+        proved = len({one.get("graph") for one in agreeing})
+        told = f"OpenVINO alone, Essentia has no TensorFlow: {proved} graphs gave their golden answers"
+        return told + (f"; not {', '.join(refused)}" if refused else "")
     if not done.compared:
         return "OpenVINO where it agrees with Essentia; no graph was compared on this machine yet"
     worst = max((float(one.get("difference", 0)) for one in agreeing), default=0.0)
     names = len({one.get("graph") for one in agreeing})
     agreed = f"OpenVINO where it is no slower: {names} graphs agree to {worst:.0e}" if agreeing else "Essentia"
+    proved = len({one.get("graph") for one in agreeing if one.get("by") == "answers"})
+    agreed += f", {proved} of them with their golden answers" if proved else ""
     return agreed + (f"; OpenVINO differs, and is not taken, for {', '.join(refused)}" if refused else "")

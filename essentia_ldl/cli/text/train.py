@@ -22,6 +22,9 @@ def describe_training(done: Trained, recipe: Recipe, graphs: Path) -> list[str]:
 def describe_scores_of(scores: Mapping[str, Any]) -> list[str]:
     """Write the accuracy of each side that was kept from training."""
     lines = []
+    told = scores.get("crossval")
+    if told is not None and "choice" in told:
+        lines += describe_nested(told)
     for side, remark in (("valid", " (chosen by its best epoch, so on the high side)"), ("test", "")):
         score = scores.get(side)
         if score is not None:
@@ -33,6 +36,20 @@ def describe_scores_of(scores: Mapping[str, Any]) -> list[str]:
                 f" recall: {recall}"
             )
     return lines
+
+
+def describe_nested(told: Mapping[str, Any]) -> list[str]:
+    """Write what folds inside the training tracks say of a classifier whose settings were chosen there."""
+    grouped = ", grouped by artist" if told["grouped_by_artist"] else ", NOT grouped by artist"
+    recall = ", ".join(f"{name} {value:.2f}" for name, value in told["recall"].items() if value is not None)
+    lines = [
+        f"balanced accuracy {told['balanced_accuracy_mean']:.2f} +- {told['balanced_accuracy_std']:.2f} on tracks that "
+        f"neither fit nor choice has seen ({told['n_folds']} folds{grouped}); recall: {recall}"
+    ]
+    changed = told.get("changed_by_resampling")
+    if changed is not None:
+        lines.append(f"{changed:.1%} of the tracks change their class with the resampling quality of the loader")
+    return [*lines, *(f"finding: {finding}" for finding in told["findings"])]
 
 
 def describe_models_made(done: Trained, graphs: Path) -> list[str]:

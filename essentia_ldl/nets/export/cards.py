@@ -17,6 +17,7 @@ from essentia_ldl import frontends
 from essentia_ldl.models import folder as models
 from essentia_ldl.models.card import GraphCard
 from essentia_ldl.nets.export.nodes import PLACEHOLDER, SIGMOID, SOFTMAX, Node, tagger_nodes
+from essentia_ldl.nets.networks import has_free_time
 from essentia_ldl.nets.pretrained.tags import TAGS
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.records import FrontEnd
@@ -165,6 +166,7 @@ def describe_classifier(
             "fine_tune": network.fine_tune,
             **_describe_features(plan),
             **_describe_extractor(plan),
+            **_describe_joint(plan),
             "labels_source": plan.labels_source,
             "loss": plan.loss,
             "calibration": describe_for_card(calibration),
@@ -181,6 +183,7 @@ def describe_classifier(
                 *_note_calibration(nodes, calibration),
                 *_note_members(plan, calibration),
                 *_note_origin(plan),
+                *_note_frames(plan),
             ],
             **extra,
         },
@@ -206,6 +209,19 @@ def _describe_extractor(plan: Plan) -> dict[str, Any]:
     if plan.extractor is None:
         return {}
     return {"extractor": {key: getattr(plan.extractor, key) for key in ("name", "node", "sha256", "size")}}
+
+
+def _describe_joint(plan: Plan) -> dict[str, Any]:
+    """Say which networks stand side by side below the classifier, and which of their layers; nothing for one alone."""
+    network = plan.network
+    return {"backbones": list(network.backbones), "layers": network.layers} if network.backbones else {}
+
+
+def _note_frames(plan: Plan) -> list[str]:
+    """Say that a graph of several networks wants patches of one length, where that is so."""
+    if not plan.network.backbones or has_free_time(plan):
+        return []
+    return [f"Patches have exactly {plan.front_end.patch_frames} frames: VGG takes no others."]
 
 
 def _describe_features(plan: Plan) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 In: a run folder with `plan.json`, `weights.npz` and, where the plan asks for one, the `calibration.json` of these
 weights, which goes between the logits and the softmax; the logits under their official node stay as they are. Out, in
-`<run>/export/`, for the full graph and, when the network was frozen, for the head alone: ``<stem>.pb``, ``<stem>.json``
-and ``<stem>.golden.npz``. Stems have no version: whoever promotes a graph adds one, and rewrites the card's
-`cards.VERSIONED_FIELDS`.
+`<run>/export/`, for the full graph and, when the network was frozen, for the head alone: ``<stem>.pb``,
+``<stem>.json``, ``<stem>.answers.npz`` and ``<stem>.golden.npz``. Stems have no version: whoever promotes a graph adds
+one, and rewrites the card's `cards.VERSIONED_FIELDS`.
 
-``<stem>.golden.npz`` holds what Keras answers:
+``<stem>.answers.npz``, a few golden answers, travels with the graph (see `models.answers`). ``<stem>.golden.npz`` stays
+in the run and holds what Keras answers:
 
 - ``graph`` : str, the file name ``<stem>.pb``; ``input`` : str, the input node; ``nodes`` : (n_nodes,) str;
 - ``patches_<i>`` : inputs, float32. Full graph: 0 is random (n, patch_frames, n_bands); 1 is cut from the first tracks
@@ -25,13 +26,14 @@ from pathlib import Path
 import numpy as np
 
 from essentia_ldl.files import replacing, write_json
+from essentia_ldl.models.answers import RANGES, write_answers
 from essentia_ldl.nets.backbones import load_backbone
 from essentia_ldl.nets.classifier import join
 from essentia_ldl.nets.export import cards, ensemble, nodes, sampling
 from essentia_ldl.nets.export.freeze import build_evaluator, freeze_model, list_versions
 from essentia_ldl.nets.inputs.below_head import Body, Known, open_body
 from essentia_ldl.nets.inputs.sources import BandSource
-from essentia_ldl.nets.networks import build_model
+from essentia_ldl.nets.networks import build_model, has_free_time
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.nets.trained_weights import read_weights
 from essentia_ldl.runs.calibrate import digest_weights
@@ -44,7 +46,6 @@ GOLDEN_TRACKS = 2
 GOLDEN_PATCHES = 4
 GOLDEN_SEED = 0
 REAL_TIME_FRAMES = 64  # patch of Essentia's real-time examples
-BANDS_RANGES = {"": (0.0, 6.0), "decibel": (-100.0, 30.0)}  # of mel bands, by compression: random patches fill it
 
 
 def export(folder: Path, *, extractors: Known | None = None) -> list[Path]:
@@ -88,12 +89,18 @@ def export(folder: Path, *, extractors: Known | None = None) -> list[Path]:
         if plan.extractor is not None:
             return written  # the network below the head is not ours
         model = join(extractor.model, model)
-    if plan.features:
-        wanted = nodes.features_nodes(plan.network.hidden)
-    else:
-        wanted = nodes.classifier_nodes(load_backbone(plan.network.backbone), plan.network.hidden)
-    written.append(_write(plan, "full", model, wanted, _gather_patches(plan), calibration))
+    written.append(_write(plan, "full", model, _list_nodes(plan), _gather_patches(plan), calibration))
     return written
+
+
+def _list_nodes(plan: Plan) -> tuple[nodes.Node, ...]:
+    """List the nodes of a full graph."""
+    network = plan.network
+    if network.backbones:
+        return nodes.joint_nodes(network.hidden, len(network.backbones), network.layers)
+    if plan.features:
+        return nodes.features_nodes(network.hidden)
+    return nodes.classifier_nodes(load_backbone(network.backbone), network.hidden)
 
 
 def _export_ensemble(plan: Plan, calibration: Calibration, extractors: Known) -> list[Path]:
@@ -110,8 +117,7 @@ def _export_ensemble(plan: Plan, calibration: Calibration, extractors: Known) ->
             return written
         body = extractor.model
     model = ensemble.combine(members, calibration, body)
-    wanted = nodes.classifier_nodes(load_backbone(plan.network.backbone), hidden)
-    wanted = ensemble.list_nodes(wanted, len(members), shared_body=body is not None)
+    wanted = ensemble.list_nodes(_list_nodes(plan), len(members), shared_body=body is not None)
     written.append(_write(plan, "full", model, wanted, _gather_patches(plan), calibration))
     return written
 
@@ -123,7 +129,7 @@ def _load_embeddings(plan: Plan, body: Body) -> np.ndarray:
 
 def _gather_patches(plan: Plan) -> list[np.ndarray]:
     inputs = [_draw_patches(plan, plan.front_end.patch_frames), _cut_grids(plan)]
-    if load_backbone(plan.network.backbone).FREE_TIME:
+    if has_free_time(plan):
         inputs.append(_draw_patches(plan, REAL_TIME_FRAMES))
     return inputs
 
@@ -174,6 +180,10 @@ def _write(
     target = plan.folder / "export" / f"{stem}.pb"
     with replacing(target.with_name(f"{stem}.golden.npz")) as file:
         np.savez(file, **golden)
+    limits = RANGES[plan.front_end.compression]
+    if kind == "head":
+        limits = float(inputs[0].min()), float(inputs[0].max())
+    write_answers(target, extra["sha256"], nodes.PLACEHOLDER, shape, limits, evaluate)
     with replacing(target) as file:
         file.write(data)
     # The card comes last: it vouches for the graph.
@@ -190,4 +200,4 @@ def _cut_grids(plan: Plan) -> np.ndarray:
 def _draw_patches(plan: Plan, n_frames: int) -> np.ndarray:
     random = np.random.default_rng(GOLDEN_SEED)
     shape = (GOLDEN_PATCHES, n_frames, plan.front_end.n_bands)
-    return random.uniform(*BANDS_RANGES[plan.front_end.compression], shape).astype(np.float32)
+    return random.uniform(*RANGES[plan.front_end.compression], shape).astype(np.float32)

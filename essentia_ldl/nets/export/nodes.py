@@ -99,6 +99,13 @@ def features_nodes(hidden: int) -> tuple[Node, ...]:
     return (*head_nodes(hidden), Node(FEATURES, "embedding", "concatenation", "embeddings", text))
 
 
+def joint_nodes(hidden: int, n_networks: int, layers: str) -> tuple[Node, ...]:
+    """List the nodes of a classifier on layers of pretrained networks side by side."""
+    side_by_side = f", {n_networks} networks side by side" if n_networks > 1 else ""
+    text = f"layers as features ({layers}){side_by_side}"
+    return (*head_nodes(hidden), Node(FEATURES, "embedding", "concatenation", "embeddings", text))
+
+
 def _embedding(backbone: ModuleType) -> Node:
     text, activation = "embeddings of the network", getattr(backbone, "EMBEDDING_ACTIVATION", "")
     return Node(backbone.EMBEDDING_NODE, "embedding", backbone.EMBEDDING_OP, "embeddings", text, activation)

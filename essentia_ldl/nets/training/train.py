@@ -10,14 +10,15 @@ after every epoch, and `step_plateau`. What an epoch does depends on the seed an
 A plan with `halvings` has its schedule from elsewhere (the folds of a cross-validation): the rate halves after those
 epochs, and the last epoch is the result. With `class_weights` "balanced" the losses of a track, in training and in
 validation, are multiplied by `Plan.weights`; the mean recall is not. What a network with several targets does
-otherwise is in `shared_updates`; its entries of "epochs" have "task_losses" too.
+otherwise is in `shared_updates`; its entries of "epochs" have "task_losses" too. With `solver` "solved" there is no
+epoch: see `solved`.
 
 `history.json` is {"loss", "valid_cost" ("valid", "train", or "none" where the schedule is given), "best_epoch",
-"stopped" ("epochs" or "max_hours"), "epochs": [{"epoch" (from 1), "train_loss", "valid_loss", "valid_accuracy" (mean
-recall over classes of whole tracks), "learning_rate"}]}; `predictions.npz` is {ids, roles, labels, classes (str),
-probabilities (n_tracks, n_classes): mean of the probabilities of a track's patches, patch_logits (sum of n_patches,
-n_classes), n_patches (n_tracks,)}. `runs.calibrate` replaces these probabilities by calibrated ones afterwards; the
-logits stay.
+"stopped" ("epochs", "max_hours" or "solved"), "epochs": [{"epoch" (from 1), "train_loss", "valid_loss",
+"valid_accuracy" (mean recall over classes of whole tracks), "learning_rate"}]}; `predictions.npz` is {ids, roles,
+labels, classes (str), probabilities (n_tracks, n_classes): mean of the probabilities of a track's patches, patch_logits
+(sum of n_patches, n_classes), n_patches (n_tracks,)}. `runs.calibrate` replaces these probabilities by calibrated ones
+afterwards; the logits stay.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from essentia_ldl.choices import SOLVED
 from essentia_ldl.nets.backbones import load_backbone
 from essentia_ldl.nets.classifier import set_statistics
 from essentia_ldl.nets.inputs.below_head import Known, open_body
@@ -42,6 +44,7 @@ from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.trained_weights import write_weights
 from essentia_ldl.nets.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from essentia_ldl.nets.training.shared_updates import SharedRun
+from essentia_ldl.nets.training.solved import describe_solution, set_solution
 from essentia_ldl.nets.training.updates import Run
 from essentia_ldl.runs.names import WEIGHTS
 from essentia_ldl.runs.outcome import write_history
@@ -136,7 +139,11 @@ def train(
     model = build_model(plan, pretrained=True)
     _standardize(plan, source, model)
     run = SharedRun(plan, source, model) if plan.tasks else Run(plan, source, model)
-    history = _loop(run, checkpoint_every_s, say)
+    if plan.training.solver == SOLVED:
+        set_solution(plan, model)
+        history = describe_solution(run)
+    else:
+        history = _loop(run, checkpoint_every_s, say)
     write_weights(plan.folder / WEIGHTS, run.model)
     write_history(plan.folder, history)
     if not plan.predictions:
@@ -237,25 +244,28 @@ def _loop(run: Run, checkpoint_every_s: float, say: Callable[[str], None]) -> di
     }
 
 
+def _time(call: Callable[[], object]) -> float:
+    start = time.monotonic()
+    call()
+    return time.monotonic() - start
+
+
 def _estimate(run: Run, n_epochs: int, say: Callable[[str], None]) -> None:
     """Say how long a long run will take, from one step and one evaluation whose effects are taken back."""
     state = run.snapshot()
     batch = run.sample_batch()
-    run.step(*(array[:1] for array in batch))  # traces
-    step_s = math.inf
-    for _ in range(2):  # the first step of full size is slower than those that follow
-        start = time.monotonic()
-        run.step(*batch).numpy()
-        step_s = min(step_s, time.monotonic() - start)
-    valid_s = 0.0
-    if run.valid_rows.size:
-        patches = next(iterate_grid(run.source, run.valid_rows[:1]))
-        run.infer(patches)
-        start = time.monotonic()
-        run.infer(patches).numpy()
-        valid_s = (time.monotonic() - start) * run.source.n_patches[run.valid_rows].sum() / len(patches)
+    rows, patches = run.valid_rows, None
+    if rows.size:
+        patches = next(iterate_grid(run.source, rows[:1]))
+        n_times = run.source.n_patches[rows].sum() / len(patches)
+    step_s, valid_s, seconds = math.inf, math.inf, math.inf
+    for _ in range(2):  # the first of them traces, too; a run that is short nevertheless needs no second
+        step_s = min(step_s, _time(lambda: run.step(*batch).numpy()))
+        valid_s = 0.0 if patches is None else min(valid_s, _time(lambda: run.infer(patches).numpy()) * n_times)
+        seconds = n_epochs * (step_s * len(run.train_rows) / len(batch[0]) + valid_s)
+        if seconds <= ESTIMATE_ABOVE_S:
+            break
     run.restore(state)
-    seconds = n_epochs * (step_s * len(run.train_rows) / len(batch[0]) + valid_s)
     if seconds > ESTIMATE_ABOVE_S:
         length = f"{seconds / 3600:.1f} hours" if seconds > 5400 else f"{seconds / 60:.0f} minutes"
         say(f"{run.plan.name}: {n_epochs} epochs take about {length}; a stopped run goes on where it was")

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from essentia_ldl.errors import StoreError
+from essentia_ldl.files import digest_file
+from essentia_ldl.models.answers import name_answers, read_answers
 from essentia_ldl.models.card import GraphCard
 from essentia_ldl.nets.export import cards
 from essentia_ldl.nets.export.export import export
@@ -16,6 +18,7 @@ from essentia_ldl.nets.export.freeze import list_versions
 from essentia_ldl.nets.export.oplists import VERSIONS, read_ops
 from essentia_ldl.nets.runtime import tf
 from essentia_ldl.nets.training.train import train
+from essentia_ldl.runs.solution import Solution, read_solution, write_solution
 
 GraphDef = tf.compat.v1.GraphDef
 
@@ -35,6 +38,7 @@ VGG_NODES = {
 }
 HEAD_NODES = {"model/Softmax": 2, "model/Sigmoid": 2, "model/dense_1/BiasAdd": 2, "model/dense/BiasAdd": 100}
 LINEAR_NODES = {"model/Softmax": 2, "model/Sigmoid": 2, "model/dense/BiasAdd": 2}
+JOINT_NODES = {**LINEAR_NODES, "model/features": 634 + 818}
 LINEAR_VGG_NODES = {**LINEAR_NODES, "model/flatten/Reshape": 256}
 
 
@@ -77,7 +81,20 @@ def exported(tmp_path_factory, write_run, store, random_graphs):
             training={"epochs": 1},
             stems={"full": "mood_sad-vgg-msd", "head": "mood_sad-msd-vgg"},
         ),
+        "joint": write_run(
+            root / "joint",
+            **small,
+            network={"hidden": 0, "backbones": ["msd-musicnn", "mtt-vgg"], "layers": "deep"},
+            training={"solver": "solved"},
+            stems={"full": "mood_sad-joint-2", "head": None},
+        ),
+        "solved": write_run(root / "solved", **small, training={"solver": "solved"}),
     }
+    for name, n_features in (("joint", 634 + 818), ("solved", 200)):
+        random = np.random.default_rng(n_features)
+        kernel = random.normal(0, 0.05, (n_features, 2))
+        shift, scale = random.normal(size=n_features), random.uniform(0.5, 2, n_features)
+        write_solution(runs[name], Solution(shift, scale, kernel, random.normal(size=2)))
     for folder in runs.values():
         train(folder, say=lambda _: None)
         export(folder)
@@ -92,6 +109,9 @@ GRAPHS = [
     ("vgg head", "mood_sad-msd-vgg", HEAD_NODES),
     ("linear", "mood_sad-vgg-msd", LINEAR_VGG_NODES),
     ("linear", "mood_sad-msd-vgg", LINEAR_NODES),
+    ("joint", "mood_sad-joint-2", JOINT_NODES),
+    ("solved", "mood_sad-musicnn-msd", MUSICNN_NODES),
+    ("solved", "mood_sad-msd-musicnn", HEAD_NODES),
 ]
 
 
@@ -117,6 +137,21 @@ def test_graph_equals_keras(exported, run, stem, nodes):
         assert index == (3 if stem == "mood_sad-musicnn-msd" else 2 if is_full else 1)
         if stem == "mood_sad-musicnn-msd":
             assert golden["patches_2"].shape[1] == 64
+
+
+@pytest.mark.parametrize(("run", "stem", "nodes"), GRAPHS)
+def test_the_answers_that_travel_are_those_of_the_graph(exported, run, stem, nodes):
+    path = exported[run] / "export" / f"{stem}.pb"
+    answers = read_answers(path, digest_file(path))
+    assert answers.input_name == "model/Placeholder"
+    assert set(answers.values) == set(nodes)
+    is_head = nodes in (HEAD_NODES, LINEAR_NODES)
+    assert answers.inputs.ndim == (2 if is_head else 3)
+    for (name, expected), value in zip(
+        answers.values.items(), run_graph(path, list(answers.values), answers.inputs), strict=True
+    ):
+        np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-5, err_msg=name)
+    assert name_answers(path).stat().st_size < 80_000
 
 
 @pytest.mark.parametrize(("run", "stem", "nodes"), GRAPHS)
@@ -155,6 +190,33 @@ def test_full_graph_is_extractor_and_head(exported):
     embedding, full = run_graph(folder / "mood_sad-musicnn-msd.pb", ["model/dense/BiasAdd", "model/Softmax"], patches)
     (head,) = run_graph(folder / "mood_sad-msd-musicnn.pb", ["model/Softmax"], embedding)
     np.testing.assert_allclose(head, full, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("run", "stem", "node", "logits"),
+    [
+        ("joint", "mood_sad-joint-2", "model/features", "model/dense/BiasAdd"),
+        ("solved", "mood_sad-musicnn-msd", "model/dense/BiasAdd", "model/dense_2/BiasAdd"),
+    ],
+)
+def test_logits_of_a_solved_head_are_linear_in_the_features(exported, run, stem, node, logits):
+    patches = np.random.default_rng(1).uniform(0, 5, (3, 187, 96)).astype(np.float32)
+    features, found = run_graph(exported[run] / "export" / f"{stem}.pb", [node, logits], patches)
+    expected = read_solution(exported[run]).score(features)
+    assert np.max(np.abs(found - expected)) < 1e-4 * np.max(np.abs(expected))
+
+
+def test_the_card_of_networks_side_by_side_names_them_and_their_frames(exported):
+    card = json.loads((exported["joint"] / "export" / "mood_sad-joint-2.json").read_text())
+    own = card["essentia_ldl"]
+    assert (own["backbones"], own["layers"]) == (["msd-musicnn", "mtt-vgg"], "deep")
+    assert own["patch_frames"] == 187
+    assert "Patches have exactly 187 frames: VGG takes no others." in own["notes"]
+    assert card["inference"]["algorithm"] == "TensorflowPredictMusiCNN"
+    embeddings = [o for o in card["schema"]["outputs"] if o["output_purpose"] == "embeddings"]
+    assert [(o["name"], o["shape"]) for o in embeddings] == [("model/features", [1452])]
+    plain = json.loads((exported["solved"] / "export" / "mood_sad-musicnn-msd.json").read_text())["essentia_ldl"]
+    assert "backbones" not in plain
 
 
 def test_vgg_refuses_other_lengths(exported):

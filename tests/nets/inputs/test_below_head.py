@@ -11,6 +11,7 @@ from essentia_ldl.errors import StoreError, WeightsError
 from essentia_ldl.nets.classifier import DenseLayers, build_head
 from essentia_ldl.nets.inputs.below_head import open_body
 from essentia_ldl.nets.inputs.embeddings import FrozenNetwork, StoredEmbeddings
+from essentia_ldl.nets.inputs.joint import JointNetwork, Wanted
 from essentia_ldl.nets.inputs.trained_features import TrainedFeatures
 from essentia_ldl.nets.trained_weights import write_weights
 from essentia_ldl.runs.plan import ExtractorPlan, read_plan
@@ -43,6 +44,18 @@ def test_a_pretrained_network_is_opened_once_and_anew_for_another_hop(plan):
     assert open_body(dataclasses.replace(plan, name="another run"), known) is body
     assert open_body(plan, known, 187) is not body
     assert open_body(plan, {}) is not body
+
+
+def test_networks_side_by_side_are_opened_once_per_choice(plan):
+    known: dict = {}
+    joint = dataclasses.replace(plan, network=dataclasses.replace(plan.network, backbones=("mtt-vgg", "msd-musicnn")))
+    body = open_body(joint, known)
+    assert isinstance(body, JointNetwork)
+    assert body.wanted == Wanted(("mtt-vgg", "msd-musicnn"), "embedding", 4)
+    assert open_body(joint, known) is body
+    assert open_body(joint, known, 187).wanted.hop_frames == 187
+    deep = dataclasses.replace(joint, network=dataclasses.replace(joint.network, layers="deep"))
+    assert open_body(deep, known) is not body
 
 
 def test_the_embeddings_of_an_extractor_are_those_that_were_stored(plan, tmp_path):

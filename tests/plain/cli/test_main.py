@@ -631,5 +631,5 @@ def test_crossval_hands_on_what_it_was_asked(tmp_path, monkeypatch):
     }
     result = run("crossval", "mood-sad", "--leave-out", "genre", "--repeats", "2")
     assert (result.exit_code, result.stdout.splitlines()) == (0, ["a line", scores])
-    assert asked["comparison"] == Comparison(("sb",), Folds(5, 2, "genre"))
+    assert asked["comparison"] == Comparison(("auto",), Folds(5, 2, "genre"))
     assert len(refitted) == 1

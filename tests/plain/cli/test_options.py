@@ -20,7 +20,20 @@ from essentia_ldl.measure.rows import TruthColumn
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.recipe.toml import read_recipe, write_recipe
 
-UNSET = ("data", "layout", "network", "pretrained", "extractor", "extractor_output", "fine_tune", "epochs", "dropout")
+UNSET = (
+    "paper",
+    "speed",
+    "music",
+    "data",
+    "layout",
+    "network",
+    "pretrained",
+    "extractor",
+    "extractor_output",
+    "fine_tune",
+    "epochs",
+    "dropout",
+)
 NOTHING = {**dict.fromkeys((*UNSET, "samples", "seed", "corrections", "jobs")), "options": {}, "changes": {}}
 
 
@@ -49,7 +62,7 @@ def test_names_may_be_joined_or_repeated_and_count_once(context):
 def test_the_help_of_labels_names_the_sources(context):
     option, text = SourceOption(["--labels"], metavar="SOURCE", help="; may repeat.").get_help_record(context[0])
     assert option == "--labels SOURCE"
-    assert text.startswith("agf-")
+    assert text.startswith("auto, joint, joint-one-hot, agf-")
     assert text.endswith("agf, or several joined by +; may repeat.")
 
 
@@ -86,3 +99,66 @@ def test_the_home_has_the_cluster_that_is_named(tmp_path, monkeypatch):
     assert resolve_home({"cluster": None, "share": None}) == Home(tmp_path)
     home = resolve_home({"cluster": "dask://host:8786", "share": "s3://bucket/share"})
     assert (home.root, home.cluster, home.share) == (tmp_path, "dask://host:8786", "s3://bucket/share")
+
+
+# --- what an option leaves to choose --------------------------------------------------------------------------------
+
+
+def resolve(tmp_path, **options):
+    return resolve_recipe("mood-sad", {**NOTHING, **options}, tmp_path)
+
+
+def test_without_options_everything_is_chosen(tmp_path):
+    recipe = resolve(tmp_path)
+    assert recipe.is_solved
+    assert recipe.choice.networks == ()
+
+
+def test_the_paper_chooses_nothing(tmp_path):
+    recipe = resolve(tmp_path, paper=True)
+    assert (recipe.labels, recipe.network.hidden) == ("sb", 100)
+    assert resolve(tmp_path, paper=True, labels="sa").labels == "sa"
+    with pytest.raises(click.UsageError, match="not of the paper"):
+        resolve(tmp_path, paper=True, labels="joint")
+
+
+@pytest.mark.parametrize(
+    ("options", "networks"),
+    [
+        ({"network": "vgg"}, ("msd-vgg", "mtt-vgg")),
+        ({"pretrained": "mtt"}, ("mtt-musicnn", "mtt-vgg")),
+        ({"network": "musicnn", "pretrained": "msd"}, ("msd-musicnn",)),
+    ],
+)
+def test_a_network_that_is_named_is_the_only_choice_of_networks(tmp_path, options, networks):
+    recipe = resolve(tmp_path, **options)
+    assert recipe.is_solved
+    assert recipe.choice.networks == networks
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"fine_tune": "all"},
+        {"fine_tune": "none"},
+        {"network": "resnet", "fine_tune": "none"},
+        {"extractor": "effnet"},
+        {"dropout": 0.3},
+        {"epochs": 5},
+        {"members": 3},
+        {"changes": {"network.hidden": "0"}},
+        {"changes": {"training.l2": "0.1"}},
+    ],
+)
+def test_what_only_descent_can_train_is_trained_on_the_classes_as_they_are(tmp_path, options):
+    assert resolve(tmp_path, **options).labels == "none"
+
+
+@pytest.mark.parametrize("changes", [{"calibration.method": "none"}, {"split.seed": "3"}, {"choice.smoothing": "0.5"}])
+def test_other_keys_leave_the_choice_as_it_is(tmp_path, changes):
+    assert resolve(tmp_path, changes=changes).is_solved
+
+
+def test_speed_and_music_are_handed_on(tmp_path):
+    choice = resolve(tmp_path, speed="fast", music="other").choice
+    assert (choice.speed, choice.music) == ("fast", "other")

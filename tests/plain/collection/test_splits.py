@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.model_selection import StratifiedGroupKFold
 
-from essentia_ldl.collection.splits import describe, fold_tracks, split_tracks
+from essentia_ldl.collection.splits import _find_fold, describe, fold_tracks, split_tracks
 from essentia_ldl.errors import DataError
 from essentia_ldl.records import ROLES, Track
 
@@ -194,3 +195,16 @@ def test_describe_says_whether_artists_are_known():
     assert (summary.grouped, summary.n_without_artist) == (False, 16)
     with pytest.raises(DataError, match="an id of the collection"):
         describe(split_tracks(known), unknown)
+
+
+@pytest.mark.parametrize(("n_folds", "n_classes"), [(2, 1), (5, 3), (10, 2), (33, 12)])
+def test_the_fold_of_a_group_is_the_one_that_scikit_learn_finds(n_folds, n_classes):
+    rng = np.random.default_rng(n_folds)
+    folds = StratifiedGroupKFold(n_folds)
+    counts, groups = np.zeros((n_folds, n_classes)), rng.poisson(1.0, (80, n_classes)).astype(float)
+    total = groups.sum(axis=0)
+    for group in groups:
+        named = {"y_counts_per_fold": counts, "y_cnt": total, "group_y_counts": group}
+        expected = folds._find_best_fold(**named)
+        assert _find_fold(**named) == expected
+        counts[expected] += group

@@ -306,7 +306,7 @@ def test_a_head_takes_only_the_extractor_it_was_trained_on(tmp_path):
 
 def test_the_option_means_a_head_whatever_the_recipe_says():
     names = ("network", "pretrained", "fine_tune", "epochs", "seed", "data", "jobs", "extractor_output")
-    given = {**dict.fromkeys((*names, "dropout", "samples")), "changes": {}}
+    given = {**dict.fromkeys((*names, "dropout", "samples", "paper", "speed", "music")), "changes": {}}
     recipe = resolve_recipe("mood-sad", {**given, "extractor": EFFNET}, here().recipes)
     assert (recipe.network.extractor, recipe.network.fine_tune) == (EFFNET, "head")
     recipe = resolve_recipe("mood-sad", {**given, "extractor": EFFNET, "fine_tune": "all"}, here().recipes)

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from essentia_ldl.errors import CardError, GraphError, StoreError, UnknownNameError
+from essentia_ldl.files import digest_file
 from essentia_ldl.models import folder as models
+from essentia_ldl.models.answers import name_answers, read_answers, write_answers
 from essentia_ldl.models.card import GraphCard
 from essentia_ldl.models.folder import (
     choose_models,
@@ -229,6 +231,16 @@ def test_predict_takes_the_head_and_not_its_full_twin(graphs):
     assert chosen(graphs) == ["genre-full-1", "sad-head-1", "theirs-1"]
 
 
+def test_predict_takes_networks_side_by_side_before_the_others_of_their_run(graphs):
+    write_model(graphs, "msd-musicnn-1", kind="auto-tagging")
+    write_model(graphs, "sad-full-1", run="a")
+    write_model(graphs, "sad-head-1", run="a", needs=MUSICNN)
+    write_model(graphs, "sad-joint-4-1", run="a", backbones=["msd-musicnn", "msd-vgg"])
+    write_model(graphs, "genre-head-1", run="b", needs=MUSICNN)
+    write_model(graphs, "other-joint-2-1", backbones=["msd-musicnn", "mtt-vgg"])
+    assert chosen(graphs) == ["genre-head-1", "other-joint-2-1", "sad-joint-4-1"]
+
+
 def test_demo_models_run_only_when_there_is_nothing_else(graphs):
     write_model(graphs, "msd-musicnn-1", kind="auto-tagging")
     write_model(graphs, "demo-full-1", run="d", demo=True)
@@ -266,6 +278,7 @@ def test_no_model_says_how_to_get_one(graphs):
         (["mood_sad-msd-musicnn-1.pb"], 2),
         (["mood_sad-musicnn-msd-9.pb", "mood_sad-musicnn-msd-10.json"], 11),
         (["mood_sad-musicnn-msd-4.json"], 5),
+        (["mood_sad-musicnn-msd-6.answers.npz"], 7),
         (["mood_sad-musicnn-msd-1.pb.bak", "mood_sad-musicnn-msd-x.pb", "mood_sad-vgg-msd-7.pb"], 1),
         (["demo-mood_sad-musicnn-msd-3.pb", "mood_sad-musicnn-msd-2-3.pb"], 1),
     ],
@@ -382,6 +395,51 @@ def test_a_card_that_does_not_fit_its_graph_does_not_get_in(tmp_path, graphs):
     exported = export(tmp_path / "export")
     (exported / f"{STEMS[1]}.pb").write_bytes(b"other bytes than the card's")
     with pytest.raises(GraphError, match="other bytes"):
+        promote(exported, STEMS, graphs)
+    assert list_files(graphs) == []
+
+
+def add_answers(exported: Path, graph_of: Path | None = None) -> Path:
+    for stem in STEMS:
+        graph = exported / f"{stem}.pb"
+        digest = digest_file((graph_of or exported) / graph.name)
+        write_answers(graph, digest, "model/Placeholder", (4,), (0, 1), lambda rows: {"model/Softmax": rows[:, :2]})
+    return exported
+
+
+def test_golden_answers_travel_with_the_graph(tmp_path, graphs):
+    exported = add_answers(export(tmp_path / "export"))
+    placed = promote(exported, STEMS, graphs)
+    assert list_files(graphs) == sorted(names_of(1) + [f"{stem}-1.answers.npz" for stem in STEMS])
+    for model, stem in zip(placed, STEMS, strict=True):
+        assert name_answers(model.graph).read_bytes() == name_answers(exported / f"{stem}.pb").read_bytes()
+        assert read_answers(model.graph, digest_file(model.graph)).values.keys() == {"model/Softmax"}
+    assert promote(exported, STEMS, graphs) == placed
+    assert [model.name for model in list_models(graphs)[0]] == sorted(f"{stem}-1" for stem in STEMS)
+
+
+def test_answers_of_another_graph_do_not_get_in(tmp_path, graphs):
+    other = export(tmp_path / "other", "other")
+    exported = add_answers(export(tmp_path / "export"), other)
+    with pytest.raises(StoreError, match="expected those of the graph beside them"):
+        promote(exported, STEMS, graphs)
+    assert list_files(graphs) == []
+
+
+@pytest.mark.parametrize(("call", "n_good"), [("copyfile", 1), *(("link", n) for n in range(6))])
+def test_a_full_disk_leaves_no_answers_behind_either(tmp_path, graphs, monkeypatch, call, n_good):
+    exported = add_answers(export(tmp_path / "export"))
+    target = models.shutil if call == "copyfile" else models.os
+    real, done = getattr(target, call), []
+
+    def fail(*arguments):
+        if len(done) >= n_good:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        done.append(arguments)
+        return real(*arguments)
+
+    monkeypatch.setattr(target, call, fail)
+    with pytest.raises(StoreError, match=r"expected space to write; got 'No space left"):
         promote(exported, STEMS, graphs)
     assert list_files(graphs) == []
 

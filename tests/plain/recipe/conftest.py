@@ -1,4 +1,4 @@
-"""A recipe in which no key has its default."""
+"""Recipes in which no key has its default: those of networks side by side go with no extractor."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from essentia_ldl.recipe.recipe import Recipe
 
 @pytest.fixture
 def different() -> Recipe:
-    """Make a recipe in which no key has its default."""
+    """Make a recipe in which no key has its default, but for those of `side_by_side`."""
     return Recipe(
         task="genre-5",
         classes=("blues", "jazz", "rock'n'roll"),
@@ -37,6 +37,12 @@ def different() -> Recipe:
         training__l2=0.0,
         training__patience=6,
         training__loss="kl",
+        choice__speed="fast",
+        choice__music="other",
+        choice__networks=("msd-vgg", "msd-musicnn"),
+        choice__layers="deep",
+        choice__smoothing="0.25",
+        choice__leave_out="genre",
         targets__networks="none",
         targets__hidden=8,
         targets__dropout=0.1,
@@ -53,3 +59,10 @@ def different() -> Recipe:
         demo__substyles=3,
         demo__seconds=9.5,
     )
+
+
+@pytest.fixture
+def side_by_side() -> Recipe:
+    """Make a recipe of several networks."""
+    networks = {"network__backbones": ("mtt-vgg", "msd-musicnn"), "network__layers": "deep"}
+    return Recipe("genre-5", ("blues", "jazz", "rock'n'roll")).override(**networks)

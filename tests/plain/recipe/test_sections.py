@@ -10,11 +10,13 @@ import pytest
 from essentia_ldl import frontends
 from essentia_ldl.errors import RecipeError
 from essentia_ldl.recipe.sections import (
+    ADDED,
     RENAMED,
     SECTIONS,
     NetworkSettings,
     SplitSettings,
     TrainingSettings,
+    check_joint,
     check_section,
     check_targets,
 )
@@ -56,6 +58,37 @@ def test_the_ends_of_a_range(section, allowed, refused):
     for name, value in refused.items():
         with pytest.raises(RecipeError, match=f"^{name}: "):
             check_section(dataclasses.replace(section, **{name: value}), "")
+
+
+def test_the_first_network_stands_for_the_others_and_one_alone_is_the_backbone():
+    several = NetworkSettings(backbones=("mtt-vgg", "msd-musicnn"))
+    assert (several.backbone, several.pretrained) == ("vgg", "mtt")
+    assert NetworkSettings(backbones=("msd-vgg",)) == NetworkSettings(backbone="vgg", pretrained="msd")
+    assert NetworkSettings(backbones=("msd-vgg",), layers="deep").backbones == ("msd-vgg",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "networks", "message"),
+    [
+        ({"layers": "deep"}, "none", r"network\.layers: expected embedding without network\.backbones; got 'deep'"),
+        ({"backbones": ("msd-vgg", "mtt-vgg"), "fine_tune": "all"}, "none", r"network\.fine_tune: expected head, with"),
+        ({"backbones": ("msd-vgg", "mtt-vgg"), "extractor": "x"}, "none", r"network\.extractor: expected none, with"),
+        ({"backbones": ("msd-vgg", "mtt-vgg")}, "separate", r"targets\.networks: expected none, with"),
+    ],
+)
+def test_networks_side_by_side_where_they_cannot_be(changes, networks, message):
+    with pytest.raises(RecipeError, match=message):
+        check_joint(NetworkSettings(**changes), networks, "recipe x")
+
+
+def test_networks_side_by_side_that_can_be():
+    check_joint(NetworkSettings(), "separate", "recipe x")
+    check_joint(NetworkSettings(backbones=("msd-vgg", "mtt-vgg"), layers="135"), "none", "recipe x")
+
+
+def test_keys_that_came_later_are_keys():
+    for section, keys in ADDED.items():
+        assert set(keys) <= {field.name for field in dataclasses.fields(SECTIONS[section])}
 
 
 def test_an_old_name_stands_for_a_section_and_is_none_itself():

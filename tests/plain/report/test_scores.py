@@ -56,11 +56,13 @@ def test_labels_of_one_class_each_and_no_validation(home, make_writer, write, ch
 
 
 def make_results(**changed) -> types.SimpleNamespace:
-    network = types.SimpleNamespace(backbone="dcnn", pretrained="features", fine_tune="head", extractor=None)
+    network = types.SimpleNamespace(
+        backbone="dcnn", pretrained="features", fine_tune="head", extractor=None, backbones=()
+    )
     learned = types.SimpleNamespace(networks="shared", targets=["g", "m"])
     plan = {"tracks": [types.SimpleNamespace(role="train")], "grouped": True, "network": network, "learned": learned}
     values = {
-        "plan": types.SimpleNamespace(**plan, card={}),
+        "plan": types.SimpleNamespace(**plan, card={}, training=types.SimpleNamespace(solver="")),
         "recipe": types.SimpleNamespace(classes=("a", "b")),
         "scores": {},
         "tracks": [types.SimpleNamespace(label="a", artist="x", id="t")],
@@ -76,6 +78,16 @@ def make_results(**changed) -> types.SimpleNamespace:
 
 def test_the_network_of_a_model_of_several_targets_is_named():
     assert ("network", "dcnn, shared, a classifier on g, m") in _facts(make_results())
+
+
+def test_networks_side_by_side_and_a_solved_head_are_named():
+    results = make_results()
+    results.plan.network.backbones, results.plan.network.layers = ("msd-musicnn", "mtt-vgg"), "deep"
+    results.plan.learned, results.plan.training.solver = None, "solved"
+    facts = dict(_facts(results))
+    assert facts["network"] == "msd-musicnn, mtt-vgg side by side (layers: deep), head only"
+    assert facts["training"] == "a linear head, solved"
+    assert "kept epoch" not in facts
 
 
 def test_facts_count_tracks_corrections_and_files_left_out():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from essentia_ldl.errors import TrainingError
+from essentia_ldl.errors import RecipeError, TrainingError, UnknownNameError
 from essentia_ldl.runs.plan_parts import NetworkPlan, PlannedTrack, TaskPlan, TrainingPlan, choose_loss
 
 
@@ -19,6 +19,11 @@ def test_pretrained_weights_are_not_used_from_scratch():
     [
         (lambda: NetworkPlan("musicnn", fine_tune="some", pretrained="msd"), "fine_tune: expected head, all or none"),
         (lambda: NetworkPlan("musicnn", pretrained="msd", activation="tanh"), "activation: expected relu or elu"),
+        (lambda: TrainingPlan(epochs=1, solver="guess"), 'solver: expected "" or solved; got'),
+        (
+            lambda: NetworkPlan("vgg", fine_tune="all", pretrained="msd", backbones=("msd-vgg",)),
+            "fine_tune: expected head, with backbones; got 'all'",
+        ),
         (lambda: TrainingPlan(epochs=0), "epochs: expected at least 1; got 0"),
         (lambda: TrainingPlan(epochs=1, loss="mse"), "loss: expected auto or mae or cross_entropy or kl; got 'mse'"),
         (lambda: TrainingPlan(epochs=1, class_weights="auto"), "class_weights: expected none or balanced; got 'auto'"),
@@ -30,6 +35,15 @@ def test_pretrained_weights_are_not_used_from_scratch():
 def test_what_cannot_be_is_refused(make, message):
     with pytest.raises(TrainingError, match=message):
         make()
+
+
+def test_networks_side_by_side_come_from_json():
+    plan = NetworkPlan("vgg", pretrained="msd", backbones=["msd-vgg", "mtt-musicnn"], layers="deep")
+    assert plan.backbones == ("msd-vgg", "mtt-musicnn")
+    with pytest.raises(UnknownNameError, match="one of msd-musicnn"):
+        NetworkPlan("vgg", pretrained="msd", backbones=["vgg"])
+    with pytest.raises(RecipeError, match=r"network\.layers: expected embedding"):
+        NetworkPlan("vgg", pretrained="msd", layers="shallow")
 
 
 def test_auto_is_the_loss_that_the_labels_ask_for():

@@ -138,6 +138,16 @@ def test_what_decides_an_epoch_is_in_the_digest(plan):
     assert len(found | {first}) == 5
 
 
+def test_fields_that_came_later_change_a_digest_only_where_they_are_used(plan):
+    rows = (np.eye(2, dtype=np.float32)[[0, 1, 0, 1]],)
+    known = "3cc18abde7f6fc957f6b1861b9f7359bda130bd164acdd5d895e47423bac6cb1"
+    assert digest_training(plan, rows) == known, "checkpoints of older versions have this digest"
+    deep = dataclasses.replace(plan.network, backbones=("msd-musicnn",), layers="deep")
+    solved = dataclasses.replace(plan.training, solver="solved")
+    found = {digest_training(dataclasses.replace(plan, **c), rows) for c in ({"network": deep}, {"training": solved})}
+    assert len(found | {known}) == 3
+
+
 def test_reports_are_objects(plan):
     write_report(plan.folder, {"source": "sa"})
     assert read_report(plan.folder) == {"source": "sa"}

@@ -9,8 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from essentia_ldl import taps
 from essentia_ldl.collection.read import Collection
-from essentia_ldl.records import Failure
+from essentia_ldl.features.joint import joint_folders
+from essentia_ldl.features.store import array_path
+from essentia_ldl.files import Home
+from essentia_ldl.models.folder import weights_file
+from essentia_ldl.records import Failure, Track
 from essentia_ldl.train import prepare as prepare_module
 from essentia_ldl.train.members import Member
 
@@ -21,6 +26,31 @@ EXTRACTOR = {
     **{"folder": "f", "patch_frames": 187, "patch_hop_frames": 93, "resample_quality": 4},
 }
 NETWORK = {"backbone": "musicnn", "pretrained": "msd", "fine_tune": "head", "hidden": 4}
+
+
+@pytest.fixture
+def collection_with_features(tmp_path):
+    """A function (networks, n_tracks, artist) -> Collection whose joint features tell its two classes apart."""
+
+    def make(networks, n_tracks=24, artist=lambda n: f"artist {n // 2}"):
+        home = Home(tmp_path / "home")
+        home.graphs.mkdir(parents=True, exist_ok=True)
+        for backbone, dataset in taps.NETWORKS.values():
+            weights_file(home.graphs, backbone, dataset).write_bytes(f"{backbone} {dataset}".encode())
+        tracks = [Track(f"t{n}", f"/{n}.mp3", CLASSES[n % 2], artist=artist(n)) for n in range(n_tracks)]
+        contents = {track.id: hashlib.sha256(track.id.encode()).hexdigest() for track in tracks}
+        for quality in (4, 1):
+            for name, folder in joint_folders(networks, "deep", home, quality).items():
+                for n, track in enumerate(tracks):
+                    random = np.random.default_rng([n, len(name)])
+                    values = random.normal(size=(2 + n % 3, taps.count_columns(name, "deep"))) + 0.6 * (n % 2)
+                    values += 0.05 * np.random.default_rng([n, quality]).normal(size=values.shape[1])
+                    path = array_path(folder, contents[track.id])
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    np.save(path, values.astype(np.float32))
+        return Collection(tuple(tracks), contents, dict.fromkeys(contents, 20.0), (), home)
+
+    return make
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from essentia_ldl.files import Home, write_json
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Track
 from essentia_ldl.runs.plan import read_plan
-from essentia_ldl.train.compose import identify_tracks, update_places
+from essentia_ldl.train.compose import identify_tracks, name_stems, update_places
 
 here = Home.from_environment  # the fixtures set the variable
 
@@ -43,6 +43,19 @@ def test_shares_of_listeners_that_change_make_another_run_and_titles_do_not(coll
     plain = Recipe("mood-sad", CLASSES, labels="none")
     assert identify_tracks(plain, change_column(collection, "sadness")) == identify_tracks(plain, collection)
     assert identify_tracks(plain, change_column(collection, "sad")) != identify_tracks(plain, collection)
+
+
+@pytest.mark.parametrize(
+    ("backbones", "layers", "full", "head"),
+    [
+        (("msd-musicnn", "msd-vgg", "mtt-vgg"), "embedding", "mood_sad-joint-3", None),
+        (("mtt-musicnn",), "deep", "mood_sad-joint-1", None),
+        (("mtt-musicnn",), "embedding", "mood_sad-musicnn-mtt", "mood_sad-mtt-musicnn"),
+    ],
+)
+def test_a_model_is_named_after_how_many_networks_stand_side_by_side(backbones, layers, full, head):
+    recipe = Recipe("mood-sad", CLASSES).override(network__layers=layers, network__backbones=backbones)
+    assert name_stems(recipe, False) == {"full": full, "head": head}
 
 
 def write_extractor_plan(folder: Path, graph: Path) -> None:

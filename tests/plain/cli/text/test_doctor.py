@@ -56,6 +56,10 @@ def test_an_installation_with_problems():
             (WELL, BAD),
             "OpenVINO where it is no slower: 1 graphs agree to 3e-07; OpenVINO differs, and is not taken, for b",
         ),
+        (
+            (WELL, {**WELL, "graph": "c", "by": "answers"}),
+            "OpenVINO where it is no slower: 2 graphs agree to 3e-07, 1 of them with their golden answers",
+        ),
         ((BAD,), "Essentia; OpenVINO differs, and is not taken, for b"),
     ],
 )
@@ -64,3 +68,15 @@ def test_the_engine_that_is_taken(compared, line):
     lines = describe_installation(done)
     assert f"engine: {line}" in lines
     assert "openvino 2026.4.1" in lines
+
+
+@pytest.mark.parametrize(("compared", "told"), [((), "0 graphs"), ((WELL, WELL, BAD), "1 graphs")])
+def test_an_essentia_without_tensorflow_leaves_openvino_alone(compared, told):
+    versions = {"essentia-tensorflow": "missing", "essentia": "2.1", "openvino": "2026.4.1"}
+    [line] = [
+        line
+        for line in describe_installation(dataclasses.replace(WHOLE, versions=versions, compared=compared))
+        if line.startswith("engine: ")
+    ]
+    assert line.startswith(f"engine: OpenVINO alone, Essentia has no TensorFlow: {told} gave their golden answers")
+    assert line.endswith("; not b" if compared else "answers")

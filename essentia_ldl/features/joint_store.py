@@ -1,0 +1,168 @@
+"""Where the store keeps what several pretrained networks make of tracks, and how it is read side by side.
+
+In: names of networks, a choice of layers, and a home. Out: folders, and arrays (n_patches, d) float32. A folder is one
+network, one stored set of layers, one resampling quality and one engine:
+``<front-end key>-<backbone>-<data set>-<deep or all>-<digest>[-openvino]/<two digits>/<content>.npy``. The digest is
+that of the weights and of the list of layers, and the key of the front-end holds the quality. No engine in the name is
+TensorFlow, Essentia's or Keras's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from essentia_ldl import taps
+from essentia_ldl.errors import StoreError, explain
+from essentia_ldl.features.store import array_path
+from essentia_ldl.files import digest_file, read_object
+from essentia_ldl.models.folder import require_weights
+from essentia_ldl.records import FrontEnd
+
+GRAPHS = "networks"  # folder of the store with the frozen graphs and the engines that run them
+TENSORFLOW, OPENVINO = ENGINES = ("tensorflow", "openvino")
+REMEDY = "Run the same command again."
+
+
+@dataclasses.dataclass(frozen=True)
+class FeaturePlaces:
+    """The folders that features of networks are made from and kept in: the store, and that of the weights."""
+
+    store: Path
+    graphs: Path
+
+
+def read_front_end(quality: int, hop_frames: int | None = None) -> FrontEnd:
+    """Return what the networks read, at a resampling quality, with another hop between patches where one is given.
+
+    Stored bands are those of the hop of the front-end itself.
+    """
+    hop = taps.FRONT_END.patch_hop_frames if hop_frames is None else hop_frames
+    return dataclasses.replace(taps.FRONT_END, resample_quality=quality, patch_hop_frames=hop)
+
+
+def name_network(network: str, layers: str, graphs: Path) -> str:
+    """Name a network with its stored set of layers and a digest of all that decides its numbers.
+
+    Raises
+    ------
+    WeightsError
+        When its weights are missing.
+    """
+    stored, (backbone, dataset) = taps.find_stored(layers), taps.get_network(network)
+    listed = [[tap.layer, tap.pooling, tap.size] for tap in taps.list_taps(backbone, stored)]
+    weights = digest_file(require_weights(graphs, backbone, dataset))
+    digest = hashlib.sha256(json.dumps([weights, listed]).encode()).hexdigest()[:8]
+    return f"{backbone}-{dataset}-{stored}-{digest}"
+
+
+def find_graph(name: str, store: Path) -> Path:
+    """Return where the frozen graph of a name of `name_network` is."""
+    return store / GRAPHS / f"{name}.pb"
+
+
+def find_choice(name: str, store: Path) -> Path:
+    """Return the file that says which engine was chosen for a network."""
+    return store / GRAPHS / f"{name}.json"
+
+
+def find_engine(name: str, store: Path) -> str:
+    """Return the engine that runs a network on this store; TensorFlow where none was chosen."""
+    with contextlib.suppress(StoreError):
+        engine = read_object(find_choice(name, store)).get("engine")
+        return engine if engine in ENGINES else TENSORFLOW
+    return TENSORFLOW
+
+
+def find_folders(
+    networks: Sequence[str],
+    layers: str,
+    places: FeaturePlaces,
+    quality: int,
+    hop_frames: int | None = None,
+    engine: str | None = None,
+) -> dict[str, Path]:
+    """Return the folder of every network; whether it exists or not.
+
+    Parameters
+    ----------
+    networks : sequence of str
+        Such as ("msd-musicnn", "msd-vgg").
+    layers : str
+        A choice of layers, see `taps`.
+    places : FeaturePlaces
+        Store and graphs.
+    quality : int
+        Of resampling.
+    hop_frames : int or None
+        Frames between patches; None is `taps.HOP_FRAMES`.
+    engine : str or None
+        One of `ENGINES`; None is the one that was chosen for each network on this store.
+
+    Returns
+    -------
+    dict[str, Path]
+        By name of the network, in their order.
+
+    Raises
+    ------
+    WeightsError
+        When weights are missing.
+    """
+    key = read_front_end(quality, taps.HOP_FRAMES if hop_frames is None else hop_frames).key
+    found = {}
+    for network in networks:
+        name = name_network(network, layers, places.graphs)
+        made_by = engine or find_engine(name, places.store)
+        found[network] = places.store / f"{key}-{name}{'' if made_by == TENSORFLOW else f'-{made_by}'}"
+    return found
+
+
+def read_joint(folders: Mapping[str, Path], content: str, layers: str | None = None) -> np.ndarray:
+    """Read what networks make of a track, side by side.
+
+    Parameters
+    ----------
+    folders : Mapping[str, Path]
+        From `find_folders`.
+    content : str
+        sha256 of the audio file.
+    layers : str or None
+        Keep the columns of this choice; None keeps the whole stored set.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_patches, d), float32]
+        In the order of `folders`.
+
+    Raises
+    ------
+    StoreError
+        When an array is missing or damaged (the file is removed then), or the networks do not have as many patches.
+    """
+    parts = [_read(array_path(folder, content), network, layers) for network, folder in folders.items()]
+    counts = {len(part) for part in parts}
+    if len(counts) != 1:
+        raise StoreError(explain("features", "as many patches of every network", sorted(counts), content, REMEDY))
+    return np.concatenate(parts, axis=1)
+
+
+def _read(path: Path, network: str, layers: str | None) -> np.ndarray:
+    try:
+        array = np.load(path)
+    except (OSError, ValueError, EOFError) as error:
+        path.unlink(missing_ok=True)
+        raise StoreError(explain("features", "a readable array", error, path, REMEDY)) from None
+    sizes = {taps.count_columns(network, stored) for stored in (taps.DEEP, taps.ALL)}
+    whole = array.ndim == 2 and len(array) and array.shape[1] in sizes and array.dtype == np.float32
+    if not whole or not np.all(np.isfinite(array)):
+        path.unlink()
+        rule = f"finite float32 (n_patches, {' or '.join(map(str, sorted(sizes)))})"
+        raise StoreError(explain("features", rule, (array.dtype.name, array.shape), path, REMEDY))
+    return array if layers is None else array[:, taps.slice_layers(network, layers)]

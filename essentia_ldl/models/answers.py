@@ -1,0 +1,188 @@
+"""The golden answers that travel with a graph: a few inputs, and what the network answered when the graph was made.
+
+In: ``<name>.answers.npz`` beside ``<name>.pb``; out: `GoldenAnswers`. With them any engine shows on any machine that it
+runs the graph as it was meant, also where Essentia's TensorFlow is not installed. The inputs are drawn from a seed, in
+the range of bands or embeddings, so that nothing of the music travels, and kept as one of `N_LEVELS` levels, so that
+the file stays small (some 9 kB per patch of MusiCNN). The file names the bytes of the graph that it belongs to; one of
+other bytes is refused.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from essentia_ldl.errors import Reason, StoreError, explain
+from essentia_ldl.files import replacing
+
+SUFFIX = ".answers.npz"
+GAINS = (0.5, 0.25, 0.125)  # of the inputs: as loud as noise can be, it drives probabilities to 0 and 1
+N_ROWS = len(GAINS)  # a whole batch of patches, and the rest of one
+N_LEVELS = 16
+SEED = 20261129
+RANGES = {"": (0.0, 6.0), "decibel": (-100.0, 30.0)}  # of mel bands, by compression: random patches fill it
+MAX_BYTES = 2**24  # of a file that is read at all
+REMEDY = "Copy it there again, or delete it."
+
+
+@dataclasses.dataclass(frozen=True)
+class GoldenAnswers:
+    """Inputs, and what a graph answers to them.
+
+    Parameters
+    ----------
+    graph_sha256 : str
+        Of the .pb.
+    input_name : str
+        Its input node.
+    inputs : np.ndarray [shape=(n, ...), float32]
+        Patches (n, n_frames, n_bands) or embeddings (n, d).
+    values : Mapping[str, np.ndarray]
+        (n, size) float32 by node; nodes that are sampled have no one answer and are left out.
+
+    Raises
+    ------
+    StoreError
+        When there is no input or no node, rows do not fit the inputs, or numbers are not finite.
+    """
+
+    graph_sha256: str
+    input_name: str
+    inputs: np.ndarray
+    values: Mapping[str, np.ndarray]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", MappingProxyType(dict(self.values)))
+        for name, rows in {"inputs": self.inputs, **self.values}.items():
+            fits = rows.dtype == np.float32 and rows.ndim >= 2 and len(rows) == len(self.inputs) > 0 and rows.size
+            if not (fits and np.all(np.isfinite(rows))):
+                rule = "finite float32 numbers, one row per input"
+                raise StoreError(explain("golden answers", rule, f"{rows.dtype} {rows.shape}", name, REMEDY))
+        if not self.values:
+            raise StoreError(explain("golden answers", "at least one node", "none", self.input_name, REMEDY))
+
+
+def name_answers(graph: Path | str) -> Path:
+    """Return where the golden answers of a graph are, whether they are there or not."""
+    return Path(graph).with_suffix(SUFFIX)
+
+
+def write_answers(
+    graph: Path,
+    graph_sha256: str,
+    input_name: str,
+    shape: tuple[int, ...],
+    limits: tuple[float, float],
+    evaluate: Callable[[np.ndarray], Mapping[str, Any]],
+) -> Path:
+    """Draw inputs, let the network answer, and write both beside its graph.
+
+    Parameters
+    ----------
+    graph : Path
+        The .pb, which need not be there yet.
+    graph_sha256, input_name : str
+        Of the graph.
+    shape : tuple[int, ...]
+        Of one input.
+    limits : tuple[float, float]
+        Smallest and largest number that an input may be; each input gets a share of it, one of `GAINS`.
+    evaluate : callable
+        From inputs to (n, size) by node.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    StoreError
+        When the network does not answer with finite numbers, or the file cannot be written.
+    """
+    levels = np.random.default_rng(SEED).integers(0, N_LEVELS, (N_ROWS, *shape), np.uint8)
+    gains = np.array(GAINS, np.float32)
+    low, step = limits[0] * gains, (limits[1] - limits[0]) / (N_LEVELS - 1) * gains
+    inputs = _scale(levels, low, step)
+    answers = GoldenAnswers(
+        graph_sha256,
+        input_name,
+        inputs,
+        {node: np.asarray(rows, dtype=np.float32) for node, rows in evaluate(inputs).items()},
+    )
+    path = name_answers(graph)
+    with replacing(path) as file:
+        np.savez_compressed(
+            file,
+            graph_sha256=np.array(graph_sha256),
+            input=np.array(input_name),
+            nodes=np.array(list(answers.values)),
+            levels=levels,
+            low=low,
+            step=step,
+            **{f"answers_{i}": rows for i, rows in enumerate(answers.values.values())},
+        )
+    return path
+
+
+def read_answers(graph: Path | str, graph_sha256: str) -> GoldenAnswers | None:
+    """Read the golden answers beside a graph.
+
+    Parameters
+    ----------
+    graph : Path or str
+        The .pb.
+    graph_sha256 : str
+        Of its bytes.
+
+    Returns
+    -------
+    GoldenAnswers or None
+        None where there are none.
+
+    Raises
+    ------
+    StoreError
+        When the file is damaged, or belongs to a graph of other bytes.
+    """
+    path = name_answers(graph)
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreError(explain("golden answers", "a readable file", error, path, REMEDY)) from None
+    if size > MAX_BYTES:
+        raise StoreError(explain("golden answers", f"at most {MAX_BYTES} bytes", size, path, REMEDY))
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            nodes = [str(node) for node in arrays["nodes"]]
+            found = GoldenAnswers(
+                str(arrays["graph_sha256"]),
+                str(arrays["input"]),
+                _scale(arrays["levels"], arrays["low"], arrays["step"]),
+                {node: arrays[f"answers_{i}"] for i, node in enumerate(nodes)},
+            )
+    except StoreError as error:
+        raise StoreError(f"{error} The file is {path}.") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError) as error:
+        raise StoreError(explain("golden answers", "a whole file", Reason(error), path, REMEDY)) from None
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, MemoryError) as error:
+        raise StoreError(explain("golden answers", "a whole file", Reason(error), path, REMEDY)) from None
+    if found.graph_sha256 != graph_sha256:
+        rule = "those of the graph beside them"
+        raise StoreError(explain("golden answers", rule, "those of other bytes", path, REMEDY))
+    return found
+
+
+def _scale(levels: np.ndarray, low: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """Return the numbers that levels stand for, in two float32 operations that give the same bits everywhere."""
+    rows = (len(levels),) + (1,) * (levels.ndim - 1)
+    return levels.astype(np.float32) * step.astype(np.float32).reshape(rows) + low.astype(np.float32).reshape(rows)

@@ -1,0 +1,107 @@
+"""Pretrained networks as features of several layers: patches -> pooled layers, side by side in the order of `taps`.
+
+In: a tagger with its weights. Out: a Keras model from patches to (batch, d) float32. Several networks share one input,
+and their layers are named after the network, because all of them name theirs alike.
+
+References
+----------
+Choi, Fazekas, Sandler and Cho, "Transfer learning for music classification and regression tasks" (ISMIR 2017), 3.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from essentia_ldl import taps
+from essentia_ldl.errors import WeightsError, explain
+from essentia_ldl.nets.pretrained.weights import load_tagger
+from essentia_ldl.nets.runtime import keras
+
+EMBEDDING = "embedding"  # name of the layer that puts everything side by side
+
+
+def tap_layers(tagger: keras.Model, backbone: str, layers: str, name: str) -> keras.Model:
+    """Make a model of what is tapped of a network.
+
+    Parameters
+    ----------
+    tagger : keras.Model
+        Patches -> logits of the tags.
+    backbone : str
+        Such as "musicnn".
+    layers : str
+        A choice of layers, see `taps`.
+    name : str
+        Of the model.
+
+    Returns
+    -------
+    keras.Model
+        Patches (batch, time, n_bands) float32 -> (batch, d) float32, in the order of `taps.list_taps`.
+
+    Raises
+    ------
+    WeightsError
+        When a layer has another size than is expected of it.
+    """
+    parts = []
+    for tap in taps.list_taps(backbone, layers):
+        values = tagger.get_layer(tap.layer).output
+        if tap.pooling:
+            values = _pool(values, tap)
+        if values.shape[-1] != tap.size:
+            remedy = "Run essentia-ldl graphs build."
+            raise WeightsError(explain(f"layer {tap.layer}", f"{tap.size} numbers", values.shape[-1], name, remedy))
+        parts.append(values)
+    joined = parts[0] if len(parts) == 1 else keras.layers.Concatenate(name="tapped")(parts)
+    return keras.Model(tagger.input, joined, name=name)
+
+
+def _pool(values: keras.KerasTensor, tap: taps.Tap) -> keras.KerasTensor:
+    kl, label = keras.layers, f"{tap.layer}_{tap.pooling}"
+    kinds = {
+        ("mean", 3): kl.GlobalAveragePooling1D,
+        ("max", 3): kl.GlobalMaxPooling1D,
+        ("mean", 4): kl.GlobalAveragePooling2D,
+        ("max", 4): kl.GlobalMaxPooling2D,
+    }
+    return kinds[tap.pooling, len(values.shape)](name=label)(values)
+
+
+def build_tapped(graphs: Path, networks: Sequence[str], layers: str) -> keras.Model:
+    """Build pretrained networks side by side.
+
+    Parameters
+    ----------
+    graphs : Path
+        Where their weights are.
+    networks : sequence of str
+        Such as ("msd-musicnn", "msd-vgg"); one or more.
+    layers : str
+        A choice of layers, see `taps`.
+
+    Returns
+    -------
+    keras.Model
+        Patches (batch, time, n_bands) -> (batch, d) float32, its last layer called `EMBEDDING`. Time is free unless a
+        network fixes it.
+
+    Raises
+    ------
+    WeightsError
+        When weights are missing or damaged.
+    """
+    bodies = []
+    for name in networks:
+        backbone, dataset = taps.get_network(name)
+        if len(networks) == 1 and layers == EMBEDDING:  # a drop-in: the same graph as without this module
+            tagger = load_tagger(graphs, backbone, dataset)
+            return keras.Model(tagger.input, tagger.get_layer(EMBEDDING).output, name="backbone")
+        bodies.append(tap_layers(load_tagger(graphs, backbone, dataset), backbone, layers, name.replace("-", "_")))
+    frames = {body.input_shape[1] for body in bodies} - {None}
+    patches = keras.Input((frames.pop() if frames else None, taps.FRONT_END.n_bands), name="patches")
+    parts = [body(patches) for body in bodies]
+    if len(parts) == 1:
+        return keras.Model(patches, keras.layers.Identity(name=EMBEDDING)(parts[0]), name="backbone")
+    return keras.Model(patches, keras.layers.Concatenate(name=EMBEDDING)(parts), name="backbone")

@@ -1,0 +1,64 @@
+"""Frozen graphs of several layers of pretrained networks: `python -m essentia_ldl.nets.tapped_graphs JOB.json`.
+
+In: a job {graphs, layers, networks: {name: path of the .pb to write}}. Out: one graph per network, from
+`nodes.PLACEHOLDER` to `nodes.FEATURES`. They are for features in the store alone, so that they have no card. Exit
+status 0; 1 after an error, 130 after Ctrl-C, each with one line on stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from essentia_ldl import taps
+from essentia_ldl.errors import EssentiaLdlError
+from essentia_ldl.files import read_json, replacing
+from essentia_ldl.nets.export.freeze import freeze_model
+from essentia_ldl.nets.export.nodes import FEATURES, Node
+from essentia_ldl.nets.tapped import EMBEDDING, build_tapped
+from essentia_ldl.zones import follow_parent
+
+NODE = Node(FEATURES, EMBEDDING, "concatenation", "embeddings")
+
+
+def write_graphs(graphs: Path, layers: str, networks: dict[str, str]) -> None:
+    """Freeze networks up to a choice of layers.
+
+    Parameters
+    ----------
+    graphs : Path
+        Where their weights are.
+    layers : str
+        A choice of layers, see `taps`.
+    networks : dict[str, str]
+        Path of the .pb to write, by name of the network.
+
+    Raises
+    ------
+    WeightsError, StoreError
+        When weights are missing, or the disk is full.
+    """
+    front_end = taps.FRONT_END
+    for name, path in networks.items():
+        shape = (front_end.patch_frames, front_end.n_bands)
+        graph = freeze_model(build_tapped(graphs, [name], layers), [NODE], shape)
+        with replacing(path) as file:
+            file.write(graph.SerializeToString(deterministic=True))
+
+
+def main(arguments: list[str]) -> int:
+    """Run the job of a file; return the exit status."""
+    try:
+        job = read_json(arguments[0])
+        write_graphs(Path(job["graphs"]), job["layers"], job["networks"])
+    except EssentiaLdlError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    follow_parent()
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,204 @@
+"""The plan of a classifier that is solved: what `compose.plan_run` writes for labels "auto" and "joint".
+
+In: a recipe, a collection and a split. Out, in the folder of the run: ``solution.npz``, what fits inside the training
+tracks said of tracks that they had not seen (``out-of-fold/``, for the calibration), ``choice.json`` with everything
+that was tried, the targets, and the plan, the last. Validation tracks train too, because nothing is left for them to
+choose.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from essentia_ldl.choices import SOLVED
+from essentia_ldl.collection.read import Collection, keep_split
+from essentia_ldl.files import read_object, write_json
+from essentia_ldl.linear.choose import Fitted
+from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.records import LabelTable, Split
+from essentia_ldl.runs.calibrate import OUT_OF_FOLD
+from essentia_ldl.runs.predictions import Predictions, write_predictions
+from essentia_ldl.runs.score import score_predictions
+from essentia_ldl.runs.solution import Solution, write_solution
+from essentia_ldl.runs.targets import name_table, write_report, write_table
+from essentia_ldl.scores import metrics
+from essentia_ldl.taps import EMBEDDING, HOP_FRAMES
+from essentia_ldl.train.choice import Chosen, describe_setting, make_choice, make_grid, report_choice
+from essentia_ldl.train.solved import PatchAnswers
+
+CHOICE = "choice.json"
+NESTED = "nested"
+N_HIDDEN = 100
+
+
+def fit_solved(
+    folder: Path, recipe: Recipe, collection: Collection, split: Split, say: Callable[[str], None] | None = print
+) -> Recipe:
+    """Choose, fit, and write what a plan of a solved classifier needs beside itself.
+
+    Parameters
+    ----------
+    folder : Path
+        Run folder, or the cell of a cross-validation.
+    recipe : Recipe
+        With solved labels.
+    collection : Collection
+        Its joint features are in the store.
+    split : Split
+        Training and validation tracks are fitted, test tracks are not looked at.
+    say : callable or None
+        Gets a line on what was chosen. None is for the cell of a cross-validation, which needs no folds around its own.
+
+    Returns
+    -------
+    Recipe
+        With the network that was chosen.
+    """
+    inside = keep_split(collection, Split((*split.train, *split.valid), (), (), dict(split.artists)))
+    chosen = make_choice(recipe, inside, nest=say is not None)
+    setting = chosen.fitted.setting
+    folder.mkdir(parents=True, exist_ok=True)
+    report = report_choice(chosen, make_grid(recipe))
+    for name, answers in ((OUT_OF_FOLD, chosen.own), (NESTED, chosen.nested)):
+        if answers is not None:
+            write_predictions(folder / name, _predict(inside, recipe, answers))
+    if chosen.nested is not None:
+        report["nested"] = score_nested(inside, recipe, chosen)
+    write_json(folder / CHOICE, report)
+    fitted = chosen.fitted
+    write_solution(folder, Solution(fitted.mean, fitted.scale, fitted.kernel, fitted.bias))
+    write_table(make_table(inside, recipe, split, collection, fitted), folder / name_table())
+    write_report(folder, {"source": recipe.labels, "choice": describe_setting(setting)})
+    if say is not None:
+        say(describe_choice(report))
+    # The embedding of one network has the interface of Essentia's heads, whose first layer has 100 units.
+    is_head = len(setting.features.backbones) == 1 and setting.features.layers == EMBEDDING
+    n_hidden = N_HIDDEN if is_head and 2 * len(recipe.classes) <= N_HIDDEN else 0
+    return recipe.override(
+        network__layers=setting.features.layers,  # before the backbones: a single embedding needs none
+        network__backbones=setting.features.backbones,
+        network__hidden=n_hidden,
+    )
+
+
+def make_table(inside: Collection, recipe: Recipe, split: Split, collection: Collection, fitted: Fitted) -> LabelTable:
+    """Return what every track was fitted towards; test tracks have their classes."""
+    index = {name: number for number, name in enumerate(recipe.classes)}
+    known = {track.id: row for track, row in zip(inside.tracks, fitted.targets, strict=True)}
+    labels = {track.id: track.label for track in collection.tracks}
+    ids = (*split.train, *split.valid, *split.test)
+    rows = [known[name] if name in known else np.eye(len(index))[index[labels[name]]] for name in ids]
+    return LabelTable(ids, recipe.classes, np.stack(rows))
+
+
+def _predict(collection: Collection, recipe: Recipe, answers: PatchAnswers) -> Predictions:
+    return Predictions(
+        ids=np.array([track.id for track in collection.tracks]),
+        roles=np.array(["test"] * len(collection.tracks)),
+        labels=np.array([track.label for track in collection.tracks]),
+        classes=np.array(recipe.classes),
+        patch_logits=answers.logits.astype(np.float32),
+        n_patches=answers.n_patches,
+    )
+
+
+def score_nested(collection: Collection, recipe: Recipe, chosen: Chosen) -> dict[str, Any]:
+    """Score what was said of tracks that no choice has seen: per part, pooled, and per class."""
+    index = {name: number for number, name in enumerate(recipe.classes)}
+    targets = np.array([index[track.label] for track in collection.tracks])
+    probabilities = chosen.nested.average()
+    numbers = sorted(set(chosen.parts.tolist()))
+    by_part = [
+        float(metrics.score_balanced_accuracy(targets[chosen.parts == part], probabilities[chosen.parts == part]))
+        for part in numbers
+    ]
+    pooled = score_predictions(targets, probabilities, recipe.classes)
+    return {
+        "balanced_accuracy_mean": float(np.mean(by_part)),
+        "balanced_accuracy_std": float(np.std(by_part, ddof=1)),
+        "balanced_accuracy_pooled": pooled["balanced_accuracy"],
+        "balanced_accuracy_error": _measure_error(targets, probabilities),
+        "recall": pooled["recall"],
+        "folds": by_part,
+    }
+
+
+def _measure_error(targets: np.ndarray, probabilities: np.ndarray) -> float:
+    """Return the standard error of the mean recall of classes over tracks."""
+    right = probabilities.argmax(axis=1) == targets
+    variances = [right[targets == k].var() / np.sum(targets == k) for k in np.unique(targets)]
+    return float(np.sqrt(np.sum(variances)) / len(variances))
+
+
+def summarize_choice(folder: Path, recipe: Recipe, collection: Collection) -> dict[str, Any]:
+    """Return what scores and card say of the folds inside a training, as `measure.refit` does of a cross-validation."""
+    report = read_object(folder / CHOICE)
+    nested = report.get("nested")
+    if nested is None:
+        return {}
+    unknown = sum(track.artist is None for track in collection.tracks)
+    findings = []
+    chance = 1 / len(recipe.classes)
+    if nested["balanced_accuracy_pooled"] <= chance + nested["balanced_accuracy_error"]:
+        findings = [
+            f"nothing beats chance: {nested['balanced_accuracy_pooled']:.2f} where chance is {chance:.2f}; the model "
+            "says nothing about these classes"
+        ]
+    return {
+        "run": folder.name,
+        "labels": recipe.labels,
+        "n_folds": report["n_folds"],
+        "n_repeats": 1,
+        "leave_out": recipe.choice.leave_out or None,
+        "grouped_by_artist": unknown == 0,
+        "n_tracks": len(collection.tracks),
+        "warnings": [],
+        "findings": findings,
+        **{key: nested[key] for key in nested if key != "folds"},
+        "baselines": {},
+        "changed_by_resampling": report["changed"],
+        "choice": {key: report[key] for key in ("n_settings", "chosen", "best", "cheapest")},
+    }
+
+
+def summarize_again(folder: Path, measured: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `summarize_choice` says of a second classifier of the same tracks; empty where it says nothing."""
+    nested = read_object(folder / CHOICE).get("nested")
+    if nested is None or "crossval" not in measured:
+        return {}
+    report = read_object(folder / CHOICE)
+    own = {**{key: nested[key] for key in nested if key != "folds"}, "changed_by_resampling": report["changed"]}
+    choice = {key: report[key] for key in ("n_settings", "chosen", "best", "cheapest")}
+    return {"crossval": {**measured["crossval"], **own, "choice": choice}}
+
+
+def describe_choice(report: Mapping[str, Any]) -> str:
+    """Say what was chosen, among how much, and what the cheapest would cost in accuracy."""
+    if "reason" in report:
+        return f"no choice of settings: {report['reason']}"
+    chosen, cheapest = report["chosen"], report["cheapest"]
+    text = (
+        f"chosen among {report['n_settings']} settings: {', '.join(chosen['backbones'])}, {chosen['layers']} layers, "
+        f"{chosen['smoothing']:.0%} smoothed, strength {chosen['strength']:g} "
+        f"({_show_scores(chosen)} on the folds that chose it)"
+    )
+    if cheapest["cost"] < chosen["cost"]:
+        ratio = chosen["cost"] / cheapest["cost"]
+        text += f"; {ratio:.1f} times faster with {', '.join(cheapest['backbones'])}: {_show_scores(cheapest)}"
+    return text
+
+
+def _show_scores(one: Mapping[str, Any]) -> str:
+    return f"log loss {one['log_loss']:.3f}, balanced accuracy {one['balanced_accuracy']:.3f}"
+
+
+def solve_plan(plan: Any) -> Any:
+    """Mark a plan as solved, its validation tracks as trained."""
+    tracks = tuple(dataclasses.replace(t, role="train") if t.role == "valid" else t for t in plan.tracks)
+    training = dataclasses.replace(plan.training, solver=SOLVED)
+    return dataclasses.replace(plan, tracks=tracks, training=training, evaluation_hop_frames=HOP_FRAMES)

@@ -1,0 +1,263 @@
+"""Which settings of the solved classifier are tried, and what a cross-validation inside the training tracks chooses.
+
+In: a recipe and the tracks that train, with their features. Out: a `Chosen`: the classifier, fitted on all of them with
+the settings that were chosen; what it and its like said of tracks that they had not seen; and all of it as a report.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from essentia_ldl.choices import JOINT, JOINT_ONE_HOT
+from essentia_ldl.collection import splits
+from essentia_ldl.collection.read import Collection
+from essentia_ldl.errors import DataError
+from essentia_ldl.linear.choose import (
+    Explored,
+    FeatureSet,
+    Fitted,
+    Picked,
+    Setting,
+    SettingGrid,
+    Tracks,
+    Tried,
+    choose,
+    explore,
+    fit,
+    list_left_out,
+)
+from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.records import Track
+from essentia_ldl.taps import DEEP, EMBEDDING, NETWORKS
+from essentia_ldl.train.solved import PatchAnswers, answer_patches, gather_tracks, make_feature_set
+
+N_PARTS = 5
+HALF = 0.5
+SHARES = {"same": (0.0, 0.3), "other": (HALF,)}
+SHARES_BY_COLUMN = (0.0, 0.15, 0.3, HALF)  # where folds show what smoothing is worth on other music
+DEFAULT_STRENGTH = 0.01  # where tracks are too few for a choice
+BASE = "msd-musicnn"
+MANY_TRACKS = 1000
+# From the cheapest to the dearest; each with both choices of layers.
+COMBINATIONS = ((BASE,), tuple(NETWORKS))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Chosen:
+    """A classifier whose settings were chosen.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        On all training tracks.
+    choice : Picked or None
+        What it was chosen among; None where tracks are too few for folds.
+    parts : np.ndarray [shape=(n_tracks,), int]
+        Part of each training track; all 0 where there are no folds.
+    own : PatchAnswers or None
+        What fits with the chosen setting, each without one part, say of the patches of that part, in the order of the
+        tracks.
+    nested : PatchAnswers or None
+        The same, but for each part with the setting that the others chose.
+    nested_settings : tuple[Setting, ...]
+        These settings, by part.
+    changed : float or None
+        Share of the tracks whose most probable class, nested, is another one at the other resampling quality.
+    """
+
+    fitted: Fitted
+    choice: Picked | None
+    parts: np.ndarray
+    own: PatchAnswers | None = None
+    nested: PatchAnswers | None = None
+    nested_settings: tuple[Setting, ...] = ()
+    changed: float | None = None
+
+
+def list_feature_sets(recipe: Recipe) -> tuple[FeatureSet, ...]:
+    """List the features that a recipe lets a choice try, the cheapest first."""
+    network = recipe.network
+    if network.backbones:
+        return (make_feature_set(network.backbones, network.layers),)
+    if recipe.labels in (JOINT, JOINT_ONE_HOT):
+        return (make_feature_set(tuple(NETWORKS), DEEP),)
+    combinations = COMBINATIONS[:1] if recipe.choice.speed == "fast" else COMBINATIONS
+    if recipe.choice.networks:
+        combinations = tuple((name,) for name in recipe.choice.networks)
+        if len(combinations) > 1:
+            combinations = (*combinations, recipe.choice.networks)
+    layers = (recipe.choice.layers,) if recipe.choice.layers else (EMBEDDING, DEEP)
+    return tuple(make_feature_set(names, one) for names in combinations for one in layers)
+
+
+def make_grid(recipe: Recipe) -> SettingGrid:
+    """Return everything that a recipe lets a choice try."""
+    shares = SHARES_BY_COLUMN if recipe.choice.leave_out else SHARES[recipe.choice.music]
+    if recipe.choice.smoothing != "auto":
+        shares = (float(recipe.choice.smoothing),)
+    elif recipe.labels == JOINT:
+        shares = (HALF,)
+    elif recipe.labels == JOINT_ONE_HOT:
+        shares = (0.0,)
+    return SettingGrid(list_feature_sets(recipe), shares)
+
+
+def draw_parts(tracks: Sequence[Track], seed: int, leave_out: str = "") -> np.ndarray:
+    """Divide tracks into parts for a choice: whole artists, every class in each.
+
+    Parameters
+    ----------
+    tracks : sequence of Track
+        Those that train.
+    seed : int
+        Another seed is another division.
+    leave_out : str
+        A column of the collection, whose values are the parts instead; empty for none.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_tracks,), int]
+        0 to 4; fewer parts where a class has fewer artists, and all 0 where it has one.
+    """
+    if leave_out:
+        values = sorted({track.columns.get(leave_out, "") for track in tracks})
+        return np.array([values.index(track.columns.get(leave_out, "")) for track in tracks], dtype=np.int64)
+    for n_parts in range(N_PARTS, 1, -1):
+        try:
+            folds = splits.fold_tracks(tracks, n_parts, 0.0, seed)
+        except DataError:
+            continue
+        part_of = {track_id: number for number, fold in enumerate(folds) for track_id in fold.test}
+        return np.array([part_of[track.id] for track in tracks], dtype=np.int64)
+    return np.zeros(len(tracks), dtype=np.int64)
+
+
+def make_choice(recipe: Recipe, collection: Collection, nest: bool = True) -> Chosen:
+    """Choose settings by folds inside the tracks of a collection, and fit all of them with these.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What may be chosen.
+    collection : Collection
+        The training tracks alone, with joint features.
+    nest : bool
+        Whether the choice is made again inside each part, for a score of tracks that no choice has seen.
+
+    Returns
+    -------
+    Chosen
+    """
+    grid = make_grid(recipe)
+    tracks = gather_tracks(collection, grid.features, recipe.classes)
+    parts = draw_parts(collection.tracks, recipe.split.seed, recipe.choice.leave_out)
+    tolerance = 0.0 if recipe.choice.speed == "best" else 0.5
+    explored = explore_all(tracks, parts, grid, nest)
+    singles = {one.left_out[0]: one for one in explored if len(one.left_out) == 1}
+    whole = np.arange(len(parts))
+    if not singles or len(singles) < len(set(parts.tolist())):
+        features = grid.features[-1]
+        return Chosen(fit(tracks, whole, Setting(features, grid.shares[0], DEFAULT_STRENGTH)), None, parts)
+    choice = choose(tracks, parts, explored, tolerance=tolerance)
+    fitted = fit(tracks, whole, choice.setting)
+    if not nest:
+        alone = {part: fit(tracks, np.flatnonzero(parts != part), choice.setting) for part in singles}
+        return Chosen(fitted, choice, parts, _answer(collection, parts, alone.__getitem__))
+    nested = {}
+    for part in singles:
+        has_pairs = any(part in one.left_out and len(one.left_out) == 2 for one in explored)
+        nested[part] = choose(tracks, parts, explored, part, tolerance=tolerance).setting if has_pairs else None
+    settings = {part: setting or choice.setting for part, setting in nested.items()}
+    fits = {
+        (part, setting): fit(tracks, np.flatnonzero(parts != part), setting)
+        for part in singles
+        for setting in {choice.setting, settings[part]}
+    }
+    own = _answer(collection, parts, lambda part: fits[part, choice.setting])
+    told = [_answer(collection, parts, lambda part: fits[part, settings[part]], quality) for quality in (4, 1)]
+    classes = [one.average().argmax(axis=1) for one in told]
+    return Chosen(
+        fitted,
+        choice,
+        parts,
+        own,
+        told[0],
+        tuple(settings[part] for part in sorted(settings)),
+        float(np.mean(classes[0] != classes[1])),
+    )
+
+
+def explore_all(tracks: Tracks, parts: np.ndarray, grid: SettingGrid, nest: bool = True) -> list[Explored]:
+    """Explore every entry of `list_left_out`, pairs only to nest, with a bar; what lacks a class is left out."""
+    from threadpoolctl import threadpool_limits
+    from tqdm import tqdm
+
+    quiet = os.environ.get("ESSENTIA_LDL_BARS") == "0" or None  # None: off where there is no terminal
+    found = []
+    with threadpool_limits(1 if len(parts) < MANY_TRACKS else None):  # threads cost more than they give on few tracks
+        todo = [left_out for left_out in list_left_out(parts) if nest or len(left_out) == 1]
+        for left_out in tqdm(todo, desc="settings", unit="fit", disable=quiet):
+            one = explore(tracks, parts, left_out, grid)
+            if one is not None:
+                found.append(one)
+    return found
+
+
+def _answer(collection: Collection, parts: np.ndarray, find: Callable[[int], Fitted], quality: int = 4) -> PatchAnswers:
+    """Ask of every track the fit that has not seen its part."""
+    pieces: dict[int, np.ndarray] = {}
+    for part in sorted(set(parts.tolist())):
+        rows = np.flatnonzero(parts == part)
+        found = answer_patches(collection, find(part), rows.tolist(), quality)
+        for row, piece in zip(rows, np.split(found.logits, np.cumsum(found.n_patches)[:-1]), strict=True):
+            pieces[int(row)] = piece
+    ordered = [pieces[row] for row in range(len(parts))]
+    return PatchAnswers(np.concatenate(ordered), np.array([len(piece) for piece in ordered], dtype=np.int64))
+
+
+def describe_setting(setting: Setting) -> str:
+    """Say a setting in words, such as "msd-musicnn and msd-vgg, deep layers, targets 30 % smoothed, strength 0.1"."""
+    names = setting.features.backbones
+    networks = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    layers = {EMBEDDING: "embeddings", DEEP: "deep layers"}.get(
+        setting.features.layers, f"layers {setting.features.layers}"
+    )
+    share = f"targets {setting.share:.0%} smoothed" if setting.share else "targets not smoothed"
+    return f"{networks}, {layers}, {share}, strength {setting.strength:g}"
+
+
+def report_choice(chosen: Chosen, grid: SettingGrid) -> dict[str, Any]:
+    """Return what a choice was made among and how, ready for json."""
+    report: dict[str, Any] = {
+        "n_settings": grid.size,
+        "chosen": _plain(chosen.fitted.setting),
+        "changed": chosen.changed,
+    }
+    if chosen.choice is None:
+        return {**report, "reason": "a class has too few artists for folds"}
+    return {
+        **report,
+        "n_folds": len(set(chosen.parts.tolist())),
+        **{name: _tell(getattr(chosen.choice, name)) for name in ("chosen", "best", "cheapest")},
+        "by_fold": [_plain(setting) for setting in chosen.nested_settings],
+        "tried": [_tell(one) for one in chosen.choice.tried],
+    }
+
+
+def _plain(setting: Setting) -> dict[str, Any]:
+    return {
+        "backbones": list(setting.features.backbones),
+        "layers": setting.features.layers,
+        "smoothing": setting.share,
+        "strength": setting.strength,
+    }
+
+
+def _tell(tried: Tried) -> Mapping[str, Any]:
+    scores = {"log_loss": round(tried.log_loss, 4), "balanced_accuracy": round(tried.balanced_accuracy, 4)}
+    return {**_plain(tried.setting), **scores, "cost": tried.setting.features.cost}

@@ -1,0 +1,123 @@
+"""Features of a collection as arrays, and a solved classifier's answers to the patches of its tracks.
+
+In: a collection whose joint features are in the store. Out: `linear.choose.Tracks`, one row per track, its features
+averaged over its patches, in every resampling quality; and logits of single patches. A classifier is fitted on means
+of tracks and asked of patches, whose probabilities are averaged, as `predict` does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from essentia_ldl import taps
+from essentia_ldl.collection.read import Collection
+from essentia_ldl.features.joint import QUALITIES, joint_folders, read_joint
+from essentia_ldl.linear.choose import FeatureSet, Fitted, Tracks
+from essentia_ldl.linear.span import Block
+
+LAYERS = (taps.EMBEDDING, taps.DEEP)
+# Milliseconds of a network on a patch, as multiples of those of msd-musicnn; see `nets.timing`.
+COSTS = {"musicnn": 1.0, "vgg": 0.7}
+
+
+def name_block(backbone: str, layers: str) -> str:
+    """Name the features of some layers of a network, such as "msd-vgg deep"."""
+    return f"{backbone} {layers}"
+
+
+def make_feature_set(backbones: Sequence[str], layers: str) -> FeatureSet:
+    """Describe some layers of some networks side by side."""
+    cost = sum(COSTS[taps.get_network(name)[0]] for name in backbones)
+    return FeatureSet(tuple(name_block(name, layers) for name in backbones), tuple(backbones), layers, cost)
+
+
+def gather_tracks(collection: Collection, sets: Sequence[FeatureSet], classes: Sequence[str]) -> Tracks:
+    """Read the features of every track, averaged over its patches.
+
+    Parameters
+    ----------
+    collection : Collection
+        Its joint features are in the store.
+    sets : sequence of FeatureSet
+        What is needed.
+    classes : sequence of str
+        In the order of the class indices.
+
+    Returns
+    -------
+    Tracks
+        Rows in the order of the collection.
+
+    Raises
+    ------
+    StoreError
+        When features are missing or damaged.
+    """
+    contents = [collection.contents[track.id] for track in collection.tracks]
+    wanted = {(name, features.layers) for features in sets for name in features.backbones}
+    blocks: dict[str, Block] = {}
+    for stored in sorted({taps.find_stored(layers) for _, layers in wanted}):
+        for backbone in sorted({name for name, layers in wanted if taps.find_stored(layers) == stored}):
+            means = [_average(collection, backbone, stored, contents, quality) for quality in QUALITIES]
+            for layers in sorted(layers for name, layers in wanted if name == backbone):
+                if taps.find_stored(layers) == stored:
+                    columns, name = taps.slice_layers(backbone, layers), name_block(backbone, layers)
+                    blocks[name] = Block(name, tuple(mean[:, columns] for mean in means))
+    index = {name: number for number, name in enumerate(classes)}
+    targets = np.array([index[track.label] for track in collection.tracks], dtype=np.int64)
+    return Tracks(blocks, targets, len(classes))
+
+
+def _average(collection: Collection, backbone: str, stored: str, contents: Sequence[str], quality: int) -> np.ndarray:
+    folders = joint_folders((backbone,), stored, collection.home, quality)
+    return np.stack([np.asarray(read_joint(folders, content), dtype=np.float64).mean(axis=0) for content in contents])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PatchAnswers:
+    """Logits of patches: (sum of n_patches, n_classes) float64, and the patches of each track, (n_tracks,) int64."""
+
+    logits: np.ndarray
+    n_patches: np.ndarray
+
+    def average(self) -> np.ndarray:
+        """Return the mean of the probabilities of each track's patches, (n_tracks, n_classes) float64."""
+        values = np.exp(self.logits - self.logits.max(axis=1, keepdims=True))
+        values /= values.sum(axis=1, keepdims=True)
+        sums = np.add.reduceat(values, np.cumsum(self.n_patches) - self.n_patches, axis=0)
+        return sums / self.n_patches[:, None]
+
+
+def answer_patches(
+    collection: Collection, fitted: Fitted, rows: Sequence[int], quality: int = QUALITIES[0]
+) -> PatchAnswers:
+    """Ask a classifier of every patch of some tracks.
+
+    Parameters
+    ----------
+    collection : Collection
+        Its joint features are in the store.
+    fitted : Fitted
+        The classifier.
+    rows : sequence of int
+        Tracks, as places in the collection.
+    quality : int
+        Of resampling.
+
+    Returns
+    -------
+    PatchAnswers
+        In the order of the rows.
+    """
+    features = fitted.setting.features
+    stored = taps.find_stored(features.layers)
+    columns = taps.slice_joint(features.backbones, features.layers, stored)
+    folders = joint_folders(features.backbones, stored, collection.home, quality)
+    parts = [
+        fitted.answer(np.asarray(read_joint(folders, collection.contents[collection.tracks[row].id]))[:, columns])
+        for row in rows
+    ]
+    return PatchAnswers(np.concatenate(parts), np.array([len(part) for part in parts], dtype=np.int64))

@@ -1,0 +1,43 @@
+"""Frozen graphs for features in the store: what they answer, and how the entry point ends."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from essentia_ldl.features.joint import INPUT, NODE
+from essentia_ldl.files import write_json
+from essentia_ldl.nets.export.nodes import FEATURES, PLACEHOLDER
+from essentia_ldl.nets.runtime import tf
+from essentia_ldl.nets.tapped import build_tapped
+from essentia_ldl.nets.tapped_graphs import main
+
+
+def test_graphs_answer_what_keras_answers(tmp_path, random_graphs):
+    paths = {name: tmp_path / "graphs" / f"{name}.pb" for name in ("mtt-vgg", "msd-musicnn")}
+    job = {"graphs": str(random_graphs), "layers": "deep", "networks": {name: str(p) for name, p in paths.items()}}
+    write_json(tmp_path / "job.json", job)
+    assert main([str(tmp_path / "job.json")]) == 0
+    bands = np.random.default_rng(0).uniform(0, 4, (187 + 2 * 93, 96)).astype(np.float32)
+    patches = np.stack([bands[start : start + 187] for start in (0, 93, 186)])
+    for name, path in paths.items():
+        expected = build_tapped(random_graphs, [name], "deep")(patches, training=False).numpy()
+        with tf.Graph().as_default() as graph:
+            tf.import_graph_def(tf.compat.v1.GraphDef.FromString(path.read_bytes()), name="")
+            with tf.compat.v1.Session(graph=graph) as session:
+                inputs = bands[np.newaxis] if "musicnn" in name else patches
+                found = session.run(f"{NODE}:0", {f"{INPUT}:0": inputs})
+        assert np.max(np.abs(found - expected)) < 1e-5 * np.max(np.abs(expected)), name
+
+
+def test_the_plain_zone_knows_the_nodes():
+    assert (INPUT, NODE) == (PLACEHOLDER, FEATURES)
+
+
+def test_what_cannot_be_done_is_one_line(tmp_path, capsys):
+    assert main([str(tmp_path / "nowhere.json")]) == 1
+    networks = {"msd-vgg": str(tmp_path / "x.pb")}
+    write_json(tmp_path / "job.json", {"graphs": str(tmp_path), "layers": "deep", "networks": networks})
+    assert main([str(tmp_path / "job.json")]) == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("error: file: expected readable json")
+    assert second.startswith("error: pretrained weights: expected an existing file")

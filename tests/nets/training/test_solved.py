@@ -1,0 +1,110 @@
+"""A solved head: its weights, its history, and what does not fit it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from essentia_ldl.errors import StoreError, TrainingError
+from essentia_ldl.nets.inputs.below_head import open_body
+from essentia_ldl.nets.run import _describe_epochs
+from essentia_ldl.nets.training.solved import pair_linear
+from essentia_ldl.nets.training.train import train
+from essentia_ldl.runs.outcome import read_history
+from essentia_ldl.runs.plan import read_plan
+from essentia_ldl.runs.predictions import read_predictions
+from essentia_ldl.runs.solution import Solution, write_solution
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 50])
+def test_a_pair_of_layers_answers_as_the_linear_one(n_classes):
+    random = np.random.default_rng(n_classes)
+    kernel, bias = random.normal(size=(40, n_classes)), random.normal(size=n_classes)
+    features = random.normal(0, 3, (30, 40))
+    first, first_bias, second, second_bias = (a.astype(np.float32) for a in pair_linear(kernel, bias))
+    assert (first.shape, first_bias.shape) == ((40, 100), (100,))
+    assert (second.shape, second_bias.shape) == ((100, n_classes), (n_classes,))
+    found = np.maximum(features @ first + first_bias, 0) @ second + second_bias
+    expected = features @ kernel + bias
+    assert np.max(np.abs(found - expected)) < 1e-6 * np.max(np.abs(expected))
+
+
+def test_a_pair_needs_two_units_per_class():
+    with pytest.raises(TrainingError, match="hidden: expected 102 for 51 classes, or 0; got 100"):
+        pair_linear(np.zeros((4, 51)), np.zeros(51))
+
+
+def solve(n_features: int) -> Solution:
+    random = np.random.default_rng(5)
+    kernel = random.normal(0, 0.1, (n_features, 2))
+    return Solution(random.normal(size=n_features), random.uniform(0.5, 2, n_features), kernel, random.normal(size=2))
+
+
+@pytest.mark.parametrize(
+    ("network", "n_features"),
+    [
+        ({"hidden": 0}, 200),
+        ({"hidden": 100}, 200),
+        ({"hidden": 0, "backbones": ["msd-musicnn", "mtt-musicnn"], "layers": "embedding"}, 400),
+        ({"hidden": 0, "backbones": ["msd-musicnn"], "layers": "deep"}, 634),
+    ],
+)
+def test_what_was_solved_is_what_the_network_says(make_run, network, n_features):
+    run = make_run(n_tracks=6, n_frames=190, network=network, training={"solver": "solved"})
+    solution = solve(n_features)
+    write_solution(run, solution)
+    history = train(run, say=lambda _: None)
+    plan, found = read_plan(run), read_predictions(run)
+    features = np.concatenate(open_body(plan, {}).load([track.content for track in plan.tracks]))
+    assert features.shape[1] == n_features
+    expected = solution.score(features)
+    assert np.max(np.abs(found.patch_logits - expected)) < 1e-4 * np.max(np.abs(expected))
+    assert history["stopped"] == "solved"
+    (epoch,) = read_history(run, curves=True)["epochs"]
+    assert epoch["epoch"] == history["best_epoch"] == 1
+    assert epoch["train_loss"] > 0
+    assert _describe_epochs(history) == "a solved linear head"
+
+
+def test_the_loss_is_that_of_the_training_tracks(make_run):
+    run = make_run(n_tracks=6, n_frames=190, network={"hidden": 0}, training={"solver": "solved"})
+    write_solution(run, solve(200))
+    history = train(run, say=lambda _: None)
+    found, plan = read_predictions(run), read_plan(run)
+    rows = np.repeat([track.role for track in plan.tracks], found.n_patches) == "train"
+    logits = found.patch_logits[rows].astype(np.float64)
+    truth = np.repeat([plan.classes.index(track.label) for track in plan.tracks], found.n_patches)[rows]
+    logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    assert history["epochs"][0]["train_loss"] == pytest.approx(-logs[np.arange(len(truth)), truth].mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        ({"standardize": True}, "standardize: expected False, with a solved head; got True"),
+        ({"activation": "elu"}, "activation: expected relu"),
+        ({"backbones": ["msd-musicnn", "mtt-musicnn"], "hidden": 0}, "expected 400 features and 2 classes; got"),
+        ({"hidden": 3}, "hidden: expected 4 for 2 classes"),
+    ],
+)
+def test_a_network_that_does_not_fit(make_run, network, message):
+    run = make_run(n_tracks=6, n_frames=190, network=network, training={"solver": "solved"})
+    write_solution(run, solve(200))
+    with pytest.raises(TrainingError, match=message):
+        train(run, say=lambda _: None)
+
+
+def test_without_a_solution(make_run):
+    run = make_run(n_tracks=6, n_frames=190, training={"solver": "solved"})
+    with pytest.raises(StoreError, match="solution: expected a readable file"):
+        train(run, say=lambda _: None)
+
+
+def test_an_unknown_solver(make_run):
+    run = make_run(n_tracks=6, n_frames=190)
+    plan = json.loads((run / "plan.json").read_text())
+    (run / "plan.json").write_text(json.dumps({**plan, "training": {**plan["training"], "solver": "guessed"}}))
+    with pytest.raises(TrainingError, match='solver: expected "" or solved'):
+        read_plan(run)

@@ -1,0 +1,81 @@
+"""Which layers are features: sizes, places, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from essentia_ldl import frontends, taps
+from essentia_ldl.errors import RecipeError, UnknownNameError
+
+DIGITS = ("1", "135", "12345")
+CHOICES = ("embedding", "deep", "all", *DIGITS)
+
+
+@pytest.mark.parametrize(
+    ("layers", "sizes"),
+    [
+        ("embedding", (200, 256)),
+        ("deep", (634, 818)),  # 2 * 3 * 64 + 200 + 50, and 2 * 2 * 128 + 256 + 50
+        ("all", (634 + 561, 818 + 3 * 128)),
+        ("12345", (561 + 3 * 64 + 200, 5 * 128)),
+        ("1", (561, 128)),
+    ],
+)
+def test_sizes(layers, sizes):
+    assert tuple(taps.count_columns(name, layers) for name in ("msd-musicnn", "msd-vgg")) == sizes
+
+
+def test_all_four_networks_have_2904_deep_numbers():
+    assert taps.count_features(tuple(taps.NETWORKS), "deep") == 2904
+
+
+def test_names_are_those_of_networks_with_weights():
+    for backbone, dataset in taps.NETWORKS.values():
+        assert dataset in frontends.NETWORKS[backbone].pretrained
+        assert frontends.NETWORKS[backbone].front_end == taps.FRONT_END
+
+
+@pytest.mark.parametrize("network", taps.NETWORKS)
+def test_what_is_stored_serves_every_choice(network):
+    backbone = taps.get_network(network)[0]
+    for layers in CHOICES:
+        stored, columns = taps.find_stored(layers), taps.slice_layers(network, layers)
+        labels = [tap for tap in taps.list_taps(backbone, stored) for _ in range(tap.size)]
+        assert [labels[column] for column in columns] == [
+            tap for tap in taps.list_taps(backbone, layers) for _ in range(tap.size)
+        ]
+    everything = [*taps.list_taps(backbone, "all")]
+    assert everything[: len(taps.list_taps(backbone, "deep"))] == list(taps.list_taps(backbone, "deep"))
+
+
+def test_the_order_of_deep_is_means_maxima_embedding_tags():
+    for backbone in taps.TAPS:
+        order = [tap.pooling or tap.layer for tap in taps.list_taps(backbone, "deep")]
+        assert list(dict.fromkeys(order)) == ["mean", "max", "embedding", "tags"]
+
+
+def test_columns_of_networks_side_by_side():
+    columns = taps.slice_joint(("msd-vgg", "mtt-musicnn"), "embedding", "deep")
+    assert np.array_equal(columns, [*range(512, 768), *range(818 + 384, 818 + 584)])
+    assert len(taps.slice_joint((), "deep", "deep")) == 0
+
+
+def test_all_is_not_in_deep():
+    with pytest.raises(RecipeError, match="stored layers: expected all; got 'deep'"):
+        taps.slice_joint(("msd-vgg",), "12345", "deep")
+
+
+@pytest.mark.parametrize("layers", ["", "shallow", "6", "0", "31", "11", "1 2", "١"])
+def test_what_names_no_layers(layers):
+    with pytest.raises(RecipeError, match=r"network\.layers: expected embedding, deep or all, or some of the digits"):
+        taps.check_layers(layers, "here")
+
+
+def test_unknown_and_repeated_networks():
+    with pytest.raises(UnknownNameError, match="Did you mean 'msd-musicnn'"):
+        taps.check_backbones(["msd-musicn"], "here")
+    with pytest.raises(RecipeError, match="each network once"):
+        taps.check_backbones(["msd-vgg", "msd-vgg"], "here")
+    with pytest.raises(UnknownNameError, match="layers as features"):
+        taps.list_taps("resnet", "deep")

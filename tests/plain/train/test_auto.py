@@ -1,0 +1,136 @@
+"""What a solved plan needs beside itself: solution, answers out of fold, targets, and the choice."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from essentia_ldl.features.joint import joint_folders, read_joint
+from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.records import Split
+from essentia_ldl.runs.plan import read_plan
+from essentia_ldl.runs.predictions import read_side
+from essentia_ldl.runs.solution import read_solution
+from essentia_ldl.runs.targets import read_targets
+from essentia_ldl.train.auto import describe_choice, fit_solved, summarize_again, summarize_choice
+from essentia_ldl.train.compose import plan_run
+
+CLASSES = ("non_sad", "sad")
+BOTH = ("msd-musicnn", "mtt-vgg")
+
+
+@pytest.fixture
+def recipe():
+    return Recipe("mood-sad", CLASSES).override(choice__networks=BOTH, choice__layers="deep")
+
+
+@pytest.fixture
+def solved(collection_with_features, recipe, tmp_path):
+    """A run folder of 40 tracks, of which the last 8 test, and its lines."""
+    collection = collection_with_features(BOTH, n_tracks=40)
+    ids = tuple(track.id for track in collection.tracks)
+    split = Split(ids[:28], ids[28:32], ids[32:])
+    lines: list[str] = []
+    plan_run(tmp_path / "run", recipe, collection, split, say=lines.append)
+    return tmp_path / "run", collection, lines
+
+
+def test_validation_tracks_train_and_test_tracks_do_not(solved):
+    run, collection, _ = solved
+    plan = read_plan(run)
+    assert [track.role for track in plan.tracks] == ["train"] * 32 + ["test"] * 8
+    assert plan.training.solver == "solved"
+    assert read_side(run / "out-of-fold", "test").ids == tuple(track.id for track in collection.tracks[:32])
+
+
+def test_test_tracks_change_nothing(solved, collection_with_features, recipe, tmp_path):
+    run, collection, _ = solved
+    tracks = tuple(
+        dataclasses.replace(track, label=CLASSES[n % 2 == 0]) if n >= 32 else track
+        for n, track in enumerate(collection.tracks)
+    )
+    ids = tuple(track.id for track in tracks)
+    other = dataclasses.replace(collection, tracks=tracks)
+    fit_solved(tmp_path / "other", recipe, other, Split(ids[:28], ids[28:32], ids[32:]), lambda line: None)
+    assert read_solution(tmp_path / "other").digest == read_solution(run).digest
+
+
+def test_the_solution_knows_the_classes_of_test_tracks(solved):
+    run, collection, _ = solved
+    plan = read_plan(run)
+    folders = joint_folders(plan.network.backbones, plan.network.layers, collection.home, 4)
+    right = []
+    for n, track in enumerate(collection.tracks[32:], 32):
+        logits = read_solution(run).score(read_joint(folders, collection.contents[track.id], plan.network.layers))
+        right.append(logits.mean(axis=0).argmax() == n % 2)
+    assert np.mean(right) > 0.9
+
+
+def test_targets_are_those_it_was_fitted_on(solved):
+    run, _, _ = solved
+    (targets,) = read_targets(read_plan(run))
+    np.testing.assert_allclose(targets.sum(axis=1), 1, atol=1e-6)
+    assert np.all(targets.argmax(axis=1) == np.arange(40) % 2)
+    np.testing.assert_array_equal(targets[32:], np.eye(2)[np.arange(32, 40) % 2])
+
+
+def test_a_line_says_what_was_chosen_among_how_much(solved):
+    _, _, lines = solved
+    assert len(lines) == 1
+    assert lines[0].startswith("chosen among 42 settings: ")
+    assert "on the folds that chose it" in lines[0]
+
+
+def test_scores_are_of_tracks_that_no_choice_has_seen(solved, recipe):
+    run, collection, _ = solved
+    told = summarize_choice(run, recipe, collection)
+    assert told["n_folds"] == 5
+    assert told["balanced_accuracy_mean"] > 0.8
+    assert told["grouped_by_artist"]
+    assert told["findings"] == []
+    again = summarize_again(run, {"crossval": {**told, "balanced_accuracy_mean": 0.0}})["crossval"]
+    assert again["balanced_accuracy_mean"] == told["balanced_accuracy_mean"]
+
+
+def test_classes_that_nothing_explains_are_told(collection_with_features, recipe, tmp_path):
+    collection = collection_with_features(BOTH, n_tracks=40)
+    random = np.random.default_rng(0)
+    labels = random.permutation([CLASSES[n % 2] for n in range(40)])
+    tracks = tuple(dataclasses.replace(t, label=str(label)) for t, label in zip(collection.tracks, labels, strict=True))
+    collection = dataclasses.replace(collection, tracks=tracks)
+    split = Split(tuple(track.id for track in tracks), (), ())
+    fit_solved(tmp_path / "run", recipe.override(choice__networks=BOTH[:1]), collection, split, lambda line: None)
+    told = summarize_choice(tmp_path / "run", recipe, collection)
+    assert told["balanced_accuracy_pooled"] < 0.7
+    assert bool(told["findings"]) == (told["balanced_accuracy_pooled"] <= 0.5 + told["balanced_accuracy_error"])
+
+
+def test_a_class_of_one_artist_has_a_model_and_no_score(collection_with_features, recipe, tmp_path):
+    collection = collection_with_features(BOTH, artist=lambda n: CLASSES[n % 2])
+    split = Split(tuple(track.id for track in collection.tracks), (), ())
+    lines: list[str] = []
+    plan_run(tmp_path / "run", recipe, collection, split, say=lines.append)
+    assert lines == ["no choice of settings: a class has too few artists for folds"]
+    assert summarize_choice(tmp_path / "run", recipe, collection) == {}
+    assert read_solution(tmp_path / "run").n_classes == 2
+    assert not (tmp_path / "run" / "out-of-fold").exists()
+
+
+def test_one_embedding_has_the_interface_of_a_head(collection_with_features, recipe, tmp_path):
+    alone = recipe.override(choice__networks=BOTH[:1], choice__layers="embedding")
+    collection = collection_with_features(BOTH[:1])
+    split = Split(tuple(track.id for track in collection.tracks), (), ())
+    plan = plan_run(tmp_path / "run", alone, collection, split, say=lambda line: None)
+    assert plan.network.backbones == ()
+    assert (plan.network.backbone, plan.network.pretrained, plan.network.hidden) == ("musicnn", "msd", 100)
+    assert plan.stems == {"full": "mood_sad-musicnn-msd", "head": "mood_sad-msd-musicnn"}
+
+
+def test_what_is_faster_is_told_with_what_it_costs():
+    one = {"backbones": ["msd-musicnn"], "layers": "deep", "smoothing": 0.0, "strength": 0.01, "cost": 1.0}
+    scores = {"log_loss": 0.5, "balanced_accuracy": 0.7}
+    four = {**one, "backbones": ["msd-musicnn", "mtt-vgg"], "cost": 2.0, "log_loss": 0.45, "balanced_accuracy": 0.75}
+    text = describe_choice({"n_settings": 9, "chosen": four, "cheapest": {**one, **scores}})
+    assert text.endswith("; 2.0 times faster with msd-musicnn: log loss 0.500, balanced accuracy 0.700")
