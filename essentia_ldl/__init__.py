@@ -11,8 +11,10 @@ Underneath:
   files         the folders of a home, atomic writing, json and digests
   frontends     the numbers of the analyses, and one row per network
   taps          the layers of pretrained networks that are read as features, and where each stands
-  parallel      one function over many files, in worker processes that may die
+  urls          audio at a URL, copied to a local file
   zones         a step in a process of its own
+  cluster/      calls spread over threads here, or over the workers of a cluster
+  parallel      one function over many files, in worker processes that may die
 
 Nouns, which are data:
 

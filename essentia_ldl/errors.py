@@ -50,6 +50,10 @@ class TrainingError(EssentiaLdlError, RuntimeError):
     """Training cannot start or go on."""
 
 
+class ClusterError(EssentiaLdlError, ConnectionError):
+    """A cluster does not answer, has no workers, or they cannot run what they are sent."""
+
+
 class ImportOrderError(EssentiaLdlError, ImportError):
     """TensorFlow and Essentia were about to meet in one process, which would abort it."""
 

@@ -26,6 +26,11 @@ class Home:
     ----------
     root : path
         Made absolute; a ``~`` stands for the user's own folder. Nothing is made before something is written.
+    cluster : str or None
+        URL of the cluster whose workers fill the store, as `cluster.pool.open_cluster` takes it; None is this machine.
+    share : str or None
+        A folder or a URL that all machines see, where the workers do not see the store; None where they see it, under
+        the same path.
 
     Examples
     --------
@@ -34,6 +39,8 @@ class Home:
     """
 
     root: Path
+    cluster: str | None = None
+    share: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", Path(self.root).expanduser().resolve())

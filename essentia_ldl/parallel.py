@@ -1,14 +1,13 @@
 """One function over many files, in worker processes. In: jobs with a path; out: results, or `Failure` records.
 
 The function is named, not imported ("module:function"), so a plain process can hand out work of the sound zone.
-Workers are started by loky, never forked. A worker that dies takes nothing with it: each one leaves a marker while it
-works on a file, the files marked at the time of a death are run again one at a time, and the one that kills its
-worker again is the `Failure`.
+Workers are started by loky, never forked; or they are those of a cluster, where a home has one. A worker that dies
+takes nothing with it: each one leaves a marker while it works on a file, the files marked at the time of a death are
+run again one at a time, and the one that kills its worker again is the `Failure`.
 """
 
 from __future__ import annotations
 
-import importlib
 import os
 import signal
 import sys
@@ -17,7 +16,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from essentia_ldl.errors import EssentiaLdlError, StoreError, explain
+from essentia_ldl.cluster.child import perform, run_job
+from essentia_ldl.cluster.pool import Lost, as_failure, open_cluster, spread
+from essentia_ldl.cluster.share import Share
+from essentia_ldl.errors import EssentiaLdlError, explain
+from essentia_ldl.files import Home
 from essentia_ldl.records import Failure
 
 
@@ -35,8 +38,8 @@ def run_jobs(
     jobs: Sequence[dict[str, Any]],
     step: str,
     n_jobs: int | None = None,
-    progress: bool = True,
-    unit: str = "file",
+    progress: bool | str = True,
+    home: Home | None = None,
 ) -> Iterator[tuple[dict[str, Any], Any]]:
     """Run a function on every job, in worker processes, in the order in which they finish.
 
@@ -50,10 +53,10 @@ def run_jobs(
         Name of the step, for the progress bar and for failures.
     n_jobs : int or None
         Worker processes; None is one per core.
-    progress : bool
-        Show a progress bar on a terminal.
-    unit : str
-        What the bar counts.
+    progress : bool or str
+        Show a progress bar on a terminal; a text says what it counts, in place of files.
+    home : Home or None
+        Where a home has a cluster, its workers do the jobs; one that dies costs no file.
 
     Yields
     ------
@@ -61,9 +64,21 @@ def run_jobs(
         The job.
     result : object
         What the function returned, or a `Failure`.
+
+    Raises
+    ------
+    ClusterError, DataError
+        When the cluster does not answer or cannot run the jobs; results that came before stand.
     """
     from tqdm import tqdm
 
+    unit = progress if isinstance(progress, str) else "file"
+    if home is not None and home.cluster is not None:
+        with tqdm(total=len(jobs), desc=step, unit=unit, disable=not (progress and sys.stderr.isatty())) as bar:
+            for index, result in _run_on_cluster(function, jobs, step, home):
+                bar.update()
+                yield jobs[index], result
+        return
     waiting = dict(enumerate(jobs))
     with (
         tempfile.TemporaryDirectory(prefix="essentia-ldl-markers-") as markers,
@@ -82,6 +97,26 @@ def run_jobs(
                 for _, result in _run_round(function, alone, step, 1, Path(markers)):
                     bar.update()
                     yield waiting.pop(index), (result[0] if result is not None else _death(alone[index], step))
+
+
+def _run_on_cluster(function: str, jobs: Sequence[dict[str, Any]], step: str, home: Home) -> Iterator[tuple[int, Any]]:
+    if not jobs:
+        return
+    share = None if home.share is None else Share(str(home.store), home.share)
+    pool = open_cluster(home.cluster)
+    try:
+        if share is not None:
+            share.offer([name for job in jobs for name in job.get("needs", ())])
+        for index, found in spread(pool, perform, ((function, job, step, share) for job in jobs)):
+            if isinstance(found, Lost):
+                yield index, as_failure(jobs[index]["path"], step, found)
+                continue
+            result, names = found
+            if share is not None:
+                share.fetch(names)
+            yield index, result
+    finally:
+        pool.close()
 
 
 def _death(job: dict[str, Any], step: str) -> Failure:
@@ -131,14 +166,6 @@ def _work(function: str, index: int, job: dict[str, Any], step: str, markers: st
     marker = Path(markers, str(index))
     marker.touch()
     os.environ["ESSENTIA_LDL_LEAN"] = "1"  # this process is ours alone: Essentia may start quickly
-    module, name = function.split(":")
-    call = getattr(importlib.import_module(module), name)
-    try:
-        result = call(job)
-    except StoreError:  # the store's disk is full or read-only: no fault of this file, and every other one meets it
-        raise
-    except Exception as error:  # whatever one file does, the others go on
-        reason = str(error) if isinstance(error, EssentiaLdlError) else f"{type(error).__name__}: {error}"
-        result = Failure(job["path"], step, reason)
+    result = run_job(function, job, step)
     marker.unlink(missing_ok=True)
     return index, result

@@ -10,6 +10,7 @@ import click
 from essentia_ldl import __version__
 from essentia_ldl.cli.group import Group, fail, show
 from essentia_ldl.cli.options import (
+    CLUSTER,
     DATA,
     JOBS,
     LABELS,
@@ -17,6 +18,7 @@ from essentia_ldl.cli.options import (
     layout,
     options_of_training,
     read_pairs,
+    resolve_home,
     resolve_recipe,
     resolve_source,
     resolve_truth,
@@ -127,7 +129,7 @@ def train_command(task: str, again: bool, max_hours: float | None, members: int 
     from essentia_ldl.cli.text.train import describe_training
     from essentia_ldl.train import ensemble, train
 
-    home = Home.from_environment()
+    home = resolve_home(options)
     recipe = resolve_recipe(task, {**options, "members": members}, home.recipes)
     source = resolve_source(options)
     effort = train.Effort(options["jobs"], max_hours, again)
@@ -192,7 +194,7 @@ def crossval_command(task: str, sources: tuple[str, ...], to_refit: bool, **opti
     from essentia_ldl.measure import crossval
     from essentia_ldl.measure.refit import refit
 
-    home = Home.from_environment()
+    home = resolve_home(options)
     recipe = resolve_recipe(task, {**options, "sources": sources}, home.recipes)
     source = resolve_source(options)
     folds = crossval.Folds(options["folds"], options["repeats"], options["leave_out"])
@@ -308,6 +310,8 @@ def models_command() -> None:
 @click.option("--notes", is_flag=True, help='Last column of the csv: what was done to a file, such as "padded".')
 @click.option("-o", "--output", metavar="FILE", help="Write there instead of on the terminal; goes on when stopped.")
 @click.option("--again", is_flag=True, help="Start anew, although the same command was stopped.")
+@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes of one thread (default: one a core).")
+@CLUSTER
 def predict_command(
     audio: tuple[str, ...],
     names: tuple[str, ...],
@@ -324,18 +328,23 @@ def predict_command(
     """
     from essentia_ldl.predict.worker import start_worker
 
-    started = start_worker(engine=answers["engine"])  # loads Essentia while this process loads the rest
+    jobs, cluster = answers.pop("jobs"), answers.pop("cluster")
+    # loads Essentia while this process loads the rest
+    started = start_worker(engine=answers["engine"]) if cluster is None else None
     try:
         from essentia_ldl.predict.ask import Question
         from essentia_ldl.predict.command import predict
+        from essentia_ldl.predict.many import Workers
         from essentia_ldl.predict.write import Output, choose_form
 
         question, graphs = Question(names, **answers), Home.from_environment().graphs
         document = Output(form or choose_form(output), output, again)
-        done = predict(audio, question, document, graphs, lambda line: click.echo(line, err=True), started)
+        workers = Workers(jobs, cluster, started)
+        done = predict(audio, question, document, graphs, lambda line: click.echo(line, err=True), workers)
     finally:
-        started.kill()
-        started.wait()
+        if started is not None:
+            started.kill()
+            started.wait()
     if done.n_failures:
         where = f": see {document.failures}." if document.is_file else "."
         fail(f"{done.n_failures} files could not be used{where}" if done.n_failures > 1 else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,14 @@ from essentia_ldl.choices import CHOSEN, MUSIC, SPEEDS
 
 if TYPE_CHECKING:
     from essentia_ldl.collection.read import Source
+    from essentia_ldl.files import Home
     from essentia_ldl.measure.rows import TruthColumn
     from essentia_ldl.recipe.recipe import Recipe
 
 DATA = click.option("--data", metavar="PATH", help="Folder with one sub-folder a class, or a CSV / TSV table.")
 JOBS = click.option("--jobs", type=click.IntRange(1), metavar="N", help="Worker processes (default: one a core).")
+CLUSTER = click.option("--cluster", metavar="dask://HOST:PORT", help="Let the workers of a cluster read the audio.")
+SHARE = click.option("--share", metavar="URL", help="A place that workers see who do not see the store.")
 
 
 class SourceOption(click.Option):
@@ -97,10 +101,19 @@ def options_of_training(command: Any) -> Any:
         click.option("--seed", type=int, metavar="N", help="Seed of split, labels and training."),
         click.option("--corrections", metavar="FILE", help="audit.csv of a report, its column correction filled."),
         JOBS,
+        CLUSTER,
+        SHARE,
     ]
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def resolve_home(options: dict[str, Any]) -> Home:
+    """Return the home of the environment, with the cluster that the options name."""
+    from essentia_ldl.files import Home
+
+    return dataclasses.replace(Home.from_environment(), cluster=options["cluster"], share=options["share"])
 
 
 def resolve_source(options: dict[str, Any]) -> Source:

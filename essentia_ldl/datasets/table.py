@@ -1,7 +1,8 @@
 """A table: a CSV or TSV file flows in, Tracks flow out.
 
 The first row names the columns: path and label are needed, artist and split are understood, every other column is kept
-in `Track.columns`. Relative paths resolve against the folder of the table. UTF-8, with or without a byte order mark.
+in `Track.columns`. Relative paths resolve against the folder of the table, and URLs stay. UTF-8, with or
+without a byte order mark.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.records import ROLES, Track
+from essentia_ldl.urls import is_url
 
 EXPECTED = "a table: a .csv or .tsv file whose first row names the columns path and label"
 SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
@@ -73,7 +75,7 @@ def read_tracks(path: Path) -> list[Track]:
             raise _error("label", "a class name", label, where, "Fill it, or drop the row.")
         if split and split not in ROLES:
             raise _error("split", "train, valid, test or nothing", split, where, "Correct the column.")
-        file = os.path.normpath(folder / track_id)
+        file = track_id if is_url(track_id) else os.path.normpath(folder / track_id)
         if file in row_of:
             remedy = f"Drop one: it is also in row {row_of[file]}."
             raise _error("path", "each file once", track_id, where, remedy)
@@ -90,7 +92,7 @@ def read_tracks(path: Path) -> list[Track]:
         )
     if not tracks:
         raise _error("table", "rows below the header", "only a header", path, "Add one row a track.")
-    if not any(os.path.exists(track.path) for track in tracks):
+    if not any(is_url(track.path) or os.path.exists(track.path) for track in tracks):
         remedy = "Relative paths resolve against the folder of the table: correct them, or move the table."
         raise _error("audio files of the table", "files that exist", tracks[0].path, f"{path}, every row", remedy)
     return tracks

@@ -66,7 +66,8 @@ def make_descriptors(collection: Collection, n_jobs: int | None = None, profile:
     store = Store(collection.home.store)
     place = {"store": str(store.root), "folder": str(descriptor_folder(store, profile)), "profile": profile}
     jobs = [{"path": track.path, **place} for track in list_missing(collection, profile)]
-    results = run_jobs("essentia_ldl.sound.descriptors:extract_track", jobs, "descriptors", n_jobs)
+    home = collection.home
+    results = run_jobs("essentia_ldl.sound.descriptors:extract_track", jobs, "descriptors", n_jobs, home=home)
     failures = [result for _, result in results if isinstance(result, Failure)]
     return sorted(failures, key=lambda failure: failure.path)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from essentia_ldl.records import Failure
 from essentia_ldl.zones import run_zone
 
 NAME = "embedding"  # what a label source calls these features
+N_BLOCK = 64  # tracks that a worker of a cluster embeds at once
 REMEDY = "Run the same command again."
 
 
@@ -92,10 +94,13 @@ def make_embeddings(collection: Collection, network: NetworkSettings, hop_frames
     if network.extractor:
         _run_extractor(collection, network, set(missing))
         return
+    kind = {"backbone": network.backbone, "dataset": network.pretrained, "hop_frames": hop_frames}
+    places = {"store": str(collection.home.store), "graphs": str(collection.home.graphs)}
+    if collection.home.cluster is not None:
+        _spread_network(collection.home, network, missing, {**places, **kind})
+        return
     with tempfile.TemporaryDirectory() as scratch:
         job = Path(scratch) / "embed.json"
-        kind = {"backbone": network.backbone, "dataset": network.pretrained, "hop_frames": hop_frames}
-        places = {"store": str(collection.home.store), "graphs": str(collection.home.graphs)}
         write_json(job, {**places, **kind, "contents": missing})
         run_zone("essentia_ldl.nets.embed", str(job))
 
@@ -107,7 +112,21 @@ def _run_extractor(collection: Collection, network: NetworkSettings, missing: se
         for track in collection.tracks
         if collection.contents[track.id] in missing
     ]
-    for _, result in run_jobs("essentia_ldl.sound.extractors:embed_track", jobs, "embeddings"):
+    for _, result in run_jobs("essentia_ldl.sound.extractors:embed_track", jobs, "embeddings", home=collection.home):
+        if isinstance(result, Failure):
+            raise StoreError(result.reason)
+
+
+def _spread_network(home: Home, network: NetworkSettings, missing: list[str], job: dict[str, Any]) -> None:
+    """Let the workers of a cluster run the network on some tracks at a time."""
+    store, front_end = Store(home.store), frontends.of_network(network.backbone)
+    jobs = []
+    for start in range(0, len(missing), N_BLOCK):
+        contents = missing[start : start + N_BLOCK]
+        bands = [store.path(content, front_end) for content in contents]
+        needs = [path.relative_to(store.root).as_posix() for path in bands]
+        jobs.append({**job, "path": str(bands[0]), "contents": contents, "needs": needs})
+    for _, result in run_jobs("essentia_ldl.nets.embed:embed_block", jobs, "embeddings", home=home):
         if isinstance(result, Failure):
             raise StoreError(result.reason)
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from essentia_ldl.collection.read import Collection
-from essentia_ldl.errors import explain
+from essentia_ldl.errors import StoreError, explain
 from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.files import Home
 from essentia_ldl.parallel import run_jobs
@@ -61,16 +61,25 @@ def extract(
             names = [front_end.name for front_end in front_ends]
             job = {"id": track.id, "path": track.path, "store": str(store.root), "front_ends": names}
             jobs.append(job if extractor is None else {**job, "extractor": dict(extractor)})
-    for job, result in run_jobs("essentia_ldl.sound.features:extract_track", jobs, "features", n_jobs):
+    for job, result in run_jobs("essentia_ldl.sound.features:extract_track", jobs, "features", n_jobs, home=home):
         if isinstance(result, Failure):
             failures.append(result)
         else:
             contents[job["id"]] = result["content"]
+            if home.cluster is not None:
+                _require_seen(store, result["content"])
             durations_s[job["id"]] = result["duration_s"]
     usable = [track for track in tracks if track.id in contents]
     kept, copies = _drop_copies(usable, contents)
     failures = sorted(failures, key=lambda failure: failure.path) + copies
     return Collection(tuple(kept), contents, durations_s, tuple(failures), home)
+
+
+def _require_seen(store: Store, content: str) -> None:
+    """Refuse a cluster whose workers write into a store of their own, when the first of them has."""
+    if not store.is_complete(content, ()):
+        found, remedy = "another store of that name", "Share it, or give a place that all see with --share."
+        raise StoreError(explain("cluster", "workers that see this store", found, store.root, remedy))
 
 
 def _drop_copies(tracks: Sequence[Track], contents: Mapping[str, str]) -> tuple[list[Track], list[Failure]]:

@@ -21,6 +21,7 @@ import numpy as np
 from essentia_ldl.errors import StoreError, explain
 from essentia_ldl.files import digest_file, is_file_name, read_object, replacing, write_json
 from essentia_ldl.records import FrontEnd
+from essentia_ldl.urls import is_url, stat_url
 
 
 def array_path(folder: str | os.PathLike[str], content: str) -> Path:
@@ -115,28 +116,43 @@ class Store:
     def recall(self, path: str) -> str | None:
         """Return the content of a file when it has not changed since `remember`, without reading it; else None."""
         try:
-            status = os.stat(path)
+            version = _find_version(path)
             known = json.loads(self._memory(path).read_text(encoding="utf-8", errors="surrogateescape"))
         except (OSError, ValueError, RecursionError):
             return None
         if not isinstance(known, dict) or not is_file_name(known.get("content")):  # it becomes part of paths
             return None
-        same = known.get("size") == status.st_size and known.get("mtime_ns") == status.st_mtime_ns
+        same = version is not None and (known.get("size"), known.get("mtime_ns")) == version
         return known["content"] if same else None
 
-    def remember(self, path: str) -> str:
-        """Digest a file, keep the result beside its size and time of change, and return the content."""
+    def remember(self, path: str, copy: str | None = None) -> str:
+        """Digest a file, keep the result beside its size and time of change, and return the content.
+
+        Parameters
+        ----------
+        path : str
+            A file or a URL.
+        copy : str or None
+            The local copy of a URL.
+        """
         known = self.recall(path)
         if known is not None:
             return known
-        status = os.stat(path)
-        content = digest_file(path)
-        write_json(
-            self._memory(path),
-            {"path": str(path), "size": status.st_size, "mtime_ns": status.st_mtime_ns, "content": content},
-        )
+        version = _find_version(path)
+        content = digest_file(copy or path)
+        if version is not None:
+            found = {"path": str(path), "size": version[0], "mtime_ns": version[1], "content": content}
+            write_json(self._memory(path), found)
         return content
 
     def _memory(self, path: str) -> Path:
-        name = hashlib.sha256(os.fsencode(os.path.abspath(path))).hexdigest()
+        name = hashlib.sha256(os.fsencode(path if is_url(str(path)) else os.path.abspath(path))).hexdigest()
         return self.root / "files" / name[:2] / f"{name}.json"
+
+
+def _find_version(path: str) -> tuple[int, int] | None:
+    """Return the size of a file in bytes and when it changed, in ns; of a URL, what `stat_url` knows."""
+    if is_url(str(path)):
+        return stat_url(path)
+    status = os.stat(path)
+    return status.st_size, status.st_mtime_ns

@@ -79,7 +79,7 @@ def survey(source: Source, home: Home, n_jobs: int | None = None) -> Surveyed:
     contents: dict[str, str] = {}
     durations_s, too_short, failures = [], [], []
     jobs = [{"path": track.path, "store": str(store.root)} for track in tracks]
-    for job, result in run_jobs("essentia_ldl.sound.features:probe_track", jobs, "files", n_jobs):
+    for job, result in run_jobs("essentia_ldl.sound.features:probe_track", jobs, "files", n_jobs, home=home):
         track = by_path[job["path"]]
         if isinstance(result, Failure):
             failures.append(result)

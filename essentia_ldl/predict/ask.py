@@ -18,13 +18,14 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl import frontends
-from essentia_ldl.datasets.folder import walk_audio
+from essentia_ldl.datasets.folder import AUDIO_SUFFIXES, walk_audio
 from essentia_ldl.errors import AudioError, DataError, GraphError, explain
 from essentia_ldl.models.card import find_front_end
 from essentia_ldl.models.folder import Model, choose_models, find_extractor, find_model, list_models
 from essentia_ldl.predict.engines import BF16_NOTE, ENGINES, PRECISIONS, recall_comparisons
 from essentia_ldl.predict.worker import ask_worker
 from essentia_ldl.records import Failure, FrontEnd, Prediction
+from essentia_ldl.urls import is_url, list_url
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Question:
 
 
 def expand_files(arguments: Sequence[str]) -> list[str]:
-    """Turn files, folders and glob patterns into files.
+    """Turn files, folders, glob patterns and URLs of those into files.
 
     Parameters
     ----------
@@ -110,6 +111,8 @@ def expand_files(arguments: Sequence[str]) -> list[str]:
 
 def _list_files(argument: str) -> Iterable[str]:
     """List the files that one argument means, a folder's as they are found."""
+    if is_url(argument):
+        return list_url(argument, AUDIO_SUFFIXES)
     if os.path.isdir(argument):
         return map(str, walk_audio(Path(argument)))
     if not os.path.exists(argument) and glob.has_magic(argument):
@@ -180,23 +183,11 @@ def predict_files(
     EssentiaLdlError
         When a model cannot run at all.
     """
-    requests = []
-    for model in models:
-        if question.patch_hop_frames is not None:
-            _check_hop(model, question.patch_hop_frames)
-        extractor = find_extractor(model, graphs)
-        requests.append({**_request(model), "extractor": None if extractor is None else _request(extractor)})
+    asked = make_job(models, graphs, question)
     waiting = deque(files)  # the answers come in order, so that what is removed is at its front
     while waiting:
-        job = {
-            "models": requests,
-            "files": list(waiting),
-            "patch_hop_frames": question.patch_hop_frames,
-            "uncertainty": question.uncertainty,
-            "engine": question.engine,
-            "precision": question.precision,
-            "remembered": {} if question.engine == "essentia" else recall_comparisons(),
-        }
+        remembered = {} if question.engine == "essentia" else recall_comparisons()
+        job = {**asked, "files": list(waiting), "remembered": remembered}
         current, n_waiting = None, len(waiting)
         for answer in ask_worker(job, started):
             for sentence in answer.get("warnings", ()) if warn is not None else ():
@@ -210,7 +201,7 @@ def predict_files(
             elif "result" in answer:
                 waiting.remove(answer["result"])
                 current = None
-                yield [_read_prediction(value, question.precision) for value in answer["predictions"]]
+                yield read_predictions(answer["predictions"], question.precision)
         started = None
         if current is None and len(waiting) == n_waiting:
             raise GraphError(
@@ -222,9 +213,32 @@ def predict_files(
             yield Failure(current, "predict", reason)
 
 
+def make_job(models: Sequence[Model], graphs: Path, question: Question) -> dict[str, Any]:
+    """Return what a process is told, but for the files and what this machine remembers.
+
+    Raises
+    ------
+    EssentiaLdlError
+        When the distance between patches does not fit a model, or the extractor of a head is missing.
+    """
+    requests = []
+    for model in models:
+        if question.patch_hop_frames is not None:
+            _check_hop(model, question.patch_hop_frames)
+        extractor = find_extractor(model, graphs)
+        requests.append({**_request(model), "extractor": None if extractor is None else _request(extractor)})
+    names = ("patch_hop_frames", "uncertainty", "engine", "precision")
+    return {"models": requests, **{name: getattr(question, name) for name in names}}
+
+
 def _request(model: Model) -> dict[str, Any]:
     proved = "sha256" in model.card.extra  # `read_model` has compared it
     return {"name": model.name, "graph": model.graph, "card": dict(model.card.fields), "proved": proved}
+
+
+def read_predictions(values: Sequence[dict[str, Any]], precision: str) -> list[Prediction]:
+    """Make records of what a process says of a file."""
+    return [_read_prediction(value, precision) for value in values]
 
 
 def _read_prediction(value: dict[str, Any], precision: str) -> Prediction:

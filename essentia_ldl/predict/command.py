@@ -10,17 +10,18 @@ import contextlib
 import csv
 import dataclasses
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
+from essentia_ldl.cluster.pool import put_in_order
 from essentia_ldl.errors import StoreError, explain
 from essentia_ldl.models.answers import SUFFIX as ANSWERS
 from essentia_ldl.models.folder import Model
 from essentia_ldl.predict.ask import Question, expand_files, find_models, predict_files
 from essentia_ldl.predict.journal import Journal, identify, list_parts
+from essentia_ldl.predict.many import ANYBODY, Workers, count_jobs, predict_many
 from essentia_ldl.predict.overwrite import refuse_overwriting
 from essentia_ldl.predict.parquet import ParquetWriter
 from essentia_ldl.predict.write import Output, Writer, open_document, sweep_parts
@@ -54,7 +55,7 @@ def predict(
     output: Output,
     graphs: Path,
     say: Callable[[str], object],
-    started: subprocess.Popen[str] | None = None,
+    workers: Workers = ANYBODY,
 ) -> Predicted:
     """Run models on files and write what they say.
 
@@ -70,8 +71,8 @@ def predict(
         The folder of models.
     say : callable
         Gets a line for every model or file that cannot be used, as it is met.
-    started : subprocess.Popen or None
-        A process of `worker.start_worker` that was started early, to save time.
+    workers : Workers
+        How many processes predict, and where.
 
     Returns
     -------
@@ -97,10 +98,18 @@ def predict(
         with tqdm.external_write_mode(file=sys.stderr):
             say(f"warning: {sentence}")
 
+    def ask(waiting: Sequence[str]) -> Iterator[list[Prediction] | Failure]:
+        if workers.cluster is None and count_jobs(len(waiting), workers.n_jobs) == 1:
+            yield from predict_files(models, waiting, graphs, question, workers.started, warn)
+            return
+        found = predict_many(models, waiting, graphs, question, workers, warn)
+        # a journal takes them as they come, so that the fewest are lost when the command is killed
+        yield from (answer for _, answer in found) if output.is_file else put_in_order(found)
+
     def answer(waiting: Sequence[str]) -> Iterator[list[Prediction] | Failure]:
         n_told, n_kept = 0, len(files) - len(waiting)
         with tqdm(total=len(files), initial=n_kept, unit="file", disable=not shows) as bar:
-            for found in predict_files(models, waiting, graphs, question, started, warn):
+            for found in ask(waiting):
                 bar.update()
                 if isinstance(found, Failure):
                     n_told += 1

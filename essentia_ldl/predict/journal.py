@@ -27,6 +27,7 @@ from essentia_ldl.files import digest_file
 from essentia_ldl.models.folder import Model, digest_graph, find_extractor
 from essentia_ldl.predict.ask import Question
 from essentia_ldl.records import Failure, Prediction
+from essentia_ldl.urls import is_url, stat_url
 
 SUFFIX = ".journal"
 KIND = "essentia-ldl predict journal 1"
@@ -228,9 +229,9 @@ class Journal:
             return  # a line that a power failure left
         if zlib.crc32(body) != checksum:
             return
-        full = os.path.join(folder, path)
-        if path not in self._places or full != os.path.join(os.getcwd(), path):
-            if not failed and os.path.lexists(full):
+        full = path if is_url(path) else os.path.join(folder, path)
+        if path not in self._places or full not in (path, os.path.join(os.getcwd(), path)):
+            if not failed and (full == path or os.path.lexists(full)):
                 strange.append(full)
             return
         holds = not failed and size != NOWHERE and _stat(path)[:2] == (size, time_ns)
@@ -288,6 +289,9 @@ def _is_at(file: int, path: str) -> bool:
 
 def _stat(path: str) -> tuple[int, int, int]:
     """Return the size of a file in bytes, and when its content and its entry changed last, in ns."""
+    if is_url(path):
+        known = stat_url(path)
+        return (NOWHERE, NOWHERE, NOWHERE) if known is None else (*known, NOWHERE)
     try:
         found = os.stat(path)
     except (OSError, ValueError):

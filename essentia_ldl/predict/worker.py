@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +19,12 @@ from essentia_ldl import errors
 from essentia_ldl.errors import GraphError
 from essentia_ldl.predict import engines
 from essentia_ldl.zones import zone_environment
+
+
+class Feed(deque[str]):
+    """Files for a process that gets them one by one, and that process, once it is there."""
+
+    process: subprocess.Popen[str] | None = None
 
 
 def start_worker(setting: str | None = None, engine: str = "essentia") -> subprocess.Popen[str]:
@@ -51,7 +58,9 @@ def start_worker(setting: str | None = None, engine: str = "essentia") -> subpro
     )
 
 
-def ask_worker(job: dict[str, Any], started: subprocess.Popen[str] | None = None) -> Iterator[dict[str, Any]]:
+def ask_worker(
+    job: dict[str, Any], started: subprocess.Popen[str] | None = None, feed: Feed | None = None
+) -> Iterator[dict[str, Any]]:
     """Give a process its job and yield its answers.
 
     A processor on which oneDNN kills the process before the first answer is remembered, and the job goes to a process
@@ -60,9 +69,13 @@ def ask_worker(job: dict[str, Any], started: subprocess.Popen[str] | None = None
     Parameters
     ----------
     job : dict
-        models, files, patch_hop_frames, uncertainty, engine, precision and remembered; must be json.
+        models, files (None with a `feed`), patch_hop_frames, uncertainty, engine, precision and remembered; n_threads
+        of the networks, where they shall not take every core. Must be json.
     started : subprocess.Popen or None
         A process of `start_worker` that waits for its job already.
+    feed : Feed or None
+        Files that come one by one: the next one is taken from the left before the process is asked for its next
+        answer, and an empty one ends it. The job has none then.
 
     Yields
     ------
@@ -77,9 +90,10 @@ def ask_worker(job: dict[str, Any], started: subprocess.Popen[str] | None = None
     """
     accepted = engines.is_onednn_accepted()
     settings = engines.list_settings()
+    asked, more = {**job, "onednn_accepted": accepted}, () if feed is None else (feed,)
     for setting in settings:
         answered = False
-        for answer in _converse({**job, "onednn_accepted": accepted}, started or start_worker(setting)):
+        for answer in _converse(asked, started or start_worker(setting), *more):
             if not answered and not accepted and setting == engines.PLAIN and settings[0] == engines.ONEDNN:
                 engines.refuse_onednn()  # without it the process answers, with it it did not
             ran = answer.get("runs_essentia", True)  # oneDNN is Essentia's: OpenVINO proves nothing of it
@@ -94,11 +108,19 @@ def ask_worker(job: dict[str, Any], started: subprocess.Popen[str] | None = None
         started = None
 
 
-def _converse(job: dict[str, Any], process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
+def _converse(
+    job: dict[str, Any], process: subprocess.Popen[str], feed: Feed | None = None
+) -> Iterator[dict[str, Any]]:
+    if feed is not None:
+        feed.process = process
     try:
         with contextlib.suppress(BrokenPipeError):  # a process that died already is told by its missing answers
             json.dump(job, process.stdin)
-            process.stdin.close()
+            process.stdin.write("\n")
+            if feed is None:
+                process.stdin.close()
+            else:
+                process.stdin.flush()
         for line in process.stdout:
             if not line.endswith("\n"):  # killed while it wrote
                 break
@@ -106,6 +128,13 @@ def _converse(job: dict[str, Any], process: subprocess.Popen[str]) -> Iterator[d
             if "error" in answer:
                 raise getattr(errors, answer["type"], GraphError)(answer["error"])
             yield answer
+            if feed is not None and "start" not in answer:
+                with contextlib.suppress(BrokenPipeError):
+                    if feed:
+                        process.stdin.write(json.dumps(feed.popleft()) + "\n")
+                        process.stdin.flush()
+                    else:
+                        process.stdin.close()
         process.wait()
     finally:
         if process.poll() is None:

@@ -23,6 +23,7 @@ from essentia_ldl.features.profiles import FLATS, KEYS, SCALES, Profile, get_pro
 from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.files import read_json, replacing, write_json
 from essentia_ldl.sound.audio import readable_audio, require_file
+from essentia_ldl.urls import local_copy
 
 
 def extract_descriptors(path: str, profile: str = "gaia") -> tuple[np.ndarray, list[str]]:
@@ -138,8 +139,14 @@ def extract_track(job: dict[str, Any]) -> str:
         When the folder holds descriptors with other names, or of another version of Essentia.
     """
     path, folder, profile = job["path"], Path(job["folder"]), job.get("profile", "gaia")
-    require_file(path)
-    content = Store(job["store"]).remember(path)
+    with local_copy(path) as local:
+        require_file(local)
+        content = Store(job["store"]).remember(path, local)
+        _describe_content(local, content, folder, profile)
+    return content
+
+
+def _describe_content(path: str, content: str, folder: Path, profile: str) -> None:
     stored = folder / "names.json"
     names, version = list_names(profile)
     told = {"essentia": version, "names": list(names)} if get_profile(profile).gaps else list(names)
@@ -150,7 +157,6 @@ def extract_track(job: dict[str, Any]) -> str:
         write_json(stored, told)  # two workers at once write the same
     with replacing(array_path(folder, content)) as file:
         np.save(file, vector)
-    return content
 
 
 def _refuse_mixing(stored: Any, told: Any, path: Path) -> None:

@@ -31,6 +31,7 @@ from essentia_ldl.frontends import GENERAL
 from essentia_ldl.records import FrontEnd
 from essentia_ldl.sound.decoder import Decoder, Source
 from essentia_ldl.sound.mel import compute_patches
+from essentia_ldl.urls import local_copy
 
 # less memory than the defaults (64, and 60 in the usage of OpenL3), the same numbers
 BATCHES = {"TensorflowPredictMusiCNN": 8, "TensorflowPredictVGGish": 8, GENERAL: 8}
@@ -236,5 +237,6 @@ def embed_content(path: str, content: str, extractor: dict[str, Any]) -> float:
 
 def embed_track(job: dict[str, Any]) -> str:
     """Embed one file whose content is known; the job of a worker. The job has path, content and extractor."""
-    embed_content(job["path"], job["content"], job["extractor"])
+    with local_copy(job["path"]) as local:
+        embed_content(local, job["content"], job["extractor"])
     return job["content"]

@@ -25,6 +25,7 @@ from essentia_ldl.sound.audio import probe_audio, require_file
 from essentia_ldl.sound.decoder import Decoder, Source
 from essentia_ldl.sound.extractors import embed_content
 from essentia_ldl.sound.mel import connect_mel
+from essentia_ldl.urls import local_copy
 
 
 def extract_features(path: str, front_ends: tuple[FrontEnd, ...]) -> tuple[dict[str, np.ndarray], float]:
@@ -214,9 +215,16 @@ def extract_track(job: dict[str, Any]) -> dict[str, Any]:
     wanted = tuple(frontends.get(name) for name in job["front_ends"])
     if "quality" in job:
         wanted = tuple(dataclasses.replace(front_end, resample_quality=job["quality"]) for front_end in wanted)
-    require_file(path)
-    content = store.remember(path)
-    extractor = job.get("extractor")
+    with local_copy(path) as local:
+        require_file(local)
+        content = store.remember(path, local)
+        _fill(store, (local, content), wanted, job.get("extractor"))
+    return {"content": content, "duration_s": store.read_info(content)["duration_s"]}
+
+
+def _fill(store: Store, file: tuple[str, str], wanted: tuple[FrontEnd, ...], extractor: dict[str, Any] | None) -> None:
+    """Compute what the store lacks of a local file and its content."""
+    path, content = file
     if extractor is not None and not (
         store.is_complete(content, ()) and array_path(extractor["folder"], content).is_file()
     ):
@@ -227,7 +235,6 @@ def extract_track(job: dict[str, Any]) -> dict[str, Any]:
         for front_end in missing:
             store.write(content, front_end, features[front_end.name])
         store.write_info(content, {"duration_s": duration_s})
-    return {"content": content, "duration_s": store.read_info(content)["duration_s"]}
 
 
 def probe_track(job: dict[str, Any]) -> dict[str, Any]:
@@ -243,5 +250,6 @@ def probe_track(job: dict[str, Any]) -> dict[str, Any]:
     dict
         content (sha256), container, duration_s, sample_rate_hz and n_channels; 0 where the header says nothing.
     """
-    info = dataclasses.asdict(probe_audio(job["path"]))
-    return {"content": Store(job["store"]).remember(job["path"]), **info}
+    with local_copy(job["path"]) as local:
+        info = dataclasses.asdict(probe_audio(local))
+        return {"content": Store(job["store"]).remember(job["path"], local), **info}

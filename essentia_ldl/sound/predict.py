@@ -15,7 +15,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -37,8 +37,10 @@ from essentia_ldl.sound.engines import (
 )
 from essentia_ldl.sound.heads import CompiledHead, Head
 from essentia_ldl.sound.request import Request
+from essentia_ldl.urls import local_copy
 from essentia_ldl.zones import follow_parent
 
+THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 ANSWERED = ("path", "model", "classes", "duration_s", "notes", "uncertainty")
 Outputs = dict[tuple[str, str], np.ndarray]  # rows by graph and node
 
@@ -228,8 +230,10 @@ def _set_hop(front_end: FrontEnd, patch_hop_frames: int | None) -> FrontEnd:
     return dataclasses.replace(front_end, patch_hop_frames=patch_hop_frames, patch_hop_samples=None)
 
 
-def _answers(job: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _answers(job: dict[str, Any], files: Iterable[str]) -> Iterator[dict[str, Any]]:
     """Yield what is said of a job: "ready", then of each file that it is begun, and its predictions or its failure."""
+    if job.get("n_threads"):
+        os.environ.update(dict.fromkeys(THREADS, str(job["n_threads"])))  # read when the first network is made
     requests = [Request.from_json(model) for model in job["models"]]
     if os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0" and not job["onednn_accepted"]:
         # oneDNN kills this process on some processors: better now than in the middle of a file that takes the blame
@@ -238,10 +242,11 @@ def _answers(job: dict[str, Any]) -> Iterator[dict[str, Any]]:
     predictor = Predictor(requests, job["patch_hop_frames"], job["uncertainty"], chooser)
     found = {"found": chooser.found, "warnings": chooser.warnings, "runs_essentia": predictor.runs_essentia}
     yield {"ready": True, **found}
-    for path in job["files"]:
+    for path in files:
         yield {"start": path}
         try:
-            predictions = predictor.predict(path)
+            with local_copy(path) as local:
+                predictions = [dataclasses.replace(one, path=path) for one in predictor.predict(local)]
         except (EssentiaLdlError, OSError, RuntimeError, MemoryError, ValueError) as error:
             reason = str(error) if isinstance(error, EssentiaLdlError) else f"{type(error).__name__}: {error} ({path})"
             yield {"failure": path, "reason": reason}
@@ -254,14 +259,19 @@ def _as_json(prediction: Prediction) -> dict[str, Any]:
 
 
 def main(job_file: TextIO) -> int:
-    """Read a job, answer in lines of json on the standard output, and return the exit status."""
+    """Read a job, answer in lines of json on the standard output, and return the exit status.
+
+    A job whose files are null is followed by one line per file, each after the answer to the one before.
+    """
     answers = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)  # whatever the libraries print must not reach the answers
-    job = job_file.read()
-    if not job:  # nobody wants anything any more
+    line = job_file.readline()
+    if not line:  # nobody wants anything any more
         return 0
     try:
-        for answer in _answers(json.loads(job)):
+        job = json.loads(line)
+        files = map(json.loads, iter(job_file.readline, "")) if job["files"] is None else job["files"]
+        for answer in _answers(job, files):
             answers.write(json.dumps(answer) + "\n")
     except EssentiaLdlError as error:
         answers.write(json.dumps({"error": str(error), "type": type(error).__name__}) + "\n")

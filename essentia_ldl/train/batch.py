@@ -129,7 +129,7 @@ def plan_cells(
         sources = ", ".join(dict.fromkeys(name for training in slow for name in list_slow(training.recipe)))
         say(f"labels of {len(slow)} trainings: LMNN for {sources}")
     if len(jobs) > 1:
-        for _, result in run_jobs("essentia_ldl.train.batch:plan_cell", jobs, "labels", n_jobs, unit="fit"):
+        for _, result in run_jobs("essentia_ldl.train.batch:plan_cell", jobs, "labels", n_jobs, progress="fit"):
             if isinstance(result, Failure):
                 break  # what went wrong in a worker goes wrong again below, and is told there as what it is
     for training in waiting:

@@ -41,6 +41,8 @@ class FrozenNetwork:
     hop_frames : int or None
         Frames between the starts of patches; None is the front-end's. Embeddings of another hop are kept apart, because
         the key of their folder holds a digest of every number of the analysis.
+    model : keras.Model or None
+        The network, where it is there already.
 
     Raises
     ------
@@ -48,7 +50,15 @@ class FrozenNetwork:
         When the weights are missing.
     """
 
-    def __init__(self, store: Path, graphs: Path, backbone: str, dataset: str, hop_frames: int | None = None) -> None:
+    def __init__(
+        self,
+        store: Path,
+        graphs: Path,
+        backbone: str,
+        dataset: str,
+        hop_frames: int | None = None,
+        model: keras.Model | None = None,
+    ) -> None:
         self.module = discover.load(BACKBONES, backbone)
         self.graphs, self.backbone, self.dataset = Path(graphs), backbone, dataset
         self._store = Store(store)
@@ -56,7 +66,7 @@ class FrozenNetwork:
         own = self.module.FRONT_END
         self._grid = own if hop_frames is None else dataclasses.replace(own, patch_hop_frames=hop_frames)
         self._folder = self._store.embeddings(self._grid, backbone, dataset, weights)
-        self._model: keras.Model | None = None
+        self._model = model
         self._loaded: dict[str, np.ndarray] = {}
 
     @property

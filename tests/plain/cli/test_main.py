@@ -526,6 +526,13 @@ def test_a_stopped_predict_goes_on_or_starts_anew(predicted, monkeypatch):
     assert asked == [["a.wav", "c.wav"], ["c.wav"], ["a.wav", "c.wav"], ["a.wav", "c.wav"]]
 
 
+@pytest.mark.parametrize("url", ["ray://host:10001", "host:8786", "spark://host"])
+def test_a_cluster_that_cannot_be_used_is_one_sentence_and_starts_no_process(predicted, url):
+    check_error(run("predict", "a.wav", "--cluster", url, "-o", "out.csv"), "cluster: expected dask://host:port; got ")
+    assert Process.calls == []
+    assert not list(predicted.glob("out*")), "nothing is left of a command that could not begin"
+
+
 def test_audio_is_not_written_over(predicted):
     (predicted / "s.mp3").write_bytes(b"ID3\x04\x00\x00\x00\x00")
     check_error(run("predict", "s.mp3", "-o", "s.mp3"), "output: expected a file that is not read; got 'an input'")

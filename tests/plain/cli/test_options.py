@@ -5,8 +5,17 @@ from __future__ import annotations
 import click
 import pytest
 
-from essentia_ldl.cli.options import SourceOption, read_names, read_pairs, resolve_recipe, resolve_source, resolve_truth
+from essentia_ldl.cli.options import (
+    SourceOption,
+    read_names,
+    read_pairs,
+    resolve_home,
+    resolve_recipe,
+    resolve_source,
+    resolve_truth,
+)
 from essentia_ldl.collection.read import Source
+from essentia_ldl.files import Home
 from essentia_ldl.measure.rows import TruthColumn
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.recipe.toml import read_recipe, write_recipe
@@ -83,6 +92,13 @@ def test_a_truth_is_a_column_and_perhaps_a_class():
     assert resolve_truth({"truth_column": None, "truth_class": "sad"}) is None
     assert resolve_truth({"truth_column": "share", "truth_class": None}) == TruthColumn("share")
     assert resolve_truth({"truth_column": "share", "truth_class": "sad"}) == TruthColumn("share", "sad")
+
+
+def test_the_home_has_the_cluster_that_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path))
+    assert resolve_home({"cluster": None, "share": None}) == Home(tmp_path)
+    home = resolve_home({"cluster": "dask://host:8786", "share": "s3://bucket/share"})
+    assert (home.root, home.cluster, home.share) == (tmp_path, "dask://host:8786", "s3://bucket/share")
 
 
 # --- what an option leaves to choose --------------------------------------------------------------------------------

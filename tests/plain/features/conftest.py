@@ -24,7 +24,7 @@ def asked(monkeypatch):
     """Replace the worker processes by a function that fills the store; gives the jobs that were asked for."""
     jobs_seen: list[dict] = []
 
-    def run_jobs(function, jobs, step, n_jobs=None):
+    def run_jobs(function, jobs, step, n_jobs=None, home=None):
         for job in reversed(jobs):  # answers come in any order
             jobs_seen.append(job)
             text = Path(job["path"]).read_text() if os.path.exists(job["path"]) else ""

@@ -201,7 +201,7 @@ def test_only_what_is_missing_is_asked_of_the_sound_zone(collection, monkeypatch
     arrays = write_embeddings(collection)
     asked = []
 
-    def run_jobs(function, jobs, step, *_):
+    def run_jobs(function, jobs, step, *_, **__):
         asked.append((function, [job["path"] for job in jobs], jobs[0]["extractor"]["node"]))
         yield jobs[0], jobs[0]["content"]
 
@@ -218,7 +218,7 @@ def test_only_what_is_missing_is_asked_of_the_sound_zone(collection, monkeypatch
 
 def test_a_track_that_cannot_be_embedded_any_more_is_an_error(collection, monkeypatch):
     write_extractor()
-    monkeypatch.setattr(embeddings, "run_jobs", lambda *_: [({}, Failure("/0.wav", "embeddings", "audio: gone"))])
+    monkeypatch.setattr(embeddings, "run_jobs", lambda *_, **__: [({}, Failure("/0.wav", "embeddings", "audio: gone"))])
     with pytest.raises(StoreError, match="audio: gone"):
         embeddings.make_embeddings(collection, NETWORK)
 
@@ -229,7 +229,7 @@ def test_extraction_embeds_and_leaves_out_what_fails(tmp_path, monkeypatch):
     tracks = [Track(f"t{n}", str(tmp_path / f"{n}.wav"), "sad") for n in range(3)]
     asked = []
 
-    def run_jobs(function, jobs, step, n_jobs):
+    def run_jobs(function, jobs, step, n_jobs, home):
         for number, one in enumerate(jobs):
             asked.append((one["front_ends"], one["extractor"]["folder"]))
             failure = Failure(one["path"], "features", "audio: expected at least 2.03 s")

@@ -17,6 +17,7 @@ from essentia_ldl.errors import AudioError, GraphError, StoreError, UnknownNameE
 from essentia_ldl.predict import worker
 from essentia_ldl.predict.ask import Question
 from essentia_ldl.predict.command import Predicted, predict
+from essentia_ldl.predict.many import Workers
 from essentia_ldl.predict.write import Output
 
 
@@ -103,7 +104,7 @@ def library(tmp_path, monkeypatch, make_model) -> Path:
 
 
 def run(*audio: str, path: str = "out.csv", say=lambda line: None, again: bool = False) -> Predicted:
-    return predict(audio, Question(), Output("csv", path, again), Path("graphs"), say)
+    return predict(audio, Question(), Output("csv", path, again), Path("graphs"), say, Workers(1))
 
 
 def test_nothing_is_left_beside_the_output_but_the_failures(library, played):
@@ -165,7 +166,7 @@ def test_many_failures_are_a_table_and_the_first_five_are_told(library, played):
 
 def test_what_is_not_written_to_a_file_tells_every_failure(library, played, capsys):
     said: list[str] = []
-    predict([f"bad{n}.wav" for n in range(20)], Question(), Output("csv"), Path("graphs"), said.append)
+    predict([f"bad{n}.wav" for n in range(20)], Question(), Output("csv"), Path("graphs"), said.append, Workers(1))
     assert len(said) == 20
 
 
@@ -236,38 +237,45 @@ from pathlib import Path
 from essentia_ldl.predict import worker
 from essentia_ldl.predict.ask import Question
 from essentia_ldl.predict.command import predict
+from essentia_ldl.predict.many import Workers
 from essentia_ldl.predict.write import Output
 
-def converse(job, process):
+def converse(job, process, feed=None):
     yield {"ready": True}
-    for path in job["files"]:
+    for path in job["files"] or iter(lambda: feed.popleft() if feed else None, None):
         yield {"start": path}
         time.sleep(float(sys.argv[2]))
         if "bad" in path:
             yield {"failure": path, "reason": "silence"}
             continue
-        rows = [[int(path[6:8]) / 97, 1 - int(path[6:8]) / 97]]
+        number = int(path.rpartition("/")[2][:2])
+        rows = [[number / 97, 1 - number / 97]]
         told = {"path": path, "model": "sad-1", "classes": ["non_sad", "sad"], "duration_s": 3.0, "notes": []}
         yield {"result": path, "predictions": [{**told, "uncertainty": {}, "segments": rows}]}
 
 worker._converse, worker.start_worker = converse, lambda setting: None
 form = sys.argv[1].rpartition(".")[2]
-done = predict(["music"], Question(), Output(form, sys.argv[1]), Path("graphs"), lambda line: None)
+output = Output(form, sys.argv[1])
+done = predict(["music"], Question(), output, Path("graphs"), lambda line: None, Workers(int(sys.argv[3])))
 print(done.n_kept)
 """
 
 
-@pytest.mark.parametrize("form", ["csv", "json", "jsonl", "text"])
-def test_killed_again_and_again_it_ends_with_the_same_bytes(library, form):
+@pytest.mark.parametrize(
+    ("form", "n_jobs"), [("csv", "1"), ("json", "1"), ("jsonl", "1"), ("text", "1"), ("csv", "3"), ("text", "3")]
+)
+def test_killed_again_and_again_it_ends_with_the_same_bytes(library, form, n_jobs):
     Path("music").mkdir()
     for name in (*(f"{n:02}.wav" for n in range(30)), "07bad.wav"):
         Path("music", name).write_text(name)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", DRIVER]
-    subprocess.run([*command, f"whole.{form}", "0"], check=True, env=environment, stdout=subprocess.DEVNULL)
+    subprocess.run([*command, f"whole.{form}", "0", "1"], check=True, env=environment, stdout=subprocess.DEVNULL)
     n_kills = 0
     for n_lines in (2, 9, 15, 25):  # a head and so many answers
-        with subprocess.Popen([*command, f"out.{form}", "0.01"], env=environment, stdout=subprocess.PIPE) as process:
+        with subprocess.Popen(
+            [*command, f"out.{form}", "0.01", n_jobs], env=environment, stdout=subprocess.PIPE
+        ) as process:
             journal, until = Path(f"out.{form}.journal"), time.monotonic() + 30
             while process.poll() is None and time.monotonic() < until:
                 if journal.exists() and journal.read_bytes().count(b"\n") > n_lines:
@@ -276,7 +284,9 @@ def test_killed_again_and_again_it_ends_with_the_same_bytes(library, form):
                     break
                 time.sleep(0.001)
         assert not Path(f"out.{form}").exists()
-    done = subprocess.run([*command, f"out.{form}", "0"], check=True, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [*command, f"out.{form}", "0", n_jobs], check=True, env=environment, capture_output=True, text=True
+    )
     n_kept = int(done.stdout)
     assert n_kills == 4
     assert 20 < n_kept < 31

@@ -321,3 +321,23 @@ def test_the_extractor_of_a_head_belongs_to_it(tmp_path, make_model):
     first = identify(parts, Question(), "csv")
     (tmp_path / "msd-musicnn-1.pb").write_bytes(b"another")
     assert identify(parts, Question(), "csv")["models"] != first["models"]
+
+
+def test_files_at_urls_are_kept_while_they_do_not_change(tmp_path, make_prediction, monkeypatch):
+    (tmp_path / "a.wav").write_text("a")
+    urls = [f"{tmp_path.as_uri()}/{name}" for name in ("a.wav", "none.wav")]
+    with Journal(str(tmp_path / "out.csv"), ASKED, urls) as journal:
+        for url in urls:
+            journal.add(url, [make_prediction(url)])
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    with Journal(str(tmp_path / "out.csv"), ASKED, urls) as journal:
+        assert journal.list_missing() == urls[1:], "nobody knows whether the other one is still the same"
+    (tmp_path / "a.wav").write_text("other")
+    with Journal(str(tmp_path / "out.csv"), ASKED, urls) as journal:
+        assert journal.list_missing() == urls
+    with (
+        pytest.raises(StoreError, match=r"1 others, file:///.*a\.wav"),
+        Journal(str(tmp_path / "out.csv"), ASKED, urls[1:]),
+    ):
+        pass

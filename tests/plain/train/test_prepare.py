@@ -126,7 +126,7 @@ def test_two_homes_in_one_process_share_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path / "elsewhere"))
     seen = []
 
-    def run_jobs(function, jobs, step, n_jobs=None):
+    def run_jobs(function, jobs, step, n_jobs=None, home=None):
         for job in jobs:
             store, content = Store(job["store"]), digest_file(job["path"])
             seen.append(store.root)

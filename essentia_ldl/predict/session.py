@@ -1,0 +1,169 @@
+"""One process that predicts one file after another, and the calls that many of them answer side by side.
+
+In: a job without files, and one file at a time; out: what the process says of it. A file that kills the process is its
+reason, and costs the next file a new process. `answer_file` is the call: every thread, here or in a worker of a
+cluster, holds one session.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from essentia_ldl.cluster.held import drop, hold
+from essentia_ldl.errors import GraphError, explain
+from essentia_ldl.models.folder import digest_graph
+from essentia_ldl.predict.engines import recall_comparisons
+from essentia_ldl.predict.worker import Feed, ask_worker
+from essentia_ldl.urls import is_url
+
+_FIRST = threading.Lock()
+_READY: set[str] = set()  # commands whose first process has found out what this machine can do, for all others
+N_STARTS = 2  # of a process that dies before it begins a file
+
+
+class Session:
+    """A process that predicts, started by its first file.
+
+    Parameters
+    ----------
+    job : dict
+        As `ask_worker` takes it, with files None.
+    spare : list of subprocess.Popen
+        Processes that were started early, for whoever comes first.
+    """
+
+    def __init__(self, job: dict[str, Any], spare: list[subprocess.Popen[str]]) -> None:
+        self._job, self._spare = job, spare
+        self._feed, self._is_closed = Feed(), False
+        self._answers: Iterator[dict[str, Any]] | None = None
+
+    def ask(self, path: str) -> dict[str, Any]:
+        """Return what becomes of a file: predictions or a reason, and warnings where there are any.
+
+        Raises
+        ------
+        EssentiaLdlError
+            When the models cannot run at all.
+        """
+        warnings: list[str] = []
+        for _ in range(N_STARTS):
+            has_begun = False
+            for answer in self._converse(path):
+                warnings += answer.get("warnings", ())
+                has_begun = has_begun or "start" in answer
+                if "failure" in answer:
+                    return {"reason": answer["reason"], "warnings": warnings}
+                if "result" in answer:
+                    return {"predictions": answer["predictions"], "warnings": warnings}
+            self._answers = None
+            self._feed.clear()
+            if has_begun or self._is_closed:
+                rule, found = "a file that the decoder survives", "the process died"
+                return {"reason": explain("audio", rule, found, path, "Re-encode it."), "warnings": warnings}
+        remedy = "Try `essentia-ldl doctor`."
+        raise GraphError(explain("prediction", "a process that runs", "it ended early", "predict", remedy))
+
+    def _converse(self, path: str) -> Iterator[dict[str, Any]]:
+        """Yield answers about a file, from a new process where there is none."""
+        self._feed.append(path)
+        if self._answers is not None:
+            yield from self._answers_so_far()
+            return
+        with _let_one_go_first(self._job["key"]):
+            remembered = {} if self._job["engine"] == "essentia" else recall_comparisons()
+            job = {**self._job, "remembered": remembered}
+            started = self._spare.pop() if self._spare else None
+            self._answers = ask_worker(job, started, self._feed)
+            first = next(self._answers, None)
+        if first is not None:
+            yield first
+            yield from self._answers_so_far()
+
+    def _answers_so_far(self) -> Iterator[dict[str, Any]]:
+        """Yield answers without ending the conversation when the caller has heard enough."""
+        while (answer := next(self._answers, None)) is not None:
+            yield answer
+
+    def close(self) -> None:
+        """End the process, also while another thread waits for its answer."""
+        self._is_closed = True
+        if self._feed.process is not None:
+            self._feed.process.kill()
+            self._feed.process.wait()
+
+
+@contextlib.contextmanager
+def _let_one_go_first(key: str) -> Iterator[None]:
+    """Hold back all processes of a command until the first one is ready: what it has found is remembered for them."""
+    if key in _READY:
+        yield
+        return
+    with _FIRST:
+        if key not in _READY:
+            yield
+            _READY.add(key)
+            return
+    yield
+
+
+def answer_file(job: dict[str, Any], path: str, spare: list[subprocess.Popen[str]] | None = None) -> dict[str, Any]:
+    """Predict one file in the session of this thread.
+
+    Parameters
+    ----------
+    job : dict
+        As for `Session`; ``key`` tells commands apart, and ``digests`` (sha256 by graph) are compared when the session
+        begins, where the graphs may be those of another machine.
+    path : str
+        Absolute, or a URL.
+    spare : list of subprocess.Popen or None
+        Processes of this machine that were started early.
+
+    Returns
+    -------
+    dict
+        As `Session.ask`.
+
+    Raises
+    ------
+    GraphError
+        When a graph is missing here, or is another one.
+    EssentiaLdlError
+        When the models cannot run at all.
+    """
+
+    def open_session() -> Session:
+        check_graphs(job.get("digests", {}))
+        return Session(job, [] if spare is None else spare)
+
+    session = hold(f"predict {job['key']}", open_session)
+    try:
+        return session.ask(path)
+    except BaseException:
+        drop()
+        raise
+
+
+def check_graphs(digests: dict[str, str]) -> None:
+    """Raise `GraphError` when a graph of a command is missing on this machine, or is another one."""
+    for graph, digest in digests.items():
+        found = None
+        if not Path(graph).is_file():
+            found = "nothing there"
+        elif digest_graph(graph) != digest:
+            found = "another graph"
+        if found is not None:
+            where, remedy = f"{graph} on {socket.gethostname()}", "Copy it there, or share the folder."
+            raise GraphError(explain("graph", "the same one on every machine", found, where, remedy))
+
+
+def make_absolute(path: str) -> str:
+    """Return a name that a worker in another folder understands."""
+    return path if is_url(path) else os.path.abspath(path)
