@@ -2,7 +2,8 @@
 
 In: what the user asks for, and what was found before; out: an answer per graph, and what was found now. Patches (or
 embeddings) are drawn from a seed and go through both engines once per graph and machine; the process that asked keeps
-the findings. Nodes that are sampled have no one answer: means and deviations of runs are compared, as in verification.
+the findings. A front end that patches share is compared with the whole graph in the same way. Nodes that are sampled
+have no one answer: means and deviations of runs are compared, as in verification.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ from essentia_ldl.files import digest_file
 from essentia_ldl.sound.compiled import CompiledNetwork, is_installed, open_core, read_width, require_precision
 from essentia_ldl.sound.graph import BATCH, BATCH_PATCHES, load_graph, run_graph
 from essentia_ldl.sound.sampled import compare_runs
+from essentia_ldl.sound.shared import SharedNetwork, open_shared
 
 TOLERANCE = 1e-5  # absolute up to 1, relative above
 N_ROWS = 5  # whole batches of patches, and the rest of one
 SLOWEST = 1.2  # times Essentia's time: on some processors without AVX-512 MusiCNN takes twice as long
 N_TIMED = 3
 N_RUNS = 16  # of each engine, for sampled nodes
+FORM = "products"  # of what is compared: findings about another form do not count
 
 Run = Callable[[np.ndarray], dict[str, np.ndarray]]
 
@@ -67,6 +70,7 @@ class Chooser:
             require_precision(precision)
         self.engine, self.precision = engine, precision
         self.found: dict[str, dict[str, Any]] = {}
+        self.shared: set[str] = set()  # graphs whose patches may share their front end
         self.warnings: list[str] = []
         self.ran_essentia = False
         self._remembered = dict(remembered or {})
@@ -88,6 +92,8 @@ class Chooser:
         finding = self._find(graph, input_name, sorted(nodes), patch)
         if self.engine == "openvino" and not finding["agrees"]:
             self.warnings.append(f"{finding['graph']} runs in OpenVINO, unproved: {finding['reason']}.")
+        if finding.get("shared") and self.precision == "f32":
+            self.shared.add(graph)
         return self.engine == "openvino" or (finding["agrees"] and finding.get("time_ratio", 0.0) <= SLOWEST)
 
     def leave(self, graph: str) -> None:
@@ -100,7 +106,7 @@ class Chooser:
             digest = digest_file(graph)
         except OSError as error:
             return {"graph": Path(graph).stem, "agrees": False, "reason": str(error)}
-        key = hashlib.sha256("\n".join([digest, input_name, *nodes, str(patch)]).encode()).hexdigest()[:16]
+        key = hashlib.sha256("\n".join([FORM, digest, input_name, *nodes, str(patch)]).encode()).hexdigest()[:16]
         if key not in self._remembered:
             finding = self._compare(graph, input_name, nodes, patch)
             self._remembered[key] = self.found[key] = {"graph": Path(graph).stem, **finding}
@@ -119,12 +125,50 @@ class Chooser:
                 return {node: np.concatenate([part[node] for part in parts]) for node in nodes}
 
             difference = compare_engines(compiled.run, run_essentia, rows, Path(graph).stem)
-            ratio = compare_times(compiled.run, run_essentia, rows)
+            shared = None if patch is None else _open_shared(graph, input_name, nodes, patch, compiled.run)
+            ratio = compare_times((shared or compiled).run, run_essentia, rows)
         except EssentiaLdlError as error:
             return {"agrees": False, "reason": str(error)}
         if difference <= TOLERANCE:
-            return {"agrees": True, "difference": difference, "time_ratio": ratio}
+            return {"agrees": True, "difference": difference, "time_ratio": ratio, "shared": shared is not None}
         return {"agrees": False, "reason": f"it differs from Essentia by {difference:.1g}", "difference": difference}
+
+
+def _open_shared(
+    graph: str, input_name: str, nodes: list[str], patch: tuple[int, int], run_whole: Run
+) -> SharedNetwork | None:
+    """Open a graph with a shared front end; None when there is none, or it does not agree with the whole graph."""
+    shared = open_shared(graph, input_name, nodes, patch)
+    return shared if shared is not None and compare_shared(shared, run_whole, patch) <= TOLERANCE else None
+
+
+def compare_shared(shared: SharedNetwork, run_whole: Run, patch: tuple[int, int]) -> float:
+    """Compare a shared front end with the whole graph, on patches that overlap by half.
+
+    Parameters
+    ----------
+    shared : SharedNetwork
+        Of a graph.
+    run_whole : callable
+        Gets patches and returns (n, size) by node.
+    patch : tuple[int, int]
+        Frames and bands of a patch.
+
+    Returns
+    -------
+    float
+        The largest difference, as `compare_engines` measures it; of sampled nodes too, which are never shared.
+    """
+    n_frames, n_bands = patch
+    hop = n_frames // 2
+    frames = draw_rows(patch).reshape(-1, n_bands)[: n_frames + (N_ROWS - 1) * hop]
+    patches = np.stack([frames[i * hop : i * hop + n_frames] for i in range(N_ROWS)])
+    expected, found = run_whole(patches), shared.run_frames(frames, hop)
+    worst = [
+        float(np.abs(found[node] - values).max() / max(1.0, float(np.abs(values).max())))
+        for node, values in expected.items()
+    ]
+    return float(np.max(worst))  # NaN stays NaN
 
 
 def draw_rows(shape: tuple[int, ...]) -> np.ndarray:
