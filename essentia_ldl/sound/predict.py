@@ -1,9 +1,9 @@
 """Run graphs on audio files. In: models with their cards and paths; out: probabilities of patches, one record per file.
 
 One pass per file: one decoding, one set of bands per front-end, every patch graph fed by the same patches, and heads
-run on the embeddings of the one extractor that they share (`engines` runs the graphs). As a program (``python -m
-essentia_ldl.sound.predict``) it reads one job as a line of json and answers in lines of json, so that the process that
-asked survives a file that kills this one.
+run on the embeddings of the one extractor that they share (`engines` runs the graphs). Full models on one network run
+as one graph (`merged`). As a program (``python -m essentia_ldl.sound.predict``) it reads one job as a line of json and
+answers in lines of json, so that the process that asked survives a file that kills this one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -42,6 +42,7 @@ from essentia_ldl.zones import follow_parent
 
 ANSWERED = ("path", "model", "classes", "duration_s", "notes", "uncertainty")
 Outputs = dict[tuple[str, str], np.ndarray]  # rows by graph and node
+Opening = tuple[str, FrontEnd, str | None, bool]  # all but the file that `open_graph` is told
 
 
 class Predictor:
@@ -154,7 +155,7 @@ class Predictor:
             spread = self._spreads.get(request.name, []) if request.extractor is None else []
             wanted[graph] = list(dict.fromkeys([*wanted.get(graph, []), node, *spread]))
             sources.setdefault(graph, request)
-        groups: dict[tuple[str, FrontEnd, str | None, bool], list[str]] = {}  # graphs that one may run for all
+        groups: dict[Opening, dict[str, list[str]]] = {}
         for graph, request in sources.items():
             input_name = request.source.card.input_name
             front_end = _set_hop(request.front_end, patch_hop_frames)
@@ -163,29 +164,29 @@ class Predictor:
                 self._chooser.leave(graph)
             elif self._chooser.choose(graph, input_name, wanted[graph], (front_end.patch_frames, front_end.n_bands)):
                 precision = self._chooser.precision
-            key = (input_name, front_end, precision, graph in self._chooser.shared)
-            groups.setdefault(key, []).append(graph)
+            opening = (input_name, front_end, precision, graph in self._chooser.shared)
+            groups.setdefault(opening, {})[graph] = wanted[graph]
         opened: dict[str, Graph] = {}
-        for (input_name, front_end, precision, shared), some in groups.items():
+        for opening, some in groups.items():
+            opened |= self._open_group(opening, some)
+        return opened
 
-            def open_one(
-                graph: str, nodes: Iterable[str], rest: Any = (input_name, front_end, precision, shared)
-            ) -> Graph:
-                one = open_graph(graph, *rest)
-                one.want(list(dict.fromkeys(nodes)))
-                return one
-
-            alone = {graph: wanted[graph] for graph in some}
-            for merged in merge_graphs(alone, input_name) if front_end.kind != "embedding" else ():
-                runner = open_one(merged.path, merged.nodes.values())
-                with contextlib.suppress(GraphError):  # which of them does not run is told by each alone
-                    runner.try_silence()
-                    opened[merged.path] = runner
-                    self._places |= {source: (merged.path, node) for source, node in merged.nodes.items()}
-                    alone = {graph: nodes for graph, nodes in alone.items() if graph not in merged.graphs}
-            for graph, nodes in alone.items():
-                opened[graph] = open_one(graph, nodes)
-                self._places |= {(graph, node): (graph, node) for node in nodes}
+    def _open_group(self, opening: Opening, wanted: Mapping[str, list[str]]) -> dict[str, Graph]:
+        """Open graphs that differ in their files alone; those that have most of their weights in common run as one."""
+        opened: dict[str, Graph] = {}
+        alone = dict(wanted)
+        for merged in merge_graphs(wanted, opening[0]) if opening[1].kind != "embedding" else ():
+            runner = open_graph(merged.path, *opening)
+            runner.want(list(dict.fromkeys(merged.nodes.values())))
+            with contextlib.suppress(GraphError):  # which of them does not run is told by each alone
+                runner.try_silence()
+                opened[merged.path] = runner
+                self._places |= {source: (merged.path, node) for source, node in merged.nodes.items()}
+                alone = {graph: nodes for graph, nodes in alone.items() if graph not in merged.graphs}
+        for graph, nodes in alone.items():
+            opened[graph] = open_graph(graph, *opening)
+            opened[graph].want(nodes)
+            self._places |= {(graph, node): (graph, node) for node in nodes}
         return opened
 
     def _open_head(self, request: Request) -> Head | CompiledHead:
