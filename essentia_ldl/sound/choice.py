@@ -3,8 +3,9 @@
 In: what the user asks for, and what was found before; out: an answer per graph, and what was found now. OpenVINO has to
 give the golden answers that travel with a graph. Where there are none, or not of every node that is wanted, patches (or
 embeddings) are drawn from a seed and go through both engines. Either happens once per graph and machine; the process
-that asked keeps the findings. Nodes that are sampled have no one answer: means and deviations of runs are compared, as
-in verification. Where Essentia has no TensorFlow, OpenVINO is the only engine, and "auto" asks for golden answers.
+that asked keeps the findings. A front end that patches share is compared with the whole graph in the same way. Nodes
+that are sampled have no one answer: means and deviations of runs are compared, as in verification. Where Essentia has
+no TensorFlow, OpenVINO is the only engine, and "auto" asks for golden answers.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ from essentia_ldl.models.answers import GoldenAnswers, name_answers, read_answer
 from essentia_ldl.sound.compiled import CompiledNetwork, is_installed, open_core, read_width, require_precision
 from essentia_ldl.sound.graph import BATCH, BATCH_PATCHES, has_tensorflow, load_graph, require_tensorflow, run_graph
 from essentia_ldl.sound.sampled import compare_runs
+from essentia_ldl.sound.shared import SharedNetwork, open_shared
 
 TOLERANCE = 1e-5  # absolute up to 1, relative above
 N_ROWS = 5  # whole batches of patches, and the rest of one
 SLOWEST = 1.2  # times Essentia's time: on some processors without AVX-512 MusiCNN takes twice as long
 N_TIMED = 3
 N_RUNS = 16  # of each engine, for sampled nodes
+FORM = "products"  # of what is compared: findings about another form do not count
 
 Run = Callable[[np.ndarray], dict[str, np.ndarray]]
 
@@ -70,6 +73,7 @@ class Chooser:
             require_precision(precision)
         self.engine, self.precision = engine, precision
         self.found: dict[str, dict[str, Any]] = {}
+        self.shared: set[str] = set()  # graphs whose patches may share their front end
         self.warnings: list[str] = []
         self.ran_essentia = False
         self._remembered = dict(remembered or {})
@@ -96,6 +100,8 @@ class Chooser:
             rule = "OpenVINO, proved by golden answers beside the graph, where Essentia has no TensorFlow"
             remedy = "Export it again, copy its .answers.npz too, or take --engine openvino."
             raise GraphError(explain("engine", rule, Reason(finding["reason"]), graph, remedy))
+        if finding.get("shared") and self.precision == "f32":
+            self.shared.add(graph)
         return self.engine == "openvino" or (finding["agrees"] and finding.get("time_ratio", 0.0) <= SLOWEST)
 
     def leave(self, graph: str) -> None:
@@ -111,7 +117,9 @@ class Chooser:
             proof = [digest_file(beside)] if beside.is_file() else []
         except OSError as error:
             return {"graph": Path(graph).stem, "agrees": False, "reason": str(error)}
-        key = hashlib.sha256("\n".join([digest, input_name, *nodes, str(patch), *proof]).encode()).hexdigest()[:16]
+        key = hashlib.sha256("\n".join([FORM, digest, input_name, *nodes, str(patch), *proof]).encode()).hexdigest()[
+            :16
+        ]
         if key not in self._remembered:
             answers, reason = None, "it has no golden answers"
             try:
@@ -146,13 +154,15 @@ class Chooser:
                 whole = CompiledNetwork(graph, input_name, known, BATCH if patch is None else BATCH_PATCHES)
                 runs = ((compiled.run, nodes), (whole.run, known))
                 found["difference"] = max(compare_answers(run, answers, some, Path(graph).stem) for run, some in runs)
+            shared = None if patch is None else _open_shared(graph, input_name, nodes, patch, compiled.run)
+            found["shared"] = shared is not None
             if answers is None or has_tensorflow():
                 self.ran_essentia = True
                 run_essentia = _open_essentia(graph, input_name, nodes)
                 rows = draw_rows(patch or (read_width(graph, input_name),))
                 if answers is None:
                     found["difference"] = compare_engines(compiled.run, run_essentia, rows, Path(graph).stem)
-                found["time_ratio"] = compare_times(compiled.run, run_essentia, rows)
+                found["time_ratio"] = compare_times((shared or compiled).run, run_essentia, rows)
         except EssentiaLdlError as error:
             return {"agrees": False, "by": by, "reason": str(error)}
         if found["difference"] <= TOLERANCE:
@@ -203,6 +213,43 @@ def compare_answers(run: Run, answers: GoldenAnswers, nodes: Sequence[str], wher
     """
     found = run(answers.inputs)
     return max(_measure(found[node], answers.values[node], node, where) for node in nodes)
+
+
+def _open_shared(
+    graph: str, input_name: str, nodes: list[str], patch: tuple[int, int], run_whole: Run
+) -> SharedNetwork | None:
+    """Open a graph with a shared front end; None when there is none, or it does not agree with the whole graph."""
+    shared = open_shared(graph, input_name, nodes, patch)
+    return shared if shared is not None and compare_shared(shared, run_whole, patch) <= TOLERANCE else None
+
+
+def compare_shared(shared: SharedNetwork, run_whole: Run, patch: tuple[int, int]) -> float:
+    """Compare a shared front end with the whole graph, on patches that overlap by half.
+
+    Parameters
+    ----------
+    shared : SharedNetwork
+        Of a graph.
+    run_whole : callable
+        Gets patches and returns (n, size) by node.
+    patch : tuple[int, int]
+        Frames and bands of a patch.
+
+    Returns
+    -------
+    float
+        The largest difference, as `compare_engines` measures it; of sampled nodes too, which are never shared.
+    """
+    n_frames, n_bands = patch
+    hop = n_frames // 2
+    frames = draw_rows(patch).reshape(-1, n_bands)[: n_frames + (N_ROWS - 1) * hop]
+    patches = np.stack([frames[i * hop : i * hop + n_frames] for i in range(N_ROWS)])
+    expected, found = run_whole(patches), shared.run_frames(frames, hop)
+    worst = [
+        float(np.abs(found[node] - values).max() / max(1.0, float(np.abs(values).max())))
+        for node, values in expected.items()
+    ]
+    return float(np.max(worst))  # NaN stays NaN
 
 
 def draw_rows(shape: tuple[int, ...]) -> np.ndarray:

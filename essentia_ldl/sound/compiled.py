@@ -83,19 +83,7 @@ class CompiledNetwork:
         self, graph: Path | str, input_name: str, nodes: Sequence[str], n_rows: int, precision: str = "f32"
     ) -> None:
         self._graph, self._nodes, self._n_rows = str(graph), list(nodes), n_rows
-        core = open_core()
-        settings = {
-            "INFERENCE_PRECISION_HINT": precision,
-            "INFERENCE_NUM_THREADS": count_threads(),
-            "NUM_STREAMS": 1,
-        }
-        try:
-            model = cut_model(core.read_model(self._graph), input_name, self._nodes, self._graph)
-            self._request = core.compile_model(model, "CPU", settings).create_infer_request()
-        except GraphError:
-            raise
-        except RuntimeError as error:
-            raise _refuse(self._graph, error) from None
+        self._request = compile_model(read_cut_model(graph, input_name, nodes), self._graph, precision)
 
     def run(self, values: np.ndarray) -> dict[str, np.ndarray]:
         """Run rows, as many as there are.
@@ -120,16 +108,56 @@ class CompiledNetwork:
         return {node: np.concatenate([part[i] for part in parts]) for i, node in enumerate(self._nodes)}
 
     def _run_batch(self, values: np.ndarray) -> list[np.ndarray]:
-        n_rows, batch = len(values), np.ascontiguousarray(values, dtype=np.float32)
-        n_more = 2 ** (n_rows - 1).bit_length() - n_rows
-        if n_more:
-            batch = np.concatenate([batch, np.zeros((n_more, *batch.shape[1:]), np.float32)])
+        n_rows, batch = len(values), fill_rows(values)
         try:
             self._request.infer([batch], share_inputs=True)
         except (RuntimeError, ValueError) as error:
-            raise _refuse(self._graph, error) from None
+            raise refuse_run(self._graph, error) from None
         outputs = [self._request.get_output_tensor(i).data for i in range(len(self._nodes))]
         return [np.array(output, dtype=np.float32).reshape(len(batch), -1)[:n_rows] for output in outputs]
+
+
+def fill_rows(values: np.ndarray) -> np.ndarray:
+    """Add rows of zeros up to a power of two; (n, ...) float32."""
+    n_rows, batch = len(values), np.ascontiguousarray(values, dtype=np.float32)
+    n_more = 2 ** (n_rows - 1).bit_length() - n_rows
+    return np.concatenate([batch, np.zeros((n_more, *batch.shape[1:]), np.float32)]) if n_more else batch
+
+
+def compile_model(model: Any, graph: str, precision: str = "f32") -> Any:
+    """Compile a model and return what runs it.
+
+    Parameters
+    ----------
+    model : openvino.Model
+        Of a graph.
+    graph : str
+        The .pb, for messages.
+    precision : str
+        "f32" or "bf16".
+
+    Returns
+    -------
+    openvino.InferRequest
+
+    Raises
+    ------
+    GraphError
+        When OpenVINO cannot compile it.
+    """
+    settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": count_threads(), "NUM_STREAMS": 1}
+    try:
+        return open_core().compile_model(model, "CPU", settings).create_infer_request()
+    except RuntimeError as error:
+        raise refuse_run(graph, error) from None
+
+
+def read_cut_model(graph: Path | str, input_name: str, nodes: Sequence[str]) -> Any:
+    """Read a .pb and cut it; see `cut_model`, and `GraphError` when OpenVINO cannot read it."""
+    try:
+        return cut_model(open_core().read_model(str(graph)), input_name, nodes, str(graph))
+    except RuntimeError as error:
+        raise refuse_run(str(graph), error) from None
 
 
 def cut_model(model: Any, input_name: str, nodes: Sequence[str], where: str) -> Any:
@@ -179,7 +207,7 @@ def read_width(graph: Path | str, input_name: str) -> int:
     try:
         model = open_core().read_model(str(graph))
     except RuntimeError as error:
-        raise _refuse(str(graph), error) from None
+        raise refuse_run(str(graph), error) from None
     shapes = [p.partial_shape for p in model.get_parameters() if _tensor_name(input_name) in p.output(0).get_names()]
     if len(shapes) != 1 or shapes[0].rank.is_dynamic or len(shapes[0]) != 2 or shapes[0][1].is_dynamic:
         rule, remedy = "an input (n, d)", "Run it with --engine essentia."
@@ -197,7 +225,8 @@ def _tensor_name(node: str) -> str:
     return node if ":" in node else f"{node}:0"
 
 
-def _refuse(graph: str, error: Exception) -> GraphError:
+def refuse_run(graph: str, error: Exception) -> GraphError:
+    """Make the error of a graph that OpenVINO does not run."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = Reason(lines[-1] if lines else error)
     return GraphError(explain("graph", "one that OpenVINO runs", reason, graph, "Run it with --engine essentia."))

@@ -23,7 +23,8 @@ from essentia_ldl.sound.decoder import Source
 from essentia_ldl.sound.extractors import SIGNAL, Embedder, connect_signal
 from essentia_ldl.sound.features import connect_bands
 from essentia_ldl.sound.graph import BATCH_PATCHES, load_graph, run_graph
-from essentia_ldl.sound.patches import StoredBands, cut_patches
+from essentia_ldl.sound.patches import StoredBands, cut_blocks, cut_patches
+from essentia_ldl.sound.shared import BLOCK_PATCHES, SharedNetwork, open_shared
 
 
 class PatchGraph:
@@ -99,12 +100,17 @@ class CompiledGraph:
         As there.
     precision : str
         "f32" or "bf16".
+    shared : bool
+        Whether patches share their front end, where the graph has one that can be shared.
     """
 
-    def __init__(self, graph: str, input_name: str, front_end: FrontEnd, precision: str = "f32") -> None:
+    def __init__(
+        self, graph: str, input_name: str, front_end: FrontEnd, precision: str = "f32", shared: bool = False
+    ) -> None:
         self.graph, self.input_name, self.front_end, self._precision = graph, input_name, front_end, precision
+        self._shared = shared and front_end.patch_hop_frames <= front_end.patch_frames
         self.nodes: list[str] = []
-        self._network: CompiledNetwork | None = None
+        self._network: CompiledNetwork | SharedNetwork | None = None
 
     def want(self, nodes: Sequence[str]) -> None:
         """Ask for the rows of some nodes too."""
@@ -113,20 +119,30 @@ class CompiledGraph:
 
     def try_silence(self) -> dict[str, np.ndarray]:
         """Compile the graph and run one patch of silence; (1, size) float32 by node, or `GraphError`."""
-        return self._run(np.zeros((1, self.front_end.patch_frames, self.front_end.n_bands), np.float32))
+        silence = np.zeros((1, self.front_end.patch_frames, self.front_end.n_bands), np.float32)
+        return self._open().run(silence)
 
     def collect(self, pool: Mapping[str, Any], last_patch: str) -> dict[str, np.ndarray]:
         """Return the rows (n_patches, size) float32 of the bands of a pass by node; none when no patch was filled."""
         bands = pool.get(name_bands(self.front_end), np.zeros((0, self.front_end.n_bands), np.float32))
-        frames, hop = self.front_end.patch_frames, self.front_end.patch_hop_frames
-        parts = [self._run(block) for block in cut_patches(bands, frames, hop, BATCH_PATCHES, last_patch)]
+        frames, hop, network = self.front_end.patch_frames, self.front_end.patch_hop_frames, self._open()
+        if isinstance(network, SharedNetwork):
+            blocks = cut_blocks(bands, frames, hop, BLOCK_PATCHES, last_patch)
+            parts = [network.run_frames(block, hop) for block in blocks]
+        else:
+            parts = [network.run(block) for block in cut_patches(bands, frames, hop, BATCH_PATCHES, last_patch)]
         none = [np.zeros((0, 0), np.float32)]
         return {node: np.concatenate([part[node] for part in parts] or none) for node in self.nodes}
 
-    def _run(self, patches: np.ndarray) -> dict[str, np.ndarray]:
+    def _open(self) -> CompiledNetwork | SharedNetwork:
         if self._network is None:
-            self._network = CompiledNetwork(self.graph, self.input_name, self.nodes, BATCH_PATCHES, self._precision)
-        return self._network.run(patches)
+            shape = (self.front_end.patch_frames, self.front_end.n_bands)
+            shared = self._shared and self._precision == "f32"
+            network = open_shared(self.graph, self.input_name, self.nodes, shape) if shared else None
+            self._network = network or CompiledNetwork(
+                self.graph, self.input_name, self.nodes, BATCH_PATCHES, self._precision
+            )
+        return self._network
 
 
 class SignalGraph:
@@ -167,12 +183,14 @@ class SignalGraph:
 Graph = PatchGraph | CompiledGraph | SignalGraph
 
 
-def open_graph(graph: str, input_name: str, front_end: FrontEnd, precision: str | None = None) -> Graph:
+def open_graph(
+    graph: str, input_name: str, front_end: FrontEnd, precision: str | None = None, shared: bool = False
+) -> Graph:
     """Choose what runs a graph, by what its front-end reads; a precision asks for OpenVINO, where that is possible."""
     if front_end.kind == "embedding":
         return SignalGraph(graph, input_name, front_end)
     if precision is not None:
-        return CompiledGraph(graph, input_name, front_end, precision)
+        return CompiledGraph(graph, input_name, front_end, precision, shared)
     return PatchGraph(graph, input_name, front_end)
 
 

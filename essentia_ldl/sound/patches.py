@@ -76,3 +76,29 @@ def cut_patches(
         if len(left) and first + size >= n_all:
             block.append(np.resize(left, (n_frames, left.shape[1])))
         yield np.stack(block)
+
+
+def cut_blocks(
+    bands: np.ndarray | StoredBands, n_frames: int, hop_frames: int, size: int, last_patch: str = "discard"
+) -> Iterator[np.ndarray]:
+    """Cut bands into stretches that hold whole patches.
+
+    Parameters
+    ----------
+    bands, n_frames, hop_frames, last_patch
+        As for `cut_patches`.
+    size : int
+        Patches of a stretch.
+
+    Yields
+    ------
+    np.ndarray [shape=(n, n_bands), float32]
+        ``(n - n_frames) // hop_frames + 1`` patches, and nothing behind the last; an unfinished patch stands alone.
+    """
+    n_patches = max(0, (len(bands) - n_frames) // hop_frames + 1)
+    for first in range(0, n_patches, size):
+        last = min(first + size, n_patches)
+        yield bands[first * hop_frames : (last - 1) * hop_frames + n_frames]
+    left = bands[n_patches * hop_frames :] if last_patch == "repeat" else bands[:0]
+    if len(left):
+        yield np.resize(left, (n_frames, left.shape[1]))

@@ -1,9 +1,9 @@
 """Run graphs on audio files. In: models with their cards and paths; out: probabilities of patches, one record per file.
 
 One pass per file: one decoding, one set of bands per front-end, every patch graph fed by the same patches, and heads
-run on the embeddings of the one extractor that they share (`engines` runs the graphs). As a program (``python -m
-essentia_ldl.sound.predict``) it reads one job as a line of json and answers in lines of json, so that the process that
-asked survives a file that kills this one.
+run on the embeddings of the one extractor that they share (`engines` runs the graphs). Full models on one network run
+as one graph (`merged`). As a program (``python -m essentia_ldl.sound.predict``) it reads one job as a line of json and
+answers in lines of json, so that the process that asked survives a file that kills this one.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from essentia_ldl.sound.engines import (
     open_graph,
 )
 from essentia_ldl.sound.heads import CompiledHead, Head
+from essentia_ldl.sound.merged import merge_graphs
 from essentia_ldl.sound.request import Request
 from essentia_ldl.urls import local_copy
 from essentia_ldl.zones import follow_parent
@@ -43,6 +44,7 @@ from essentia_ldl.zones import follow_parent
 THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 ANSWERED = ("path", "model", "classes", "duration_s", "notes", "uncertainty")
 Outputs = dict[tuple[str, str], np.ndarray]  # rows by graph and node
+Opening = tuple[str, FrontEnd, str | None, bool]  # all but the file that `open_graph` is told
 
 
 class Predictor:
@@ -75,14 +77,15 @@ class Predictor:
         self.requests = list(requests)
         self._chooser = chooser or Chooser()
         self._spreads = {request.name: request.spread_nodes for request in self.requests if uncertainty}
+        self._places: dict[tuple[str, str], tuple[str, str]] = {}  # what runs each graph and node, and their name there
         self._graphs = self._open_graphs(patch_hop_frames)
         self._heads = {request.graph: self._open_head(request) for request in self.requests if request.extractor}
         self._decoders: dict[str, Decoder] = {}
         self._resample_quality = self._agree_on_quality()
         unproved = [request for request in self.requests if not request.is_proved]
         silence: Outputs = {}
-        for graph in dict.fromkeys(request.patch_source[0] for request in unproved):
-            silence |= {(graph, node): rows for node, rows in self._graphs[graph].try_silence().items()}
+        for name in dict.fromkeys(self._places[request.patch_source][0] for request in unproved):
+            silence |= self._name_rows(name, self._graphs[name].try_silence())
         for request in unproved:
             self._rows_of(request, silence)
 
@@ -115,7 +118,7 @@ class Predictor:
         with self._decode(path, "discard") as (pool, duration_s):
             outputs = self._collect(pool, self._graphs, "discard")
             short = {source for source, rows in outputs.items() if len(rows) == 0}
-            again = {name: self._graphs[name] for name, _ in short}
+            again = {name: self._graphs[name] for name, _ in map(self._places.__getitem__, short)}
             passed = {name: graph for name, graph in again.items() if not isinstance(graph, PatchGraph)}
             repeated |= self._collect(pool, passed, "repeat")  # what they read needs no second pass
         if len(passed) < len(again):
@@ -154,7 +157,7 @@ class Predictor:
             spread = self._spreads.get(request.name, []) if request.extractor is None else []
             wanted[graph] = list(dict.fromkeys([*wanted.get(graph, []), node, *spread]))
             sources.setdefault(graph, request)
-        opened: dict[str, Graph] = {}
+        groups: dict[Opening, dict[str, list[str]]] = {}
         for graph, request in sources.items():
             input_name = request.source.card.input_name
             front_end = _set_hop(request.front_end, patch_hop_frames)
@@ -163,8 +166,29 @@ class Predictor:
                 self._chooser.leave(graph)
             elif self._chooser.choose(graph, input_name, wanted[graph], (front_end.patch_frames, front_end.n_bands)):
                 precision = self._chooser.precision
-            opened[graph] = open_graph(graph, input_name, front_end, precision)
-            opened[graph].want(wanted[graph])
+            opening = (input_name, front_end, precision, graph in self._chooser.shared)
+            groups.setdefault(opening, {})[graph] = wanted[graph]
+        opened: dict[str, Graph] = {}
+        for opening, some in groups.items():
+            opened |= self._open_group(opening, some)
+        return opened
+
+    def _open_group(self, opening: Opening, wanted: Mapping[str, list[str]]) -> dict[str, Graph]:
+        """Open graphs that differ in their files alone; those that have most of their weights in common run as one."""
+        opened: dict[str, Graph] = {}
+        alone = dict(wanted)
+        for merged in merge_graphs(wanted, opening[0]) if opening[1].kind != "embedding" else ():
+            runner = open_graph(merged.path, *opening)
+            runner.want(list(dict.fromkeys(merged.nodes.values())))
+            with contextlib.suppress(GraphError):  # which of them does not run is told by each alone
+                runner.try_silence()
+                opened[merged.path] = runner
+                self._places |= {source: (merged.path, node) for source, node in merged.nodes.items()}
+                alone = {graph: nodes for graph, nodes in alone.items() if graph not in merged.graphs}
+        for graph, nodes in alone.items():
+            opened[graph] = open_graph(graph, *opening)
+            opened[graph].want(nodes)
+            self._places |= {(graph, node): (graph, node) for node in nodes}
         return opened
 
     def _open_head(self, request: Request) -> Head | CompiledHead:
@@ -189,8 +213,12 @@ class Predictor:
     def _collect(self, pool: Mapping[str, Any], graphs: Mapping[str, Graph], last_patch: str) -> Outputs:
         outputs: Outputs = {}
         for name, graph in graphs.items():
-            outputs |= {(name, node): rows for node, rows in graph.collect(pool, last_patch).items()}
+            outputs |= self._name_rows(name, graph.collect(pool, last_patch))
         return outputs
+
+    def _name_rows(self, name: str, rows: Mapping[str, np.ndarray]) -> Outputs:
+        """Name what one of the opened graphs says by the graphs and nodes that were asked for."""
+        return {source: rows[node] for source, (runner, node) in self._places.items() if runner == name}
 
     def _decoder(self, last_patch: str) -> Decoder:
         """Return the network of a way to end a file, made when the first file needs it."""

@@ -198,6 +198,16 @@ def graphs(run_python: Callable[..., subprocess.CompletedProcess]) -> Path:
 
 
 @pytest.fixture(scope="session")
+def published(graphs: Path, tmp_path_factory: pytest.TempPathFactory, run_python) -> Path:
+    """MusiCNN in the form of Essentia's published graph, made by `make_published.py`."""
+    path = tmp_path_factory.mktemp("published") / "msd-musicnn.pb"
+    script, weights = REPOSITORY / "tests" / "make_published.py", graphs / "msd-musicnn-1.weights.h5"
+    done = run_python(str(script), str(weights), str(path))
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+@pytest.fixture(scope="session")
 def load_request(graphs: Path) -> Callable[..., Request]:
     """A function (name or path of a model) -> `Request`, with its extractor."""
 

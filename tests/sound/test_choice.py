@@ -15,8 +15,9 @@ from essentia_ldl.files import digest_file
 from essentia_ldl.models.answers import RANGES, name_answers, read_answers, write_answers
 from essentia_ldl.scores.uncertainty import ENTROPIES, node_name
 from essentia_ldl.sound import choice
-from essentia_ldl.sound.choice import Chooser, compare_engines, compare_times, draw_rows
+from essentia_ldl.sound.choice import Chooser, compare_engines, compare_shared, compare_times, draw_rows
 from essentia_ldl.sound.compiled import CompiledNetwork
+from essentia_ldl.sound.shared import SharedNetwork
 
 INPUT, NODES, PATCH = "model/Placeholder", ["model/Sigmoid"], (187, 96)
 STEMS = {"full": "mood_sad-musicnn-msd", "head": "mood_sad-msd-musicnn"}
@@ -204,6 +205,38 @@ def test_the_time_of_engines_is_told_as_a_ratio():
 
     assert compare_times(quick, slow, draw_rows((3,))) < 1
     assert calls == ["quick", "slow"] * 3
+
+
+def test_a_front_end_is_shared_where_it_agrees_with_the_whole_graph(graphs, monkeypatch):
+    path = str(graphs / "msd-musicnn-1.pb")
+    first = Chooser("auto")
+    assert first.choose(path, INPUT, NODES, PATCH)
+    assert first.shared == {path}
+    [finding] = first.found.values()
+    assert finding["shared"]
+    remembered = Chooser("openvino", remembered=first.found)
+    assert remembered.choose(path, INPUT, NODES, PATCH)
+    assert remembered.shared == {path}
+    run = SharedNetwork.run_frames
+    monkeypatch.setattr(SharedNetwork, "run_frames", lambda *told: {n: v + 2e-5 for n, v in run(*told).items()})
+    wrong = Chooser("auto")
+    assert wrong.choose(path, INPUT, NODES, PATCH)
+    assert wrong.shared == set()
+
+
+def test_a_graph_without_such_a_front_end_is_not_shared(graph):
+    chooser = Chooser("auto")
+    assert chooser.choose(graph, INPUT, NODES, PATCH)
+    assert chooser.shared == set()
+
+
+def test_not_a_number_is_no_agreement():
+    class Broken:
+        def run_frames(self, frames, hop):
+            return {"a": np.full((5, 1), np.nan)}
+
+    found = compare_shared(Broken(), lambda patches: {"a": np.zeros((len(patches), 1))}, (10, 3))
+    assert not found <= choice.TOLERANCE
 
 
 # --- golden answers ---------------------------------------------------------------------------------------------------

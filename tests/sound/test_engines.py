@@ -11,6 +11,7 @@ import pytest
 
 from essentia_ldl.errors import GraphError
 from essentia_ldl.frontends import EFFNET, MUSICNN
+from essentia_ldl.sound.compiled import CompiledNetwork
 from essentia_ldl.sound.decoder import Decoder
 from essentia_ldl.sound.engines import (
     CompiledGraph,
@@ -20,6 +21,7 @@ from essentia_ldl.sound.engines import (
     find_stored_bands,
     open_graph,
 )
+from essentia_ldl.sound.shared import SharedNetwork
 
 INPUT, NODES = "model/Placeholder", ["model/dense/BiasAdd", "model/Sigmoid"]
 
@@ -117,6 +119,30 @@ def test_both_engines_give_the_same_row_for_a_short_file(graphs, make_signal, wr
                 check_equal(found, expected)
             else:
                 assert len(found[NODES[1]]) == 0
+
+
+@pytest.mark.parametrize("hop", [93, 187, 200])
+def test_a_shared_front_end_gives_the_rows_of_the_whole_graph(graphs, song, make_signal, write_wav, tmp_path, hop):
+    front_end = dataclasses.replace(MUSICNN, patch_hop_frames=hop)
+    path = str(graphs / "msd-musicnn-1.pb")
+    shared, whole = (open_graph(path, INPUT, front_end, "f32", shared) for shared in (True, False))
+    for one in (shared, whole):
+        one.want(NODES)
+    expected, found = run_pass(song, [whole, shared])
+    check_equal(found, expected)
+    assert isinstance(shared._network, SharedNetwork) == (hop <= 187)
+    short = write_wav(tmp_path / "short.wav", make_signal(2))
+    for last_patch in ("discard", "repeat"):
+        expected, found = run_pass(short, [whole, shared], last_patch)
+        check_equal(found, expected)
+
+
+@pytest.mark.parametrize(("name", "precision"), [("msd-vgg-1", "f32"), ("msd-musicnn-1", "bf16")])
+def test_what_cannot_be_shared_runs_whole(graphs, name, precision):
+    graph = open_graph(str(graphs / f"{name}.pb"), INPUT, MUSICNN, precision, True)
+    graph.want(NODES)
+    graph.try_silence()
+    assert isinstance(graph._network, CompiledNetwork)
 
 
 def test_a_compiled_graph_refuses_a_node_that_is_missing(graphs):

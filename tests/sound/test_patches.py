@@ -7,7 +7,7 @@ import essentia.streaming as ess
 import numpy as np
 import pytest
 
-from essentia_ldl.sound.patches import StoredBands, cut_patches
+from essentia_ldl.sound.patches import StoredBands, cut_blocks, cut_patches
 
 N_FRAMES, N_BANDS = 10, 4
 
@@ -59,3 +59,19 @@ def test_bands_in_a_file_are_cut_as_those_in_memory(tmp_path, last_patch):
     np.testing.assert_array_equal(stored[30:99], bands[30:])
     assert len(stored[5:5]) == 0
     np.testing.assert_array_equal(join(stored, 4, 2, last_patch), join(bands, 4, 2, last_patch))
+
+
+@pytest.mark.parametrize("last_patch", ["discard", "repeat"])
+@pytest.mark.parametrize(("n_frames", "hop"), [(4, 5), (10, 5), (29, 5), (30, 10), (31, 10), (60, 3)])
+def test_stretches_hold_the_same_patches(n_frames, hop, last_patch):
+    bands = draw(n_frames)
+    blocks = list(cut_blocks(bands, N_FRAMES, hop, 3, last_patch))
+    counts = [(len(block) - N_FRAMES) // hop + 1 for block in blocks]
+    assert all((len(block) - N_FRAMES) % hop == 0 for block in blocks)
+    assert all(count <= 3 for count in counts)
+    found = [
+        block[i * hop : i * hop + N_FRAMES] for block, count in zip(blocks, counts, strict=True) for i in range(count)
+    ]
+    expected = join(bands, hop, 3, last_patch)
+    assert len(found) == len(expected)
+    np.testing.assert_array_equal(np.array(found).reshape(expected.shape), expected)
