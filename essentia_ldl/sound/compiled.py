@@ -83,7 +83,9 @@ class CompiledNetwork:
         self, graph: Path | str, input_name: str, nodes: Sequence[str], n_rows: int, precision: str = "f32"
     ) -> None:
         self._graph, self._nodes, self._n_rows = str(graph), list(nodes), n_rows
-        self._request = compile_model(read_cut_model(graph, input_name, nodes), self._graph, precision)
+        model = read_cut_model(graph, input_name, nodes)
+        self._places = place_outputs(model, nodes)
+        self._request = compile_model(model, self._graph, precision)
 
     def run(self, values: np.ndarray) -> dict[str, np.ndarray]:
         """Run rows, as many as there are.
@@ -113,7 +115,7 @@ class CompiledNetwork:
             self._request.infer([batch], share_inputs=True)
         except (RuntimeError, ValueError) as error:
             raise refuse_run(self._graph, error) from None
-        outputs = [self._request.get_output_tensor(i).data for i in range(len(self._nodes))]
+        outputs = [self._request.get_output_tensor(place).data for place in self._places]
         return [np.array(output, dtype=np.float32).reshape(len(batch), -1)[:n_rows] for output in outputs]
 
 
@@ -177,7 +179,8 @@ def cut_model(model: Any, input_name: str, nodes: Sequence[str], where: str) -> 
     Returns
     -------
     openvino.Model
-        With one output per node, in their order.
+        With one output per tensor, in the order of the nodes: two outputs of one tensor, such as a node and its
+        Identity, end OpenVINO 2026.4.1 with a segmentation fault.
 
     Raises
     ------
@@ -193,7 +196,14 @@ def cut_model(model: Any, input_name: str, nodes: Sequence[str], where: str) -> 
         rule, remedy = "a frozen graph with the nodes of its card", "Export or copy it again."
         name = (missing or [input_name])[0]
         raise GraphError(explain("graph", rule, f"no node {name} in OpenVINO", where, remedy))
-    return openvino.Model([outputs[_tensor_name(node)] for node in nodes], inputs)
+    different = {(out.get_node().get_name(), out.get_index()): out for out in (outputs[_tensor_name(n)] for n in nodes)}
+    return openvino.Model(list(different.values()), inputs)
+
+
+def place_outputs(model: Any, nodes: Sequence[str]) -> list[int]:
+    """Return which output of a model from `cut_model` each node is; nodes that are equal share one."""
+    names = [output.get_names() for output in model.outputs]
+    return [next(i for i, known in enumerate(names) if _tensor_name(node) in known) for node in nodes]
 
 
 def read_width(graph: Path | str, input_name: str) -> int:

@@ -12,14 +12,14 @@ float32's rounding; who chooses the engine compares them.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from essentia_ldl.sound.branches import FrontLayers, find_front_layers
-from essentia_ldl.sound.compiled import compile_model, fill_rows, read_cut_model, refuse_run
+from essentia_ldl.sound.compiled import compile_model, fill_rows, place_outputs, read_cut_model, refuse_run
 from essentia_ldl.sound.graph import BATCH_PATCHES
 from essentia_ldl.sound.products import build_timbral, replace_front
 
@@ -34,8 +34,8 @@ class SharedNetwork:
     ----------
     graph : str
         The .pb, for messages.
-    nodes : sequence of str
-        Nodes to answer with.
+    places : Mapping[str, int]
+        Nodes to answer with, and the number of the output that each is.
     shape : tuple[int, int]
         Frames and bands of a patch.
     timbral, rest : openvino.InferRequest
@@ -45,9 +45,10 @@ class SharedNetwork:
     """
 
     def __init__(
-        self, graph: str, nodes: Sequence[str], shape: tuple[int, int], timbral: Any, rest: Any, reach: int
+        self, graph: str, places: Mapping[str, int], shape: tuple[int, int], timbral: Any, rest: Any, reach: int
     ) -> None:
-        self._graph, self._nodes, self._shape = graph, list(nodes), shape
+        self._graph, self._nodes, self._shape = graph, list(places), shape
+        self._places = list(places.values())
         self._timbral, self._rest, self._reach = timbral, rest, reach
 
     def run(self, patches: np.ndarray) -> dict[str, np.ndarray]:
@@ -128,7 +129,7 @@ class SharedNetwork:
     def _run_rest(self, patches: np.ndarray, maps: np.ndarray) -> list[np.ndarray]:
         n_patches = len(patches)
         self._rest.infer([fill_rows(patches), fill_rows(maps)], share_inputs=True)
-        outputs = [self._rest.get_output_tensor(i).data for i in range(len(self._nodes))]
+        outputs = [self._rest.get_output_tensor(place).data for place in self._places]
         return [np.array(output[:n_patches], dtype=np.float32).reshape(n_patches, -1) for output in outputs]
 
 
@@ -160,6 +161,7 @@ def open_shared(
     """
     n_frames, n_bands = shape
     model = read_cut_model(graph, input_name, nodes)
+    places = dict(zip(nodes, place_outputs(model, nodes), strict=True))
     front = find_front_layers(model, n_bands)
     if front is None or not _fits(front, n_frames):
         return None
@@ -170,7 +172,7 @@ def open_shared(
     except RuntimeError as error:
         raise refuse_run(str(graph), error) from None
     requests = [compile_model(one, str(graph)) for one in (timbral, rest)]
-    return SharedNetwork(str(graph), nodes, shape, *requests, reach)
+    return SharedNetwork(str(graph), places, shape, *requests, reach)
 
 
 def _fits(front: FrontLayers, n_frames: int) -> bool:

@@ -11,6 +11,7 @@ from essentia_ldl.errors import DataError, GraphError
 from essentia_ldl.sound import compiled
 from essentia_ldl.sound.compiled import CompiledNetwork, count_threads, open_core, read_width, require_precision
 from essentia_ldl.sound.graph import load_graph, run_graph
+from essentia_ldl.sound.shared import open_shared
 
 INPUT, NODES = "model/Placeholder", ["model/Sigmoid", "model/dense/BiasAdd", "model/dense_1/BiasAdd"]
 NETWORKS = ("msd-musicnn-1", "msd-vgg-1")
@@ -63,6 +64,20 @@ def test_a_graph_with_a_left_over_placeholder_of_unknown_rank_is_cut(graphs, tmp
     network = load_graph(published, INPUT, NODES[:1])
     expected = run_graph(network, published, INPUT, patches, NODES[:1])[NODES[0]]
     np.testing.assert_allclose(found, expected, atol=1e-5, rtol=0)
+
+
+def test_nodes_that_are_one_tensor_both_answer(exported_run):
+    """Two outputs of one tensor would end the process."""
+    graph, nodes = exported_run / "export" / "mood_sad-musicnn-msd.pb", ["model/Sigmoid", "model/Softmax"]
+    patches = draw(3, 187, 96)
+    whole = CompiledNetwork(graph, INPUT, [*nodes, "model/dense/BiasAdd"], 2).run(patches)
+    assert list(whole) == [*nodes, "model/dense/BiasAdd"]
+    np.testing.assert_array_equal(whole[nodes[0]], whole[nodes[1]])
+    np.testing.assert_allclose(whole[nodes[0]].sum(axis=1), 1, atol=1e-6)
+    assert whole["model/dense/BiasAdd"].shape == (3, 200)
+    shared = open_shared(graph, INPUT, nodes, (187, 96)).run(patches)
+    np.testing.assert_array_equal(shared[nodes[0]], shared[nodes[1]])
+    np.testing.assert_allclose(shared[nodes[0]], whole[nodes[0]], atol=1e-5)
 
 
 def test_what_cannot_run_is_said_in_one_sentence(graphs, tmp_path):
