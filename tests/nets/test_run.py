@@ -23,9 +23,11 @@ def test_several_runs_share_the_extractor(make_run, capsys, monkeypatch):
     assert len(loads) == 1
     for folder in folders:
         assert sorted(path.name for path in (folder / "export").iterdir()) == [
+            "mood_sad-msd-musicnn.answers.npz",
             "mood_sad-msd-musicnn.golden.npz",
             "mood_sad-msd-musicnn.json",
             "mood_sad-msd-musicnn.pb",
+            "mood_sad-musicnn-msd.answers.npz",
             "mood_sad-musicnn-msd.golden.npz",
             "mood_sad-musicnn-msd.json",
             "mood_sad-musicnn-msd.pb",
