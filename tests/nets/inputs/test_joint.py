@@ -36,7 +36,9 @@ def test_features_are_those_of_the_grid_and_kept_for_each_network(bands, random_
     body = open_network(store, random_graphs)
     found = body.load(CONTENTS)
     assert [array.shape for array in found] == [(1, 818 + 634), (2, 818 + 634)]
-    expected = body.model(np.stack([arrays[CONTENTS[1]][i : i + 187] for i in (0, taps.HOP_FRAMES)]), training=False).numpy()
+    expected = body.model(
+        np.stack([arrays[CONTENTS[1]][i : i + 187] for i in (0, taps.HOP_FRAMES)]), training=False
+    ).numpy()
     np.testing.assert_allclose(found[1], expected, rtol=1e-4, atol=1e-4)
     folders = find_folders(WANTED.backbones, "deep", FeaturePlaces(store.root, random_graphs), 4)
     assert all(array_path(folder, content).is_file() for folder in folders.values() for content in CONTENTS)
