@@ -32,6 +32,7 @@ def make_job(tmp_path, graphs, song, monkeypatch):
             "content": store.remember(str(song)),
             "store": str(store.root),
             "front_end": dataclasses.asdict(read_front_end(quality)),
+            "hop_frames": taps.HOP_FRAMES,
             "n_threads": 1,
             "networks": [{"engine": "tensorflow", "folder": str(tmp_path / "out"), **network}],
         }
@@ -50,7 +51,7 @@ def test_a_file_becomes_features_of_its_patches(engine, quality, make_job, tmp_p
     front_end = read_front_end(quality)
     bands = extract_features(job["path"], (front_end,))[0][front_end.name]
     assert np.array_equal(Store(job["store"]).read(job["content"], front_end), bands)
-    starts = range(0, len(bands) - front_end.patch_frames + 1, front_end.patch_hop_frames)
+    starts = range(0, len(bands) - front_end.patch_frames + 1, taps.HOP_FRAMES)
     patches = np.stack([bands[start : start + front_end.patch_frames] for start in starts])
     graph = job["networks"][0]["graph"]
     expected = run_graph(load_graph(graph, INPUT, [NODE]), graph, INPUT, patches, [NODE])[NODE]
