@@ -11,6 +11,7 @@ from essentia_ldl.errors import SAID, SHOWN, EssentiaLdlError, Reason, explain, 
 
 LEAVES = {
     "AudioError": OSError,
+    "ClusterError": ConnectionError,
     "DataError": ValueError,
     "RecipeError": ValueError,
     "CardError": ValueError,

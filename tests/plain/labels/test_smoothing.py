@@ -198,17 +198,10 @@ def test_every_init_gives_a_table(cloud, init):
     assert np.isfinite(source.report["objective"])
 
 
-def test_an_optimisation_that_would_diverge_takes_shorter_steps(cloud):
+def test_diverging_optimisation_is_an_error(cloud):
     _, tracks, frames = cloud
-    far, near = (build_source("sb", frames, learn_rate=rate).fit(tracks).report for rate in (1e300, 1e-7))
-    assert far["objective"] <= 1.2 * near["objective"]
-
-
-def test_features_whose_distances_overflow_are_an_error(cloud):
-    _, tracks, frames = cloud
-    huge = {track_id: values.astype(np.float64) * 1e200 for track_id, values in frames.items()}
-    with pytest.raises(DataError, match=r"LMNN objective: expected distances that are numbers; .* labels\.sb"):
-        build_source("sb", huge, standardize=False).fit(tracks)
+    with pytest.raises(DataError, match=r"LMNN: expected .* Lower labels\.sb\.learn_rate\."):
+        build_source("sb", frames, learn_rate=1e300).fit(tracks)
 
 
 # --- errors
