@@ -19,6 +19,7 @@ from essentia_ldl.features.extractors import identify_weights
 from essentia_ldl.files import Home
 from essentia_ldl.models import folder as models
 from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.recipe.sections import ChoiceSettings
 from essentia_ldl.recipe.toml import render_recipe
 from essentia_ldl.records import Failure, Split, Track
 from essentia_ldl.runs import folder as runs
@@ -103,6 +104,9 @@ def train(recipe: Recipe, source: Source, home: Home, effort: Effort = DEFAULT_E
     EssentiaLdlError
         Whatever went wrong; nothing half-written is left in graphs/.
     """
+    if source.data is None and recipe.is_solved and recipe.choice == ChoiceSettings():
+        recipe = recipe.override(choice__speed="fast")
+        say(f"the demo is quick: it tries {BASE} alone, and --speed best all networks, as your own music does")
     needs = Needs((recipe.labels,), lambda tracks: [draw_split(recipe, tracks)])
     collection = prepare(recipe, source, needs, home, effort.n_jobs, say)
     unknown = sum(track.artist is None for track in collection.tracks)

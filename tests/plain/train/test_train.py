@@ -390,3 +390,27 @@ def test_a_demo_says_so_in_the_names_and_the_card(tmp_path, zones, monkeypatch):
     card = read_json(done.run / "plan.json")["card"]
     assert card["demo"] is True
     assert card["training_data_rights"] == "synthetic, no rights attached"
+
+
+@pytest.mark.parametrize(
+    ("labels", "data", "speed", "is_told"),
+    [
+        ("auto", None, "balanced", True),
+        ("auto", "music", "balanced", False),
+        ("auto", None, "best", False),
+        ("none", None, "balanced", False),
+    ],
+)
+def test_the_demo_tries_the_cheapest_network_unless_more_is_asked(tmp_path, monkeypatch, labels, data, speed, is_told):
+    asked, lines = [], []
+
+    def stop(recipe, *rest):
+        asked.append(recipe)
+        raise DataError("far enough")
+
+    monkeypatch.setattr(train_module, "prepare", stop)
+    recipe = RECIPE.override(labels=labels, choice__speed=speed)
+    with pytest.raises(DataError, match="far enough"):
+        train_module.train(recipe, Source(data), here(), say=lines.append)
+    assert asked[0].choice.speed == ("fast" if is_told else speed)
+    assert bool(lines) == is_told
