@@ -130,6 +130,7 @@ def _prepare(backbones: Sequence[str], layers: str, home: Home) -> dict[str, dic
             "input_name": INPUT,
             "node": NODE,
             "engine": joint_store.find_engine(name, home.store),
+            "shared": joint_store.is_shared(name, home.store),
         }
         for network, name in names.items()
     }

@@ -80,6 +80,13 @@ def find_engine(name: str, store: Path) -> str:
     return TENSORFLOW
 
 
+def is_shared(name: str, store: Path) -> bool:
+    """Tell whether OpenVINO runs the front end of a network as products of matrices, as was found on this store."""
+    with contextlib.suppress(StoreError):
+        return read_object(find_choice(name, store)).get("shared") is True
+    return False
+
+
 def find_folders(
     networks: Sequence[str],
     layers: str,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 
 import numpy as np
@@ -34,18 +35,19 @@ def make_job(tmp_path, graphs, song, monkeypatch):
             "front_end": dataclasses.asdict(read_front_end(quality)),
             "hop_frames": taps.HOP_FRAMES,
             "n_threads": 1,
-            "networks": [{"engine": "tensorflow", "folder": str(tmp_path / "out"), **network}],
+            "networks": [{"engine": "tensorflow", "shared": False, "folder": str(tmp_path / "out"), **network}],
         }
 
     return make
 
 
-@pytest.mark.parametrize("engine", ["tensorflow", "openvino"])
+@pytest.mark.parametrize(("engine", "shared"), [("tensorflow", False), ("openvino", False), ("openvino", True)])
 @pytest.mark.parametrize("quality", [4, 1])
-def test_a_file_becomes_features_of_its_patches(engine, quality, make_job, tmp_path):
+def test_a_file_becomes_features_of_its_patches(engine, shared, quality, make_job, tmp_path, monkeypatch):
     if engine == "openvino":
         pytest.importorskip("openvino")
-    job = make_job(quality, engine=engine)
+    monkeypatch.setattr(joint, "SHARED_PATCHES", 2)  # so that a short file has several blocks
+    job = make_job(quality, engine=engine, shared=shared)
     assert compute_track(job) == job["content"]
     found = np.load(array_path(tmp_path / "out", job["content"]))
     front_end = read_front_end(quality)
@@ -83,6 +85,12 @@ def test_numbers_that_are_not_finite_are_refused(make_job):
 
 def test_the_engine_is_one_that_agrees(graphs, monkeypatch):
     job = {"path": str(graphs / "msd-musicnn-1.pb"), "input_name": INPUT, "node": NODE, "patch": [187, 96]}
-    for answer, engine in ((True, "openvino"), (False, "tensorflow")):
-        monkeypatch.setattr(joint.Chooser, "choose", lambda *_, answer=answer: answer)
-        assert choose_engine(job) == {"engine": engine}
+
+    def choose(self, graph, *_, answer, shared):
+        self.shared |= {graph} if shared else set()
+        return answer
+
+    for answer, shared, engine in ((True, True, "openvino"), (True, False, "openvino"), (False, False, "tensorflow")):
+        chosen = functools.partialmethod(choose, answer=answer, shared=shared)
+        monkeypatch.setattr(joint.Chooser, "choose", chosen)
+        assert choose_engine(job) == {"engine": engine, "shared": shared}

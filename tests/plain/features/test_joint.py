@@ -48,7 +48,10 @@ def zones(monkeypatch):
         for job in jobs:
             if function.endswith(":choose_engine"):
                 seen["engines"].append(Path(job["path"]).stem)
-                yield job, {"engine": "openvino" if "vgg" in job["path"] else "tensorflow"}
+                yield (
+                    job,
+                    {"engine": "openvino" if "vgg" in job["path"] else "tensorflow", "shared": "vgg" in job["path"]},
+                )
                 continue
             assert function == "essentia_ldl.sound.joint:compute_track"
             seen["tracks"].append(job)
@@ -72,7 +75,8 @@ def test_both_qualities_are_computed_once(collection, zones, home):
     assert zones["frozen"] == [(["msd-musicnn", "mtt-vgg"], "deep")]
     assert [name.partition("-")[0] for name in zones["engines"]] == ["musicnn", "vgg"]
     assert [job["front_end"]["resample_quality"] for job in zones["tracks"]] == [4] * 4 + [1] * 4
-    assert {network["engine"] for network in zones["tracks"][0]["networks"]} == {"openvino", "tensorflow"}
+    told = {(network["engine"], network["shared"]) for network in zones["tracks"][0]["networks"]}
+    assert told == {("openvino", True), ("tensorflow", False)}
     assert {job["hop_frames"] for job in zones["tracks"]} == {taps.HOP_FRAMES}
     assert [line for line in lines if "quality" in line] == [
         f"features of 2 networks for 4 tracks, resampling quality {quality}" for quality in (4, 1)
