@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from essentia_ldl.errors import EssentiaLdlError
 
@@ -126,6 +126,29 @@ def _end(processes: Sequence[subprocess.Popen], within_s: float = 30) -> None:
             process.wait(timeout=max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             process.kill()
+
+
+def end_step(work: Callable[[], None]) -> int:
+    """Do the work of a step in its own process, and return the exit status of the process.
+
+    Parameters
+    ----------
+    work : callable
+        Raises `EssentiaLdlError` for what users can put right.
+
+    Returns
+    -------
+    int
+        0; 1 after an error, with one line on stderr; 130 after Ctrl-C, which the process above tells of.
+    """
+    try:
+        work()
+    except EssentiaLdlError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
 
 
 def follow_parent() -> None:

@@ -12,11 +12,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from essentia_ldl.errors import EssentiaLdlError
 from essentia_ldl.files import read_json
 from essentia_ldl.nets.inputs.embeddings import FrozenNetwork
 from essentia_ldl.nets.runtime import keras
-from essentia_ldl.zones import follow_parent
+from essentia_ldl.zones import end_step, follow_parent
 
 
 @functools.lru_cache(maxsize=1)
@@ -34,16 +33,13 @@ def embed_block(job: dict[str, Any]) -> int:
 
 def main(arguments: list[str]) -> int:
     """Run the job of a file; return the exit status."""
-    try:
+
+    def work() -> None:
         job = read_json(arguments[0])
         places = (Path(job["store"]), Path(job["graphs"]))
         FrozenNetwork(*places, job["backbone"], job["dataset"], job["hop_frames"]).load(job["contents"])
-    except EssentiaLdlError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+
+    return end_step(work)
 
 
 if __name__ == "__main__":

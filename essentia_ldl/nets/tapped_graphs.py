@@ -11,12 +11,11 @@ import sys
 from pathlib import Path
 
 from essentia_ldl import taps
-from essentia_ldl.errors import EssentiaLdlError
 from essentia_ldl.files import read_json, replacing
 from essentia_ldl.nets.export.freeze import freeze_model
 from essentia_ldl.nets.export.nodes import FEATURES, Node
 from essentia_ldl.nets.tapped import EMBEDDING, build_tapped
-from essentia_ldl.zones import follow_parent
+from essentia_ldl.zones import end_step, follow_parent
 
 NODE = Node(FEATURES, EMBEDDING, "concatenation", "embeddings")
 
@@ -48,15 +47,12 @@ def write_graphs(graphs: Path, layers: str, networks: dict[str, str]) -> None:
 
 def main(arguments: list[str]) -> int:
     """Run the job of a file; return the exit status."""
-    try:
+
+    def work() -> None:
         job = read_json(arguments[0])
         write_graphs(Path(job["graphs"]), job["layers"], job["networks"])
-    except EssentiaLdlError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+
+    return end_step(work)
 
 
 if __name__ == "__main__":

@@ -17,13 +17,12 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl import discover
-from essentia_ldl.errors import EssentiaLdlError
 from essentia_ldl.files import write_json
 from essentia_ldl.nets.classifier import build_head, build_network
 from essentia_ldl.nets.inputs.embeddings import BATCH_PATCHES
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.runs.plan import BACKBONES
-from essentia_ldl.zones import follow_parent
+from essentia_ldl.zones import end_step, follow_parent
 
 N_CLASSES = 10
 N_REPEATS = 3
@@ -105,15 +104,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("networks", nargs="+", metavar="NETWORK:FINE_TUNE", help="such as vgg:none")
     parser.add_argument("--batch-size", type=int, default=32)
     options = parser.parse_args(arguments)
-    try:
+
+    def work() -> None:
         found = {name: measure(*name.split(":"), options.batch_size) for name in options.networks}
         write_json(options.file, found)
-    except EssentiaLdlError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+
+    return end_step(work)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ import pytest
 
 import essentia_ldl
 from essentia_ldl import zones
-from essentia_ldl.zones import StepFailed, run_zone, run_zones, zone_environment
+from essentia_ldl.errors import EssentiaLdlError
+from essentia_ldl.zones import StepFailed, end_step, run_zone, run_zones, zone_environment
 
 PACKAGE = Path(essentia_ldl.__file__).resolve().parent
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -654,3 +655,15 @@ def test_the_scripts_of_the_benchmark_import_what_is_there():
                         rf"^(def|class) {alias.name}\b|\b{alias.name}\b( =|$|,)", source.read_text(), re.M
                     )
                     assert defined or (path / f"{alias.name}.py").is_file() or (path / alias.name).is_dir(), alias.name
+
+
+def test_a_step_ends_with_its_status_and_at_most_one_line(capsys):
+    def fail(error):
+        raise error
+
+    assert end_step(lambda: None) == 0
+    assert end_step(lambda: fail(EssentiaLdlError("no weights. Build them."))) == 1
+    assert end_step(lambda: fail(KeyboardInterrupt())) == 130
+    assert capsys.readouterr().err == "error: no weights. Build them.\n"
+    with pytest.raises(ZeroDivisionError):  # a fault of ours is no sentence for users
+        end_step(lambda: fail(ZeroDivisionError()))
