@@ -5,8 +5,8 @@ its fit has not seen (`explore`), and the setting that this chooses (`pick`). Ev
 on its own training tracks alone.
 
 The parts serve twice. A setting is chosen by fits that leave one part out. How good such a choice is shows on a part
-that it has not seen: inside the others it is made again, by fits that leave two parts out (`nest`). A fit without the
-parts i and j serves both of them, so that five parts need five fits and ten, and not thirty.
+that it has not seen: inside the others it is made again, by fits that leave two parts out (`choose` with `without`). A
+fit without the parts i and j serves both of them, so that five parts need five fits and ten, and not thirty.
 
 References
 ----------
@@ -225,7 +225,7 @@ def explore(tracks: Tracks, parts: np.ndarray, left_out: Sequence[int], grid: Se
     Returns
     -------
     Explored or None
-        None when fewer than two classes are left to train on, or a class has no track there.
+        None when a class has no track left to train on.
     """
     asked = np.isin(parts, left_out)
     train, rows = np.flatnonzero(~asked), np.flatnonzero(asked)
@@ -246,7 +246,11 @@ def explore(tracks: Tracks, parts: np.ndarray, left_out: Sequence[int], grid: Se
 
 
 def choose(
-    tracks: Tracks, parts: np.ndarray, explored: Sequence[Explored], without: int | None = None, **rule: float
+    tracks: Tracks,
+    parts: np.ndarray,
+    explored: Sequence[Explored],
+    without: int | None = None,
+    tolerance: float = WITHIN_ERRORS,
 ) -> Picked:
     """Choose a setting by what was explored.
 
@@ -258,7 +262,7 @@ def choose(
         Of every entry of `list_left_out`.
     without : int or None
         A part that must have no say, because the choice is tested on it; None: all have.
-    **rule
+    tolerance : float
         As in `pick`.
 
     Returns
@@ -277,7 +281,7 @@ def choose(
     tried = tuple(
         score(setting, targets, np.concatenate(found, axis=1), tracks.n_classes) for setting, found in answers.items()
     )
-    return pick(tried, **rule)
+    return pick(tried, tolerance)
 
 
 def _solve(

@@ -61,10 +61,6 @@ class Block:
                     explain("features", "finite numbers", "NaN", f"{self.name}, track {row}", "Leave it out.")
                 )
 
-    def select(self, columns: slice | np.ndarray) -> Block:
-        """Return the block with some of its columns."""
-        return Block(self.name, tuple(values[:, columns] for values in self.values))
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Scaling:

@@ -21,6 +21,7 @@ from essentia_ldl.linear.choose import Fitted
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import LabelTable, Split
 from essentia_ldl.runs.calibrate import OUT_OF_FOLD
+from essentia_ldl.runs.plan import Plan
 from essentia_ldl.runs.predictions import Predictions, write_predictions
 from essentia_ldl.runs.score import score_predictions
 from essentia_ldl.runs.solution import Solution, write_solution
@@ -157,22 +158,26 @@ def summarize_choice(folder: Path, recipe: Recipe, collection: Collection) -> di
         "n_tracks": len(collection.tracks),
         "warnings": [],
         "findings": findings,
-        **{key: nested[key] for key in nested if key != "folds"},
         "baselines": {},
-        "changed_by_resampling": report["changed"],
-        "choice": {key: report[key] for key in ("n_settings", "chosen", "best", "cheapest")},
+        **_summarize_nested(report),
     }
 
 
 def summarize_again(folder: Path, measured: Mapping[str, Any]) -> dict[str, Any]:
     """Return what `summarize_choice` says of a second classifier of the same tracks; empty where it says nothing."""
     report = read_report(folder)["choice"]
-    nested = report.get("nested")
-    if nested is None or "crossval" not in measured:
+    if "nested" not in report or "crossval" not in measured:
         return {}
-    own = {**{key: nested[key] for key in nested if key != "folds"}, "changed_by_resampling": report["changed"]}
-    choice = {key: report[key] for key in ("n_settings", "chosen", "best", "cheapest")}
-    return {"crossval": {**measured["crossval"], **own, "choice": choice}}
+    return {"crossval": {**measured["crossval"], **_summarize_nested(report)}}
+
+
+def _summarize_nested(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is a classifier's own of a summary: scores of tracks that no choice has seen, and the choice."""
+    return {
+        **{key: value for key, value in report["nested"].items() if key != "folds"},
+        "changed_by_resampling": report["changed"],
+        "choice": {key: report[key] for key in ("n_settings", "chosen", "best", "cheapest")},
+    }
 
 
 def describe_choice(report: Mapping[str, Any]) -> str:
@@ -195,7 +200,7 @@ def _show_scores(one: Mapping[str, Any]) -> str:
     return f"log loss {one['log_loss']:.3f}, balanced accuracy {one['balanced_accuracy']:.3f}"
 
 
-def solve_plan(plan: Any) -> Any:
+def solve_plan(plan: Plan) -> Plan:
     """Mark a plan as solved, its validation tracks as trained."""
     tracks = tuple(dataclasses.replace(t, role="train") if t.role == "valid" else t for t in plan.tracks)
     training = dataclasses.replace(plan.training, solver=SOLVED)

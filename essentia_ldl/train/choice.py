@@ -18,6 +18,7 @@ from essentia_ldl.collection import splits
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import DataError
 from essentia_ldl.linear.choose import (
+    WITHIN_ERRORS,
     Explored,
     FeatureSet,
     Fitted,
@@ -156,7 +157,7 @@ def make_choice(recipe: Recipe, collection: Collection, nest: bool = True) -> Ch
     grid = make_grid(recipe)
     tracks = gather_tracks(collection, grid.features, recipe.classes)
     parts = draw_parts(collection.tracks, recipe.split.seed, recipe.choice.leave_out)
-    tolerance = 0.0 if recipe.choice.speed == "best" else 0.5
+    tolerance = 0.0 if recipe.choice.speed == "best" else WITHIN_ERRORS
     explored = explore_all(tracks, parts, grid, nest)
     singles = {one.left_out[0]: one for one in explored if len(one.left_out) == 1}
     whole = np.arange(len(parts))

@@ -17,6 +17,7 @@ from essentia_ldl.collection.read import Collection
 from essentia_ldl.features.joint import QUALITIES, joint_folders, read_joint
 from essentia_ldl.linear.choose import FeatureSet, Fitted, Tracks
 from essentia_ldl.linear.span import Block
+from essentia_ldl.scores.calibration import apply, identity
 
 LAYERS = (taps.EMBEDDING, taps.DEEP)
 # Milliseconds of a network on a patch, as multiples of those of msd-musicnn; see `nets.timing`.
@@ -85,10 +86,8 @@ class PatchAnswers:
 
     def average(self) -> np.ndarray:
         """Return the mean of the probabilities of each track's patches, (n_tracks, n_classes) float64."""
-        values = np.exp(self.logits - self.logits.max(axis=1, keepdims=True))
-        values /= values.sum(axis=1, keepdims=True)
-        sums = np.add.reduceat(values, np.cumsum(self.n_patches) - self.n_patches, axis=0)
-        return sums / self.n_patches[:, None]
+        plain = identity([str(column) for column in range(self.logits.shape[1])])
+        return apply(plain, self.logits, self.n_patches)
 
 
 def answer_patches(
