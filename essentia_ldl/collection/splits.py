@@ -146,6 +146,41 @@ def fold_tracks(tracks: Sequence[Track], n_folds: int = 5, valid_share: float = 
     return splits
 
 
+def list_values(tracks: Sequence[Track], column: str) -> list[str]:
+    """List the values of a column that folds are made of, in alphabetical order.
+
+    Parameters
+    ----------
+    tracks : Sequence[Track]
+        The collection.
+    column : str
+        Name of a column of the collection, such as "genre".
+
+    Returns
+    -------
+    list[str]
+        Two or more.
+
+    Raises
+    ------
+    DataError
+        When the column is missing, is not filled for every track or has one value only.
+    """
+    where = f"leave out {column}"
+    known = sorted({name for track in tracks for name in track.columns})
+    if column not in known:
+        rule = "one of " + (", ".join(known) or "the columns that the collection has beside path, label, artist, split")
+        raise _error("column", rule, column, where, "Name another one, or add it to the table.")
+    empty = [track.id for track in tracks if not track.columns.get(column)]
+    if empty:
+        found = f"{len(empty)} of {len(tracks)} tracks without one"
+        raise _error(f"column {column!r}", "a value for every track", found, empty[0], "Fill it.")
+    values = sorted({track.columns[column] for track in tracks})
+    if len(values) < 2:
+        raise _error(f"column {column!r}", "two or more values", values, where, "Name another column.")
+    return values
+
+
 def describe(split: Split, tracks: Iterable[Track]) -> SplitSummary:
     """Count the tracks of each class on each side.
 

@@ -56,18 +56,7 @@ def leave_out_values(tracks: Sequence[Track], column: str, valid_share: float, s
         When the column is missing, is not filled for every track or has one value only, a class is missing on a
         training side, or there are too few artists to validate with.
     """
-    where = f"leave out {column}"
-    known = sorted({name for track in tracks for name in track.columns})
-    if column not in known:
-        rule = "one of " + (", ".join(known) or "the columns that the collection has beside path, label, artist, split")
-        raise DataError(explain("column", rule, column, where, "Name another one, or add it to the table."))
-    empty = [track.id for track in tracks if not track.columns.get(column)]
-    if empty:
-        found = f"{len(empty)} of {len(tracks)} tracks without one"
-        raise DataError(explain(f"column {column!r}", "a value for every track", found, empty[0], "Fill it."))
-    values = sorted({track.columns[column] for track in tracks})
-    if len(values) < 2:
-        raise DataError(explain(f"column {column!r}", "two or more values", values, where, "Name another column."))
+    values = splits.list_values(tracks, column)
     classes, found = sorted({track.label for track in tracks}), {}
     for value in values:
         test = [track for track in tracks if track.columns[column] == value]

@@ -124,10 +124,15 @@ def draw_parts(tracks: Sequence[Track], seed: int, leave_out: str = "") -> np.nd
     -------
     np.ndarray [shape=(n_tracks,), int]
         0 to 4; fewer parts where a class has fewer artists, and all 0 where it has one.
+
+    Raises
+    ------
+    DataError
+        As `splits.list_values`, of the column.
     """
     if leave_out:
-        values = sorted({track.columns.get(leave_out, "") for track in tracks})
-        return np.array([values.index(track.columns.get(leave_out, "")) for track in tracks], dtype=np.int64)
+        values = splits.list_values(tracks, leave_out)
+        return np.array([values.index(track.columns[leave_out]) for track in tracks], dtype=np.int64)
     for n_parts in range(N_PARTS, 1, -1):
         try:
             folds = splits.fold_tracks(tracks, n_parts, 0.0, seed)

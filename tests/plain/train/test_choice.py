@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from essentia_ldl.errors import DataError
 from essentia_ldl.linear.choose import Setting
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Track
@@ -100,6 +101,11 @@ def test_one_artist_per_class_makes_no_parts():
 def test_the_values_of_a_column_are_parts():
     tracks = [Track(f"t{n}", f"/{n}", CLASSES[n % 2], columns={"genre": "abc"[n % 3]}) for n in range(6)]
     assert draw_parts(tracks, 0, "genre").tolist() == [0, 1, 2, 0, 1, 2]
+
+
+def test_a_column_that_is_not_there_is_told():
+    with pytest.raises(DataError, match=r"column: expected one of .*; got 'genre' \(leave out genre\)"):
+        draw_parts(make_tracks(), 0, "genre")
 
 
 # --- the choice -----------------------------------------------------------------------------------------------------
