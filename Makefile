@@ -3,6 +3,7 @@
 # make agf [DATA=fma]    what artist groups add to genre, measured; without DATA on a synthesised demo
 # make test      every test, one process per zone (PYTEST="-m 'not slow'" leaves out the long ones)
 # make lint      ruff         make bench     speed and memory, as ratios
+# make docs      the documentation, into build/docs
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,14 +11,14 @@ TASK ?= mood-sad
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help install train graphs table2 agf test test-plain test-sound test-nets lint bench clean
+.PHONY: help install train graphs table2 agf test test-plain test-sound test-nets lint bench docs clean
 help:
-	@sed -n '1,5s/^# //p' Makefile
+	@sed -n '1,6s/^# //p' Makefile
 
 $(READY): setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python %d.%d: expected 3.11 to 3.13. Run make with PYTHON=python3.12, say." % v)'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable '.[plots,fast,dev]'
+	$(BIN)/pip install --quiet --editable '.[plots,fast,docs,dev]'
 	@touch $@
 
 install: $(READY)
@@ -53,6 +54,11 @@ lint: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python tests/bench.py $(OPTIONS)
+
+# every warning is an error: a reference that leads nowhere, a docstring that cannot be read, a page that is on no list
+docs: $(READY)
+	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
+	@echo "build/docs/index.html"
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache

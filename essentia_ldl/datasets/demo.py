@@ -139,7 +139,7 @@ def build_demo(
     Returns
     -------
     Path
-        `root`, holding audio/*.wav, index.csv (path, label, artist, split, title; with sub-styles also album,
+        `root`, holding ``audio/*.wav``, index.csv (path, label, artist, split, title; with sub-styles also album,
         subgenres, plays) and demo.json (the parameters).
 
     Raises

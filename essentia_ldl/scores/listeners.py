@@ -31,7 +31,7 @@ def choose_class(classes: Sequence[str], name: str | None = None) -> int:
     classes : sequence of str
         The model's two.
     name : str or None
-        Class name; None takes the one that is not called non_ or not_.
+        Class name; None takes the one that is not called ``non_`` or ``not_``.
 
     Raises
     ------
