@@ -13,6 +13,7 @@ import pkgutil
 import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -59,8 +60,8 @@ def describe_options(command: click.Command, context: click.Context) -> list[str
     lines = []
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
-        if record is not None and record[0] not in ("-h, --help", "--help"):
-            lines += [f"`{record[0]}`", f": {escape(record[1]) or escape('(see above)')}", ""]
+        if record is not None and record[1] and record[0] not in ("-h, --help", "--help"):
+            lines += [f"`{record[0]}`", f": {escape(record[1])}", ""]
     return lines
 
 
@@ -157,6 +158,18 @@ def describe_python(_: str | None = None) -> str:
     return "\n".join(["```{eval-rst}", ".. py:currentmodule:: essentia_ldl", "", *described, "```"])
 
 
+def describe_extras(_: str | None = None) -> str:
+    """Describe the extras of the installation: each with its packages and the comment above it in setup.cfg."""
+    text = (Path(__file__).resolve().parents[2] / "setup.cfg").read_text("utf-8")
+    section = text.partition("[options.extras_require]\n")[2].partition("\n[")[0]
+    found = re.findall(r"((?:^# .*\n)*)^(\w+) =\n((?:^ {4}.*\n?)+)", section, re.MULTILINE)
+    lines = ["| extra | what it is for | packages |", "| --- | --- | --- |"]
+    for comment, name, packages in found:
+        words = escape(" ".join(comment.replace("# ", "").split()))
+        lines.append(f"| `{name}` | {words} | {escape(', '.join(packages.split()))} |")
+    return "\n".join(lines)
+
+
 def fill(app: Any, docname: str, source: list[str]) -> None:
     """Put what the code says into the places of a page."""
     makers = {
@@ -164,8 +177,9 @@ def fill(app: Any, docname: str, source: list[str]) -> None:
         "recipe": describe_recipe,
         "rooms": describe_rooms,
         "python": describe_python,
+        "extras": describe_extras,
     }
-    if docname.startswith("reference/"):
+    if docname.startswith(("reference/", "how-to/")):
         source[0] = _PLACE.sub(lambda place: makers[place[1]](place[2]), source[0])
 
 
