@@ -72,8 +72,8 @@ def data_command(data: str, layout: str | None, options: dict[str, str], jobs: i
 @main.command("demo")
 @click.argument("task")
 @click.argument("folder")
-@click.option("--tracks", type=click.IntRange(1), metavar="N", help="Tracks a class.")
-@click.option("--artists", type=click.IntRange(1), metavar="N", help="Artists a class.")
+@click.option("--tracks", type=click.IntRange(1), metavar="N", help="Tracks per class.")
+@click.option("--artists", type=click.IntRange(1), metavar="N", help="Artists per class.")
 @click.option("--seed", type=int, default=0, show_default=True)
 def demo_command(task: str, folder: str, tracks: int | None, artists: int | None, seed: int) -> None:
     """Synthesise the demo collection of a task into FOLDER."""
@@ -236,7 +236,7 @@ def evaluate_command(model: str, data: str, mapping: dict[str, str], output: str
 
 @main.command("report")
 @click.argument("run", required=False)
-@click.option("--excerpts", "excerpt_s", type=click.FloatRange(1, 60), metavar="S", help="Embed S seconds a track.")
+@click.option("--excerpts", "excerpt_s", type=click.FloatRange(1, 60), metavar="S", help="Embed S seconds per track.")
 @click.option("--tracks", "n_listed", type=click.IntRange(0), default=40, show_default=True, help="Shown in the audit.")
 def report_command(run: str | None, excerpt_s: float | None, n_listed: int) -> None:
     """Write RUN's report.html and audit.csv: scores, pictures, and the labels to listen to again.
@@ -310,7 +310,7 @@ def models_command() -> None:
 @click.option("--notes", is_flag=True, help='Last column of the csv: what was done to a file, such as "padded".')
 @click.option("-o", "--output", metavar="FILE", help="Write there instead of on the terminal; goes on when stopped.")
 @click.option("--again", is_flag=True, help="Start anew, although the same command was stopped.")
-@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes of one thread (default: one a core).")
+@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes of one thread (default: one per core).")
 @CLUSTER
 def predict_command(
     audio: tuple[str, ...],

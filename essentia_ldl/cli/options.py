@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from essentia_ldl.measure.rows import TruthColumn
     from essentia_ldl.recipe.recipe import Recipe
 
-DATA = click.option("--data", metavar="PATH", help="Folder with one sub-folder a class, or a CSV / TSV table.")
-JOBS = click.option("--jobs", type=click.IntRange(1), metavar="N", help="Worker processes (default: one a core).")
+DATA = click.option("--data", metavar="PATH", help="Folder with one sub-folder per class, or a CSV / TSV table.")
+JOBS = click.option("--jobs", type=click.IntRange(1), metavar="N", help="Worker processes (default: one per core).")
 CLUSTER = click.option("--cluster", metavar="dask://HOST:PORT", help="Let the workers of a cluster read the audio.")
 SHARE = click.option("--share", metavar="URL", help="A place that workers see who do not see the store.")
 

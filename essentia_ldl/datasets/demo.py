@@ -86,10 +86,10 @@ class DemoSize:
     Parameters
     ----------
     n_tracks : int or None
-        Tracks a class; None follows the task: 40 for two classes, at least 24 for more, three an artist with
+        Tracks per class; None follows the task: 40 for two classes, at least 24 for more, three per artist with
         sub-styles.
     n_artists : int or None
-        Artists a class, at most `n_tracks`; None is one for every five tracks, but six or more where the tracks allow
+        Artists per class, at most `n_tracks`; None is one for every five tracks, but six or more where the tracks allow
         it; 15 a sub-style with sub-styles. From three on, two of them also have tracks in a neighbouring class; with
         sub-styles nobody is counted for two classes.
     n_substyles : int

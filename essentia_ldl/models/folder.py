@@ -173,7 +173,7 @@ def _digest(path: str, size: int, mtime_ns: int) -> str:
 
 
 def digest_graph(path: str | os.PathLike[str]) -> str:
-    """Return the sha256 of a file, read once a process while it does not change: ten heads share one extractor."""
+    """Return the sha256 of a file, read once per process while it does not change: ten heads share one extractor."""
     status = os.stat(path)
     return _digest(str(path), status.st_size, status.st_mtime_ns)
 

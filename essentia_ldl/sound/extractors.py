@@ -170,7 +170,7 @@ def connect_signal(source: Source, rate_hz: int) -> None:
 
 @functools.cache
 def make_decoder(rate_hz: int, quality: int) -> Decoder:
-    """Make the network that decodes whole signals, once a process: Essentia frees none."""
+    """Make the network that decodes whole signals, once per process: Essentia frees none."""
     return Decoder((rate_hz,), lambda source: connect_signal(source, rate_hz), quality)
 
 

@@ -80,7 +80,7 @@ def extract_features(path: str, front_ends: tuple[FrontEnd, ...]) -> tuple[dict[
 
 @functools.cache
 def make_decoder(front_ends: tuple[FrontEnd, ...]) -> Decoder:
-    """Make the network that computes some front-ends, once a process: Essentia frees none."""
+    """Make the network that computes some front-ends, once per process: Essentia frees none."""
 
     def connect(source: Source) -> None:
         for front_end in front_ends:

@@ -68,7 +68,7 @@ def draw_histogram(
 
 
 def describe_own_mass(table: LabelTable, labels: Mapping[str, str]) -> list[str]:
-    """Return one line a class: how much mass its tracks have on it.
+    """Return one line per class: how much mass its tracks have on it.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def tabulate_groups(report: Mapping[str, Any], width_characters: int = 100) -> l
     Returns
     -------
     list[str]
-        A head, and one line a group with at least `label_sources.LEAST_SHARE` of the tracks.
+        A head, and one line per group with at least `label_sources.LEAST_SHARE` of the tracks.
     """
     shown = [group for group in report["groups"] if group["share"] >= label_sources.LEAST_SHARE]
     first = max(5, *(len(group["name"]) for group in shown))
