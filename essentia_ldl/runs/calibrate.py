@@ -107,8 +107,10 @@ def keep_out_of_fold(run: Path, cells: Sequence[Path]) -> None:
 
     Raises
     ------
-    StoreError, DataError
-        As `predictions.gather_out_of_fold`.
+    StoreError
+        When the predictions of a cell cannot be read.
+    DataError
+        When there is no cell, one has no test tracks, or the classes of two differ.
     """
     sample = gather_out_of_fold(cells)
     kept = Predictions(

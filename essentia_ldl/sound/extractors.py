@@ -199,9 +199,9 @@ def embed_file(path: str, embedder: Embedder) -> tuple[np.ndarray, float]:
     Raises
     ------
     AudioError
-        As `Decoder.decode`, and when the track does not fill one patch.
+        When the file is missing, not audio, truncated, silent, or holds NaN, or when the track does not fill one patch.
     GraphError
-        As `Embedder`; also when an embedding is not finite.
+        When the extractor does not run on the signal, or an embedding is not finite.
     """
     front_end = embedder.front_end
     rate_hz = front_end.sample_rate_hz

@@ -48,7 +48,8 @@ def extract_features(path: str, front_ends: tuple[FrontEnd, ...]) -> tuple[dict[
     Raises
     ------
     AudioError
-        As `Decoder.decode`, and when the track does not fill one patch, or one frame of MFCC over the whole track.
+        When the file is missing, not audio, truncated, silent, or holds NaN, or when the track does not fill one patch,
+        or one frame of MFCC over the whole track.
     """
     pool, duration_s = make_decoder(front_ends).decode(path)
     features = {}

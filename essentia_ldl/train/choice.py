@@ -128,7 +128,7 @@ def draw_parts(tracks: Sequence[Track], seed: int, leave_out: str = "") -> np.nd
     Raises
     ------
     DataError
-        As `splits.list_values`, of the column.
+        When the column is missing, is not filled for every track or has one value only.
     """
     if leave_out:
         values = splits.list_values(tracks, leave_out)

@@ -85,7 +85,7 @@ def describe_own_mass(table: LabelTable, labels: Mapping[str, str]) -> list[str]
     Raises
     ------
     DataError
-        As `labels.score_own_mass`.
+        When a track of the table has no label, or one that is no class of the table.
     """
     mass = label_sources.score_own_mass(table, labels)
     contrary = mass < table.distributions.max(axis=1, initial=0)

@@ -56,7 +56,7 @@ def export(folder: Path, *, extractors: Known | None = None) -> list[Path]:
     folder : Path
         The run folder.
     extractors : dict or None
-        As for `training.train`.
+        Frozen networks that this process has opened before, added to.
 
     Returns
     -------
