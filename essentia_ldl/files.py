@@ -110,7 +110,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         raise
     except OSError as error:  # numpy's, on a full disk, has neither errno nor strerror
         reason, remedy = Reason(error.strerror or error), "Free space, or set ESSENTIA_LDL_HOME."
-        raise DiskError(explain("file", "space and permission to write", reason, path, remedy)) from None
+        raise DiskError(f"{path} could not be written: {reason}. {remedy}") from None
     finally:
         if temporary is not None:
             with contextlib.suppress(OSError):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DATA = click.option("--data", metavar="PATH", help="Folder with one sub-folder per class, or a CSV / TSV table.")
 JOBS = click.option("--jobs", type=click.IntRange(1), metavar="N", help="Worker processes (default: one per core).")
 CLUSTER = click.option("--cluster", metavar="dask://HOST:PORT", help="Let the workers of a cluster read the audio.")
-SHARE = click.option("--share", metavar="URL", help="A place that workers see who do not see the store.")
+SHARE = click.option("--share", metavar="URL", help="Where workers that do not see the store put features.")
 
 
 class SourceOption(click.Option):
@@ -49,8 +49,10 @@ def read_pairs(ctx: click.Context, parameter: click.Parameter, values: tuple[str
 
 
 _LAYOUT = (
-    click.option("--layout", metavar="NAME", help="folder, table, gtzan, dortmund, fma, mtg_jamendo (else by look)."),
-    click.option("--option", "options", multiple=True, callback=read_pairs, metavar="KEY=VALUE", help="Of layout."),
+    click.option("--layout", metavar="NAME", help="folder, table, gtzan, dortmund, fma, mtg_jamendo (default: found)."),
+    click.option(
+        "--option", "options", multiple=True, callback=read_pairs, metavar="KEY=VALUE", help="Option of the layout."
+    ),
 )
 
 

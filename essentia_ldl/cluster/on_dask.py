@@ -54,7 +54,7 @@ class DaskPool:
             self._client = distributed.Client(f"tcp://{place}", timeout=CONNECT_S, set_as_default=False)
         except (OSError, ValueError) as error:
             remedy = "Start it with `dask scheduler`, or check host and port."
-            raise ClusterError(explain("cluster", "a scheduler that answers", error, self._place, remedy)) from None
+            raise ClusterError(f"The cluster {self._place} does not answer: {Reason(error)}. {remedy}") from None
         try:
             self._require_workers()
         except BaseException:
@@ -122,7 +122,8 @@ class DaskPool:
             raise self._gone(error) from None
         except Exception as error:  # whatever a worker that is not set up well says
             remedy = f"Look at the worker's log. {AGAIN}"
-            raise ClusterError(explain("worker", "one that runs the calls", error, self._place, remedy)) from None
+            what = f"A worker of {self._place} could not run the calls"
+            raise ClusterError(f"{what}: {Reason(error)}. {remedy}") from None
         finally:
             future.release()
 
@@ -145,8 +146,8 @@ class DaskPool:
             pass
         raise self._gone("it does not answer")
 
-    def _gone(self, found: object) -> ClusterError:
-        return ClusterError(explain("cluster", "a scheduler with workers", found, self._place, AGAIN))
+    def _gone(self, found: Exception | str) -> ClusterError:
+        return ClusterError(f"The cluster {self._place} is gone: {Reason(found)}. {AGAIN}")
 
     def _require_workers(self) -> None:
         """Wait for the first worker, and compare the version of this package on all machines.
@@ -157,7 +158,7 @@ class DaskPool:
             self._client.wait_for_workers(1, timeout=WORKERS_S)
         except TimeoutError:
             remedy = "Start some with `dask worker`."
-            raise ClusterError(explain("cluster", "at least one worker", "none", self._place, remedy)) from None
+            raise ClusterError(f"The cluster {self._place} has no workers. {remedy}") from None
         # a function of Python's own: one of this package could not tell that there is none
         wanted = (pydoc.locate, "essentia_ldl.__version__")
         found = {"the scheduler": self._client.run_on_scheduler(*wanted)}

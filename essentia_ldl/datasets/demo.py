@@ -30,7 +30,7 @@ import numpy as np
 from tqdm import tqdm
 
 from essentia_ldl.datasets import _albums, _styles, _synth, table
-from essentia_ldl.errors import DataError, StoreError, explain
+from essentia_ldl.errors import DataError, Reason, StoreError, explain
 from essentia_ldl.records import Track
 
 EXPECTED = "a demo made by this program: a folder that holds demo.json"
@@ -183,9 +183,8 @@ def build_demo(
             shutil.rmtree(root)
         os.rename(building, root)
     except OSError as error:
-        raise StoreError(
-            explain("demo", "a folder that can be written", error, root, "Free some space or take another folder.")
-        ) from error
+        remedy = "Free some space or take another folder."
+        raise StoreError(f"{root} could not be made: {Reason(error)}. {remedy}") from error
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return root

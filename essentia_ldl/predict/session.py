@@ -20,7 +20,7 @@ from essentia_ldl.cluster.held import drop, hold
 from essentia_ldl.errors import GraphError, explain
 from essentia_ldl.models.folder import digest_graph
 from essentia_ldl.predict.engines import recall_comparisons
-from essentia_ldl.predict.worker import Feed, ask_worker
+from essentia_ldl.predict.worker import ENDED_EARLY, Feed, ask_worker
 from essentia_ldl.urls import is_url
 
 _FIRST = threading.Lock()
@@ -65,10 +65,8 @@ class Session:
             self._answers = None
             self._feed.clear()
             if has_begun or self._is_closed:
-                rule, found = "a file that the decoder survives", "the process died"
-                return {"reason": explain("audio", rule, found, path, "Re-encode it."), "warnings": warnings}
-        remedy = "Try `essentia-ldl doctor`."
-        raise GraphError(explain("prediction", "a process that runs", "it ended early", "predict", remedy))
+                return {"reason": f"{path} killed the process that decoded it. Re-encode it.", "warnings": warnings}
+        raise GraphError(ENDED_EARLY)
 
     def _converse(self, path: str) -> Iterator[dict[str, Any]]:
         """Yield answers about a file, from a new process where there is none."""

@@ -228,12 +228,12 @@ def raising(error):
         (StoreError("file: expected space."), 1, "error: file: expected space.\n"),
         (StepFailed("process: killed.", 1), 1, "error: process: killed.\n"),
         (StepFailed("", 7), 7, ""),
-        (KeyboardInterrupt(), 130, "error: stopped. Run the same command again: it goes on where it was.\n"),
-        (MemoryError(), 1, "error: memory: expected more of it. Close other programs, or use fewer --jobs.\n"),
+        (KeyboardInterrupt(), 130, "error: The command was stopped. Run it again: it goes on where it was.\n"),
+        (MemoryError(), 1, "error: Memory ran out. Close other programs, or use fewer --jobs.\n"),
         (
             OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/store/x"),
             1,
-            "error: disk: expected space to write; it is full (/store/x). Free space and run again.\n",
+            "error: The disk is full (/store/x). Free space and run again.\n",
         ),
     ],
 )
