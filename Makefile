@@ -11,7 +11,7 @@ TASK ?= mood-sad
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help install train graphs table2 agf test test-plain test-sound test-nets lint bench docs clean
+.PHONY: help install train graphs table2 agf test test-plain test-sound test-nets test-oldest lint bench docs clean
 help:
 	@sed -n '1,6s/^# //p' Makefile
 
@@ -47,6 +47,12 @@ test-plain: $(READY)
 
 test-sound test-nets: test-%: $(READY)
 	@echo "== tests/$*"; OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/$* $(PYTEST)
+
+# The plain tests with the oldest versions that setup.cfg allows, in an environment of their own; not part of `test`.
+test-oldest:
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/pip install --quiet --constraint tests/oldest.txt --editable '.[dev]'
+	OMP_NUM_THREADS=1 .venv-oldest/bin/python -m pytest tests/plain -n auto --dist loadfile -m "not slow" $(PYTEST)
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -46,11 +46,22 @@ def main(verbose: bool) -> None:
 @click.option("--data", metavar="FOLDER", required=True, help="Folder or table whose labels become the classes.")
 @layout
 def new_command(task: str, data: str, layout: str | None, options: dict[str, str]) -> None:
-    """Write recipes/TASK.toml for your own classes, every key explained."""
+    """Write recipes/TASK.toml for your own classes, with the keys that people change."""
     from essentia_ldl.cli.text.new import describe_created
     from essentia_ldl.recipe.new import write_new_recipe
 
     show(describe_created(write_new_recipe(task, data, Home.from_environment(), layout, options), data))
+
+
+@main.command("recipe")
+@click.argument("task")
+@click.option("--all", "everything", is_flag=True, help="Every key, also those that have their defaults.")
+def recipe_command(task: str, everything: bool) -> None:
+    """Print the recipe of TASK (a name or a file), its keys explained."""
+    from essentia_ldl.cli.text.recipe import describe_recipe
+    from essentia_ldl.recipe.toml import read_recipe
+
+    show(describe_recipe(read_recipe(task, Home.from_environment().recipes), everything))
 
 
 @main.command("data")

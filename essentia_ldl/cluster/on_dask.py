@@ -144,7 +144,7 @@ class DaskPool:
                 raise ClusterError(f"The cluster {self._place} does not answer: {Reason(error)}. {remedy}") from None
             except AssertionError:  # the thread of the loop has not begun yet
                 continue
-        raise ClusterError(f"The client of {self._place} did not start in {N_TRIES} tries. This machine is busy. {AGAIN}")
+        raise ClusterError(f"The client of {self._place} did not start: {N_TRIES} tries. {AGAIN}")
 
     def _count_threads(self) -> dict[str, int]:
         """Return the threads of each worker."""

@@ -31,6 +31,7 @@ from essentia_ldl.nets.pretrained.weights import load_tagger
 from essentia_ldl.nets.pretrained.wheel import WHEEL, fetch_wheel, load_variables, read_checkpoint
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.runs.plan import BACKBONES
+from essentia_ldl.zones import fail_step
 
 CARD_FORMAT = 1  # raised when cards of an earlier version must be written again
 
@@ -152,8 +153,7 @@ def main(arguments: list[str] | None = None) -> int:
             if built:
                 print(f"{stem}: built")
     except EssentiaLdlError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return fail_step(error)
     except KeyboardInterrupt:
         print("interrupted: run the same command again to go on", file=sys.stderr)
         return 130

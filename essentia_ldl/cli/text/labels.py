@@ -122,7 +122,7 @@ def describe_groups(report: Mapping[str, Any], width_characters: int = 100) -> l
     Parameters
     ----------
     report : Mapping[str, Any]
-        `ArtistGroups.report`.
+        `ArtistGroupSource.report`.
     width_characters : int
         Longest line of the table.
 
