@@ -170,8 +170,10 @@ class VectorScaler(TemperatureScaler):
     ----------
     classes_ : np.ndarray [shape=(n_classes,)]
         The labels in order, which has to be the order of the columns.
-    scale_, bias_ : np.ndarray [shape=(n_classes,), float64]
-        Factor and offset of each class: probabilities are softmax(logits * scale_ + bias_).
+    scale_ : np.ndarray [shape=(n_classes,), float64]
+        Factor of each class: probabilities are ``softmax(logits * scale_ + bias_)``.
+    bias_ : np.ndarray [shape=(n_classes,), float64]
+        Offset of each class.
     reason_ : str
         Why it is not what was asked for; empty when all went well.
     calibration_ : Calibration

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 sys.path.insert(0, str(DOCS))
 
-from extensions import cells, pages  # noqa: E402
+from extensions import cells, pages, run  # noqa: E402
 
 
 def test_every_command_and_every_option_is_described():
@@ -77,3 +78,40 @@ def test_stored_notebooks_ran_to_their_end():
         code = [cell for cell in json.loads(path.read_text("utf-8"))["cells"] if cell["cell_type"] == "code"]
         assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
         assert not any(output["output_type"] == "error" for cell in code for output in cell["outputs"])
+
+
+def test_a_cell_shows_what_it_prints_and_its_last_value(tmp_path):
+    names: dict[str, object] = {}
+    found = run.run_cell(f"x = {str(tmp_path / 'a')!r}\nprint(x)\nx", names, tmp_path)
+    assert [one["output_type"] for one in found] == ["stream", "execute_result"]
+    assert (found[0]["text"], found[1]["data"]) == ("a\n", {"text/plain": "'a'"})
+    assert run.run_cell("y = 1", names, tmp_path) == []
+    assert run.run_cell("x", names, tmp_path)[0]["data"]["text/plain"] == "'a'", "cells share their names"
+
+
+def test_tables_of_the_pages_have_as_many_cells_in_every_row():
+    for path in [*DOCS.rglob("*.md"), DOCS.parent / "README.md"]:
+        for table in re.findall(r"(?:^\|.*\n)+", path.read_text("utf-8"), re.MULTILINE):
+            sizes = {len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}
+            assert len(sizes) == 1, (path.name, table)
+
+
+def test_the_readme_is_a_page_whose_links_lead_somewhere():
+    root = DOCS.parent
+    text = (root / "README.md").read_text("utf-8")
+    assert len(text.splitlines()) <= 130
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith("http")]
+    assert len(links) > 10
+    assert [link for link in links if not (root / link.partition("#")[0]).exists()] == []
+
+
+def test_the_readme_has_a_line_for_every_command():
+    from essentia_ldl.cli.main import main
+
+    text = (DOCS.parent / "README.md").read_text("utf-8").partition("## Commands")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`([a-z0-9 ]+)`", text))
+    found = [
+        context.command_path.removeprefix("essentia-ldl ")
+        for _, context in pages.list_commands(main, click.Context(main, info_name="essentia-ldl"))
+    ]
+    assert [name for name in found if name not in named] == []
