@@ -77,8 +77,11 @@ def run_zones(module: str, shares: Sequence[Sequence[str]], n_threads: int | Non
 
     Raises
     ------
-    StepFailed, KeyboardInterrupt
-        As `run_zone`, for the first process that fails; the others are interrupted before, as by Ctrl-C.
+    StepFailed
+        When one ends with a status other than 0; the others are interrupted before, as by Ctrl-C. The message is empty
+        when that process has printed one.
+    KeyboardInterrupt
+        After Ctrl-C, once the processes have ended.
     """
     import tempfile  # which a process that only predicts does not need
 

@@ -201,7 +201,7 @@ def find_recipe(task: str | Recipe, labels: str | None, settings: Mapping[str, A
     labels : str or None
         Label source; None is the recipe's.
     settings : Mapping[str, Any]
-        As `HowToTrain` or `HowToCompare` has them.
+        Options of a training or a comparison by name, those that `HowToTrain` and `HowToCompare` list.
     home : Home
         Whose recipes go before those of the package.
 

@@ -93,7 +93,8 @@ def check_labelled(estimator: BaseEstimator, X: object, y: object, n_least: int 
     Raises
     ------
     DataError
-        As `check_rows`, and when there is no label, or not one per row; a ValueError.
+        When X is no array of finite numbers or has another number of features than that of `fit`, there is no label, or
+        not one per row; a ValueError.
     """
     if y is None:
         rule = "one label per row: requires y to be passed, but the target y is None"

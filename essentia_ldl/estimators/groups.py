@@ -126,7 +126,8 @@ class ArtistGroups(TransformerMixin, BaseEstimator):
         Raises
         ------
         DataError
-            As `fit`.
+            When a parameter is out of range, a feature is NaN or infinite, there is not one artist per track, there are
+            fewer tracks than clusters or artists than groups, or no feature changes; a ValueError.
         """
         indices = self._fit(X, y)
         return self.distributions_[indices]

@@ -146,7 +146,8 @@ class LabelSmoother(TransformerMixin, BaseEstimator):
         Raises
         ------
         DataError
-            As `fit`.
+            When a parameter is out of range, a feature is NaN or infinite, there is not one label per track, there is
+            one class only, or there are too few tracks for the neighbours or for LMNN; a ValueError.
         """
         n_tracks = len(self.fit(X, y)._space.points)
         return np.stack([self._space.smooth_own(row) for row in range(n_tracks)])

@@ -103,7 +103,7 @@ class LabelSource(Protocol):
         ...
 
     def __call__(self, tracks: Sequence[Track]) -> LabelTable:
-        """Return one distribution a track, in the order given; a row does not depend on the other tracks asked."""
+        """Return one distribution per track, in the order given; a row does not depend on the other tracks asked."""
         ...
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.labels._words import Bags
 
-N_SHOWN = 5  # artists and words a group
+N_SHOWN = 5  # artists and words per group
 LEAST_SHARE = 0.001  # of the tracks: the groups below it are counted, not shown
 
 

@@ -103,7 +103,7 @@ def bag_frames(
 ) -> Bags:
     """Learn a dictionary of frames, and count its words over all the frames of every artist.
 
-    Memory: a batch of frames, twice while it is put together, at most ``2 x batch_files x frames a track x
+    Memory: a batch of frames, twice while it is put together, at most ``2 x batch_files x frames per track x
     coefficients x 4`` bytes (256 tracks of 30 s and 25 coefficients: 66 MB); a process that counts holds one track;
     the counts are ``artists x n_clusters x 8`` bytes (5,000 artists: 82 MB). Nothing else grows with the tracks.
 
@@ -120,7 +120,7 @@ def bag_frames(
     where : str
         Key of the settings in a recipe, for messages.
     n_jobs : int or None
-        Worker processes that count; None is one a core.
+        Worker processes that count; None is one per core.
 
     Returns
     -------

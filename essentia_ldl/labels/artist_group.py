@@ -56,7 +56,7 @@ SUMMARIES = {
 EXPLANATIONS = {
     "n_clusters": "words of the dictionary (paper: 2048); lower it for few tracks",
     "n_groups": "groups of artists (paper: 40); at most as many as there are artists",
-    "n_coefficients": "MFCC a frame: 25 (paper) or 13 (the authors' code)",
+    "n_coefficients": "MFCC per frame: 25 (paper) or 13 (the authors' code)",
     "batch_files": "files whose frames are held in memory at once",
     "column": "column with a track's sub-genres, parted by ; or |, or numbers parted by blanks",
 }
@@ -120,7 +120,7 @@ class ArtistGroupSource:
     classes : tuple[str, ...]
         Names of the groups.
     n_jobs : int or None
-        Worker processes that count words; None is one a core.
+        Worker processes that count words; None is one per core.
     report : dict[str, Any]
         After `fit`: what `_groups.describe_groups` says, tracks_without_artist (how many), and seconds of
         the whole fit and of LDA.
@@ -174,7 +174,8 @@ class ArtistGroupSource:
         Raises
         ------
         DataError
-            As `check`, and when features do not fit or there are fewer frames than clusters.
+            When no artist is known, there are too few of them, or tracks, or frames for the clusters, or features
+            do not fit.
         """
         from threadpoolctl import threadpool_limits
 
@@ -212,7 +213,7 @@ class ArtistGroupSource:
         Returns
         -------
         LabelTable
-            One row a track, in the order given; one column a group.
+            One row per track, in the order given; one column per group.
 
         Raises
         ------

@@ -64,7 +64,7 @@ EXPLANATIONS = {
     "features": "mfcc-s: mean and deviation (26 numbers); mfcc-p: means of 15 windows of 1 s (195); embedding: mean",
     "n_neighbors": "neighbours that are averaged; the paper takes 10 for sa, 30 for moods and 10 for genres in sb",
     "lmnn": "learn the distance by LMNN; false: Euclidean",
-    "standardize": "zero mean and unit deviation a feature, learned on training tracks (the paper is silent)",
+    "standardize": "zero mean and unit deviation per feature, learned on training tracks (the paper is silent)",
     "include_self": "a track is its own first neighbour, its class keeps 1 / n_neighbors (the paper is silent)",
     "self_weight": "share of its own label that a training track keeps: 0 as the paper, 1 one-hot",
     "n_components": "LMNN: dimensions of the map; the paper takes 32 for moods and 64 for genres",
@@ -246,7 +246,7 @@ class Smoothing:
         Returns
         -------
         LabelTable
-            One row a track, in the order given.
+            One row per track, in the order given.
 
         Raises
         ------

@@ -137,8 +137,18 @@ def predict_in_order(
 
     Parameters
     ----------
-    models, files, graphs, question, workers, warn
-        As in `predict_many`.
+    models : sequence of Model
+        All of them run on every file, which is decoded once.
+    files : sequence of str
+        Audio files.
+    graphs : Path
+        Where the extractors of heads are.
+    question : Question
+        The distance between patches, whether entropies are wanted, and the engine.
+    workers : Workers
+        Who predicts.
+    warn : callable or None
+        Gets a sentence for every graph that does not run as it was asked for.
 
     Yields
     ------

@@ -23,7 +23,7 @@ def is_descended(options: Mapping[str, Any]) -> bool:
     Parameters
     ----------
     options : Mapping[str, Any]
-        As `apply_options` takes them.
+        Options of a training by name, such as fine_tune, network, extractor, epochs, members, and changes.
     """
     changes = options.get("changes") or {}
     sections = {key.partition(".")[0] for key in changes}
@@ -66,7 +66,7 @@ def apply_options(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
     Parameters
     ----------
     recipe : Recipe
-        As it is written.
+        What its file says.
     options : Mapping[str, Any]
         labels, sources, network, pretrained, extractor, extractor_output, fine_tune, epochs, dropout, samples, seed,
         speed, music, paper, members, and changes: keys of the recipe such as "network.hidden" and their values as TOML

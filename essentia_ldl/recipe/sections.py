@@ -112,7 +112,7 @@ class TrainingSettings:
 
     epochs: int = _key(150, "epochs from pretrained weights", "at least 1", lambda x: x >= 1)
     epochs_from_scratch: int = _key(600, "epochs with fine_tune none", "at least 1", lambda x: x >= 1)
-    batch_size: int = _key(32, "tracks a step; one random patch a track and epoch", "at least 1", lambda x: x >= 1)
+    batch_size: int = _key(32, "tracks per step; one random patch per track and epoch", "at least 1", lambda x: x >= 1)
     learning_rate: float = _key(0.001, "Adam's learning rate", "above 0", lambda x: 0 < x < math.inf)
     l2: float = _key(1e-5, "L2 on the kernels that are trained", "at least 0", lambda x: 0 <= x < math.inf)
     patience: int = _key(75, "epochs without a better validation until the rate halves", "at least 1", lambda x: x >= 1)
@@ -174,7 +174,7 @@ class TargetsSettings:
 
     networks: str = _choice(
         TARGETS,
-        "separate: a network a label source; shared: one with the first layers in common; wide: one on the first "
+        "separate: a network per label source; shared: one with the first layers in common; wide: one on the first "
         "source, as large as all; none: the task alone, no network below it; auto: separate with artist groups",
     )
     hidden: int = _key(
@@ -193,8 +193,8 @@ class TargetsSettings:
 class DemoSettings:
     """Section [demo]: the collection that is synthesised when none is given."""
 
-    tracks: int = _key(0, "tracks a class; 0: as many as the task needs", "at least 0", lambda x: x >= 0)
-    artists: int = _key(0, "artists a class; 0: one for five tracks", "at least 0", lambda x: x >= 0)
+    tracks: int = _key(0, "tracks per class; 0: as many as the task needs", "at least 0", lambda x: x >= 0)
+    artists: int = _key(0, "artists per class; 0: one for five tracks", "at least 0", lambda x: x >= 0)
     substyles: int = _key(0, "sub-styles a class, which artists keep to; 0: none", "0 to 16", lambda x: 0 <= x <= 16)
     seconds: float = _key(21.0, "length of a track", "8 to 600", lambda x: 8 <= x <= 600)
 
@@ -205,7 +205,7 @@ class CalibrationSettings:
 
     method: str = _key(
         "temperature",
-        "temperature: one T before the softmax; vector: a factor and an offset a class, needs 20 tracks of each; none",
+        "temperature: one T before the softmax; vector: a factor and an offset per class (20 tracks of each); none",
         ", ".join(METHODS),
         METHODS.__contains__,
     )

@@ -43,7 +43,7 @@ def check_probabilities(probabilities: np.ndarray, what: str) -> np.ndarray:
     rows = np.asarray(probabilities)
     if rows.dtype.kind not in "fiu" or rows.ndim != 2 or rows.shape[0] < 1 or rows.shape[1] < 2:
         rule = "numbers of shape (n_tracks, n_classes) with a track and two classes at least"
-        raise DataError(explain(what, rule, (rows.shape, str(rows.dtype)), "metrics", "Give one row a track."))
+        raise DataError(explain(what, rule, (rows.shape, str(rows.dtype)), "metrics", "Give one row per track."))
     rows = rows.astype(np.float64)
     # 1e-6 over 1 is float32 rounding; NaN fails both comparisons.
     fits = ((rows >= 0) & (rows <= 1 + 1e-6)).all(axis=1)

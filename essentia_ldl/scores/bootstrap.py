@@ -58,7 +58,7 @@ def resample_sums(
     Parameters
     ----------
     values : np.ndarray [shape=(n_tracks, ...), float]
-        What is summed, one entry a track.
+        What is summed, one entry per track.
     groups : np.ndarray [shape=(n_tracks,), int]
         From `group_tracks`.
     n_resamples : int
@@ -114,8 +114,10 @@ def score_intervals(
         Class probabilities.
     groups : np.ndarray [shape=(n_tracks,), int]
         From `group_tracks`.
-    n_resamples, seed : int
-        As in `resample_sums`.
+    n_resamples : int
+        Draws.
+    seed : int
+        The same draws for the same groups, so that two scores are compared on the same tracks.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """Calibration: make a classifier's probabilities as large as its share of right answers.
 
 In: the logits of the patches of tracks that the network was not trained on, and their true classes. Out: a
-`Calibration`, one factor and one offset a class, to be put between the logits and the softmax, and a
+`Calibration`, one factor and one offset per class, to be put between the logits and the softmax, and a
 ``calibration.json`` that keeps it.
 
 A track's probabilities are the mean of the softmax of its patches, here as in `predict`, so the likelihood that is
@@ -57,9 +57,9 @@ class Calibration:
     classes : tuple[str, ...]
         In the order of the logits.
     scale : tuple[float, ...]
-        One factor a class, larger than 0; all are 1 / T for a temperature.
+        One factor per class, larger than 0; all are 1 / T for a temperature.
     bias : tuple[float, ...]
-        One offset a class; all are 0 for a temperature.
+        One offset per class; all are 0 for a temperature.
     n_tracks : int
         Tracks that it was fitted on.
     nll_before, nll_after : float or None
@@ -100,7 +100,7 @@ class Calibration:
         for name in ("scale", "bias"):
             values = getattr(self, name)
             if len(values) != len(self.classes) or not all(_is_finite(value) for value in values):
-                self._refuse(name, f"{len(self.classes)} finite numbers, one a class", values)
+                self._refuse(name, f"{len(self.classes)} finite numbers, one per class", values)
             object.__setattr__(self, name, tuple(float(value) for value in values))
         if len(self.classes) < 2 or not all(isinstance(name, str) for name in self.classes):
             self._refuse("classes", "two names or more", self.classes)
@@ -273,8 +273,13 @@ def fit_vector_scaling(
 
     Parameters
     ----------
-    sample, model, fitted_on, selected
-        As in `fit_temperature`, whose T comes first.
+    sample : PatchLogits
+        Tracks that the network was not trained on; of every class one at least.
+    model, fitted_on : str
+        Digest of the weights, and which tracks these are, for the card.
+    selected : bool
+        True for a validation side that also chose the epoch: the temperature, which is fitted first, is then believed
+        less where it is below 1.
     spread : float
         Standard deviation of the factors' logarithms around -log(T), and of the offsets around 0, before any track is
         seen. Infinite is the likelihood alone, as in Guo et al.

@@ -103,7 +103,7 @@ def check_logits(
         raise DataError(explain("n_patches", rule, found, where, "Give the number of patches of each track."))
     expected = (int(counts.sum()), n_classes)
     if logits.shape != expected or logits.dtype.kind not in "fiu":
-        rule = f"numbers of shape {expected}, one row a patch"
+        rule = f"numbers of shape {expected}, one row per patch"
         raise DataError(explain("patch_logits", rule, (logits.shape, str(logits.dtype)), where, _TRAIN_AGAIN))
     finite = np.isfinite(logits).all(axis=1)
     if not finite.all():

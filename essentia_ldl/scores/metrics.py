@@ -1,7 +1,7 @@
 """Scores of class probabilities: pure functions on numpy arrays, truth first.
 
 In: `targets`, either class indices of shape (n_tracks,), integer, or one-hot rows of shape (n_tracks, n_classes), and
-`probabilities` of shape (n_tracks, n_classes) from 0 to 1, one row a track. Out: floats and arrays; nothing is rounded.
+`probabilities` of shape (n_tracks, n_classes) from 0 to 1, one row per track. Out: floats and arrays, not rounded.
 
 Conventions: every function checks its arrays first and raises `DataError`. The predicted class is the most probable
 one, the first of equals. A class without an example in `targets` has recall NaN and is left out of the balanced
@@ -38,7 +38,7 @@ def score_accuracy(targets: np.ndarray, probabilities: np.ndarray) -> float:
     Raises
     ------
     DataError
-        When the arrays do not fit, see the docstring of the module.
+        When shapes do not fit, a target is no class or not one-hot, or a probability is not from 0 to 1.
 
     Examples
     --------
@@ -67,7 +67,7 @@ def score_recall(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     Raises
     ------
     DataError
-        When the arrays do not fit, see the docstring of the module.
+        When shapes do not fit, a target is no class or not one-hot, or a probability is not from 0 to 1.
 
     Examples
     --------
@@ -97,7 +97,7 @@ def score_balanced_accuracy(targets: np.ndarray, probabilities: np.ndarray) -> f
     Raises
     ------
     DataError
-        When the arrays do not fit, see the docstring of the module.
+        When shapes do not fit, a target is no class or not one-hot, or a probability is not from 0 to 1.
 
     References
     ----------
@@ -129,7 +129,7 @@ def confusion_matrix(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarr
     Raises
     ------
     DataError
-        When the arrays do not fit, see the docstring of the module.
+        When shapes do not fit, a target is no class or not one-hot, or a probability is not from 0 to 1.
 
     Examples
     --------
@@ -206,7 +206,7 @@ def score_divergence(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarr
     else:
         left = check_distributions(targets, "targets")
     if left.shape != right.shape:
-        raise DataError(explain("targets", f"shape {right.shape}", left.shape, "metrics", "Give one row a track."))
+        raise DataError(explain("targets", f"shape {right.shape}", left.shape, "metrics", "Give one row per track."))
     middle = (left + right) / 2
     terms = _plogq(left, left) + _plogq(right, right) - _plogq(left, middle) - _plogq(right, middle)
     return np.maximum(0, terms.sum(axis=1) / 2)
@@ -247,8 +247,10 @@ def score_brier(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    targets, probabilities : np.ndarray
-        As in `score_nll`.
+    targets : np.ndarray [shape=(n_tracks,), int] or [shape=(n_tracks, n_classes)]
+        True classes, as indices or one-hot.
+    probabilities : np.ndarray [shape=(n_tracks, n_classes), float]
+        Rows that sum to 1.
 
     Returns
     -------
@@ -304,8 +306,10 @@ def bin_classes(targets: np.ndarray, probabilities: np.ndarray, n_bins: int = 10
 
     Parameters
     ----------
-    targets, probabilities, n_bins
-        As in `bin_tracks`.
+    targets, probabilities : np.ndarray
+        True classes (n_tracks,), or one-hot rows; class probabilities (n_tracks, n_classes).
+    n_bins : int
+        Bins of one width from 0 to 1.
 
     Returns
     -------
@@ -329,7 +333,7 @@ def score_ece(targets: np.ndarray, probabilities: np.ndarray, n_bins: int = 10) 
     Parameters
     ----------
     targets, probabilities : np.ndarray
-        As in `bin_tracks`.
+        True classes (n_tracks,), or one-hot rows; class probabilities (n_tracks, n_classes).
     n_bins : int
         10 in Lukashevich et al., 15 in Guo et al.
 
@@ -356,8 +360,10 @@ def score_class_ece(targets: np.ndarray, probabilities: np.ndarray, n_bins: int 
 
     Parameters
     ----------
-    targets, probabilities, n_bins
-        As in `bin_tracks`.
+    targets, probabilities : np.ndarray
+        True classes (n_tracks,), or one-hot rows; class probabilities (n_tracks, n_classes).
+    n_bins : int
+        Bins of one width from 0 to 1.
 
     Returns
     -------

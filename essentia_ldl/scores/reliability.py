@@ -134,10 +134,16 @@ def split_by_class(
 
     Parameters
     ----------
-    targets, probabilities, n_bins
-        As in `measure`.
+    targets : np.ndarray [shape=(n_tracks,), int] or [shape=(n_tracks, n_classes)]
+        True classes, as indices or one-hot.
+    probabilities : np.ndarray [shape=(n_tracks, n_classes), float]
+        Class probabilities.
     classes : sequence of str
         In the order of the columns.
+    n_bins : int
+        Bins of confidence, of one width.
+    by : str
+        "predicted" or "true": which class a track counts for.
     by : str
         "predicted": the tracks that the classifier gives the class, so that a well calibrated one lies on the
         diagonal. "true": the tracks of the class, whose accuracy is a recall, so that even a well calibrated
@@ -146,7 +152,7 @@ def split_by_class(
     Returns
     -------
     tuple[Reliability, ...]
-        One a class; one without a track has empty bins.
+        One per class; one without a track has empty bins.
 
     Raises
     ------
@@ -181,12 +187,18 @@ def score_calibration(
 
     Parameters
     ----------
-    targets, probabilities, classes
-        As in `split_by_class`; rows of `probabilities` sum to 1.
+    targets : np.ndarray [shape=(n_tracks,), int] or [shape=(n_tracks, n_classes)]
+        True classes, as indices or one-hot.
+    probabilities : np.ndarray [shape=(n_tracks, n_classes), float]
+        Rows that sum to 1.
+    classes : sequence of str
+        In the order of the columns.
     groups : np.ndarray [shape=(n_tracks,), int]
         From `bootstrap.group_tracks`.
-    n_resamples, seed : int
-        As in `bootstrap.resample_sums`.
+    n_resamples : int
+        Draws of artists.
+    seed : int
+        The same draws for the same groups, so that two scores are compared on the same tracks.
 
     Returns
     -------

@@ -144,7 +144,7 @@ def compare_corrected(first: Sequence[float], second: Sequence[float], ratio: fl
     one, two = _check_scores(first, "first"), _check_scores(second, "second")
     if len(one) != len(two):
         lengths = (len(one), len(two))
-        raise DataError(explain("scores", "one a fold in both lists", lengths, "paired test", "Use the same folds."))
+        raise DataError(explain("scores", "one per fold in both lists", lengths, "paired test", "Use the same folds."))
     if not 0 <= ratio < math.inf:
         raise DataError(explain("ratio", "0 or more", ratio, "compare_corrected", "Divide tested by trained tracks."))
     n = len(one)
@@ -164,13 +164,13 @@ def compare_all(scores: Mapping[str, Sequence[float]], reference: str, ratio: fl
     reference : str
         One of the names.
     ratio : float
-        See `compare_corrected`.
+        Tracks tested by tracks trained on, 1 / (k - 1) with k folds.
 
     Returns
     -------
     list[dict]
-        One row a name but the reference, ready for json: name, against, difference (of the means, positive when better
-        than the reference), and t, df, p of the tests independent, paired and corrected.
+        One row per name but the reference, ready for json: name, against, difference (of the means, positive when
+        better than the reference), and t, df, p of the tests independent, paired and corrected.
 
     Examples
     --------

@@ -107,7 +107,7 @@ def test_a_temperature_may_change_a_track():
 
 def test_logits_are_checked_when_applied():
     two = identity(("a", "b"))
-    with pytest.raises(DataError, match=r"numbers of shape \(2, 2\), one row a patch; got \(\(2, 3\)"):
+    with pytest.raises(DataError, match=r"numbers of shape \(2, 2\), one row per patch; got \(\(2, 3\)"):
         apply(two, np.zeros((2, 3)), np.array([2]))
     with pytest.raises(DataError, match="patch_logits: expected finite numbers"):
         apply(two, np.array([[0.0, np.nan]]), np.array([1]))
