@@ -1,16 +1,17 @@
 # make train TASK=mood-sad [DATA=folder-or-table] [OPTIONS="--labels sa --network vgg"]
 # make table2 DATA=folder-of-datasets [OPTIONS="--starts pretrained --dry-run"]    the paper's table, measured
 # make agf [DATA=fma]    what artist groups add to genre, measured; without DATA on a synthesised demo
-# make test      every test, one process per zone (PYTEST="-m 'not slow'" leaves out the long ones)
+# make test      the quick tests, one process per zone      make test-slow    the long ones
 # make lint      ruff         make bench     speed and memory, as ratios
 
 PYTHON ?= python3
 VENV ?= .venv
 TASK ?= mood-sad
+MARK ?= not slow
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help install train graphs table2 agf test test-plain test-sound test-nets lint bench clean
+.PHONY: help install train graphs table2 agf test test-slow test-plain test-sound test-nets lint bench clean
 help:
 	@sed -n '1,5s/^# //p' Makefile
 
@@ -41,11 +42,16 @@ agf: $(READY)
 test: $(READY)
 	@$(MAKE) --no-print-directory -k -j2 --output-sync=target test-sound test-nets test-plain
 
+test-slow: $(READY)
+	@$(MAKE) --no-print-directory -k -j2 --output-sync=target MARK=slow test-sound test-nets test-plain
+
 test-plain: $(READY)
-	@echo "== tests/plain"; OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/plain -n auto --dist loadfile $(PYTEST)
+	@echo "== tests/plain, $(MARK)"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/plain -m "$(MARK)" -n auto --dist loadfile $(PYTEST)
 
 test-sound test-nets: test-%: $(READY)
-	@echo "== tests/$*"; OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/$* $(PYTEST)
+	@echo "== tests/$*, $(MARK)"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/$* -m "$(MARK)" $(PYTEST)
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -45,6 +45,7 @@ def run(audio: list[str], output: str, graphs: Path, workers: Workers) -> tuple[
         return done.n_failures, said, list(csv.reader(file))
 
 
+@pytest.mark.slow
 def test_a_cluster_says_what_this_machine_says_though_a_worker_is_killed(library, graphs, cluster):
     n_failures, _, expected = run(["music"], "here.csv", graphs, Workers(1))
     assert n_failures == 1

@@ -91,6 +91,7 @@ def test_memory_does_not_grow_with_the_number_of_files(files, run_python):
     assert after - before < 240 * 10, "kB of 240 files"
 
 
+@pytest.mark.slow
 def test_memory_of_predict_does_not_grow_with_the_number_of_files(files, graphs, run_python):
     """With a network for each file, TensorFlow's graph in it would keep 12,000 kB and more of it."""
     script = (

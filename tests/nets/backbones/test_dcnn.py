@@ -189,6 +189,7 @@ def test_a_band_that_never_changes_is_not_blown_up(narrow, make_dcnn, tmp_path):
         assert np.all(weights["input_standardize/moving_variance"][:126] > 1.0)
 
 
+@pytest.mark.slow
 def test_training_learns_and_the_graph_is_keras(narrow, make_dcnn):
     run = make_dcnn(roles=("train", "train", "valid"), n_tracks=18, training={"epochs": 15})
     history = train(run, say=lambda _: None)

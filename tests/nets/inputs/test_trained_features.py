@@ -154,6 +154,7 @@ def test_features_of_other_weights_are_forgotten(trained):
     np.testing.assert_array_equal(after[0][:, N_FEATURES:], before[0][:, N_FEATURES:])
 
 
+@pytest.mark.slow
 def test_a_run_trains_its_networks_first_and_once(classifier, capsys):
     assert main([str(classifier)]) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if "trained" in line]
@@ -190,6 +191,7 @@ def test_the_classifier_is_that_of_the_paper(trained):
     np.testing.assert_allclose(head(x, training=False), expected, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_classifier_on_features_is_one_graph_that_old_tensorflow_runs(trained):
     plan = json.loads((trained / "plan.json").read_text())
     made = {"networks": "separate", "targets": ["g", "m"], "fine_tune": "none", "pretrained": None}
@@ -275,6 +277,7 @@ def test_heads_share_the_frozen_network_below_them(make_run):
     )
 
 
+@pytest.mark.slow
 def test_lost_and_damaged_weights_are_made_again(classifier):
     plan = read_plan(classifier)
     folders = [str(folder) for folder in plan.features[:2]]

@@ -108,6 +108,7 @@ def test_resume_gives_the_same_numbers(make_run, trained_head, monkeypatch):
     assert np.array_equal(predictions(folder)["patch_logits"], predictions(expected)["patch_logits"])
 
 
+@pytest.mark.slow
 def test_resume_of_a_whole_network(narrow_vgg, make_run, monkeypatch):
     """Dropout draws, statistics of batch normalisation and the optimiser go on where they were."""
     changes = {
