@@ -67,6 +67,7 @@ def test_a_cluster_says_what_this_machine_says_though_a_worker_is_killed(library
     assert "(music/silent.wav)" in said[0]
 
 
+@pytest.mark.slow
 def test_urls_are_read_where_they_are(library, graphs, cluster):
     url = (library / "music").as_uri()
     _, _, expected = run(["music/0.wav"], "file.csv", graphs, Workers(1))

@@ -103,6 +103,7 @@ def test_fewer_tracks_than_a_batch_are_a_batch(narrow, make_dcnn):
     assert set(seen) - {None} == {3}  # a step on all it has
 
 
+@pytest.mark.slow
 def test_each_task_has_its_own_loss_and_weights(narrow, make_dcnn):
     """A smoothed class may be learned by another loss than groups, and only the class weighs its tracks."""
     g, m = {**G, "loss": "mae", "class_weights": "balanced"}, {**M, "loss": "cross_entropy", "class_weights": "none"}

@@ -148,6 +148,7 @@ def test_damaged_or_foreign_checkpoint_starts_anew(make_run, trained_head):
     assert train(foreign)["epochs"] != whole["epochs"]
 
 
+@pytest.mark.slow
 def test_fine_tune_all_keeps_statistics_and_input_norm(make_run):
     folder = make_run(
         n_tracks=6,
