@@ -36,6 +36,10 @@ class SourceOption(click.Option):
 
 LABELS = click.option("--labels", metavar="SOURCE", cls=SourceOption, help=" (default: as the recipe says).")
 
+LEFT_OUT = click.option(
+    "--leave-out", "left_out", metavar="COLUMN", help="Choose by leaving out a column's values, such as genres."
+)
+
 
 def read_pairs(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     """Split ``name=value`` options."""
@@ -172,12 +176,16 @@ def resolve_recipe(task: str, options: dict[str, Any], recipes: Path) -> Recipe:
         labels = labels or (PAPER if recipe.is_solved else None)
     elif labels is None and recipe.is_solved and _is_descended(options):
         labels = "none"
-    if recipe.override(labels=labels).is_solved or options.get("sources"):
+    is_solved = recipe.override(labels=labels).is_solved
+    if options.get("left_out") and not is_solved:
+        raise click.UsageError("--leave-out is for labels that choose: leave it out, or what asks for others.")
+    if is_solved or options.get("sources"):
         recipe = recipe.override(choice__networks=_list_networks(options) or None)
     return recipe.override(
         labels=labels,
         choice__speed=options["speed"],
         choice__music=options["music"],
+        choice__leave_out=options.get("left_out"),
         network__backbone=options["network"],
         network__pretrained=options["pretrained"],
         network__fine_tune=options["fine_tune"] or ("head" if options["extractor"] else None),

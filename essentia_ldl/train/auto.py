@@ -24,7 +24,7 @@ from essentia_ldl.runs.calibrate import OUT_OF_FOLD
 from essentia_ldl.runs.plan import Plan
 from essentia_ldl.runs.predictions import Predictions, write_predictions
 from essentia_ldl.runs.score import score_predictions
-from essentia_ldl.runs.solution import Solution, write_solution
+from essentia_ldl.runs.solution import write_solution
 from essentia_ldl.runs.targets import name_table, read_report, write_report, write_table
 from essentia_ldl.scores import metrics
 from essentia_ldl.taps import EMBEDDING, HOP_FRAMES
@@ -68,9 +68,8 @@ def fit_solved(
             write_predictions(folder / name, _predict(inside, recipe, answers))
     if chosen.nested is not None:
         report["nested"] = score_nested(inside, recipe, chosen)
-    fitted = chosen.fitted
-    write_solution(folder, Solution(fitted.mean, fitted.scale, fitted.kernel, fitted.bias))
-    write_table(make_table(inside, recipe, split, collection, fitted), folder / name_table())
+    write_solution(folder, chosen.fitted.solution)
+    write_table(make_table(inside, recipe, split, collection, chosen.fitted), folder / name_table())
     write_report(folder, {"source": recipe.labels, "setting": describe_setting(setting), "choice": report})
     if say is not None:
         say(describe_choice(report))

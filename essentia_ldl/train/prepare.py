@@ -14,6 +14,7 @@ from typing import Any
 from essentia_ldl import frontends, taps
 from essentia_ldl import labels as label_sources
 from essentia_ldl.choices import CHOSEN
+from essentia_ldl.collection import splits
 from essentia_ldl.collection.corrections import describe_corrections
 from essentia_ldl.collection.read import Collection, Source, read_corrected
 from essentia_ldl.datasets import demo
@@ -25,6 +26,7 @@ from essentia_ldl.features.joint import QUALITIES, make_joint_features
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home
 from essentia_ldl.models import folder as models
+from essentia_ldl.models import pretrained
 from essentia_ldl.recipe.recipe import NetworkSettings, Recipe
 from essentia_ldl.records import Split, Track
 from essentia_ldl.train.choice import list_feature_sets
@@ -77,7 +79,8 @@ def build_base_graphs(graphs: Path, wheel: str | None = None) -> Built:
     Built
     """
     arguments = [str(graphs), *(["--wheel", wheel] if wheel else [])]
-    run_zone("essentia_ldl.nets.base_graphs", *arguments)
+    if not pretrained.are_built(graphs):
+        run_zone("essentia_ldl.nets.base_graphs", *arguments)
     return Built(graphs, tuple(name for name in models.BASE_MODELS if (graphs / f"{name}.pb").is_file()))
 
 
@@ -187,9 +190,12 @@ def prepare(
             models.require_weights(home.graphs, network.backbone, network.pretrained)  # before the long work
     if not extractor and (needs.bands or not wanted or embeddings.NAME in read):
         wanted = list(dict.fromkeys([bands_of, *wanted]))
+    column = recipe.choice.leave_out if any(name in CHOSEN for name in needs.labels) else ""
     for split in needs.draw(tracks) if needs.draw else ():
         chosen = set(split.train)
         train = [track for track in tracks if track.id in chosen]
+        if column:
+            splits.check_column([track for track in tracks if track.id in chosen.union(split.valid)], column)
         for name in list_sources(recipe, needs.labels):
             build_source(recipe, name).check(train)
     collection = extract(tracks, home, [frontends.get(name) for name in wanted], n_jobs, **extractor)

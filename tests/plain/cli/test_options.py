@@ -162,3 +162,11 @@ def test_other_keys_leave_the_choice_as_it_is(tmp_path, changes):
 def test_speed_and_music_are_handed_on(tmp_path):
     choice = resolve(tmp_path, speed="fast", music="other").choice
     assert (choice.speed, choice.music) == ("fast", "other")
+
+
+def test_a_column_to_choose_by_is_handed_on_and_needs_something_to_choose(tmp_path):
+    assert resolve(tmp_path, left_out="genre").choice.leave_out == "genre"
+    assert resolve(tmp_path).choice.leave_out == ""
+    for others in ({"paper": True}, {"labels": "sb"}, {"dropout": 0.3}):
+        with pytest.raises(click.UsageError, match="--leave-out is for labels that choose"):
+            resolve(tmp_path, left_out="genre", **others)
