@@ -10,6 +10,7 @@ import click
 from essentia_ldl import __version__
 from essentia_ldl.cli.group import Group, fail, show
 from essentia_ldl.cli.options import (
+    ADAPT,
     CLUSTER,
     DATA,
     JOBS,
@@ -123,6 +124,7 @@ def labels_command(task: str, data: str | None, sources: tuple[str, ...], output
 @options_of_training
 @LABELS
 @LEFT_OUT
+@ADAPT
 @click.option("--max-hours", type=click.FloatRange(0, min_open=True), metavar="H", help="Stop training after H hours.")
 @click.option("--members", type=click.IntRange(2), metavar="N", help="Train N seeds: one model, an ensemble.")
 @click.option("--again", is_flag=True, help="Train even when the same run ended before.")

@@ -27,6 +27,7 @@ from essentia_ldl.runs.predictions import write_predictions
 from essentia_ldl.runs.solution import write_solution
 from essentia_ldl.runs.targets import name_table, read_report, write_report, write_table
 from essentia_ldl.taps import EMBEDDING, HOP_FRAMES
+from essentia_ldl.train.adapt import adapt, describe_adaptation
 from essentia_ldl.train.choice import describe_setting, make_choice, make_grid, report_choice
 from essentia_ldl.train.nested import make_predictions, write_nested
 
@@ -65,7 +66,11 @@ def fit_solved(
         write_predictions(folder / OUT_OF_FOLD, make_predictions(inside, recipe, chosen.own))
     if chosen.nested is not None:
         report["nested"] = write_nested(folder, inside, recipe, chosen)
-    write_solution(folder, chosen.fitted.solution)
+    fitted = chosen.fitted
+    if collection.target is not None:
+        fitted = adapt(fitted, collection.target)
+        report["adapted"] = describe_adaptation(collection.target)
+    write_solution(folder, fitted.solution)
     write_table(make_table(inside, recipe, split, collection, chosen.fitted), folder / name_table())
     write_report(folder, {"source": recipe.labels, "setting": describe_setting(setting), "choice": report})
     if say is not None:
@@ -112,7 +117,7 @@ def summarize_choice(folder: Path, recipe: Recipe, collection: Collection) -> di
         "leave_out": recipe.choice.leave_out or None,
         "grouped_by_artist": unknown == 0,
         "n_tracks": len(collection.tracks),
-        "warnings": [],
+        "warnings": [report["adapted"]["note"]] if "adapted" in report else [],
         "findings": findings,
         "baselines": {},
         **_summarize_nested(report),

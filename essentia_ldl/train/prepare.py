@@ -18,7 +18,7 @@ from essentia_ldl.collection import splits
 from essentia_ldl.collection.corrections import describe_corrections
 from essentia_ldl.collection.read import Collection, Source, read_corrected
 from essentia_ldl.datasets import demo
-from essentia_ldl.errors import DataError, explain
+from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.features import descriptors, embeddings
 from essentia_ldl.features.extract import extract
 from essentia_ldl.features.extractors import read_extractor
@@ -29,6 +29,7 @@ from essentia_ldl.models import folder as models
 from essentia_ldl.models import pretrained
 from essentia_ldl.recipe.recipe import NetworkSettings, Recipe
 from essentia_ldl.records import Split, Track
+from essentia_ldl.train.adapt import list_unlabelled, read_unlabelled
 from essentia_ldl.train.choice import list_feature_sets
 from essentia_ldl.train.compose import check_sampling
 from essentia_ldl.train.targets import build_source, label_front_ends, list_sources
@@ -173,6 +174,12 @@ def prepare(
         When labels do not fit the recipe, tracks are too few for the split, or a class has no usable track.
     """
     check_sampling(recipe)
+    is_solved = any(name in CHOSEN for name in needs.labels)
+    if source.adapt is not None:
+        if not is_solved:
+            remedy = "Leave --adapt out, or what asks for other labels."
+            raise RecipeError(explain("adapt", "labels auto or joint", ", ".join(needs.labels), recipe.task, remedy))
+        list_unlabelled(source.adapt)
     source, is_demo = find_data(recipe, source, home, say)
     tracks, corrected = read_corrected(source, recipe)
     if corrected:
@@ -190,7 +197,7 @@ def prepare(
             models.require_weights(home.graphs, network.backbone, network.pretrained)  # before the long work
     if not extractor and (needs.bands or not wanted or embeddings.NAME in read):
         wanted = list(dict.fromkeys([bands_of, *wanted]))
-    column = recipe.choice.leave_out if any(name in CHOSEN for name in needs.labels) else ""
+    column = recipe.choice.leave_out if is_solved else ""
     for split in needs.draw(tracks) if needs.draw else ():
         chosen = set(split.train)
         train = [track for track in tracks if track.id in chosen]
@@ -219,9 +226,15 @@ def prepare(
     if solved:
         build_base_graphs(home.graphs)
         sets = [features for one in solved for features in list_feature_sets(one)]
+        if source.adapt is not None:
+            target = read_unlabelled(source.adapt, home, n_jobs, say)
+            failures = (*collection.failures, *target.failures)
+            collection = dataclasses.replace(collection, target=target, failures=failures)
         for layers in sorted({taps.find_stored(features.layers) for features in sets}):
             names = [n for features in sets if taps.find_stored(features.layers) == layers for n in features.backbones]
-            make_joint_features(collection, tuple(dict.fromkeys(names)), layers, QUALITIES, n_jobs, say)
+            for one in (collection, collection.target):
+                if one is not None:
+                    make_joint_features(one, tuple(dict.fromkeys(names)), layers, QUALITIES, n_jobs, say)
     return collection
 
 

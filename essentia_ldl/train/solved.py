@@ -58,6 +58,13 @@ def gather_tracks(collection: Collection, sets: Sequence[FeatureSet], classes: S
     StoreError
         When features are missing or damaged.
     """
+    index = {name: number for number, name in enumerate(classes)}
+    targets = np.array([index[track.label] for track in collection.tracks], dtype=np.int64)
+    return Tracks(gather_blocks(collection, sets), targets, len(classes), group_tracks(collection.tracks))
+
+
+def gather_blocks(collection: Collection, sets: Sequence[FeatureSet]) -> dict[str, Block]:
+    """Read the features of every track, averaged over its patches, by name of the block; as `gather_tracks`."""
     contents = [collection.contents[track.id] for track in collection.tracks]
     wanted = {(name, features.layers) for features in sets for name in features.backbones}
     blocks: dict[str, Block] = {}
@@ -68,9 +75,7 @@ def gather_tracks(collection: Collection, sets: Sequence[FeatureSet], classes: S
                 if taps.find_stored(layers) == stored:
                     columns, name = taps.slice_layers(backbone, layers), name_block(backbone, layers)
                     blocks[name] = Block(name, tuple(mean[:, columns] for mean in means))
-    index = {name: number for number, name in enumerate(classes)}
-    targets = np.array([index[track.label] for track in collection.tracks], dtype=np.int64)
-    return Tracks(blocks, targets, len(classes), group_tracks(collection.tracks))
+    return blocks
 
 
 def _average(collection: Collection, backbone: str, stored: str, contents: Sequence[str], quality: int) -> np.ndarray:

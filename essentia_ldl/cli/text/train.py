@@ -56,7 +56,8 @@ def describe_nested(told: Mapping[str, Any]) -> list[str]:
     changed = told.get("changed_by_resampling")
     if changed is not None:
         lines.append(f"{changed:.1%} of the tracks change their class with the resampling quality of the loader")
-    return [*lines, *(f"finding: {finding}" for finding in told["findings"])]
+    warnings = (f"note: {warning}" for warning in told.get("warnings", ()))
+    return [*lines, *warnings, *(f"finding: {finding}" for finding in told["findings"])]
 
 
 def describe_models_made(done: Trained, graphs: Path) -> list[str]:

@@ -170,3 +170,8 @@ def test_a_column_to_choose_by_is_handed_on_and_needs_something_to_choose(tmp_pa
     for others in ({"paper": True}, {"labels": "sb"}, {"dropout": 0.3}):
         with pytest.raises(click.UsageError, match="--leave-out is for labels that choose"):
             resolve(tmp_path, left_out="genre", **others)
+
+
+def test_a_folder_to_adapt_to_is_part_of_the_source():
+    assert resolve_source({**NOTHING, "data": "d", "adapt": "other"}) == Source("d", None, {}, None, "other")
+    assert resolve_source({**NOTHING, "data": "d"}).adapt is None
