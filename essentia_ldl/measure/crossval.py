@@ -143,8 +143,11 @@ def cross_validate(
     DataError
         When folds cannot be made, or the truth column does not fit.
     RecipeError
-        When the hop of the network cannot be chosen.
+        When the hop of the network cannot be chosen, or the source names music to adapt to.
     """
+    if source.adapt is not None:
+        remedy = "Leave it to train, and measure its model with evaluate."
+        raise RecipeError(explain("adapt", "none in a cross-validation", source.adapt, recipe.task, remedy))
     sources, drawn, patch_hop = tuple(dict.fromkeys(comparison.labels)), comparison.folds, comparison.patch_hop
     own_hop = frontends.of_network(recipe.network.backbone).patch_hop_frames
     if patch_hop == own_hop and not recipe.network.extractor:

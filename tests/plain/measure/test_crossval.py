@@ -231,6 +231,11 @@ def test_artists_that_are_not_known_are_a_warning_in_the_scores_and_in_the_table
     assert "grouped" not in lines[0]
 
 
+def test_music_to_adapt_to_is_left_to_train(work):
+    with pytest.raises(RecipeError, match="adapt: expected none in a cross-validation; got 'folder'"):
+        crossval_module.cross_validate(RECIPE, Source("x", adapt="folder"), Comparison(("auto",)), here())
+
+
 def test_what_is_there_is_not_done_again(work):
     run, scores, _ = validate(("none", "none"))
     assert work["trained"] == ["none-0-0", "none-0-1", "none-0-2"]
