@@ -77,6 +77,10 @@ def train(
             What labels "auto" choose: "fast", "balanced" or "best".
         music : str
             "same" where the model will meet music like that of the collection, else "other".
+        leave_out : str
+            A column such as "genre": labels "auto" choose by leaving out its values in turn.
+        adapt : path
+            Folder of music without labels that the model will meet: labels "auto" fit the features to it.
         paper : bool
             Train as the paper does and choose nothing: labels "sb".
         changes : dict
@@ -127,7 +131,8 @@ def train(
     True
     """
     given, place, say = check_settings(settings, HowToTrain), find_home(home), say or be_silent
-    recipe, source = find_recipe(task, labels, given, place), find_source(data, given)
+    choosing = {**given, "left_out": given.get("leave_out")}
+    recipe, source = find_recipe(task, labels, choosing, place), find_source(data, given)
     check_writable(place)
     effort = train_module.Effort(given.get("jobs"), given.get("max_hours"), given.get("again", False))
     with telling():
