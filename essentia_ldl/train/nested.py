@@ -28,8 +28,8 @@ from essentia_ldl.scores.calibration import (
     apply,
     fit,
     identity,
-    write_calibration,
 )
+from essentia_ldl.scores.calibration_file import write_calibration
 from essentia_ldl.train.choice import Chosen
 from essentia_ldl.train.solved import PatchAnswers
 
