@@ -237,13 +237,13 @@ def find_source(data: Place | None, settings: Mapping[str, Any]) -> Source:
     if data is not None and not isinstance(data, str | os.PathLike):
         remedy = "Give the path of your data."
         raise DataError(explain("data", "the path of a folder or of a table", type(data).__name__, "data", remedy))
-    corrections, adapt = settings.get("corrections"), settings.get("adapt")
+    corrections = settings.get("corrections")
     return Source(
         data,
         settings.get("layout"),
         settings.get("options") or {},
         None if corrections is None else os.fspath(corrections),
-        None if adapt is None else os.fspath(adapt),
+        settings.get("adapt"),
     )
 
 

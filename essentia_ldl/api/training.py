@@ -78,9 +78,9 @@ def train(
         music : str
             "same" where the model will meet music like that of the collection, else "other".
         leave_out : str
-            A column such as "genre": labels "auto" choose by leaving out its values in turn.
+            A column whose values labels "auto" leave out when they choose, in place of artists.
         adapt : path
-            Folder of music without labels that the model will meet: labels "auto" fit the features to it.
+            Folder of music without labels that the model will meet, by which its features are standardised too.
         paper : bool
             Train as the paper does and choose nothing: labels "sb".
         changes : dict
@@ -131,8 +131,8 @@ def train(
     True
     """
     given, place, say = check_settings(settings, HowToTrain), find_home(home), say or be_silent
-    choosing = {**given, "left_out": given.get("leave_out")}
-    recipe, source = find_recipe(task, labels, choosing, place), find_source(data, given)
+    asked = {**given, "left_out": given.get("leave_out")}
+    recipe, source = find_recipe(task, labels, asked, place), find_source(data, given)
     check_writable(place)
     effort = train_module.Effort(given.get("jobs"), given.get("max_hours"), given.get("again", False))
     with telling():

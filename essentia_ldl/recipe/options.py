@@ -69,8 +69,8 @@ def apply_options(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
         As it is written.
     options : Mapping[str, Any]
         labels, sources, network, pretrained, extractor, extractor_output, fine_tune, epochs, dropout, samples, seed,
-        speed, music, left_out, paper, members, and changes: keys of the recipe such as "network.hidden" and their
-        values as TOML writes them.
+        speed, music, paper, members; left_out, a column to choose by; and changes: keys of the recipe such as
+        "network.hidden" and their values as TOML writes them.
 
     Returns
     -------
@@ -93,8 +93,8 @@ def apply_options(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
         labels = "none"
     is_solved = recipe.override(labels=labels).is_solved
     if given("left_out") and not is_solved:
-        rule, remedy = "none beside labels that choose nothing", "Leave it out, or what asks for other labels."
-        raise RecipeError(explain("leave_out", rule, given("left_out"), f"recipe {recipe.task}", remedy))
+        rule, remedy = "none where labels do not choose", "Leave it out, or what asks for other labels."
+        raise RecipeError(explain("leave-out", rule, given("left_out"), f"recipe {recipe.task}", remedy))
     if is_solved or given("sources"):
         recipe = recipe.override(choice__networks=list_networks(options) or None)
     return recipe.override(

@@ -169,7 +169,7 @@ def test_a_column_to_choose_by_is_handed_on_and_needs_something_to_choose(tmp_pa
     assert resolve(tmp_path, left_out="genre").choice.leave_out == "genre"
     assert resolve(tmp_path).choice.leave_out == ""
     for others in ({"paper": True}, {"labels": "sb"}, {"dropout": 0.3}):
-        with pytest.raises(RecipeError, match="leave_out: expected none beside labels that choose nothing"):
+        with pytest.raises(RecipeError, match="leave-out: expected none where labels do not choose; got 'genre'"):
             resolve(tmp_path, left_out="genre", **others)
 
 
