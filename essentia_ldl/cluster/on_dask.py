@@ -20,6 +20,7 @@ from essentia_ldl.cluster.pool import Lost
 from essentia_ldl.errors import ClusterError, EssentiaLdlError, Reason, explain
 
 CONNECT_S = 10.0
+N_TRIES = 3  # of a client: distributed gives the thread of its loop 10 s to begin, and a busy machine needs more
 WORKERS_S = 30.0  # without any worker, at the start and later
 POLL_S = 1.0
 AGAIN = "Give the same command again: it goes on where it was."
@@ -50,11 +51,7 @@ class DaskPool:
         self._place, self._dask = f"dask://{place}", distributed
         self._name, self._n_begun = f"essentia-ldl-{uuid.uuid4().hex}", 0
         self._n_slots, self._asked_s = 0, 0.0
-        try:
-            self._client = distributed.Client(f"tcp://{place}", timeout=CONNECT_S, set_as_default=False)
-        except (OSError, ValueError) as error:
-            remedy = "Start it with `dask scheduler`, or check host and port."
-            raise ClusterError(explain("cluster", "a scheduler that answers", error, self._place, remedy)) from None
+        self._client = self._connect(place)
         try:
             self._require_workers()
         except BaseException:
@@ -135,6 +132,19 @@ class DaskPool:
             logging.getLogger(__name__).debug("close", exc_info=True)
         finally:
             self._client.close(timeout=CONNECT_S)
+
+    def _connect(self, place: str) -> Any:
+        """Return a client of the scheduler."""
+        rule, remedy = "a scheduler that answers", "Start it with `dask scheduler`, or check host and port."
+        for _ in range(N_TRIES):
+            try:
+                return self._dask.Client(f"tcp://{place}", timeout=CONNECT_S, set_as_default=False)
+            except (OSError, ValueError) as error:
+                raise ClusterError(explain("cluster", rule, error, self._place, remedy)) from None
+            except AssertionError:  # the thread of the loop has not begun yet
+                continue
+        rule, remedy = "a client that starts", f"This machine is too busy. {AGAIN}"
+        raise ClusterError(explain("cluster", rule, f"none in {N_TRIES} tries", self._place, remedy))
 
     def _count_threads(self) -> dict[str, int]:
         """Return the threads of each worker."""

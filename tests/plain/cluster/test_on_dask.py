@@ -121,6 +121,27 @@ def test_a_cluster_that_does_not_answer_is_one_sentence(monkeypatch):
         open_cluster("dask://nowhere")
 
 
+@pytest.mark.parametrize("n_failures", [1, on_dask.N_TRIES])
+def test_a_client_whose_thread_starts_late_is_tried_again(cluster, monkeypatch, n_failures):
+    import distributed
+
+    failures, start = [None] * n_failures, distributed.utils.LoopRunner._start_unlocked
+
+    def start_late(runner):
+        if failures:
+            failures.pop()
+            raise AssertionError
+        start(runner)
+
+    monkeypatch.setattr(distributed.utils.LoopRunner, "_start_unlocked", start_late)
+    if n_failures < on_dask.N_TRIES:
+        open_cluster(cluster.url).close()
+    else:
+        with pytest.raises(ClusterError, match=r"a client that starts; got 'none in 3 tries'.*too busy"):
+            open_cluster(cluster.url)
+    assert not failures
+
+
 def test_dask_that_is_not_installed_is_one_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ClusterError, match=r"the library distributed; got 'none'.*pip install 'essentia-ldl\[dask\]'"):
