@@ -57,7 +57,7 @@ test-sound test-nets: test-%: $(READY)
 # The plain tests with the oldest versions that setup.cfg allows, in an environment of their own; not part of `test`.
 test-oldest:
 	$(PYTHON) -m venv .venv-oldest
-	.venv-oldest/bin/pip install --quiet --constraint tests/oldest.txt --editable '.[dev]'
+	.venv-oldest/bin/pip install --quiet --constraint tests/oldest.txt --editable '.[plots,dev]'
 	OMP_NUM_THREADS=1 .venv-oldest/bin/python -m pytest tests/plain -n auto --dist loadfile -m "not slow" $(PYTEST)
 
 lint: $(READY)

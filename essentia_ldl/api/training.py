@@ -55,7 +55,8 @@ def train(
     home : Home, path or None
         The folder whose runs, store and graphs are meant; None is ESSENTIA_LDL_HOME, or the current folder.
     say : callable or None
-        Gets one line of text after another while the work goes on; None is silence.
+        Gets one line of text after another while the work goes on; None is silence here. What processes of their own
+        print, which train and verify, goes to the terminal.
     **settings
         network : str
             "musicnn", "vgg", "vggish", "resnet" or "dcnn".
@@ -164,7 +165,8 @@ def cross_validate(
     home : Home, path or None
         The folder whose runs, store and graphs are meant; None is ESSENTIA_LDL_HOME, or the current folder.
     say : callable or None
-        Gets one line of text after another while the work goes on; None is silence.
+        Gets one line of text after another while the work goes on; None is silence here. What processes of their own
+        print, which train and verify, goes to the terminal.
     **settings
         folds, repeats : int
             Folds (5), and how often they are drawn (1).
