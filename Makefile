@@ -1,17 +1,18 @@
 # make train TASK=mood-sad [DATA=folder-or-table] [OPTIONS="--labels sa --network vgg"]
 # make table2 DATA=folder-of-datasets [OPTIONS="--starts pretrained --dry-run"]    the paper's table, measured
 # make agf [DATA=fma]    what artist groups add to genre, measured; without DATA on a synthesised demo
-# make test      every test, one process per zone (PYTEST="-m 'not slow'" leaves out the long ones)
+# make test      the quick tests, one process per zone      make test-slow    the long ones
 # make lint      ruff         make bench     speed and memory, as ratios
 # make docs      the documentation, into build/docs
 
 PYTHON ?= python3
 VENV ?= .venv
 TASK ?= mood-sad
+MARK ?= not slow
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help install train graphs table2 agf test test-plain test-sound test-nets test-oldest lint bench docs clean
+.PHONY: help install train graphs table2 agf test test-slow test-plain test-sound test-nets test-oldest lint bench docs clean
 help:
 	@sed -n '1,6s/^# //p' Makefile
 
@@ -42,16 +43,21 @@ agf: $(READY)
 test: $(READY)
 	@$(MAKE) --no-print-directory -k -j2 --output-sync=target test-sound test-nets test-plain
 
+test-slow: $(READY)
+	@$(MAKE) --no-print-directory -k -j2 --output-sync=target MARK=slow test-sound test-nets test-plain
+
 test-plain: $(READY)
-	@echo "== tests/plain"; OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/plain -n auto --dist loadfile $(PYTEST)
+	@echo "== tests/plain, $(MARK)"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/plain -m "$(MARK)" -n auto --dist loadfile $(PYTEST)
 
 test-sound test-nets: test-%: $(READY)
-	@echo "== tests/$*"; OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/$* $(PYTEST)
+	@echo "== tests/$*, $(MARK)"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/$* -m "$(MARK)" $(PYTEST)
 
 # The plain tests with the oldest versions that setup.cfg allows, in an environment of their own; not part of `test`.
 test-oldest:
 	$(PYTHON) -m venv .venv-oldest
-	.venv-oldest/bin/pip install --quiet --constraint tests/oldest.txt --editable '.[dev]'
+	.venv-oldest/bin/pip install --quiet --constraint tests/oldest.txt --editable '.[plots,dev]'
 	OMP_NUM_THREADS=1 .venv-oldest/bin/python -m pytest tests/plain -n auto --dist loadfile -m "not slow" $(PYTEST)
 
 lint: $(READY)

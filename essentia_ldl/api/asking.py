@@ -165,8 +165,8 @@ def predict(
     Examples
     --------
     >>> import essentia_ldl as ldl
-    >>> for one in ldl.predict(song, models="msd-musicnn", home=folder):
-    ...     tags = one.probabilities["msd-musicnn"]
+    >>> for one in ldl.predict(song, models="msd-musicnn-1", home=folder):
+    ...     tags = one.probabilities["msd-musicnn-1"]
     >>> len(tags), 0 < max(tags.values()) < 1
     (50, True)
     """

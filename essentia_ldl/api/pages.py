@@ -32,7 +32,9 @@ def frame(title: object, parts: Sequence[str]) -> str:
 
 def draw_facts(rows: Sequence[tuple[str, object]]) -> str:
     """Return a table of names and values."""
-    return table(["", ""], [[shown(name.replace("_", " ")), shown(value)] for name, value in rows])
+    words = {True: "yes", False: "no"}
+    cells = [(name, words[value] if isinstance(value, bool) else value) for name, value in rows]
+    return table(["", ""], [[shown(name.replace("_", " ")), shown(value)] for name, value in cells])
 
 
 def draw_training(done: Any) -> str:
@@ -46,12 +48,11 @@ def draw_training(done: Any) -> str:
     scores, rows = done.scores, []
     nested = scores.get("crossval")
     if nested is not None and "balanced_accuracy_mean" in nested:
-        rows.append(_row("folds", nested["n_tracks"], nested["balanced_accuracy_mean"], nested["recall"]))
+        rows.append(_row("folds", nested["n_tracks"], _mean_and_deviation(nested), nested["recall"]))
     for side, words in (("valid", "validation"), ("test", "test")):
         if side in scores:
-            rows.append(
-                _row(words, scores[side]["n_tracks"], scores[side]["balanced_accuracy"], scores[side]["recall"])
-            )
+            score = scores[side]
+            rows.append(_row(words, score["n_tracks"], f"{score['balanced_accuracy']:.3f}", score["recall"]))
     facts = [("models", ", ".join(done.models)), ("run", done.run)]
     if done.failures:
         facts.append(("files left out", len(done.failures)))
@@ -64,7 +65,7 @@ def draw_cross_validation(done: Any) -> str:
     for name, row in {**scores["sources"], **scores["baselines"]}.items():
         recalls = [one["recall"] for one in row["pooled"]]
         recall = {label: _mean([one[label] for one in recalls]) for label in scores["classes"]}
-        rows.append(_row(name, scores["n_tracks"], row["balanced_accuracy_mean"], recall))
+        rows.append(_row(name, scores["n_tracks"], _mean_and_deviation(row), recall))
     facts = [("folds", scores["n_folds"]), ("grouped by artist", scores["grouped_by_artist"]), ("run", done.run)]
     if done.final is not None:
         facts.append(("final models", ", ".join(done.final.models)))
@@ -81,7 +82,7 @@ def draw_evaluation(done: Any) -> str:
         facts.append((name, f"{scores[name]:.3f}{known}"))
     if "calibration" in scores:
         facts.append(("expected calibration error", f"{scores['calibration']['ece']['value']:.3f}"))
-    row = _row(scores["model"], scores["n_tracks"], scores["balanced_accuracy"], scores["recall"])
+    row = _row(scores["model"], scores["n_tracks"], f"{scores['balanced_accuracy']:.3f}", scores["recall"])
     return frame(scores["model"], [draw_facts(facts), _draw_scores([row]), _draw_table(done.folder, scores)])
 
 
@@ -114,7 +115,13 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def _row(name: str, n_tracks: int, score: float, recall: Mapping[str, float | None]) -> list[object]:
+def _mean_and_deviation(row: Mapping[str, Any]) -> str:
+    deviation = row.get("balanced_accuracy_std")
+    spread = "" if deviation is None else f" ± {deviation:.3f}"
+    return f"{row['balanced_accuracy_mean']:.3f}{spread}"
+
+
+def _row(name: str, n_tracks: int, score: str, recall: Mapping[str, float | None]) -> list[object]:
     return [name, n_tracks, score, recall]
 
 
@@ -127,7 +134,7 @@ def _draw_scores(rows: Sequence[Sequence[Any]]) -> str:
     cells = []
     for name, n_tracks, score, recall in rows:
         shares = ["–" if recall[label] is None else f"{recall[label]:.3f}" for label in classes]
-        cells.append([shown(name), str(n_tracks), f"{score:.3f}", *shares])
+        cells.append([shown(name), str(n_tracks), score, *shares])
     return table(head, cells)
 
 

@@ -59,6 +59,8 @@ class HowToTrain(HowToRead, total=False):
     seed: int
     speed: str
     music: str
+    leave_out: str
+    adapt: str | os.PathLike[str]
     paper: bool
     changes: Mapping[str, object]
     jobs: int
@@ -241,6 +243,7 @@ def find_source(data: Place | None, settings: Mapping[str, Any]) -> Source:
         settings.get("layout"),
         settings.get("options") or {},
         None if corrections is None else os.fspath(corrections),
+        settings.get("adapt"),
     )
 
 

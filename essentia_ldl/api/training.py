@@ -55,7 +55,8 @@ def train(
     home : Home, path or None
         The folder whose runs, store and graphs are meant; None is ESSENTIA_LDL_HOME, or the current folder.
     say : callable or None
-        Gets one line of text after another while the work goes on; None is silence.
+        Gets one line of text after another while the work goes on; None is silence here. What processes of their own
+        print, which train and verify, goes to the terminal.
     **settings
         network : str
             "musicnn", "vgg", "vggish", "resnet" or "dcnn".
@@ -77,6 +78,10 @@ def train(
             What labels "auto" choose: "fast", "balanced" or "best".
         music : str
             "same" where the model will meet music like that of the collection, else "other".
+        leave_out : str
+            A column whose values labels "auto" leave out when they choose, in place of artists.
+        adapt : path
+            Folder of music without labels that the model will meet, by which its features are standardised too.
         paper : bool
             Train as the paper does and choose nothing: labels "sb".
         changes : dict
@@ -127,7 +132,8 @@ def train(
     True
     """
     given, place, say = check_settings(settings, HowToTrain), find_home(home), say or be_silent
-    recipe, source = find_recipe(task, labels, given, place), find_source(data, given)
+    asked = {**given, "left_out": given.get("leave_out")}
+    recipe, source = find_recipe(task, labels, asked, place), find_source(data, given)
     check_writable(place)
     effort = train_module.Effort(given.get("jobs"), given.get("max_hours"), given.get("again", False))
     with telling():
@@ -159,7 +165,8 @@ def cross_validate(
     home : Home, path or None
         The folder whose runs, store and graphs are meant; None is ESSENTIA_LDL_HOME, or the current folder.
     say : callable or None
-        Gets one line of text after another while the work goes on; None is silence.
+        Gets one line of text after another while the work goes on; None is silence here. What processes of their own
+        print, which train and verify, goes to the terminal.
     **settings
         folds, repeats : int
             Folds (5), and how often they are drawn (1).

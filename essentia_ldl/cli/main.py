@@ -10,10 +10,12 @@ import click
 from essentia_ldl import __version__
 from essentia_ldl.cli.group import Group, fail, show
 from essentia_ldl.cli.options import (
+    ADAPT,
     CLUSTER,
     DATA,
     JOBS,
     LABELS,
+    LEFT_OUT,
     SourceOption,
     layout,
     options_of_training,
@@ -132,6 +134,8 @@ def labels_command(task: str, data: str | None, sources: tuple[str, ...], output
 @click.argument("task")
 @options_of_training
 @LABELS
+@LEFT_OUT
+@ADAPT
 @click.option("--max-hours", type=click.FloatRange(0, min_open=True), metavar="H", help="Stop training after H hours.")
 @click.option("--members", type=click.IntRange(2), metavar="N", help="Train N seeds: one model, an ensemble.")
 @click.option("--again", is_flag=True, help="Train even when the same run ended before.")

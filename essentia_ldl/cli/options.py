@@ -36,6 +36,11 @@ class SourceOption(click.Option):
 
 LABELS = click.option("--labels", metavar="SOURCE", cls=SourceOption, help=" (default: as the recipe says).")
 
+LEFT_OUT = click.option(
+    "--leave-out", "left_out", metavar="COLUMN", help="Choose by leaving out a column's values, such as genres."
+)
+ADAPT = click.option("--adapt", metavar="FOLDER", help="Music without labels that the model will meet: fit it there.")
+
 
 def read_pairs(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     """Split ``name=value`` options."""
@@ -120,7 +125,7 @@ def resolve_source(options: dict[str, Any]) -> Source:
     """Return where the options of a training say that the collection is."""
     from essentia_ldl.collection.read import Source
 
-    return Source(options["data"], options["layout"], options["options"], options["corrections"])
+    return Source(options["data"], options["layout"], options["options"], options["corrections"], options.get("adapt"))
 
 
 def resolve_truth(options: dict[str, Any]) -> TruthColumn | None:

@@ -181,6 +181,47 @@ def list_values(tracks: Sequence[Track], column: str) -> list[str]:
     return values
 
 
+def leave_out_value(tracks: Sequence[Track], column: str, value: str) -> tuple[list[Track], list[Track]]:
+    """Divide tracks into those of a value of a column, and those that can train without it.
+
+    Parameters
+    ----------
+    tracks : Sequence[Track]
+        The collection.
+    column, value : str
+        One of `list_values`.
+
+    Returns
+    -------
+    held_out : list[Track]
+        The tracks of the value.
+    rest : list[Track]
+        The others, but for those of an artist who is among the held out.
+
+    Raises
+    ------
+    DataError
+        When a class has no track among the rest.
+    """
+    held_out = [track for track in tracks if track.columns[column] == value]
+    artists = {track.artist for track in held_out} - {None}
+    others = [track for track in tracks if track.columns[column] != value]
+    rest = [track for track in others if track.artist not in artists]
+    counts = {name: sum(track.label == name for track in rest) for name in sorted({track.label for track in tracks})}
+    if not all(counts.values()):
+        found = ", ".join(f"{n} {name}" for name, n in counts.items())
+        found += f"; {len(held_out)} tracks test, {len(others) - len(rest)} more are of artists who test"
+        where = f"{column} {value}"
+        raise _error("folds", "every class in every training side", found, where, "Add tracks, or merge values.")
+    return held_out, rest
+
+
+def check_column(tracks: Sequence[Track], column: str) -> None:
+    """Raise `DataError` when the values of a column cannot be left out one at a time; see `leave_out_value`."""
+    for value in list_values(tracks, column):
+        leave_out_value(tracks, column, value)
+
+
 def describe(split: Split, tracks: Iterable[Track]) -> SplitSummary:
     """Count the tracks of each class on each side.
 

@@ -8,8 +8,6 @@ Exit status 0; 1 after an error, 130 after Ctrl-C, each with one line on stderr.
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import sys
 import tempfile
 from pathlib import Path
@@ -18,12 +16,12 @@ from types import ModuleType
 import numpy as np
 
 from essentia_ldl import discover
-from essentia_ldl.errors import EssentiaLdlError, StoreError
+from essentia_ldl.errors import EssentiaLdlError
 from essentia_ldl.files import digest_file, replacing, write_json
-from essentia_ldl.models.answers import RANGES, read_answers, write_answers
-from essentia_ldl.nets import layers
+from essentia_ldl.models import pretrained
+from essentia_ldl.models.answers import RANGES, write_answers
 from essentia_ldl.nets.classifier import build_tagger
-from essentia_ldl.nets.export import cards, folding
+from essentia_ldl.nets.export import cards
 from essentia_ldl.nets.export.freeze import build_evaluator, freeze_model
 from essentia_ldl.nets.export.nodes import PLACEHOLDER, tagger_nodes
 from essentia_ldl.nets.pretrained.tags import TAGS
@@ -32,8 +30,6 @@ from essentia_ldl.nets.pretrained.wheel import WHEEL, fetch_wheel, load_variable
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.runs.plan import BACKBONES
 from essentia_ldl.zones import fail_step
-
-CARD_FORMAT = 1  # raised when cards of an earlier version must be written again
 
 
 def list_base_graphs() -> dict[str, tuple[str, str]]:
@@ -70,9 +66,9 @@ def build_base_graphs(graphs: Path, wheel: Path | None = None) -> dict[str, bool
     """
     graphs = Path(graphs)
     wanted = list_base_graphs()
-    built = {stem: not _is_built(graphs, stem, discover.load(BACKBONES, wanted[stem][0])) for stem in wanted}
+    built = {stem: not pretrained.is_built(graphs, stem) for stem in wanted}
     for stem, (name, dataset) in wanted.items():
-        if not built[stem] and not _has_answers(graphs, stem):  # as of a graph that is older than they are
+        if not built[stem] and not pretrained.has_answers(graphs, stem):  # as of a graph that is older than they are
             module = discover.load(BACKBONES, name)
             _write_answers(graphs, stem, module, load_tagger(graphs, name, dataset))
     if not any(built.values()):
@@ -102,7 +98,7 @@ def _build_one(
     _write_answers(graphs, stem, backbone, tagger)
     # The card comes last: it vouches for the others.
     sums = {
-        "format": _describe_format(backbone),
+        "format": pretrained.describe_format(backbone.__name__.rsplit(".", 1)[1]),
         "sha256": digest_file(graphs / f"{stem}.pb"),
         "weights_sha256": digest_file(graphs / weights.name),
     }
@@ -114,32 +110,6 @@ def _write_answers(graphs: Path, stem: str, backbone: ModuleType, tagger: keras.
     shape = (front_end.patch_frames, front_end.n_bands)
     evaluate = build_evaluator(tagger, tagger_nodes(backbone))
     write_answers(graph, digest_file(graph), PLACEHOLDER, shape, RANGES[front_end.compression], evaluate)
-
-
-def _has_answers(graphs: Path, stem: str) -> bool:
-    graph = graphs / f"{stem}.pb"
-    try:
-        return read_answers(graph, digest_file(graph)) is not None
-    except StoreError:
-        return False
-
-
-def _describe_format(backbone: ModuleType) -> str:
-    """Digest what decides the layers of a network: weights saved by other layers are built again."""
-    sources = b"".join(Path(module.__file__).read_bytes() for module in (backbone, layers, folding))
-    return hashlib.sha256(sources + str(CARD_FORMAT).encode()).hexdigest()[:16]
-
-
-def _is_built(graphs: Path, stem: str, backbone: ModuleType) -> bool:
-    try:
-        sums = json.loads((graphs / f"{stem}.json").read_text(encoding="utf-8"))["essentia_ldl"]
-        return (
-            sums["format"] == _describe_format(backbone)
-            and sums["sha256"] == digest_file(graphs / f"{stem}.pb")
-            and sums["weights_sha256"] == digest_file(graphs / f"{stem}.weights.h5")
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -69,8 +69,8 @@ def apply_options(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
         What its file says.
     options : Mapping[str, Any]
         labels, sources, network, pretrained, extractor, extractor_output, fine_tune, epochs, dropout, samples, seed,
-        speed, music, paper, members, and changes: keys of the recipe such as "network.hidden" and their values as TOML
-        writes them.
+        speed, music, paper, members; left_out, a column to choose by; and changes: keys of the recipe such as
+        "network.hidden" and their values as TOML writes them.
 
     Returns
     -------
@@ -91,12 +91,17 @@ def apply_options(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
         labels = labels or (PAPER if recipe.is_solved else None)
     elif labels is None and recipe.is_solved and is_descended(options):
         labels = "none"
-    if recipe.override(labels=labels).is_solved or given("sources"):
+    is_solved = recipe.override(labels=labels).is_solved
+    if given("left_out") and not is_solved:
+        rule, remedy = "none where labels do not choose", "Leave it out, or what asks for other labels."
+        raise RecipeError(explain("leave-out", rule, given("left_out"), f"recipe {recipe.task}", remedy))
+    if is_solved or given("sources"):
         recipe = recipe.override(choice__networks=list_networks(options) or None)
     return recipe.override(
         labels=labels,
         choice__speed=given("speed"),
         choice__music=given("music"),
+        choice__leave_out=given("left_out"),
         network__backbone=given("network"),
         network__pretrained=given("pretrained"),
         network__fine_tune=given("fine_tune") or ("head" if given("extractor") else None),

@@ -110,6 +110,9 @@ def _warnings(page: Page) -> list[str]:
     found = [*results.scores.get("warnings", ())]
     if results.plan.card.get("demo"):
         found.append("This is the synthetic demo collection: the numbers say nothing about music.")
+    adapted = results.plan.card.get("adapted")
+    if isinstance(adapted, Mapping) and "note" in adapted:
+        found.append(str(adapted["note"]))
     if results.kind != CROSSVAL and not results.plan.grouped:
         found.append("Not grouped by artist: one may train and validate, and the score may come out too high.")
     findings = results.scores.get("findings", ())

@@ -36,6 +36,7 @@ from essentia_ldl.scores.calibration_file import read_calibration, write_calibra
 from essentia_ldl.scores.logits import PatchLogits
 
 OUT_OF_FOLD = "out-of-fold"
+NESTED = "nested"  # what a solved training says of tracks that neither fit nor choice has seen
 
 
 def calibrate_run(run: Path, method: str | None = None, *, strict: bool = False) -> Calibration:
@@ -87,6 +88,17 @@ def read_run(run: Path) -> Calibration | None:
         return None
     weights = Path(run) / WEIGHTS
     return read_calibration(path, digest_file(weights) if weights.is_file() else "")
+
+
+def name_nested(run: Path, part: int) -> Path:
+    """Name the folder of a run with what was said of one part of its tracks by who has not seen it."""
+    return Path(run) / NESTED / f"part-{part}"
+
+
+def list_nested(run: Path) -> list[Path]:
+    """List the folders of `name_nested` that a run has, none where settings were not chosen or not scored."""
+    found = [path.parent for path in (Path(run) / NESTED).glob(f"part-*/{PREDICTIONS}")]
+    return sorted(found, key=lambda path: int(path.name.rsplit("-", 1)[1]))
 
 
 def digest_weights(run: Path) -> str:

@@ -35,6 +35,7 @@ from essentia_ldl.runs.plan import (
 )
 from essentia_ldl.runs.targets import name_table, write_report, write_table
 from essentia_ldl.train import multi_target
+from essentia_ldl.train.adapt import describe_adaptation
 from essentia_ldl.train.auto import fit_solved, solve_plan
 from essentia_ldl.train.targets import build_source, fit_labels, fit_targets
 
@@ -248,7 +249,9 @@ def _card_fields(recipe: Recipe, collection: Collection) -> dict[str, Any]:
     is_demo = collection.is_demo
     counts = "/".join(str(sum(t.label == name for t in collection.tracks)) for name in recipe.classes)
     card = recipe.card
+    adapted = {} if collection.target is None else {"adapted": describe_adaptation(collection.target)}
     return {
+        **adapted,
         "author": card.author,
         "email": card.email,
         "release_date": datetime.date.today().isoformat(),

@@ -14,10 +14,11 @@ from typing import Any
 from essentia_ldl import frontends, taps
 from essentia_ldl import labels as label_sources
 from essentia_ldl.choices import CHOSEN
+from essentia_ldl.collection import splits
 from essentia_ldl.collection.corrections import describe_corrections
 from essentia_ldl.collection.read import Collection, Source, read_corrected
 from essentia_ldl.datasets import demo
-from essentia_ldl.errors import DataError, explain
+from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.features import descriptors, embeddings
 from essentia_ldl.features.extract import extract
 from essentia_ldl.features.extractors import read_extractor
@@ -25,8 +26,10 @@ from essentia_ldl.features.joint import QUALITIES, make_joint_features
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home
 from essentia_ldl.models import folder as models
+from essentia_ldl.models import pretrained
 from essentia_ldl.recipe.recipe import NetworkSettings, Recipe
 from essentia_ldl.records import Split, Track
+from essentia_ldl.train.adapt import list_unlabelled, read_unlabelled
 from essentia_ldl.train.choice import list_feature_sets
 from essentia_ldl.train.compose import check_sampling
 from essentia_ldl.train.targets import build_source, label_front_ends, list_sources
@@ -77,7 +80,8 @@ def build_base_graphs(graphs: Path, wheel: str | None = None) -> Built:
     Built
     """
     arguments = [str(graphs), *(["--wheel", wheel] if wheel else [])]
-    run_zone("essentia_ldl.nets.base_graphs", *arguments)
+    if not pretrained.are_built(graphs):
+        run_zone("essentia_ldl.nets.base_graphs", *arguments)
     return Built(graphs, tuple(name for name in models.BASE_MODELS if (graphs / f"{name}.pb").is_file()))
 
 
@@ -174,6 +178,12 @@ def prepare(
         When labels do not fit the recipe, tracks are too few for the split, or a class has no usable track.
     """
     check_sampling(recipe)
+    is_solved = any(name in CHOSEN for name in needs.labels)
+    if source.adapt is not None:
+        if not is_solved:
+            remedy = "Leave --adapt out, or what asks for other labels."
+            raise RecipeError(explain("adapt", "labels auto or joint", ", ".join(needs.labels), recipe.task, remedy))
+        list_unlabelled(source.adapt)
     source, is_demo = find_data(recipe, source, home, say)
     tracks, corrected = read_corrected(source, recipe)
     if corrected:
@@ -191,9 +201,12 @@ def prepare(
             models.require_weights(home.graphs, network.backbone, network.pretrained)  # before the long work
     if not extractor and (needs.bands or not wanted or embeddings.NAME in read):
         wanted = list(dict.fromkeys([bands_of, *wanted]))
+    column = recipe.choice.leave_out if is_solved else ""
     for split in needs.draw(tracks) if needs.draw else ():
         chosen = set(split.train)
         train = [track for track in tracks if track.id in chosen]
+        if column:
+            splits.check_column([track for track in tracks if track.id in chosen.union(split.valid)], column)
         for name in list_sources(recipe, needs.labels):
             build_source(recipe, name).check(train)
     collection = extract(tracks, home, [frontends.get(name) for name in wanted], n_jobs, **extractor)
@@ -217,9 +230,15 @@ def prepare(
     if solved:
         build_base_graphs(home.graphs)
         sets = [features for one in solved for features in list_feature_sets(one)]
+        if source.adapt is not None:
+            target = read_unlabelled(source.adapt, home, n_jobs, say)
+            failures = (*collection.failures, *target.failures)
+            collection = dataclasses.replace(collection, target=target, failures=failures)
         for layers in sorted({taps.find_stored(features.layers) for features in sets}):
             names = [n for features in sets if taps.find_stored(features.layers) == layers for n in features.backbones]
-            make_joint_features(collection, tuple(dict.fromkeys(names)), layers, QUALITIES, n_jobs, say)
+            for one in (collection, collection.target):
+                if one is not None:
+                    make_joint_features(one, tuple(dict.fromkeys(names)), layers, QUALITIES, n_jobs, say)
     return collection
 
 

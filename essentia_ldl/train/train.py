@@ -114,7 +114,9 @@ def train(recipe: Recipe, source: Source, home: Home, effort: Effort = DEFAULT_E
         say(f"artist not known for {unknown} of {len(collection.tracks)} tracks: one may train and validate")
     listing = identify_tracks(recipe, collection)
     sides = [track.split for track in collection.tracks]
-    asked = (listing, sides, collection.is_demo, effort.max_hours)
+    asked = [listing, sides, collection.is_demo, effort.max_hours]
+    if collection.target is not None:
+        asked.append(["adapt", sorted(collection.target.contents[track.id] for track in collection.target.tracks)])
     weights = identify_weights(recipe.network, home.graphs)
     digest = runs.fingerprint(__version__, recipe.as_identity(), *asked, *weights)
     run, before = take_training(recipe.task, digest, home, effort.again, say)

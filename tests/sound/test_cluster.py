@@ -46,6 +46,7 @@ def run(audio: list[str], output: str, graphs: Path, workers: Workers) -> tuple[
         return done.n_failures, said, list(csv.reader(file))
 
 
+@pytest.mark.slow
 def test_a_cluster_says_what_this_machine_says_though_a_worker_is_killed(library, graphs, cluster):
     n_failures, _, expected = run(["music"], "here.csv", graphs, Workers(1))
     assert n_failures == 1
@@ -67,6 +68,7 @@ def test_a_cluster_says_what_this_machine_says_though_a_worker_is_killed(library
     assert "(music/silent.wav)" in said[0]
 
 
+@pytest.mark.slow
 def test_urls_are_read_where_they_are(library, graphs, cluster):
     url = (library / "music").as_uri()
     _, _, expected = run(["music/0.wav"], "file.csv", graphs, Workers(1))

@@ -22,6 +22,12 @@ assert done.repeated
 print("shows", "<svg" in done._repr_html_())
 print("essentia" in sys.modules, "tensorflow" in sys.modules)
 """
+SMALL = """
+task = "mood-sad"
+classes = ["non_sad", "sad"]
+labels = { sa = { n_neighbors = 3 } }
+demo = { tracks = 12, artists = 6, seconds = 20.0 }
+"""
 
 
 @pytest.mark.slow
@@ -31,8 +37,7 @@ def test_the_examples_of_the_commands_run_beside_tensorflow(graphs, run_python, 
     for path in graphs.iterdir():
         (home / "graphs" / path.name).symlink_to(path)
     (home / "recipes").mkdir()
-    recipe = 'task = "mood-sad"\nclasses = ["non_sad", "sad"]\n[demo]\ntracks = 12\nartists = 6\nseconds = 20.0\n'
-    (home / "recipes" / "mood-sad.toml").write_text(recipe)  # a small demo
+    (home / "recipes" / "mood-sad.toml").write_text(SMALL)
     done = run_python("-c", NOTEBOOK, str(home), str(song), timeout_s=1500)
     assert done.returncode == 0, done.stdout + done.stderr
     ran = [f"{name} ran" for name in ("train", "predict", "evaluate", "report", "cross_validate")]

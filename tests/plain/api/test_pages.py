@@ -53,12 +53,15 @@ def test_a_cross_validation_shows_every_row(check_html, collection):
     row = {
         "pooled": [{"recall": {"a": 0.5, "b": None}}, {"recall": {"a": 1.0, "b": None}}],
         "balanced_accuracy_mean": 0.75,
+        "balanced_accuracy_std": 0.125,
     }
     scores = {"sources": {"none": row}, "baselines": {"logreg": row}, "classes": ["a", "b"], "n_tracks": 8}
     done = CrossValidated(Path("/h/runs/c"), {**scores, "n_folds": 5, "grouped_by_artist": True}, collection, (), "")
     text = done._repr_html_()
     assert "svg" in check_html(text)
     assert text.count("0.750") == 4
+    assert text.count("0.750 ± 0.125") == 2
+    assert "<td>yes</td>" in text
     assert "logreg" in text
     final = dataclasses.replace(done, final=TrainedModel(Path("/h/runs/f"), ("final-1",), {}, ()))
     assert "final-1" in final._repr_html_()

@@ -78,7 +78,13 @@ def test_an_unknown_setting_gets_the_nearest():
     ],
 )
 def test_the_settings_are_the_options_of_the_command_line(command, kind, given_otherwise):
-    renamed = {"n_folds": "folds", "form": "format", "patch_hop_frames": "patch_hop", "to_refit": "refit"}
+    renamed = {
+        "n_folds": "folds",
+        "form": "format",
+        "patch_hop_frames": "patch_hop",
+        "to_refit": "refit",
+        "left_out": "leave_out",
+    }
     options = {renamed.get(one.name, one.name) for one in main.commands[command].params} - given_otherwise
     assert options == set(kind.__annotations__)
 

@@ -53,6 +53,16 @@ def test_a_training_is_asked_for_with_all_that_is_given(asked, tmp_path):
     assert (done.as_dict()["run"], done.models) == ("/h/runs/tension-1", ("tension-1",))
 
 
+def test_a_column_to_choose_by_and_music_to_adapt_to_are_handed_on(asked, tmp_path):
+    training.train("mood-sad", tmp_path, home=tmp_path, leave_out="genre", adapt=tmp_path / "other", say=None)
+    recipe, source = asked[0][:2]
+    assert recipe.choice.leave_out == "genre"
+    assert source.adapt == str(tmp_path / "other")
+    training.cross_validate("mood-sad", tmp_path, home=tmp_path, leave_out="genre", say=None)
+    recipe, _, comparison = asked[1][:3]
+    assert (recipe.choice.leave_out, comparison.folds.leave_out) == ("", "genre")
+
+
 def test_members_make_an_ensemble(asked, tmp_path, capsys):
     training.train("mood-sad", home=tmp_path, members=3, say=None)
     recipe, source, n_members, home, effort, say = asked[0]

@@ -15,6 +15,7 @@ from essentia_ldl.cli.options import (
     resolve_truth,
 )
 from essentia_ldl.collection.read import Source
+from essentia_ldl.errors import RecipeError
 from essentia_ldl.files import Home
 from essentia_ldl.measure.rows import TruthColumn
 from essentia_ldl.recipe.recipe import Recipe
@@ -162,3 +163,16 @@ def test_other_keys_leave_the_choice_as_it_is(tmp_path, changes):
 def test_speed_and_music_are_handed_on(tmp_path):
     choice = resolve(tmp_path, speed="fast", music="other").choice
     assert (choice.speed, choice.music) == ("fast", "other")
+
+
+def test_a_column_to_choose_by_is_handed_on_and_needs_something_to_choose(tmp_path):
+    assert resolve(tmp_path, left_out="genre").choice.leave_out == "genre"
+    assert resolve(tmp_path).choice.leave_out == ""
+    for others in ({"paper": True}, {"labels": "sb"}, {"dropout": 0.3}):
+        with pytest.raises(RecipeError, match="leave-out: expected none where labels do not choose; got 'genre'"):
+            resolve(tmp_path, left_out="genre", **others)
+
+
+def test_a_folder_to_adapt_to_is_part_of_the_source():
+    assert resolve_source({**NOTHING, "data": "d", "adapt": "other"}) == Source("d", None, {}, None, "other")
+    assert resolve_source({**NOTHING, "data": "d"}).adapt is None

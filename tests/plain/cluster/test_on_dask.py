@@ -177,6 +177,7 @@ def lonely(tmp_path, with_jobs):
     process.wait()
 
 
+@pytest.mark.slow
 def test_a_cluster_without_workers_and_one_that_ends_are_one_sentence(lonely, monkeypatch, jobs, with_jobs, tmp_path):
     url, scheduler = lonely
     monkeypatch.setattr(on_dask, "CONNECT_S", 60.0)
