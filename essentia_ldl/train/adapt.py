@@ -89,7 +89,7 @@ def read_unlabelled(
     Raises
     ------
     DataError
-        As `list_unlabelled`, also when too few files can be used.
+        When it is no folder, or has fewer than `MIN_TRACKS` audio files that can be used.
     """
     found = extract(list_unlabelled(folder), home, [FRONT_END], n_jobs)
     first = f"; {len(found.failures)} left out, the first: {found.failures[0].reason}" if found.failures else ""

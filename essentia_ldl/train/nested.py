@@ -69,7 +69,8 @@ def write_nested(folder: Path, collection: Collection, recipe: Recipe, chosen: C
     Returns
     -------
     dict[str, Any]
-        As `score_nested`, and calibration: what `runs.score.compare_calibrations` says.
+        Balanced accuracy (mean, deviation, pooled, error, by fold), recall and confusion of tracks that no choice has
+        seen; and calibration, before and after.
     """
     pairs = []
     for part in sorted(set(chosen.parts.tolist())):
