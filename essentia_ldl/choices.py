@@ -6,7 +6,7 @@ Names of plug-ins (label sources, networks, layouts) are not here: `discover.nam
 from __future__ import annotations
 
 PRETRAINED = ("msd", "mtt", "audioset")
-FINE_TUNE = ("head", "all", "none")
+HEAD, TOP, ALL, SCRATCH = FINE_TUNE = ("head", "top", "all", "none")
 LOSSES = ("auto", "mae", "cross_entropy", "kl")  # auto first: what a plan chooses by its targets
 CLASS_WEIGHTS = ("balanced", "none")
 ACTIVATIONS = ("relu", "elu")

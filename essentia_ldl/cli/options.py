@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from essentia_ldl.choices import CHOSEN, MUSIC, SPEEDS
+from essentia_ldl.choices import CHOSEN, HEAD, MUSIC, SPEEDS
 
 if TYPE_CHECKING:
     from essentia_ldl.collection.read import Source
@@ -90,7 +90,7 @@ def options_of_training(command: Any) -> Any:
         click.option("--pretrained", metavar="NAME", help="msd or mtt, or audioset for vggish: weights to start from."),
         click.option("--extractor", metavar="NAME", help="A head on a published graph: a name in graphs/, or a .pb."),
         click.option("--extractor-output", metavar="NODE", help="Its output (default: its card's embeddings)."),
-        click.option("--fine-tune", metavar="MODE", help="head (quick), all (whole network) or none (from scratch)."),
+        click.option("--fine-tune", metavar="MODE", help="head, top (last layers), all (layers), none (from scratch)."),
         click.option("--epochs", type=click.IntRange(1), metavar="N", help="Epochs (default: as the recipe says)."),
         SET,
         click.option("--paper", is_flag=True, help="Train as the paper does, and choose nothing: labels sb."),
@@ -136,7 +136,7 @@ def _is_descended(options: dict[str, Any]) -> bool:
     sections = {key.partition(".")[0] for key in options["changes"]}
     keys = {key for key in options["changes"] if key.startswith("network.")} - {"network.backbones", "network.layers"}
     return bool(
-        options["fine_tune"] not in (None, "head")
+        options["fine_tune"] not in (None, HEAD)
         or options["network"] not in (None, "musicnn", "vgg")
         or keys
         or sections & {"training", "targets", "uncertainty"}
@@ -170,7 +170,7 @@ def resolve_recipe(task: str, options: dict[str, Any], recipes: Path) -> Recipe:
         if labels in CHOSEN:
             raise click.UsageError(f"--labels {labels} is not of the paper: leave it or --paper out.")
         labels = labels or (PAPER if recipe.is_solved else None)
-    elif labels is None and recipe.is_solved and _is_descended(options):
+    elif labels is None and recipe.is_solved and (_is_descended(options) or recipe.network.fine_tune != HEAD):
         labels = "none"
     if recipe.override(labels=labels).is_solved or options.get("sources"):
         recipe = recipe.override(choice__networks=_list_networks(options) or None)

@@ -20,6 +20,7 @@ from essentia_ldl.choices import (
     PRETRAINED,
     SPEEDS,
     TARGET_NETWORKS,
+    TOP,
     join_choices,
 )
 from essentia_ldl.errors import RecipeError, explain
@@ -59,7 +60,8 @@ class NetworkSettings:
     )
     fine_tune: str = _choice(
         FINE_TUNE,
-        "head: frozen network, quick; all: the whole network; none: from scratch, without pretrained weights",
+        "head: frozen network, quick; top: its last layers train too; all: the whole network; none: from scratch, "
+        "without pretrained weights",
     )
     hidden: int = _key(
         100,
@@ -324,6 +326,9 @@ def check_targets(sources: Sequence[str], networks: str, network: NetworkSetting
         rule = "at least 1, because a frozen network has the same features whatever its head learns"
         raise RecipeError(explain("network.hidden", rule, network.hidden, where, "Set it, such as 100."))
     shared = networks == "shared" and len(sources) > 1
+    if shared and network.fine_tune == TOP:
+        rule, remedy = "all or none where targets share a network", "Set it, or targets.networks to separate."
+        raise RecipeError(explain("network.fine_tune", rule, TOP, where, remedy))
     if shared and not frontends.get_network(network.backbone).is_cut and network.hidden < 1:
         rule = f"at least 1 where targets share all of {network.backbone}"
         remedy = "Set it, such as 100, or targets.networks to separate."

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl import frontends
+from essentia_ldl.choices import TOP
 from essentia_ldl.errors import StoreError, TrainingError, explain
 from essentia_ldl.files import read_object, write_json
 from essentia_ldl.records import FrontEnd
@@ -167,6 +168,8 @@ class Plan:
         if needs_head and self.network.fine_tune != "head":
             rule, found = f"head, over {needs_head}", self.network.fine_tune
             raise TrainingError(explain("fine_tune", rule, found, where, REMEDY))
+        if self.tasks and self.network.fine_tune == TOP:
+            raise TrainingError(explain("fine_tune", "all or none, with several targets", TOP, where, REMEDY))
         own = frontends.of_network(self.network.backbone)
         if not needs_head and (self.front_end.kind != "mel" or self.front_end != own):
             remedy = "Use the front-end that the network was made for."

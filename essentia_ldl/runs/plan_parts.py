@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from essentia_ldl import taps
-from essentia_ldl.choices import ACTIVATIONS, CLASS_WEIGHTS, DESCENT, FINE_TUNE, LOSSES, SOLVERS
+from essentia_ldl.choices import ACTIVATIONS, CLASS_WEIGHTS, DESCENT, FINE_TUNE, LOSSES, SOLVERS, join_choices
 from essentia_ldl.errors import TrainingError, explain
 from essentia_ldl.files import is_file_name
 from essentia_ldl.records import ROLES
@@ -111,7 +111,8 @@ class NetworkPlan:
     backbone : str
         Name of a module of `essentia_ldl.nets.backbones`.
     fine_tune : str
-        "head": the backbone is frozen; "all": everything trains from pretrained weights; "none": from scratch.
+        "head": the backbone is frozen; "top": its last layers train; "all": everything trains from pretrained weights;
+        "none": from scratch.
     pretrained : str or None
         Data set of the weights, such as "msd"; not used when `fine_tune` is "none".
     hidden : int
@@ -159,7 +160,7 @@ class NetworkPlan:
         if self.activation not in ACTIVATIONS:
             raise TrainingError(explain("activation", "relu or elu", self.activation, PLAN, REMEDY))
         if self.fine_tune not in FINE_TUNE:
-            raise TrainingError(explain("fine_tune", "head, all or none", self.fine_tune, PLAN, REMEDY))
+            raise TrainingError(explain("fine_tune", join_choices(FINE_TUNE), self.fine_tune, PLAN, REMEDY))
         if self.fine_tune != "none" and self.pretrained is None:
             raise TrainingError(
                 explain("pretrained", "the name of weights", None, PLAN, "Use fine_tune none to train without.")

@@ -95,6 +95,10 @@ class BandSource:
         """Return mean and variance of every band over all frames of some tracks, each (n_bands,), float32."""
         return measure_frames(self._bands(row) for row in rows)
 
+    def name_grid(self, row: int) -> tuple[str, int]:
+        """Name the patches of a track, for who keeps what is made of them: content, frames from one to the next."""
+        return self._contents[row], self.front_end.patch_hop_frames
+
     def _bands(self, row: int) -> np.ndarray:
         return self._store.read(self._contents[row], self.front_end)
 

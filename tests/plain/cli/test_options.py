@@ -139,6 +139,7 @@ def test_a_network_that_is_named_is_the_only_choice_of_networks(tmp_path, option
 @pytest.mark.parametrize(
     "options",
     [
+        {"fine_tune": "top"},
         {"fine_tune": "all"},
         {"fine_tune": "none"},
         {"network": "resnet", "fine_tune": "none"},
@@ -152,6 +153,11 @@ def test_a_network_that_is_named_is_the_only_choice_of_networks(tmp_path, option
 )
 def test_what_only_descent_can_train_is_trained_on_the_classes_as_they_are(tmp_path, options):
     assert resolve(tmp_path, **options).labels == "none"
+
+
+def test_a_recipe_whose_network_trains_is_no_choice_of_solved_heads(tmp_path):
+    write_recipe(Recipe("own", ("x", "y")).override(network__fine_tune="top"), tmp_path / "own.toml")
+    assert resolve_recipe("own", NOTHING, tmp_path).labels == "none"
 
 
 @pytest.mark.parametrize("changes", [{"calibration.method": "none"}, {"split.seed": "3"}, {"choice.smoothing": "0.5"}])

@@ -26,8 +26,10 @@ def test_override_changes_copies_and_checks():
     assert plain.labels == "auto"
     with pytest.raises(UnknownNameError, match="Did you mean 'vgg'"):
         plain.override(network__backbone="vggg")
-    with pytest.raises(RecipeError, match="fine_tune: expected head, all or none"):
+    with pytest.raises(RecipeError, match="fine_tune: expected head, top, all or none"):
         plain.override(network__fine_tune="both")
+    with pytest.raises(RecipeError, match="pretrained: expected none: there are no weights of this network"):
+        plain.override(network__fine_tune="top", network__backbone="resnet")
     with pytest.raises(UnknownNameError, match="label source"):
         plain.override(labels="sx")
 

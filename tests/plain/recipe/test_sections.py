@@ -115,6 +115,7 @@ def test_networks_that_cannot_be_cut_or_widened_are_refused(backbone):
     [
         (("none", "sb"), "separate", {}, "one source of the task's own classes"),
         (("none", "agf-m"), "none", {}, r"targets\.networks: expected separate, shared or wide"),
+        (("none", "agf-m"), "shared", {"fine_tune": "top"}, r"network\.fine_tune: expected all or none where targets"),
         (("agf-m",), "none", {}, r"targets\.networks"),
         (("none", "agf-m"), "separate", {"extractor": "msd-musicnn-1"}, "targets: expected a network of ours"),
         (("none", "agf-m"), "separate", {"hidden": 0}, r"network\.hidden: expected at least 1"),

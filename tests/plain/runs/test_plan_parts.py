@@ -17,7 +17,11 @@ def test_pretrained_weights_are_not_used_from_scratch():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: NetworkPlan("musicnn", fine_tune="some", pretrained="msd"), "fine_tune: expected head, all or none"),
+        (
+            lambda: NetworkPlan("musicnn", fine_tune="some", pretrained="msd"),
+            "fine_tune: expected head, top, all or none",
+        ),
+        (lambda: NetworkPlan("musicnn", fine_tune="top"), "pretrained: expected the name of weights; got None"),
         (lambda: NetworkPlan("musicnn", pretrained="msd", activation="tanh"), "activation: expected relu or elu"),
         (lambda: TrainingPlan(epochs=1, solver="guess"), 'solver: expected "" or solved; got'),
         (
