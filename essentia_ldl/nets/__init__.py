@@ -31,6 +31,7 @@ The map, in the order of the imports: a module imports only from what stands abo
         evaluation_hop    sources with another distance between patches
     training/
         losses       distributions and logits -> one number per row
+        depths       groups of layers that learn at rates of their own
         updates      a model with its optimiser: what an epoch does
         shared_updates    the same for several targets
         checkpoints  the state that a killed training goes on from

@@ -18,6 +18,7 @@ from essentia_ldl import labels as label_sources
 from essentia_ldl.choices import CHOSEN
 from essentia_ldl.discover import names, unknown
 from essentia_ldl.errors import SHOWN, DataError, RecipeError, explain, show
+from essentia_ldl.recipe.checks import check_joint, check_targets, check_tuning
 from essentia_ldl.recipe.sections import (
     ADDED,
     RENAMED,
@@ -31,9 +32,7 @@ from essentia_ldl.recipe.sections import (
     TargetsSettings,
     TrainingSettings,
     UncertaintySettings,
-    check_joint,
     check_section,
-    check_targets,
 )
 from essentia_ldl.records import Track
 
@@ -120,6 +119,7 @@ class Recipe:
         if self.network.fine_tune != "none" and not self.network.extractor:
             frontends.check_pretrained(self.network.backbone, self.network.pretrained)
         check_joint(self.network, self.target_networks, where)
+        check_tuning(self.network, self.training, self.target_networks, where)
         check_targets(self.sources, self.target_networks, self.network, where)
 
     @property

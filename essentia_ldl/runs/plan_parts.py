@@ -222,6 +222,8 @@ class TrainingPlan:
     class_weights: str = "none"
     halvings: tuple[int, ...] | None = None  # epochs after which the rate halves; None: by the plateau rule
     solver: str = DESCENT  # "solved": no epochs, the linear head is that of solution.npz
+    rate_factor: float = 1.0  # from the rate of a group of layers to that of the one below it, above a frozen part
+    warmup_epochs: int = 0  # the first of them, in which what is above the embedding trains alone
 
     def __post_init__(self) -> None:
         check_kinds(TrainingPlan, vars(self))
@@ -235,6 +237,10 @@ class TrainingPlan:
         for field in ("epochs", "batch_size", "patience"):
             if getattr(self, field) < 1:
                 raise TrainingError(explain(field, "at least 1", getattr(self, field), PLAN, REMEDY))
+        if not 0 < self.rate_factor <= 1:
+            raise TrainingError(explain("rate_factor", "above 0, at most 1", self.rate_factor, PLAN, REMEDY))
+        if self.warmup_epochs < 0:
+            raise TrainingError(explain("warmup_epochs", "at least 0", self.warmup_epochs, PLAN, REMEDY))
         if self.loss not in LOSSES:
             raise TrainingError(explain("loss", " or ".join(LOSSES), self.loss, PLAN, REMEDY))
 

@@ -78,7 +78,7 @@ def digest_training(plan: Plan, targets: tuple[np.ndarray, ...]) -> str:
     network, training = dataclasses.asdict(plan.network), dataclasses.asdict(plan.training)
     training.pop("epochs")
     _drop_defaults(network, NetworkPlan, ("backbones", "layers"))
-    _drop_defaults(training, TrainingPlan, ("solver",))
+    _drop_defaults(training, TrainingPlan, ("solver", "rate_factor", "warmup_epochs"))
     parts = {
         "classes": plan.classes,
         "front_end": plan.front_end.key,

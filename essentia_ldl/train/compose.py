@@ -151,6 +151,8 @@ def compose_plan(folder: Path, recipe: Recipe, collection: Collection, split: Sp
             loss=training.loss,
             class_weights=training.class_weights,
             halvings=wanted.halvings,
+            rate_factor=training.rate_factor,
+            warmup_epochs=training.warmup_epochs,
         ),
         tracks=tuple(
             PlannedTrack(track.id, collection.contents[track.id], split.role(track.id), track.label)

@@ -37,6 +37,8 @@ def different() -> Recipe:
         training__l2=0.0,
         training__patience=6,
         training__loss="kl",
+        training__rate_factor=0.5,
+        training__warmup_epochs=2,
         choice__speed="fast",
         choice__music="other",
         choice__networks=("msd-vgg", "msd-musicnn"),
