@@ -20,6 +20,13 @@ CHOSEN_IN_WORDS = {
 }
 SPEEDS = ("balanced", "fast", "best")
 MUSIC = ("same", "other")
+# What is made of the audio of training tracks, by name: variants in the store, whose names say how they are made.
+AUDIO_VARIANTS = {
+    "quality": ("quality-1",),
+    "mp3": ("mp3-64k",),
+    "pitch": ("pitch-up-1", "pitch-down-1"),
+    "tempo": ("tempo-106", "tempo-94"),
+}
 LAYERS = ("embedding", "deep", "all")  # or some of the digits 1 to 5, see `taps`
 DESCENT, SOLVED = SOLVERS = ("", "solved")
 SEPARATE, SHARED, WIDE = TARGET_NETWORKS = ("separate", "shared", "wide")

@@ -91,6 +91,9 @@ def options_of_training(command: Any) -> Any:
         click.option("--extractor", metavar="NAME", help="A head on a published graph: a name in graphs/, or a .pb."),
         click.option("--extractor-output", metavar="NODE", help="Its output (default: its card's embeddings)."),
         click.option("--fine-tune", metavar="MODE", help="head, top (last layers), all (layers), none (from scratch)."),
+        click.option(
+            "--augment", metavar="LIST", help="Change training patches: bands, audio, both, or names, by commas."
+        ),
         click.option("--epochs", type=click.IntRange(1), metavar="N", help="Epochs (default: as the recipe says)."),
         SET,
         click.option("--paper", is_flag=True, help="Train as the paper does, and choose nothing: labels sb."),
@@ -140,7 +143,7 @@ def _is_descended(options: dict[str, Any]) -> bool:
         or options["network"] not in (None, "musicnn", "vgg")
         or keys
         or sections & {"training", "targets", "uncertainty"}
-        or any(options.get(name) for name in ("extractor", "dropout", "samples", "epochs", "members"))
+        or any(options.get(name) for name in ("extractor", "dropout", "samples", "epochs", "members", "augment"))
     )
 
 
@@ -156,6 +159,7 @@ def _list_networks(options: dict[str, Any]) -> tuple[str, ...]:
 
 def resolve_recipe(task: str, options: dict[str, Any], recipes: Path) -> Recipe:
     """Return the recipe of a task with what the options of a training change in it."""
+    from essentia_ldl.recipe.augment import read_augmentations
     from essentia_ldl.recipe.toml import change_recipe, read_recipe
 
     if options["extractor_output"] and not options["extractor"]:
@@ -165,6 +169,7 @@ def resolve_recipe(task: str, options: dict[str, Any], recipes: Path) -> Recipe:
             raise click.UsageError(f"--extractor stands in place of the network: leave --{other} out.")
     epochs = options["epochs"]
     recipe = change_recipe(read_recipe(task, recipes), options["changes"])
+    augment = {} if options.get("augment") is None else read_augmentations(options["augment"])
     labels = options.get("labels")
     if options["paper"]:
         if labels in CHOSEN:
@@ -181,6 +186,7 @@ def resolve_recipe(task: str, options: dict[str, Any], recipes: Path) -> Recipe:
         network__backbone=options["network"],
         network__pretrained=options["pretrained"],
         network__fine_tune=options["fine_tune"] or ("head" if options["extractor"] else None),
+        **{f"augment__{key}": value for key, value in augment.items()},
         network__extractor=options["extractor"],
         network__extractor_output=options["extractor_output"],
         training__epochs=epochs,

@@ -28,6 +28,7 @@ The map, in the order of the imports: a module imports only from what stands abo
         below_head   which of these a plan's head stands on
         sources      inputs of a training: embeddings or bands, row by row
         lower        what the frozen lower layers of a network make of bands, kept for a run
+        augment      training patches changed at random
         evaluation_hop    sources with another distance between patches
     training/
         losses       distributions and logits -> one number per row

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from essentia_ldl import frontends, taps
 from essentia_ldl import labels as label_sources
-from essentia_ldl.choices import ALL, TOP
+from essentia_ldl.choices import ALL, HEAD, TOP
 from essentia_ldl.errors import RecipeError, explain
-from essentia_ldl.recipe.sections import NetworkSettings, TrainingSettings
+from essentia_ldl.recipe.sections import AugmentSettings, NetworkSettings, TrainingSettings
 
 
 def check_tuning(network: NetworkSettings, training: TrainingSettings, networks: str, where: str) -> None:
@@ -29,6 +29,15 @@ def check_tuning(network: NetworkSettings, training: TrainingSettings, networks:
             rule = f"{default:g} unless one pretrained network is tuned"
             remedy = "Leave it out, or set network.fine_tune to top or all."
             raise RecipeError(explain(f"training.{key}", rule, value, where, remedy))
+
+
+def check_augment(network: NetworkSettings, augment: AugmentSettings, networks: str, where: str) -> None:
+    """Raise `RecipeError` when patches are to be changed that no network of one target learns; see `check_tuning`."""
+    changed = [name for name, value in vars(augment).items() if value]
+    if changed and (network.fine_tune == HEAD or networks != "none"):
+        rule = "nothing unless layers of one network train"
+        remedy = "Leave it out, or set network.fine_tune to top, all or none."
+        raise RecipeError(explain("augment", rule, ", ".join(changed), where, remedy))
 
 
 def check_joint(network: NetworkSettings, networks: str, where: str) -> None:

@@ -18,11 +18,12 @@ from essentia_ldl import labels as label_sources
 from essentia_ldl.choices import CHOSEN
 from essentia_ldl.discover import names, unknown
 from essentia_ldl.errors import SHOWN, DataError, RecipeError, explain, show
-from essentia_ldl.recipe.checks import check_joint, check_targets, check_tuning
+from essentia_ldl.recipe.checks import check_augment, check_joint, check_targets, check_tuning
 from essentia_ldl.recipe.sections import (
     ADDED,
     RENAMED,
     SECTIONS,
+    AugmentSettings,
     CalibrationSettings,
     CardSettings,
     ChoiceSettings,
@@ -64,7 +65,7 @@ class Recipe:
         such as "agf".
     label_settings : Mapping[str, Mapping[str, Any]]
         Settings that differ from a source's defaults, by source.
-    split, network, training, choice, targets, calibration, uncertainty, card, demo
+    split, network, training, augment, choice, targets, calibration, uncertainty, card, demo
         The sections of the file.
 
     Raises
@@ -82,6 +83,7 @@ class Recipe:
     split: SplitSettings = dataclasses.field(default_factory=SplitSettings)
     network: NetworkSettings = dataclasses.field(default_factory=NetworkSettings)
     training: TrainingSettings = dataclasses.field(default_factory=TrainingSettings)
+    augment: AugmentSettings = dataclasses.field(default_factory=AugmentSettings)
     choice: ChoiceSettings = dataclasses.field(default_factory=ChoiceSettings)
     targets: TargetsSettings = dataclasses.field(default_factory=TargetsSettings)
     calibration: CalibrationSettings = dataclasses.field(default_factory=CalibrationSettings)
@@ -120,6 +122,7 @@ class Recipe:
             frontends.check_pretrained(self.network.backbone, self.network.pretrained)
         check_joint(self.network, self.target_networks, where)
         check_tuning(self.network, self.training, self.target_networks, where)
+        check_augment(self.network, self.augment, self.target_networks, where)
         check_targets(self.sources, self.target_networks, self.network, where)
 
     @property

@@ -11,6 +11,7 @@ from typing import Any
 
 from essentia_ldl import taps
 from essentia_ldl.choices import (
+    AUDIO_VARIANTS,
     CLASS_WEIGHTS,
     FINE_TUNE,
     LOSSES,
@@ -181,6 +182,46 @@ class ChoiceSettings:
 
 
 @dataclasses.dataclass(frozen=True)
+class AugmentSettings:
+    """Section [augment]: training patches changed at random, where layers of a network train (not with head)."""
+
+    time_mask: float = _key(
+        0.0,
+        "largest share of a patch's frames that is hidden, such as 0.2; 0: none",
+        "0 to 0.9",
+        lambda x: 0 <= x <= 0.9,
+    )
+    band_mask: float = _key(
+        0.0, "largest share of its bands that is hidden, such as 0.2; 0: none", "0 to 0.9", lambda x: 0 <= x <= 0.9
+    )
+    mixup: float = _key(
+        0.0,
+        "patches and targets of two tracks mixed, in shares of a beta distribution of this alpha, such as 0.2; 0: none",
+        "0 to 10",
+        lambda x: 0 <= x <= 10,
+    )
+    gain_db: float = _key(
+        0.0, "louder or softer by up to so many decibels, such as 6; 0: none", "0 to 60", lambda x: 0 <= x <= 60
+    )
+    shift_frames: int = _key(
+        0,
+        "with fine_tune top: a patch begins up to so many frames beside its place (with all and none, anywhere)",
+        "0 to 1000",
+        lambda x: 0 <= x <= 1000,
+    )
+    audio: tuple[str, ...] = _key(
+        (),
+        "variants of the audio, made once: quality (the other resampling), mp3 (64 kbit/s), pitch (a semitone), tempo "
+        "(6 %); all but quality need ffmpeg",
+        f"some of {', '.join(AUDIO_VARIANTS)}",
+        lambda x: set(x) <= set(AUDIO_VARIANTS),
+    )
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "audio", tuple(self.audio))
+
+
+@dataclasses.dataclass(frozen=True)
 class TargetsSettings:
     """Section [targets]: networks that learn several targets first, and a classifier on all of them (AGF, 3.2)."""
 
@@ -250,6 +291,7 @@ SECTIONS = {
     "split": SplitSettings,
     "network": NetworkSettings,
     "training": TrainingSettings,
+    "augment": AugmentSettings,
     "choice": ChoiceSettings,
     "targets": TargetsSettings,
     "calibration": CalibrationSettings,
@@ -260,6 +302,7 @@ SECTIONS = {
 
 ADDED = {
     "training": ("rate_factor", "warmup_epochs"),
+    "augment": ("time_mask", "band_mask", "mixup", "gain_db", "shift_frames", "audio"),
     "network": ("backbones", "layers"),
     "choice": ("speed", "music", "networks", "layers", "smoothing", "leave_out"),
 }  # keys by section that files of older runs do not have

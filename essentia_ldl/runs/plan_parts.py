@@ -9,12 +9,22 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from essentia_ldl import taps
-from essentia_ldl.choices import ACTIVATIONS, CLASS_WEIGHTS, DESCENT, FINE_TUNE, LOSSES, SOLVERS, join_choices
+from essentia_ldl.choices import (
+    ACTIVATIONS,
+    AUDIO_VARIANTS,
+    CLASS_WEIGHTS,
+    DESCENT,
+    FINE_TUNE,
+    LOSSES,
+    SOLVERS,
+    join_choices,
+)
 from essentia_ldl.errors import TrainingError, explain
 from essentia_ldl.files import is_file_name
 from essentia_ldl.records import ROLES
@@ -24,6 +34,7 @@ from essentia_ldl.runs.names import PLAN
 __all__ = [
     "BACKBONES",
     "REMEDY",
+    "AugmentPlan",
     "ExtractorPlan",
     "LearnedTargets",
     "NetworkPlan",
@@ -243,6 +254,31 @@ class TrainingPlan:
             raise TrainingError(explain("warmup_epochs", "at least 0", self.warmup_epochs, PLAN, REMEDY))
         if self.loss not in LOSSES:
             raise TrainingError(explain("loss", " or ".join(LOSSES), self.loss, PLAN, REMEDY))
+
+
+@dataclasses.dataclass(frozen=True)
+class AugmentPlan:
+    """How training patches are changed: see `recipe.sections.AugmentSettings`, whose keys these are."""
+
+    time_mask: float = 0.0
+    band_mask: float = 0.0
+    mixup: float = 0.0
+    gain_db: float = 0.0
+    shift_frames: int = 0
+    audio: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_kinds(AugmentPlan, vars(self))
+        object.__setattr__(self, "audio", tuple(self.audio))  # json knows lists only
+        for name in ("time_mask", "band_mask"):
+            if not 0 <= getattr(self, name) < 1:
+                raise TrainingError(explain(name, "0 to 1, below 1", getattr(self, name), PLAN, REMEDY))
+        for name in ("mixup", "gain_db", "shift_frames"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise TrainingError(explain(name, "at least 0", getattr(self, name), PLAN, REMEDY))
+        for name in self.audio:
+            if name not in AUDIO_VARIANTS:
+                raise TrainingError(explain("audio", join_choices(tuple(AUDIO_VARIANTS)), name, PLAN, REMEDY))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -23,6 +23,7 @@ from essentia_ldl.features.extract import extract
 from essentia_ldl.features.extractors import read_extractor
 from essentia_ldl.features.joint import QUALITIES, make_joint_features
 from essentia_ldl.features.store import Store
+from essentia_ldl.features.variants import make_variants, require_ffmpeg
 from essentia_ldl.files import Home
 from essentia_ldl.models import folder as models
 from essentia_ldl.recipe.recipe import NetworkSettings, Recipe
@@ -187,8 +188,11 @@ def prepare(
             models.require_weights(home.graphs, network.backbone, network.pretrained)  # before the long work
     if not extractor and (needs.bands or not wanted or embeddings.NAME in read):
         wanted = list(dict.fromkeys([bands_of, *wanted]))
+    require_ffmpeg(recipe.augment.audio)
+    training: set[str] = set()
     for split in needs.draw(tracks) if needs.draw else ():
         chosen = set(split.train)
+        training |= chosen
         train = [track for track in tracks if track.id in chosen]
         for name in list_sources(recipe, needs.labels):
             build_source(recipe, name).check(train)
@@ -204,6 +208,9 @@ def prepare(
     left_out = f", {len(collection.failures)} left out" if collection.failures else ""
     say(f"{len(collection.tracks)} tracks ({counts}){left_out}")
     collection = dataclasses.replace(collection, corrections=corrected, is_demo=is_demo)
+    if needs.bands and recipe.augment.audio:
+        front_end = frontends.of_network(network.backbone)
+        make_variants(collection, training, front_end, recipe.augment.audio, n_jobs, say)
     if label_sources.DESCRIPTORS in read:
         _describe(collection, n_jobs, say)
     if embeddings.NAME in read:

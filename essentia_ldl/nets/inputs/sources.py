@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from essentia_ldl.features.store import Store
+from essentia_ldl.features.store import Store, find_variant
 from essentia_ldl.nets.inputs.embeddings import FrozenNetwork
 from essentia_ldl.nets.inputs.patches import count_grid, cut_grid, cut_patch
 from essentia_ldl.runs.plan import Plan
@@ -86,6 +86,28 @@ class BandSource:
         return np.stack(
             [cut_patch(self._bands(row), start, self.front_end) for row, start in zip(rows, choices, strict=True)]
         )
+
+    def cut_variant(self, row: int, start: int, variant: str) -> np.ndarray:
+        """Return a patch of a variant of a track, or of itself where that is "", shape (patch_frames, n_bands).
+
+        Parameters
+        ----------
+        row : int
+            Of the track.
+        start : int
+            Frame of the track; a variant of another length is cut at the same share of it.
+        variant : str
+            See `choices.AUDIO_VARIANTS`.
+        """
+        if not variant:
+            return cut_patch(self._bands(row), start, self.front_end)
+        bands = self._store.read(self._contents[row], *find_variant(self.front_end, variant))
+        n_choices = max(1, len(bands) - self.front_end.patch_frames + 1)
+        return cut_patch(bands, start * n_choices // int(self.n_choices[row]), self.front_end)
+
+    def place_grid(self, choices: np.ndarray) -> np.ndarray:
+        """Return the first frames of patches of the grid."""
+        return choices * self.front_end.patch_hop_frames
 
     def grid(self, row: int) -> np.ndarray:
         """Return all patches of the grid of a track, shape (n_patches, patch_frames, n_bands), float32."""

@@ -36,6 +36,7 @@ from tqdm import tqdm
 from essentia_ldl.choices import SOLVED, TOP
 from essentia_ldl.nets.backbones import load_backbone
 from essentia_ldl.nets.classifier import set_statistics, split_model
+from essentia_ldl.nets.inputs.augment import Augmenter
 from essentia_ldl.nets.inputs.below_head import Known, open_body
 from essentia_ldl.nets.inputs.evaluation_hop import open_source
 from essentia_ldl.nets.inputs.lower import LowerPart, LowerSource
@@ -49,7 +50,7 @@ from essentia_ldl.nets.training.solved import describe_solution, set_solution
 from essentia_ldl.nets.training.updates import Run
 from essentia_ldl.runs.names import WEIGHTS
 from essentia_ldl.runs.outcome import write_history
-from essentia_ldl.runs.plan import Plan, read_plan
+from essentia_ldl.runs.plan import AugmentPlan, Plan, read_plan
 from essentia_ldl.runs.predictions import Predictions, write_predictions
 from essentia_ldl.runs.targets import digest_training, read_targets
 
@@ -140,11 +141,12 @@ def train(
     tf.config.experimental.enable_op_determinism()
     model = build_model(plan, pretrained=True)
     _standardize(plan, source, model)
-    trained = model
+    trained, bands, lower = model, source, None
     if plan.network.fine_tune == TOP:
         lower, trained = _open_lower(plan, model, extractors)
         source = LowerSource(source, lower)
-    run = SharedRun(plan, source, trained) if plan.tasks else Run(plan, source, trained)
+    augmenter = None if plan.augment == AugmentPlan() else Augmenter(plan, bands, lower)
+    run = SharedRun(plan, source, trained) if plan.tasks else Run(plan, source, trained, augmenter)
     if plan.training.solver == SOLVED:
         set_solution(plan, model)
         history = describe_solution(run)
@@ -271,16 +273,16 @@ def _time(call: Callable[[], object]) -> float:
 def _estimate(run: Run, n_epochs: int, say: Callable[[str], None]) -> None:
     """Say how long a long run will take, from one step and one evaluation whose effects are taken back."""
     state = run.snapshot()
-    batch = run.sample_batch()
     rows, patches = run.valid_rows, None
     if rows.size:
         patches = next(iterate_grid(run.source, rows[:1]))
         n_times = run.source.n_patches[rows].sum() / len(patches)
     step_s, valid_s, seconds = math.inf, math.inf, math.inf
+    n_batches = len(run.train_rows) / len(run.sample_batch()[0])
     for _ in range(2):  # the first of them traces, too; a run that is short nevertheless needs no second
-        step_s = min(step_s, _time(lambda: run.step(*batch).numpy()))
+        step_s = min(step_s, _time(lambda: run.step(*run.sample_batch()).numpy()))
         valid_s = 0.0 if patches is None else min(valid_s, _time(lambda: run.infer(patches).numpy()) * n_times)
-        seconds = n_epochs * (step_s * len(run.train_rows) / len(batch[0]) + valid_s)
+        seconds = n_epochs * (step_s * n_batches + valid_s)
         if seconds <= ESTIMATE_ABOVE_S:
             break
     run.restore(state)

@@ -14,6 +14,8 @@ import numpy as np
 
 from essentia_ldl.errors import TrainingError, explain
 from essentia_ldl.nets.backbones import load_backbone
+from essentia_ldl.nets.inputs.augment import Augmenter
+from essentia_ldl.nets.inputs.lower import LowerSource
 from essentia_ldl.nets.inputs.patches import draw_epoch
 from essentia_ldl.nets.inputs.sources import BandSource, EmbeddingSource, iterate_grid
 from essentia_ldl.nets.runtime import keras, tf
@@ -22,6 +24,7 @@ from essentia_ldl.nets.training.losses import LOSSES
 from essentia_ldl.runs.plan import Plan
 from essentia_ldl.runs.targets import read_targets
 
+AUGMENT_STREAM = 1 << 32  # beside the draws of `draw_epoch`, and those of tasks
 ADAM_EPSILON = 1e-8  # TensorFlow 1's default, which the recipe used
 
 
@@ -36,10 +39,18 @@ class Run:
         Where its inputs come from.
     model : keras.Model
         Inputs -> logits.
+    augmenter : Augmenter or None
+        Makes the batches of a training, in place of `source`, where its patches are changed.
     """
 
-    def __init__(self, plan: Plan, source: EmbeddingSource | BandSource, model: keras.Model) -> None:
-        self.plan, self.source, self.model = plan, source, model
+    def __init__(
+        self,
+        plan: Plan,
+        source: EmbeddingSource | BandSource | LowerSource,
+        model: keras.Model,
+        augmenter: Augmenter | None = None,
+    ) -> None:
+        self.plan, self.source, self.model, self.augmenter = plan, source, model, augmenter
         self.train_rows, self.valid_rows = plan.rows("train"), plan.rows("valid")
         self.targets = read_targets(plan)  # one array per task
         self.weights, self.loss = plan.weights, LOSSES[plan.loss]
@@ -135,11 +146,12 @@ class Run:
     def sample_batch(self) -> tuple[np.ndarray, ...]:
         """Return what a step is given, with the first patch of the first tracks."""
         rows = self.train_rows[: self.plan.training.batch_size]
-        return self.source.take(rows, np.zeros(len(rows), dtype=np.int64)), self.targets[0][rows], self.weights[rows]
+        return self._take(rows, np.zeros(len(rows), dtype=np.int64), np.random.default_rng(self.plan.seed))
 
     def train_epoch(self, epoch: int) -> float:
         """Take one step per batch; return the mean loss of the tracks."""
-        order, choices = draw_epoch(self.plan.seed, epoch, self.source.n_choices[self.train_rows])
+        order, choices = draw_epoch(self.plan.seed, epoch, (self.augmenter or self.source).n_choices[self.train_rows])
+        random = np.random.default_rng([self.plan.seed, epoch, AUGMENT_STREAM])
         size = self.plan.training.batch_size
         starts = list(range(0, len(order), size))
         if self.plan.network.fine_tune == "none" and len(order) % size == 1 and len(starts) > 1:
@@ -149,9 +161,16 @@ class Run:
         for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
             picked = order[start:end]
             rows = self.train_rows[picked]
-            value = float(update(self.source.take(rows, choices[picked]), self.targets[0][rows], self.weights[rows]))
+            value = float(update(*self._take(rows, choices[picked], random)))
             total += check_loss(value, epoch) * len(rows)
         return total / len(order)
+
+    def _take(self, rows: np.ndarray, choices: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, ...]:
+        """Return inputs, targets and weights of a batch, changed where there is an augmenter."""
+        targets, weights = self.targets[0][rows], self.weights[rows]
+        if self.augmenter is None:
+            return self.source.take(rows, choices), targets, weights
+        return self.augmenter.change((self.augmenter.take(rows, choices, random), targets, weights), random)
 
     def describe_epoch(self) -> dict[str, Any]:
         """Return what the history keeps of the last epoch beside its loss."""

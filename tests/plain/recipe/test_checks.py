@@ -6,8 +6,8 @@ import pytest
 
 from essentia_ldl import frontends
 from essentia_ldl.errors import RecipeError
-from essentia_ldl.recipe.checks import check_joint, check_targets, check_tuning
-from essentia_ldl.recipe.sections import NetworkSettings, TrainingSettings
+from essentia_ldl.recipe.checks import check_augment, check_joint, check_targets, check_tuning
+from essentia_ldl.recipe.sections import AugmentSettings, NetworkSettings, TrainingSettings
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,16 @@ def test_rates_of_depths_where_there_are_none(network, training, networks, messa
 def test_depths_of_a_pretrained_network_have_rates(fine_tune):
     training = TrainingSettings(rate_factor=0.4, warmup_epochs=3)
     check_tuning(NetworkSettings(fine_tune=fine_tune), training, "none", "recipe x")
+
+
+def test_patches_that_no_network_learns_cannot_be_changed():
+    changed, message = (
+        AugmentSettings(mixup=0.2, audio=("mp3",)),
+        "augment: expected nothing unless.*got 'mixup, audio'",
+    )
+    for network, networks in ((NetworkSettings(), "none"), (NetworkSettings(fine_tune="none"), "separate")):
+        with pytest.raises(RecipeError, match=message):
+            check_augment(network, changed, networks, "recipe x")
+    for fine_tune in ("top", "all", "none"):
+        check_augment(NetworkSettings(fine_tune=fine_tune), changed, "none", "recipe x")
+    check_augment(NetworkSettings(), AugmentSettings(), "separate", "recipe x")

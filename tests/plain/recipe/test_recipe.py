@@ -52,7 +52,7 @@ def test_the_digest_changes_with_any_value_and_not_with_the_order(different, sid
                 if is_joint and field.name == "layers"
                 else plain
             )
-            if field.name in ("rate_factor", "warmup_epochs"):  # of a network that is tuned
+            if name == "augment" or field.name in ("rate_factor", "warmup_epochs"):  # of a network that is tuned
                 start = plain.override(network__fine_tune="all")
             digests.add(start.override(**{f"{name}__{field.name}": value}).digest)
             n_values += 1
@@ -80,7 +80,7 @@ def test_runs_of_an_older_version_are_found_again(task, known):
         recipe = recipe.override(labels="sb")  # what the file said then, and --paper says now
     recipe = recipe.override(training__class_weights="none")  # which classes of equal size do not tell apart
     assert fingerprint(recipe.as_identity()) == known
-    assert set(recipe.as_dict()) - set(recipe.as_identity()) == {"targets", "choice"}
+    assert set(recipe.as_dict()) - set(recipe.as_identity()) == {"targets", "choice", "augment"}
 
 
 # --- what is refused, and what follows ------------------------------------------------------------------------------
