@@ -29,7 +29,7 @@ class Source:
     data : str, path or None
         Folder or table, in any layout of `essentia_ldl.datasets`; None is the built-in demo of a recipe. Kept as str.
     layout : str or None
-        Its layout; None finds it by look.
+        Its layout; None finds it by looking at the data.
     options : Mapping[str, object]
         Options of the layout.
     corrections : str or None

@@ -115,7 +115,7 @@ def fold_tracks(tracks: Sequence[Track], n_folds: int = 5, valid_share: float = 
     Returns
     -------
     list[Split]
-        One a fold. Every track is in exactly one `test`; each fold has a `valid` of its own.
+        One per fold. Every track is in exactly one `test`; each fold has a `valid` of its own.
 
     Raises
     ------
@@ -130,7 +130,7 @@ def fold_tracks(tracks: Sequence[Track], n_folds: int = 5, valid_share: float = 
         if n_groups < n_folds:
             remedy = f"Take at most {n_groups} folds, or add artists." if n_groups > 1 else "Add artists."
             found = f"{n_groups} for {n_folds} folds"
-            raise _error(f"artists of class {label!r}", "one a fold or more", found, "fold_tracks", remedy)
+            raise _error(f"artists of class {label!r}", "one per fold or more", found, "fold_tracks", remedy)
     part_of = _partition(tracks, n_folds, None, seed)
     splits = []
     for fold in range(n_folds):

@@ -69,6 +69,8 @@ class Bags:
         Counts; where a track has many words, divided by the artist's tracks.
     report : Mapping[str, Any]
         What was found on the way, ready for json.
+    dictionary : object or None
+        Finds the word of a new track, where tracks are words; see `_descriptors.Dictionary`.
     """
 
     artists: tuple[str, ...]
@@ -76,6 +78,7 @@ class Bags:
     words: tuple[str, ...]
     counts: np.ndarray
     report: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    dictionary: Any = None
 
 
 def list_artists(tracks: Sequence[Track]) -> tuple[list[Track], tuple[str, ...], np.ndarray]:

@@ -75,7 +75,7 @@ def build(
     settings: Mapping[str, Any] | None = None,
     seed: int = 0,
     name: str = "agf-m",
-) -> ArtistGroups:
+) -> ArtistGroupSource:
     """Make a source of artist groups; settings that are not given take the defaults of the preset `name`.
 
     The classes are not used. `read_features` gives (n_frames, n_coefficients) float32 for "mfcc-frames-25" and
@@ -96,10 +96,10 @@ def build(
         rule, holds = _RULES.get(key, ("", lambda _: True))
         if not holds(value):
             raise RecipeError(explain("label setting", rule, value, f"labels.{name}.{key}", "Correct the recipe."))
-    return ArtistGroups(read_features, settings, seed, name)
+    return ArtistGroupSource(read_features, settings, seed, name)
 
 
-class ArtistGroups:
+class ArtistGroupSource:
     """Distributions of tracks over groups of artists.
 
     Parameters
@@ -158,7 +158,7 @@ class ArtistGroups:
         if self.letter == "e" and len(known) < n_clusters:
             refuse_clusters(f"{len(known)} training tracks with an artist", len(known), n_clusters, self._where)
 
-    def fit(self, tracks: Sequence[Track]) -> ArtistGroups:
+    def fit(self, tracks: Sequence[Track]) -> ArtistGroupSource:
         """Learn words and groups from the training tracks.
 
         Parameters
@@ -168,7 +168,7 @@ class ArtistGroups:
 
         Returns
         -------
-        ArtistGroups
+        ArtistGroupSource
             The source itself.
 
         Raises

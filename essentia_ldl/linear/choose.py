@@ -256,14 +256,16 @@ def choose(
 
     Parameters
     ----------
-    tracks, parts
-        As in `explore`.
+    tracks : Tracks
+        All tracks.
+    parts : np.ndarray [shape=(n_tracks,), int]
+        Part of each track.
     explored : sequence of Explored
         Of every entry of `list_left_out`.
     without : int or None
         A part that must have no say, because the choice is tested on it; None: all have.
     tolerance : float
-        As in `pick`.
+        Standard errors that a cheaper setting may be behind the best one.
 
     Returns
     -------

@@ -32,7 +32,7 @@ def draw_folds(
 
 
 def leave_out_values(tracks: Sequence[Track], column: str, valid_share: float, seed: int) -> dict[str, Split]:
-    """Make one fold a value of a column: its tracks test; the others train, but for those of an artist who tests.
+    """Make one fold a value of a column: its tracks test; the others train, except for those of an artist who tests.
 
     Parameters
     ----------

@@ -31,6 +31,7 @@ from essentia_ldl.nets.pretrained.weights import load_tagger
 from essentia_ldl.nets.pretrained.wheel import WHEEL, fetch_wheel, load_variables, read_checkpoint
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.runs.plan import BACKBONES
+from essentia_ldl.zones import fail_step
 
 CARD_FORMAT = 1  # raised when cards of an earlier version must be written again
 
@@ -52,7 +53,8 @@ def build_base_graphs(graphs: Path, wheel: Path | None = None) -> dict[str, bool
     graphs : Path
         Folder to write to.
     wheel : Path or None
-        As for `fetch_wheel`; looked at only when something has to be built.
+        A wheel with the released weights that is there already; None downloads it with pip. It is looked at only when
+        something has to be built.
 
     Returns
     -------
@@ -151,8 +153,7 @@ def main(arguments: list[str] | None = None) -> int:
             if built:
                 print(f"{stem}: built")
     except EssentiaLdlError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return fail_step(error)
     except KeyboardInterrupt:
         print("interrupted: run the same command again to go on", file=sys.stderr)
         return 130

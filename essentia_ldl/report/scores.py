@@ -236,7 +236,7 @@ def draw_confusion(page: Page) -> str:
         # every repetition tests every track once: their sum counts a track as often as there are repetitions
         named = {name: np.sum([p["confusion"] for p in row["pooled"]], axis=0) for name, row in results.rows.items()}
         times = results.scores["n_repeats"]
-        remark = f" Each track counts {times} times, once a repetition." if times > 1 else ""
+        remark = f" Each track counts {times} times, once per repetition." if times > 1 else ""
     else:
         sides = {"valid": "validation tracks", "test": "test tracks"}
         named = {words: results.scores[side]["confusion"] for side, words in sides.items() if side in results.scores}

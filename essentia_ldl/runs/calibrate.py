@@ -32,6 +32,7 @@ from essentia_ldl.runs.predictions import (
 )
 from essentia_ldl.scores import calibration as calibration_module
 from essentia_ldl.scores.calibration import METHODS, NONE, NOT_ASKED, Calibration, identity
+from essentia_ldl.scores.calibration_file import read_calibration, write_calibration
 from essentia_ldl.scores.logits import PatchLogits
 
 OUT_OF_FOLD = "out-of-fold"
@@ -69,7 +70,7 @@ def calibrate_run(run: Path, method: str | None = None, *, strict: bool = False)
     is_none = method == NONE
     found = identity(plan.classes, NOT_ASKED, model=digest) if is_none else _fit(plan, method, digest, strict)
     _write_probabilities(run, found)
-    calibration_module.write_calibration(run / calibration_module.FILE, found)  # the last one: it says that all is done
+    write_calibration(run / calibration_module.FILE, found)  # the last one: it says that all is done
     return found
 
 
@@ -85,7 +86,7 @@ def read_run(run: Path) -> Calibration | None:
     if not path.is_file():
         return None
     weights = Path(run) / WEIGHTS
-    return calibration_module.read_calibration(path, digest_file(weights) if weights.is_file() else "")
+    return read_calibration(path, digest_file(weights) if weights.is_file() else "")
 
 
 def digest_weights(run: Path) -> str:
@@ -107,8 +108,10 @@ def keep_out_of_fold(run: Path, cells: Sequence[Path]) -> None:
 
     Raises
     ------
-    StoreError, DataError
-        As `predictions.gather_out_of_fold`.
+    StoreError
+        When the predictions of a cell cannot be read.
+    DataError
+        When there is no cell, one has no test tracks, or the classes of two differ.
     """
     sample = gather_out_of_fold(cells)
     kept = Predictions(

@@ -87,6 +87,12 @@ def measure(
     ------
     DataError
         When the arrays do not fit.
+
+    Examples
+    --------
+    >>> found = measure(np.array([0, 1]), np.array([[0.9, 0.1], [0.6, 0.4]]))
+    >>> found.counts, round(found.ece, 3)
+    (array([0, 0, 0, 0, 0, 1, 0, 0, 1, 0]), 0.35)
     """
     return _sum_bins(metrics.bin_tracks(targets, probabilities, n_bins), name)
 
@@ -100,6 +106,12 @@ def compare_temperatures(
     ------
     DataError
         When a temperature is not larger than 0.
+
+    Examples
+    --------
+    >>> one = PatchLogits(("a",), np.array([0]), ("x", "y"), np.array([[2.0, 0.0]]), np.array([1]))
+    >>> [found.name for found in compare_temperatures(one, (1.0, 1.5))]
+    ['T = 1', 'T = 1.5']
     """
     found, n_classes = [], len(sample.classes)
     for value in temperatures:
@@ -140,6 +152,12 @@ def split_by_class(
     ------
     DataError
         When the arrays do not fit, or `by` is not one of `GROUPINGS`.
+
+    Examples
+    --------
+    >>> found = split_by_class(np.array([0, 1]), np.array([[0.9, 0.1], [0.6, 0.4]]), ("a", "b"))
+    >>> [(one.name, one.n_tracks) for one in found]
+    [('a', 2), ('b', 0)]
     """
     if by not in GROUPINGS:
         raise DataError(explain("by", " or ".join(GROUPINGS), by, "split_by_class", "Name one of these."))
@@ -187,6 +205,13 @@ def score_calibration(
     Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 5.2 (basic limits): percentiles of a
     calibration error are reflected at its value, because it grows when tracks are drawn twice as it grew when they
     were drawn once. Of an error of 0.08 on 200 tracks they hold 91 % and plain percentiles 83 %; of none, 70 % and 0 %.
+
+    Examples
+    --------
+    >>> probabilities = np.array([[0.9, 0.1], [0.6, 0.4]])
+    >>> found = score_calibration(np.array([0, 1]), probabilities, ("a", "b"), np.array([0, 1]), n_resamples=20)
+    >>> round(found["ece"]["value"], 3), round(found["brier"]["value"], 3)
+    (0.35, 0.37)
     """
     ones = np.ones(len(probabilities))
     scores: dict[str, Any] = {"n_tracks": len(ones)}
@@ -211,7 +236,13 @@ def score_calibration(
 
 
 def expect_ece(probabilities: np.ndarray, n_bins: int = N_BINS, n_draws: int = _N_DRAWS, seed: int = 0) -> float:
-    """Return the mean ECE of draws in which each track is right with the probability that its confidence says."""
+    """Return the mean ECE of draws in which each track is right with the probability that its confidence says.
+
+    Examples
+    --------
+    >>> expect_ece(np.array([[1.0, 0.0], [0.0, 1.0]]))
+    0.0
+    """
     cells = metrics.bin_tracks(np.zeros(len(probabilities), dtype=np.int64), probabilities, n_bins)
     inside, confidence = cells[:, :, 0], cells[:, :, 1].sum(axis=1)
     hits = np.random.default_rng(seed).random((n_draws, len(confidence))) < confidence

@@ -64,7 +64,7 @@ class Chosen:
         What fits with the chosen setting, each without one part, say of the patches of that part, in the order of the
         tracks.
     nested : PatchAnswers or None
-        The same, but for each part with the setting that the others chose.
+        The same, except for each part with the setting that the others chose.
     nested_settings : tuple[Setting, ...]
         These settings, by part.
     changed : float or None
@@ -128,7 +128,7 @@ def draw_parts(tracks: Sequence[Track], seed: int, leave_out: str = "") -> np.nd
     Raises
     ------
     DataError
-        As `splits.list_values`, of the column.
+        When the column is missing, is not filled for every track or has one value only.
     """
     if leave_out:
         values = splits.list_values(tracks, leave_out)

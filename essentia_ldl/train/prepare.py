@@ -120,8 +120,12 @@ def make_demo(
         Folder to make.
     recipe : Recipe
         Its classes, seed and section demo are meant.
-    n_tracks, n_artists, seed, replace
-        As in `datasets.demo.build_demo`; None is the recipe's.
+    n_tracks, n_artists : int or None
+        Tracks and artists per class; None is the recipe's.
+    seed : int or None
+        Another seed is another collection; None is the recipe's.
+    replace : bool
+        Whether a demo of other parameters is replaced; otherwise it is an error.
 
     Returns
     -------

@@ -139,8 +139,14 @@ def take_training(task: str, digest: str, home: Home, again: bool, say: Say) -> 
 
     Parameters
     ----------
-    task, digest, home, again, say
-        As in `runs.folder.take_run`.
+    task, digest : str
+        Name and fingerprint.
+    home : Home
+        Whose runs and graphs are meant.
+    again : bool
+        Make a new one even when the same run has ended and its models are there.
+    say : callable
+        Gets a line when there is a run already.
 
     Returns
     -------

@@ -139,7 +139,7 @@ def tail(embedding: keras.KerasTensor, *, frozen_statistics: bool = False) -> ke
     embedding : keras.KerasTensor [shape=(batch, n_embedding), float32]
         Output of `build`.
     frozen_statistics : bool
-        As for `build`.
+        Batch normalisation uses its stored statistics even in training.
 
     Returns
     -------

@@ -201,8 +201,12 @@ def draw_golden(plan: Plan, model: keras.Model, patches: np.ndarray, calibration
 
     Parameters
     ----------
-    plan, model, calibration
-        As in `attach`.
+    plan : Plan
+        Of the run: how many samples, and the seed.
+    model : keras.Model
+        The trained network, without samples.
+    calibration : Calibration
+        Of its logits.
     patches : np.ndarray [shape=(n, ...), float32]
         Inputs; the first `N_GOLDEN` are used.
 

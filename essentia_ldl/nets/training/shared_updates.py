@@ -2,7 +2,7 @@
 
 In: a plan with `tasks`, a source and a model of `nets.shared`. Out: changed weights and the losses of epochs.
 
-Training is that of one target, but for this. The active task is drawn anew for every batch, each with the same
+Training is that of one target, except for this. The active task is drawn anew for every batch, each with the same
 probability, and a step changes shared layers and its own branch only. Every task has an Adam of its own with moments of
 its own for the shared layers, as the authors' code compiles an update for each task. An epoch takes as many steps as
 one over all training tracks with one target, so a task sees its share of them: as many steps per task as separate

@@ -192,6 +192,7 @@ def test_branches_meet_at_one_number_of_rows(inputs):
     assert mean.shape == (5, 3)
 
 
+@pytest.mark.slow
 def test_a_sampled_run_is_exported_with_its_nodes_and_its_reference(make_run, monkeypatch):
     monkeypatch.setattr(sampling, "N_RUNS", 6)  # of a whole network, for speed
     run = make_run("run", n_tracks=6, n_frames=190, network={"dropout": 0.3}, training={"epochs": 1}, samples=10)

@@ -110,6 +110,7 @@ def test_resume_gives_the_same_numbers(make_run, trained_head, monkeypatch):
     assert np.array_equal(predictions(folder)["patch_logits"], predictions(expected)["patch_logits"])
 
 
+@pytest.mark.slow
 def test_resume_of_a_whole_network(narrow_vgg, make_run, monkeypatch):
     """Dropout draws, statistics of batch normalisation and the optimiser go on where they were."""
     changes = {
@@ -193,6 +194,7 @@ def test_damaged_or_foreign_checkpoint_starts_anew(make_run, trained_head):
     assert train(foreign)["epochs"] != whole["epochs"]
 
 
+@pytest.mark.slow
 def test_fine_tune_all_keeps_statistics_and_input_norm(make_run):
     folder = make_run(
         n_tracks=6,
