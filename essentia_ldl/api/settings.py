@@ -53,6 +53,7 @@ class HowToTrain(HowToRead, total=False):
     extractor: str
     extractor_output: str
     fine_tune: str
+    augment: str
     epochs: int
     dropout: float
     samples: int
@@ -77,6 +78,7 @@ class HowToCompare(HowToRead, total=False):
     extractor: str
     extractor_output: str
     fine_tune: str
+    augment: str
     epochs: int
     dropout: float
     samples: int

@@ -65,7 +65,9 @@ def train(
         extractor, extractor_output : str
             A published graph in place of the network, a name in graphs/ or a .pb file, and its output node.
         fine_tune : str
-            "head" (frozen network), "all" (whole network) or "none" (from scratch).
+            "head" (frozen network), "top" (its last layers train too), "all" (whole network) or "none" (from scratch).
+        augment : str
+            How training patches are changed: "bands", "audio", "both", or names joined by commas; not with "head".
         epochs : int
             Epochs of the training.
         dropout : float
@@ -178,7 +180,7 @@ def cross_validate(
             A column with the share of listeners, from 0 to 1, who chose a class, and that class.
         refit : bool
             Then train a model on all tracks, as the folds chose, and put it into graphs/.
-        network, pretrained, extractor, extractor_output, fine_tune, speed, music : str
+        network, pretrained, extractor, extractor_output, fine_tune, augment, speed, music : str
             What is trained, as for `train`: "musicnn", "msd", a graph, its node, "head", "balanced", "same".
         epochs, samples, seed, jobs : int
             Epochs, dropout samples, seed, and worker processes.

@@ -95,7 +95,10 @@ def options_of_training(command: Any) -> Any:
         click.option("--pretrained", metavar="NAME", help="msd or mtt, or audioset for vggish: weights to start from."),
         click.option("--extractor", metavar="NAME", help="A head on a published graph: a name in graphs/, or a .pb."),
         click.option("--extractor-output", metavar="NODE", help="Its output (default: its card's embeddings)."),
-        click.option("--fine-tune", metavar="MODE", help="head (quick), all (whole network) or none (from scratch)."),
+        click.option("--fine-tune", metavar="MODE", help="head, top (last layers), all (layers), none (from scratch)."),
+        click.option(
+            "--augment", metavar="LIST", help="Change training patches: bands, audio, both, or names, by commas."
+        ),
         click.option("--epochs", type=click.IntRange(1), metavar="N", help="Epochs (default: as the recipe says)."),
         SET,
         click.option("--paper", is_flag=True, help="Train as the paper does, and choose nothing: labels sb."),

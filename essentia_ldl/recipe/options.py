@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from essentia_ldl import taps
-from essentia_ldl.choices import CHOSEN
+from essentia_ldl.choices import CHOSEN, HEAD
 from essentia_ldl.errors import RecipeError, explain
+from essentia_ldl.recipe.augment import read_augmentations
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.recipe.toml import change_recipe
 
@@ -29,11 +30,11 @@ def is_descended(options: Mapping[str, Any]) -> bool:
     sections = {key.partition(".")[0] for key in changes}
     keys = {key for key in changes if key.startswith("network.")} - {"network.backbones", "network.layers"}
     return bool(
-        options.get("fine_tune") not in (None, "head")
+        options.get("fine_tune") not in (None, HEAD)
         or options.get("network") not in (None, "musicnn", "vgg")
         or keys
         or sections & {"training", "targets", "uncertainty"}
-        or any(options.get(name) for name in ("extractor", "dropout", "samples", "epochs", "members"))
+        or any(options.get(name) for name in ("extractor", "dropout", "samples", "epochs", "members", "augment"))
     )
 
 
@@ -68,14 +69,16 @@ def apply_options(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
     recipe : Recipe
         What its file says.
     options : Mapping[str, Any]
-        labels, sources, network, pretrained, extractor, extractor_output, fine_tune, epochs, dropout, samples, seed,
-        speed, music, paper, members; left_out, a column to choose by; and changes: keys of the recipe such as
-        "network.hidden" and their values as TOML writes them.
+        labels, sources, network, pretrained, extractor, extractor_output, fine_tune, augment (names, as
+        `augment.read_augmentations` takes them), epochs, dropout, samples, seed, speed, music, paper, members;
+        left_out, a column to choose by; and changes: keys of the recipe such as "network.hidden" and their values as
+        TOML writes them.
 
     Returns
     -------
     Recipe
-        Where labels are "auto" and an option asks for what only descent can train, the labels are "none".
+        Where labels are "auto" and an option, or the recipe's fine_tune, asks for what only descent can train, the
+        labels are "none".
 
     Raises
     ------
@@ -86,10 +89,11 @@ def apply_options(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
     """
     check_options(options, recipe)
     recipe, given = change_recipe(recipe, options.get("changes") or {}), options.get
+    augment = {} if given("augment") is None else read_augmentations(given("augment"))
     labels = given("labels")
     if given("paper"):
         labels = labels or (PAPER if recipe.is_solved else None)
-    elif labels is None and recipe.is_solved and is_descended(options):
+    elif labels is None and recipe.is_solved and (is_descended(options) or recipe.network.fine_tune != HEAD):
         labels = "none"
     is_solved = recipe.override(labels=labels).is_solved
     if given("left_out") and not is_solved:
@@ -104,7 +108,8 @@ def apply_options(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
         choice__leave_out=given("left_out"),
         network__backbone=given("network"),
         network__pretrained=given("pretrained"),
-        network__fine_tune=given("fine_tune") or ("head" if given("extractor") else None),
+        network__fine_tune=given("fine_tune") or (HEAD if given("extractor") else None),
+        **{f"augment__{key}": value for key, value in augment.items()},
         network__extractor=given("extractor"),
         network__extractor_output=given("extractor_output"),
         training__epochs=given("epochs"),

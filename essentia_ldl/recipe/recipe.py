@@ -19,10 +19,12 @@ from essentia_ldl.choices import CHOSEN
 from essentia_ldl.discover import names, unknown
 from essentia_ldl.errors import SHOWN, DataError, RecipeError, explain, show
 from essentia_ldl.files import Home
+from essentia_ldl.recipe.checks import check_augment, check_joint, check_targets, check_tuning
 from essentia_ldl.recipe.sections import (
     ADDED,
     RENAMED,
     SECTIONS,
+    AugmentSettings,
     CalibrationSettings,
     CardSettings,
     ChoiceSettings,
@@ -32,9 +34,7 @@ from essentia_ldl.recipe.sections import (
     TargetsSettings,
     TrainingSettings,
     UncertaintySettings,
-    check_joint,
     check_section,
-    check_targets,
 )
 from essentia_ldl.records import Track
 
@@ -66,7 +66,7 @@ class Recipe:
         such as "agf".
     label_settings : Mapping[str, Mapping[str, Any]]
         Settings that differ from a source's defaults, by source.
-    split, network, training, choice, targets, calibration, uncertainty, card, demo : record
+    split, network, training, augment, choice, targets, calibration, uncertainty, card, demo : record
         The sections of the file, each a frozen record of `recipe.sections`.
 
     Raises
@@ -90,6 +90,7 @@ class Recipe:
     split: SplitSettings = dataclasses.field(default_factory=SplitSettings)
     network: NetworkSettings = dataclasses.field(default_factory=NetworkSettings)
     training: TrainingSettings = dataclasses.field(default_factory=TrainingSettings)
+    augment: AugmentSettings = dataclasses.field(default_factory=AugmentSettings)
     choice: ChoiceSettings = dataclasses.field(default_factory=ChoiceSettings)
     targets: TargetsSettings = dataclasses.field(default_factory=TargetsSettings)
     calibration: CalibrationSettings = dataclasses.field(default_factory=CalibrationSettings)
@@ -127,6 +128,8 @@ class Recipe:
         if self.network.fine_tune != "none" and not self.network.extractor:
             frontends.check_pretrained(self.network.backbone, self.network.pretrained)
         check_joint(self.network, self.target_networks, where)
+        check_tuning(self.network, self.training, self.target_networks, where)
+        check_augment(self.network, self.augment, self.target_networks, where)
         check_targets(self.sources, self.target_networks, self.network, where)
 
     @classmethod

@@ -86,7 +86,7 @@ def _facts(results: Results) -> list[tuple[str, object]]:
     start = network.extractor or f"{network.backbone}, {start}"
     if network.backbones:
         start = f"{', '.join(network.backbones)} side by side (layers: {network.layers})"
-    tuned = {"head": "head only", "all": "whole network", "none": "whole network"}[network.fine_tune]
+    tuned = {"head": "head only", "top": "last layers"}.get(network.fine_tune, "whole network")
     if plan.learned is not None:
         start = f"{network.backbone}, {plan.learned.networks}"
         tuned = f"a classifier on {', '.join(plan.learned.targets)}"

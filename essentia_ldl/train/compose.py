@@ -23,6 +23,7 @@ from essentia_ldl.features.store import Store
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Split
 from essentia_ldl.runs.plan import (
+    AugmentPlan,
     ExtractorPlan,
     NetworkPlan,
     Places,
@@ -152,7 +153,10 @@ def compose_plan(folder: Path, recipe: Recipe, collection: Collection, split: Sp
             loss=training.loss,
             class_weights=training.class_weights,
             halvings=wanted.halvings,
+            rate_factor=training.rate_factor,
+            warmup_epochs=training.warmup_epochs,
         ),
+        augment=AugmentPlan(**dataclasses.asdict(recipe.augment)),
         tracks=tuple(
             PlannedTrack(track.id, collection.contents[track.id], split.role(track.id), track.label)
             for track in collection.tracks

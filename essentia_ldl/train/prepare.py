@@ -24,6 +24,7 @@ from essentia_ldl.features.extract import extract
 from essentia_ldl.features.extractors import read_extractor
 from essentia_ldl.features.joint import QUALITIES, make_joint_features
 from essentia_ldl.features.store import Store
+from essentia_ldl.features.variants import make_variants, require_ffmpeg
 from essentia_ldl.files import Home
 from essentia_ldl.models import folder as models
 from essentia_ldl.models import pretrained
@@ -202,8 +203,11 @@ def prepare(
     if not extractor and (needs.bands or not wanted or embeddings.NAME in read):
         wanted = list(dict.fromkeys([bands_of, *wanted]))
     column = recipe.choice.leave_out if is_solved else ""
+    require_ffmpeg(recipe.augment.audio)
+    training: set[str] = set()
     for split in needs.draw(tracks) if needs.draw else ():
         chosen = set(split.train)
+        training |= chosen
         train = [track for track in tracks if track.id in chosen]
         if column:
             splits.check_column([track for track in tracks if track.id in chosen.union(split.valid)], column)
@@ -221,6 +225,9 @@ def prepare(
     left_out = f", {len(collection.failures)} left out" if collection.failures else ""
     say(f"{len(collection.tracks)} tracks ({counts}){left_out}")
     collection = dataclasses.replace(collection, corrections=corrected, is_demo=is_demo)
+    if needs.bands and recipe.augment.audio:
+        front_end = frontends.of_network(network.backbone)
+        make_variants(collection, training, front_end, recipe.augment.audio, n_jobs, say)
     if label_sources.DESCRIPTORS in read:
         _describe(collection, n_jobs, say)
     if embeddings.NAME in read:

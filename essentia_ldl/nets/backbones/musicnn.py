@@ -25,6 +25,8 @@ EMBEDDING_OP = "fully connected"
 N_DENSE = 1
 FREE_TIME = True
 INPUT_NORM = "input_norm"
+FROZEN_UNTIL = "pooled"  # front and middle; the back end trains: a normalisation and the dense layer of the embedding
+DEPTHS = ("front", FROZEN_UNTIL, "embedding")
 PARAMETERS_50 = (787159, 4920)
 
 N_TIMBRAL = 204  # int(1.6 * 128)

@@ -151,7 +151,7 @@ def test_an_unknown_key_is_an_error_that_names_the_nearest(tmp_path, text, messa
         (MINIMAL + "[split]\nvalid_share = -0.1\n", "valid_share"),
         (MINIMAL + "[split]\nvalid_share = nan\n", "valid_share"),
         (MINIMAL + "[network]\npretrained = 'fma'\n", "pretrained: expected msd, mtt or audioset; got 'fma'"),
-        (MINIMAL + "[network]\nfine_tune = 'some'\n", "fine_tune: expected head, all or none"),
+        (MINIMAL + "[network]\nfine_tune = 'some'\n", "fine_tune: expected head, top, all or none"),
         (MINIMAL + "[network]\nhidden = -1\n", "hidden: expected 0 to 100000"),
         (MINIMAL + "[training]\nclass_weights = 'auto'\n", "class_weights: expected balanced or none; got 'auto'"),
         (MINIMAL + "[network]\ntrain_input_norm = 1\n", "train_input_norm: expected a bool"),
