@@ -1,23 +1,25 @@
 # make train TASK=mood-sad [DATA=folder-or-table] [OPTIONS="--labels sa --network vgg"]
 # make table2 DATA=folder-of-datasets [OPTIONS="--starts pretrained --dry-run"]    the paper's table, measured
 # make agf [DATA=fma]    what artist groups add to genre, measured; without DATA on a synthesised demo
-# make test      every test, one process per zone (PYTEST="-m 'not slow'" leaves out the long ones)
+# make test      the quick tests, one process per zone      make test-slow    the long ones
 # make lint      ruff         make bench     speed and memory, as ratios
+# make docs      the documentation, into build/docs
 
 PYTHON ?= python3
 VENV ?= .venv
 TASK ?= mood-sad
+MARK ?= not slow
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help install train graphs table2 agf test test-plain test-sound test-nets lint bench clean
+.PHONY: help install train graphs table2 agf test test-slow test-plain test-sound test-nets test-oldest lint bench docs clean
 help:
-	@sed -n '1,5s/^# //p' Makefile
+	@sed -n '1,6s/^# //p' Makefile
 
 $(READY): setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python %d.%d: expected 3.11 to 3.13. Run make with PYTHON=python3.12, say." % v)'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable '.[plots,fast,dev]'
+	$(BIN)/pip install --quiet --editable '.[plots,fast,docs,dev]'
 	@touch $@
 
 install: $(READY)
@@ -41,11 +43,22 @@ agf: $(READY)
 test: $(READY)
 	@$(MAKE) --no-print-directory -k -j2 --output-sync=target test-sound test-nets test-plain
 
+test-slow: $(READY)
+	@$(MAKE) --no-print-directory -k -j2 --output-sync=target MARK=slow test-sound test-nets test-plain
+
 test-plain: $(READY)
-	@echo "== tests/plain"; OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/plain -n auto --dist loadfile $(PYTEST)
+	@echo "== tests/plain, $(MARK)"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/plain -m "$(MARK)" -n auto --dist loadfile $(PYTEST)
 
 test-sound test-nets: test-%: $(READY)
-	@echo "== tests/$*"; OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/$* $(PYTEST)
+	@echo "== tests/$*, $(MARK)"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/$* -m "$(MARK)" $(PYTEST)
+
+# The plain tests with the oldest versions that setup.cfg allows, in an environment of their own; not part of `test`.
+test-oldest:
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/pip install --quiet --constraint tests/oldest.txt --editable '.[plots,dev]'
+	OMP_NUM_THREADS=1 .venv-oldest/bin/python -m pytest tests/plain -n auto --dist loadfile -m "not slow" $(PYTEST)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -53,6 +66,11 @@ lint: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python tests/bench.py $(OPTIONS)
+
+# every warning is an error: a reference that leads nowhere, a docstring that cannot be read, a page that is on no list
+docs: $(READY)
+	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
+	@echo "build/docs/index.html"
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache

@@ -41,9 +41,59 @@ Verbs, which are commands:
   report/       a finished run as one page
   studies/      the experiments of the papers, measured
   doctor        the installation
+  estimators/   smoothing, calibration and artist groups on plain arrays; the only place made of scikit-learn's classes
+  api/          the commands for Python: values in, records out that a notebook shows
   cli/          the command line: commands, options, and the text that the terminal shows
 
 Zones: sound/ imports Essentia and never TensorFlow, nets/ the reverse, everything else neither; they meet in files.
+
+In Python: `import essentia_ldl as ldl`, then `ldl.train`, `ldl.predict` and whatever else `__all__` names. A name is
+loaded when it is asked for, so that the import itself loads nothing; what editors see stands in ``__init__.pyi``.
 """
 
+import sys
+
 __version__ = "0.1.0"
+
+_PLACES = {
+    "ArtistGroups": "estimators.groups",
+    "Home": "files",
+    "LabelSmoother": "estimators.smoother",
+    "Recipe": "recipe.recipe",
+    "TemperatureScaler": "estimators.scalers",
+    "VectorScaler": "estimators.scalers",
+    "cross_validate": "api.training",
+    "evaluate": "api.asking",
+    "new_recipe": "api.training",
+    "predict": "api.asking",
+    "read_tracks": "datasets",
+    "report": "api.asking",
+    "train": "api.training",
+}
+__all__ = list(_PLACES)
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its place."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Package(type(sys)):
+    """This package: `train`, `predict` and `report` are functions here, whichever room of that name was imported."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name not in _PLACES or not isinstance(value, type(sys)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

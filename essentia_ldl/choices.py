@@ -6,7 +6,7 @@ Names of plug-ins (label sources, networks, layouts) are not here: `discover.nam
 from __future__ import annotations
 
 PRETRAINED = ("msd", "mtt", "audioset")
-FINE_TUNE = ("head", "all", "none")
+HEAD, TOP, ALL, SCRATCH = FINE_TUNE = ("head", "top", "all", "none")
 LOSSES = ("auto", "mae", "cross_entropy", "kl")  # auto first: what a plan chooses by its targets
 CLASS_WEIGHTS = ("balanced", "none")
 ACTIVATIONS = ("relu", "elu")
@@ -20,6 +20,13 @@ CHOSEN_IN_WORDS = {
 }
 SPEEDS = ("balanced", "fast", "best")
 MUSIC = ("same", "other")
+# What is made of the audio of training tracks, by name: variants in the store, whose names say how they are made.
+AUDIO_VARIANTS = {
+    "quality": ("quality-1",),
+    "mp3": ("mp3-64k",),
+    "pitch": ("pitch-up-1", "pitch-down-1"),
+    "tempo": ("tempo-106", "tempo-94"),
+}
 LAYERS = ("embedding", "deep", "all")  # or some of the digits 1 to 5, see `taps`
 DESCENT, SOLVED = SOLVERS = ("", "solved")
 SEPARATE, SHARED, WIDE = TARGET_NETWORKS = ("separate", "shared", "wide")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
 import pkgutil
 from collections.abc import Iterable
@@ -24,8 +25,13 @@ def names(package: str) -> list[str]:
     list[str]
         Module names in alphabetical order.
     """
-    path = importlib.import_module(package).__path__
-    return sorted(info.name for info in pkgutil.iter_modules(path) if not info.name.startswith("_"))
+    return list(_walk(tuple(importlib.import_module(package).__path__)))
+
+
+@functools.cache
+def _walk(path: tuple[str, ...]) -> tuple[str, ...]:
+    """List the public modules in the folders of a package, which are read once per process."""
+    return tuple(sorted(info.name for info in pkgutil.iter_modules(path) if not info.name.startswith("_")))
 
 
 def load(package: str, name: str) -> ModuleType:

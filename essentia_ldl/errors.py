@@ -18,6 +18,10 @@ class DataError(EssentiaLdlError, ValueError):
     """A collection, a label or an array does not fit."""
 
 
+class ArrayTypeError(DataError, TypeError):
+    """An array, or what was to become one, holds something that is no number."""
+
+
 class RecipeError(EssentiaLdlError, ValueError):
     """A recipe has an unknown key, a missing key or a value out of range."""
 

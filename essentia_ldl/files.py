@@ -110,7 +110,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         raise
     except OSError as error:  # numpy's, on a full disk, has neither errno nor strerror
         reason, remedy = Reason(error.strerror or error), "Free space, or set ESSENTIA_LDL_HOME."
-        raise DiskError(explain("file", "space and permission to write", reason, path, remedy)) from None
+        raise DiskError(f"{path} could not be written: {reason}. {remedy}") from None
     finally:
         if temporary is not None:
             with contextlib.suppress(OSError):
@@ -145,7 +145,7 @@ def read_object(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises
     ------
     StoreError
-        As `read_json`, and when it holds a list, a number or nothing.
+        When it is missing or not json, is nested or long beyond reason, or holds a list, a number or nothing.
     """
     value = read_json(path)
     if not isinstance(value, dict):

@@ -20,7 +20,7 @@ from typing import Any
 from essentia_ldl.cluster.child import perform, run_job
 from essentia_ldl.cluster.pool import Lost, as_failure, open_cluster, spread
 from essentia_ldl.cluster.share import Share
-from essentia_ldl.errors import EssentiaLdlError, explain
+from essentia_ldl.errors import EssentiaLdlError
 from essentia_ldl.files import Home
 from essentia_ldl.records import Failure
 
@@ -121,10 +121,7 @@ def _run_on_cluster(function: str, jobs: Sequence[dict[str, Any]], step: str, ho
 
 
 def _death(job: dict[str, Any], step: str) -> Failure:
-    reason = explain(
-        "audio", "a file that the decoder survives", "the worker process died", job["path"], "Re-encode the file."
-    )
-    return Failure(job["path"], step, reason)
+    return Failure(job["path"], step, f"{job['path']} killed the process that decoded it. Re-encode the file.")
 
 
 def _run_round(
@@ -156,9 +153,7 @@ def _run_round(
     except BrokenProcessPool:
         suspects = {int(marker.name) for marker in markers.iterdir()} - done
         if not suspects:
-            raise EssentiaLdlError(
-                explain("workers", "processes that start", "one died before its first file", step, "Try --jobs 1.")
-            ) from None
+            raise EssentiaLdlError(f"A worker process died before its first file ({step}). Try --jobs 1.") from None
         for index in suspects:
             yield index, None
 

@@ -215,14 +215,14 @@ class FrontEnd:
 
 @dataclasses.dataclass(frozen=True)
 class LabelTable:
-    """Label distributions: one row a track, one column a class, every row sums to 1.
+    """Label distributions: one row per track, one column per class, every row sums to 1.
 
     Parameters
     ----------
     ids : tuple[str, ...]
-        Track ids, one a row.
+        Track ids, one per row.
     classes : tuple[str, ...]
-        Class names, one a column.
+        Class names, one per column.
     distributions : np.ndarray [shape=(n_tracks, n_classes), float32]
         Probabilities.
 
@@ -272,11 +272,11 @@ class Prediction:
     model : str
         Stem of the graph file.
     classes : tuple[str, ...]
-        Class names, one a column.
+        Class names, one per column.
     probabilities : np.ndarray [shape=(n_classes,), float32]
         Mean over the patches.
     segments : np.ndarray [shape=(n_patches, n_classes), float32]
-        One row a patch.
+        One row per patch.
     duration_s : float
         Seconds of audio decoded.
     notes : tuple[str, ...]

@@ -5,7 +5,9 @@ In: a module and its arguments; out: nothing but files, because zones meet only 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import json
 import os
 import signal
 import subprocess
@@ -14,18 +16,30 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from essentia_ldl import errors
 from essentia_ldl.errors import EssentiaLdlError
 
 PR_SET_PDEATHSIG = 1  # from linux/prctl.h
+TOLD = "ESSENTIA_LDL_TOLD"  # variable that names the file where a step tells its error
 PARENT_S = 0.5  # from one look at the parent to the next, where the kernel does not tell
 
 
 class StepFailed(EssentiaLdlError):  # noqa: N818  (a state that was reported already, not a new error)
-    """A step's process ended with an error that it has printed itself; `status` is the exit status to pass on."""
+    """A step's process ended with an error that it has printed itself.
 
-    def __init__(self, message: str, status: int) -> None:
+    Parameters
+    ----------
+    message : str
+        Empty where the process has printed one.
+    status : int
+        Exit status to pass on.
+    error : EssentiaLdlError or None
+        What the process has printed, for callers who do not see what it prints, such as a notebook.
+    """
+
+    def __init__(self, message: str, status: int, error: EssentiaLdlError | None = None) -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.error = status, error
 
 
 def run_zone(module: str, *arguments: str) -> None:
@@ -63,9 +77,14 @@ def run_zones(module: str, shares: Sequence[Sequence[str]], n_threads: int | Non
 
     Raises
     ------
-    StepFailed, KeyboardInterrupt
-        As `run_zone`, for the first process that fails; the others are interrupted before, as by Ctrl-C.
+    StepFailed
+        When one ends with a status other than 0; the others are interrupted before, as by Ctrl-C. The message is empty
+        when that process has printed one.
+    KeyboardInterrupt
+        After Ctrl-C, once the processes have ended.
     """
+    import tempfile  # which a process that only predicts does not need
+
     environment = zone_environment()
     if n_threads is not None:
         threads = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
@@ -73,19 +92,22 @@ def run_zones(module: str, shares: Sequence[Sequence[str]], n_threads: int | Non
     if len(shares) > 1:
         environment["ESSENTIA_LDL_BARS"] = "0"  # bars of several processes overwrite one another
     processes: list[subprocess.Popen] = []
-    try:
-        for share in shares:
-            processes.append(subprocess.Popen([sys.executable, "-m", module, *share], env=environment))
-        status = _wait(processes)
-    except KeyboardInterrupt:  # the terminal has told all of them
-        _end(processes)
-        raise
-    except BaseException:
+    with tempfile.TemporaryDirectory(prefix="essentia-ldl-step-") as folder:
+        environment[TOLD] = os.path.join(folder, "errors.jsonl")
+        try:
+            for share in shares:
+                processes.append(subprocess.Popen([sys.executable, "-m", module, *share], env=environment))
+            status = _wait(processes)
+        except KeyboardInterrupt:  # the terminal has told all of them
+            _end(processes)
+            raise
+        except BaseException:
+            _interrupt(processes)
+            raise
+        if status == 0:
+            return
         _interrupt(processes)
-        raise
-    if status == 0:
-        return
-    _interrupt(processes)
+        error = _read_error(environment[TOLD])
     if status == 130:
         raise KeyboardInterrupt
     if status < 0:
@@ -96,7 +118,7 @@ def run_zones(module: str, shares: Sequence[Sequence[str]], n_threads: int | Non
             "Run the same command again: it goes on where it was.",
             1,
         )
-    raise StepFailed("", status)
+    raise StepFailed("", status, error)
 
 
 def _wait(processes: Sequence[subprocess.Popen]) -> int:
@@ -128,6 +150,24 @@ def _end(processes: Sequence[subprocess.Popen], within_s: float = 30) -> None:
             process.kill()
 
 
+def _read_error(path: str) -> EssentiaLdlError | None:
+    """Return the first error that a step has told its parent; None where it ended without a word."""
+    with contextlib.suppress(OSError, ValueError), open(path, encoding="utf-8") as file:
+        told = json.loads(file.readline())
+        return getattr(errors, told["type"], EssentiaLdlError)(told["message"])
+    return None
+
+
+def fail_step(error: EssentiaLdlError) -> int:
+    """Print why a step ends, and write it where the process that started this one looks for it; return 1."""
+    path = os.environ.get(TOLD)
+    if path:
+        with contextlib.suppress(OSError), open(path, "a", encoding="utf-8") as file:
+            file.write(json.dumps({"type": type(error).__name__, "message": str(error)}) + "\n")
+    print(f"error: {error}", file=sys.stderr)
+    return 1
+
+
 def end_step(work: Callable[[], None]) -> int:
     """Do the work of a step in its own process, and return the exit status of the process.
 
@@ -144,8 +184,7 @@ def end_step(work: Callable[[], None]) -> int:
     try:
         work()
     except EssentiaLdlError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return fail_step(error)
     except KeyboardInterrupt:
         return 130
     return 0

@@ -30,17 +30,17 @@ class Group(click.Group):
         except EssentiaLdlError as error:
             fail(str(error))
         except KeyboardInterrupt:
-            fail("stopped. Run the same command again: it goes on where it was.", 130)
+            fail("The command was stopped. Run it again: it goes on where it was.", 130)
         except BrokenPipeError:
             sys.stderr.close()
             os._exit(1)
         except MemoryError:
-            fail("memory: expected more of it. Close other programs, or use fewer --jobs.")
+            fail("Memory ran out. Close other programs, or use fewer --jobs.")
         except OSError as error:
             where = error.filename or "standard output"
             if error.errno == errno.ENOSPC:
-                fail(f"disk: expected space to write; it is full ({where}). Free space and run again.")
-            fail(f"file: expected one that can be used; {error.strerror or error} ({where}). Check disk and path.")
+                fail(f"The disk is full ({where}). Free space and run again.")
+            fail(f"{where} cannot be used: {error.strerror or error}. Check disk and path.")
 
 
 def fail(message: str, status: int = 1) -> None:

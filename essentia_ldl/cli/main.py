@@ -10,10 +10,12 @@ import click
 from essentia_ldl import __version__
 from essentia_ldl.cli.group import Group, fail, show
 from essentia_ldl.cli.options import (
+    ADAPT,
     CLUSTER,
     DATA,
     JOBS,
     LABELS,
+    LEFT_OUT,
     SourceOption,
     layout,
     options_of_training,
@@ -46,11 +48,22 @@ def main(verbose: bool) -> None:
 @click.option("--data", metavar="FOLDER", required=True, help="Folder or table whose labels become the classes.")
 @layout
 def new_command(task: str, data: str, layout: str | None, options: dict[str, str]) -> None:
-    """Write recipes/TASK.toml for your own classes, every key explained."""
+    """Write recipes/TASK.toml for your own classes, with the keys that people change."""
     from essentia_ldl.cli.text.new import describe_created
     from essentia_ldl.recipe.new import write_new_recipe
 
     show(describe_created(write_new_recipe(task, data, Home.from_environment(), layout, options), data))
+
+
+@main.command("recipe")
+@click.argument("task")
+@click.option("--all", "everything", is_flag=True, help="Every key, also those that have their defaults.")
+def recipe_command(task: str, everything: bool) -> None:
+    """Print the recipe of TASK (a name or a file), its keys explained."""
+    from essentia_ldl.cli.text.recipe import describe_recipe
+    from essentia_ldl.recipe.toml import read_recipe
+
+    show(describe_recipe(read_recipe(task, Home.from_environment().recipes), everything))
 
 
 @main.command("data")
@@ -72,8 +85,8 @@ def data_command(data: str, layout: str | None, options: dict[str, str], jobs: i
 @main.command("demo")
 @click.argument("task")
 @click.argument("folder")
-@click.option("--tracks", type=click.IntRange(1), metavar="N", help="Tracks a class.")
-@click.option("--artists", type=click.IntRange(1), metavar="N", help="Artists a class.")
+@click.option("--tracks", type=click.IntRange(1), metavar="N", help="Tracks per class.")
+@click.option("--artists", type=click.IntRange(1), metavar="N", help="Artists per class.")
 @click.option("--seed", type=int, default=0, show_default=True)
 def demo_command(task: str, folder: str, tracks: int | None, artists: int | None, seed: int) -> None:
     """Synthesise the demo collection of a task into FOLDER."""
@@ -121,6 +134,8 @@ def labels_command(task: str, data: str | None, sources: tuple[str, ...], output
 @click.argument("task")
 @options_of_training
 @LABELS
+@LEFT_OUT
+@ADAPT
 @click.option("--max-hours", type=click.FloatRange(0, min_open=True), metavar="H", help="Stop training after H hours.")
 @click.option("--members", type=click.IntRange(2), metavar="N", help="Train N seeds: one model, an ensemble.")
 @click.option("--again", is_flag=True, help="Train even when the same run ended before.")
@@ -236,7 +251,7 @@ def evaluate_command(model: str, data: str, mapping: dict[str, str], output: str
 
 @main.command("report")
 @click.argument("run", required=False)
-@click.option("--excerpts", "excerpt_s", type=click.FloatRange(1, 60), metavar="S", help="Embed S seconds a track.")
+@click.option("--excerpts", "excerpt_s", type=click.FloatRange(1, 60), metavar="S", help="Embed S seconds per track.")
 @click.option("--tracks", "n_listed", type=click.IntRange(0), default=40, show_default=True, help="Shown in the audit.")
 def report_command(run: str | None, excerpt_s: float | None, n_listed: int) -> None:
     """Write RUN's report.html and audit.csv: scores, pictures, and the labels to listen to again.
@@ -310,7 +325,7 @@ def models_command() -> None:
 @click.option("--notes", is_flag=True, help='Last column of the csv: what was done to a file, such as "padded".')
 @click.option("-o", "--output", metavar="FILE", help="Write there instead of on the terminal; goes on when stopped.")
 @click.option("--again", is_flag=True, help="Start anew, although the same command was stopped.")
-@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes of one thread (default: one a core).")
+@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes of one thread (default: one per core).")
 @CLUSTER
 def predict_command(
     audio: tuple[str, ...],

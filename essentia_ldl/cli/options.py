@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from essentia_ldl.measure.rows import TruthColumn
     from essentia_ldl.recipe.recipe import Recipe
 
-DATA = click.option("--data", metavar="PATH", help="Folder with one sub-folder a class, or a CSV / TSV table.")
-JOBS = click.option("--jobs", type=click.IntRange(1), metavar="N", help="Worker processes (default: one a core).")
+DATA = click.option("--data", metavar="PATH", help="Folder with one sub-folder per class, or a CSV / TSV table.")
+JOBS = click.option("--jobs", type=click.IntRange(1), metavar="N", help="Worker processes (default: one per core).")
 CLUSTER = click.option("--cluster", metavar="dask://HOST:PORT", help="Let the workers of a cluster read the audio.")
-SHARE = click.option("--share", metavar="URL", help="A place that workers see who do not see the store.")
+SHARE = click.option("--share", metavar="URL", help="Where workers that do not see the store put features.")
 
 
 class SourceOption(click.Option):
@@ -36,6 +36,11 @@ class SourceOption(click.Option):
 
 LABELS = click.option("--labels", metavar="SOURCE", cls=SourceOption, help=" (default: as the recipe says).")
 
+LEFT_OUT = click.option(
+    "--leave-out", "left_out", metavar="COLUMN", help="Choose by leaving out a column's values, such as genres."
+)
+ADAPT = click.option("--adapt", metavar="FOLDER", help="Music without labels that the model will meet: fit it there.")
+
 
 def read_pairs(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     """Split ``name=value`` options."""
@@ -49,8 +54,10 @@ def read_pairs(ctx: click.Context, parameter: click.Parameter, values: tuple[str
 
 
 _LAYOUT = (
-    click.option("--layout", metavar="NAME", help="folder, table, gtzan, dortmund, fma, mtg_jamendo (else by look)."),
-    click.option("--option", "options", multiple=True, callback=read_pairs, metavar="KEY=VALUE", help="Of layout."),
+    click.option("--layout", metavar="NAME", help="folder, table, gtzan, dortmund, fma, mtg_jamendo (default: found)."),
+    click.option(
+        "--option", "options", multiple=True, callback=read_pairs, metavar="KEY=VALUE", help="Option of the layout."
+    ),
 )
 
 
@@ -68,8 +75,6 @@ def read_names(ctx: click.Context, parameter: click.Parameter, values: tuple[str
         raise click.BadParameter(f"{values[0]!r} names nothing", ctx, parameter)
     return names
 
-
-PAPER = "sb"  # labels of the paper that the recipes are of
 
 SET = click.option(
     "--set",
@@ -90,7 +95,10 @@ def options_of_training(command: Any) -> Any:
         click.option("--pretrained", metavar="NAME", help="msd or mtt, or audioset for vggish: weights to start from."),
         click.option("--extractor", metavar="NAME", help="A head on a published graph: a name in graphs/, or a .pb."),
         click.option("--extractor-output", metavar="NODE", help="Its output (default: its card's embeddings)."),
-        click.option("--fine-tune", metavar="MODE", help="head (quick), all (whole network) or none (from scratch)."),
+        click.option("--fine-tune", metavar="MODE", help="head, top (last layers), all (layers), none (from scratch)."),
+        click.option(
+            "--augment", metavar="LIST", help="Change training patches: bands, audio, both, or names, by commas."
+        ),
         click.option("--epochs", type=click.IntRange(1), metavar="N", help="Epochs (default: as the recipe says)."),
         SET,
         click.option("--paper", is_flag=True, help="Train as the paper does, and choose nothing: labels sb."),
@@ -120,7 +128,7 @@ def resolve_source(options: dict[str, Any]) -> Source:
     """Return where the options of a training say that the collection is."""
     from essentia_ldl.collection.read import Source
 
-    return Source(options["data"], options["layout"], options["options"], options["corrections"])
+    return Source(options["data"], options["layout"], options["options"], options["corrections"], options.get("adapt"))
 
 
 def resolve_truth(options: dict[str, Any]) -> TruthColumn | None:
@@ -131,61 +139,16 @@ def resolve_truth(options: dict[str, Any]) -> TruthColumn | None:
     return None if column is None else TruthColumn(column, options["truth_class"])
 
 
-def _is_descended(options: dict[str, Any]) -> bool:
-    """Tell whether options ask for a network that only descent can train."""
-    sections = {key.partition(".")[0] for key in options["changes"]}
-    keys = {key for key in options["changes"] if key.startswith("network.")} - {"network.backbones", "network.layers"}
-    return bool(
-        options["fine_tune"] not in (None, "head")
-        or options["network"] not in (None, "musicnn", "vgg")
-        or keys
-        or sections & {"training", "targets", "uncertainty"}
-        or any(options.get(name) for name in ("extractor", "dropout", "samples", "epochs", "members"))
-    )
-
-
-def _list_networks(options: dict[str, Any]) -> tuple[str, ...]:
-    """List the pretrained networks that options leave to choose among; empty where they name none."""
-    from essentia_ldl.taps import NETWORKS
-
-    backbone, dataset = options["network"], options["pretrained"]
-    if backbone is None and dataset is None:
-        return ()
-    return tuple(name for name, (b, d) in NETWORKS.items() if backbone in (None, b) and dataset in (None, d))
-
-
 def resolve_recipe(task: str, options: dict[str, Any], recipes: Path) -> Recipe:
     """Return the recipe of a task with what the options of a training change in it."""
-    from essentia_ldl.recipe.toml import change_recipe, read_recipe
+    from essentia_ldl.recipe.options import apply_options
+    from essentia_ldl.recipe.toml import read_recipe
 
     if options["extractor_output"] and not options["extractor"]:
         raise click.UsageError("--extractor-output needs --extractor.")
     for other in ("network", "pretrained"):
         if options["extractor"] and options[other]:
             raise click.UsageError(f"--extractor stands in place of the network: leave --{other} out.")
-    epochs = options["epochs"]
-    recipe = change_recipe(read_recipe(task, recipes), options["changes"])
-    labels = options.get("labels")
-    if options["paper"]:
-        if labels in CHOSEN:
-            raise click.UsageError(f"--labels {labels} is not of the paper: leave it or --paper out.")
-        labels = labels or (PAPER if recipe.is_solved else None)
-    elif labels is None and recipe.is_solved and _is_descended(options):
-        labels = "none"
-    if recipe.override(labels=labels).is_solved or options.get("sources"):
-        recipe = recipe.override(choice__networks=_list_networks(options) or None)
-    return recipe.override(
-        labels=labels,
-        choice__speed=options["speed"],
-        choice__music=options["music"],
-        network__backbone=options["network"],
-        network__pretrained=options["pretrained"],
-        network__fine_tune=options["fine_tune"] or ("head" if options["extractor"] else None),
-        network__extractor=options["extractor"],
-        network__extractor_output=options["extractor_output"],
-        training__epochs=epochs,
-        training__epochs_from_scratch=epochs,
-        network__dropout=options["dropout"],
-        uncertainty__samples=options["samples"],
-        split__seed=options["seed"],
-    )
+    if options["paper"] and options.get("labels") in CHOSEN:
+        raise click.UsageError(f"--labels {options['labels']} is not of the paper: leave it or --paper out.")
+    return apply_options(read_recipe(task, recipes), options)

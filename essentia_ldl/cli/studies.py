@@ -18,10 +18,10 @@ from essentia_ldl.runs.names import FAILURES
 @click.option("--starts", multiple=True, callback=read_names, metavar="NAMES", help="scratch,pretrained.")
 @click.option("--labels", multiple=True, callback=read_names, metavar="NAMES", help="none,sa,sb (default: all).")
 @click.option("--tasks", multiple=True, callback=read_names, metavar="NAMES", help="Default: the ten of the paper.")
-@click.option("--fine-tune", type=click.Choice(["all", "head"]), default="all", show_default=True, help="Pretrained.")
+@click.option("--fine-tune", type=click.Choice(["all", "head"]), default="all", show_default=True, help="With weights.")
 @click.option("--epochs", type=click.IntRange(1), metavar="N", help="Default: 150 pretrained, 600 from scratch.")
 @click.option("--folds", type=click.IntRange(2), default=5, show_default=True)
-@click.option("--patch-hop", type=click.IntRange(1, 187), default=187, show_default=True, help="Frames, when scoring.")
+@click.option("--patch-hop", type=click.IntRange(1, 187), default=187, show_default=True, help="Frames when scoring.")
 @click.option("--seed", type=int, metavar="N", help="Seed of folds, labels and training.")
 @click.option("--external/--no-external", default=True, help="Whether to score on DATA/mtg-jamendo, when it is there.")
 @click.option("--dry-run", is_flag=True, help="Stop after the estimated time.")
@@ -46,7 +46,7 @@ def table2_command(data: str, jobs: int | None, dry_run: bool, **options: Any) -
 @click.option("--networks", multiple=True, callback=read_names, metavar="NAMES", help="separate,shared,wide.")
 @click.option("--splits", multiple=True, callback=read_names, metavar="NAMES", help="stratified,artist.")
 @click.option("--seeds", type=click.IntRange(1), metavar="N", help="Seeds 0 to N - 1 (default: 1).")
-@click.option("--epochs", type=click.IntRange(1), metavar="N", help="Of one network (default: as the recipe says).")
+@click.option("--epochs", type=click.IntRange(1), metavar="N", help="Epochs of a network (default: recipe).")
 @click.option("--dry-run", is_flag=True, help="Stop after the estimated time.")
 @SET
 @layout

@@ -127,8 +127,7 @@ def _call_child(function: str, job: dict[str, Any], step: str) -> Any:
             return child.call(function, job, step)
         except (EOFError, BrokenPipeError, pickle.UnpicklingError):
             drop()
-    found, remedy = "the worker process died", "Re-encode the file."
-    return Failure(job["path"], step, explain("audio", "a file that the decoder survives", found, job["path"], remedy))
+    return Failure(job["path"], step, f"{job['path']} killed the process that decoded it. Re-encode the file.")
 
 
 def main() -> None:

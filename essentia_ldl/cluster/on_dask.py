@@ -119,7 +119,8 @@ class DaskPool:
             raise self._gone(error) from None
         except Exception as error:  # whatever a worker that is not set up well says
             remedy = f"Look at the worker's log. {AGAIN}"
-            raise ClusterError(explain("worker", "one that runs the calls", error, self._place, remedy)) from None
+            what = f"A worker of {self._place} could not run the calls"
+            raise ClusterError(f"{what}: {Reason(error)}. {remedy}") from None
         finally:
             future.release()
 
@@ -135,16 +136,15 @@ class DaskPool:
 
     def _connect(self, place: str) -> Any:
         """Return a client of the scheduler."""
-        rule, remedy = "a scheduler that answers", "Start it with `dask scheduler`, or check host and port."
         for _ in range(N_TRIES):
             try:
                 return self._dask.Client(f"tcp://{place}", timeout=CONNECT_S, set_as_default=False)
             except (OSError, ValueError) as error:
-                raise ClusterError(explain("cluster", rule, error, self._place, remedy)) from None
+                remedy = "Start it with `dask scheduler`, or check host and port."
+                raise ClusterError(f"The cluster {self._place} does not answer: {Reason(error)}. {remedy}") from None
             except AssertionError:  # the thread of the loop has not begun yet
                 continue
-        rule, remedy = "a client that starts", f"This machine is too busy. {AGAIN}"
-        raise ClusterError(explain("cluster", rule, f"none in {N_TRIES} tries", self._place, remedy))
+        raise ClusterError(f"The client of {self._place} did not start: {N_TRIES} tries. {AGAIN}")
 
     def _count_threads(self) -> dict[str, int]:
         """Return the threads of each worker."""
@@ -155,8 +155,8 @@ class DaskPool:
             pass
         raise self._gone("it does not answer")
 
-    def _gone(self, found: object) -> ClusterError:
-        return ClusterError(explain("cluster", "a scheduler with workers", found, self._place, AGAIN))
+    def _gone(self, found: Exception | str) -> ClusterError:
+        return ClusterError(f"The cluster {self._place} is gone: {Reason(found)}. {AGAIN}")
 
     def _require_workers(self) -> None:
         """Wait for the first worker, and compare the version of this package on all machines.
@@ -167,7 +167,7 @@ class DaskPool:
             self._client.wait_for_workers(1, timeout=WORKERS_S)
         except TimeoutError:
             remedy = "Start some with `dask worker`."
-            raise ClusterError(explain("cluster", "at least one worker", "none", self._place, remedy)) from None
+            raise ClusterError(f"The cluster {self._place} has no workers. {remedy}") from None
         # a function of Python's own: one of this package could not tell that there is none
         wanted = (pydoc.locate, "essentia_ldl.__version__")
         found = {"the scheduler": self._client.run_on_scheduler(*wanted)}

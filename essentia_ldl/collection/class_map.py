@@ -32,7 +32,7 @@ def map_labels(
     Parameters
     ----------
     labels : sequence of str
-        One a track.
+        One per track.
     classes : sequence of str
         The model's.
     mapping : Mapping[str, str]

@@ -81,7 +81,8 @@ def read_corrections(path: str | os.PathLike[str]) -> Corrections:
             row, other = values.setdefault(track_id, (reader.line_num, value))
             if other != value:
                 found = f"{value!r} here and {other!r} in row {row}"
-                raise DataError(explain("correction", "one a track", found, f"{where}, {track_id}", "Decide for one."))
+                place, remedy = f"{where}, {track_id}", "Decide for one."
+                raise DataError(explain("correction", "one per track", found, place, remedy))
     except csv.Error as error:
         rule = "comma-separated values"
         raise DataError(explain("row", rule, error, f"{path}, row {reader.line_num}", remedy)) from error

@@ -29,21 +29,25 @@ class Source:
     data : str, path or None
         Folder or table, in any layout of `essentia_ldl.datasets`; None is the built-in demo of a recipe. Kept as str.
     layout : str or None
-        Its layout; None finds it by look.
+        Its layout; None finds it by looking at the data.
     options : Mapping[str, object]
         Options of the layout.
     corrections : str or None
         File of corrected labels, see `essentia_ldl.collection.corrections`.
+    adapt : str, path or None
+        Folder of music without labels that a model will meet, which a solved classifier is adapted to. Kept as str.
     """
 
     data: str | os.PathLike[str] | None = None
     layout: str | None = None
     options: Mapping[str, object] = dataclasses.field(default_factory=dict)
     corrections: str | None = None
+    adapt: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
-        if self.data is not None:
-            object.__setattr__(self, "data", os.fspath(self.data))
+        for name in ("data", "adapt"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, os.fspath(getattr(self, name)))
 
     @property
     def place(self) -> str:
@@ -74,6 +78,8 @@ class Collection:
         What a person changed, from `corrections.apply_corrections`; empty when nothing.
     is_demo : bool
         Whether it is the built-in demo: models are named so.
+    target : Collection or None
+        Music without labels that a model is adapted to.
     """
 
     tracks: tuple[Track, ...]
@@ -83,6 +89,7 @@ class Collection:
     home: Home
     corrections: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     is_demo: bool = False
+    target: Collection | None = None
 
 
 def read_labelled(source: Source, recipe: Recipe) -> list[Track]:

@@ -115,7 +115,7 @@ def fold_tracks(tracks: Sequence[Track], n_folds: int = 5, valid_share: float = 
     Returns
     -------
     list[Split]
-        One a fold. Every track is in exactly one `test`; each fold has a `valid` of its own.
+        One per fold. Every track is in exactly one `test`; each fold has a `valid` of its own.
 
     Raises
     ------
@@ -130,7 +130,7 @@ def fold_tracks(tracks: Sequence[Track], n_folds: int = 5, valid_share: float = 
         if n_groups < n_folds:
             remedy = f"Take at most {n_groups} folds, or add artists." if n_groups > 1 else "Add artists."
             found = f"{n_groups} for {n_folds} folds"
-            raise _error(f"artists of class {label!r}", "one a fold or more", found, "fold_tracks", remedy)
+            raise _error(f"artists of class {label!r}", "one per fold or more", found, "fold_tracks", remedy)
     part_of = _partition(tracks, n_folds, None, seed)
     splits = []
     for fold in range(n_folds):
@@ -179,6 +179,47 @@ def list_values(tracks: Sequence[Track], column: str) -> list[str]:
     if len(values) < 2:
         raise _error(f"column {column!r}", "two or more values", values, where, "Name another column.")
     return values
+
+
+def leave_out_value(tracks: Sequence[Track], column: str, value: str) -> tuple[list[Track], list[Track]]:
+    """Divide tracks into those of a value of a column, and those that can train without it.
+
+    Parameters
+    ----------
+    tracks : Sequence[Track]
+        The collection.
+    column, value : str
+        One of `list_values`.
+
+    Returns
+    -------
+    held_out : list[Track]
+        The tracks of the value.
+    rest : list[Track]
+        The others, but for those of an artist who is among the held out.
+
+    Raises
+    ------
+    DataError
+        When a class has no track among the rest.
+    """
+    held_out = [track for track in tracks if track.columns[column] == value]
+    artists = {track.artist for track in held_out} - {None}
+    others = [track for track in tracks if track.columns[column] != value]
+    rest = [track for track in others if track.artist not in artists]
+    counts = {name: sum(track.label == name for track in rest) for name in sorted({track.label for track in tracks})}
+    if not all(counts.values()):
+        found = ", ".join(f"{n} {name}" for name, n in counts.items())
+        found += f"; {len(held_out)} tracks test, {len(others) - len(rest)} more are of artists who test"
+        where = f"{column} {value}"
+        raise _error("folds", "every class in every training side", found, where, "Add tracks, or merge values.")
+    return held_out, rest
+
+
+def check_column(tracks: Sequence[Track], column: str) -> None:
+    """Raise `DataError` when the values of a column cannot be left out one at a time; see `leave_out_value`."""
+    for value in list_values(tracks, column):
+        leave_out_value(tracks, column, value)
 
 
 def describe(split: Split, tracks: Iterable[Track]) -> SplitSummary:

@@ -102,6 +102,17 @@ def read_tracks(
         an option's value is not of its kind, or when the layout cannot read the path.
     UnknownNameError
         When `layout` names no layout, or the layout has no option of a name.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile, essentia_ldl as ldl
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("calm/a.wav", "tense/b.wav"):
+    ...         path = pathlib.Path(folder, name)
+    ...         path.parent.mkdir()
+    ...         path.touch()
+    ...     [(track.id, track.label) for track in ldl.read_tracks(folder)]
+    [('calm/a.wav', 'calm'), ('tense/b.wav', 'tense')]
     """
     if not str(path).strip():
         raise DataError(explain("data", "a folder or a table", str(path), "empty path", "Give the path of your data."))

@@ -1,4 +1,4 @@
-"""Published collections with a folder a genre: a path flows in, the folder that holds the genres flows out."""
+"""Published collections with a folder per genre: a path flows in, the folder that holds the genres flows out."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ import numpy as np
 from tqdm import tqdm
 
 from essentia_ldl.datasets import _albums, _styles, _synth, table
-from essentia_ldl.errors import DataError, StoreError, explain
+from essentia_ldl.errors import DataError, Reason, StoreError, explain
 from essentia_ldl.records import Track
 
 EXPECTED = "a demo made by this program: a folder that holds demo.json"
@@ -86,10 +86,10 @@ class DemoSize:
     Parameters
     ----------
     n_tracks : int or None
-        Tracks a class; None follows the task: 40 for two classes, at least 24 for more, three an artist with
+        Tracks per class; None follows the task: 40 for two classes, at least 24 for more, three per artist with
         sub-styles.
     n_artists : int or None
-        Artists a class, at most `n_tracks`; None is one for every five tracks, but six or more where the tracks allow
+        Artists per class, at most `n_tracks`; None is one for every five tracks, but six or more where the tracks allow
         it; 15 a sub-style with sub-styles. From three on, two of them also have tracks in a neighbouring class; with
         sub-styles nobody is counted for two classes.
     n_substyles : int
@@ -139,7 +139,7 @@ def build_demo(
     Returns
     -------
     Path
-        `root`, holding audio/*.wav, index.csv (path, label, artist, split, title; with sub-styles also album,
+        `root`, holding ``audio/*.wav``, index.csv (path, label, artist, split, title; with sub-styles also album,
         subgenres, plays) and demo.json (the parameters).
 
     Raises
@@ -183,9 +183,8 @@ def build_demo(
             shutil.rmtree(root)
         os.rename(building, root)
     except OSError as error:
-        raise StoreError(
-            explain("demo", "a folder that can be written", error, root, "Free some space or take another folder.")
-        ) from error
+        remedy = "Free some space or take another folder."
+        raise StoreError(f"{root} could not be made: {Reason(error)}. {remedy}") from error
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return root

@@ -6,7 +6,7 @@ underscore, so the one hyphen ends the artist, as a public listing of the collec
 (https://github.com/fadymedhat/Homburg-for-MCLNN, homburg_storage_ordering.txt).
 
 What is unknown: which 1820 of the excerpts Essentia's model was trained on (all are read here), an official split
-(`Track.split` is None) and the licence. One artist spelled in two ways ("JIVE_5_u_s_", "Jive_5") counts as two.
+(`Track.split` is None) and the licence. One artist spelled in two ways (``JIVE_5_u_s_``, ``Jive_5``) counts as two.
 
 References
 ----------

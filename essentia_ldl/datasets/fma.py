@@ -1,6 +1,6 @@
 """FMA: the official metadata (tracks.csv and genres.csv) flows in, Tracks with their official splits flow out.
 
-tracks.csv has two rows of column names, a third that names the index (`track_id`), and then one row a track; cells hold
+tracks.csv has two rows of column names, a third that names the index (`track_id`), then one row per track; cells hold
 ends of lines. Subsets are ordered, small < medium < large, and a track of the small one is in the others too. The label
 is `track.genre_top`. The sub-genres of a track are the titles that genres.csv, beside tracks.csv, gives the ids of its
 `track.genres_all`: all the genres that it was given and theirs above them. Audio stands in folders of the first three

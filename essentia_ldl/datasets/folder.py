@@ -1,4 +1,4 @@
-"""A folder with one sub-folder a class: its audio files flow in, Tracks flow out.
+"""A folder with one sub-folder per class: its audio files flow in, Tracks flow out.
 
 `class/track.mp3` has no artist; `class/artist/track.mp3` and everything deeper belongs to that artist. Hidden files and
 folders are passed over. This layout matches every folder, so it is asked after all others.
@@ -26,7 +26,7 @@ def matches(path: Path) -> bool:
 
 
 def read_tracks(path: Path) -> list[Track]:
-    """Read a folder with one sub-folder a class.
+    """Read a folder with one sub-folder per class.
 
     Parameters
     ----------
@@ -52,8 +52,8 @@ def read_tracks(path: Path) -> list[Track]:
     if len(classes) < 2:
         found = f"{len(classes)} sub-folders and {len(entries) - len(classes)} files"
         tables = [entry.name for entry in entries if entry.suffix.lower() in (".csv", ".tsv")]
-        remedy = f"Give the table {str(root / tables[0])!r} instead." if tables else "Make one sub-folder a class."
-        raise DataError(explain("folder", "two sub-folders or more, one a class", found, root, remedy))
+        remedy = f"Give the table {str(root / tables[0])!r} instead." if tables else "Make one sub-folder per class."
+        raise DataError(explain("folder", "two sub-folders or more, one per class", found, root, remedy))
     tracks = []
     for folder in classes:
         files = [entry for entry in _walk(folder, (_identify(root),)) if _is_audio(entry)]

@@ -91,7 +91,7 @@ def read_tracks(path: Path) -> list[Track]:
             )
         )
     if not tracks:
-        raise _error("table", "rows below the header", "only a header", path, "Add one row a track.")
+        raise _error("table", "rows below the header", "only a header", path, "Add one row per track.")
     if not any(is_url(track.path) or os.path.exists(track.path) for track in tracks):
         remedy = "Relative paths resolve against the folder of the table: correct them, or move the table."
         raise _error("audio files of the table", "files that exist", tracks[0].path, f"{path}, every row", remedy)

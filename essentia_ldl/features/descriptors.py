@@ -49,7 +49,7 @@ def make_descriptors(collection: Collection, n_jobs: int | None = None, profile:
     collection : Collection
         Any files that Essentia or ffmpeg decodes.
     n_jobs : int or None
-        Worker processes; None is one a core.
+        Worker processes; None is one per core.
     profile : str
         "gaia" or "all".
 

@@ -53,7 +53,7 @@ def embedding_folder(network: NetworkSettings, home: Home, hop_frames: int | Non
     Raises
     ------
     RecipeError
-        As `check_network`.
+        When the network is trained from scratch, so that there is nothing frozen to ask.
     WeightsError
         When its weights are missing.
     CardError, GraphError
@@ -76,13 +76,19 @@ def make_embeddings(collection: Collection, network: NetworkSettings, hop_frames
     ----------
     collection : Collection
         Its mel bands are in the store.
-    network, hop_frames
-        As in `embedding_folder`.
+    network : NetworkSettings
+        Which frozen network.
+    hop_frames : int or None
+        Frames between patches; None is the front-end's, the only one that an extractor has.
 
     Raises
     ------
-    RecipeError, WeightsError, CardError, GraphError
-        As `embedding_folder`.
+    RecipeError
+        When the network is trained from scratch, so that there is nothing frozen to ask.
+    WeightsError
+        When its weights are missing.
+    CardError, GraphError
+        When the extractor is missing, or cannot be run.
     StoreError
         When an extractor cannot embed a track any more that was usable before.
     """
@@ -142,7 +148,7 @@ def read_embeddings(collection: Collection, network: NetworkSettings) -> dict[st
     Raises
     ------
     RecipeError
-        As `embedding_folder`.
+        When the network is trained from scratch, so that there is nothing frozen to ask.
     StoreError
         When those of a track are missing or damaged.
     """

@@ -2,13 +2,14 @@
 
 Layout: ``<root>/<front-end key>/<first two digits>/<content>.npy``, float32. `content` is the sha256 of the audio
 file's bytes, so a moved or renamed file keeps its features and a changed file gets new ones; the front-end's key
-holds a digest of its numbers, so a changed hop size never meets old features. ``<root>/files/`` remembers the content
-of a path by size and time of change, so that a second run does not even read the audio. Everything is written to a
-temporary name and renamed.
+holds a digest of its numbers, so a changed hop size never meets old features. Variants of the audio, which are for
+training, are in ``<front-end key>-<variant>``. ``<root>/files/`` remembers the content of a path by size and time of
+change, so that a second run does not even read the audio. Everything is written to a temporary name and renamed.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -29,6 +30,14 @@ def array_path(folder: str | os.PathLike[str], content: str) -> Path:
     return Path(folder) / content[:2] / f"{content}.npy"
 
 
+def find_variant(front_end: FrontEnd, variant: str) -> tuple[FrontEnd, str]:
+    """Return the front-end and the variant that features are kept under: another quality is a front-end of its own."""
+    kind, _, quality = variant.partition("-")
+    if kind == "quality":
+        return dataclasses.replace(front_end, resample_quality=int(quality)), ""
+    return front_end, variant
+
+
 class Store:
     """Features keyed by content and front-end.
 
@@ -41,19 +50,19 @@ class Store:
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = Path(root).resolve()
 
-    def path(self, content: str, front_end: FrontEnd) -> Path:
-        """Return where the features of a content are, whether they exist or not."""
-        return array_path(self.root / front_end.key, content)
+    def path(self, content: str, front_end: FrontEnd, variant: str = "") -> Path:
+        """Return where the features of a content are, or of a variant of its audio, whether they exist or not."""
+        return array_path(self.root / (f"{front_end.key}-{variant}" if variant else front_end.key), content)
 
     def embeddings(self, front_end: FrontEnd, backbone: str, dataset: str, weights: Path) -> Path:
         """Return the folder of a pretrained network's embeddings; the digest of its weights file is in the name."""
         return self.root / f"{front_end.key}-{backbone}-{dataset}-{digest_file(weights)[:8]}"
 
-    def has(self, content: str, front_end: FrontEnd) -> bool:
+    def has(self, content: str, front_end: FrontEnd, variant: str = "") -> bool:
         """Tell whether the features exist."""
-        return self.path(content, front_end).is_file()
+        return self.path(content, front_end, variant).is_file()
 
-    def read(self, content: str, front_end: FrontEnd) -> np.ndarray:
+    def read(self, content: str, front_end: FrontEnd, variant: str = "") -> np.ndarray:
         """Read features, mapped from disk.
 
         Returns
@@ -65,7 +74,7 @@ class Store:
         StoreError
             When they do not exist or are damaged; a damaged file is removed so that the next run makes it again.
         """
-        path = self.path(content, front_end)
+        path = self.path(content, front_end, variant)
         try:
             array = np.load(path, mmap_mode="r")
         except OSError as error:
@@ -88,9 +97,9 @@ class Store:
             )
         return array
 
-    def write(self, content: str, front_end: FrontEnd, array: np.ndarray) -> None:
+    def write(self, content: str, front_end: FrontEnd, array: np.ndarray, variant: str = "") -> None:
         """Write features atomically; array is (n_frames, n_bands), stored as float32."""
-        with replacing(self.path(content, front_end)) as file:
+        with replacing(self.path(content, front_end, variant)) as file:
             np.save(file, np.ascontiguousarray(array, dtype=np.float32))
 
     def is_complete(self, content: str, front_ends: Sequence[FrontEnd]) -> bool:

@@ -35,11 +35,12 @@ import numpy as np
 from essentia_ldl import discover
 from essentia_ldl.choices import CHOSEN
 from essentia_ldl.errors import DataError, RecipeError, explain
-from essentia_ldl.labels._descriptors import DESCRIPTORS
+from essentia_ldl.labels._descriptors import DESCRIPTORS, bag_descriptors
 from essentia_ldl.labels._embedding import EMBEDDING
-from essentia_ldl.labels._groups import LEAST_SHARE, N_SHOWN
+from essentia_ldl.labels._groups import LEAST_SHARE, N_SHOWN, fit_groups
 from essentia_ldl.labels._histogram import EDGES, score_own_mass, score_own_masses, write_histogram
 from essentia_ldl.labels._mfcc import summarize_frames
+from essentia_ldl.labels._space import check_size, fit_space
 from essentia_ldl.records import LabelTable, Track
 
 __all__ = [
@@ -51,9 +52,13 @@ __all__ = [
     "N_SHOWN",
     "LabelSource",
     "ReadFeatures",
+    "bag_descriptors",
     "build",
+    "check_size",
     "expand",
     "explanations",
+    "fit_groups",
+    "fit_space",
     "is_auxiliary",
     "presets",
     "resolve",
@@ -98,7 +103,7 @@ class LabelSource(Protocol):
         ...
 
     def __call__(self, tracks: Sequence[Track]) -> LabelTable:
-        """Return one distribution a track, in the order given; a row does not depend on the other tracks asked."""
+        """Return one distribution per track, in the order given; a row does not depend on the other tracks asked."""
         ...
 
 

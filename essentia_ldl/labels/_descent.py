@@ -57,7 +57,7 @@ def descend(points: np.ndarray, targets: np.ndarray, settings: Mapping[str, Any]
     targets : np.ndarray [shape=(n_tracks,), int64]
         Class index of each; of every class as many as `lmnn_neighbors` + 1.
     settings : Mapping[str, Any]
-        As in `fit_lmnn`.
+        n_components, lmnn_neighbors, max_iter, min_iter, learn_rate, convergence_tol, lambda_, init.
     seed : int
         Of the first map.
 
@@ -133,8 +133,10 @@ class Margins:
 
     Parameters
     ----------
-    points, targets
-        As in `descend`.
+    points : np.ndarray [shape=(n_tracks, n_features), float64]
+        Features of the training tracks.
+    targets : np.ndarray [shape=(n_tracks,), int64]
+        Class index of each; of every class as many as `n_neighbors` + 1.
     n_neighbors : int
         Target neighbours per track.
     lambda_ : float

@@ -11,6 +11,7 @@ companion), section 3.1.3.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,6 +32,29 @@ from essentia_ldl.records import Track
 DESCRIPTORS = "descriptors"  # stands for a front-end, as "embedding" does
 TRACKS_A_BATCH = 2048  # as the authors' code
 TRACKS_FOR_QUANTILES = 10_000  # as scikit-learn, and no more than that in memory
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Dictionary:
+    """Words of descriptors, learned.
+
+    Parameters
+    ----------
+    kept : np.ndarray [shape=(n_columns,), bool]
+        Columns that serve.
+    quantiles : QuantileTransformer
+        Brings them to a normal distribution.
+    centers : np.ndarray [shape=(n_clusters, n_kept), float32]
+        The words.
+    """
+
+    kept: np.ndarray
+    quantiles: Any
+    centers: np.ndarray
+
+    def find_words(self, vectors: np.ndarray) -> np.ndarray:
+        """Return the index of each track's word, (n_tracks,) int, of descriptors (n_tracks, n_columns)."""
+        return find_nearest(self.quantiles.transform(vectors[:, self.kept].astype(np.float32)), self.centers)
 
 
 def bag_descriptors(
@@ -113,7 +137,8 @@ def bag_descriptors(
         "n_dropped_columns": n_columns - int(kept.sum()),
     }
     n_tracks = tuple(np.bincount(rows, minlength=len(artists)).tolist())
-    return Bags(artists, n_tracks, name_clusters(n_clusters), counts, report)
+    dictionary = Dictionary(kept, quantiles, model.cluster_centers_)
+    return Bags(artists, n_tracks, name_clusters(n_clusters), counts, report, dictionary)
 
 
 def _choose_columns(tracks: Sequence[Track], read_features: ReadFeatures) -> tuple[np.ndarray, np.ndarray, int]:

@@ -19,7 +19,7 @@ import numpy as np
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.labels._words import Bags
 
-N_SHOWN = 5  # artists and words a group
+N_SHOWN = 5  # artists and words per group
 LEAST_SHARE = 0.001  # of the tracks: the groups below it are counted, not shown
 
 
@@ -39,6 +39,8 @@ class Groups:
         Distribution of each group over the words; rows sum to 1.
     perplexity : float
         On the bags that it was fitted on.
+    model : LatentDirichletAllocation or None
+        What was fitted, for artists that come later.
     """
 
     names: tuple[str, ...]
@@ -46,6 +48,7 @@ class Groups:
     distributions: np.ndarray
     words: np.ndarray
     perplexity: float
+    model: Any = dataclasses.field(default=None, repr=False, compare=False)
 
 
 def name_groups(letter: str, n_groups: int) -> tuple[str, ...]:
@@ -88,7 +91,7 @@ def fit_groups(bags: Bags, letter: str, n_groups: int, seed: int, where: str) ->
     distributions = model.fit_transform(csr_matrix(bags.counts[rows]))
     words = model.components_ / model.components_.sum(axis=1, keepdims=True)
     artists = tuple(bags.artists[row] for row in rows)
-    return Groups(name_groups(letter, n_groups), artists, distributions, words, float(model.bound_))
+    return Groups(name_groups(letter, n_groups), artists, distributions, words, float(model.bound_), model)
 
 
 def check_artists(n_artists: int, n_groups: int, where: str, what: str = "artists") -> None:

@@ -69,6 +69,8 @@ class Bags:
         Counts; where a track has many words, divided by the artist's tracks.
     report : Mapping[str, Any]
         What was found on the way, ready for json.
+    dictionary : object or None
+        Finds the word of a new track, where tracks are words; see `_descriptors.Dictionary`.
     """
 
     artists: tuple[str, ...]
@@ -76,6 +78,7 @@ class Bags:
     words: tuple[str, ...]
     counts: np.ndarray
     report: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    dictionary: Any = None
 
 
 def list_artists(tracks: Sequence[Track]) -> tuple[list[Track], tuple[str, ...], np.ndarray]:
@@ -100,7 +103,7 @@ def bag_frames(
 ) -> Bags:
     """Learn a dictionary of frames, and count its words over all the frames of every artist.
 
-    Memory: a batch of frames, twice while it is put together, at most ``2 x batch_files x frames a track x
+    Memory: a batch of frames, twice while it is put together, at most ``2 x batch_files x frames per track x
     coefficients x 4`` bytes (256 tracks of 30 s and 25 coefficients: 66 MB); a process that counts holds one track;
     the counts are ``artists x n_clusters x 8`` bytes (5,000 artists: 82 MB). Nothing else grows with the tracks.
 
@@ -117,7 +120,7 @@ def bag_frames(
     where : str
         Key of the settings in a recipe, for messages.
     n_jobs : int or None
-        Worker processes that count; None is one a core.
+        Worker processes that count; None is one per core.
 
     Returns
     -------

@@ -56,7 +56,7 @@ SUMMARIES = {
 EXPLANATIONS = {
     "n_clusters": "words of the dictionary (paper: 2048); lower it for few tracks",
     "n_groups": "groups of artists (paper: 40); at most as many as there are artists",
-    "n_coefficients": "MFCC a frame: 25 (paper) or 13 (the authors' code)",
+    "n_coefficients": "MFCC per frame: 25 (paper) or 13 (the authors' code)",
     "batch_files": "files whose frames are held in memory at once",
     "column": "column with a track's sub-genres, parted by ; or |, or numbers parted by blanks",
 }
@@ -75,7 +75,7 @@ def build(
     settings: Mapping[str, Any] | None = None,
     seed: int = 0,
     name: str = "agf-m",
-) -> ArtistGroups:
+) -> ArtistGroupSource:
     """Make a source of artist groups; settings that are not given take the defaults of the preset `name`.
 
     The classes are not used. `read_features` gives (n_frames, n_coefficients) float32 for "mfcc-frames-25" and
@@ -96,10 +96,10 @@ def build(
         rule, holds = _RULES.get(key, ("", lambda _: True))
         if not holds(value):
             raise RecipeError(explain("label setting", rule, value, f"labels.{name}.{key}", "Correct the recipe."))
-    return ArtistGroups(read_features, settings, seed, name)
+    return ArtistGroupSource(read_features, settings, seed, name)
 
 
-class ArtistGroups:
+class ArtistGroupSource:
     """Distributions of tracks over groups of artists.
 
     Parameters
@@ -120,7 +120,7 @@ class ArtistGroups:
     classes : tuple[str, ...]
         Names of the groups.
     n_jobs : int or None
-        Worker processes that count words; None is one a core.
+        Worker processes that count words; None is one per core.
     report : dict[str, Any]
         After `fit`: what `_groups.describe_groups` says, tracks_without_artist (how many), and seconds of
         the whole fit and of LDA.
@@ -158,7 +158,7 @@ class ArtistGroups:
         if self.letter == "e" and len(known) < n_clusters:
             refuse_clusters(f"{len(known)} training tracks with an artist", len(known), n_clusters, self._where)
 
-    def fit(self, tracks: Sequence[Track]) -> ArtistGroups:
+    def fit(self, tracks: Sequence[Track]) -> ArtistGroupSource:
         """Learn words and groups from the training tracks.
 
         Parameters
@@ -168,13 +168,14 @@ class ArtistGroups:
 
         Returns
         -------
-        ArtistGroups
+        ArtistGroupSource
             The source itself.
 
         Raises
         ------
         DataError
-            As `check`, and when features do not fit or there are fewer frames than clusters.
+            When no artist is known, there are too few of them, or tracks, or frames for the clusters, or features
+            do not fit.
         """
         from threadpoolctl import threadpool_limits
 
@@ -212,7 +213,7 @@ class ArtistGroups:
         Returns
         -------
         LabelTable
-            One row a track, in the order given; one column a group.
+            One row per track, in the order given; one column per group.
 
         Raises
         ------

@@ -1,7 +1,7 @@
 """Shares of listeners as label distributions: what people said, read from the collection's table. Preset "shares".
 
 In: columns of the table with numbers from 0 to 1. Out: distributions, for two classes the share of one of them and the
-rest for the other, otherwise one column a class, divided by their sum. This is what smoothing tries to guess.
+rest for the other, otherwise one column per class, divided by their sum. This is what smoothing tries to guess.
 
 A share is taken as it is, unless `even_share` says otherwise. Listeners who choose among many answers rarely agree by
 half: where a class was drawn from few of them (sad from 30 % on), the larger part of its own tracks' mass lies on the
@@ -26,7 +26,7 @@ from essentia_ldl.scores import listeners
 PRESETS: dict[str, dict[str, Any]] = {"shares": {"column": "", "positive_class": "", "even_share": 0.5}}
 SUMMARIES = {"shares": "shares of listeners, from columns of the table"}
 EXPLANATIONS = {
-    "column": "two classes: column with the share (0 to 1) of positive_class; empty: one column a class, of its name",
+    "column": "two classes: column with the share (0 to 1) of positive_class; empty: one column per class, of its name",
     "positive_class": "class that the share is of; empty: the one that is not called non_ or not_",
     "even_share": "share that becomes one half, such as 0.2 where a class begins at 0.3; 0.5: shares as they are",
 }
@@ -56,7 +56,7 @@ def build(
         raise RecipeError(explain("label setting", rule, even_share, f"{where}.even_share", "Correct the recipe."))
     if column and len(classes) != 2:
         rule = f"empty, with {len(classes)} classes"
-        remedy = f"Leave it empty and write one column a class: {', '.join(classes)}."
+        remedy = f"Leave it empty and write one column per class: {', '.join(classes)}."
         raise RecipeError(explain("label setting", rule, column, f"{where}.column", remedy))
     for key, is_set in (("positive_class", positive_class), ("even_share", even_share != 0.5)):
         if is_set and not column:
@@ -85,7 +85,7 @@ class Shares:
     classes : Sequence[str]
         Class names in the order of the columns.
     column : str
-        Column of the share; empty for one column a class.
+        Column of the share; empty for one column per class.
     positive : int
         With `column`: the class that the share is of.
     where : str
@@ -162,7 +162,7 @@ class Shares:
                 remedy = f"Did you mean {near[0]!r}? " if near else ""
                 remedy += f"Correct {self._where}.column."
             else:
-                remedy = "Add a column a class."
+                remedy = "Add a column per class."
                 if len(self.classes) == 2:
-                    remedy = f"Add a column a class, or name the one with the shares in {self._where}.column."
+                    remedy = f"Add a column per class, or name the one with the shares in {self._where}.column."
             raise DataError(explain("share column", rule, sorted(track.columns), track.id, remedy))

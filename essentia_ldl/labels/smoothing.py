@@ -28,10 +28,10 @@ import numpy as np
 
 from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.frontends import MFCC
-from essentia_ldl.labels._editing import edit_tracks
 from essentia_ldl.labels._embedding import EMBEDDING, average_patches
-from essentia_ldl.labels._lmnn import check_classes, check_components, count_least_tracks, fit_lmnn
+from essentia_ldl.labels._lmnn import check_classes, check_components
 from essentia_ldl.labels._mfcc import N_FEATURES, pool_frames, summarize_frames
+from essentia_ldl.labels._space import Space, check_size, fit_space
 from essentia_ldl.labels.one_hot import find_targets
 from essentia_ldl.records import LabelTable, Track
 
@@ -64,7 +64,7 @@ EXPLANATIONS = {
     "features": "mfcc-s: mean and deviation (26 numbers); mfcc-p: means of 15 windows of 1 s (195); embedding: mean",
     "n_neighbors": "neighbours that are averaged; the paper takes 10 for sa, 30 for moods and 10 for genres in sb",
     "lmnn": "learn the distance by LMNN; false: Euclidean",
-    "standardize": "zero mean and unit deviation a feature, learned on training tracks (the paper is silent)",
+    "standardize": "zero mean and unit deviation per feature, learned on training tracks (the paper is silent)",
     "include_self": "a track is its own first neighbour, its class keeps 1 / n_neighbors (the paper is silent)",
     "self_weight": "share of its own label that a training track keeps: 0 as the paper, 1 one-hot",
     "n_components": "LMNN: dimensions of the map; the paper takes 32 for moods and 64 for genres",
@@ -175,7 +175,7 @@ class Smoothing:
         self._seed = seed
         self._where = where
         self._row_of: dict[str, int] = {}
-        self._components: np.ndarray | None = None
+        self._space: Space | None = None
 
     def fit(self, tracks: Sequence[Track]) -> Smoothing:
         """Learn standardisation, LMNN and the neighbours from the training tracks.
@@ -206,17 +206,7 @@ class Smoothing:
         targets = find_targets(tracks, self.classes)
         points = np.stack([self._describe(track) for track in tracks])
 
-        self._mean, self._scale = np.zeros(points.shape[1]), np.ones(points.shape[1])
-        if self.settings["standardize"]:
-            self._mean, deviation = points.mean(axis=0), points.std(axis=0)
-            # A feature that never changes tells nothing; its deviation is rounding noise, which must not be blown up.
-            constant = deviation <= 1e-12 * np.abs(points).max(axis=0)
-            self._scale = np.where(constant, 1.0, deviation)
-        self._components = None
-        report = self._fit_lmnn((points - self._mean) / self._scale, targets) if self.settings["lmnn"] else {}
-        # One by one, as in the call: equal tracks get equal bits whatever the matrix product does with blocks.
-        self._points = np.stack([self._embed(point) for point in points])
-        self._one_hot = np.eye(len(self.classes))[targets]
+        self._space, report = fit_space(points, targets, self.classes, self.settings, self._seed, self._where)
         self._row_of = {track_id: row for row, track_id in enumerate(ids)}
 
         own = self(tracks).distributions[np.arange(len(tracks)), targets]
@@ -235,14 +225,15 @@ class Smoothing:
     def check(self, tracks: Sequence[Track]) -> None:
         """Raise `DataError` when there are too few training tracks for the neighbours; reads no features."""
         targets = find_targets(tracks, self.classes)
-        self._check_size(len(tracks), "n_neighbors", len(tracks) - (not self.settings["include_self"]))
+        limit = len(tracks) - (not self.settings["include_self"])
+        check_size(len(tracks), "n_neighbors", limit, self.settings, self._where)
         if self.settings["lmnn"]:
             check_classes(targets, self.classes, self.settings["lmnn_neighbors"], self._where)
             if self.settings["features"] in N_FEATURES:  # of an embedding only the network knows the size
                 n_features = N_FEATURES[self.settings["features"]]
                 check_components(len(tracks), n_features, len(self.classes), self.settings, self._where)
             if self.settings["lmnn_filter"] != "none":
-                self._check_size(len(tracks), "lmnn_filter_neighbors", len(tracks) - 1)
+                check_size(len(tracks), "lmnn_filter_neighbors", len(tracks) - 1, self.settings, self._where)
 
     def __call__(self, tracks: Sequence[Track]) -> LabelTable:
         """Return the distribution of each track over its nearest training tracks.
@@ -255,7 +246,7 @@ class Smoothing:
         Returns
         -------
         LabelTable
-            One row a track, in the order given.
+            One row per track, in the order given.
 
         Raises
         ------
@@ -271,56 +262,16 @@ class Smoothing:
         rows = np.zeros((len(tracks), len(self.classes)))
         for row, track in enumerate(tracks):
             own = self._row_of.get(track.id)
-            point = self._points[own] if own is not None else self._embed(self._describe(track))
-            # Differences, not the expansion of the square, so that equal tracks are at distance 0 exactly.
-            distances = np.square(self._points - point).sum(axis=1)
-            if own is not None:
-                distances[own] = -1.0 if self.settings["include_self"] else np.inf
-            nearest = np.argsort(distances, kind="stable")[: self.settings["n_neighbors"]]
-            rows[row] = self._one_hot[nearest].mean(axis=0)
-            if own is not None:
-                weight = self.settings["self_weight"]
-                rows[row] = weight * self._one_hot[own] + (1 - weight) * rows[row]
+            rows[row] = self._space.smooth(self._describe(track)) if own is None else self._space.smooth_own(own)
         return LabelTable(tuple(track.id for track in tracks), self.classes, rows)
 
     def locate(self, tracks: Sequence[Track]) -> np.ndarray:
         """Return where tracks lie in the smoothing space, shape (n_tracks, d), float64; after `fit`."""
-        return np.stack([self._embed(self._describe(track)) for track in tracks])
-
-    def _embed(self, points: np.ndarray) -> np.ndarray:
-        standard = (points - self._mean) / self._scale
-        return standard if self._components is None else standard @ self._components.T
+        return np.stack([self._space.embed(self._describe(track)) for track in tracks])
 
     def _describe(self, track: Track) -> np.ndarray:
         front_end, describe = _KINDS[self.settings["features"]]
         return describe(self._read_features(track, front_end), track.id)
-
-    def _fit_lmnn(self, points: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
-        """Learn the map from the tracks that the filter keeps; return what to report."""
-        report: dict[str, Any] = {}
-        kept = np.ones(len(points), dtype=bool)
-        if self.settings["lmnn_filter"] == "wilson":
-            least = count_least_tracks(points.shape[1], len(self.classes), self.settings)
-            sizes = self.settings["lmnn_filter_neighbors"], self.settings["lmnn_neighbors"] + 1, least
-            kept, put_back = edit_tracks(points, targets, *sizes)
-            for key, chosen in (("n_filtered", ~kept), ("n_put_back", put_back)):
-                report[key] = {name: int(chosen[targets == k].sum()) for k, name in enumerate(self.classes)}
-        self._components, found = fit_lmnn(
-            points[kept], targets[kept], self.classes, self.settings, self._seed, self._where
-        )
-        return {**found, **report}
-
-    def _check_size(self, n_tracks: int, key: str, limit: int) -> None:
-        if limit < self.settings[key]:
-            raise DataError(
-                explain(
-                    "neighbours of label smoothing",
-                    f"at most {limit}, as the {n_tracks} training tracks give",
-                    self.settings[key],
-                    f"{self._where}.{key}",
-                    f"Lower {self._where}.{key}, add tracks, or train with labels none.",
-                )
-            )
 
 
 def _check_settings(settings: Mapping[str, Any], n_classes: int, where: str) -> None:

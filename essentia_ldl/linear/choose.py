@@ -23,6 +23,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from essentia_ldl.linear.solution import Solution
 from essentia_ldl.linear.solve import smooth_targets, solve, weigh_tracks
 from essentia_ldl.linear.span import Block, Span, multiply, to_weights, whiten
 
@@ -89,11 +90,14 @@ class Tracks:
         Class indices.
     n_classes : int
         Number of classes.
+    artists : np.ndarray [shape=(n_tracks,), int] or None
+        A number per artist; None: every track is of another one.
     """
 
     blocks: Mapping[str, Block]
     targets: np.ndarray
     n_classes: int
+    artists: np.ndarray | None = None
 
     def select(self, rows: np.ndarray, names: Sequence[str]) -> Tracks:
         """Return some tracks with some of their blocks."""
@@ -178,21 +182,11 @@ class Picked:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Fitted:
-    """A solved classifier: logits are ``(features - mean) / scale @ kernel + bias``; arrays are float64.
-
-    `targets` are the distributions that it was fitted on, (n_train, n_classes).
-    """
+    """A setting, solved, with the distributions (n_train, n_classes) float64 that it was fitted on."""
 
     setting: Setting
-    mean: np.ndarray
-    scale: np.ndarray
-    kernel: np.ndarray
-    bias: np.ndarray
+    solution: Solution
     targets: np.ndarray
-
-    def answer(self, features: np.ndarray) -> np.ndarray:
-        """Return logits (n, n_classes) of features (n, d)."""
-        return (features - self.mean) / self.scale @ self.kernel + self.bias
 
 
 def make_span(tracks: Tracks, features: FeatureSet, train: np.ndarray, products: Mapping[str, np.ndarray]) -> Span:
@@ -206,6 +200,14 @@ def list_left_out(parts: np.ndarray) -> list[tuple[int, ...]]:
     numbers = sorted(set(np.asarray(parts).tolist()))
     pairs = list(itertools.combinations(numbers, 2)) if len(numbers) > 2 else []
     return [*((number,) for number in numbers), *pairs] if len(numbers) > 1 else []
+
+
+def find_training(tracks: Tracks, parts: np.ndarray, left_out: Sequence[int]) -> np.ndarray:
+    """Return the rows that train where some parts are left out: the others, without artists of these parts."""
+    asked = np.isin(parts, left_out)
+    if tracks.artists is not None:
+        asked |= np.isin(tracks.artists, tracks.artists[asked])
+    return np.flatnonzero(~asked)
 
 
 def explore(tracks: Tracks, parts: np.ndarray, left_out: Sequence[int], grid: SettingGrid) -> Explored | None:
@@ -227,8 +229,7 @@ def explore(tracks: Tracks, parts: np.ndarray, left_out: Sequence[int], grid: Se
     Explored or None
         None when a class has no track left to train on.
     """
-    asked = np.isin(parts, left_out)
-    train, rows = np.flatnonzero(~asked), np.flatnonzero(asked)
+    train, rows = find_training(tracks, parts, left_out), np.flatnonzero(np.isin(parts, left_out))
     if len(set(tracks.targets[train].tolist())) < tracks.n_classes:
         return None
     names = sorted({name for features in grid.features for name in features.blocks})
@@ -256,14 +257,16 @@ def choose(
 
     Parameters
     ----------
-    tracks, parts
-        As in `explore`.
+    tracks : Tracks
+        All tracks.
+    parts : np.ndarray [shape=(n_tracks,), int]
+        Part of each track.
     explored : sequence of Explored
         Of every entry of `list_left_out`.
     without : int or None
         A part that must have no say, because the choice is tested on it; None: all have.
     tolerance : float
-        As in `pick`.
+        Standard errors that a cheaper setting may be behind the best one.
 
     Returns
     -------
@@ -358,4 +361,4 @@ def fit(tracks: Tracks, train: np.ndarray, setting: Setting) -> Fitted:
     span = make_span(part, setting.features, local, products)
     targets, ((dual, bias),) = _solve(part, span, setting.share, [setting.strength])
     weights = to_weights([part.blocks[name] for name in setting.features.blocks], span, dual)
-    return Fitted(setting, *weights, bias, targets)
+    return Fitted(setting, Solution(*weights, bias), targets)

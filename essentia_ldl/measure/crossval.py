@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl import __version__, frontends
+from essentia_ldl.choices import CHOSEN
 from essentia_ldl.collection.read import Collection, Source
-from essentia_ldl.errors import RecipeError, explain
+from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.features import descriptors, embeddings
 from essentia_ldl.features.extract import extract
 from essentia_ldl.features.extractors import identify_weights
@@ -32,8 +33,10 @@ from essentia_ldl.runs.folder import Fold
 from essentia_ldl.runs.outcome import write_scores
 from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.train.batch import check_hop, list_trainings, train_cells
+from essentia_ldl.train.choice import list_feature_sets
 from essentia_ldl.train.compose import Wanted, identify_tracks
 from essentia_ldl.train.prepare import Needs, Say, prepare, require_network
+from essentia_ldl.train.solved import gather_tracks
 from essentia_ldl.train.train import open_folder
 
 REFUSED = "descriptors-failures.csv"
@@ -140,8 +143,11 @@ def cross_validate(
     DataError
         When folds cannot be made, or the truth column does not fit.
     RecipeError
-        When the hop of the network cannot be chosen.
+        When the hop of the network cannot be chosen, or the source names music to adapt to.
     """
+    if source.adapt is not None:
+        remedy = "Leave it to train, and measure its model with evaluate."
+        raise RecipeError(explain("adapt", "none in a cross-validation", source.adapt, recipe.task, remedy))
     sources, drawn, patch_hop = tuple(dict.fromkeys(comparison.labels)), comparison.folds, comparison.patch_hop
     own_hop = frontends.of_network(recipe.network.backbone).patch_hop_frames
     if patch_hop == own_hop and not recipe.network.extractor:
@@ -167,7 +173,8 @@ def cross_validate(
         folds = draw_folds(tracks, recipe, drawn.n_folds, drawn.n_repeats, column)
         wanted = Wanted(export=False, patch_hop=patch_hop)
         train_cells(list_trainings(run, recipe, folds, sources), collection, wanted, n_jobs, say)
-        problems = _test_baselines(run, recipe, collection, folds, n_jobs, say)
+        solved = next((name for name in sources if name in CHOSEN), "none")
+        problems = _test_baselines(run, recipe.override(labels=solved), collection, folds, n_jobs, say)
         scores = describe_folds(recipe, tracks, folds, drawn.n_repeats, column)
         scores["patch_hop_frames"] = read_plan(folds[0].cell(run, sources[0])).patch_hop_frames
 
@@ -189,7 +196,11 @@ def cross_validate(
 def _test_baselines(
     run: Path, recipe: Recipe, collection: Collection, folds: list[Fold], n_jobs: int | None, say: Say
 ) -> dict[str, str]:
-    """Run the baselines on every fold; return why one of them was left out, by its name."""
+    """Run the baselines on every fold; return why one of them was left out, by its name.
+
+    The labels of the recipe are those of a row that is solved, whose features are there; "none" where there is no such
+    row.
+    """
     store = Store(collection.home.store)
 
     def read_embeddings() -> Mapping[str, np.ndarray]:
@@ -204,6 +215,15 @@ def _test_baselines(
             require_network(network, collection.home.graphs)
         embeddings.make_embeddings(collection, network)
         return baselines.average(embeddings.read_embeddings(collection, network))
+
+    def read_joint() -> Mapping[str, np.ndarray]:
+        if not recipe.is_solved:
+            remedy = "Name --labels auto, joint or joint-one-hot too."
+            raise DataError(explain("baseline", "features of several networks", "none", "these labels", remedy))
+        features = list_feature_sets(recipe)[-1]
+        found = gather_tracks(collection, [features], recipe.classes).blocks
+        rows = np.concatenate([found[name].values[0] for name in features.blocks], axis=1)
+        return {track.id: row for track, row in zip(collection.tracks, rows, strict=True)}
 
     def read_descriptors() -> Mapping[str, np.ndarray]:
         lacking = descriptors.list_missing(collection)
@@ -221,5 +241,6 @@ def _test_baselines(
             extract(lacking, collection.home, [frontends.MFCC], n_jobs)
         return baselines.read_mfcc(collection, store)
 
-    readers = {"logreg": read_embeddings, "descriptors-svm": read_descriptors, "mfcc-svm": read_mfcc}
+    readers = {"logreg": read_embeddings, "joint-logreg": read_joint}
+    readers |= {"descriptors-svm": read_descriptors, "mfcc-svm": read_mfcc}
     return baselines.run_baselines(readers, run, folds, collection.tracks, recipe.classes, say)

@@ -204,7 +204,7 @@ def _count_seen(model: Model, tracks: Sequence[Track], home: Home) -> int | None
 
 
 def _write_predictions(path: Path, predicted: _Predicted, classes: Sequence[str], column: str | None) -> None:
-    """Write one row a track: id, true and predicted class, probabilities, and what the column of listeners holds."""
+    """Write one row per track: id, true and predicted class, probabilities, and what the column of listeners holds."""
     more = [] if column is None else [column]
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from essentia_ldl.collection import splits
-from essentia_ldl.errors import DataError, explain
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Split, Track
 from essentia_ldl.runs.folder import Fold
@@ -32,7 +31,7 @@ def draw_folds(
 
 
 def leave_out_values(tracks: Sequence[Track], column: str, valid_share: float, seed: int) -> dict[str, Split]:
-    """Make one fold a value of a column: its tracks test; the others train, but for those of an artist who tests.
+    """Make one fold a value of a column: its tracks test; the others train, except for those of an artist who tests.
 
     Parameters
     ----------
@@ -56,19 +55,10 @@ def leave_out_values(tracks: Sequence[Track], column: str, valid_share: float, s
         When the column is missing, is not filled for every track or has one value only, a class is missing on a
         training side, or there are too few artists to validate with.
     """
-    values = splits.list_values(tracks, column)
-    classes, found = sorted({track.label for track in tracks}), {}
-    for value in values:
-        test = [track for track in tracks if track.columns[column] == value]
-        testing = {track.artist for track in test} - {None}
-        others = [track for track in tracks if track.columns[column] != value]
-        rest = [dataclasses.replace(track, split=None) for track in others if track.artist not in testing]
-        counts = {name: sum(track.label == name for track in rest) for name in classes}
-        if not all(counts.values()):
-            numbers = ", ".join(f"{n} {name}" for name, n in counts.items())
-            numbers += f"; {len(test)} tracks test, {len(others) - len(rest)} more are of artists who test"
-            where, remedy = f"{column} {value}", "Add tracks, or merge values."
-            raise DataError(explain("folds", "every class in every training side", numbers, where, remedy))
+    found = {}
+    for value in splits.list_values(tracks, column):
+        test, others = splits.leave_out_value(tracks, column, value)
+        rest = [dataclasses.replace(track, split=None) for track in others]
         side = splits.split_tracks(rest, valid_share, seed=seed)
         artists = {track.id: track.artist for track in (*rest, *test) if track.artist is not None}
         found[value] = Split(side.train, side.valid, tuple(sorted(track.id for track in test)), artists)

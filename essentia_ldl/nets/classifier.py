@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from essentia_ldl.choices import ALL, TOP
 from essentia_ldl.nets.layers import FixedBatchNormalization, connect
 from essentia_ldl.nets.runtime import keras
 
@@ -123,7 +124,8 @@ def build_network(
     dense : DenseLayers
         The layers behind the backbone's tail; nothing is standardized.
     fine_tune : str
-        "all": batch normalisation keeps its stored statistics; "none": it learns them.
+        "all": batch normalisation keeps its stored statistics; "none": it learns them; "top": as "all", and nothing up
+        to the backbone's `FROZEN_UNTIL` trains.
     train_input_norm : bool
         False fixes scale and offset of the input's batch normalisation. They are two numbers that the next
         convolutions can take over, and their gradient alone makes a step several times slower. From scratch they are
@@ -136,7 +138,7 @@ def build_network(
     keras.Model
         Patches (batch, time, n_bands) float32 -> logits (batch, n_classes) float32.
     """
-    frozen = fine_tune == "all"
+    frozen = fine_tune in (TOP, ALL)
     body = backbone.build(backbone.FRONT_END, frozen_statistics=frozen, **(size or {}))
     embedding = backbone.tail(body.output, frozen_statistics=frozen)
     model = keras.Model(body.input, _classify(embedding, n_classes, dense), name="network")
@@ -144,7 +146,29 @@ def build_network(
         norm = model.get_layer(backbone.INPUT_NORM)
         # The layer itself stays trainable: a frozen batch normalisation would not learn its statistics either.
         norm.gamma.trainable = norm.beta.trainable = False
+    if fine_tune == TOP:
+        for layer in split_model(model, backbone.FROZEN_UNTIL)[0].layers:
+            layer.trainable = False
     return model
+
+
+def split_model(model: keras.Model, cut: str) -> tuple[keras.Model, keras.Model]:
+    """Split a model in two, which have its own layers and weights.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Functional, with one input and one output.
+    cut : str
+        Name of a layer that all layers not before it come after.
+
+    Returns
+    -------
+    lower, upper : keras.Model
+        Inputs -> output of the layer, and from there to the model's output.
+    """
+    middle = model.get_layer(cut).output
+    return keras.Model(model.input, middle, name="lower"), keras.Model(middle, model.output, name="upper")
 
 
 def join(body: keras.Model, head: keras.Model) -> keras.Model:

@@ -25,6 +25,7 @@ from essentia_ldl.runs.folder import remove_features
 from essentia_ldl.runs.names import HISTORY
 from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.scores.calibration import NONE
+from essentia_ldl.zones import fail_step
 
 
 def run_all(folders: list[Path], *, export_only: bool = False) -> None:
@@ -123,15 +124,10 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             run_all(given.folders, export_only=given.export_only)
     except EssentiaLdlError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return fail_step(error)
     except OSError as error:
-        reason = error.strerror or str(error)
-        print(
-            f"error: {reason} ({error.filename or 'run'}). Put that right and run the same command again.",
-            file=sys.stderr,
-        )
-        return 1
+        reason = f"{error.strerror or error} ({error.filename or 'run'})"
+        return fail_step(StoreError(f"{reason}. Put that right and run the same command again."))
     except KeyboardInterrupt:
         return 130  # the process that started this one says so
     return 0

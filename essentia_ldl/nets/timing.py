@@ -1,7 +1,8 @@
 """How long a network takes here: `python -m essentia_ldl.nets.timing FILE NETWORK:FINE_TUNE ...`.
 
-In: names of networks, each with "none", "all" or "head". Out: a json file with the seconds of a training step and of
-the evaluation of a patch, measured on random numbers: what a step costs depends neither on the data nor on the weights.
+In: names of networks, each with "none", "all", "top" or "head". Out: a json file with the seconds of a training step
+and of the evaluation of a patch, measured on random numbers: what a step costs depends neither on the data nor on the
+weights.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl import discover
+from essentia_ldl.choices import TOP
 from essentia_ldl.files import write_json
-from essentia_ldl.nets.classifier import build_head, build_network
+from essentia_ldl.nets.classifier import build_head, build_network, split_model
 from essentia_ldl.nets.inputs.embeddings import BATCH_PATCHES
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.runs.plan import BACKBONES
@@ -36,7 +38,7 @@ def measure(backbone: str, fine_tune: str, batch_size: int, n_repeats: int = N_R
     backbone : str
         Name of a module of `essentia_ldl.nets.backbones`.
     fine_tune : str
-        "none", "all" or "head".
+        "none", "all", "top" or "head".
     batch_size : int
         Tracks per step.
     n_repeats : int
@@ -46,7 +48,7 @@ def measure(backbone: str, fine_tune: str, batch_size: int, n_repeats: int = N_R
     -------
     dict
         batch_size; step_s, seconds per training step; patch_s, seconds to evaluate a patch while training; embed_s,
-        seconds to compute the embedding of a patch, once and for all, 0 unless the network is frozen.
+        seconds to compute what the frozen part makes of a patch, once and for all, 0 where nothing is frozen.
     """
     tf.config.experimental.enable_op_determinism()  # as in training, where it costs time
     module = discover.load(BACKBONES, backbone)
@@ -59,6 +61,10 @@ def measure(backbone: str, fine_tune: str, batch_size: int, n_repeats: int = N_R
     else:
         model = build_network(module, N_CLASSES, fine_tune=fine_tune)
         shape = patch
+        if fine_tune == TOP:  # what its upper layers read is computed once and for all
+            body, model = split_model(model, module.FROZEN_UNTIL)
+            embed_s = _time_evaluation(body, patch, n_repeats)
+            shape = tuple(body.compute_output_shape((1, *patch))[1:])
     step_s = _time_step(model, shape, batch_size, n_repeats)
     patch_s = _time_evaluation(model, shape, n_repeats)
     return {"batch_size": batch_size, "step_s": step_s, "patch_s": patch_s, "embed_s": embed_s}

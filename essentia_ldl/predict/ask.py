@@ -23,7 +23,7 @@ from essentia_ldl.errors import AudioError, DataError, GraphError, explain
 from essentia_ldl.models.card import find_front_end
 from essentia_ldl.models.folder import Model, choose_models, find_extractor, find_model, list_models
 from essentia_ldl.predict.engines import BF16_NOTE, ENGINES, PRECISIONS, recall_comparisons
-from essentia_ldl.predict.worker import ask_worker
+from essentia_ldl.predict.worker import ENDED_EARLY, ask_worker
 from essentia_ldl.records import Failure, FrontEnd, Prediction
 from essentia_ldl.urls import is_url, list_url
 
@@ -204,17 +204,14 @@ def predict_files(
                 yield read_predictions(answer["predictions"], question.precision)
         started = None
         if current is None and len(waiting) == n_waiting:
-            raise GraphError(
-                explain("prediction", "a process that runs", "it ended early", "predict", "Try `essentia-ldl doctor`.")
-            )
+            raise GraphError(ENDED_EARLY)
         if current is not None:
             waiting.remove(current)
-            reason = explain("audio", "a file that the decoder survives", "the process died", current, "Re-encode it.")
-            yield Failure(current, "predict", reason)
+            yield Failure(current, "predict", f"{current} killed the process that decoded it. Re-encode it.")
 
 
 def make_job(models: Sequence[Model], graphs: Path, question: Question) -> dict[str, Any]:
-    """Return what a process is told, but for the files and what this machine remembers.
+    """Return what a process is told, except for the files and what this machine remembers.
 
     Raises
     ------

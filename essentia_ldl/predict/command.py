@@ -15,13 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from essentia_ldl.cluster.pool import put_in_order
 from essentia_ldl.errors import StoreError, explain
 from essentia_ldl.models.answers import SUFFIX as ANSWERS
 from essentia_ldl.models.folder import Model
-from essentia_ldl.predict.ask import Question, expand_files, find_models, predict_files
+from essentia_ldl.predict.ask import Question, expand_files, find_models
 from essentia_ldl.predict.journal import Journal, identify, list_parts
-from essentia_ldl.predict.many import ANYBODY, Workers, count_jobs, predict_many
+from essentia_ldl.predict.many import ANYBODY, Workers, count_jobs, predict_in_order, predict_many
 from essentia_ldl.predict.overwrite import refuse_overwriting
 from essentia_ldl.predict.parquet import ParquetWriter
 from essentia_ldl.predict.write import Output, Writer, open_document, sweep_parts
@@ -99,12 +98,11 @@ def predict(
             say(f"warning: {sentence}")
 
     def ask(waiting: Sequence[str]) -> Iterator[list[Prediction] | Failure]:
-        if workers.cluster is None and count_jobs(len(waiting), workers.n_jobs) == 1:
-            yield from predict_files(models, waiting, graphs, question, workers.started, warn)
+        if not output.is_file or (workers.cluster is None and count_jobs(len(waiting), workers.n_jobs) == 1):
+            yield from predict_in_order(models, waiting, graphs, question, workers, warn)
             return
-        found = predict_many(models, waiting, graphs, question, workers, warn)
         # a journal takes them as they come, so that the fewest are lost when the command is killed
-        yield from (answer for _, answer in found) if output.is_file else put_in_order(found)
+        yield from (answer for _, answer in predict_many(models, waiting, graphs, question, workers, warn))
 
     def answer(waiting: Sequence[str]) -> Iterator[list[Prediction] | Failure]:
         n_told, n_kept = 0, len(files) - len(waiting)

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from essentia_ldl.errors import DiskError, StoreError, explain
+from essentia_ldl.errors import DiskError, Reason, StoreError, explain
 from essentia_ldl.files import digest_file
 from essentia_ldl.models.folder import Model, digest_graph, find_extractor
 from essentia_ldl.predict.ask import Question
@@ -334,5 +334,4 @@ def _name_document(error: OSError, document: str) -> OSError:
     if isinstance(error, StoreError):
         return error
     remedy = "Free space and give the same command again: it goes on where it was."
-    reason = error.strerror or str(error)
-    return DiskError(explain("output", "space and permission to write", reason, document, remedy))
+    return DiskError(f"{document} could not be written: {Reason(error.strerror or error)}. {remedy}")

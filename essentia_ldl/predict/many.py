@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from essentia_ldl.cluster.pool import Lost, Pool, Threads, as_failure, open_cluster, spread
+from essentia_ldl.cluster.pool import Lost, Pool, Threads, as_failure, open_cluster, put_in_order, spread
 from essentia_ldl.models.folder import Model, digest_graph
 from essentia_ldl.parallel import count_workers
-from essentia_ldl.predict.ask import Question, make_job, read_predictions
+from essentia_ldl.predict.ask import Question, make_job, predict_files, read_predictions
 from essentia_ldl.predict.session import answer_file, make_absolute
 from essentia_ldl.records import Failure, Prediction
 
@@ -79,10 +79,18 @@ def predict_many(
 
     Parameters
     ----------
-    models, files, graphs, question, warn
-        As `ask.predict_files` takes them.
+    models : sequence of Model
+        All of them run on every file, which is decoded once.
+    files : sequence of str
+        Audio files.
+    graphs : Path
+        Where the extractors of heads are.
+    question : Question
+        The distance between patches, whether entropies are wanted, and the engine.
     workers : Workers
         Who predicts.
+    warn : callable or None
+        Gets a sentence for every graph that does not run as it was asked for.
 
     Yields
     ------
@@ -115,6 +123,47 @@ def predict_many(
             yield index, _read(found, files[index], question)
     finally:
         pool.close()
+
+
+def predict_in_order(
+    models: Sequence[Model],
+    files: Sequence[str],
+    graphs: Path,
+    question: Question,
+    workers: Workers,
+    warn: Callable[[str], object] | None = None,
+) -> Iterator[Answer]:
+    """Run models on files in as many processes as are of use, one result per file in the order of the files.
+
+    Parameters
+    ----------
+    models : sequence of Model
+        All of them run on every file, which is decoded once.
+    files : sequence of str
+        Audio files.
+    graphs : Path
+        Where the extractors of heads are.
+    question : Question
+        The distance between patches, whether entropies are wanted, and the engine.
+    workers : Workers
+        Who predicts.
+    warn : callable or None
+        Gets a sentence for every graph that does not run as it was asked for.
+
+    Yields
+    ------
+    list[Prediction] or Failure
+        One `Prediction` per model.
+
+    Raises
+    ------
+    EssentiaLdlError
+        When a model cannot run at all, or the cluster is gone; answers that came before stand.
+    """
+    if workers.cluster is None and count_jobs(len(files), workers.n_jobs) == 1:
+        yield from predict_files(models, files, graphs, question, workers.started, warn)
+    else:
+        yield from put_in_order(predict_many(models, files, graphs, question, workers, warn))
 
 
 def _read(found: dict[str, Any] | Lost, path: str, question: Question) -> Answer:

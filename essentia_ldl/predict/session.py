@@ -20,7 +20,7 @@ from essentia_ldl.cluster.held import drop, hold
 from essentia_ldl.errors import GraphError, explain
 from essentia_ldl.models.folder import digest_graph
 from essentia_ldl.predict import engines, worker
-from essentia_ldl.predict.worker import Feed, ask_worker
+from essentia_ldl.predict.worker import ENDED_EARLY, Feed, ask_worker
 from essentia_ldl.urls import is_url
 
 _FIRST = threading.Lock()
@@ -34,7 +34,7 @@ class Session:
     Parameters
     ----------
     job : dict
-        As `ask_worker` takes it, with files None.
+        What the process is to do: models, hop and engine, as `ask.make_job` writes them, with files None.
     spare : list of subprocess.Popen
         Processes that were started early, for whoever comes first.
     """
@@ -65,10 +65,8 @@ class Session:
             self._answers = None
             self._feed.clear()
             if has_begun or self._is_closed:
-                rule, found = "a file that the decoder survives", "the process died"
-                return {"reason": explain("audio", rule, found, path, "Re-encode it."), "warnings": warnings}
-        remedy = "Try `essentia-ldl doctor`."
-        raise GraphError(explain("prediction", "a process that runs", "it ended early", "predict", remedy))
+                return {"reason": f"{path} killed the process that decoded it. Re-encode it.", "warnings": warnings}
+        raise GraphError(ENDED_EARLY)
 
     def _converse(self, path: str) -> Iterator[dict[str, Any]]:
         """Yield answers about a file, from a new process where there is none."""
@@ -129,8 +127,9 @@ def answer_file(job: dict[str, Any], path: str, spare: list[subprocess.Popen[str
     Parameters
     ----------
     job : dict
-        As for `Session`; ``key`` tells commands apart, and ``digests`` (sha256 by graph) are compared when the session
-        begins, where the graphs may be those of another machine.
+        Models, hop and engine, as `ask.make_job` writes them, with files None. ``key`` tells commands apart, and
+        ``digests`` (sha256 by graph) are compared when the session begins, where the graphs may be those of another
+        machine.
     path : str
         Absolute, or a URL.
     spare : list of subprocess.Popen or None
@@ -139,7 +138,7 @@ def answer_file(job: dict[str, Any], path: str, spare: list[subprocess.Popen[str
     Returns
     -------
     dict
-        As `Session.ask`.
+        What becomes of the file: predictions or a reason, and warnings where there are any.
 
     Raises
     ------

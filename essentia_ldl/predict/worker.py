@@ -20,6 +20,8 @@ from essentia_ldl.errors import GraphError
 from essentia_ldl.predict import engines
 from essentia_ldl.zones import zone_environment
 
+ENDED_EARLY = "The process that predicts ended before its first file. Try `essentia-ldl doctor`."
+
 
 class Feed(deque[str]):
     """Files for a process that gets them one by one, and that process, once it is there."""

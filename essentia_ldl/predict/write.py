@@ -22,7 +22,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from essentia_ldl.errors import DataError, DiskError, StoreError, explain
+from essentia_ldl.errors import DataError, DiskError, Reason, StoreError, explain
 from essentia_ldl.models.folder import Model
 from essentia_ldl.predict.ask import Question, segment_times
 from essentia_ldl.records import Prediction
@@ -205,8 +205,8 @@ def _naming(path: str) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        rule, remedy = "space and permission to write", "Free space and run again."
-        raise DiskError(explain("output", rule, error.strerror, path, remedy)) from None
+        reason = Reason(error.strerror or error)
+        raise DiskError(f"{path} could not be written: {reason}. Free space and run again.") from None
 
 
 def name_columns(question: Question) -> list[str]:

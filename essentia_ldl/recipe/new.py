@@ -36,11 +36,13 @@ def write_new_recipe(
     task : str
         Name with letters, digits and hyphens.
     data : path
-        Folder with one sub-folder a class, or a table.
+        Folder with one sub-folder per class, or a table.
     home : Home
         The recipe goes into its folder of recipes.
-    layout, options
-        As in `datasets.read_tracks`.
+    layout : str or None
+        Name of the layout, such as "folder" or "gtzan"; None finds it by looking at the data.
+    options : Mapping[str, object] or None
+        Options of the layout.
 
     Returns
     -------

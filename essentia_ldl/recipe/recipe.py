@@ -18,10 +18,13 @@ from essentia_ldl import labels as label_sources
 from essentia_ldl.choices import CHOSEN
 from essentia_ldl.discover import names, unknown
 from essentia_ldl.errors import SHOWN, DataError, RecipeError, explain, show
+from essentia_ldl.files import Home
+from essentia_ldl.recipe.checks import check_augment, check_joint, check_targets, check_tuning
 from essentia_ldl.recipe.sections import (
     ADDED,
     RENAMED,
     SECTIONS,
+    AugmentSettings,
     CalibrationSettings,
     CardSettings,
     ChoiceSettings,
@@ -31,9 +34,7 @@ from essentia_ldl.recipe.sections import (
     TargetsSettings,
     TrainingSettings,
     UncertaintySettings,
-    check_joint,
     check_section,
-    check_targets,
 )
 from essentia_ldl.records import Track
 
@@ -65,13 +66,19 @@ class Recipe:
         such as "agf".
     label_settings : Mapping[str, Mapping[str, Any]]
         Settings that differ from a source's defaults, by source.
-    split, network, training, choice, targets, calibration, uncertainty, card, demo
-        The sections of the file.
+    split, network, training, augment, choice, targets, calibration, uncertainty, card, demo : record
+        The sections of the file, each a frozen record of `recipe.sections`.
 
     Raises
     ------
     RecipeError
         When a value is out of range or the classes are not two or more names in alphabetical order.
+
+    Examples
+    --------
+    >>> recipe = Recipe("tension", ("calm", "tense"), labels="sa")
+    >>> recipe.override(network__hidden=0).network.hidden
+    0
     """
 
     task: str
@@ -83,6 +90,7 @@ class Recipe:
     split: SplitSettings = dataclasses.field(default_factory=SplitSettings)
     network: NetworkSettings = dataclasses.field(default_factory=NetworkSettings)
     training: TrainingSettings = dataclasses.field(default_factory=TrainingSettings)
+    augment: AugmentSettings = dataclasses.field(default_factory=AugmentSettings)
     choice: ChoiceSettings = dataclasses.field(default_factory=ChoiceSettings)
     targets: TargetsSettings = dataclasses.field(default_factory=TargetsSettings)
     calibration: CalibrationSettings = dataclasses.field(default_factory=CalibrationSettings)
@@ -120,7 +128,41 @@ class Recipe:
         if self.network.fine_tune != "none" and not self.network.extractor:
             frontends.check_pretrained(self.network.backbone, self.network.pretrained)
         check_joint(self.network, self.target_networks, where)
+        check_tuning(self.network, self.training, self.target_networks, where)
+        check_augment(self.network, self.augment, self.target_networks, where)
         check_targets(self.sources, self.target_networks, self.network, where)
+
+    @classmethod
+    def read(cls, task: str, home: Home | None = None) -> Recipe:
+        """Read the recipe of a task, or a recipe file.
+
+        Parameters
+        ----------
+        task : str
+            Name such as "mood-sad", or a path that ends in .toml.
+        home : Home or None
+            Whose own recipes go before those of the package.
+
+        Returns
+        -------
+        Recipe
+
+        Raises
+        ------
+        UnknownNameError
+            When there is no such task; the nearest one is named.
+        RecipeError
+            When the file is not valid.
+
+        Examples
+        --------
+        >>> import essentia_ldl as ldl
+        >>> ldl.Recipe.read("mood-sad").classes
+        ('non_sad', 'sad')
+        """
+        from essentia_ldl.recipe.toml import read_recipe  # which needs this class to be complete
+
+        return read_recipe(task, None if home is None else home.recipes)
 
     @property
     def file_task(self) -> str:

@@ -1,18 +1,17 @@
 """The sections of a recipe, the only list of their keys: defaults, ranges and explanations stand with the fields.
 
-What a section must have by itself, and what sections must have together, is checked here too.
+What a section must have by itself is checked here too, what sections must have together in `recipe.checks`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
 from typing import Any
 
-from essentia_ldl import frontends, taps
-from essentia_ldl import labels as label_sources
+from essentia_ldl import taps
 from essentia_ldl.choices import (
+    AUDIO_VARIANTS,
     CLASS_WEIGHTS,
     FINE_TUNE,
     LOSSES,
@@ -59,7 +58,8 @@ class NetworkSettings:
     )
     fine_tune: str = _choice(
         FINE_TUNE,
-        "head: frozen network, quick; all: the whole network; none: from scratch, without pretrained weights",
+        "head: frozen network, quick; top: its last layers train too; all: the whole network; none: from scratch, "
+        "without pretrained weights",
     )
     hidden: int = _key(
         100,
@@ -112,7 +112,7 @@ class TrainingSettings:
 
     epochs: int = _key(150, "epochs from pretrained weights", "at least 1", lambda x: x >= 1)
     epochs_from_scratch: int = _key(600, "epochs with fine_tune none", "at least 1", lambda x: x >= 1)
-    batch_size: int = _key(32, "tracks a step; one random patch a track and epoch", "at least 1", lambda x: x >= 1)
+    batch_size: int = _key(32, "tracks per step; one random patch per track and epoch", "at least 1", lambda x: x >= 1)
     learning_rate: float = _key(0.001, "Adam's learning rate", "above 0", lambda x: 0 < x < math.inf)
     l2: float = _key(1e-5, "L2 on the kernels that are trained", "at least 0", lambda x: 0 <= x < math.inf)
     patience: int = _key(75, "epochs without a better validation until the rate halves", "at least 1", lambda x: x >= 1)
@@ -123,6 +123,19 @@ class TrainingSettings:
     class_weights: str = _choice(
         CLASS_WEIGHTS,
         "balanced: the loss of a track weighs by the inverse of how many training tracks its class has; none: 1",
+    )
+    rate_factor: float = _key(
+        1.0,
+        "with fine_tune top or all: from the learning rate of a block of layers to that of the one below it, such as "
+        "0.4; 1: all learn at one rate",
+        "above 0, at most 1",
+        lambda x: 0 < x <= 1,
+    )
+    warmup_epochs: int = _key(
+        0,
+        "with fine_tune top or all: first epochs, in which only the dense layers above the embedding train",
+        "at least 0",
+        lambda x: x >= 0,
     )
 
 
@@ -169,12 +182,52 @@ class ChoiceSettings:
 
 
 @dataclasses.dataclass(frozen=True)
+class AugmentSettings:
+    """Section [augment]: training patches changed at random, where layers of a network train (not with head)."""
+
+    time_mask: float = _key(
+        0.0,
+        "largest share of a patch's frames that is hidden, such as 0.2; 0: none",
+        "0 to 0.9",
+        lambda x: 0 <= x <= 0.9,
+    )
+    band_mask: float = _key(
+        0.0, "largest share of its bands that is hidden, such as 0.2; 0: none", "0 to 0.9", lambda x: 0 <= x <= 0.9
+    )
+    mixup: float = _key(
+        0.0,
+        "patches and targets of two tracks mixed, in shares of a beta distribution of this alpha, such as 0.2; 0: none",
+        "0 to 10",
+        lambda x: 0 <= x <= 10,
+    )
+    gain_db: float = _key(
+        0.0, "louder or softer by up to so many decibels, such as 6; 0: none", "0 to 60", lambda x: 0 <= x <= 60
+    )
+    shift_frames: int = _key(
+        0,
+        "with fine_tune top: a patch begins up to so many frames beside its place (with all and none, anywhere)",
+        "0 to 1000",
+        lambda x: 0 <= x <= 1000,
+    )
+    audio: tuple[str, ...] = _key(
+        (),
+        "variants of the audio, made once: quality (the other resampling), mp3 (64 kbit/s), pitch (a semitone), tempo "
+        "(6 %); all but quality need ffmpeg",
+        f"some of {', '.join(AUDIO_VARIANTS)}",
+        lambda x: set(x) <= set(AUDIO_VARIANTS),
+    )
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "audio", tuple(self.audio))
+
+
+@dataclasses.dataclass(frozen=True)
 class TargetsSettings:
     """Section [targets]: networks that learn several targets first, and a classifier on all of them (AGF, 3.2)."""
 
     networks: str = _choice(
         TARGETS,
-        "separate: a network a label source; shared: one with the first layers in common; wide: one on the first "
+        "separate: a network per label source; shared: one with the first layers in common; wide: one on the first "
         "source, as large as all; none: the task alone, no network below it; auto: separate with artist groups",
     )
     hidden: int = _key(
@@ -193,8 +246,8 @@ class TargetsSettings:
 class DemoSettings:
     """Section [demo]: the collection that is synthesised when none is given."""
 
-    tracks: int = _key(0, "tracks a class; 0: as many as the task needs", "at least 0", lambda x: x >= 0)
-    artists: int = _key(0, "artists a class; 0: one for five tracks", "at least 0", lambda x: x >= 0)
+    tracks: int = _key(0, "tracks per class; 0: as many as the task needs", "at least 0", lambda x: x >= 0)
+    artists: int = _key(0, "artists per class; 0: one for five tracks", "at least 0", lambda x: x >= 0)
     substyles: int = _key(0, "sub-styles a class, which artists keep to; 0: none", "0 to 16", lambda x: 0 <= x <= 16)
     seconds: float = _key(21.0, "length of a track", "8 to 600", lambda x: 8 <= x <= 600)
 
@@ -205,7 +258,7 @@ class CalibrationSettings:
 
     method: str = _key(
         "temperature",
-        "temperature: one T before the softmax; vector: a factor and an offset a class, needs 20 tracks of each; none",
+        "temperature: one T before the softmax; vector: a factor and an offset per class (20 tracks of each); none",
         ", ".join(METHODS),
         METHODS.__contains__,
     )
@@ -238,6 +291,7 @@ SECTIONS = {
     "split": SplitSettings,
     "network": NetworkSettings,
     "training": TrainingSettings,
+    "augment": AugmentSettings,
     "choice": ChoiceSettings,
     "targets": TargetsSettings,
     "calibration": CalibrationSettings,
@@ -247,6 +301,8 @@ SECTIONS = {
 }
 
 ADDED = {
+    "training": ("rate_factor", "warmup_epochs"),
+    "augment": ("time_mask", "band_mask", "mixup", "gain_db", "shift_frames", "audio"),
     "network": ("backbones", "layers"),
     "choice": ("speed", "music", "networks", "layers", "smoothing", "leave_out"),
 }  # keys by section that files of older runs do not have
@@ -259,76 +315,3 @@ def check_section(section: Any, where: str) -> None:
         value, check = getattr(section, field.name), field.metadata["check"]
         if check is not None and not check(value):
             raise RecipeError(explain(field.name, field.metadata["rule"], value, where, "Correct the value."))
-
-
-def check_joint(network: NetworkSettings, networks: str, where: str) -> None:
-    """Raise `RecipeError` when networks side by side, or their layers, are asked for where they cannot be.
-
-    Parameters
-    ----------
-    network : NetworkSettings
-        What is trained.
-    networks : str
-        "none", "separate", "shared" or "wide": networks that learn targets first.
-    where : str
-        Name of the recipe, for the message.
-    """
-    if not network.backbones:
-        if network.layers != taps.EMBEDDING:
-            rule, remedy = "embedding without network.backbones", "Name networks, such as msd-musicnn."
-            raise RecipeError(explain("network.layers", rule, network.layers, where, remedy))
-        return
-    for key, rule, value in (
-        ("network.fine_tune", "head", network.fine_tune),
-        ("network.extractor", "", network.extractor),
-        ("targets.networks", "none", networks),
-    ):
-        if value != rule:
-            rule = f"{rule or 'none'}, with network.backbones"
-            raise RecipeError(explain(key, rule, value, where, "Leave it or the backbones out."))
-
-
-def check_targets(sources: Sequence[str], networks: str, network: NetworkSettings, where: str) -> None:
-    """Check label sources against the networks that are to learn them.
-
-    Parameters
-    ----------
-    sources : sequence of str
-        Label sources, each by its own name.
-    networks : str
-        "none", "separate", "shared" or "wide".
-    network : NetworkSettings
-        What is trained.
-    where : str
-        Name of the recipe, for the message.
-
-    Raises
-    ------
-    RecipeError
-        When several sources have no networks to learn them, two sources are of the task's own classes, or the networks
-        cannot be separate, shared or wide.
-    """
-    main = [source for source in sources if not label_sources.is_auxiliary(source)]
-    if len(main) > 1:
-        rule, remedy = "one source of the task's own classes", "Name one of them, beside artist groups."
-        raise RecipeError(explain("label sources", rule, ", ".join(main), where, remedy))
-    if networks == "none":
-        if len(sources) > 1 or label_sources.is_auxiliary(sources[0]):
-            rule, remedy = "separate, shared or wide with several label sources", "Set it, or name one source."
-            raise RecipeError(explain("targets.networks", rule, networks, where, remedy))
-        return
-    if network.extractor:
-        remedy = "Leave the extractor out, or train a head on it, with one label source."
-        raise RecipeError(explain("targets", "a network of ours", network.extractor, where, remedy))
-    if network.fine_tune == "head" and network.hidden < 1:
-        rule = "at least 1, because a frozen network has the same features whatever its head learns"
-        raise RecipeError(explain("network.hidden", rule, network.hidden, where, "Set it, such as 100."))
-    shared = networks == "shared" and len(sources) > 1
-    if shared and not frontends.get_network(network.backbone).is_cut and network.hidden < 1:
-        rule = f"at least 1 where targets share all of {network.backbone}"
-        remedy = "Set it, such as 100, or targets.networks to separate."
-        raise RecipeError(explain("network.hidden", rule, network.hidden, where, remedy))
-    if networks == "wide" and len(sources) > 1 and not frontends.get_network(network.backbone).is_widened:
-        able = " or ".join(name for name, known in frontends.NETWORKS.items() if known.is_widened)
-        rule, remedy = f"{able} for a wide network", "Set targets.networks to separate."
-        raise RecipeError(explain("network.backbone", rule, network.backbone, where, remedy))

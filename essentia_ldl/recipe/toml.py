@@ -1,4 +1,4 @@
-"""Recipe files. In: TOML, and changes to single keys; out: a checked `Recipe`, or TOML in which every key is explained.
+"""Recipe files. In: TOML, and changes to single keys; out: a checked `Recipe`, or TOML, short or with every key.
 
 An unknown key is an error that names the nearest. The keys are those of `recipe.sections` and of the label sources.
 """
@@ -9,7 +9,7 @@ import dataclasses
 import difflib
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from essentia_ldl.files import replacing
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.recipe.sections import RENAMED, SECTIONS
 
+CHANGED = ("labels.source", "choice.speed", "choice.music", "card.author", "card.dataset", "card.licence")
 LARGEST = 2**63 - 1  # TOML 1.0: integers have 64 bits
 
 
@@ -213,19 +214,19 @@ def render_recipe(recipe: Recipe) -> str:
     """Write a recipe as TOML in which every key is explained."""
     lines = [
         f"# Recipe of the task {recipe.task}. Every key is here; a line that is removed takes its default.",
-        f"task = {_toml(recipe.task)}",
-        f"description = {_toml(recipe.description)}",
+        f"task = {write_value(recipe.task)}",
+        f"description = {write_value(recipe.description)}",
         "# class names in alphabetical order: the column order of the exported graph",
-        f"classes = {_toml(list(recipe.classes))}",
+        f"classes = {write_value(list(recipe.classes))}",
         "",
         '# labels of a collection that mean one of the classes, such as: not_sad = "non_sad"',
         "[aliases]",
-        *(f"{_toml(alias)} = {_toml(name)}" for alias, name in recipe.aliases.items()),
+        *(f"{write_value(alias)} = {write_value(name)}" for alias, name in recipe.aliases.items()),
         "",
         "[labels]",
         *(f"# {source}: {text}" for source, text in {**CHOSEN_IN_WORDS, **label_sources.summaries()}.items()),
         '# a list, such as ["none", "agf-m"]: several targets; agf: none and all four of the artist groups',
-        f"source = {_toml(recipe.labels.split('+') if '+' in recipe.labels else recipe.labels)}",
+        f"source = {write_value(recipe.labels.split('+') if '+' in recipe.labels else recipe.labels)}",
     ]
     for source, (module, defaults) in sorted(label_sources.presets().items()):
         if defaults:
@@ -233,23 +234,93 @@ def render_recipe(recipe: Recipe) -> str:
             explained = label_sources.explanations(module)
             lines += ["", f"[labels.{source}]"]
             for key, value in values.items():
-                lines += [f"# {explained[key]}", f"{key} = {_toml(value)}"]
+                lines += [f"# {explained[key]}", f"{key} = {write_value(value)}"]
     for name in SECTIONS:
         lines += ["", f"[{name}]"]
         section = getattr(recipe, name)
         for field in dataclasses.fields(section):
-            lines += [f"# {field.metadata['text']}", f"{field.name} = {_toml(getattr(section, field.name))}"]
+            lines += [f"# {field.metadata['text']}", f"{field.name} = {write_value(getattr(section, field.name))}"]
     return "\n".join(lines) + "\n"
 
 
-def _toml(value: Any) -> str:
-    """Write a text, number, truth value or list as TOML, which is json but for two things."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+def render_short(recipe: Recipe, keys: Sequence[str] = (), *, explained: bool = False) -> str:
+    """Write a recipe as TOML that holds what is its own; what is not there takes its default.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Its task, description and classes are always there.
+    keys : sequence of str
+        Keys with their sections, such as "choice.speed", that are there although they have their defaults.
+    explained : bool
+        Put what a key means above it.
+
+    Returns
+    -------
+    str
+        Some 15 lines.
+    """
+    lines = [
+        f"# What is the task's own. All keys, explained: essentia-ldl recipe {recipe.task} --all",
+        f"task = {write_value(recipe.task)}",
+        f"description = {write_value(recipe.description)}",
+        *(["# class names in alphabetical order: the column order of the exported graph"] if explained else []),
+        f"classes = {write_value(list(recipe.classes))}",
+    ]
+    if recipe.aliases:
+        lines += ["", "[aliases]"]
+        lines += [f"{write_value(alias)} = {write_value(name)}" for alias, name in recipe.aliases.items()]
+    own: list[str] = []
+    if recipe.labels != Recipe.labels or "labels.source" in keys:
+        names = ", ".join((*CHOSEN_IN_WORDS, *label_sources.summaries(), "agf"))
+        own += [f"# {names}"] if explained else []
+        own.append(f"source = {write_value(recipe.labels.split('+') if '+' in recipe.labels else recipe.labels)}")
+    for source, values in sorted(recipe.label_settings.items()):
+        pairs = ", ".join(f"{key} = {write_value(value)}" for key, value in values.items())
+        own.append(f"{source} = {{ {pairs} }}")
+    lines += ["", "[labels]", *own] if own else []
+    for name in SECTIONS:
+        section, own = getattr(recipe, name), []
+        for field in dataclasses.fields(section):
+            value = getattr(section, field.name)
+            if value != getattr(type(section)(), field.name) or f"{name}.{field.name}" in keys:
+                own += [f"# {field.metadata['text']}"] if explained else []
+                own.append(f"{field.name} = {write_value(value)}")
+        lines += ["", f"[{name}]", *own] if own else []
+    return "\n".join(lines) + "\n"
+
+
+def write_value(value: Any) -> str:
+    """Write a text, number, truth value or list as TOML, which is json but for two things.
+
+    Raises
+    ------
+    RecipeError
+        When it is of another kind.
+    """
+    try:
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    except (TypeError, ValueError):
+        rule, remedy = "a text, a number, true or false, or a list", "Correct the value."
+        raise RecipeError(explain("recipe value", rule, value, "TOML", remedy)) from None
 
 
 def write_recipe(recipe: Recipe, path: Path) -> None:
-    """Write a recipe to a file that does not exist yet; raise `RecipeError` when it does."""
+    """Write what is a recipe's own, and the keys that people change, to a file.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What is written, explained.
+    path : Path
+        A file that does not exist yet.
+
+    Raises
+    ------
+    RecipeError
+        When it exists.
+    """
     if path.exists():
         raise RecipeError(explain("recipe", "a new name", path.name, path, "Choose another name, or delete the file."))
     with replacing(path) as file:
-        file.write(render_recipe(recipe).encode())
+        file.write(render_short(recipe, CHANGED, explained=True).encode())

@@ -3,7 +3,8 @@
 In: a `Page`; out: HTML, and ``reliability-*.png`` beside the page. The section on calibration is drawn where networks
 left logits and a ``calibration.json``. Its numbers are those of scores.json; its diagrams are of tracks that the
 network was not trained on: the test tracks of all folds, each calibrated as its fold was; out-of-fold tracks under a
-final model; test tracks of a training, or else its validation tracks, which its calibration was fitted on. The section
+final model; the tracks of a solved training, each part asked of a classifier that was fitted, chosen and calibrated
+without it; test tracks of a training, or else its validation tracks, which its calibration was fitted on. The section
 on abstaining is drawn from the same tracks' probabilities.
 """
 
@@ -21,7 +22,7 @@ from essentia_ldl.report.diagrams import draw_coverage, draw_png, draw_reliabili
 from essentia_ldl.report.page import Page, percent, table
 from essentia_ldl.report.pictures import shown
 from essentia_ldl.report.results import CROSSVAL, Results, locate_cell
-from essentia_ldl.runs.calibrate import OUT_OF_FOLD, read_run
+from essentia_ldl.runs.calibrate import OUT_OF_FOLD, list_nested, read_run
 from essentia_ldl.runs.predictions import read_side
 from essentia_ldl.runs.score import choose_best
 from essentia_ldl.scores import reliability
@@ -30,6 +31,7 @@ from essentia_ldl.scores.calibration import FILE, Calibration, apply, identity
 from essentia_ldl.scores.logits import PatchLogits, join
 from essentia_ldl.scores.reliability import Reliability
 
+UNSEEN = "tracks that neither fit, choice nor temperature has seen: each part without a say in what is asked of it"
 TEMPERATURES = (1.0, 1.25, 1.5, 1.75)  # of the paper's figure 7; the fitted one joins them
 _SCORES = (("ece", "ECE"), ("ece_15", "15 bins"), ("classwise_ece", "class-wise"), ("nll", "NLL"), ("brier", "Brier"))
 
@@ -109,7 +111,8 @@ def draw_calibration(page: Page) -> str:
         "there are: a bin of three tracks says nothing."
     )
     parts += [_figures(diagrams.overall), f'<p class="note">{note}</p>', "<h3>Several temperatures</h3>"]
-    fitted = "The middle of the folds' temperatures is among them." if folds else "The fitted one is among them."
+    several = folds or bool(list_nested(results.folder))
+    fitted = "The middle of the folds' temperatures is among them." if several else "The fitted one is among them."
     parts += [_figures(diagrams.temperatures), f'<p class="note">One T for all tracks. {fitted}</p>']
     parts += ["<h3>Each class</h3>", _figures(diagrams.classes)]
     parts.append('<p class="note">The tracks that the calibrated classifier gives each class.</p>')
@@ -139,7 +142,8 @@ def _draw_sides(results: Results) -> str:
             rows += _draw_scores(name, found[side])
     measured = results.scores.get("crossval", {}).get("calibration")
     if measured:
-        rows += _draw_scores("folds of the cross-validation", measured)
+        is_nested = bool(list_nested(results.folder))
+        rows += _draw_scores("folds inside the training" if is_nested else "folds of the cross-validation", measured)
     return _table(rows, shown(found["text"][:1].upper() + found["text"][1:]))
 
 
@@ -181,6 +185,9 @@ def _read_parts(results: Results) -> tuple[str, list[tuple[PatchLogits, Calibrat
         return name, [(read_side(cell, "test"), _read(cell)) for cell in cells]
     if "calibration" not in scores or not (folder / FILE).is_file():
         return "", []
+    nested = list_nested(folder)
+    if nested:
+        return UNSEEN, [(read_side(cell, "test"), _read(cell)) for cell in nested]
     out_of_fold = folder / OUT_OF_FOLD
     if out_of_fold.is_dir():
         return "out-of-fold tracks", [(read_side(out_of_fold, "test"), _read(folder))]
@@ -216,7 +223,10 @@ def draw_abstention(page: Page) -> str:
     curve = measure_abstention(results, name)
     if curve is None:
         return ""
-    where = f"test tracks of all folds, labels {name}" if folds else "tracks kept from training"
+    unseen = (
+        "tracks that neither fit nor choice has seen" if list_nested(results.folder) else "tracks kept from training"
+    )
+    where = f"test tracks of all folds, labels {name}" if folds else unseen
     rows = [
         [f"{threshold:g}", percent(coverage), "–" if accuracy is None else f"{accuracy:.3f}"]
         for threshold, coverage, accuracy in tabulate(curve)

@@ -27,7 +27,7 @@ BAR, GAP = "#4c8bd0", "#e0662f"  # both stand out on white and on black
 _SIDE, _LEFT, _TOP, _COUNTS, _BETWEEN, _BOTTOM, _RIGHT = 200, 38, 34, 44, 8, 34, 10
 _STYLE = "width:100%;max-width:20rem;height:auto;display:inline-block;vertical-align:top"
 _N_COLUMNS = 5
-_CURVE_WIDTH, _CURVE_HEIGHT, _CURVE_LEFT, _CURVE_BOTTOM, _CURVE_RIGHT = 300, 200, 40, 36, 20
+_CURVE_WIDTH, _CURVE_HEIGHT, _CURVE_LEFT, _CURVE_TOP, _CURVE_BOTTOM, _CURVE_RIGHT = 236, 176, 48, 42, 40, 20
 
 
 def draw_reliability(reliability: Reliability) -> str:
@@ -108,7 +108,7 @@ def draw_coverage(curve: Coverage, title: str = "Accuracy by coverage") -> str:
         One `<svg>` element for a page, without script, font or link, in the colour of the text around it.
     """
     low = max(0.0, np.floor(10 * min(curve.accuracy.min(), curve.overall)) / 10 - 0.1)
-    base = _TOP + _CURVE_HEIGHT
+    base = _CURVE_TOP + _CURVE_HEIGHT
     width, height = _CURVE_LEFT + _CURVE_WIDTH + _CURVE_RIGHT, base + _CURVE_BOTTOM
 
     def x(share: float) -> float:
@@ -121,10 +121,10 @@ def draw_coverage(curve: Coverage, title: str = "Accuracy by coverage") -> str:
     facts = f"{curve.n_tracks} tracks: all {curve.overall:.3f}, mean over coverages {curve.area:.3f}"
     parts = [
         f'<svg viewBox="0 0 {width} {height}" role="img" '
-        f'aria-label="{name}: {facts}" style="width:100%;max-width:26rem;height:auto" '
-        'font-family="system-ui, sans-serif" font-size="10" fill="currentColor">',
-        f'<text x="{_CURVE_LEFT}" y="13" font-size="12" font-weight="600">{name}</text>',
-        f'<text x="{_CURVE_LEFT}" y="25" opacity=".75">{facts}</text>',
+        f'aria-label="{name}: {facts}" style="width:100%;max-width:24rem;height:auto" '
+        'font-family="system-ui, sans-serif" font-size="11.5" fill="currentColor">',
+        f'<text x="2" y="12" font-size="13" font-weight="600">{name}</text>',
+        f'<text x="2" y="27" opacity=".75">{facts}</text>',
     ]
     for share in np.linspace(low, 1, 6):
         parts += [
@@ -133,7 +133,7 @@ def draw_coverage(curve: Coverage, title: str = "Accuracy by coverage") -> str:
             f'<text x="{_CURVE_LEFT - 4}" y="{y(share) + 3.5:.1f}" text-anchor="end">{share:.2f}</text>',
         ]
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
-        parts.append(f'<text x="{x(share):g}" y="{base + 13}" text-anchor="middle">{share:.0%}</text>')
+        parts.append(f'<text x="{x(share):g}" y="{base + 15}" text-anchor="middle">{share:.0%}</text>')
     points = " ".join(f"{x(c):.1f},{y(a):.1f}" for c, a in zip(curve.coverage, curve.accuracy, strict=True))
     flat = y(curve.overall)
     parts += [
@@ -147,7 +147,7 @@ def draw_coverage(curve: Coverage, title: str = "Accuracy by coverage") -> str:
             place = f'cx="{x(coverage):.1f}" cy="{y(accuracy):.1f}"'
             parts.append(f'<circle {place} r="4" fill="{BAR}"><title>{words}</title></circle>')
     parts += [
-        f'<text x="{x(0.5):g}" y="{base + 29}" text-anchor="middle">share of tracks answered, the surest first</text>',
+        f'<text x="{x(0.5):g}" y="{base + 33}" text-anchor="middle">share of tracks answered, the surest first</text>',
         f'<text transform="translate(10 {base - _CURVE_HEIGHT / 2}) rotate(-90)" text-anchor="middle">accuracy</text>',
         "</svg>",
     ]

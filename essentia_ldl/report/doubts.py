@@ -8,8 +8,9 @@ Two or three opinions judge a label, and none of them has learned from it:
 - neighbours: classes of the 10 tracks that are nearest by the mean embedding of the pretrained network (of a network
   from scratch: by MFCC-P), the track itself left out;
 - classifier: logistic regression on the same features, fitted on four fifths of the tracks, without the artist's;
-- model: the run's own prediction where it was not trained on the track: validation and test tracks of a training, every
-  track of a cross-validation (there the row of the best balanced accuracy, which takes the place of the classifier).
+- model: the run's own prediction where it was not trained on the track: validation and test tracks of a training; those
+  of a solved one in the folds that have not seen them; every track of a cross-validation (there the row of the best
+  balanced accuracy, which takes the place of the classifier).
 
 The disagreement is the mean over the opinions of 1 minus the probability of the label; the suggestion is the most
 probable class of their mean. Neighbours by LMNN are not asked, although labels were smoothed by them: LMNN has pulled a

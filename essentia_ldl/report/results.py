@@ -20,6 +20,7 @@ from essentia_ldl.files import Home, read_object
 from essentia_ldl.recipe.recipe import NetworkSettings, Recipe, SplitSettings
 from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import LabelTable, Track
+from essentia_ldl.runs.calibrate import list_nested
 from essentia_ldl.runs.folder import cell_folder
 from essentia_ldl.runs.names import CORRECTIONS, FAILURES, PLAN, RECIPE, SCORES
 from essentia_ldl.runs.outcome import CROSSVAL, TRAIN, read_history, read_scores, tell_outcome
@@ -224,7 +225,11 @@ def _read_opinions(
 ) -> dict[str, dict[str, np.ndarray]]:
     opinions = {}
     for name in names:
-        paths = [folder] if kind == TRAIN else [locate_cell(folder, name, fold) for fold in scores["folds"]]
+        paths = (
+            [folder, *list_nested(folder)]
+            if kind == TRAIN
+            else [locate_cell(folder, name, fold) for fold in scores["folds"]]
+        )
         wanted = ("valid", "test") if kind == TRAIN else ("test",)
         found: dict[str, list[np.ndarray]] = {}
         for path in paths:

@@ -86,7 +86,7 @@ def _facts(results: Results) -> list[tuple[str, object]]:
     start = network.extractor or f"{network.backbone}, {start}"
     if network.backbones:
         start = f"{', '.join(network.backbones)} side by side (layers: {network.layers})"
-    tuned = {"head": "head only", "all": "whole network", "none": "whole network"}[network.fine_tune]
+    tuned = {"head": "head only", "top": "last layers"}.get(network.fine_tune, "whole network")
     if plan.learned is not None:
         start = f"{network.backbone}, {plan.learned.networks}"
         tuned = f"a classifier on {', '.join(plan.learned.targets)}"
@@ -110,6 +110,9 @@ def _warnings(page: Page) -> list[str]:
     found = [*results.scores.get("warnings", ())]
     if results.plan.card.get("demo"):
         found.append("This is the synthetic demo collection: the numbers say nothing about music.")
+    adapted = results.plan.card.get("adapted")
+    if isinstance(adapted, Mapping) and "note" in adapted:
+        found.append(str(adapted["note"]))
     if results.kind != CROSSVAL and not results.plan.grouped:
         found.append("Not grouped by artist: one may train and validate, and the score may come out too high.")
     findings = results.scores.get("findings", ())
@@ -236,7 +239,7 @@ def draw_confusion(page: Page) -> str:
         # every repetition tests every track once: their sum counts a track as often as there are repetitions
         named = {name: np.sum([p["confusion"] for p in row["pooled"]], axis=0) for name, row in results.rows.items()}
         times = results.scores["n_repeats"]
-        remark = f" Each track counts {times} times, once a repetition." if times > 1 else ""
+        remark = f" Each track counts {times} times, once per repetition." if times > 1 else ""
     else:
         sides = {"valid": "validation tracks", "test": "test tracks"}
         named = {words: results.scores[side]["confusion"] for side, words in sides.items() if side in results.scores}

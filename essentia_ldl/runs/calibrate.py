@@ -32,9 +32,11 @@ from essentia_ldl.runs.predictions import (
 )
 from essentia_ldl.scores import calibration as calibration_module
 from essentia_ldl.scores.calibration import METHODS, NONE, NOT_ASKED, Calibration, identity
+from essentia_ldl.scores.calibration_file import read_calibration, write_calibration
 from essentia_ldl.scores.logits import PatchLogits
 
 OUT_OF_FOLD = "out-of-fold"
+NESTED = "nested"  # what a solved training says of tracks that neither fit nor choice has seen
 
 
 def calibrate_run(run: Path, method: str | None = None, *, strict: bool = False) -> Calibration:
@@ -69,7 +71,7 @@ def calibrate_run(run: Path, method: str | None = None, *, strict: bool = False)
     is_none = method == NONE
     found = identity(plan.classes, NOT_ASKED, model=digest) if is_none else _fit(plan, method, digest, strict)
     _write_probabilities(run, found)
-    calibration_module.write_calibration(run / calibration_module.FILE, found)  # the last one: it says that all is done
+    write_calibration(run / calibration_module.FILE, found)  # the last one: it says that all is done
     return found
 
 
@@ -85,7 +87,18 @@ def read_run(run: Path) -> Calibration | None:
     if not path.is_file():
         return None
     weights = Path(run) / WEIGHTS
-    return calibration_module.read_calibration(path, digest_file(weights) if weights.is_file() else "")
+    return read_calibration(path, digest_file(weights) if weights.is_file() else "")
+
+
+def name_nested(run: Path, part: int) -> Path:
+    """Name the folder of a run with what was said of one part of its tracks by who has not seen it."""
+    return Path(run) / NESTED / f"part-{part}"
+
+
+def list_nested(run: Path) -> list[Path]:
+    """List the folders of `name_nested` that a run has, none where settings were not chosen or not scored."""
+    found = [path.parent for path in (Path(run) / NESTED).glob(f"part-*/{PREDICTIONS}")]
+    return sorted(found, key=lambda path: int(path.name.rsplit("-", 1)[1]))
 
 
 def digest_weights(run: Path) -> str:
@@ -107,8 +120,10 @@ def keep_out_of_fold(run: Path, cells: Sequence[Path]) -> None:
 
     Raises
     ------
-    StoreError, DataError
-        As `predictions.gather_out_of_fold`.
+    StoreError
+        When the predictions of a cell cannot be read.
+    DataError
+        When there is no cell, one has no test tracks, or the classes of two differ.
     """
     sample = gather_out_of_fold(cells)
     kept = Predictions(

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl import frontends
+from essentia_ldl.choices import HEAD, TOP
 from essentia_ldl.errors import StoreError, TrainingError, explain
 from essentia_ldl.files import read_object, write_json
 from essentia_ldl.records import FrontEnd
@@ -25,6 +26,7 @@ from essentia_ldl.runs.names import STATE
 from essentia_ldl.runs.plan_parts import (
     BACKBONES,
     REMEDY,
+    AugmentPlan,
     ExtractorPlan,
     LearnedTargets,
     NetworkPlan,
@@ -43,6 +45,7 @@ from essentia_ldl.scores.calibration import METHODS, NONE
 __all__ = [
     "BACKBONES",
     "FILE",
+    "AugmentPlan",
     "ExtractorPlan",
     "LearnedTargets",
     "NetworkPlan",
@@ -120,6 +123,8 @@ class Plan:
         With features: what their networks have learned, for the card.
     grouped : bool
         Whether no artist is on two sides of the split.
+    augment : AugmentPlan
+        How training patches are changed; of networks with one target whose layers train.
     """
 
     folder: Path
@@ -148,6 +153,7 @@ class Plan:
     predictions: bool = True
     learned: LearnedTargets | None = None
     grouped: bool = False
+    augment: AugmentPlan = dataclasses.field(default_factory=AugmentPlan)
 
     def __post_init__(self) -> None:
         where = self.folder / FILE
@@ -167,6 +173,11 @@ class Plan:
         if needs_head and self.network.fine_tune != "head":
             rule, found = f"head, over {needs_head}", self.network.fine_tune
             raise TrainingError(explain("fine_tune", rule, found, where, REMEDY))
+        if self.tasks and self.network.fine_tune == TOP:
+            raise TrainingError(explain("fine_tune", "all or none, with several targets", TOP, where, REMEDY))
+        if self.augment != AugmentPlan() and (self.tasks or self.network.fine_tune == HEAD):
+            rule = "nothing unless layers of a network with one target train"
+            raise TrainingError(explain("augment", rule, self.network.fine_tune, where, REMEDY))
         own = frontends.of_network(self.network.backbone)
         if not needs_head and (self.front_end.kind != "mel" or self.front_end != own):
             remedy = "Use the front-end that the network was made for."
@@ -228,6 +239,7 @@ def write_plan(plan: Plan) -> None:
             "network": dataclasses.asdict(plan.network),
             "extractor": None if plan.extractor is None else dataclasses.asdict(plan.extractor),
             "training": dataclasses.asdict(plan.training),
+            "augment": dataclasses.asdict(plan.augment),
             **{key: _to_json(getattr(plan, key)) for key in _OPTIONAL},
             "tasks": [dataclasses.asdict(task) for task in plan.tasks],
             # relative, so that a run may be moved
@@ -300,6 +312,7 @@ def read_plan(folder: Path) -> Plan:
             features=_find_features(folder, fields.get("features") or []),
             extractor=extractor,
             learned=make(LearnedTargets, learned) if learned else None,
+            augment=make_part(AugmentPlan, "augment", fields.get("augment") or {}, path),
             grouped=bool(fields.get("split", {}).get("grouped", False)),
             **{key: fields[key] for key in _OPTIONAL if key in fields},
         )

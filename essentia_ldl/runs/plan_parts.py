@@ -9,12 +9,22 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from essentia_ldl import taps
-from essentia_ldl.choices import ACTIVATIONS, CLASS_WEIGHTS, DESCENT, FINE_TUNE, LOSSES, SOLVERS
+from essentia_ldl.choices import (
+    ACTIVATIONS,
+    AUDIO_VARIANTS,
+    CLASS_WEIGHTS,
+    DESCENT,
+    FINE_TUNE,
+    LOSSES,
+    SOLVERS,
+    join_choices,
+)
 from essentia_ldl.errors import TrainingError, explain
 from essentia_ldl.files import is_file_name
 from essentia_ldl.records import ROLES
@@ -24,6 +34,7 @@ from essentia_ldl.runs.names import PLAN
 __all__ = [
     "BACKBONES",
     "REMEDY",
+    "AugmentPlan",
     "ExtractorPlan",
     "LearnedTargets",
     "NetworkPlan",
@@ -111,7 +122,8 @@ class NetworkPlan:
     backbone : str
         Name of a module of `essentia_ldl.nets.backbones`.
     fine_tune : str
-        "head": the backbone is frozen; "all": everything trains from pretrained weights; "none": from scratch.
+        "head": the backbone is frozen; "top": its last layers train; "all": everything trains from pretrained weights;
+        "none": from scratch.
     pretrained : str or None
         Data set of the weights, such as "msd"; not used when `fine_tune` is "none".
     hidden : int
@@ -159,7 +171,7 @@ class NetworkPlan:
         if self.activation not in ACTIVATIONS:
             raise TrainingError(explain("activation", "relu or elu", self.activation, PLAN, REMEDY))
         if self.fine_tune not in FINE_TUNE:
-            raise TrainingError(explain("fine_tune", "head, all or none", self.fine_tune, PLAN, REMEDY))
+            raise TrainingError(explain("fine_tune", join_choices(FINE_TUNE), self.fine_tune, PLAN, REMEDY))
         if self.fine_tune != "none" and self.pretrained is None:
             raise TrainingError(
                 explain("pretrained", "the name of weights", None, PLAN, "Use fine_tune none to train without.")
@@ -221,6 +233,8 @@ class TrainingPlan:
     class_weights: str = "none"
     halvings: tuple[int, ...] | None = None  # epochs after which the rate halves; None: by the plateau rule
     solver: str = DESCENT  # "solved": no epochs, the linear head is that of solution.npz
+    rate_factor: float = 1.0  # from the rate of a group of layers to that of the one below it, above a frozen part
+    warmup_epochs: int = 0  # the first of them, in which what is above the embedding trains alone
 
     def __post_init__(self) -> None:
         check_kinds(TrainingPlan, vars(self))
@@ -234,8 +248,37 @@ class TrainingPlan:
         for field in ("epochs", "batch_size", "patience"):
             if getattr(self, field) < 1:
                 raise TrainingError(explain(field, "at least 1", getattr(self, field), PLAN, REMEDY))
+        if not 0 < self.rate_factor <= 1:
+            raise TrainingError(explain("rate_factor", "above 0, at most 1", self.rate_factor, PLAN, REMEDY))
+        if self.warmup_epochs < 0:
+            raise TrainingError(explain("warmup_epochs", "at least 0", self.warmup_epochs, PLAN, REMEDY))
         if self.loss not in LOSSES:
             raise TrainingError(explain("loss", " or ".join(LOSSES), self.loss, PLAN, REMEDY))
+
+
+@dataclasses.dataclass(frozen=True)
+class AugmentPlan:
+    """How training patches are changed: see `recipe.sections.AugmentSettings`, whose keys these are."""
+
+    time_mask: float = 0.0
+    band_mask: float = 0.0
+    mixup: float = 0.0
+    gain_db: float = 0.0
+    shift_frames: int = 0
+    audio: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_kinds(AugmentPlan, vars(self))
+        object.__setattr__(self, "audio", tuple(self.audio))  # json knows lists only
+        for name in ("time_mask", "band_mask"):
+            if not 0 <= getattr(self, name) < 1:
+                raise TrainingError(explain(name, "0 to 1, below 1", getattr(self, name), PLAN, REMEDY))
+        for name in ("mixup", "gain_db", "shift_frames"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise TrainingError(explain(name, "at least 0", getattr(self, name), PLAN, REMEDY))
+        for name in self.audio:
+            if name not in AUDIO_VARIANTS:
+                raise TrainingError(explain("audio", join_choices(tuple(AUDIO_VARIANTS)), name, PLAN, REMEDY))
 
 
 @dataclasses.dataclass(frozen=True)

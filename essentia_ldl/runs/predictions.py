@@ -180,8 +180,10 @@ def read_side(folder: Path, side: str) -> PatchLogits:
 
     Raises
     ------
-    StoreError, DataError
-        As `read_predictions` and `Predictions.select_logits`.
+    StoreError
+        When there is no readable predictions.npz.
+    DataError
+        When arrays are missing or do not fit one another, or no track is on that side.
     """
     return read_predictions(folder).select_logits(side)
 
@@ -201,8 +203,10 @@ def gather_out_of_fold(cells: Sequence[Path]) -> PatchLogits:
 
     Raises
     ------
-    StoreError, DataError
-        As in `read_side`, and when there is no cell or the classes of two differ.
+    StoreError
+        When the predictions of a cell cannot be read.
+    DataError
+        When there is no cell, one has no test tracks, or the classes of two differ.
     """
     if not cells:
         raise DataError(explain("cells", "one at least", 0, "gather_out_of_fold", "Run a cross-validation first."))

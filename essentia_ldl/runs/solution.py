@@ -1,100 +1,23 @@
 """A linear head that was solved, not trained by descent: ``solution.npz`` of a run folder, written and read here alone.
 
-In: arrays of whoever solved it, or a run folder. Out: a frozen `Solution`: logits of features x are
-``(x - mean) / scale @ kernel + bias``.
+In: a `linear.solution.Solution`, or a run folder. Out: the file, or the `Solution` in it.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from pathlib import Path
 
 import numpy as np
 
 from essentia_ldl.errors import DataError, StoreError, explain
 from essentia_ldl.files import replacing
+from essentia_ldl.linear.solution import REMEDY, Solution
 from essentia_ldl.runs.arrays import read_arrays
 
+__all__ = ["FILE", "Solution", "read_solution", "write_solution"]
+
 FILE = "solution.npz"
-REMEDY = "Solve the head again."
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Solution:
-    """A linear head on standardised features.
-
-    Parameters
-    ----------
-    mean, scale : np.ndarray [shape=(d,), float64]
-        Of each feature; a scale is above 0.
-    kernel : np.ndarray [shape=(d, n_classes), float64]
-        Weights of standardised features.
-    bias : np.ndarray [shape=(n_classes,), float64]
-        Of each class.
-
-    Raises
-    ------
-    DataError
-        When shapes do not fit, a number is not finite, or a scale is not positive.
-    """
-
-    mean: np.ndarray
-    scale: np.ndarray
-    kernel: np.ndarray
-    bias: np.ndarray
-
-    def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            try:
-                values = np.array(getattr(self, field.name), dtype=np.float64)
-            except (TypeError, ValueError) as error:
-                raise DataError(explain(field.name, "numbers", error, "solution", REMEDY)) from None
-            values.setflags(write=False)
-            object.__setattr__(self, field.name, values)
-        if self.kernel.ndim != 2 or 0 in self.kernel.shape or self.kernel.shape[1] < 2:
-            rule = "(d, n_classes), of one feature and two classes at least"
-            raise DataError(explain("kernel", rule, self.kernel.shape, "solution", REMEDY))
-        d, n_classes = self.kernel.shape
-        for name, shape in (("mean", (d,)), ("scale", (d,)), ("bias", (n_classes,))):
-            if getattr(self, name).shape != shape:
-                raise DataError(explain(name, f"shape {shape}", getattr(self, name).shape, "solution", REMEDY))
-        for field in dataclasses.fields(self):
-            if not np.all(np.isfinite(getattr(self, field.name))):
-                raise DataError(explain(field.name, "finite numbers", "NaN or infinite", "solution", REMEDY))
-        if np.any(self.scale <= 0):
-            raise DataError(explain("scale", "above 0", float(self.scale.min()), "solution", REMEDY))
-
-    @property
-    def n_features(self) -> int:
-        """Features that the head reads."""
-        return self.kernel.shape[0]
-
-    @property
-    def n_classes(self) -> int:
-        """Classes that it tells apart."""
-        return self.kernel.shape[1]
-
-    @property
-    def digest(self) -> str:
-        """Return the sha256 of its numbers."""
-        parts = [getattr(self, field.name).tobytes() for field in dataclasses.fields(self)]
-        return hashlib.sha256(b"".join([repr(self.kernel.shape).encode(), *parts])).hexdigest()
-
-    def fold(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return kernel and bias of one dense layer on features that are not standardised.
-
-        Returns
-        -------
-        kernel : np.ndarray [shape=(d, n_classes), float64]
-        bias : np.ndarray [shape=(n_classes,), float64]
-        """
-        kernel = self.kernel / self.scale[:, np.newaxis]
-        return kernel, self.bias - self.mean @ kernel
-
-    def score(self, features: np.ndarray) -> np.ndarray:
-        """Return the logits (n, n_classes) of features (n, d), float64."""
-        return (np.asarray(features, dtype=np.float64) - self.mean) / self.scale @ self.kernel + self.bias
 
 
 def write_solution(folder: Path, solution: Solution) -> None:

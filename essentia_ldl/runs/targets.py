@@ -22,7 +22,7 @@ from essentia_ldl.errors import DataError, StoreError, explain
 from essentia_ldl.files import digest_file, read_object, replacing, write_json
 from essentia_ldl.records import LabelTable
 from essentia_ldl.runs.names import WEIGHTS
-from essentia_ldl.runs.plan import NetworkPlan, Plan, TrainingPlan
+from essentia_ldl.runs.plan import AugmentPlan, NetworkPlan, Plan, TrainingPlan
 from essentia_ldl.runs.plan_parts import REMEDY
 
 REPORT = "labels.json"
@@ -78,7 +78,7 @@ def digest_training(plan: Plan, targets: tuple[np.ndarray, ...]) -> str:
     network, training = dataclasses.asdict(plan.network), dataclasses.asdict(plan.training)
     training.pop("epochs")
     _drop_defaults(network, NetworkPlan, ("backbones", "layers"))
-    _drop_defaults(training, TrainingPlan, ("solver",))
+    _drop_defaults(training, TrainingPlan, ("solver", "rate_factor", "warmup_epochs"))
     parts = {
         "classes": plan.classes,
         "front_end": plan.front_end.key,
@@ -90,6 +90,8 @@ def digest_training(plan: Plan, targets: tuple[np.ndarray, ...]) -> str:
         "tracks": [dataclasses.astuple(track) for track in plan.tracks],
         "targets": _digest(targets[0]),
     }
+    if plan.augment != AugmentPlan():
+        parts["augment"] = dataclasses.asdict(plan.augment)
     if plan.tasks:
         parts["tasks"] = [
             (task.name, task.classes, _digest(rows), task.loss, task.class_weights)

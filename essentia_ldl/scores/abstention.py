@@ -85,6 +85,12 @@ def measure_coverage(targets: np.ndarray, probabilities: np.ndarray) -> Coverage
     ------
     DataError
         When the arrays do not fit.
+
+    Examples
+    --------
+    >>> curve = measure_coverage(np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]))
+    >>> curve.accuracy.round(3)
+    array([1.   , 1.   , 0.667])
     """
     metrics.score_accuracy(targets, probabilities)  # checks both
     rows = np.asarray(probabilities, dtype=np.float64)
@@ -103,6 +109,12 @@ def tabulate(curve: Coverage, thresholds: Sequence[float] = THRESHOLDS) -> list[
     ------
     DataError
         When a threshold is not from 0 to 1.
+
+    Examples
+    --------
+    >>> curve = measure_coverage(np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]))
+    >>> [(a, round(b, 3), c) for a, b, c in tabulate(curve, (0.7, 0.95))]
+    [(0.7, 0.667, 1.0), (0.95, 0.0, None)]
     """
     for value in thresholds:
         if not 0 <= value <= 1:

@@ -28,12 +28,23 @@ def group_tracks(tracks: Sequence[Track]) -> np.ndarray:
     -------
     np.ndarray [shape=(n_tracks,), int64]
         From 0 to n_groups - 1.
+
+    Examples
+    --------
+    >>> group_tracks([Track(name, "", "sad", artist) for name, artist in (("a", "Ann"), ("b", None), ("c", "Ann"))])
+    array([0, 1, 0])
     """
     return group_ids([track.id for track in tracks], {track.id: track.artist for track in tracks if track.artist})
 
 
 def group_ids(ids: Sequence[str], artists: Mapping[str, str]) -> np.ndarray:
-    """Number the groups of tracks by their ids, as `group_tracks`; `artists` has those that are known."""
+    """Number the groups of tracks by their ids, as `group_tracks`; `artists` has those that are known.
+
+    Examples
+    --------
+    >>> group_ids(["a", "b", "c"], {"a": "Ann", "c": "Ann"})
+    array([0, 1, 0])
+    """
     numbers: dict[tuple[str, str], int] = {}
     keys = [("artist", artists[name]) if name in artists else ("track", name) for name in ids]
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
@@ -47,7 +58,7 @@ def resample_sums(
     Parameters
     ----------
     values : np.ndarray [shape=(n_tracks, ...), float]
-        What is summed, one entry a track.
+        What is summed, one entry per track.
     groups : np.ndarray [shape=(n_tracks,), int]
         From `group_tracks`.
     n_resamples : int
@@ -59,6 +70,11 @@ def resample_sums(
     -------
     np.ndarray [shape=(n_resamples, ...), float64] or None
         None when there are fewer than two groups, which tell nothing of others.
+
+    Examples
+    --------
+    >>> resample_sums(np.ones((4, 1)), np.array([0, 0, 1, 1]), n_resamples=2).ravel()
+    array([4., 4.])
     """
     n_groups = int(groups.max()) + 1
     if n_groups < 2:
@@ -74,7 +90,13 @@ def resample_sums(
 
 
 def find_interval(statistics: np.ndarray, level: float = LEVEL) -> list[float]:
-    """Return the lower and upper percentile of resampled statistics (n_resamples,)."""
+    """Return the lower and upper percentile of resampled statistics (n_resamples,).
+
+    Examples
+    --------
+    >>> [round(limit, 3) for limit in find_interval(np.linspace(0, 1, 1001))]
+    [0.025, 0.975]
+    """
     outside = 50 * (1 - level)
     return [float(value) for value in np.percentile(statistics, [outside, 100 - outside])]
 
@@ -92,14 +114,21 @@ def score_intervals(
         Class probabilities.
     groups : np.ndarray [shape=(n_tracks,), int]
         From `group_tracks`.
-    n_resamples, seed : int
-        As in `resample_sums`.
+    n_resamples : int
+        Draws.
+    seed : int
+        The same draws for the same groups, so that two scores are compared on the same tracks.
 
     Returns
     -------
     dict[str, list[float] or None]
         By score, lower and upper limit; None with fewer than two groups. A class that a draw lacks is left out of its
         balanced accuracy, as in `metrics`.
+
+    Examples
+    --------
+    >>> score_intervals(np.array([0, 1]), np.eye(2), np.array([0, 1]), n_resamples=10)
+    {'balanced_accuracy': [1.0, 1.0], 'accuracy': [1.0, 1.0]}
     """
     n_classes = probabilities.shape[1]
     cells = np.zeros((len(targets), n_classes, n_classes), dtype=np.float32)

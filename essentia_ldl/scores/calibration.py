@@ -1,7 +1,7 @@
 """Calibration: make a classifier's probabilities as large as its share of right answers.
 
 In: the logits of the patches of tracks that the network was not trained on, and their true classes. Out: a
-`Calibration`, one factor and one offset a class, to be put between the logits and the softmax, and a
+`Calibration`, one factor and one offset per class, to be put between the logits and the softmax, and a
 ``calibration.json`` that keeps it.
 
 A track's probabilities are the mean of the softmax of its patches, here as in `predict`, so the likelihood that is
@@ -20,14 +20,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from essentia_ldl.errors import DataError, EssentiaLdlError, StoreError, explain
-from essentia_ldl.files import read_json, write_json
+from essentia_ldl.errors import DataError, explain
 from essentia_ldl.scores import metrics
 from essentia_ldl.scores.logits import PatchLogits, check_logits, mean_nll, mean_nll_and_gradient, sum_tracks
 
@@ -59,9 +57,9 @@ class Calibration:
     classes : tuple[str, ...]
         In the order of the logits.
     scale : tuple[float, ...]
-        One factor a class, larger than 0; all are 1 / T for a temperature.
+        One factor per class, larger than 0; all are 1 / T for a temperature.
     bias : tuple[float, ...]
-        One offset a class; all are 0 for a temperature.
+        One offset per class; all are 0 for a temperature.
     n_tracks : int
         Tracks that it was fitted on.
     nll_before, nll_after : float or None
@@ -102,7 +100,7 @@ class Calibration:
         for name in ("scale", "bias"):
             values = getattr(self, name)
             if len(values) != len(self.classes) or not all(_is_finite(value) for value in values):
-                self._refuse(name, f"{len(self.classes)} finite numbers, one a class", values)
+                self._refuse(name, f"{len(self.classes)} finite numbers, one per class", values)
             object.__setattr__(self, name, tuple(float(value) for value in values))
         if len(self.classes) < 2 or not all(isinstance(name, str) for name in self.classes):
             self._refuse("classes", "two names or more", self.classes)
@@ -155,7 +153,13 @@ class Calibration:
 
 
 def identity(classes: Sequence[str], reason: str = "", **fields: Any) -> Calibration:
-    """Return the calibration that changes nothing, T = 1, with the reason for it."""
+    """Return the calibration that changes nothing, T = 1, with the reason for it.
+
+    Examples
+    --------
+    >>> identity(("non_sad", "sad")).temperature
+    1.0
+    """
     n_classes = len(classes)
     return Calibration(TEMPERATURE, tuple(classes), (1.0,) * n_classes, (0.0,) * n_classes, reason=reason, **fields)
 
@@ -163,7 +167,18 @@ def identity(classes: Sequence[str], reason: str = "", **fields: Any) -> Calibra
 def fit(
     sample: PatchLogits, kind: str = TEMPERATURE, model: str = "", fitted_on: str = "", *, selected: bool = False
 ) -> Calibration:
-    """Fit a calibration of one of `KINDS`; see `fit_temperature` and `fit_vector_scaling`."""
+    """Fit a calibration of one of `KINDS`; see `fit_temperature` and `fit_vector_scaling`.
+
+    Examples
+    --------
+    >>> draws = np.random.default_rng(0)
+    >>> targets = draws.integers(0, 2, 200)
+    >>> logits = 4 * draws.normal(np.eye(2)[targets])
+    >>> sample = PatchLogits(tuple(map(str, range(200))), targets, ("a", "b"), logits, np.ones(200, int))
+    >>> found = fit(sample)
+    >>> found.temperature > 2, found.nll_after < found.nll_before
+    (True, True)
+    """
     if kind not in KINDS:
         raise DataError(explain("calibration", " or ".join(KINDS), kind, "kind", "Name one of these."))
     found = (fit_temperature if kind == TEMPERATURE else fit_vector_scaling)(
@@ -210,6 +225,15 @@ def fit_temperature(
     ------
     DataError
         When a class has no track.
+
+    Examples
+    --------
+    >>> draws = np.random.default_rng(0)
+    >>> targets = draws.integers(0, 2, 200)
+    >>> logits = 4 * draws.normal(np.eye(2)[targets])
+    >>> sample = PatchLogits(tuple(map(str, range(200))), targets, ("a", "b"), logits, np.ones(200, int))
+    >>> 2 < fit_temperature(sample).temperature < 6
+    True
     """
     from scipy.optimize import minimize_scalar
 
@@ -249,8 +273,13 @@ def fit_vector_scaling(
 
     Parameters
     ----------
-    sample, model, fitted_on, selected
-        As in `fit_temperature`, whose T comes first.
+    sample : PatchLogits
+        Tracks that the network was not trained on; of every class one at least.
+    model, fitted_on : str
+        Digest of the weights, and which tracks these are, for the card.
+    selected : bool
+        True for a validation side that also chose the epoch: the temperature, which is fitted first, is then believed
+        less where it is below 1.
     spread : float
         Standard deviation of the factors' logarithms around -log(T), and of the offsets around 0, before any track is
         seen. Infinite is the likelihood alone, as in Guo et al.
@@ -265,6 +294,16 @@ def fit_vector_scaling(
     ------
     DataError
         When a class has no track.
+
+    Examples
+    --------
+    >>> draws = np.random.default_rng(0)
+    >>> targets = draws.integers(0, 2, 200)
+    >>> logits = draws.normal(np.eye(2)[targets]) + [1.0, 0.0]  # it says the first class too often
+    >>> sample = PatchLogits(tuple(map(str, range(200))), targets, ("a", "b"), logits, np.ones(200, int))
+    >>> bias = fit_vector_scaling(sample).bias
+    >>> bias[0] < bias[1]
+    True
     """
     from scipy.optimize import minimize
 
@@ -314,6 +353,11 @@ def apply(calibration: Calibration, patch_logits: np.ndarray, n_patches: np.ndar
     ------
     DataError
         When the arrays do not fit, a number is not finite, or there is another number of classes.
+
+    Examples
+    --------
+    >>> apply(identity(("a", "b")), np.log([[0.9, 0.1], [0.7, 0.3]]), np.array([2])).round(3)
+    array([[0.8, 0.2]])
     """
     logits, counts = check_logits(patch_logits, n_patches, len(calibration.classes))
     values = logits * np.array(calibration.scale) + np.array(calibration.bias)
@@ -326,60 +370,14 @@ def count_changed(calibration: Calibration, patch_logits: np.ndarray, n_patches:
 
     A temperature changes no patch; but a small T lets each patch vote, and a large T lets a few sure patches
     outweigh many that are not, so that the mean of a track may change.
+
+    Examples
+    --------
+    >>> count_changed(identity(("a", "b")), np.log([[0.9, 0.1], [0.7, 0.3]]), np.array([1, 1]))
+    0
     """
     before = apply(identity(calibration.classes), patch_logits, n_patches).argmax(axis=1)
     return int((apply(calibration, patch_logits, n_patches).argmax(axis=1) != before).sum())
-
-
-def write_calibration(path: Path, calibration: Calibration) -> None:
-    """Write a calibration as json; `path` is ``<run>/calibration.json``."""
-    fields = dataclasses.asdict(calibration)
-    write_json(path, {"kind": fields.pop("kind"), "temperature": calibration.temperature, **fields})
-
-
-def read_calibration(path: Path, model: str = "", classes: Sequence[str] | None = None) -> Calibration:
-    """Read what `write_calibration` wrote.
-
-    Parameters
-    ----------
-    path : Path
-        The json file.
-    model : str
-        Digest of the weights that it is for; empty accepts any.
-    classes : sequence of str or None
-        Classes of the model, in order; None accepts any.
-
-    Returns
-    -------
-    Calibration
-
-    Raises
-    ------
-    StoreError
-        When the file is missing or not json.
-    DataError
-        When it is not a calibration, or that of another model.
-    """
-    remedy = "Run `essentia-ldl calibrate` on this run."
-    if not Path(path).is_file():
-        raise StoreError(explain("calibration", "a file", "no file", path, remedy))
-    value = read_json(path)
-    names = {field.name for field in dataclasses.fields(Calibration)}
-    if not isinstance(value, Mapping) or set(value) - {"temperature"} != names:
-        found: object = type(value).__name__
-        if isinstance(value, Mapping):  # what is too much comes first
-            found = sorted(value, key=lambda key: (key in names | {"temperature"}, key))
-        raise DataError(explain("calibration", ", ".join(sorted(names)), found, path, remedy))
-    try:
-        calibration = Calibration(**{name: value[name] for name in names})
-    except (EssentiaLdlError, TypeError) as error:
-        raise DataError(explain("calibration", "valid fields", error, path, remedy)) from None
-    if model and calibration.model != model:
-        rule, found = f"the one of the weights {model[:12]}", f"that of {calibration.model[:12] or 'no named weights'}"
-        raise DataError(explain("calibration", rule, found, path, remedy))
-    if classes is not None and calibration.classes != tuple(classes):
-        raise DataError(explain("calibration", f"classes {list(classes)}", list(calibration.classes), path, remedy))
-    return calibration
 
 
 def _is_finite(value: object) -> bool:

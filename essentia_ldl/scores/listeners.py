@@ -31,7 +31,7 @@ def choose_class(classes: Sequence[str], name: str | None = None) -> int:
     classes : sequence of str
         The model's two.
     name : str or None
-        Class name; None takes the one that is not called non_ or not_.
+        Class name; None takes the one that is not called ``non_`` or ``not_``.
 
     Raises
     ------
@@ -39,6 +39,11 @@ def choose_class(classes: Sequence[str], name: str | None = None) -> int:
         When the model has not two classes, or their names do not say which is the positive one.
     UnknownNameError
         When `name` is no class.
+
+    Examples
+    --------
+    >>> choose_class(("non_sad", "sad"))
+    1
     """
     if len(classes) != 2:
         what = f"{len(classes)} classes ({', '.join(classes)})"
@@ -82,6 +87,11 @@ def read_shares(tracks: Sequence[Track], column: str, where: object, what: str =
         When the collection has no such column; the nearest one is named.
     DataError
         With the row, when a cell is empty, no number, or not from 0 to 1.
+
+    Examples
+    --------
+    >>> read_shares([Track("a", "", "sad", columns={"share": "0.75"})], "share", "music.csv")
+    array([0.75])
     """
     shares = []
     for track in tracks:
@@ -152,6 +162,14 @@ def score_shares(
     References
     ----------
     Lin 1991, see `metrics.score_divergence`; Spearman's rho with mean ranks of ties, `scipy.stats.spearmanr`.
+
+    Examples
+    --------
+    >>> answers = Answers(np.array([0.1, 0.9, 0.6]), ("non_sad", "sad"), 1)
+    >>> probabilities = np.array([[0.8, 0.2], [0.1, 0.9], [0.5, 0.5]])
+    >>> found = score_shares(answers, probabilities, np.array([0, 1, 1]), np.arange(3))
+    >>> round(found["spearman"]["all"]["value"], 3)
+    1.0
     """
     shares, classes, positive = answers.shares, answers.classes, answers.positive
     truth = _as_distributions(shares, positive)

@@ -90,6 +90,11 @@ def check_logits(
     DataError
         When there is no track, a track has no patch, the numbers of patches or classes differ, or a logit is NaN or
         infinite.
+
+    Examples
+    --------
+    >>> check_logits([[0.0, 1.0], [2.0, 3.0]], [2], n_classes=2)[1]
+    array([2])
     """
     logits, counts = np.asarray(patch_logits), np.asarray(n_patches)
     if counts.ndim != 1 or counts.dtype.kind not in "iu" or counts.size == 0 or counts.min() < 1:
@@ -98,7 +103,7 @@ def check_logits(
         raise DataError(explain("n_patches", rule, found, where, "Give the number of patches of each track."))
     expected = (int(counts.sum()), n_classes)
     if logits.shape != expected or logits.dtype.kind not in "fiu":
-        rule = f"numbers of shape {expected}, one row a patch"
+        rule = f"numbers of shape {expected}, one row per patch"
         raise DataError(explain("patch_logits", rule, (logits.shape, str(logits.dtype)), where, _TRAIN_AGAIN))
     finite = np.isfinite(logits).all(axis=1)
     if not finite.all():
@@ -111,12 +116,25 @@ def check_logits(
 
 
 def sum_tracks(values: np.ndarray, n_patches: np.ndarray) -> np.ndarray:
-    """Sum patches (sum of n_patches, ...) over each track: (n_tracks, ...)."""
+    """Sum patches (sum of n_patches, ...) over each track: (n_tracks, ...).
+
+    Examples
+    --------
+    >>> sum_tracks(np.array([1.0, 2.0, 4.0]), np.array([2, 1]))
+    array([3., 4.])
+    """
     return np.add.reduceat(values, np.cumsum(n_patches) - n_patches, axis=0)
 
 
 def join(samples: Sequence[PatchLogits]) -> PatchLogits:
-    """Put several samples of the same classes behind one another."""
+    """Put several samples of the same classes behind one another.
+
+    Examples
+    --------
+    >>> one = PatchLogits(("a",), np.array([0]), ("x", "y"), np.zeros((2, 2)), np.array([2]))
+    >>> join([one, one]).ids
+    ('a', 'a')
+    """
     first = samples[0]
     for other in samples[1:]:
         if other.classes != first.classes:
@@ -133,14 +151,28 @@ def join(samples: Sequence[PatchLogits]) -> PatchLogits:
 
 
 def mean_nll(sample: PatchLogits, scale: float | np.ndarray, bias: float | np.ndarray) -> float:
-    """Return the mean negative log-likelihood of tracks, in nats, when softmax reads logits * scale + bias."""
+    """Return the mean negative log-likelihood of tracks, in nats, when softmax reads logits * scale + bias.
+
+    Examples
+    --------
+    >>> one = PatchLogits(("a",), np.array([0]), ("x", "y"), np.zeros((2, 2)), np.array([2]))
+    >>> round(mean_nll(one, 1.0, 0.0), 3)
+    0.693
+    """
     return max(0.0, float(-_log_probabilities(sample, scale, bias)[2].mean()))  # rounding makes log(1) positive
 
 
 def mean_nll_and_gradient(
     sample: PatchLogits, scale: np.ndarray, bias: np.ndarray
 ) -> tuple[float, np.ndarray, np.ndarray]:
-    """Return `mean_nll`, and how it changes with each class's scale and bias, (n_classes,) both."""
+    """Return `mean_nll`, and how it changes with each class's scale and bias, (n_classes,) both.
+
+    Examples
+    --------
+    >>> one = PatchLogits(("a",), np.array([0]), ("x", "y"), np.zeros((2, 2)), np.array([2]))
+    >>> mean_nll_and_gradient(one, np.ones(2), np.zeros(2))[2]
+    array([-0.5,  0.5])
+    """
     values, of_truth, means = _log_probabilities(sample, scale, bias)
     counts = sample.n_patches
     # Each patch's share of its track's probability weighs its own gradient, softmax minus truth.

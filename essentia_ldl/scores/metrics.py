@@ -1,7 +1,7 @@
 """Scores of class probabilities: pure functions on numpy arrays, truth first.
 
 In: `targets`, either class indices of shape (n_tracks,), integer, or one-hot rows of shape (n_tracks, n_classes), and
-`probabilities` of shape (n_tracks, n_classes) from 0 to 1, one row a track. Out: floats and arrays; nothing is rounded.
+`probabilities` of shape (n_tracks, n_classes) from 0 to 1, one row per track. Out: floats and arrays, not rounded.
 
 Conventions: every function checks its arrays first and raises `DataError`. The predicted class is the most probable
 one, the first of equals. A class without an example in `targets` has recall NaN and is left out of the balanced
@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from essentia_ldl.errors import DataError, explain
+from essentia_ldl.scores._checks import check_distributions, check_probabilities, check_targets
 
 SMALLEST = 1e-12
 
@@ -37,7 +38,12 @@ def score_accuracy(targets: np.ndarray, probabilities: np.ndarray) -> float:
     Raises
     ------
     DataError
-        When the arrays do not fit, see the docstring of the module.
+        When shapes do not fit, a target is no class or not one-hot, or a probability is not from 0 to 1.
+
+    Examples
+    --------
+    >>> round(score_accuracy(np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])), 3)
+    0.667
     """
     matrix = confusion_matrix(targets, probabilities)
     return float(np.trace(matrix) / matrix.sum())
@@ -61,7 +67,12 @@ def score_recall(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     Raises
     ------
     DataError
-        When the arrays do not fit, see the docstring of the module.
+        When shapes do not fit, a target is no class or not one-hot, or a probability is not from 0 to 1.
+
+    Examples
+    --------
+    >>> score_recall(np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]))
+    array([1. , 0.5])
     """
     matrix = confusion_matrix(targets, probabilities)
     counts = matrix.sum(axis=1)
@@ -86,11 +97,16 @@ def score_balanced_accuracy(targets: np.ndarray, probabilities: np.ndarray) -> f
     Raises
     ------
     DataError
-        When the arrays do not fit, see the docstring of the module.
+        When shapes do not fit, a target is no class or not one-hot, or a probability is not from 0 to 1.
 
     References
     ----------
     The "class-weighted accuracies" of Buisson et al. (ICASSP 2022), table 2.
+
+    Examples
+    --------
+    >>> score_balanced_accuracy(np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]))
+    0.75
     """
     return float(np.nanmean(score_recall(targets, probabilities)))
 
@@ -113,11 +129,17 @@ def confusion_matrix(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarr
     Raises
     ------
     DataError
-        When the arrays do not fit, see the docstring of the module.
+        When shapes do not fit, a target is no class or not one-hot, or a probability is not from 0 to 1.
+
+    Examples
+    --------
+    >>> confusion_matrix(np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]))
+    array([[1, 0],
+           [1, 1]])
     """
-    probabilities = _check_probabilities(probabilities, "probabilities")
+    probabilities = check_probabilities(probabilities, "probabilities")
     n_classes = probabilities.shape[1]
-    truth = _check_targets(targets, *probabilities.shape)
+    truth = check_targets(targets, *probabilities.shape)
     cells = truth * n_classes + probabilities.argmax(axis=1)
     return np.bincount(cells, minlength=n_classes**2).reshape(n_classes, n_classes).astype(np.int64)
 
@@ -139,8 +161,13 @@ def score_entropy(distributions: np.ndarray) -> np.ndarray:
     ------
     DataError
         When a row is not a distribution.
+
+    Examples
+    --------
+    >>> score_entropy(np.array([[1.0, 0.0], [0.5, 0.5]])).round(3)
+    array([0.   , 0.693])
     """
-    rows = _check_distributions(distributions, "distributions")
+    rows = check_distributions(distributions, "distributions")
     return -_plogq(rows, rows).sum(axis=1) + 0.0  # no minus zero
 
 
@@ -167,14 +194,19 @@ def score_divergence(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarr
     References
     ----------
     J. Lin, "Divergence measures based on the Shannon entropy", IEEE Trans. Information Theory 37(1), 1991, eq. 4.1.
+
+    Examples
+    --------
+    >>> score_divergence(np.array([0, 1]), np.array([[1.0, 0.0], [0.5, 0.5]])).round(3)
+    array([0.   , 0.216])
     """
-    right = _check_distributions(probabilities, "probabilities")
+    right = check_distributions(probabilities, "probabilities")
     if np.ndim(targets) == 1:
-        left = np.eye(right.shape[1])[_check_targets(targets, *right.shape)]
+        left = np.eye(right.shape[1])[check_targets(targets, *right.shape)]
     else:
-        left = _check_distributions(targets, "targets")
+        left = check_distributions(targets, "targets")
     if left.shape != right.shape:
-        raise DataError(explain("targets", f"shape {right.shape}", left.shape, "metrics", "Give one row a track."))
+        raise DataError(explain("targets", f"shape {right.shape}", left.shape, "metrics", "Give one row per track."))
     middle = (left + right) / 2
     terms = _plogq(left, left) + _plogq(right, right) - _plogq(left, middle) - _plogq(right, middle)
     return np.maximum(0, terms.sum(axis=1) / 2)
@@ -199,9 +231,14 @@ def score_nll(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     References
     ----------
     Guo et al., "On calibration of modern neural networks", ICML 2017, section 2.
+
+    Examples
+    --------
+    >>> score_nll(np.array([0, 1]), np.array([[1.0, 0.0], [0.5, 0.5]])).round(3)
+    array([0.   , 0.693])
     """
-    rows = _check_distributions(probabilities, "probabilities")
-    truth = _check_targets(targets, *rows.shape)
+    rows = check_distributions(probabilities, "probabilities")
+    truth = check_targets(targets, *rows.shape)
     return -np.log(np.clip(rows[np.arange(len(rows)), truth], SMALLEST, 1)) + 0.0  # no minus zero
 
 
@@ -210,8 +247,10 @@ def score_brier(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    targets, probabilities : np.ndarray
-        As in `score_nll`.
+    targets : np.ndarray [shape=(n_tracks,), int] or [shape=(n_tracks, n_classes)]
+        True classes, as indices or one-hot.
+    probabilities : np.ndarray [shape=(n_tracks, n_classes), float]
+        Rows that sum to 1.
 
     Returns
     -------
@@ -222,9 +261,14 @@ def score_brier(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     ----------
     G. W. Brier, "Verification of forecasts expressed in terms of probability", Monthly Weather Review 78(1), 1950,
     equation 2.
+
+    Examples
+    --------
+    >>> score_brier(np.array([0, 1]), np.array([[1.0, 0.0], [0.5, 0.5]]))
+    array([0. , 0.5])
     """
-    rows = _check_distributions(probabilities, "probabilities")
-    truth = _check_targets(targets, *rows.shape)
+    rows = check_distributions(probabilities, "probabilities")
+    truth = check_targets(targets, *rows.shape)
     return ((rows - np.eye(rows.shape[1])[truth]) ** 2).sum(axis=1)
 
 
@@ -245,9 +289,15 @@ def bin_tracks(targets: np.ndarray, probabilities: np.ndarray, n_bins: int = 10)
     np.ndarray [shape=(n_tracks, n_bins, 3), float64]
         Of the one bin that a track is in: 1, its confidence, and 1 where the class is the true one; 0 elsewhere. Sums
         over tracks are what a reliability diagram shows; they can be resampled.
+
+    Examples
+    --------
+    >>> bin_tracks(np.array([0, 1]), np.array([[0.9, 0.1], [0.6, 0.4]]), n_bins=2).sum(axis=0)
+    array([[0. , 0. , 0. ],
+           [2. , 1.5, 1. ]])
     """
-    rows = _check_probabilities(probabilities, "probabilities")
-    truth, confidence = _check_targets(targets, *rows.shape), rows.max(axis=1)
+    rows = check_probabilities(probabilities, "probabilities")
+    truth, confidence = check_targets(targets, *rows.shape), rows.max(axis=1)
     return _put_into_bins(confidence, rows.argmax(axis=1) == truth, n_bins)
 
 
@@ -256,17 +306,24 @@ def bin_classes(targets: np.ndarray, probabilities: np.ndarray, n_bins: int = 10
 
     Parameters
     ----------
-    targets, probabilities, n_bins
-        As in `bin_tracks`.
+    targets, probabilities : np.ndarray
+        True classes (n_tracks,), or one-hot rows; class probabilities (n_tracks, n_classes).
+    n_bins : int
+        Bins of one width from 0 to 1.
 
     Returns
     -------
     np.ndarray [shape=(n_tracks, n_classes, n_bins, 3), float64]
         Of the bin that a track's probability of a class is in: 1, the probability, and 1 where the class is the true
         one; 0 elsewhere.
+
+    Examples
+    --------
+    >>> bin_classes(np.array([0, 1]), np.array([[0.9, 0.1], [0.6, 0.4]]), n_bins=2).shape
+    (2, 2, 2, 3)
     """
-    rows = _check_probabilities(probabilities, "probabilities")
-    hits = np.eye(rows.shape[1], dtype=bool)[_check_targets(targets, *rows.shape)]
+    rows = check_probabilities(probabilities, "probabilities")
+    hits = np.eye(rows.shape[1], dtype=bool)[check_targets(targets, *rows.shape)]
     return _put_into_bins(rows, hits, n_bins)
 
 
@@ -276,7 +333,7 @@ def score_ece(targets: np.ndarray, probabilities: np.ndarray, n_bins: int = 10) 
     Parameters
     ----------
     targets, probabilities : np.ndarray
-        As in `bin_tracks`.
+        True classes (n_tracks,), or one-hot rows; class probabilities (n_tracks, n_classes).
     n_bins : int
         10 in Lukashevich et al., 15 in Guo et al.
 
@@ -289,6 +346,11 @@ def score_ece(targets: np.ndarray, probabilities: np.ndarray, n_bins: int = 10) 
     ----------
     Guo et al. (ICML 2017), equations 2 and 3; Lukashevich et al., "Quantifying uncertainty in music genre
     classification", section Experiments.
+
+    Examples
+    --------
+    >>> round(score_ece(np.array([0, 1]), np.array([[0.9, 0.1], [0.6, 0.4]])), 3)
+    0.35
     """
     return float(_weigh_gaps(bin_tracks(targets, probabilities, n_bins).sum(axis=0)))
 
@@ -298,8 +360,10 @@ def score_class_ece(targets: np.ndarray, probabilities: np.ndarray, n_bins: int 
 
     Parameters
     ----------
-    targets, probabilities, n_bins
-        As in `bin_tracks`.
+    targets, probabilities : np.ndarray
+        True classes (n_tracks,), or one-hot rows; class probabilities (n_tracks, n_classes).
+    n_bins : int
+        Bins of one width from 0 to 1.
 
     Returns
     -------
@@ -309,6 +373,11 @@ def score_class_ece(targets: np.ndarray, probabilities: np.ndarray, n_bins: int 
     References
     ----------
     Kull et al., "Beyond temperature scaling", NeurIPS 2019, section 2 (classwise-ECE).
+
+    Examples
+    --------
+    >>> score_class_ece(np.array([0, 1]), np.array([[0.9, 0.1], [0.6, 0.4]])).round(3)
+    array([0.35, 0.35])
     """
     return _weigh_gaps(bin_classes(targets, probabilities, n_bins).sum(axis=0))
 
@@ -328,62 +397,3 @@ def _weigh_gaps(sums: np.ndarray) -> np.ndarray:
 
 def _plogq(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     return p * np.log(np.where(p > 0, q, 1))
-
-
-def _check_targets(targets: np.ndarray, n_tracks: int, n_classes: int) -> np.ndarray:
-    targets = np.asarray(targets)
-    if targets.ndim == 2 and targets.shape == (n_tracks, n_classes):
-        is_one_hot = ((targets == 0) | (targets == 1)).all(axis=1) & ((targets == 1).sum(axis=1) == 1)
-        if not is_one_hot.all():
-            row = int(np.argmin(is_one_hot))
-            raise DataError(
-                explain(
-                    "targets",
-                    "one-hot rows",
-                    targets[row].tolist(),
-                    f"row {row}",
-                    "Score against the true classes, not smoothed labels.",
-                )
-            )
-        return targets.argmax(axis=1)
-    if targets.shape != (n_tracks,):
-        rule = f"shape ({n_tracks},) or ({n_tracks}, {n_classes}), as the probabilities have"
-        raise DataError(explain("targets", rule, targets.shape, "metrics", "Give one target a track."))
-    if targets.dtype.kind not in "iu":
-        raise DataError(explain("targets", "integers", str(targets.dtype), "metrics", "Give class indices."))
-    outside = (targets < 0) | (targets >= n_classes)
-    if outside.any():
-        row = int(np.argmax(outside))
-        raise DataError(
-            explain("targets", f"0 to {n_classes - 1}", int(targets[row]), f"row {row}", "Give class indices.")
-        )
-    return targets.astype(np.int64)
-
-
-def _check_probabilities(probabilities: np.ndarray, what: str) -> np.ndarray:
-    rows = np.asarray(probabilities)
-    if rows.dtype.kind not in "fiu" or rows.ndim != 2 or rows.shape[0] < 1 or rows.shape[1] < 2:
-        rule = "numbers of shape (n_tracks, n_classes) with a track and two classes at least"
-        raise DataError(explain(what, rule, (rows.shape, str(rows.dtype)), "metrics", "Give one row a track."))
-    rows = rows.astype(np.float64)
-    # 1e-6 over 1 is float32 rounding; NaN fails both comparisons.
-    fits = ((rows >= 0) & (rows <= 1 + 1e-6)).all(axis=1)
-    if not fits.all():
-        row = int(np.argmin(fits))
-        raise DataError(
-            explain(
-                what, "finite numbers from 0 to 1", rows[row].tolist(), f"row {row}", "Give probabilities, not logits."
-            )
-        )
-    return rows
-
-
-def _check_distributions(distributions: np.ndarray, what: str) -> np.ndarray:
-    rows = _check_probabilities(distributions, what)
-    sums = rows.sum(axis=1)
-    if np.any(np.abs(sums - 1) > 1e-3):
-        row = int(np.argmax(np.abs(sums - 1)))
-        raise DataError(
-            explain(what, "rows that sum to 1", float(sums[row]), f"row {row}", "Divide each row by its sum.")
-        )
-    return rows

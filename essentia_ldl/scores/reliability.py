@@ -87,6 +87,12 @@ def measure(
     ------
     DataError
         When the arrays do not fit.
+
+    Examples
+    --------
+    >>> found = measure(np.array([0, 1]), np.array([[0.9, 0.1], [0.6, 0.4]]))
+    >>> found.counts, round(found.ece, 3)
+    (array([0, 0, 0, 0, 0, 1, 0, 0, 1, 0]), 0.35)
     """
     return _sum_bins(metrics.bin_tracks(targets, probabilities, n_bins), name)
 
@@ -100,6 +106,12 @@ def compare_temperatures(
     ------
     DataError
         When a temperature is not larger than 0.
+
+    Examples
+    --------
+    >>> one = PatchLogits(("a",), np.array([0]), ("x", "y"), np.array([[2.0, 0.0]]), np.array([1]))
+    >>> [found.name for found in compare_temperatures(one, (1.0, 1.5))]
+    ['T = 1', 'T = 1.5']
     """
     found, n_classes = [], len(sample.classes)
     for value in temperatures:
@@ -122,10 +134,16 @@ def split_by_class(
 
     Parameters
     ----------
-    targets, probabilities, n_bins
-        As in `measure`.
+    targets : np.ndarray [shape=(n_tracks,), int] or [shape=(n_tracks, n_classes)]
+        True classes, as indices or one-hot.
+    probabilities : np.ndarray [shape=(n_tracks, n_classes), float]
+        Class probabilities.
     classes : sequence of str
         In the order of the columns.
+    n_bins : int
+        Bins of confidence, of one width.
+    by : str
+        "predicted" or "true": which class a track counts for.
     by : str
         "predicted": the tracks that the classifier gives the class, so that a well calibrated one lies on the
         diagonal. "true": the tracks of the class, whose accuracy is a recall, so that even a well calibrated
@@ -134,12 +152,18 @@ def split_by_class(
     Returns
     -------
     tuple[Reliability, ...]
-        One a class; one without a track has empty bins.
+        One per class; one without a track has empty bins.
 
     Raises
     ------
     DataError
         When the arrays do not fit, or `by` is not one of `GROUPINGS`.
+
+    Examples
+    --------
+    >>> found = split_by_class(np.array([0, 1]), np.array([[0.9, 0.1], [0.6, 0.4]]), ("a", "b"))
+    >>> [(one.name, one.n_tracks) for one in found]
+    [('a', 2), ('b', 0)]
     """
     if by not in GROUPINGS:
         raise DataError(explain("by", " or ".join(GROUPINGS), by, "split_by_class", "Name one of these."))
@@ -163,12 +187,18 @@ def score_calibration(
 
     Parameters
     ----------
-    targets, probabilities, classes
-        As in `split_by_class`; rows of `probabilities` sum to 1.
+    targets : np.ndarray [shape=(n_tracks,), int] or [shape=(n_tracks, n_classes)]
+        True classes, as indices or one-hot.
+    probabilities : np.ndarray [shape=(n_tracks, n_classes), float]
+        Rows that sum to 1.
+    classes : sequence of str
+        In the order of the columns.
     groups : np.ndarray [shape=(n_tracks,), int]
         From `bootstrap.group_tracks`.
-    n_resamples, seed : int
-        As in `bootstrap.resample_sums`.
+    n_resamples : int
+        Draws of artists.
+    seed : int
+        The same draws for the same groups, so that two scores are compared on the same tracks.
 
     Returns
     -------
@@ -187,6 +217,13 @@ def score_calibration(
     Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 5.2 (basic limits): percentiles of a
     calibration error are reflected at its value, because it grows when tracks are drawn twice as it grew when they
     were drawn once. Of an error of 0.08 on 200 tracks they hold 91 % and plain percentiles 83 %; of none, 70 % and 0 %.
+
+    Examples
+    --------
+    >>> probabilities = np.array([[0.9, 0.1], [0.6, 0.4]])
+    >>> found = score_calibration(np.array([0, 1]), probabilities, ("a", "b"), np.array([0, 1]), n_resamples=20)
+    >>> round(found["ece"]["value"], 3), round(found["brier"]["value"], 3)
+    (0.35, 0.37)
     """
     ones = np.ones(len(probabilities))
     scores: dict[str, Any] = {"n_tracks": len(ones)}
@@ -211,7 +248,13 @@ def score_calibration(
 
 
 def expect_ece(probabilities: np.ndarray, n_bins: int = N_BINS, n_draws: int = _N_DRAWS, seed: int = 0) -> float:
-    """Return the mean ECE of draws in which each track is right with the probability that its confidence says."""
+    """Return the mean ECE of draws in which each track is right with the probability that its confidence says.
+
+    Examples
+    --------
+    >>> expect_ece(np.array([[1.0, 0.0], [0.0, 1.0]]))
+    0.0
+    """
     cells = metrics.bin_tracks(np.zeros(len(probabilities), dtype=np.int64), probabilities, n_bins)
     inside, confidence = cells[:, :, 0], cells[:, :, 1].sum(axis=1)
     hits = np.random.default_rng(seed).random((n_draws, len(confidence))) < confidence

@@ -72,6 +72,12 @@ def compare_independent(first: Sequence[float], second: Sequence[float]) -> Test
     ------
     DataError
         When a score is not finite.
+
+    Examples
+    --------
+    >>> found = compare_independent([0.70, 0.72, 0.71], [0.75, 0.78, 0.76])
+    >>> found.df, round(found.t, 2), round(found.p, 3)
+    (4, 5.06, 0.007)
     """
     one, two = _check_scores(first, "first"), _check_scores(second, "second")
     df = len(one) + len(two) - 2
@@ -98,6 +104,12 @@ def compare_paired(first: Sequence[float], second: Sequence[float]) -> TestResul
     ------
     DataError
         When the lengths differ or a score is not finite.
+
+    Examples
+    --------
+    >>> found = compare_paired([0.70, 0.72, 0.71], [0.75, 0.78, 0.76])
+    >>> found.df, round(found.t, 2), round(found.p, 3)
+    (2, 16.0, 0.004)
     """
     return compare_corrected(first, second, 0.0)
 
@@ -122,11 +134,17 @@ def compare_corrected(first: Sequence[float], second: Sequence[float], ratio: fl
     ------
     DataError
         When the lengths differ, a score is not finite, or the ratio is negative or not finite.
+
+    Examples
+    --------
+    >>> found = compare_corrected([0.70, 0.72, 0.71], [0.75, 0.78, 0.76], ratio=0.5)
+    >>> found.df, round(found.t, 2), round(found.p, 3)
+    (2, 10.12, 0.01)
     """
     one, two = _check_scores(first, "first"), _check_scores(second, "second")
     if len(one) != len(two):
         lengths = (len(one), len(two))
-        raise DataError(explain("scores", "one a fold in both lists", lengths, "paired test", "Use the same folds."))
+        raise DataError(explain("scores", "one per fold in both lists", lengths, "paired test", "Use the same folds."))
     if not 0 <= ratio < math.inf:
         raise DataError(explain("ratio", "0 or more", ratio, "compare_corrected", "Divide tested by trained tracks."))
     n = len(one)
@@ -146,13 +164,19 @@ def compare_all(scores: Mapping[str, Sequence[float]], reference: str, ratio: fl
     reference : str
         One of the names.
     ratio : float
-        See `compare_corrected`.
+        Tracks tested by tracks trained on, 1 / (k - 1) with k folds.
 
     Returns
     -------
     list[dict]
-        One row a name but the reference, ready for json: name, against, difference (of the means, positive when better
-        than the reference), and t, df, p of the tests independent, paired and corrected.
+        One row per name but the reference, ready for json: name, against, difference (of the means, positive when
+        better than the reference), and t, df, p of the tests independent, paired and corrected.
+
+    Examples
+    --------
+    >>> scores = {"none": [0.70, 0.72, 0.71], "sa": [0.75, 0.78, 0.76]}
+    >>> [(row["name"], round(row["difference"], 3)) for row in compare_all(scores, "none", ratio=0.5)]
+    [('sa', 0.053)]
     """
     first = scores[reference]
     return [

@@ -28,7 +28,13 @@ SUM_TOLERANCE = 1e-3  # of probabilities that sum to 1, in float32 and after the
 
 
 def node_name(name: str) -> str:
-    """Name the node of a graph that answers one of `NAMES`."""
+    """Name the node of a graph that answers one of `NAMES`.
+
+    Examples
+    --------
+    >>> node_name(MUTUAL)
+    'model/uncertainty/mutual_information'
+    """
     return f"{SCOPE}/{name}"
 
 
@@ -44,13 +50,24 @@ def entropy(probabilities: np.ndarray) -> np.ndarray:
     -------
     np.ndarray [shape=(...), float64]
         From 0 to log(n_classes).
+
+    Examples
+    --------
+    >>> entropy(np.array([[1.0, 0.0], [0.5, 0.5]])).round(3)
+    array([0.   , 0.693])
     """
     values = np.asarray(probabilities, dtype=np.float64)
     return np.abs(-(values * np.log(np.where(values > 0, values, 1.0))).sum(axis=-1))  # never -0
 
 
 def is_distribution(probabilities: np.ndarray) -> bool:
-    """Tell whether rows sum to 1; the tags of a tagger, and two classes that were trained apart, do not."""
+    """Tell whether rows sum to 1; the tags of a tagger, and two classes that were trained apart, do not.
+
+    Examples
+    --------
+    >>> is_distribution(np.array([0.25, 0.75])), is_distribution(np.array([0.9, 0.9]))
+    (True, False)
+    """
     return bool(np.all(np.abs(np.asarray(probabilities, dtype=np.float64).sum(axis=-1) - 1) <= SUM_TOLERANCE))
 
 
@@ -71,6 +88,12 @@ def measure(probabilities: np.ndarray) -> dict[str, np.ndarray]:
     ------
     DataError
         When the array has another rank, or a row does not sum to 1.
+
+    Examples
+    --------
+    >>> found = measure(np.array([[[1.0, 0.0], [0.0, 1.0]]]))  # two members, sure of different classes
+    >>> found[EXPECTED].item(), round(found[MUTUAL].item(), 3)
+    (0.0, 0.693)
     """
     values = np.asarray(probabilities, dtype=np.float64)
     if values.ndim != 3 or 0 in values.shape:
@@ -92,6 +115,13 @@ def describe_prediction(prediction: Prediction) -> dict[str, float | None]:
         entropy, of the track's probabilities, which are the mean over its patches; None where they do not sum to 1, as
         tags. predictive_entropy, expected_entropy and mutual_information, each the mean over the patches; None where
         the graph has neither samples nor members.
+
+    Examples
+    --------
+    >>> rows = np.array([[0.5, 0.5]])
+    >>> one = Prediction("a.mp3", "sad-1", ("non_sad", "sad"), rows[0], rows, 3.0)
+    >>> round(describe_prediction(one)[ENTROPY], 3)
+    0.693
     """
     known = is_distribution(prediction.probabilities)
     own = {ENTROPY: float(entropy(prediction.probabilities)) if known else None}
@@ -99,6 +129,14 @@ def describe_prediction(prediction: Prediction) -> dict[str, float | None]:
 
 
 def choose_label(prediction: Prediction, min_confidence: float) -> str:
-    """Return the most probable class, or `UNCERTAIN` when its probability is below `min_confidence`."""
+    """Return the most probable class, or `UNCERTAIN` when its probability is below `min_confidence`.
+
+    Examples
+    --------
+    >>> rows = np.array([[0.4, 0.6]])
+    >>> one = Prediction("a.mp3", "sad-1", ("non_sad", "sad"), rows[0], rows, 3.0)
+    >>> choose_label(one, 0.5), choose_label(one, 0.7)
+    ('sad', 'uncertain')
+    """
     best = int(prediction.probabilities.argmax())
     return prediction.classes[best] if prediction.probabilities[best] >= min_confidence else UNCERTAIN

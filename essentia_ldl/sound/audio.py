@@ -142,7 +142,7 @@ def open_loader(loader: Any, readable: str, path: str) -> None:
 
 @functools.cache
 def _probing_loader() -> Any:
-    """Make the loader that opens files to see whether they open, once a process."""
+    """Make the loader that opens files to see whether they open, once per process."""
     loader = ess.AudioLoader()
     for source in ("audio", "numberChannels", "sampleRate", "md5", "bit_rate", "codec"):
         getattr(loader, source) >> None

@@ -34,7 +34,7 @@ def is_installed() -> bool:
 
 @functools.cache
 def open_core() -> Any:
-    """Import OpenVINO and open it, once a process: 0.3 s.
+    """Import OpenVINO and open it, once per process: 0.3 s.
 
     Raises
     ------
@@ -233,7 +233,7 @@ def read_width(graph: Path | str, input_name: str) -> int:
 
 
 def count_threads() -> int:
-    """Return the threads of a network: as the environment says for TensorFlow, else one a core."""
+    """Return the threads of a network: as the environment says for TensorFlow, else one per core."""
     told = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
     return int(told) if told.isdigit() and int(told) > 0 else count_workers()
 

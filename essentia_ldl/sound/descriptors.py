@@ -134,7 +134,8 @@ def extract_track(job: dict[str, Any]) -> str:
     Raises
     ------
     AudioError
-        As `extract_descriptors`.
+        When the file is missing, does not decode, is silent or constant, or, in a profile without gaps, a value lacks
+        or is not finite.
     StoreError
         When the folder holds descriptors with other names, or of another version of Essentia.
     """

@@ -92,12 +92,16 @@ class PatchGraph:
 
 
 class CompiledGraph:
-    """A graph on patches of mel bands, in OpenVINO; see `PatchGraph`.
+    """A graph on patches of mel bands, in OpenVINO.
 
     Parameters
     ----------
-    graph, input_name, front_end
-        As there.
+    graph : str
+        Path of the .pb.
+    input_name : str
+        Its input node.
+    front_end : FrontEnd
+        Of kind "mel"; with the patches and the distance between them.
     precision : str
         "f32" or "bf16".
     shared : bool
@@ -233,7 +237,7 @@ def find_stored_bands(pool: Mapping[str, np.ndarray], graphs: Iterable[Graph], f
     graphs : iterable
         The graphs of the pass.
     folder : Path
-        As `connect_graphs` was told.
+        Where `connect_graphs` was told to put the bands.
     """
     found = {}
     for key, front_end in _list_front_ends(graphs, CompiledGraph).items():

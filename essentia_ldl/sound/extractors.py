@@ -170,7 +170,7 @@ def connect_signal(source: Source, rate_hz: int) -> None:
 
 @functools.cache
 def make_decoder(rate_hz: int, quality: int) -> Decoder:
-    """Make the network that decodes whole signals, once a process: Essentia frees none."""
+    """Make the network that decodes whole signals, once per process: Essentia frees none."""
     return Decoder((rate_hz,), lambda source: connect_signal(source, rate_hz), quality)
 
 
@@ -199,9 +199,9 @@ def embed_file(path: str, embedder: Embedder) -> tuple[np.ndarray, float]:
     Raises
     ------
     AudioError
-        As `Decoder.decode`, and when the track does not fill one patch.
+        When the file is missing, not audio, truncated, silent, or holds NaN, or when the track does not fill one patch.
     GraphError
-        As `Embedder`; also when an embedding is not finite.
+        When the extractor does not run on the signal, or an embedding is not finite.
     """
     front_end = embedder.front_end
     rate_hz = front_end.sample_rate_hz

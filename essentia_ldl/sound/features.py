@@ -48,7 +48,8 @@ def extract_features(path: str, front_ends: tuple[FrontEnd, ...]) -> tuple[dict[
     Raises
     ------
     AudioError
-        As `Decoder.decode`, and when the track does not fill one patch, or one frame of MFCC over the whole track.
+        When the file is missing, not audio, truncated, silent, or holds NaN, or when the track does not fill one patch,
+        or one frame of MFCC over the whole track.
     """
     pool, duration_s = make_decoder(front_ends).decode(path)
     features = {}
@@ -80,7 +81,7 @@ def extract_features(path: str, front_ends: tuple[FrontEnd, ...]) -> tuple[dict[
 
 @functools.cache
 def make_decoder(front_ends: tuple[FrontEnd, ...]) -> Decoder:
-    """Make the network that computes some front-ends, once a process: Essentia frees none."""
+    """Make the network that computes some front-ends, once per process: Essentia frees none."""
 
     def connect(source: Source) -> None:
         for front_end in front_ends:

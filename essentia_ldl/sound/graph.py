@@ -26,8 +26,12 @@ def measure_rows(
     ----------
     network : es.TensorflowPredict
         From `load_graph`.
-    graph, input_name, nodes
-        As there; the file is for messages.
+    graph : Path or str
+        The .pb, for messages.
+    input_name : str
+        Its input node.
+    nodes : sequence of str
+        Nodes to answer with, those that the network was loaded for.
     embeddings : np.ndarray [shape=(n_patches, d), float32]
         One or more.
 
@@ -97,8 +101,12 @@ def run_graph(
     ----------
     network : es.TensorflowPredict
         From `load_graph`.
-    graph, input_name, nodes
-        As there; the file is for messages.
+    graph : Path or str
+        The .pb, for messages.
+    input_name : str
+        Its input node.
+    nodes : sequence of str
+        Nodes to answer with, those that the network was loaded for.
     values : np.ndarray [shape=(n, ...), float32]
         Patches (n, n_frames, n_bands) or embeddings (n, d).
 

@@ -63,12 +63,14 @@ class Head:
 
 
 class CompiledHead:
-    """A head ready to run on embeddings, in OpenVINO; see `Head`.
+    """A head ready to run on embeddings, in OpenVINO.
 
     Parameters
     ----------
-    request, spread_nodes
-        As there.
+    request : Request
+        Of a model with an extractor.
+    spread_nodes : sequence of str
+        Its entropies that are wanted; none for most heads.
     precision : str
         "f32" or "bf16".
 

@@ -85,10 +85,14 @@ def cut_blocks(
 
     Parameters
     ----------
-    bands, n_frames, hop_frames, last_patch
-        As for `cut_patches`.
+    bands : np.ndarray or StoredBands [shape=(n, n_bands), float32]
+        Frames of a track.
+    n_frames, hop_frames : int
+        Frames of a patch, and from one start to the next.
     size : int
         Patches of a stretch.
+    last_patch : str
+        "discard", or "repeat" to fill an unfinished patch with its own frames, again and again.
 
     Yields
     ------

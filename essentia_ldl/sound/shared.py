@@ -57,7 +57,7 @@ class SharedNetwork:
         Parameters
         ----------
         patches : np.ndarray [shape=(n, n_frames, n_bands), float32]
-            As many as there are.
+            Any number of them.
 
         Returns
         -------

@@ -8,7 +8,6 @@ or of the embeddings, that training used.
 
 from __future__ import annotations
 
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from essentia_ldl.sound.extractors import Embedder, stack_tokens
 from essentia_ldl.sound.graph import load_graph, run_graph
 from essentia_ldl.sound.mel import compute_bands
 from essentia_ldl.sound.sampled import replay_samples
+from essentia_ldl.zones import fail_step
 
 PROBABILITY_TOLERANCE = 1e-5  # absolute
 VALUE_TOLERANCE = 1e-4  # logits and embeddings, relative to the largest value
@@ -306,11 +306,9 @@ def main(arguments: list[str]) -> int:
         try:
             report = verify_run(Path(run))
         except EssentiaLdlError as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 1
+            return fail_step(error)
         except (RuntimeError, ValueError, OSError, zipfile.BadZipFile) as error:
-            print(f"error: verification: {Reason(error)} ({run}). Run `essentia-ldl doctor`.", file=sys.stderr)
-            return 1
+            return fail_step(GraphError(f"verification: {Reason(error)} ({run}). Run `essentia-ldl doctor`."))
         worst = max(value for nodes in report["golden"].values() for value in nodes.values())
         print(f"verified in Essentia: {len(report['golden'])} graphs, largest difference {worst:.1e}")
     return 0

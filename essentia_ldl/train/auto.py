@@ -1,7 +1,8 @@
 """The plan of a classifier that is solved: what `compose.plan_run` writes for labels "auto" and "joint".
 
 In: a recipe, a collection and a split. Out, in the folder of the run: ``solution.npz``, what fits inside the training
-tracks said of tracks that they had not seen (``out-of-fold/``, for the calibration), the targets, their report with
+tracks said of tracks that they had not seen (``out-of-fold/``, for the calibration; ``nested/``, for the scores), the
+targets, their report with
 everything that was tried, and the plan, the last. Validation tracks train too, because nothing is left for them to
 choose.
 """
@@ -22,16 +23,14 @@ from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import LabelTable, Split
 from essentia_ldl.runs.calibrate import OUT_OF_FOLD
 from essentia_ldl.runs.plan import Plan
-from essentia_ldl.runs.predictions import Predictions, write_predictions
-from essentia_ldl.runs.score import score_predictions
-from essentia_ldl.runs.solution import Solution, write_solution
+from essentia_ldl.runs.predictions import write_predictions
+from essentia_ldl.runs.solution import write_solution
 from essentia_ldl.runs.targets import name_table, read_report, write_report, write_table
-from essentia_ldl.scores import metrics
 from essentia_ldl.taps import EMBEDDING, HOP_FRAMES
-from essentia_ldl.train.choice import Chosen, describe_setting, make_choice, make_grid, report_choice
-from essentia_ldl.train.solved import PatchAnswers
+from essentia_ldl.train.adapt import adapt, describe_adaptation
+from essentia_ldl.train.choice import describe_setting, make_choice, make_grid, report_choice
+from essentia_ldl.train.nested import make_predictions, write_nested
 
-NESTED = "nested"
 N_HIDDEN = 100
 
 
@@ -63,14 +62,16 @@ def fit_solved(
     setting = chosen.fitted.setting
     folder.mkdir(parents=True, exist_ok=True)
     report = report_choice(chosen, make_grid(recipe))
-    for name, answers in ((OUT_OF_FOLD, chosen.own), (NESTED, chosen.nested)):
-        if answers is not None:
-            write_predictions(folder / name, _predict(inside, recipe, answers))
+    if chosen.own is not None:
+        write_predictions(folder / OUT_OF_FOLD, make_predictions(inside, recipe, chosen.own))
     if chosen.nested is not None:
-        report["nested"] = score_nested(inside, recipe, chosen)
+        report["nested"] = write_nested(folder, inside, recipe, chosen)
     fitted = chosen.fitted
-    write_solution(folder, Solution(fitted.mean, fitted.scale, fitted.kernel, fitted.bias))
-    write_table(make_table(inside, recipe, split, collection, fitted), folder / name_table())
+    if collection.target is not None:
+        fitted = adapt(fitted, collection.target)
+        report["adapted"] = describe_adaptation(collection.target)
+    write_solution(folder, fitted.solution)
+    write_table(make_table(inside, recipe, split, collection, chosen.fitted), folder / name_table())
     write_report(folder, {"source": recipe.labels, "setting": describe_setting(setting), "choice": report})
     if say is not None:
         say(describe_choice(report))
@@ -92,46 +93,6 @@ def make_table(inside: Collection, recipe: Recipe, split: Split, collection: Col
     ids = (*split.train, *split.valid, *split.test)
     rows = [known[name] if name in known else np.eye(len(index))[index[labels[name]]] for name in ids]
     return LabelTable(ids, recipe.classes, np.stack(rows))
-
-
-def _predict(collection: Collection, recipe: Recipe, answers: PatchAnswers) -> Predictions:
-    return Predictions(
-        ids=np.array([track.id for track in collection.tracks]),
-        roles=np.array(["test"] * len(collection.tracks)),
-        labels=np.array([track.label for track in collection.tracks]),
-        classes=np.array(recipe.classes),
-        patch_logits=answers.logits.astype(np.float32),
-        n_patches=answers.n_patches,
-    )
-
-
-def score_nested(collection: Collection, recipe: Recipe, chosen: Chosen) -> dict[str, Any]:
-    """Score what was said of tracks that no choice has seen: per part, pooled, and per class."""
-    index = {name: number for number, name in enumerate(recipe.classes)}
-    targets = np.array([index[track.label] for track in collection.tracks])
-    probabilities = chosen.nested.average()
-    numbers = sorted(set(chosen.parts.tolist()))
-    by_part = [
-        float(metrics.score_balanced_accuracy(targets[chosen.parts == part], probabilities[chosen.parts == part]))
-        for part in numbers
-    ]
-    pooled = score_predictions(targets, probabilities, recipe.classes)
-    return {
-        "balanced_accuracy_mean": float(np.mean(by_part)),
-        "balanced_accuracy_std": float(np.std(by_part, ddof=1)),
-        "balanced_accuracy_pooled": pooled["balanced_accuracy"],
-        "balanced_accuracy_error": _measure_error(targets, probabilities),
-        "recall": pooled["recall"],
-        "confusion": pooled["confusion"],
-        "folds": by_part,
-    }
-
-
-def _measure_error(targets: np.ndarray, probabilities: np.ndarray) -> float:
-    """Return the standard error of the mean recall of classes over tracks."""
-    right = probabilities.argmax(axis=1) == targets
-    variances = [right[targets == k].var() / np.sum(targets == k) for k in np.unique(targets)]
-    return float(np.sqrt(np.sum(variances)) / len(variances))
 
 
 def summarize_choice(folder: Path, recipe: Recipe, collection: Collection) -> dict[str, Any]:
@@ -156,7 +117,7 @@ def summarize_choice(folder: Path, recipe: Recipe, collection: Collection) -> di
         "leave_out": recipe.choice.leave_out or None,
         "grouped_by_artist": unknown == 0,
         "n_tracks": len(collection.tracks),
-        "warnings": [],
+        "warnings": [report["adapted"]["note"]] if "adapted" in report else [],
         "findings": findings,
         "baselines": {},
         **_summarize_nested(report),

@@ -167,8 +167,10 @@ def train_folders(
         With features in the store.
     network : NetworkSettings
         What all of them train.
-    n_jobs, say
-        As there.
+    n_jobs : int or None
+        Networks that are trained at once; None is one per core.
+    say : callable
+        Gets lines while the work goes on.
     patch_hop : int or None
         Frames between the patches that are scored.
     """

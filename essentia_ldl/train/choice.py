@@ -17,6 +17,7 @@ from essentia_ldl.choices import JOINT, JOINT_ONE_HOT
 from essentia_ldl.collection import splits
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import DataError
+from essentia_ldl.features.joint import QUALITIES
 from essentia_ldl.linear.choose import (
     WITHIN_ERRORS,
     Explored,
@@ -29,6 +30,7 @@ from essentia_ldl.linear.choose import (
     Tried,
     choose,
     explore,
+    find_training,
     fit,
     list_left_out,
 )
@@ -64,11 +66,13 @@ class Chosen:
         What fits with the chosen setting, each without one part, say of the patches of that part, in the order of the
         tracks.
     nested : PatchAnswers or None
-        The same, but for each part with the setting that the others chose.
+        The same, except for each part with the setting that the others chose.
     nested_settings : tuple[Setting, ...]
         These settings, by part.
     changed : float or None
         Share of the tracks whose most probable class, nested, is another one at the other resampling quality.
+    reason : str
+        Why there was no choice; empty where there was one.
     """
 
     fitted: Fitted
@@ -78,6 +82,7 @@ class Chosen:
     nested: PatchAnswers | None = None
     nested_settings: tuple[Setting, ...] = ()
     changed: float | None = None
+    reason: str = ""
 
 
 def list_feature_sets(recipe: Recipe) -> tuple[FeatureSet, ...]:
@@ -128,7 +133,7 @@ def draw_parts(tracks: Sequence[Track], seed: int, leave_out: str = "") -> np.nd
     Raises
     ------
     DataError
-        As `splits.list_values`, of the column.
+        When the column is missing, is not filled for every track or has one value only.
     """
     if leave_out:
         values = splits.list_values(tracks, leave_out)
@@ -165,37 +170,40 @@ def make_choice(recipe: Recipe, collection: Collection, nest: bool = True) -> Ch
     tolerance = 0.0 if recipe.choice.speed == "best" else WITHIN_ERRORS
     explored = explore_all(tracks, parts, grid, nest)
     singles = {one.left_out[0]: one for one in explored if len(one.left_out) == 1}
-    whole = np.arange(len(parts))
+    whole, unchosen = np.arange(len(parts)), Setting(grid.features[-1], grid.shares[0], DEFAULT_STRENGTH)
     if not singles or len(singles) < len(set(parts.tolist())):
-        features = grid.features[-1]
-        return Chosen(fit(tracks, whole, Setting(features, grid.shares[0], DEFAULT_STRENGTH)), None, parts)
+        reason = _explain(collection.tracks, parts, singles, recipe.choice.leave_out)
+        return Chosen(fit(tracks, whole, unchosen), None, parts, reason=reason)
     choice = choose(tracks, parts, explored, tolerance=tolerance)
     fitted = fit(tracks, whole, choice.setting)
+    fits = {(part, choice.setting): _fit_without(tracks, parts, part, choice.setting) for part in singles}
     if not nest:
-        alone = {part: fit(tracks, np.flatnonzero(parts != part), choice.setting) for part in singles}
-        return Chosen(fitted, choice, parts, _answer(collection, parts, alone.__getitem__))
-    nested = {}
+        (own,) = _answer(collection, parts, [lambda part: fits[part, choice.setting]])
+        return Chosen(fitted, choice, parts, own)
+    settings = {}
     for part in singles:
+        # of two parts no fit leaves out both, and a choice that has seen the part must not be scored on it
         has_pairs = any(part in one.left_out and len(one.left_out) == 2 for one in explored)
-        nested[part] = choose(tracks, parts, explored, part, tolerance=tolerance).setting if has_pairs else None
-    settings = {part: setting or choice.setting for part, setting in nested.items()}
-    fits = {
-        (part, setting): fit(tracks, np.flatnonzero(parts != part), setting)
-        for part in singles
-        for setting in {choice.setting, settings[part]}
-    }
-    own = _answer(collection, parts, lambda part: fits[part, choice.setting])
-    told = [_answer(collection, parts, lambda part: fits[part, settings[part]], quality) for quality in (4, 1)]
-    classes = [one.average().argmax(axis=1) for one in told]
-    return Chosen(
-        fitted,
-        choice,
-        parts,
-        own,
-        told[0],
-        tuple(settings[part] for part in sorted(settings)),
-        float(np.mean(classes[0] != classes[1])),
-    )
+        settings[part] = choose(tracks, parts, explored, part, tolerance).setting if has_pairs else unchosen
+        if (part, settings[part]) not in fits:
+            fits[part, settings[part]] = _fit_without(tracks, parts, part, settings[part])
+    asked = [lambda part: fits[part, choice.setting], lambda part: fits[part, settings[part]]]
+    own, told = _answer(collection, parts, asked)
+    (other,) = _answer(collection, parts, asked[1:], QUALITIES[1])
+    changed = float(np.mean(told.average().argmax(axis=1) != other.average().argmax(axis=1)))
+    return Chosen(fitted, choice, parts, own, told, tuple(settings[part] for part in sorted(settings)), changed)
+
+
+def _fit_without(tracks: Tracks, parts: np.ndarray, part: int, setting: Setting) -> Fitted:
+    return fit(tracks, find_training(tracks, parts, [part]), setting)
+
+
+def _explain(tracks: Sequence[Track], parts: np.ndarray, singles: Mapping[int, Explored], column: str) -> str:
+    """Say why there are no folds, or one of them has no fit."""
+    if not column:
+        return "a class has too few artists for folds"
+    missing = next(track for track, part in zip(tracks, parts.tolist(), strict=True) if part not in singles)
+    return f"without {column} {missing.columns[column]} a class has no track left to train on"
 
 
 def explore_all(tracks: Tracks, parts: np.ndarray, grid: SettingGrid, nest: bool = True) -> list[Explored]:
@@ -214,16 +222,18 @@ def explore_all(tracks: Tracks, parts: np.ndarray, grid: SettingGrid, nest: bool
     return found
 
 
-def _answer(collection: Collection, parts: np.ndarray, find: Callable[[int], Fitted], quality: int = 4) -> PatchAnswers:
-    """Ask of every track the fit that has not seen its part."""
-    pieces: dict[int, np.ndarray] = {}
+def _answer(
+    collection: Collection, parts: np.ndarray, finders: Sequence[Callable[[int], Fitted]], quality: int = QUALITIES[0]
+) -> list[PatchAnswers]:
+    """Ask of every track, of each way to find a fit by part, the one that has not seen the track's part."""
+    pieces: list[dict[int, np.ndarray]] = [{} for _ in finders]
     for part in sorted(set(parts.tolist())):
         rows = np.flatnonzero(parts == part)
-        found = answer_patches(collection, find(part), rows.tolist(), quality)
-        for row, piece in zip(rows, np.split(found.logits, np.cumsum(found.n_patches)[:-1]), strict=True):
-            pieces[int(row)] = piece
-    ordered = [pieces[row] for row in range(len(parts))]
-    return PatchAnswers(np.concatenate(ordered), np.array([len(piece) for piece in ordered], dtype=np.int64))
+        asked = answer_patches(collection, [find(part) for find in finders], rows.tolist(), quality)
+        for found, own in zip(asked, pieces, strict=True):
+            own |= dict(zip(rows.tolist(), found.split(), strict=True))
+    ordered = [[own[row] for row in range(len(parts))] for own in pieces]
+    return [PatchAnswers.join(one) for one in ordered]
 
 
 def describe_setting(setting: Setting) -> str:
@@ -245,7 +255,7 @@ def report_choice(chosen: Chosen, grid: SettingGrid) -> dict[str, Any]:
         "changed": chosen.changed,
     }
     if chosen.choice is None:
-        return {**report, "reason": "a class has too few artists for folds"}
+        return {**report, "reason": chosen.reason}
     return {
         **report,
         "n_folds": len(set(chosen.parts.tolist())),

@@ -23,6 +23,7 @@ from essentia_ldl.features.store import Store
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Split
 from essentia_ldl.runs.plan import (
+    AugmentPlan,
     ExtractorPlan,
     NetworkPlan,
     Places,
@@ -35,6 +36,7 @@ from essentia_ldl.runs.plan import (
 )
 from essentia_ldl.runs.targets import name_table, write_report, write_table
 from essentia_ldl.train import multi_target
+from essentia_ldl.train.adapt import describe_adaptation
 from essentia_ldl.train.auto import fit_solved, solve_plan
 from essentia_ldl.train.targets import build_source, fit_labels, fit_targets
 
@@ -151,7 +153,10 @@ def compose_plan(folder: Path, recipe: Recipe, collection: Collection, split: Sp
             loss=training.loss,
             class_weights=training.class_weights,
             halvings=wanted.halvings,
+            rate_factor=training.rate_factor,
+            warmup_epochs=training.warmup_epochs,
         ),
+        augment=AugmentPlan(**dataclasses.asdict(recipe.augment)),
         tracks=tuple(
             PlannedTrack(track.id, collection.contents[track.id], split.role(track.id), track.label)
             for track in collection.tracks
@@ -248,7 +253,9 @@ def _card_fields(recipe: Recipe, collection: Collection) -> dict[str, Any]:
     is_demo = collection.is_demo
     counts = "/".join(str(sum(t.label == name for t in collection.tracks)) for name in recipe.classes)
     card = recipe.card
+    adapted = {} if collection.target is None else {"adapted": describe_adaptation(collection.target)}
     return {
+        **adapted,
         "author": card.author,
         "email": card.email,
         "release_date": datetime.date.today().isoformat(),

@@ -106,10 +106,18 @@ def train_members(
 
     Parameters
     ----------
-    recipe, source, home, effort, say
-        As in `train.train`; the hours are of each member.
+    recipe : Recipe
+        The task.
+    source : Source
+        Where the collection is; without data, the built-in demo.
     n_members : int
         2 or more.
+    home : Home
+        Where runs, features and the model go.
+    effort : Effort
+        Worker processes, hours of each member, and whether what was made before is made again.
+    say : callable
+        Gets lines for the user.
 
     Returns
     -------
@@ -118,7 +126,7 @@ def train_members(
     Raises
     ------
     EssentiaLdlError
-        As `train.train`.
+        When files, labels or recipe do not fit, a training cannot go on, or the model is not what Essentia runs.
     """
     if recipe.target_networks != "none":
         rule, remedy = "a network with one target", "Name one label source that is no artist group."
@@ -172,7 +180,8 @@ def find_members(sources: Sequence[str], folder: Path) -> tuple[list[Member], li
     DataError
         When a cross-validation is one of several sources.
     StoreError, UnknownNameError
-        As `runs.folder.find_finished`.
+        When there is no run of that name, or it has not ended, is damaged, or is neither a training nor a
+        cross-validation.
     """
     folders = [runs.find_finished(source, folder) for source in sources]
     tables = [folder for folder in folders if runs.tell_kind(folder) == CROSSVAL]

@@ -185,7 +185,7 @@ def plan_classifier(recipe: Recipe, plan: Plan, networks: Sequence[Path]) -> Pla
     recipe : Recipe
         Its section targets is meant.
     plan : Plan
-        As in `write_networks`.
+        What every plan of the run says: task, tracks, network, places, seed and the like.
     networks : sequence of Path
         Folders of the networks that it reads.
     """

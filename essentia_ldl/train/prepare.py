@@ -14,19 +14,23 @@ from typing import Any
 from essentia_ldl import frontends, taps
 from essentia_ldl import labels as label_sources
 from essentia_ldl.choices import CHOSEN
+from essentia_ldl.collection import splits
 from essentia_ldl.collection.corrections import describe_corrections
 from essentia_ldl.collection.read import Collection, Source, read_corrected
 from essentia_ldl.datasets import demo
-from essentia_ldl.errors import DataError, explain
+from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.features import descriptors, embeddings
 from essentia_ldl.features.extract import extract
 from essentia_ldl.features.extractors import read_extractor
 from essentia_ldl.features.joint import QUALITIES, make_joint_features
 from essentia_ldl.features.store import Store
+from essentia_ldl.features.variants import make_variants, require_ffmpeg
 from essentia_ldl.files import Home
 from essentia_ldl.models import folder as models
+from essentia_ldl.models import pretrained
 from essentia_ldl.recipe.recipe import NetworkSettings, Recipe
 from essentia_ldl.records import Split, Track
+from essentia_ldl.train.adapt import list_unlabelled, read_unlabelled
 from essentia_ldl.train.choice import list_feature_sets
 from essentia_ldl.train.compose import check_sampling
 from essentia_ldl.train.targets import build_source, label_front_ends, list_sources
@@ -77,7 +81,8 @@ def build_base_graphs(graphs: Path, wheel: str | None = None) -> Built:
     Built
     """
     arguments = [str(graphs), *(["--wheel", wheel] if wheel else [])]
-    run_zone("essentia_ldl.nets.base_graphs", *arguments)
+    if not pretrained.are_built(graphs):
+        run_zone("essentia_ldl.nets.base_graphs", *arguments)
     return Built(graphs, tuple(name for name in models.BASE_MODELS if (graphs / f"{name}.pb").is_file()))
 
 
@@ -119,8 +124,12 @@ def make_demo(
         Folder to make.
     recipe : Recipe
         Its classes, seed and section demo are meant.
-    n_tracks, n_artists, seed, replace
-        As in `datasets.demo.build_demo`; None is the recipe's.
+    n_tracks, n_artists : int or None
+        Tracks and artists per class; None is the recipe's.
+    seed : int or None
+        Another seed is another collection; None is the recipe's.
+    replace : bool
+        Whether a demo of other parameters is replaced; otherwise it is an error.
 
     Returns
     -------
@@ -170,6 +179,12 @@ def prepare(
         When labels do not fit the recipe, tracks are too few for the split, or a class has no usable track.
     """
     check_sampling(recipe)
+    is_solved = any(name in CHOSEN for name in needs.labels)
+    if source.adapt is not None:
+        if not is_solved:
+            remedy = "Leave --adapt out, or what asks for other labels."
+            raise RecipeError(explain("adapt", "labels auto or joint", ", ".join(needs.labels), recipe.task, remedy))
+        list_unlabelled(source.adapt)
     source, is_demo = find_data(recipe, source, home, say)
     tracks, corrected = read_corrected(source, recipe)
     if corrected:
@@ -187,9 +202,15 @@ def prepare(
             models.require_weights(home.graphs, network.backbone, network.pretrained)  # before the long work
     if not extractor and (needs.bands or not wanted or embeddings.NAME in read):
         wanted = list(dict.fromkeys([bands_of, *wanted]))
+    column = recipe.choice.leave_out if is_solved else ""
+    require_ffmpeg(recipe.augment.audio)
+    training: set[str] = set()
     for split in needs.draw(tracks) if needs.draw else ():
         chosen = set(split.train)
+        training |= chosen
         train = [track for track in tracks if track.id in chosen]
+        if column:
+            splits.check_column([track for track in tracks if track.id in chosen.union(split.valid)], column)
         for name in list_sources(recipe, needs.labels):
             build_source(recipe, name).check(train)
     collection = extract(tracks, home, [frontends.get(name) for name in wanted], n_jobs, **extractor)
@@ -204,6 +225,9 @@ def prepare(
     left_out = f", {len(collection.failures)} left out" if collection.failures else ""
     say(f"{len(collection.tracks)} tracks ({counts}){left_out}")
     collection = dataclasses.replace(collection, corrections=corrected, is_demo=is_demo)
+    if needs.bands and recipe.augment.audio:
+        front_end = frontends.of_network(network.backbone)
+        make_variants(collection, training, front_end, recipe.augment.audio, n_jobs, say)
     if label_sources.DESCRIPTORS in read:
         _describe(collection, n_jobs, say)
     if embeddings.NAME in read:
@@ -213,9 +237,15 @@ def prepare(
     if solved:
         build_base_graphs(home.graphs)
         sets = [features for one in solved for features in list_feature_sets(one)]
+        if source.adapt is not None:
+            target = read_unlabelled(source.adapt, home, n_jobs, say)
+            failures = (*collection.failures, *target.failures)
+            collection = dataclasses.replace(collection, target=target, failures=failures)
         for layers in sorted({taps.find_stored(features.layers) for features in sets}):
             names = [n for features in sets if taps.find_stored(features.layers) == layers for n in features.backbones]
-            make_joint_features(collection, tuple(dict.fromkeys(names)), layers, QUALITIES, n_jobs, say)
+            for one in (collection, collection.target):
+                if one is not None:
+                    make_joint_features(one, tuple(dict.fromkeys(names)), layers, QUALITIES, n_jobs, say)
     return collection
 
 

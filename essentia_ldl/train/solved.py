@@ -17,6 +17,7 @@ from essentia_ldl.collection.read import Collection
 from essentia_ldl.features.joint import QUALITIES, joint_folders, read_joint
 from essentia_ldl.linear.choose import FeatureSet, Fitted, Tracks
 from essentia_ldl.linear.span import Block
+from essentia_ldl.scores.bootstrap import group_tracks
 from essentia_ldl.scores.calibration import apply, identity
 
 LAYERS = (taps.EMBEDDING, taps.DEEP)
@@ -57,6 +58,13 @@ def gather_tracks(collection: Collection, sets: Sequence[FeatureSet], classes: S
     StoreError
         When features are missing or damaged.
     """
+    index = {name: number for number, name in enumerate(classes)}
+    targets = np.array([index[track.label] for track in collection.tracks], dtype=np.int64)
+    return Tracks(gather_blocks(collection, sets), targets, len(classes), group_tracks(collection.tracks))
+
+
+def gather_blocks(collection: Collection, sets: Sequence[FeatureSet]) -> dict[str, Block]:
+    """Read the features of every track, averaged over its patches, by name of the block; as `gather_tracks`."""
     contents = [collection.contents[track.id] for track in collection.tracks]
     wanted = {(name, features.layers) for features in sets for name in features.backbones}
     blocks: dict[str, Block] = {}
@@ -67,9 +75,7 @@ def gather_tracks(collection: Collection, sets: Sequence[FeatureSet], classes: S
                 if taps.find_stored(layers) == stored:
                     columns, name = taps.slice_layers(backbone, layers), name_block(backbone, layers)
                     blocks[name] = Block(name, tuple(mean[:, columns] for mean in means))
-    index = {name: number for number, name in enumerate(classes)}
-    targets = np.array([index[track.label] for track in collection.tracks], dtype=np.int64)
-    return Tracks(blocks, targets, len(classes))
+    return blocks
 
 
 def _average(collection: Collection, backbone: str, stored: str, contents: Sequence[str], quality: int) -> np.ndarray:
@@ -84,6 +90,15 @@ class PatchAnswers:
     logits: np.ndarray
     n_patches: np.ndarray
 
+    @classmethod
+    def join(cls, parts: Sequence[np.ndarray]) -> PatchAnswers:
+        """Make them of the logits (n_patches, n_classes) of each track."""
+        return cls(np.concatenate(parts), np.array([len(part) for part in parts], dtype=np.int64))
+
+    def split(self) -> list[np.ndarray]:
+        """Return the logits (n_patches, n_classes) of each track."""
+        return np.split(self.logits, np.cumsum(self.n_patches)[:-1])
+
     def average(self) -> np.ndarray:
         """Return the mean of the probabilities of each track's patches, (n_tracks, n_classes) float64."""
         plain = identity([str(column) for column in range(self.logits.shape[1])])
@@ -91,16 +106,16 @@ class PatchAnswers:
 
 
 def answer_patches(
-    collection: Collection, fitted: Fitted, rows: Sequence[int], quality: int = QUALITIES[0]
-) -> PatchAnswers:
-    """Ask a classifier of every patch of some tracks.
+    collection: Collection, classifiers: Sequence[Fitted], rows: Sequence[int], quality: int = QUALITIES[0]
+) -> list[PatchAnswers]:
+    """Ask classifiers of every patch of some tracks, each of which is read once for those that share networks.
 
     Parameters
     ----------
     collection : Collection
         Its joint features are in the store.
-    fitted : Fitted
-        The classifier.
+    classifiers : sequence of Fitted
+        One or more.
     rows : sequence of int
         Tracks, as places in the collection.
     quality : int
@@ -108,15 +123,19 @@ def answer_patches(
 
     Returns
     -------
-    PatchAnswers
-        In the order of the rows.
+    list[PatchAnswers]
+        Of each classifier, in the order of the rows.
     """
-    features = fitted.setting.features
-    stored = taps.find_stored(features.layers)
-    columns = taps.slice_joint(features.backbones, features.layers, stored)
-    folders = joint_folders(features.backbones, stored, collection.home, quality)
-    parts = [
-        fitted.answer(np.asarray(read_joint(folders, collection.contents[collection.tracks[row].id]))[:, columns])
-        for row in rows
+    sources = [(one.setting.features.backbones, taps.find_stored(one.setting.features.layers)) for one in classifiers]
+    folders = {source: joint_folders(*source, collection.home, quality) for source in dict.fromkeys(sources)}
+    columns = [
+        taps.slice_joint(names, one.setting.features.layers, stored)
+        for one, (names, stored) in zip(classifiers, sources, strict=True)
     ]
-    return PatchAnswers(np.concatenate(parts), np.array([len(part) for part in parts], dtype=np.int64))
+    parts: list[list[np.ndarray]] = [[] for _ in classifiers]
+    for row in rows:
+        content = collection.contents[collection.tracks[row].id]
+        read = {source: read_joint(found, content) for source, found in folders.items()}
+        for number, one in enumerate(classifiers):
+            parts[number].append(one.solution.score(read[sources[number]][:, columns[number]]))
+    return [PatchAnswers.join(one) for one in parts]

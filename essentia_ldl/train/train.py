@@ -114,7 +114,9 @@ def train(recipe: Recipe, source: Source, home: Home, effort: Effort = DEFAULT_E
         say(f"artist not known for {unknown} of {len(collection.tracks)} tracks: one may train and validate")
     listing = identify_tracks(recipe, collection)
     sides = [track.split for track in collection.tracks]
-    asked = (listing, sides, collection.is_demo, effort.max_hours)
+    asked = [listing, sides, collection.is_demo, effort.max_hours]
+    if collection.target is not None:
+        asked.append(["adapt", sorted(collection.target.contents[track.id] for track in collection.target.tracks)])
     weights = identify_weights(recipe.network, home.graphs)
     digest = runs.fingerprint(__version__, recipe.as_identity(), *asked, *weights)
     run, before = take_training(recipe.task, digest, home, effort.again, say)
@@ -139,8 +141,14 @@ def take_training(task: str, digest: str, home: Home, again: bool, say: Say) -> 
 
     Parameters
     ----------
-    task, digest, home, again, say
-        As in `runs.folder.take_run`.
+    task, digest : str
+        Name and fingerprint.
+    home : Home
+        Whose runs and graphs are meant.
+    again : bool
+        Make a new one even when the same run has ended and its models are there.
+    say : callable
+        Gets a line when there is a run already.
 
     Returns
     -------

@@ -32,6 +32,7 @@ def test_quiet_gives_the_descriptor_back(capfd, monkeypatch):
     assert capfd.readouterr().err == "heard"
 
 
+@pytest.mark.slow
 def test_keras_loads_without_scikit_learn_and_matplotlib():
     code = (
         "import sys\n"

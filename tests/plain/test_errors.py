@@ -13,6 +13,7 @@ LEAVES = {
     "AudioError": OSError,
     "ClusterError": ConnectionError,
     "DataError": ValueError,
+    "ArrayTypeError": TypeError,
     "RecipeError": ValueError,
     "CardError": ValueError,
     "GraphError": RuntimeError,

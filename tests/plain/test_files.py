@@ -84,7 +84,7 @@ def test_a_full_disk_is_a_store_error_and_leaves_what_was_there(tmp_path, monkey
     path = tmp_path / "file"
     path.write_bytes(b"old")
     monkeypatch.setattr(os, call, no_space)
-    with pytest.raises(DiskError, match=r"expected space and permission to write; got 'No space left.*Free space"):
+    with pytest.raises(DiskError, match=r"could not be written: No space left.*Free space"):
         write_json(path, {"a": 1})
     monkeypatch.undo()
     assert path.read_bytes() == b"old"
@@ -100,7 +100,7 @@ def test_a_full_disk_while_writing_is_a_store_error(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_a_store_error(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(DiskError, match=r"expected space and permission to write.*file/below"):
+    with pytest.raises(DiskError, match=r"file/below.* could not be written"):
         write_json(tmp_path / "file" / "below" / "x.json", 1)
 
 

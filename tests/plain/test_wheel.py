@@ -51,6 +51,7 @@ def test_the_wheel_holds_the_package_the_recipes_and_the_lists_of_operations(whe
         assert path.relative_to(REPOSITORY).as_posix() in names
     assert any(name.endswith(".xz") for name in names)
     assert {"essentia_ldl/report/report.css", "essentia_ldl/report/report.js"} <= names
+    assert {"essentia_ldl/py.typed", "essentia_ldl/__init__.pyi"} <= names
     assert not [name for name in names if name.startswith(("tests/", "graphs/", "recipes/"))]
 
 

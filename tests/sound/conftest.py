@@ -29,6 +29,7 @@ from essentia_ldl.sound.request import Request
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXTRACTOR_RUNS = ("fake-effnet-bs64-1", "fake-maest-5s-1", "vggish")
+LONG_TO_TRAIN = {"sampled_run", "dcnn_run", "resnet_run", "extractor_runs", "openl3_run"}
 OPENL3_NAME = "openl3-music-mel128-emb512-3"
 GENRES = ("Folk", "Rock")
 STEMS = {"full": "mood_sad-musicnn-msd", "head": "mood_sad-msd-musicnn"}
@@ -318,6 +319,13 @@ def extractor_graphs(tmp_path_factory: pytest.TempPathFactory, run_python) -> Pa
     done = run_python(str(REPOSITORY / "tests" / "make_extractors.py"), str(target))
     assert done.returncode == 0, done.stderr
     return target
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need another network than the MusiCNN trained: that takes a minute."""
+    for item in items:
+        if LONG_TO_TRAIN & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

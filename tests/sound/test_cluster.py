@@ -16,6 +16,7 @@ from essentia_ldl.features.extract import extract
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home
 from essentia_ldl.frontends import MUSICNN
+from essentia_ldl.predict import many
 from essentia_ldl.predict.ask import Question
 from essentia_ldl.predict.command import predict
 from essentia_ldl.predict.many import Workers
@@ -45,6 +46,7 @@ def run(audio: list[str], output: str, graphs: Path, workers: Workers) -> tuple[
         return done.n_failures, said, list(csv.reader(file))
 
 
+@pytest.mark.slow
 def test_a_cluster_says_what_this_machine_says_though_a_worker_is_killed(library, graphs, cluster):
     n_failures, _, expected = run(["music"], "here.csv", graphs, Workers(1))
     assert n_failures == 1
@@ -66,6 +68,7 @@ def test_a_cluster_says_what_this_machine_says_though_a_worker_is_killed(library
     assert "(music/silent.wav)" in said[0]
 
 
+@pytest.mark.slow
 def test_urls_are_read_where_they_are(library, graphs, cluster):
     url = (library / "music").as_uri()
     _, _, expected = run(["music/0.wav"], "file.csv", graphs, Workers(1))
@@ -80,7 +83,7 @@ def test_urls_are_read_where_they_are(library, graphs, cluster):
 
 
 def test_a_worker_without_the_graph_is_one_sentence_and_what_was_done_stays(library, graphs, cluster, monkeypatch):
-    monkeypatch.setattr("essentia_ldl.predict.many.digest_graph", lambda graph: "00")
+    monkeypatch.setattr(many, "digest_graph", lambda graph: "00")
     with pytest.raises(GraphError, match=r"graph: expected the same one on every machine; got 'another graph'"):
         run(["music"], "out.csv", graphs, Workers(cluster=cluster.url))
     monkeypatch.undo()

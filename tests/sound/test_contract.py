@@ -9,6 +9,7 @@ from pathlib import Path
 import essentia.standard as es
 import essentia.streaming as ess
 import numpy as np
+import pytest
 
 from essentia_ldl import frontends, sound
 from essentia_ldl.sound import ALGORITHMS
@@ -35,6 +36,7 @@ def test_lean_import_lists_what_is_used():
     assert all(hasattr(es, name) or hasattr(ess, name) for name in ALGORITHMS)
 
 
+@pytest.mark.slow
 def test_lean_import_gives_the_same_numbers(exported_run, load_request, song, run_python, tmp_path):
     head = load_request(exported_run / "export" / "mood_sad-msd-musicnn.pb")
     job = {

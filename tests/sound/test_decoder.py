@@ -94,6 +94,7 @@ def measure_growth(run_python, script: str, *arguments: str, **environment: str)
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_files(files, run_python):
     """A network for each file, as before, keeps some 1,500 kB of it."""
     script = (
@@ -112,6 +113,7 @@ def test_memory_does_not_grow_with_the_number_of_files(files, run_python):
     assert after - before < 240 * 10, "kB of 240 files"
 
 
+@pytest.mark.slow
 def test_memory_of_predict_does_not_grow_with_the_number_of_files(files, graphs, run_python):
     """With a network for each file, TensorFlow's graph in it would keep 12,000 kB and more of it."""
     script = (

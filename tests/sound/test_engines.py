@@ -170,6 +170,7 @@ def test_bands_in_a_folder_are_those_in_the_pool(graphs, song, tmp_path):
     check_equal(streaming.collect(pool, "discard"), expected)
 
 
+@pytest.mark.slow
 def test_memory_of_openvino_does_not_grow_with_the_number_of_files(
     graphs, make_signal, write_wav, tmp_path, run_python
 ):

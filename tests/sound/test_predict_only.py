@@ -62,6 +62,7 @@ def read_probabilities(text: str) -> dict[tuple[str, str], float]:
     return rows
 
 
+@pytest.mark.slow
 def test_openvino_alone_gives_what_the_whole_installation_gives(home, pretence, song, run_python, tmp_path):
     command = ["-m", "essentia_ldl", "predict", "--format", "csv", *MODELS, str(song)]
     where = {"ESSENTIA_LDL_HOME": str(home), "XDG_CACHE_HOME": str(tmp_path)}

@@ -68,7 +68,7 @@ def draw_histogram(
 
 
 def describe_own_mass(table: LabelTable, labels: Mapping[str, str]) -> list[str]:
-    """Return one line a class: how much mass its tracks have on it.
+    """Return one line per class: how much mass its tracks have on it.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def describe_own_mass(table: LabelTable, labels: Mapping[str, str]) -> list[str]
     Raises
     ------
     DataError
-        As `labels.score_own_mass`.
+        When a track of the table has no label, or one that is no class of the table.
     """
     mass = label_sources.score_own_mass(table, labels)
     contrary = mass < table.distributions.max(axis=1, initial=0)
@@ -122,7 +122,7 @@ def describe_groups(report: Mapping[str, Any], width_characters: int = 100) -> l
     Parameters
     ----------
     report : Mapping[str, Any]
-        `ArtistGroups.report`.
+        `ArtistGroupSource.report`.
     width_characters : int
         Longest line of the table.
 
@@ -166,7 +166,7 @@ def tabulate_groups(report: Mapping[str, Any], width_characters: int = 100) -> l
     Returns
     -------
     list[str]
-        A head, and one line a group with at least `label_sources.LEAST_SHARE` of the tracks.
+        A head, and one line per group with at least `label_sources.LEAST_SHARE` of the tracks.
     """
     shown = [group for group in report["groups"] if group["share"] >= label_sources.LEAST_SHARE]
     first = max(5, *(len(group["name"]) for group in shown))

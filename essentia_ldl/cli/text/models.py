@@ -20,7 +20,7 @@ def program_name() -> str:
 
 
 def describe_models(models: Sequence[Model], folder: Path) -> list[str]:
-    """Write one line a model: name, kind, classes and score."""
+    """Write one line per model: name, kind, classes and score."""
     if not models:
         return [f"no models in {show_path(folder)}. Run `{program_name()} graphs build` or train one."]
     width = max(len(model.name) for model in models)

@@ -46,10 +46,18 @@ def describe_nested(told: Mapping[str, Any]) -> list[str]:
         f"balanced accuracy {told['balanced_accuracy_mean']:.2f} +- {told['balanced_accuracy_std']:.2f} on tracks that "
         f"neither fit nor choice has seen ({told['n_folds']} folds{grouped}); recall: {recall}"
     ]
+    found = told.get("calibration")
+    if found is not None:
+        ece, nll = ([found[side][name]["value"] for side in ("before", "after")] for name in ("ece", "nll"))
+        lines.append(
+            f"calibration on these tracks, fitted without them: ECE {ece[0]:.3f} -> {ece[1]:.3f}, log loss "
+            f"{nll[0]:.3f} -> {nll[1]:.3f}"
+        )
     changed = told.get("changed_by_resampling")
     if changed is not None:
         lines.append(f"{changed:.1%} of the tracks change their class with the resampling quality of the loader")
-    return [*lines, *(f"finding: {finding}" for finding in told["findings"])]
+    warnings = (f"note: {warning}" for warning in told.get("warnings", ()))
+    return [*lines, *warnings, *(f"finding: {finding}" for finding in told["findings"])]
 
 
 def describe_models_made(done: Trained, graphs: Path) -> list[str]:

@@ -26,6 +26,11 @@ INPUT_STANDARDIZE, INPUT_DEVIATION_FLOOR : str and float, optional
     Name of a layer that shifts and scales every band, `layers.FixedBatchNormalization` without scale and offset, and
     the least deviation: `training.train` gives it mean and variance of the training tracks' frames before the first
     epoch.
+FROZEN_UNTIL : str
+    Name of the last layer that stays frozen with `fine_tune` "top"; everything above it depends on its output alone.
+DEPTHS : tuple[str, ...]
+    Names of the layers that end groups of depth, from the bottom, `FROZEN_UNTIL` among them: what is in a group learns
+    at one rate (`training.depths`), and what is above the last is the group of the head.
 SHARED_UNTIL : str, optional
     Name of the last layer that several targets share (`nets.shared`); "embedding" where it is missing.
 widen(n_networks, n_outputs) -> dict[str, object], optional

@@ -25,6 +25,8 @@ EMBEDDING_OP = "fully connected"
 N_DENSE = 1
 FREE_TIME = True
 INPUT_NORM = "input_norm"
+FROZEN_UNTIL = "pooled"  # front and middle; the back end trains: a normalisation and the dense layer of the embedding
+DEPTHS = ("front", FROZEN_UNTIL, "embedding")
 PARAMETERS_50 = (787159, 4920)
 
 N_TIMBRAL = 204  # int(1.6 * 128)
@@ -137,7 +139,7 @@ def tail(embedding: keras.KerasTensor, *, frozen_statistics: bool = False) -> ke
     embedding : keras.KerasTensor [shape=(batch, n_embedding), float32]
         Output of `build`.
     frozen_statistics : bool
-        As for `build`.
+        Batch normalisation uses its stored statistics even in training.
 
     Returns
     -------

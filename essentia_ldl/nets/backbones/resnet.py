@@ -32,6 +32,8 @@ EMBEDDING_OP = "Mean"
 N_DENSE = 0
 FREE_TIME = True
 INPUT_NORM = None
+FROZEN_UNTIL = "block_3_relu"  # the last two of five blocks train
+DEPTHS = ("stem_relu", "block_1_relu", "block_2_relu", FROZEN_UNTIL, "block_4_relu", "embedding")
 PARAMETERS_50 = (403506, 2432)  # ours: 392 712 with eight outputs and 42 x 257
 
 CHECKPOINTS: dict[str, str] = {}

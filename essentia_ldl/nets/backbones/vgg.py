@@ -24,6 +24,8 @@ EMBEDDING_OP = "Reshape"
 N_DENSE = 0
 FREE_TIME = False
 INPUT_NORM = "input_norm"
+FROZEN_UNTIL = "pool_3"  # the last two of five blocks train
+DEPTHS = ("pool_1", "pool_2", FROZEN_UNTIL, "pool_4", "embedding")
 PARAMETERS_50 = (605748, 1282)
 
 # (size, stride) of the five poolings. The two released networks differ in the first two: their training graphs (the

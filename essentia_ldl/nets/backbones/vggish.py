@@ -30,6 +30,8 @@ N_DENSE = 0
 DENSE_NODES = ("model/fully_connected/BiasAdd", "model/logits/BiasAdd")
 FREE_TIME = False
 INPUT_NORM = None
+FROZEN_UNTIL = "fc1_2_relu"  # below are 71 of 72 million numbers, above it the dense layer of the embedding
+DEPTHS = ("pool1", "pool2", "pool3", "pool4", FROZEN_UNTIL, "embedding")
 PARAMETERS_50 = (72147634, 0)  # 72 141 184 of the release, and 50 x 129
 
 CHECKPOINTS: dict[str, str] = {}

@@ -41,6 +41,7 @@ from essentia_ldl.runs.names import WEIGHTS
 from essentia_ldl.runs.plan import Plan, read_plan
 from essentia_ldl.scores import calibration as calibration_module
 from essentia_ldl.scores.calibration import Calibration
+from essentia_ldl.scores.calibration_file import read_calibration
 
 GOLDEN_TRACKS = 2
 GOLDEN_PATCHES = 4
@@ -56,7 +57,7 @@ def export(folder: Path, *, extractors: Known | None = None) -> list[Path]:
     folder : Path
         The run folder.
     extractors : dict or None
-        As for `training.train`.
+        Frozen networks that this process has opened before, added to.
 
     Returns
     -------
@@ -138,7 +139,7 @@ def _read_calibration(plan: Plan) -> Calibration:
     if plan.calibration == calibration_module.NONE:
         return calibration_module.identity(plan.classes, calibration_module.NOT_ASKED)
     digest = digest_weights(plan.folder)
-    return calibration_module.read_calibration(plan.folder / calibration_module.FILE, digest, plan.classes)
+    return read_calibration(plan.folder / calibration_module.FILE, digest, plan.classes)
 
 
 def _write(

@@ -28,7 +28,7 @@ def pool_first(graph: GraphDef) -> GraphDef:
     Returns
     -------
     tf.compat.v1.GraphDef
-        The same nodes under the same names, but for the constants of filters that changed sign. Nodes that only the
+        The same nodes under the same names, except for the constants of filters that changed sign. Nodes that only the
         old constants needed are left over.
     """
     result = GraphDef()

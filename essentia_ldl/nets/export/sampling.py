@@ -24,8 +24,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from essentia_ldl.choices import HEAD, TOP
 from essentia_ldl.errors import GraphError, explain
-from essentia_ldl.nets.classifier import DROPOUTS
+from essentia_ldl.nets.backbones import load_backbone
+from essentia_ldl.nets.classifier import DROPOUTS, split_model
 from essentia_ldl.nets.export.nodes import Node
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.runs.plan import Plan
@@ -199,8 +201,12 @@ def draw_golden(plan: Plan, model: keras.Model, patches: np.ndarray, calibration
 
     Parameters
     ----------
-    plan, model, calibration
-        As in `attach`.
+    plan : Plan
+        Of the run: how many samples, and the seed.
+    model : keras.Model
+        The trained network, without samples.
+    calibration : Calibration
+        Of its logits.
     patches : np.ndarray [shape=(n, ...), float32]
         Inputs; the first `N_GOLDEN` are used.
 
@@ -221,8 +227,12 @@ def draw_golden(plan: Plan, model: keras.Model, patches: np.ndarray, calibration
 
 
 def _plan_samples(plan: Plan, model: keras.Model, calibration: Calibration) -> DropoutSamples:
-    """Sample the dropout layers that were active in training: those below a trained head were not."""
-    dropouts = find_dropouts(model, DROPOUTS if plan.network.fine_tune == "head" else None)
+    """Sample the dropout layers that were active in training: those below what was trained were not."""
+    active = {HEAD: DROPOUTS}.get(plan.network.fine_tune)
+    if plan.network.fine_tune == TOP:
+        upper = split_model(model, load_backbone(plan.network.backbone).FROZEN_UNTIL)[1]
+        active = tuple(layer.name for layer in upper.layers)
+    dropouts = find_dropouts(model, active)
     return DropoutSamples(tuple(dropouts), plan.samples, calibration)
 
 

@@ -189,7 +189,7 @@ def open_embeddings(
     known : dict
         What earlier runs of this process opened; added to.
     hop_frames : int or None
-        As for `FrozenNetwork`; an extractor has its own.
+        Frames between patches; None is the front-end's, and an extractor has its own.
 
     Raises
     ------

@@ -31,6 +31,10 @@ class HopBands(BandSource):
         """Return all patches of the grid of a track, shape (n_patches, patch_frames, n_bands), float32."""
         return cut_grid(self._bands(row), self._grid)
 
+    def name_grid(self, row: int) -> tuple[str, int]:
+        """Name the patches of a track: content, and frames from one to the next."""
+        return self._contents[row], self._grid.patch_hop_frames
+
 
 def open_source(plan: Plan, extractors: Known | None = None) -> BandSource | EmbeddingSource:
     """Open the source of a plan with its evaluation hop; for predictions only.

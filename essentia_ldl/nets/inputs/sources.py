@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from essentia_ldl.features.store import Store
+from essentia_ldl.features.store import Store, find_variant
 from essentia_ldl.nets.inputs.embeddings import FrozenNetwork
 from essentia_ldl.nets.inputs.patches import count_grid, cut_grid, cut_patch
 from essentia_ldl.runs.plan import Plan
@@ -87,6 +87,28 @@ class BandSource:
             [cut_patch(self._bands(row), start, self.front_end) for row, start in zip(rows, choices, strict=True)]
         )
 
+    def cut_variant(self, row: int, start: int, variant: str) -> np.ndarray:
+        """Return a patch of a variant of a track, or of itself where that is "", shape (patch_frames, n_bands).
+
+        Parameters
+        ----------
+        row : int
+            Of the track.
+        start : int
+            Frame of the track; a variant of another length is cut at the same share of it.
+        variant : str
+            See `choices.AUDIO_VARIANTS`.
+        """
+        if not variant:
+            return cut_patch(self._bands(row), start, self.front_end)
+        bands = self._store.read(self._contents[row], *find_variant(self.front_end, variant))
+        n_choices = max(1, len(bands) - self.front_end.patch_frames + 1)
+        return cut_patch(bands, start * n_choices // int(self.n_choices[row]), self.front_end)
+
+    def place_grid(self, choices: np.ndarray) -> np.ndarray:
+        """Return the first frames of patches of the grid."""
+        return choices * self.front_end.patch_hop_frames
+
     def grid(self, row: int) -> np.ndarray:
         """Return all patches of the grid of a track, shape (n_patches, patch_frames, n_bands), float32."""
         return cut_grid(self._bands(row), self.front_end)
@@ -94,6 +116,10 @@ class BandSource:
     def measure(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and variance of every band over all frames of some tracks, each (n_bands,), float32."""
         return measure_frames(self._bands(row) for row in rows)
+
+    def name_grid(self, row: int) -> tuple[str, int]:
+        """Name the patches of a track, for who keeps what is made of them: content, frames from one to the next."""
+        return self._contents[row], self.front_end.patch_hop_frames
 
     def _bands(self, row: int) -> np.ndarray:
         return self._store.read(self._contents[row], self.front_end)

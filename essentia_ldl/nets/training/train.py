@@ -33,11 +33,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from essentia_ldl.choices import SOLVED
+from essentia_ldl.choices import SOLVED, TOP
 from essentia_ldl.nets.backbones import load_backbone
-from essentia_ldl.nets.classifier import set_statistics
+from essentia_ldl.nets.classifier import set_statistics, split_model
+from essentia_ldl.nets.inputs.augment import Augmenter
 from essentia_ldl.nets.inputs.below_head import Known, open_body
 from essentia_ldl.nets.inputs.evaluation_hop import open_source
+from essentia_ldl.nets.inputs.lower import LowerPart, LowerSource
 from essentia_ldl.nets.inputs.sources import BandSource, EmbeddingSource, iterate_grid
 from essentia_ldl.nets.networks import build_model
 from essentia_ldl.nets.runtime import keras, tf
@@ -48,7 +50,7 @@ from essentia_ldl.nets.training.solved import describe_solution, set_solution
 from essentia_ldl.nets.training.updates import Run
 from essentia_ldl.runs.names import WEIGHTS
 from essentia_ldl.runs.outcome import write_history
-from essentia_ldl.runs.plan import Plan, read_plan
+from essentia_ldl.runs.plan import AugmentPlan, Plan, read_plan
 from essentia_ldl.runs.predictions import Predictions, write_predictions
 from essentia_ldl.runs.targets import digest_training, read_targets
 
@@ -128,9 +130,10 @@ def train(
     """
     plan = read_plan(folder)
     read_targets(plan)  # what is wrong with them is told before the long work
-    source: EmbeddingSource | BandSource
+    extractors = {} if extractors is None else extractors
+    source: EmbeddingSource | BandSource | LowerSource
     if plan.network.fine_tune == "head":
-        source = EmbeddingSource(plan, open_body(plan, {} if extractors is None else extractors))
+        source = EmbeddingSource(plan, open_body(plan, extractors))
     else:
         source = BandSource(plan)
     # Only now: how much was drawn before depends on which embeddings were there already.
@@ -138,20 +141,37 @@ def train(
     tf.config.experimental.enable_op_determinism()
     model = build_model(plan, pretrained=True)
     _standardize(plan, source, model)
-    run = SharedRun(plan, source, model) if plan.tasks else Run(plan, source, model)
+    trained, bands, lower = model, source, None
+    if plan.network.fine_tune == TOP:
+        lower, trained = _open_lower(plan, model, extractors)
+        source = LowerSource(source, lower)
+    augmenter = None if plan.augment == AugmentPlan() else Augmenter(plan, bands, lower)
+    run = SharedRun(plan, source, trained) if plan.tasks else Run(plan, source, trained, augmenter)
     if plan.training.solver == SOLVED:
         set_solution(plan, model)
         history = describe_solution(run)
     else:
         history = _loop(run, checkpoint_every_s, say)
-    write_weights(plan.folder / WEIGHTS, run.model)
+    write_weights(plan.folder / WEIGHTS, model)
     write_history(plan.folder, history)
     if not plan.predictions:
         return history
     if plan.evaluation_hop_frames is not None:
-        run.source = open_source(plan, extractors)
+        hopped = open_source(plan, extractors)
+        run.source = LowerSource(hopped, lower) if plan.network.fine_tune == TOP else hopped
     _write_predictions(run)
     return history
+
+
+def _open_lower(plan: Plan, model: keras.Model, known: Known) -> tuple[LowerPart, keras.Model]:
+    """Return the lower part of a network, which does not learn and may be that of an earlier run, and the upper."""
+    network, front_end = plan.network, plan.front_end
+    module = load_backbone(network.backbone)
+    lower, upper = split_model(model, module.FROZEN_UNTIL)
+    place = (TOP, str(plan.store), str(plan.graphs), network.backbone, str(network.pretrained))
+    if place not in known:
+        known[place] = LowerPart(lower, (front_end.patch_frames, front_end.n_bands))
+    return known[place], upper
 
 
 def _standardize(plan: Plan, source: EmbeddingSource | BandSource, model: keras.Model) -> None:
@@ -253,16 +273,16 @@ def _time(call: Callable[[], object]) -> float:
 def _estimate(run: Run, n_epochs: int, say: Callable[[str], None]) -> None:
     """Say how long a long run will take, from one step and one evaluation whose effects are taken back."""
     state = run.snapshot()
-    batch = run.sample_batch()
     rows, patches = run.valid_rows, None
     if rows.size:
         patches = next(iterate_grid(run.source, rows[:1]))
         n_times = run.source.n_patches[rows].sum() / len(patches)
     step_s, valid_s, seconds = math.inf, math.inf, math.inf
+    n_batches = len(run.train_rows) / len(run.sample_batch()[0])
     for _ in range(2):  # the first of them traces, too; a run that is short nevertheless needs no second
-        step_s = min(step_s, _time(lambda: run.step(*batch).numpy()))
+        step_s = min(step_s, _time(lambda: run.step(*run.sample_batch()).numpy()))
         valid_s = 0.0 if patches is None else min(valid_s, _time(lambda: run.infer(patches).numpy()) * n_times)
-        seconds = n_epochs * (step_s * len(run.train_rows) / len(batch[0]) + valid_s)
+        seconds = n_epochs * (step_s * n_batches + valid_s)
         if seconds <= ESTIMATE_ABOVE_S:
             break
     run.restore(state)

@@ -7,19 +7,24 @@ one value per patch, times the weight of its track; L2 is half the sum of square
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from essentia_ldl.errors import TrainingError, explain
+from essentia_ldl.nets.backbones import load_backbone
+from essentia_ldl.nets.inputs.augment import Augmenter
+from essentia_ldl.nets.inputs.lower import LowerSource
 from essentia_ldl.nets.inputs.patches import draw_epoch
 from essentia_ldl.nets.inputs.sources import BandSource, EmbeddingSource, iterate_grid
 from essentia_ldl.nets.runtime import keras, tf
+from essentia_ldl.nets.training.depths import Group, group_variables
 from essentia_ldl.nets.training.losses import LOSSES
 from essentia_ldl.runs.plan import Plan
 from essentia_ldl.runs.targets import read_targets
 
+AUGMENT_STREAM = 1 << 32  # beside the draws of `draw_epoch`, and those of tasks
 ADAM_EPSILON = 1e-8  # TensorFlow 1's default, which the recipe used
 
 
@@ -34,29 +39,63 @@ class Run:
         Where its inputs come from.
     model : keras.Model
         Inputs -> logits.
+    augmenter : Augmenter or None
+        Makes the batches of a training, in place of `source`, where its patches are changed.
     """
 
-    def __init__(self, plan: Plan, source: EmbeddingSource | BandSource, model: keras.Model) -> None:
-        self.plan, self.source, self.model = plan, source, model
+    def __init__(
+        self,
+        plan: Plan,
+        source: EmbeddingSource | BandSource | LowerSource,
+        model: keras.Model,
+        augmenter: Augmenter | None = None,
+    ) -> None:
+        self.plan, self.source, self.model, self.augmenter = plan, source, model, augmenter
         self.train_rows, self.valid_rows = plan.rows("train"), plan.rows("valid")
         self.targets = read_targets(plan)  # one array per task
         self.weights, self.loss = plan.weights, LOSSES[plan.loss]
         self.optimizers: list[keras.Optimizer] = []
+        self.factors: list[float] = []  # of the rate, one per optimiser
         self.build()
 
     def build(self) -> None:
-        """Make the optimiser and compile what trains and what predicts."""
-        self.step = self.compile_step(self.model)
+        """Make the optimisers and compile what trains and what predicts."""
+        training, network = self.plan.training, self.plan.network
+        if training.rate_factor == 1 and not training.warmup_epochs:
+            self.step = self.warm_step = self.compile_step(self.model)
+        else:
+            ends = load_backbone(network.backbone).DEPTHS
+            groups = group_variables(self.model, ends, training.rate_factor)
+            self.step = self.compile_step(self.model, groups=groups)
+            self.warm_step = self.compile_step(self.model, groups=groups[:1], optimizers=self.optimizers[:1])
         inputs = tf.TensorSpec((None, *self.source.shape), tf.float32)
         self.infer = tf.function(lambda x: self.model(x, training=False), input_signature=[inputs], autograph=False)
 
-    def compile_step(self, model: keras.Model, loss_name: str = "") -> Callable[..., tf.Tensor]:
-        """Give a model an optimiser, and make the step (inputs, targets, weights) -> mean loss that trains it."""
-        training, variables = self.plan.training, model.trainable_variables
-        loss = LOSSES[loss_name] if loss_name else self.loss
-        optimizer = keras.optimizers.Adam(training.learning_rate, epsilon=ADAM_EPSILON)
-        optimizer.build(variables)
-        self.optimizers.append(optimizer)
+    def compile_step(
+        self,
+        model: keras.Model,
+        loss_name: str = "",
+        groups: Sequence[Group] = (),
+        optimizers: Sequence[keras.Optimizer] = (),
+    ) -> Callable[..., tf.Tensor]:
+        """Make the step (inputs, targets, weights) -> mean loss that trains a model.
+
+        Parameters
+        ----------
+        model : keras.Model
+            Inputs -> logits.
+        loss_name : str
+            Of `LOSSES`; empty for the plan's.
+        groups : sequence of Group
+            What trains, each at a rate of its own; empty for all at one rate.
+        optimizers : sequence of keras.Optimizer
+            Of another step, one per group; empty makes new ones.
+        """
+        training, loss = self.plan.training, LOSSES[loss_name] if loss_name else self.loss
+        groups = groups or (Group(1.0, model.trainable_variables),)
+        optimizers = optimizers or [self._add_optimizer(group) for group in groups]
+        variables = [variable for group in groups for variable in group.variables]
+        starts = np.cumsum([0, *(len(group.variables) for group in groups)])
         kernels = [variable for variable in variables if variable.name == "kernel"]
         inputs = tf.TensorSpec((None, *self.source.shape), tf.float32)
         targets = tf.TensorSpec((None, model.output_shape[-1]), tf.float32)
@@ -66,10 +105,19 @@ class Run:
             with tf.GradientTape() as tape:
                 data_loss = tf.reduce_mean(w * loss(t, model(x, training=True)))
                 cost = data_loss + training.l2 * tf.add_n([tf.nn.l2_loss(kernel.value) for kernel in kernels])
-            optimizer.apply(tape.gradient(cost, [v.value for v in variables]), variables)
+            gradients = tape.gradient(cost, [v.value for v in variables])
+            for optimizer, group, start in zip(optimizers, groups, starts[:-1], strict=True):
+                optimizer.apply(gradients[start : start + len(group.variables)], group.variables)
             return data_loss
 
         return step
+
+    def _add_optimizer(self, group: Group) -> keras.Optimizer:
+        optimizer = keras.optimizers.Adam(self.plan.training.learning_rate * group.factor, epsilon=ADAM_EPSILON)
+        optimizer.build(group.variables)
+        self.optimizers.append(optimizer)
+        self.factors.append(group.factor)
+        return optimizer
 
     @property
     def variables(self) -> list[keras.Variable]:
@@ -78,13 +126,13 @@ class Run:
 
     @property
     def rate(self) -> float:
-        """The learning rate."""
+        """The learning rate, that of the head where others are lower."""
         return float(self.optimizers[0].learning_rate)
 
     @rate.setter
     def rate(self, value: float) -> None:
-        for optimizer in self.optimizers:
-            optimizer.learning_rate.assign(value)
+        for optimizer, factor in zip(self.optimizers, self.factors, strict=True):
+            optimizer.learning_rate.assign(value * factor)
 
     def snapshot(self) -> list[np.ndarray]:
         """Copy `variables`."""
@@ -98,22 +146,31 @@ class Run:
     def sample_batch(self) -> tuple[np.ndarray, ...]:
         """Return what a step is given, with the first patch of the first tracks."""
         rows = self.train_rows[: self.plan.training.batch_size]
-        return self.source.take(rows, np.zeros(len(rows), dtype=np.int64)), self.targets[0][rows], self.weights[rows]
+        return self._take(rows, np.zeros(len(rows), dtype=np.int64), np.random.default_rng(self.plan.seed))
 
     def train_epoch(self, epoch: int) -> float:
         """Take one step per batch; return the mean loss of the tracks."""
-        order, choices = draw_epoch(self.plan.seed, epoch, self.source.n_choices[self.train_rows])
+        order, choices = draw_epoch(self.plan.seed, epoch, (self.augmenter or self.source).n_choices[self.train_rows])
+        random = np.random.default_rng([self.plan.seed, epoch, AUGMENT_STREAM])
         size = self.plan.training.batch_size
         starts = list(range(0, len(order), size))
         if self.plan.network.fine_tune == "none" and len(order) % size == 1 and len(starts) > 1:
             starts.pop()  # a last batch of one joins the one before it: its batch normalisation would be all zeros
         total = 0.0
+        update = self.warm_step if epoch < self.plan.training.warmup_epochs else self.step
         for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
             picked = order[start:end]
             rows = self.train_rows[picked]
-            value = float(self.step(self.source.take(rows, choices[picked]), self.targets[0][rows], self.weights[rows]))
+            value = float(update(*self._take(rows, choices[picked], random)))
             total += check_loss(value, epoch) * len(rows)
         return total / len(order)
+
+    def _take(self, rows: np.ndarray, choices: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, ...]:
+        """Return inputs, targets and weights of a batch, changed where there is an augmenter."""
+        targets, weights = self.targets[0][rows], self.weights[rows]
+        if self.augmenter is None:
+            return self.source.take(rows, choices), targets, weights
+        return self.augmenter.change((self.augmenter.take(rows, choices, random), targets, weights), random)
 
     def describe_epoch(self) -> dict[str, Any]:
         """Return what the history keeps of the last epoch beside its loss."""

@@ -242,10 +242,16 @@ def measure_group(
     ----------
     run : Path
         Folder of the experiment.
-    recipe, collection, n_jobs, say
-        As in `run_experiment`.
+    recipe : Recipe
+        Network, training, targets and settings of the label sources; its own list of sources is not looked at.
+    collection : Collection
+        Tracks with artists, whose features are in the store.
     cells : sequence of Trial
         Of one split and seed.
+    n_jobs : int or None
+        Networks that are trained at once; None is one per core.
+    say : callable
+        Gets lines while the work goes on.
 
     Yields
     ------

@@ -145,7 +145,7 @@ def compare(rows: Sequence[Mapping[str, Any]], baseline: str = "g") -> list[dict
     Raises
     ------
     DataError
-        As `collect`.
+        When a row lacks a key, has a value that cannot be, or is there twice.
     """
     compared = []
     for split, measured in collect(rows).items():

@@ -102,8 +102,10 @@ def write_files(folder: Path, rows: Sequence[Mapping[str, Any]], *, is_demo: boo
     ----------
     folder : Path
         Where to; made when it is missing.
-    rows, is_demo
-        As of `describe`.
+    rows : sequence of Mapping
+        One per training.
+    is_demo : bool
+        Whether they are of synthesised music, for the heading.
 
     Returns
     -------
@@ -113,7 +115,7 @@ def write_files(folder: Path, rows: Sequence[Mapping[str, Any]], *, is_demo: boo
     Raises
     ------
     DataError
-        As of `describe`.
+        When a row lacks a key, has a value that cannot be, or is there twice.
     StoreError
         When a file cannot be written.
     """

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from essentia_ldl import discover, frontends
-from essentia_ldl.nets.classifier import DenseLayers, build_network, build_tagger
+from essentia_ldl.nets.classifier import DenseLayers, build_network, build_tagger, split_model
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.shared import share
 from essentia_ldl.runs.plan import BACKBONES
@@ -118,6 +118,33 @@ def test_tasks_can_share_it(name):
     ]
     trained = {variable.path for variable in model.trainable_variables}
     assert f"{backbone.INPUT_NORM}/gamma" not in trained  # as in a network with one target
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_last_layers_can_be_tuned_alone(name):
+    """What is frozen is one part, what trains is the other, and both together are the network."""
+    backbone = discover.load(BACKBONES, name)
+    model = build_network(backbone, 2, fine_tune="top", size=SMALL.get(name))
+    lower, upper = split_model(model, backbone.FROZEN_UNTIL)
+    patches = draw_for(backbone)
+    np.testing.assert_allclose(upper(lower(patches, training=False)), model(patches, training=False), atol=1e-5)
+    assert not lower.trainable_variables
+    assert {v.path for v in model.trainable_variables} == {v.path for v in upper.trainable_variables}
+    trained = {layer.name for layer in upper.layers if layer.trainable_variables}
+    assert {"hidden", "logits"} < trained, "a layer of the backbone trains, too"
+    before = {v.path: v.numpy() for v in model.variables if "moving_" in v.name}
+    model(patches, training=True)
+    assert all(np.array_equal(v.numpy(), before[v.path]) for v in model.variables if v.path in before)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_depths_are_layers_from_the_bottom_up(name):
+    backbone = discover.load(BACKBONES, name)
+    names = [layer.name for layer in backbone.build(**SMALL.get(name, {})).layers]
+    places = [names.index(depth) for depth in backbone.DEPTHS]
+    assert places == sorted(places)
+    assert backbone.FROZEN_UNTIL in backbone.DEPTHS
+    assert backbone.DEPTHS[-1] == "embedding"
 
 
 def test_input_norm_trains_when_asked():

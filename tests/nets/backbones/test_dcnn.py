@@ -174,6 +174,7 @@ def test_standardisation_is_that_of_all_frames_of_the_training_tracks(narrow, ma
     )
 
 
+@pytest.mark.slow
 def test_a_band_that_never_changes_is_not_blown_up(narrow, make_dcnn, tmp_path):
     run = make_dcnn(training={"epochs": 1})
     plan = read_plan(run)
@@ -189,6 +190,7 @@ def test_a_band_that_never_changes_is_not_blown_up(narrow, make_dcnn, tmp_path):
         assert np.all(weights["input_standardize/moving_variance"][:126] > 1.0)
 
 
+@pytest.mark.slow
 def test_training_learns_and_the_graph_is_keras(narrow, make_dcnn):
     run = make_dcnn(roles=("train", "train", "valid"), n_tracks=18, training={"epochs": 15})
     history = train(run, say=lambda _: None)
@@ -228,6 +230,7 @@ def test_the_frozen_graph_of_the_papers_network_is_one_of_tensorflow_2_5():
     assert {node.op for node in graph.node} & {"FusedBatchNormV3", "Elu", "MaxPool", "Conv2D"} >= {"Elu", "Conv2D"}
 
 
+@pytest.mark.slow
 def test_a_resumed_run_ends_with_the_same_bits(narrow, make_dcnn, monkeypatch):
     expected = train(make_dcnn("whole", training={"epochs": 4}))
     run = make_dcnn("cut", training={"epochs": 4})

@@ -95,6 +95,7 @@ def test_kernels_and_patches_are_frames_by_bands(body):
     assert {tuple(place) for place in np.argwhere(difference)} == {(frame, 8) for frame in range(6, 11)}
 
 
+@pytest.mark.slow
 def test_a_run_from_scratch_learns_and_is_exported_under_official_names(tmp_path, make_run, monkeypatch):
     """Few steps are enough for the statistics of batch normalisation: what was learnt shows in validation."""
     monkeypatch.setattr(resnet, "CHECKPOINT_SIZES", {None: {"n_filters": 16}})  # a quarter of the width, for speed

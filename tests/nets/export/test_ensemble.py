@@ -102,6 +102,7 @@ def write_ensemble(make_run, name, **changes):
     return folders, run
 
 
+@pytest.mark.slow
 def test_an_assembled_run_exports_what_its_predictions_say(make_run):
     folders, run = write_ensemble(make_run, "both", training={"epochs": 2})
     head, full = sorted(export(run))

@@ -67,6 +67,13 @@ def exported(tmp_path_factory, write_run, store, random_graphs):
             training={"epochs": 1, "batch_size": 2},
             stems={"full": "mood_sad-vgg-msd", "head": None},
         ),
+        "vgg top": write_run(
+            root / "vgg top",
+            **small,
+            network={"backbone": "vgg", "fine_tune": "top"},
+            training={"epochs": 1, "batch_size": 2},
+            stems={"full": "mood_sad-vgg-msd", "head": None},
+        ),
         "vgg head": write_run(
             root / "vgg head",
             **small,
@@ -105,6 +112,7 @@ GRAPHS = [
     ("head", "mood_sad-musicnn-msd", MUSICNN_NODES),
     ("head", "mood_sad-msd-musicnn", HEAD_NODES),
     ("vgg", "mood_sad-vgg-msd", VGG_NODES),
+    ("vgg top", "mood_sad-vgg-msd", VGG_NODES),
     ("vgg head", "mood_sad-vgg-msd", VGG_NODES),
     ("vgg head", "mood_sad-msd-vgg", HEAD_NODES),
     ("linear", "mood_sad-vgg-msd", LINEAR_VGG_NODES),

@@ -21,7 +21,8 @@ from essentia_ldl.nets.runtime import tf
 from essentia_ldl.nets.training.train import train
 from essentia_ldl.runs import calibrate as calibrate_module
 from essentia_ldl.runs.plan import read_plan
-from essentia_ldl.scores.calibration import FILE, Calibration, read_calibration, write_calibration
+from essentia_ldl.scores.calibration import FILE, Calibration
+from essentia_ldl.scores.calibration_file import read_calibration, write_calibration
 
 CLASSES = ("non_sad", "sad")
 HEAD, FULL = "mood_sad-msd-musicnn", "mood_sad-musicnn-msd"

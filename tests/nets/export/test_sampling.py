@@ -16,8 +16,10 @@ from essentia_ldl.nets.export.export import export
 from essentia_ldl.nets.export.freeze import build_evaluator, freeze_model, list_versions
 from essentia_ldl.nets.export.nodes import calibrate, head_nodes
 from essentia_ldl.nets.export.sampling import DropoutSamples
+from essentia_ldl.nets.networks import build_model
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.training.train import train
+from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.scores.calibration import Calibration, identity
 from essentia_ldl.scores.uncertainty import NAMES, measure, node_name
 
@@ -190,6 +192,7 @@ def test_branches_meet_at_one_number_of_rows(inputs):
     assert mean.shape == (5, 3)
 
 
+@pytest.mark.slow
 def test_a_sampled_run_is_exported_with_its_nodes_and_its_reference(make_run, monkeypatch):
     monkeypatch.setattr(sampling, "N_RUNS", 6)  # of a whole network, for speed
     run = make_run("run", n_tracks=6, n_frames=190, network={"dropout": 0.3}, training={"epochs": 1}, samples=10)
@@ -209,3 +212,11 @@ def test_a_sampled_run_is_exported_with_its_nodes_and_its_reference(make_run, mo
             assert golden["sampled_nodes"].tolist() == [node_name(name) for name in NAMES]
             assert len(golden["model__uncertainty__mean_probabilities__mean"]) <= n_rows
             assert golden["model__uncertainty__mean_probabilities__std"].max() > 0
+
+
+def test_dropouts_of_frozen_lower_layers_are_not_sampled(make_run):
+    network = {"backbone": "vgg", "fine_tune": "top", "dropout": 0.2}
+    plan = read_plan(make_run(network=network, samples=4))
+    model = build_model(plan, pretrained=False)
+    active = sampling._plan_samples(plan, model, identity(plan.classes, "none")).dropouts
+    assert active == ("dropout_3", "dropout_4", "tail_dropout", "hidden_dropout")

@@ -131,6 +131,7 @@ def test_only_a_head_stands_on_an_extractor(run):
         read_plan(run)
 
 
+@pytest.mark.slow
 def test_embeddings_of_another_hop_are_those_of_its_patches_and_are_kept_apart(
     make_run, store, random_graphs, tmp_path
 ):

@@ -15,7 +15,8 @@ from essentia_ldl.nets.training.train import train
 from essentia_ldl.runs.plan import ExtractorPlan, read_plan
 
 
-@pytest.mark.parametrize("fine_tune", ["head", "none", pytest.param("all", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("fine_tune", ["head", "none", "all"])
 def test_another_hop_changes_what_is_scored_and_nothing_that_is_trained(narrow_vgg, make_run, fine_tune):
     found = {}
     for hop in (None, 187):

@@ -133,6 +133,7 @@ def test_features_are_computed_once_and_damage_is_repaired(trained, monkeypatch)
     np.testing.assert_array_equal(open_features(plan).load(contents)[2], loaded[2])
 
 
+@pytest.mark.slow
 def test_another_hop_reads_the_same_bands(trained):
     plan = read_plan(trained)
     contents = [track.content for track in plan.tracks]
@@ -154,6 +155,7 @@ def test_features_of_other_weights_are_forgotten(trained):
     np.testing.assert_array_equal(after[0][:, N_FEATURES:], before[0][:, N_FEATURES:])
 
 
+@pytest.mark.slow
 def test_a_run_trains_its_networks_first_and_once(classifier, capsys):
     assert main([str(classifier)]) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if "trained" in line]
@@ -170,6 +172,7 @@ def test_a_run_trains_its_networks_first_and_once(classifier, capsys):
     assert not (classifier.parent / "first" / "predictions.npz").exists()
 
 
+@pytest.mark.slow
 def test_networks_can_be_trained_alone(classifier, capsys):
     folders = [str(classifier.parent / name) for name in ("first", "second")]
     assert main(["--networks", *folders]) == 0
@@ -190,6 +193,7 @@ def test_the_classifier_is_that_of_the_paper(trained):
     np.testing.assert_allclose(head(x, training=False), expected, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_classifier_on_features_is_one_graph_that_old_tensorflow_runs(trained):
     plan = json.loads((trained / "plan.json").read_text())
     made = {"networks": "separate", "targets": ["g", "m"], "fine_tune": "none", "pretrained": None}
@@ -275,6 +279,7 @@ def test_heads_share_the_frozen_network_below_them(make_run):
     )
 
 
+@pytest.mark.slow
 def test_lost_and_damaged_weights_are_made_again(classifier):
     plan = read_plan(classifier)
     folders = [str(folder) for folder in plan.features[:2]]
@@ -288,6 +293,7 @@ def test_lost_and_damaged_weights_are_made_again(classifier):
         np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.slow
 def test_features_that_nobody_else_reads_go_at_the_end(make_dcnn, train_once):
     folder = make_dcnn("run", network=HEAD, features=["features/g", "../shared-with-others"], calibration="none")
     for name in ("run/features/g", "shared-with-others"):

@@ -210,6 +210,7 @@ def make_vggish_run(tmp_path, write_run):
     return make
 
 
+@pytest.mark.slow
 def test_a_whole_network_starts_from_the_graph_and_is_exported_under_the_legacy_names(make_vggish_run):
     folder = make_vggish_run("all")
     plan = read_plan(folder)

@@ -103,6 +103,7 @@ def test_fewer_tracks_than_a_batch_are_a_batch(narrow, make_dcnn):
     assert set(seen) - {None} == {3}  # a step on all it has
 
 
+@pytest.mark.slow
 def test_each_task_has_its_own_loss_and_weights(narrow, make_dcnn):
     """A smoothed class may be learned by another loss than groups, and only the class weighs its tracks."""
     g, m = {**G, "loss": "mae", "class_weights": "balanced"}, {**M, "loss": "cross_entropy", "class_weights": "none"}
@@ -134,6 +135,7 @@ def test_every_track_of_a_task_comes_before_any_comes_again(narrow, make_dcnn):
     assert orders[0] != orders[1]
 
 
+@pytest.mark.slow
 def test_both_tasks_are_learnt(narrow, make_dcnn):
     """The planted groups need the high bands, the classes the low ones."""
     run = make_dcnn(**SHARED, n_tracks=24, training={"epochs": 40, "batch_size": 6, "learning_rate": 0.003})
@@ -171,6 +173,7 @@ def whole(narrow, make_dcnn, kept) -> tuple[dict, dict[str, bytes]]:
     return kept["history"], kept["weights"]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_ends_with_the_same_bits(narrow, make_dcnn, whole, monkeypatch):
     expected, wanted = whole
     run = make_dcnn("cut", **SHARED, training=WHOLE)
@@ -203,6 +206,7 @@ def test_resume_after_sigkill(make_dcnn, kill_training):
     assert "goes on after epoch" in said[0]
 
 
+@pytest.mark.slow
 def test_what_the_estimate_does_is_taken_back(narrow, make_dcnn, whole, monkeypatch):
     plain, _ = whole
     monkeypatch.setattr(training, "ESTIMATE_ABOVE_S", 0.0)

@@ -11,9 +11,11 @@ import pytest
 from essentia_ldl.errors import DataError, StoreError, TrainingError, UnknownNameError, WeightsError
 from essentia_ldl.nets.classifier import DenseLayers, build_head, set_statistics
 from essentia_ldl.nets.inputs.embeddings import open_embeddings
-from essentia_ldl.nets.inputs.sources import measure_frames
+from essentia_ldl.nets.inputs.lower import LowerPart
+from essentia_ldl.nets.inputs.sources import BandSource, measure_frames
 from essentia_ldl.nets.networks import build_model
 from essentia_ldl.nets.runtime import tf
+from essentia_ldl.nets.trained_weights import read_weights
 from essentia_ldl.nets.training import train as training
 from essentia_ldl.nets.training import updates
 from essentia_ldl.nets.training.losses import LOSSES
@@ -108,6 +110,7 @@ def test_resume_gives_the_same_numbers(make_run, trained_head, monkeypatch):
     assert np.array_equal(predictions(folder)["patch_logits"], predictions(expected)["patch_logits"])
 
 
+@pytest.mark.slow
 def test_resume_of_a_whole_network(narrow_vgg, make_run, monkeypatch):
     """Dropout draws, statistics of batch normalisation and the optimiser go on where they were."""
     changes = {
@@ -123,6 +126,50 @@ def test_resume_of_a_whole_network(narrow_vgg, make_run, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             train(folder, checkpoint_every_s=0)
     assert train(folder, say=lambda _: None) == whole
+
+
+TOP = {
+    "n_tracks": 6,
+    "n_frames": 290,
+    "network": {"fine_tune": "top"},
+    "training": {"epochs": 3, "batch_size": 2},
+    "stems": {"head": None},
+}
+
+
+def test_fine_tune_top_trains_the_last_layers_alone_and_goes_on_where_it_was(make_run, monkeypatch):
+    folder = make_run("whole", **TOP)
+    plan = read_plan(folder)
+    before = build_model(plan, pretrained=True)
+    whole = train(folder, say=lambda _: None)
+    with np.load(folder / "weights.npz") as after:
+        changed = {v.path for v in before.weights if not np.array_equal(v.numpy(), after[v.path])}
+        assert changed == {v.path for v in before.trainable_variables}
+    assert {"pool_norm/gamma", "embedding/kernel", "tail_norm/gamma", "logits/kernel"} < changed
+    model = build_model(plan, pretrained=False)
+    read_weights(folder / "weights.npz", model)
+    patches = np.concatenate([BandSource(plan).grid(row) for row in range(6)])
+    np.testing.assert_allclose(predictions(folder)["patch_logits"], model(patches, training=False), atol=1e-5)
+    cut = make_run("cut", **TOP)
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, 1)
+        with pytest.raises(KeyboardInterrupt):
+            train(cut, checkpoint_every_s=0)
+    assert train(cut, say=lambda _: None) == whole
+    assert np.array_equal(predictions(cut)["patch_logits"], predictions(folder)["patch_logits"])
+
+
+def test_runs_of_one_process_share_what_frozen_layers_made(make_run, monkeypatch):
+    known = {}
+    first = train(make_run("first", **TOP), extractors=known, say=lambda _: None)
+    monkeypatch.setattr(LowerPart, "compute", lambda *_: pytest.fail("computed again"))
+    assert train(make_run("second", **TOP), extractors=known, say=lambda _: None) == first
+
+
+def test_fine_tune_top_is_scored_at_another_hop(make_run):
+    folder = make_run(**{**TOP, "training": {"epochs": 1, "batch_size": 2}}, evaluation_hop_frames=40)
+    train(folder, say=lambda _: None)
+    assert predictions(folder)["n_patches"].tolist() == [3] * 6
 
 
 @pytest.mark.slow
@@ -147,6 +194,7 @@ def test_damaged_or_foreign_checkpoint_starts_anew(make_run, trained_head):
     assert train(foreign)["epochs"] != whole["epochs"]
 
 
+@pytest.mark.slow
 def test_fine_tune_all_keeps_statistics_and_input_norm(make_run):
     folder = make_run(
         n_tracks=6,

@@ -27,7 +27,8 @@ from essentia_ldl.measure.crossval import Comparison, Folds, Measured
 from essentia_ldl.measure.rows import TruthColumn
 from essentia_ldl.models.card import GraphCard
 from essentia_ldl.models.folder import Model
-from essentia_ldl.predict import command as predict_command
+from essentia_ldl.predict import many as predict_many
+from essentia_ldl.predict import worker
 from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import Failure, Prediction
 from essentia_ldl.train import ensemble as ensemble_module
@@ -60,7 +61,7 @@ def _environment(tmp_path, monkeypatch):
     # the command sets these for the processes that it starts
     monkeypatch.setenv("ESSENTIA_LDL_VERBOSE", "0")
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
-    monkeypatch.setattr("essentia_ldl.predict.worker.start_worker", Process)
+    monkeypatch.setattr(worker, "start_worker", Process)
     Process.calls.clear()
 
 
@@ -179,7 +180,7 @@ def test_an_unknown_command_is_a_usage_error():
         (("train", "mood-sad", "--data", "nowhere"), "data: expected a path that exists; got 'nowhere'"),
         (("train", "mood-sad", "--network", "musicn"), "Did you mean 'musicnn'?"),
         (("train", "mood-sad", "--pretrained", "fma"), "pretrained: expected msd, mtt or audioset; got 'fma'"),
-        (("train", "mood-sad", "--fine-tune", "some"), "fine_tune: expected head, all or none; got 'some'"),
+        (("train", "mood-sad", "--fine-tune", "some"), "fine_tune: expected head, top, all or none; got 'some'"),
         (("train", "mood-sad", "--labels", "sc"), "agf-s, emb, emb-lmnn, none, sa, sb, shares; got 'sc'"),
         (("crossval", "mood-sad", "--labels", "sc", "--data", "d"), "got 'sc'"),
         (("labels", "mood-sad", "--labels", "sc", "--data", "d"), "got 'sc'"),
@@ -228,12 +229,12 @@ def raising(error):
         (StoreError("file: expected space."), 1, "error: file: expected space.\n"),
         (StepFailed("process: killed.", 1), 1, "error: process: killed.\n"),
         (StepFailed("", 7), 7, ""),
-        (KeyboardInterrupt(), 130, "error: stopped. Run the same command again: it goes on where it was.\n"),
-        (MemoryError(), 1, "error: memory: expected more of it. Close other programs, or use fewer --jobs.\n"),
+        (KeyboardInterrupt(), 130, "error: The command was stopped. Run it again: it goes on where it was.\n"),
+        (MemoryError(), 1, "error: Memory ran out. Close other programs, or use fewer --jobs.\n"),
         (
             OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/store/x"),
             1,
-            "error: disk: expected space to write; it is full (/store/x). Free space and run again.\n",
+            "error: The disk is full (/store/x). Free space and run again.\n",
         ),
     ],
 )
@@ -446,7 +447,7 @@ def predicted(tmp_path, monkeypatch):
             else:
                 yield [Prediction(path, "sad-1", ("non_sad", "sad"), segments.mean(axis=0), segments, 4.5)]
 
-    monkeypatch.setattr(predict_command, "predict_files", predict_files)
+    monkeypatch.setattr(predict_many, "predict_files", predict_files)
     return tmp_path
 
 
@@ -505,7 +506,7 @@ def test_the_terminal_names_the_table_of_failures(predicted):
 
 def test_a_stopped_predict_goes_on_or_starts_anew(predicted, monkeypatch):
     time.sleep(0.02)
-    real, asked = predict_command.predict_files, []
+    real, asked = predict_many.predict_files, []
 
     def predict_files(models, files, *more):
         asked.append(list(files))
@@ -514,7 +515,7 @@ def test_a_stopped_predict_goes_on_or_starts_anew(predicted, monkeypatch):
             raise KeyboardInterrupt
         yield from real(models, files[1:], *more)
 
-    monkeypatch.setattr(predict_command, "predict_files", predict_files)
+    monkeypatch.setattr(predict_many, "predict_files", predict_files)
     command = ("predict", "a.wav", "c.wav", "-o", "out.csv")
     assert run(*command).exit_code == 130
     result = run(*command)
@@ -543,7 +544,7 @@ def test_audio_is_not_written_over(predicted):
 @pytest.mark.parametrize("error", [GraphError("graph: expected a graph."), KeyboardInterrupt()])
 def test_an_output_that_is_not_finished_does_not_appear_or_replace(predicted, monkeypatch, error):
     (predicted / "out.csv").write_text("before")
-    monkeypatch.setattr(predict_command, "predict_files", raising(error))
+    monkeypatch.setattr(predict_many, "predict_files", raising(error))
     result = run("predict", "a.wav", "--format", "csv", "-o", "out.csv")
     assert result.exit_code == (130 if isinstance(error, KeyboardInterrupt) else 1)
     assert (predicted / "out.csv").read_text() == "before"

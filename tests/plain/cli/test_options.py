@@ -15,9 +15,11 @@ from essentia_ldl.cli.options import (
     resolve_truth,
 )
 from essentia_ldl.collection.read import Source
+from essentia_ldl.errors import RecipeError
 from essentia_ldl.files import Home
 from essentia_ldl.measure.rows import TruthColumn
 from essentia_ldl.recipe.recipe import Recipe
+from essentia_ldl.recipe.sections import AugmentSettings
 from essentia_ldl.recipe.toml import read_recipe, write_recipe
 
 UNSET = (
@@ -139,10 +141,12 @@ def test_a_network_that_is_named_is_the_only_choice_of_networks(tmp_path, option
 @pytest.mark.parametrize(
     "options",
     [
+        {"fine_tune": "top"},
         {"fine_tune": "all"},
         {"fine_tune": "none"},
         {"network": "resnet", "fine_tune": "none"},
         {"extractor": "effnet"},
+        {"fine_tune": "top", "augment": "bands,mp3"},
         {"dropout": 0.3},
         {"epochs": 5},
         {"members": 3},
@@ -154,6 +158,19 @@ def test_what_only_descent_can_train_is_trained_on_the_classes_as_they_are(tmp_p
     assert resolve(tmp_path, **options).labels == "none"
 
 
+def test_augmentations_by_name_are_keys_of_the_recipe(tmp_path):
+    recipe = resolve(tmp_path, fine_tune="top", augment="mixup,mp3")
+    assert (recipe.augment.mixup, recipe.augment.gain_db, recipe.augment.audio) == (0.2, 0, ("mp3",))
+    assert resolve(tmp_path, fine_tune="top", augment="none").augment == AugmentSettings()
+    with pytest.raises(RecipeError, match="augment: expected nothing unless layers of one network train"):
+        resolve(tmp_path, augment="bands")
+
+
+def test_a_recipe_whose_network_trains_is_no_choice_of_solved_heads(tmp_path):
+    write_recipe(Recipe("own", ("x", "y")).override(network__fine_tune="top"), tmp_path / "own.toml")
+    assert resolve_recipe("own", NOTHING, tmp_path).labels == "none"
+
+
 @pytest.mark.parametrize("changes", [{"calibration.method": "none"}, {"split.seed": "3"}, {"choice.smoothing": "0.5"}])
 def test_other_keys_leave_the_choice_as_it_is(tmp_path, changes):
     assert resolve(tmp_path, changes=changes).is_solved
@@ -162,3 +179,16 @@ def test_other_keys_leave_the_choice_as_it_is(tmp_path, changes):
 def test_speed_and_music_are_handed_on(tmp_path):
     choice = resolve(tmp_path, speed="fast", music="other").choice
     assert (choice.speed, choice.music) == ("fast", "other")
+
+
+def test_a_column_to_choose_by_is_handed_on_and_needs_something_to_choose(tmp_path):
+    assert resolve(tmp_path, left_out="genre").choice.leave_out == "genre"
+    assert resolve(tmp_path).choice.leave_out == ""
+    for others in ({"paper": True}, {"labels": "sb"}, {"dropout": 0.3}):
+        with pytest.raises(RecipeError, match="leave-out: expected none where labels do not choose; got 'genre'"):
+            resolve(tmp_path, left_out="genre", **others)
+
+
+def test_a_folder_to_adapt_to_is_part_of_the_source():
+    assert resolve_source({**NOTHING, "data": "d", "adapt": "other"}) == Source("d", None, {}, None, "other")
+    assert resolve_source({**NOTHING, "data": "d"}).adapt is None

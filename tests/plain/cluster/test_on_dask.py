@@ -96,7 +96,7 @@ def test_a_worker_that_is_killed_in_the_middle_costs_nothing(pool, jobs, cluster
 def test_errors_of_ours_come_out_as_they_are_and_others_as_one_sentence(pool, jobs):
     with pytest.raises(GraphError, match=r"^graph: expected a graph\.$"):
         list(spread(pool, jobs.refuse, [()]))
-    with pytest.raises(ClusterError, match=r"worker: expected one that runs the calls; got \"'x'\""):
+    with pytest.raises(ClusterError, match=r"could not run the calls: 'x'"):
         list(spread(pool, jobs.fail, [()]))
 
 
@@ -112,9 +112,7 @@ def test_a_call_that_kills_every_worker_is_lost_and_the_others_are_not(cluster, 
 def test_a_cluster_that_does_not_answer_is_one_sentence(monkeypatch):
     monkeypatch.setattr(on_dask, "CONNECT_S", 1.0)
     start = time.monotonic()
-    with pytest.raises(
-        ClusterError, match=r"cluster: expected a scheduler that answers; got .*\(dask://127\.0\.0\.1:9\)"
-    ):
+    with pytest.raises(ClusterError, match=r"The cluster dask://127\.0\.0\.1:9 does not answer: "):
         open_cluster("dask://127.0.0.1:9")
     assert time.monotonic() - start < 20
     with pytest.raises((ClusterError, DataError), match="cluster: expected "):
@@ -137,7 +135,7 @@ def test_a_client_whose_thread_starts_late_is_tried_again(cluster, monkeypatch, 
     if n_failures < on_dask.N_TRIES:
         open_cluster(cluster.url).close()
     else:
-        with pytest.raises(ClusterError, match=r"a client that starts; got 'none in 3 tries'.*too busy"):
+        with pytest.raises(ClusterError, match=r"The client of .* did not start: 3 tries\. "):
             open_cluster(cluster.url)
     assert not failures
 
@@ -179,11 +177,12 @@ def lonely(tmp_path, with_jobs):
     process.wait()
 
 
+@pytest.mark.slow
 def test_a_cluster_without_workers_and_one_that_ends_are_one_sentence(lonely, monkeypatch, jobs, with_jobs, tmp_path):
     url, scheduler = lonely
     monkeypatch.setattr(on_dask, "CONNECT_S", 60.0)
     monkeypatch.setattr(on_dask, "WORKERS_S", 1.0)
-    with pytest.raises(ClusterError, match="cluster: expected at least one worker; got 'none'"):
+    with pytest.raises(ClusterError, match=r"The cluster .* has no workers\. "):
         open_cluster(url)
     place = f"tcp://{url.removeprefix('dask://')}"
     own = [sys.executable, "-m", "distributed.cli.dask_worker", place, "--no-nanny", "--no-dashboard"]
@@ -194,7 +193,7 @@ def test_a_cluster_without_workers_and_one_that_ends_are_one_sentence(lonely, mo
         results = spread(pool, jobs.note, [(str(tmp_path), n, 0.1) for n in range(200)])
         next(results)
         scheduler.kill()
-        with pytest.raises(ClusterError, match=r"a scheduler with workers; got .* Give the same command again"):
+        with pytest.raises(ClusterError, match=r"The cluster .* is gone: .* Give the same command again"):
             list(results)
         pool.close()
     finally:

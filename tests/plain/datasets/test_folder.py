@@ -45,8 +45,8 @@ def test_folder_keeps_empty_files_and_broken_links_for_the_failures(tmp_path):
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        ((), "two sub-folders or more, one a class; got '0 sub-folders and 0 files'"),
-        (("1.mp3", "2.mp3"), "got '0 sub-folders and 2 files'.*Make one sub-folder a class"),
+        ((), "two sub-folders or more, one per class; got '0 sub-folders and 0 files'"),
+        (("1.mp3", "2.mp3"), "got '0 sub-folders and 2 files'.*Make one sub-folder per class"),
         (("sad/1.mp3",), "got '1 sub-folders and 0 files'"),
         (("audio/1.mp3", "index.tsv"), r"Give the table '.*index\.tsv' instead"),
         (("sad/1.mp3", "happy/notes.txt"), r"sub-folder: expected audio files; got 'none' \(.*happy\)"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from essentia_ldl.datasets import _styles, _synth
 
@@ -41,6 +42,7 @@ def test_styles_sound_as_they_are_named():
         assert all(low < high for low, high in zip(render(soft), render(loud), strict=True))
 
 
+@pytest.mark.slow
 def test_substyles_of_a_class_can_be_heard():
     """A nearest mean of band energies tells four sub-styles of one class apart, on artists that it has not heard."""
     styles = _styles.spread_substyles(_styles.read_styles(["a"])[0], 4, np.random.default_rng(0))

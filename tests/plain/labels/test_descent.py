@@ -101,6 +101,7 @@ def test_map_and_steps_are_those_of_metric_learn(n_tracks, n_classes, changes):
     assert found.objective == pytest.approx(objective, rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_neighbours_after_it_are_those_after_metric_learn(seed):
     """What labels are made of: the 30 nearest of every track are the same ones, in the same order."""

@@ -172,6 +172,7 @@ def test_more_voters_than_tracks_are_told_before_features_are_read():
         source.check(tracks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.1, 0.3])
 def test_lmnn_does_not_learn_corrupted_labels_by_heart_with_the_filter(share):
     """Four of 40 features tell the classes; with 80 tracks LMNN has the room to believe every wrong label."""

@@ -111,10 +111,10 @@ def test_a_column_that_is_not_there_gets_the_nearest():
 
 def test_without_a_column_the_columns_of_the_classes_are_asked_for():
     with pytest.raises(
-        DataError, match=r"a column 'non_sad' .*Add a column a class, or name .* in labels\.shares\.column\."
+        DataError, match=r"a column 'non_sad' .*Add a column per class, or name .* in labels\.shares\.column\."
     ):
         build_source().check(make_tracks(["0.3"]))
-    with pytest.raises(DataError, match=r"a column 'a' .*; got \[\] \(x\)\. Add a column a class\.$"):
+    with pytest.raises(DataError, match=r"a column 'a' .*; got \[\] \(x\)\. Add a column per class\.$"):
         build_source(("a", "b", "c")).check([Track("x", "/x", "a")])
 
 

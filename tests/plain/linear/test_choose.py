@@ -57,7 +57,7 @@ def test_answers_are_those_of_weights_fitted_without_the_parts():
         fitted = fit(tracks, np.flatnonzero((PARTS != 1) & (PARTS != 3)), setting)
         for quality in (0, 1):
             blocks = [tracks.blocks[name].values[quality][found.rows] for name in setting.features.blocks]
-            expected = fitted.answer(np.concatenate(blocks, axis=1))
+            expected = fitted.solution.score(np.concatenate(blocks, axis=1))
             scale = np.abs(expected).max()
             np.testing.assert_allclose(found.logits[setting][quality], expected, atol=5e-3 * scale)
 

@@ -215,6 +215,7 @@ def test_too_few_artists_for_inner_folds_take_the_usual_settings(name):
     assert all(settings[key] in values for key, values in baselines.GRIDS[name].items())
 
 
+@pytest.mark.slow
 def test_of_equally_good_settings_a_support_vector_machine_keeps_off_the_corners_of_its_grid():
     tracks = make_tracks()
     features = make_features(tracks, separation=20.0)

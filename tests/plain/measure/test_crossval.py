@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -11,11 +12,13 @@ import pytest
 
 from essentia_ldl import frontends
 from essentia_ldl.cli.text.crossval import describe_final, describe_measured, describe_scores
-from essentia_ldl.collection.read import Collection, Source
+from essentia_ldl.collection.read import Collection, Source, keep_split
 from essentia_ldl.errors import DataError, RecipeError
 from essentia_ldl.features import descriptors
 from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.files import Home, digest_file, read_json, write_json
+from essentia_ldl.linear.choose import Tracks
+from essentia_ldl.linear.span import Block
 from essentia_ldl.measure import baselines, refit
 from essentia_ldl.measure import crossval as crossval_module
 from essentia_ldl.measure.crossval import Comparison, Folds
@@ -30,6 +33,7 @@ from essentia_ldl.scores.calibration import fit
 from essentia_ldl.scores.metrics import score_nll
 from essentia_ldl.train import batch as batch_module
 from essentia_ldl.train import prepare as prepare_module
+from essentia_ldl.train.compose import plan_run
 
 here = Home.from_environment  # the fixtures set the variable
 
@@ -227,6 +231,11 @@ def test_artists_that_are_not_known_are_a_warning_in_the_scores_and_in_the_table
     assert "grouped" not in lines[0]
 
 
+def test_music_to_adapt_to_is_left_to_train(work):
+    with pytest.raises(RecipeError, match="adapt: expected none in a cross-validation; got 'folder'"):
+        crossval_module.cross_validate(RECIPE, Source("x", adapt="folder"), Comparison(("auto",)), here())
+
+
 def test_what_is_there_is_not_done_again(work):
     run, scores, _ = validate(("none", "none"))
     assert work["trained"] == ["none-0-0", "none-0-1", "none-0-2"]
@@ -239,6 +248,13 @@ def test_what_is_there_is_not_done_again(work):
 
 
 # --- baselines ------------------------------------------------------------------------------------------------------
+
+
+def plan_as_descent(job):
+    """Plan the cell of a row that is solved as one that descends: its features are nowhere."""
+    training = dataclasses.replace(job["training"], recipe=job["training"].recipe.override(labels="none"))
+    collection = keep_split(job["collection"], training.split)
+    plan_run(training.folder, training.recipe, collection, training.split, job["wanted"])
 
 
 def test_a_baseline_without_features_is_left_out_and_the_table_says_so(work):
@@ -259,6 +275,27 @@ def test_mfcc_are_extracted_for_their_baseline_only_when_they_are_missing(work):
     assert work["extracted"] == [["mfcc"]], "no source reads them, the baseline does"
     validate(n_folds=4)
     assert work["extracted"] == [["mfcc"]]
+
+
+def test_the_joint_features_in_scikit_learn_stand_beside_what_is_solved_on_them(work, monkeypatch):
+    random = np.random.default_rng(0)
+
+    def gather(collection, sets, classes):
+        targets = np.array([classes.index(track.label) for track in collection.tracks])
+        blocks = {}
+        for name in sets[0].blocks:
+            values = random.normal(size=(len(targets), 5)) + 3 * targets[:, None]
+            blocks[name] = Block(name, (values, values))
+        return Tracks(blocks, targets, len(classes))
+
+    monkeypatch.setattr(crossval_module, "gather_tracks", gather)
+    _, scores, lines = validate(("none",))
+    assert "Name --labels auto" in scores["baselines_left_out"]["joint-logreg"]
+    monkeypatch.setattr(batch_module, "plan_cell", plan_as_descent)
+    _, scores, lines = validate(("joint-one-hot", "none"))
+    assert scores["baselines"]["joint-logreg"]["balanced_accuracy_mean"] > 0.95
+    assert "joint-logreg" in [line.split()[0] for line in lines]
+    assert scores["baselines_left_out"] == {}
 
 
 # --- one value left out ---------------------------------------------------------------------------------------------

@@ -214,7 +214,7 @@ def test_a_command_killed_while_it_writes_the_document_leaves_no_half_one(librar
 def test_a_model_that_cannot_run_leaves_nothing(library, monkeypatch):
     monkeypatch.setattr(worker, "start_worker", lambda setting: setting)
     monkeypatch.setattr(worker, "_converse", lambda job, process: iter(()))
-    with pytest.raises(GraphError, match="ended early"):
+    with pytest.raises(GraphError, match="ended before its first file"):
         run("a.wav")
     assert not list(library.glob("out*"))
 

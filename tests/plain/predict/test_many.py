@@ -59,7 +59,7 @@ def test_every_file_has_one_answer_with_its_name(played, make_model, tmp_path, m
         if path in ("bad.wav", "die.wav"):
             assert isinstance(answer, Failure)
             assert answer.path == path
-            assert f"({path})." in answer.reason
+            assert path in answer.reason
             assert str(tmp_path) not in answer.reason
         else:
             assert [one.path for one in answer] == [path]
@@ -88,7 +88,7 @@ def test_a_model_that_cannot_run_ends_it(make_model, tmp_path, monkeypatch):
 def test_a_file_whose_workers_died_is_a_failure(make_model):
     failure = many._read(Lost("every worker that took it died"), "a.wav", Question())
     assert failure.path == "a.wav"
-    assert "got 'every worker that took it died' (a.wav)" in failure.reason
+    assert failure.reason.startswith("a.wav has no answer: every worker that took it died.")
 
 
 def test_nothing_runs_any_more_when_the_caller_has_enough(played, make_model, tmp_path):

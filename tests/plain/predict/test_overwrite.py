@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from essentia_ldl.errors import StoreError
+from essentia_ldl.predict import overwrite
 from essentia_ldl.predict.overwrite import describe_content, is_audio, refuse_overwriting
 
 HEADS = {
@@ -131,6 +132,6 @@ def test_an_output_that_cannot_be_read_is_one_sentence(song, monkeypatch):
     def deny(path):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("essentia_ldl.predict.overwrite.describe_content", deny)
+    monkeypatch.setattr(overwrite, "describe_content", deny)
     with pytest.raises(StoreError, match="output: expected a file to write; got 'Permission denied'"):
         refuse_overwriting("music/s.mp3", ["music"], [])

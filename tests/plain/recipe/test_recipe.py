@@ -26,8 +26,10 @@ def test_override_changes_copies_and_checks():
     assert plain.labels == "auto"
     with pytest.raises(UnknownNameError, match="Did you mean 'vgg'"):
         plain.override(network__backbone="vggg")
-    with pytest.raises(RecipeError, match="fine_tune: expected head, all or none"):
+    with pytest.raises(RecipeError, match="fine_tune: expected head, top, all or none"):
         plain.override(network__fine_tune="both")
+    with pytest.raises(RecipeError, match="pretrained: expected none: there are no weights of this network"):
+        plain.override(network__fine_tune="top", network__backbone="resnet")
     with pytest.raises(UnknownNameError, match="label source"):
         plain.override(labels="sx")
 
@@ -50,6 +52,8 @@ def test_the_digest_changes_with_any_value_and_not_with_the_order(different, sid
                 if is_joint and field.name == "layers"
                 else plain
             )
+            if name == "augment" or field.name in ("rate_factor", "warmup_epochs"):  # of a network that is tuned
+                start = plain.override(network__fine_tune="all")
             digests.add(start.override(**{f"{name}__{field.name}": value}).digest)
             n_values += 1
     for name in ("description", "aliases", "labels", "label_settings"):
@@ -76,7 +80,7 @@ def test_runs_of_an_older_version_are_found_again(task, known):
         recipe = recipe.override(labels="sb")  # what the file said then, and --paper says now
     recipe = recipe.override(training__class_weights="none")  # which classes of equal size do not tell apart
     assert fingerprint(recipe.as_identity()) == known
-    assert set(recipe.as_dict()) - set(recipe.as_identity()) == {"targets", "choice"}
+    assert set(recipe.as_dict()) - set(recipe.as_identity()) == {"targets", "choice", "augment"}
 
 
 # --- what is refused, and what follows ------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The sections of a recipe: every key explained, in range by default, and what sections must have together."""
+"""The sections of a recipe: every key explained, and in range by default."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import math
 
 import pytest
 
-from essentia_ldl import frontends
 from essentia_ldl.errors import RecipeError
 from essentia_ldl.recipe.sections import (
     ADDED,
@@ -16,9 +15,7 @@ from essentia_ldl.recipe.sections import (
     NetworkSettings,
     SplitSettings,
     TrainingSettings,
-    check_joint,
     check_section,
-    check_targets,
 )
 
 
@@ -67,25 +64,6 @@ def test_the_first_network_stands_for_the_others_and_one_alone_is_the_backbone()
     assert NetworkSettings(backbones=("msd-vgg",), layers="deep").backbones == ("msd-vgg",)
 
 
-@pytest.mark.parametrize(
-    ("changes", "networks", "message"),
-    [
-        ({"layers": "deep"}, "none", r"network\.layers: expected embedding without network\.backbones; got 'deep'"),
-        ({"backbones": ("msd-vgg", "mtt-vgg"), "fine_tune": "all"}, "none", r"network\.fine_tune: expected head, with"),
-        ({"backbones": ("msd-vgg", "mtt-vgg"), "extractor": "x"}, "none", r"network\.extractor: expected none, with"),
-        ({"backbones": ("msd-vgg", "mtt-vgg")}, "separate", r"targets\.networks: expected none, with"),
-    ],
-)
-def test_networks_side_by_side_where_they_cannot_be(changes, networks, message):
-    with pytest.raises(RecipeError, match=message):
-        check_joint(NetworkSettings(**changes), networks, "recipe x")
-
-
-def test_networks_side_by_side_that_can_be():
-    check_joint(NetworkSettings(), "separate", "recipe x")
-    check_joint(NetworkSettings(backbones=("msd-vgg", "mtt-vgg"), layers="135"), "none", "recipe x")
-
-
 def test_keys_that_came_later_are_keys():
     for section, keys in ADDED.items():
         assert set(keys) <= {field.name for field in dataclasses.fields(SECTIONS[section])}
@@ -94,32 +72,3 @@ def test_keys_that_came_later_are_keys():
 def test_an_old_name_stands_for_a_section_and_is_none_itself():
     assert set(RENAMED.values()) <= set(SECTIONS)
     assert not set(RENAMED) & set(SECTIONS)
-
-
-@pytest.mark.parametrize("backbone", frontends.NETWORKS)
-def test_networks_that_cannot_be_cut_or_widened_are_refused(backbone):
-    """Separate networks are for all; the last layer is hidden, so a network without one has nothing to share."""
-    network, row = NetworkSettings(backbone=backbone, fine_tune="none", hidden=0), frontends.NETWORKS[backbone]
-    several = ("none", "agf-m")
-    check_targets(several, "separate", network, "x")
-    for kind, able in (("shared", row.is_cut), ("wide", row.is_widened)):
-        if able:
-            check_targets(several, kind, network, "x")
-        else:
-            with pytest.raises(RecipeError, match=r"network\.(hidden|backbone): expected"):
-                check_targets(several, kind, network, "x")
-
-
-@pytest.mark.parametrize(
-    ("sources", "networks", "values", "message"),
-    [
-        (("none", "sb"), "separate", {}, "one source of the task's own classes"),
-        (("none", "agf-m"), "none", {}, r"targets\.networks: expected separate, shared or wide"),
-        (("agf-m",), "none", {}, r"targets\.networks"),
-        (("none", "agf-m"), "separate", {"extractor": "msd-musicnn-1"}, "targets: expected a network of ours"),
-        (("none", "agf-m"), "separate", {"hidden": 0}, r"network\.hidden: expected at least 1"),
-    ],
-)
-def test_what_sections_must_have_together(sources, networks, values, message):
-    with pytest.raises(RecipeError, match=message):
-        check_targets(sources, networks, NetworkSettings(**values), "recipe x")

@@ -12,7 +12,7 @@ from essentia_ldl.errors import DataError
 from essentia_ldl.files import write_json
 from essentia_ldl.report import confidence as confidence_module
 from essentia_ldl.report.results import CROSSVAL, TRAIN
-from essentia_ldl.runs.calibrate import calibrate_run, describe_for_card, keep_out_of_fold, read_run
+from essentia_ldl.runs.calibrate import calibrate_run, describe_for_card, keep_out_of_fold, name_nested, read_run
 from essentia_ldl.runs.predictions import read_side
 from essentia_ldl.runs.score import compare_calibrations, score_run
 from essentia_ldl.scores import metrics
@@ -110,6 +110,26 @@ def test_a_cross_validation_pools_its_folds_each_with_its_own_temperature(tmp_pa
     for side in ("before", "after"):
         score = results.scores["sources"]["sa"]["calibration"][side]
         assert f"<td>{score['nll']['value']:.3f}<br><small>{score['nll']['interval'][0]:.3f} to " in html
+
+
+def test_a_solved_training_shows_the_tracks_that_no_choice_has_seen(tmp_path):
+    run = write_cell(tmp_path / "run", side="train")
+    parts = [write_cell(tmp_path / f"cell{n}", seed=n, side="test") for n in range(2)]
+    keep_out_of_fold(run, parts)
+    for n, cell in enumerate(parts):
+        to = name_nested(run, n)
+        to.mkdir(parents=True)
+        for name in ("predictions.npz", "calibration.json"):
+            (to / name).write_bytes((cell / name).read_bytes())
+    results = read_training(run)
+    found = confidence_module.measure_diagrams(results)
+    assert (found.name, found.overall[0].n_tracks) == (confidence_module.UNSEEN, 120)
+    samples = [(read_side(cell, "test"), read_run(cell)) for cell in parts]
+    rows = np.concatenate([apply(one, sample.patch_logits, sample.n_patches) for sample, one in samples])
+    targets = np.concatenate([sample.targets for sample, _ in samples])
+    assert found.overall[1].ece == pytest.approx(metrics.score_ece(targets, rows))
+    results.scores["crossval"] = {"calibration": compare_calibrations(samples, np.arange(120))}
+    assert "folds inside the training" in draw(results)
 
 
 def test_a_final_model_shows_the_tracks_of_the_folds(tmp_path):

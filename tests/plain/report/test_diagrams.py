@@ -137,3 +137,10 @@ def test_the_picture_stays_in_its_frame_and_escapes_its_title():
     assert len(points) == len(curve.coverage)
     assert all(0 <= x <= width and 0 <= y <= height for x, y in points)
     assert points[-1][0] == max(x for x, _ in points)
+
+
+def test_its_letters_can_be_read_on_a_phone():
+    picture = draw_coverage(measure_coverage(*rows([0.6, 0.7, 0.9], [False, True, True])))
+    width = float(re.search(r'viewBox="0 0 (\S+)', picture)[1])
+    sizes = [float(size) for size in re.findall(r'font-size="([\d.]+)"', picture)]
+    assert min(sizes) * 328 / width >= 11  # pixels, in a section of a page of 390

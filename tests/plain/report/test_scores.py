@@ -6,7 +6,7 @@ import json
 import re
 import types
 
-from essentia_ldl.files import write_json
+from essentia_ldl.files import read_json, write_json
 from essentia_ldl.report.results import CROSSVAL, TRAIN
 from essentia_ldl.report.scores import _draw_listeners, _facts, draw_confusion, draw_curves_section
 from essentia_ldl.runs.score import score_run
@@ -160,3 +160,12 @@ def test_listeners_are_compared_where_the_run_has_them():
     assert '<th scope="row">sa</th><td>0.123</td><td>0.200</td><td>–</td>' in html
     assert "logreg" not in html
     assert "from the column share (sad)" in html
+
+
+def test_what_a_model_was_adapted_to_is_said_where_it_is_to_beware_of(make_writer, write):
+    folder = make_writer().train()
+    plan = read_json(folder / "plan.json")
+    adapted = {"n_tracks": 30, "share": 0.3, "note": "By <30>."}
+    write_json(folder / "plan.json", {**plan, "card": {**plan["card"], "adapted": adapted}})
+    page = write(folder).page
+    assert "By &lt;30&gt;." in page[: page.index('id="scores"')]

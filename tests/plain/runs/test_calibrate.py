@@ -12,7 +12,8 @@ from essentia_ldl.runs import calibrate as calibrate_module
 from essentia_ldl.runs import score as score_module
 from essentia_ldl.runs.calibrate import calibrate_run, describe_for_card, keep_out_of_fold, read_run
 from essentia_ldl.runs.predictions import read_side
-from essentia_ldl.scores.calibration import FILE, MIN_TRACKS, NOT_ASKED, Calibration, fit, identity, read_calibration
+from essentia_ldl.scores.calibration import FILE, MIN_TRACKS, NOT_ASKED, Calibration, fit, identity
+from essentia_ldl.scores.calibration_file import read_calibration
 from essentia_ldl.scores.reliability import score_calibration
 
 CLASSES = ("non_sad", "sad")

@@ -89,6 +89,9 @@ def test_a_key_that_is_missing_or_of_another_type_is_one_sentence(plan, key, val
     assert "\n" not in str(caught.value)
 
 
+NETWORK, TRAINING = {"backbone": "musicnn", "pretrained": "msd"}, {"epochs": 3}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -97,6 +100,11 @@ def test_a_key_that_is_missing_or_of_another_type_is_one_sentence(plan, key, val
         ({"front_end": "vggish"}, "front_end: expected musicnn; got 'vggish'"),
         ({"features": ["features/g"], "network": {"backbone": "musicnn", "fine_tune": "none"}}, "head, over features"),
         ({"training": {"epoch": 3}}, "unexpected keyword"),
+        ({"augment": {"mixup": 0.2}}, "augment: expected nothing unless layers of a network with one target train"),
+        (
+            {"tasks": [{"name": "g", "classes": ["a", "b"]}], "network": {**NETWORK, "fine_tune": "top"}},
+            "fine_tune: expected all or none, with several targets; got 'top'",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(plan, changes, message):
@@ -105,7 +113,6 @@ def test_what_does_not_fit_is_refused(plan, changes, message):
         read_plan(plan.folder)
 
 
-NETWORK, TRAINING = {"backbone": "musicnn", "pretrained": "msd"}, {"epochs": 3}
 TRACK = {"id": "t0", "content": "0", "role": "train", "label": "sad"}
 AUDIO = {"path": "/a.wav", "content": "0"}
 

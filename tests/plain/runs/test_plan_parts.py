@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from essentia_ldl.errors import RecipeError, TrainingError, UnknownNameError
-from essentia_ldl.runs.plan_parts import NetworkPlan, PlannedTrack, TaskPlan, TrainingPlan, choose_loss
+from essentia_ldl.runs.plan_parts import AugmentPlan, NetworkPlan, PlannedTrack, TaskPlan, TrainingPlan, choose_loss
 
 
 def test_pretrained_weights_are_not_used_from_scratch():
@@ -17,7 +17,17 @@ def test_pretrained_weights_are_not_used_from_scratch():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: NetworkPlan("musicnn", fine_tune="some", pretrained="msd"), "fine_tune: expected head, all or none"),
+        (
+            lambda: NetworkPlan("musicnn", fine_tune="some", pretrained="msd"),
+            "fine_tune: expected head, top, all or none",
+        ),
+        (lambda: AugmentPlan(time_mask=1.0), "time_mask: expected 0 to 1, below 1; got 1.0"),
+        (lambda: AugmentPlan(gain_db=-1.0), "gain_db: expected at least 0; got -1.0"),
+        (lambda: AugmentPlan(audio=("echo",)), "audio: expected quality, mp3, pitch or tempo; got 'echo'"),
+        (lambda: TrainingPlan(epochs=1, rate_factor=0), "rate_factor: expected above 0, at most 1; got 0"),
+        (lambda: TrainingPlan(epochs=1, rate_factor=-0.5), "rate_factor: expected above 0, at most 1; got -0.5"),
+        (lambda: TrainingPlan(epochs=1, warmup_epochs=-1), "warmup_epochs: expected at least 0; got -1"),
+        (lambda: NetworkPlan("musicnn", fine_tune="top"), "pretrained: expected the name of weights; got None"),
         (lambda: NetworkPlan("musicnn", pretrained="msd", activation="tanh"), "activation: expected relu or elu"),
         (lambda: TrainingPlan(epochs=1, solver="guess"), 'solver: expected "" or solved; got'),
         (

@@ -1,17 +1,16 @@
-"""Calibration against scikit-learn, scipy and known temperatures; its degenerate cases, and its file."""
+"""Calibration against scikit-learn, scipy and known temperatures; its degenerate cases, and what no calibration is."""
 
 from __future__ import annotations
 
 import dataclasses
 import importlib.util
-import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from essentia_ldl.errors import DataError, StoreError
+from essentia_ldl.errors import DataError
 from essentia_ldl.scores import calibration
 from essentia_ldl.scores.calibration import (
     MIN_TRACKS,
@@ -22,8 +21,6 @@ from essentia_ldl.scores.calibration import (
     fit_temperature,
     fit_vector_scaling,
     identity,
-    read_calibration,
-    write_calibration,
 )
 from essentia_ldl.scores.logits import PatchLogits, mean_nll, mean_nll_and_gradient
 
@@ -110,7 +107,7 @@ def test_a_temperature_may_change_a_track():
 
 def test_logits_are_checked_when_applied():
     two = identity(("a", "b"))
-    with pytest.raises(DataError, match=r"numbers of shape \(2, 2\), one row a patch; got \(\(2, 3\)"):
+    with pytest.raises(DataError, match=r"numbers of shape \(2, 2\), one row per patch; got \(\(2, 3\)"):
         apply(two, np.zeros((2, 3)), np.array([2]))
     with pytest.raises(DataError, match="patch_logits: expected finite numbers"):
         apply(two, np.array([[0.0, np.nan]]), np.array([1]))
@@ -403,57 +400,3 @@ def test_a_class_with_few_tracks_gets_the_temperature_of_all():
 def test_a_calibration_that_exists_is_valid(changes, message):
     with pytest.raises(DataError, match=message):
         dataclasses.replace(Calibration("temperature", ("a", "b"), (0.5, 0.5), (0.0, 0.0)), **changes)
-
-
-@pytest.mark.parametrize("kind", calibration.KINDS)
-def test_what_is_written_is_read(tmp_path, kind):
-    path = tmp_path / calibration.FILE
-    written = fit(draw(200, 3.0), kind, "abc", "out-of-fold tracks")
-    write_calibration(path, written)
-    assert read_calibration(path, "abc", THREE) == written
-    value = json.loads(path.read_text())
-    assert value["kind"] == kind
-    assert value["temperature"] == written.temperature
-
-
-def test_a_calibration_of_another_model_is_refused(tmp_path):
-    path = tmp_path / calibration.FILE
-    write_calibration(path, identity(("a", "b"), model="0123456789abcdef"))
-    assert read_calibration(path).is_identity
-    with pytest.raises(DataError, match=r"the one of the weights fedcba98.*that of 0123456789ab.*ldl calibrate"):
-        read_calibration(path, "fedcba9876543210")
-    with pytest.raises(DataError, match=r"classes \['b', 'a'\]; got \['a', 'b'\]"):
-        read_calibration(path, classes=("b", "a"))
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda v: v.pop("scale"), r"calibration: expected bias, classes.*; got \['bias'"),
-        (lambda v: v.update(extra=1), "got .*extra"),
-        (lambda v: v.update(scale=None), "valid fields"),
-        (lambda v: v.update(scale=[1, -1]), "larger than 0"),
-        (lambda v: v.update(classes=5), "valid fields"),
-        (lambda v: v.update(kind=["vector"]), "kind: expected"),
-    ],
-)
-def test_a_broken_file_is_told(tmp_path, change, message):
-    path = tmp_path / calibration.FILE
-    write_calibration(path, identity(("a", "b")))
-    value = json.loads(path.read_text())
-    change(value)
-    path.write_text(json.dumps(value))
-    with pytest.raises(DataError, match=message):
-        read_calibration(path)
-
-
-def test_a_file_that_is_not_there_or_not_json(tmp_path):
-    path = tmp_path / calibration.FILE
-    with pytest.raises(StoreError, match=r"calibration: expected a file.*essentia-ldl calibrate"):
-        read_calibration(path)
-    path.write_text("{")
-    with pytest.raises(StoreError, match="readable json"):
-        read_calibration(path)
-    path.write_text("[]")
-    with pytest.raises(DataError, match="got 'list'"):
-        read_calibration(path)

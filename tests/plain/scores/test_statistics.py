@@ -84,7 +84,7 @@ def test_one_fold_cannot_be_tested():
 
 
 def test_scores_that_cannot_be_compared_are_refused():
-    with pytest.raises(DataError, match=r"one a fold in both lists; got \(2, 3\)"):
+    with pytest.raises(DataError, match=r"one per fold in both lists; got \(2, 3\)"):
         compare_paired([0.5, 0.6], [0.5, 0.6, 0.7])
     with pytest.raises(DataError, match="list of finite numbers"):
         compare_independent([0.5, math.nan], [0.5, 0.6])

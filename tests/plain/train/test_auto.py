@@ -90,6 +90,7 @@ def test_scores_are_of_tracks_that_no_choice_has_seen(solved, recipe):
     assert told["balanced_accuracy_mean"] > 0.8
     assert told["grouped_by_artist"]
     assert told["findings"] == []
+    assert told["calibration"]["after"]["nll"]["value"] < 0.7
     again = summarize_again(run, {"crossval": {**told, "balanced_accuracy_mean": 0.0}})["crossval"]
     assert again["balanced_accuracy_mean"] == told["balanced_accuracy_mean"]
 

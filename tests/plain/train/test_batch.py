@@ -94,6 +94,7 @@ def list_cells(run, collection, sources=("none", "sb"), **settings):
     return batch.list_trainings(run, recipe, folds, sources)
 
 
+@pytest.mark.slow
 def test_labels_do_not_depend_on_the_processes_that_fit_them(tmp_path, collection, monkeypatch):
     """One process at a time, and two: the same bytes; only sources that are slow go to the workers."""
     sent, run_jobs = [], batch.run_jobs

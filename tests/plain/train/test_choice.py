@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from essentia_ldl.errors import DataError
-from essentia_ldl.linear.choose import Setting
+from essentia_ldl.linear.choose import Setting, find_training
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Track
 from essentia_ldl.taps import NETWORKS
 from essentia_ldl.train.choice import (
+    DEFAULT_STRENGTH,
     describe_setting,
     draw_parts,
     list_feature_sets,
@@ -18,7 +21,7 @@ from essentia_ldl.train.choice import (
     make_grid,
     report_choice,
 )
-from essentia_ldl.train.solved import PatchAnswers
+from essentia_ldl.train.solved import PatchAnswers, gather_tracks
 
 CLASSES = ("non_sad", "sad")
 BOTH = ("msd-musicnn", "mtt-vgg")
@@ -108,6 +111,41 @@ def test_a_column_that_is_not_there_is_told():
         draw_parts(make_tracks(), 0, "genre")
 
 
+def test_an_artist_in_two_values_trains_for_neither(collection_with_features):
+    collection = collection_with_features(BOTH[:1], n_tracks=40)
+    tracks = tuple(
+        dataclasses.replace(t, columns={"genre": "abc"[n // 2 % 3]}, artist=f"a{n // 10}")
+        for n, t in enumerate(collection.tracks)
+    )
+    recipe = make_recipe(networks=BOTH[:1], layers="embedding", leave_out="genre")
+    # four artists, each with tracks of every genre: nothing is left to train on
+    found = make_choice(recipe, dataclasses.replace(collection, tracks=tracks))
+    assert found.choice is None
+    reason = report_choice(found, make_grid(recipe))["reason"]
+    assert reason == "without genre a a class has no track left to train on"
+    gathered = gather_tracks(dataclasses.replace(collection, tracks=tracks), make_grid(recipe).features, CLASSES)
+    assert len(find_training(gathered, draw_parts(tracks, 0, "genre"), [0])) == 0
+
+
+def test_a_choice_by_a_column_is_scored_on_values_that_it_has_not_seen(collection_with_features):
+    collection = collection_with_features(BOTH[:1], n_tracks=40)
+    tracks = tuple(
+        dataclasses.replace(track, columns={"genre": "abc"[n // 2 % 3]}) for n, track in enumerate(collection.tracks)
+    )
+    recipe = make_recipe(networks=BOTH[:1], layers="embedding", leave_out="genre")
+    found = make_choice(recipe, dataclasses.replace(collection, tracks=tracks))
+    assert len(found.nested_settings) == 3
+    assert found.reason == ""
+
+
+def test_of_two_parts_the_score_is_of_a_setting_that_nothing_chose(collection_with_features):
+    collection = collection_with_features(BOTH[:1], n_tracks=40, artist=lambda n: f"{CLASSES[n % 2]} {n // 2 % 2}")
+    recipe = make_recipe(networks=BOTH[:1], layers="embedding")
+    found = make_choice(recipe, collection)
+    assert set(found.parts.tolist()) == {0, 1}
+    assert {(one.share, one.strength) for one in found.nested_settings} == {(0.0, DEFAULT_STRENGTH)}
+
+
 # --- the choice -----------------------------------------------------------------------------------------------------
 
 
@@ -146,7 +184,7 @@ def test_the_report_says_what_was_tried_and_chosen(chosen):
 def test_two_choices_are_the_same(collection_with_features):
     recipe, collection = make_recipe(networks=BOTH[:1], layers="embedding"), collection_with_features(BOTH)
     one, two = (make_choice(recipe, collection) for _ in range(2))
-    np.testing.assert_array_equal(one.fitted.kernel, two.fitted.kernel)
+    np.testing.assert_array_equal(one.fitted.solution.kernel, two.fitted.solution.kernel)
     np.testing.assert_array_equal(one.nested.logits, two.nested.logits)
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from essentia_ldl import datasets
 from essentia_ldl.collection.read import Source
+from essentia_ldl.collection.splits import split_tracks
 from essentia_ldl.datasets.demo import DemoSize
-from essentia_ldl.errors import DataError
+from essentia_ldl.errors import DataError, RecipeError
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home, digest_file
 from essentia_ldl.frontends import MUSICNN
@@ -118,6 +119,32 @@ def test_too_few_tracks_are_told_before_the_extraction(tmp_path, extracted):
     with pytest.raises(DataError, match="too few"):
         prepare(RECIPE, Source(data), Needs(("none",), draw), here(), 1, [].append)
     assert extracted["front_ends"] == []
+
+
+def test_a_column_that_settings_are_chosen_by_is_checked_before_the_extraction(tmp_path, extracted):
+    data, recipe = make_tracks(tmp_path / "data"), RECIPE.override(labels="auto", choice__leave_out="genre")
+    needs = Needs(("auto",), lambda tracks: [split_tracks(tracks, 0.0)])
+    with pytest.raises(DataError, match=r"column: expected one of .*; got 'genre' \(leave out genre\)"):
+        prepare(recipe, Source(data), needs, here(), 1, [].append)
+    assert extracted["front_ends"] == []
+
+
+def test_a_folder_to_adapt_to_is_looked_at_before_the_extraction(tmp_path, extracted):
+    data = make_tracks(tmp_path / "data")
+    with pytest.raises(RecipeError, match="adapt: expected labels auto or joint; got 'none'"):
+        prepare(RECIPE, Source(data, adapt=data), Needs(("none",)), here(), 1, [].append)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="expected 20 audio files or more; got 0"):
+        prepare(RECIPE.override(labels="auto"), Source(data, adapt=tmp_path / "empty"), Needs(("auto",)), here(), 1)
+    assert extracted["front_ends"] == []
+
+
+def test_networks_that_are_there_are_not_asked_for(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(prepare_module, "run_zone", lambda *arguments: asked.append(arguments))
+    monkeypatch.setattr(prepare_module.pretrained, "are_built", lambda graphs: graphs == tmp_path)
+    assert prepare_module.build_base_graphs(tmp_path).folder == tmp_path
+    assert asked == []
 
 
 def test_two_homes_in_one_process_share_nothing(tmp_path, monkeypatch):

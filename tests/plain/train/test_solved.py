@@ -51,13 +51,13 @@ def test_answers_are_those_of_the_classifier_on_every_patch(collection_with_feat
     collection, features = collection_with_features(BOTH), make_feature_set(BOTH, layers)
     tracks = gather_tracks(collection, [features], CLASSES)
     fitted = fit(tracks, np.arange(len(collection.tracks)), Setting(features, 0.0, 0.1))
-    found = answer_patches(collection, fitted, [5, 2], quality=1)
+    (found,) = answer_patches(collection, [fitted], [5, 2], quality=1)
     folders = joint_folders(BOTH, "deep", collection.home, 1)
     expected = []
     for row in (5, 2):
         content = collection.contents[collection.tracks[row].id]
         parts = [np.load(array_path(f, content))[:, taps.slice_layers(n, layers)] for n, f in folders.items()]
-        expected.append(fitted.answer(np.concatenate(parts, axis=1)))
+        expected.append(fitted.solution.score(np.concatenate(parts, axis=1)))
     assert found.n_patches.tolist() == [len(one) for one in expected]
     np.testing.assert_allclose(found.logits, np.concatenate(expected))
 

@@ -21,6 +21,7 @@ from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.runs import calibrate as calibrate_module
 from essentia_ldl.runs.calibrate import read_run
 from essentia_ldl.train import ensemble as ensemble_module
+from essentia_ldl.train import prepare as prepare_module
 from essentia_ldl.train import train as train_module
 from essentia_ldl.train.compose import name_stems
 
@@ -111,7 +112,7 @@ def zones(monkeypatch, extracted):
                 write_json(run / "export" / f"{stem}.json", make_card(graph, stem, plan))
 
     monkeypatch.setattr(train_module, "run_zone", run_zone)
-    monkeypatch.setattr("essentia_ldl.train.prepare.run_zone", run_zone)
+    monkeypatch.setattr(prepare_module, "run_zone", run_zone)
     return state
 
 
@@ -384,7 +385,7 @@ def test_files_left_out_are_a_table_in_the_run(tmp_path, zones, extracted):
 
 def test_a_demo_says_so_in_the_names_and_the_card(tmp_path, zones, monkeypatch):
     data = make_tracks(tmp_path / "data")
-    monkeypatch.setattr("essentia_ldl.train.prepare.find_data", lambda *_: (Source(data), True))
+    monkeypatch.setattr(prepare_module, "find_data", lambda *_: (Source(data), True))
     done = train_module.train(RECIPE, Source(None), here(), say=[].append)
     assert done.models[0] == "demo-mood_sad-musicnn-msd-1"
     card = read_json(done.run / "plan.json")["card"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from essentia_ldl.cli.text.train import (
     describe_calibration,
     describe_models_made,
+    describe_nested,
     describe_scores_of,
     describe_test,
     describe_training,
@@ -63,3 +64,15 @@ def test_a_test_side_has_its_filewise_accuracy_and_its_confusion_in_percent():
         "Instrumental            25            50     25       4",
         "Rock                     -             -      -       0",
     ]
+
+
+def test_calibration_on_tracks_that_nothing_has_seen_is_told():
+    values = {"before": (0.1, 0.6), "after": (0.05, 0.5)}
+    scored = {side: {"ece": {"value": ece}, "nll": {"value": nll}} for side, (ece, nll) in values.items()}
+    told = {
+        **{"balanced_accuracy_mean": 0.8, "balanced_accuracy_std": 0.1, "n_folds": 5, "grouped_by_artist": True},
+        **{"recall": {"sad": 0.8}, "findings": [], "calibration": scored},
+    }
+    assert describe_nested(told)[1] == (
+        "calibration on these tracks, fitted without them: ECE 0.100 -> 0.050, log loss 0.600 -> 0.500"
+    )

@@ -42,6 +42,7 @@ def test_cells_come_in_batches_that_give_scores_early():
     assert names == [["separate-g", "separate-gs", "separate-gms"], ["wide-2", "wide-3"], ["shared-gs", "shared-gms"]]
 
 
+@pytest.mark.slow
 def test_an_experiment_trains_a_network_once_and_goes_on(own_home, tmp_path, small, collection, monkeypatch):
     """The zones are replaced by what they leave; cells, folders and tables are real."""
     trained, asked, said = [], [], []

@@ -1,0 +1,1 @@
+"""What the documentation makes of the code when it is built, so that nothing of it is typed twice."""

@@ -1,0 +1,30 @@
+from essentia_ldl.api.asking import evaluate as evaluate
+from essentia_ldl.api.asking import predict as predict
+from essentia_ldl.api.asking import report as report
+from essentia_ldl.api.training import cross_validate as cross_validate
+from essentia_ldl.api.training import new_recipe as new_recipe
+from essentia_ldl.api.training import train as train
+from essentia_ldl.datasets import read_tracks as read_tracks
+from essentia_ldl.estimators.groups import ArtistGroups as ArtistGroups
+from essentia_ldl.estimators.scalers import TemperatureScaler as TemperatureScaler
+from essentia_ldl.estimators.scalers import VectorScaler as VectorScaler
+from essentia_ldl.estimators.smoother import LabelSmoother as LabelSmoother
+from essentia_ldl.files import Home as Home
+from essentia_ldl.recipe.recipe import Recipe as Recipe
+
+__version__: str
+__all__ = [
+    "ArtistGroups",
+    "Home",
+    "LabelSmoother",
+    "Recipe",
+    "TemperatureScaler",
+    "VectorScaler",
+    "cross_validate",
+    "evaluate",
+    "new_recipe",
+    "predict",
+    "read_tracks",
+    "report",
+    "train",
+]

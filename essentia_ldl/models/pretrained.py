@@ -1,0 +1,53 @@
+"""The pretrained networks of graphs/: are they there, whole, and written by the code that is installed?
+
+In: the folder. Out: yes or no, without a network library, so that nobody starts one to find nothing to do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib import resources
+from pathlib import Path
+
+from essentia_ldl.errors import StoreError
+from essentia_ldl.files import digest_file
+from essentia_ldl.models.answers import read_answers
+from essentia_ldl.models.folder import BASE_MODELS
+
+CARD_FORMAT = 1  # raised when cards of an earlier version must be written again
+LAYER_FILES = (("layers.py",), ("export", "folding.py"))  # of nets/, beside the file of the network itself
+
+
+def describe_format(network: str) -> str:
+    """Digest what decides the layers of a network such as "musicnn": weights saved by others are built again."""
+    nets = resources.files("essentia_ldl") / "nets"
+    sources = [nets.joinpath(*parts).read_bytes() for parts in (("backbones", f"{network}.py"), *LAYER_FILES)]
+    return hashlib.sha256(b"".join(sources) + str(CARD_FORMAT).encode()).hexdigest()[:16]
+
+
+def is_built(graphs: Path, stem: str) -> bool:
+    """Tell whether a network such as "msd-musicnn-1" is there: its graph and weights are those that its card tells."""
+    try:
+        sums = json.loads((graphs / f"{stem}.json").read_text(encoding="utf-8"))["essentia_ldl"]
+        return (
+            sums["format"] == describe_format(stem.split("-")[1])
+            and sums["sha256"] == digest_file(graphs / f"{stem}.pb")
+            and sums["weights_sha256"] == digest_file(graphs / f"{stem}.weights.h5")
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def has_answers(graphs: Path, stem: str) -> bool:
+    """Tell whether a network has golden answers, which graphs of older versions lack."""
+    graph = graphs / f"{stem}.pb"
+    try:
+        return read_answers(graph, digest_file(graph)) is not None
+    except StoreError:
+        return False
+
+
+def are_built(graphs: Path) -> bool:
+    """Tell whether every pretrained network is there, with its answers."""
+    return all(is_built(graphs, stem) and has_answers(graphs, stem) for stem in BASE_MODELS)

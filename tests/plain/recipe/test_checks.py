@@ -1,0 +1,91 @@
+"""What sections of a recipe must have together, each in one sentence."""
+
+from __future__ import annotations
+
+import pytest
+
+from essentia_ldl import frontends
+from essentia_ldl.errors import RecipeError
+from essentia_ldl.recipe.checks import check_augment, check_joint, check_targets, check_tuning
+from essentia_ldl.recipe.sections import AugmentSettings, NetworkSettings, TrainingSettings
+
+
+@pytest.mark.parametrize(
+    ("changes", "networks", "message"),
+    [
+        ({"layers": "deep"}, "none", r"network\.layers: expected embedding without network\.backbones; got 'deep'"),
+        ({"backbones": ("msd-vgg", "mtt-vgg"), "fine_tune": "all"}, "none", r"network\.fine_tune: expected head, with"),
+        ({"backbones": ("msd-vgg", "mtt-vgg"), "extractor": "x"}, "none", r"network\.extractor: expected none, with"),
+        ({"backbones": ("msd-vgg", "mtt-vgg")}, "separate", r"targets\.networks: expected none, with"),
+    ],
+)
+def test_networks_side_by_side_where_they_cannot_be(changes, networks, message):
+    with pytest.raises(RecipeError, match=message):
+        check_joint(NetworkSettings(**changes), networks, "recipe x")
+
+
+def test_networks_side_by_side_that_can_be():
+    check_joint(NetworkSettings(), "separate", "recipe x")
+    check_joint(NetworkSettings(backbones=("msd-vgg", "mtt-vgg"), layers="135"), "none", "recipe x")
+
+
+@pytest.mark.parametrize("backbone", frontends.NETWORKS)
+def test_networks_that_cannot_be_cut_or_widened_are_refused(backbone):
+    """Separate networks are for all; the last layer is hidden, so a network without one has nothing to share."""
+    network, row = NetworkSettings(backbone=backbone, fine_tune="none", hidden=0), frontends.NETWORKS[backbone]
+    several = ("none", "agf-m")
+    check_targets(several, "separate", network, "x")
+    for kind, able in (("shared", row.is_cut), ("wide", row.is_widened)):
+        if able:
+            check_targets(several, kind, network, "x")
+        else:
+            with pytest.raises(RecipeError, match=r"network\.(hidden|backbone): expected"):
+                check_targets(several, kind, network, "x")
+
+
+@pytest.mark.parametrize(
+    ("sources", "networks", "values", "message"),
+    [
+        (("none", "sb"), "separate", {}, "one source of the task's own classes"),
+        (("none", "agf-m"), "none", {}, r"targets\.networks: expected separate, shared or wide"),
+        (("none", "agf-m"), "shared", {"fine_tune": "top"}, r"network\.fine_tune: expected all or none where targets"),
+        (("agf-m",), "none", {}, r"targets\.networks"),
+        (("none", "agf-m"), "separate", {"extractor": "msd-musicnn-1"}, "targets: expected a network of ours"),
+        (("none", "agf-m"), "separate", {"hidden": 0}, r"network\.hidden: expected at least 1"),
+    ],
+)
+def test_what_sections_must_have_together(sources, networks, values, message):
+    with pytest.raises(RecipeError, match=message):
+        check_targets(sources, networks, NetworkSettings(**values), "recipe x")
+
+
+@pytest.mark.parametrize(
+    ("network", "training", "networks", "message"),
+    [
+        ({}, {"rate_factor": 0.4}, "none", r"training\.rate_factor: expected 1 unless one pretrained network is tuned"),
+        ({"fine_tune": "none"}, {"warmup_epochs": 2}, "none", r"training\.warmup_epochs: expected 0 unless"),
+        ({"fine_tune": "all"}, {"rate_factor": 0.4}, "shared", r"training\.rate_factor"),
+    ],
+)
+def test_rates_of_depths_where_there_are_none(network, training, networks, message):
+    with pytest.raises(RecipeError, match=message):
+        check_tuning(NetworkSettings(**network), TrainingSettings(**training), networks, "recipe x")
+
+
+@pytest.mark.parametrize("fine_tune", ["top", "all"])
+def test_depths_of_a_pretrained_network_have_rates(fine_tune):
+    training = TrainingSettings(rate_factor=0.4, warmup_epochs=3)
+    check_tuning(NetworkSettings(fine_tune=fine_tune), training, "none", "recipe x")
+
+
+def test_patches_that_no_network_learns_cannot_be_changed():
+    changed, message = (
+        AugmentSettings(mixup=0.2, audio=("mp3",)),
+        "augment: expected nothing unless.*got 'mixup, audio'",
+    )
+    for network, networks in ((NetworkSettings(), "none"), (NetworkSettings(fine_tune="none"), "separate")):
+        with pytest.raises(RecipeError, match=message):
+            check_augment(network, changed, networks, "recipe x")
+    for fine_tune in ("top", "all", "none"):
+        check_augment(NetworkSettings(fine_tune=fine_tune), changed, "none", "recipe x")
+    check_augment(NetworkSettings(), AugmentSettings(), "separate", "recipe x")

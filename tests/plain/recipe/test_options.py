@@ -1,0 +1,71 @@
+"""What named values make of a recipe, from the command line or from Python."""
+
+from __future__ import annotations
+
+import pytest
+
+from essentia_ldl.errors import RecipeError
+from essentia_ldl.recipe.options import apply_options, check_options, is_descended, list_networks
+from essentia_ldl.recipe.recipe import Recipe
+
+RECIPE = Recipe("tension", ("calm", "tense"))
+
+
+def test_nothing_changes_nothing():
+    assert apply_options(RECIPE, {}) == RECIPE
+    assert apply_options(RECIPE, {"labels": None, "changes": {}, "network": None}) == RECIPE
+
+
+def test_values_stand_where_they_belong():
+    options = {"labels": "sa", "seed": 4, "epochs": 2, "dropout": 0.25, "changes": {"network.hidden": "9"}}
+    recipe = apply_options(RECIPE, options)
+    assert (recipe.labels, recipe.split.seed, recipe.network.hidden, recipe.network.dropout) == ("sa", 4, 9, 0.25)
+    assert (recipe.training.epochs, recipe.training.epochs_from_scratch) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, False),
+        ({"network": "vgg"}, False),
+        ({"fine_tune": "all"}, True),
+        ({"changes": {"network.layers": "deep"}}, False),
+        ({"changes": {"training.l2": "1"}}, True),
+        ({"members": 2}, True),
+    ],
+)
+def test_what_only_descent_can_train_is_told(options, expected):
+    assert is_descended(options) is expected
+
+
+def test_what_only_descent_can_train_takes_the_classes_as_they_are():
+    assert apply_options(RECIPE, {"epochs": 3}).labels == "none"
+    assert apply_options(RECIPE, {"epochs": 3, "labels": "auto"}).labels == "auto"
+    assert apply_options(RECIPE, {"network": "vgg"}).labels == "auto"
+
+
+def test_a_network_that_is_named_leaves_fewer_to_choose_among():
+    assert list_networks({}) == ()
+    assert list_networks({"network": "vgg"}) == ("msd-vgg", "mtt-vgg")
+    assert apply_options(RECIPE, {"pretrained": "mtt"}).choice.networks == ("mtt-musicnn", "mtt-vgg")
+
+
+def test_the_paper_names_its_labels():
+    assert apply_options(RECIPE, {"paper": True}).labels == "sb"
+    assert apply_options(RECIPE.override(labels="sa"), {"paper": True}).labels == "sa"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"extractor_output": "x"}, "extractor_output: expected an extractor beside it"),
+        ({"extractor": "e", "network": "vgg"}, "network: expected none beside an extractor"),
+        ({"extractor": "e", "pretrained": "mtt"}, "pretrained: expected none beside an extractor"),
+        ({"paper": True, "labels": "auto"}, "labels: expected labels of the paper"),
+    ],
+)
+def test_options_that_contradict_one_another_are_refused(options, message):
+    with pytest.raises(RecipeError, match=message):
+        check_options(options, RECIPE)
+    with pytest.raises(RecipeError, match=message):
+        apply_options(RECIPE, options)

@@ -1,0 +1,44 @@
+"""The long examples of the public names, as a notebook runs them that has imported TensorFlow."""
+
+from __future__ import annotations
+
+import pytest
+
+NOTEBOOK = """
+import doctest, pathlib, sys
+import tensorflow
+import essentia_ldl as ldl
+
+folder, song = pathlib.Path(sys.argv[1]), sys.argv[2]
+for name in ("train", "predict", "evaluate", "report", "cross_validate"):
+    function = getattr(ldl, name)
+    (test,) = doctest.DocTestFinder().find(function, name, module=sys.modules[function.__module__])
+    test.globs.update(folder=folder, song=song)
+    assert test.examples
+    failed = doctest.DocTestRunner().run(test).failed
+    print(name, "failed" if failed else "ran")
+done = ldl.train("mood-sad", home=folder, say=None)
+assert done.repeated
+print("shows", "<svg" in done._repr_html_())
+print("essentia" in sys.modules, "tensorflow" in sys.modules)
+"""
+SMALL = """
+task = "mood-sad"
+classes = ["non_sad", "sad"]
+labels = { sa = { n_neighbors = 3 } }
+demo = { tracks = 12, artists = 6, seconds = 20.0 }
+"""
+
+
+@pytest.mark.slow
+def test_the_examples_of_the_commands_run_beside_tensorflow(graphs, run_python, song, tmp_path):
+    home = tmp_path / "home"
+    (home / "graphs").mkdir(parents=True)
+    for path in graphs.iterdir():
+        (home / "graphs" / path.name).symlink_to(path)
+    (home / "recipes").mkdir()
+    (home / "recipes" / "mood-sad.toml").write_text(SMALL)
+    done = run_python("-c", NOTEBOOK, str(home), str(song), timeout_s=1500)
+    assert done.returncode == 0, done.stdout + done.stderr
+    ran = [f"{name} ran" for name in ("train", "predict", "evaluate", "report", "cross_validate")]
+    assert done.stdout.splitlines()[-7:] == [*ran, "shows True", "False True"], done.stdout + done.stderr

@@ -1,0 +1,93 @@
+"""Variants of audio through ffmpeg: a sine keeps its length at another pitch and its pitch at another tempo."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from essentia_ldl import frontends
+from essentia_ldl.choices import AUDIO_VARIANTS
+from essentia_ldl.errors import AudioError
+from essentia_ldl.features.store import Store, find_variant
+from essentia_ldl.sound import variants
+from essentia_ldl.sound.features import extract_track
+
+CONTENT = "ab" * 32
+
+
+@pytest.fixture(scope="module")
+def bands(tmp_path_factory, write_wav):
+    """Bands of a sine of 1 kHz and of all of its variants, by variant."""
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("ffmpeg is not installed")
+    folder = tmp_path_factory.mktemp("variants")
+    path = str(write_wav(folder / "sine.wav", 0.5 * np.sin(2 * np.pi * 1000 * np.arange(44100 * 5) / 44100)))
+    job = {"path": path, "content": CONTENT, "store": str(folder / "store"), "front_end": "musicnn"}
+    variants.extract_variant({**job, "variants": list(variants.COMMANDS)})
+    content = extract_track({"path": path, "store": job["store"], "front_ends": ["musicnn"]})["content"]
+    store = Store(folder / "store")
+    found = {name: store.read(CONTENT, frontends.MUSICNN, name) for name in variants.COMMANDS}
+    return {"": store.read(content, frontends.MUSICNN), **found}
+
+
+def find_peak(values):
+    return int(values[60:120].mean(axis=0).argmax())
+
+
+def test_every_variant_that_is_no_quality_has_a_command():
+    own = {name for names in AUDIO_VARIANTS.values() for name in names if find_variant(frontends.MUSICNN, name)[1]}
+    assert own == set(variants.COMMANDS)
+
+
+def test_a_variant_changes_what_its_name_says(bands):
+    n_frames, peak = len(bands[""]), find_peak(bands[""])
+    for name, values in bands.items():
+        speed = {"tempo-106": 1.06, "tempo-94": 0.94}.get(name, 1.0)
+        assert len(values) == pytest.approx(n_frames / speed, abs=6), name
+        assert values.dtype == np.float32
+        moved = find_peak(values) - peak
+        assert np.sign(moved) == {"pitch-up-1": 1, "pitch-down-1": -1}.get(name, 0), name
+    assert not np.array_equal(bands["mp3-64k"][:300], bands[""][:300])
+
+
+def test_what_ffmpeg_refuses_is_one_sentence(tmp_path, monkeypatch):
+    (tmp_path / "a.mp3").write_bytes(b"nothing")
+    with pytest.raises(AudioError, match="variant: expected a file that ffmpeg turns into it") as caught:
+        variants.make_audio(str(tmp_path / "a.mp3"), tmp_path / "b.wav", ())
+    assert "\n" not in str(caught.value)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(AudioError, match=r"augment\.audio: expected ffmpeg on the PATH"):
+        variants.make_audio(str(tmp_path / "a.mp3"), tmp_path / "b.wav", ())
+
+
+@pytest.mark.slow
+def test_the_last_layers_learn_changed_patches_of_training_tracks_and_the_graph_is_verified(
+    bands, graphs, run_command, tmp_path
+):
+    """The whole path, from audio to a model that Essentia runs as Keras does."""
+    (tmp_path / "graphs").mkdir()
+    for path in graphs.glob("ms*"):
+        shutil.copy(path, tmp_path / "graphs" / path.name)
+    size = [
+        "demo.tracks=6",
+        "demo.artists=3",
+        "demo.seconds=8.0",
+        "training.rate_factor=0.4",
+        "training.warmup_epochs=1",
+    ]
+    options = ["--fine-tune", "top", "--augment", "both", "--epochs", "3", *(f for key in size for f in ("--set", key))]
+    shown = run_command(tmp_path, "train", "mood-sad", *options)
+    assert "verified in Essentia: 1 graphs" in shown
+    card = json.loads((tmp_path / "graphs" / "demo-mood_sad-musicnn-msd-1.json").read_text())
+    assert card["essentia_ldl"]["fine_tune"] == "top"
+    (run,) = (tmp_path / "runs").glob("mood-sad-*")
+    plan = json.loads((run / "plan.json").read_text())
+    assert plan["augment"]["audio"] == list(AUDIO_VARIANTS)
+    training = {track["content"] for track in plan["tracks"] if track["role"] == "train"}
+    assert 0 < len(training) < len(plan["tracks"])
+    for name in variants.COMMANDS:
+        kept = (tmp_path / "store" / f"{frontends.MUSICNN.key}-{name}").rglob("*.npy")
+        assert {path.stem for path in kept} == training
