@@ -19,7 +19,7 @@ from typing import Any
 from essentia_ldl.cluster.held import drop, hold
 from essentia_ldl.errors import GraphError, explain
 from essentia_ldl.models.folder import digest_graph
-from essentia_ldl.predict.engines import recall_comparisons
+from essentia_ldl.predict import engines, worker
 from essentia_ldl.predict.worker import ENDED_EARLY, Feed, ask_worker
 from essentia_ldl.urls import is_url
 
@@ -74,15 +74,25 @@ class Session:
         if self._answers is not None:
             yield from self._answers_so_far()
             return
+        setting = engines.list_settings()[0]
+        started = self._take_spare() or worker.start_worker(setting)  # loads Essentia while it waits for its turn
         with _let_one_go_first(self._job["key"]):
-            remembered = {} if self._job["engine"] == "essentia" else recall_comparisons()
+            if engines.list_settings()[0] != setting:  # the first process has found out that oneDNN kills it
+                started.kill()
+                started = None
+            remembered = {} if self._job["engine"] == "essentia" else engines.recall_comparisons()
             job = {**self._job, "remembered": remembered}
-            started = self._spare.pop() if self._spare else None
             self._answers = ask_worker(job, started, self._feed)
             first = next(self._answers, None)
         if first is not None:
             yield first
             yield from self._answers_so_far()
+
+    def _take_spare(self) -> subprocess.Popen[str] | None:
+        try:
+            return self._spare.pop()
+        except IndexError:  # another thread may have been quicker
+            return None
 
     def _answers_so_far(self) -> Iterator[dict[str, Any]]:
         """Yield answers without ending the conversation when the caller has heard enough."""
@@ -99,7 +109,7 @@ class Session:
 
 @contextlib.contextmanager
 def _let_one_go_first(key: str) -> Iterator[None]:
-    """Hold back all processes of a command until the first one is ready: what it has found is remembered for them."""
+    """Hold back the jobs of all processes until the first one is ready: what it has found is remembered for them."""
     if key in _READY:
         yield
         return

@@ -45,6 +45,7 @@ ALGORITHMS = (
     "RMS",
     "Resample",
     "Spectrum",
+    "StereoMuxer",
     "TensorToPool",
     "TensorToVectorReal",
     "TensorTranspose",

@@ -147,7 +147,14 @@ def compile_model(model: Any, graph: str, precision: str = "f32") -> Any:
     GraphError
         When OpenVINO cannot compile it.
     """
-    settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": count_threads(), "NUM_STREAMS": 1}
+    n_threads = count_threads()
+    settings = {
+        "INFERENCE_PRECISION_HINT": precision,
+        "INFERENCE_NUM_THREADS": n_threads,
+        "NUM_STREAMS": 1,
+        # threads that are bound to cores take the first ones, and so would those of every other process
+        "ENABLE_CPU_PINNING": n_threads >= count_workers(),
+    }
     try:
         return open_core().compile_model(model, "CPU", settings).create_infer_request()
     except RuntimeError as error:

@@ -1,8 +1,10 @@
 """One streaming network of Essentia over many files. In: paths; out: what the attached algorithms collected of each.
 
-Essentia never frees a streaming network, not even one that only decodes (some 1.5 MB each), so a `Decoder` builds its
-network once and gives its loader one file after another: memory does not grow with their number. What comes out is bit
-for bit what a new network gives, because every algorithm is reset in between.
+Essentia does not free all of a streaming network, not even of one that only decodes (some 1.5 MB each stay), so a
+`Decoder` builds its network once and gives its loader one file after another: memory does not grow with their number.
+What comes out is bit for bit what a new network gives, because every algorithm is reset in between. The mixer alone is
+a new one for each file: at the end of a file it takes what is left, and takes no more than that at a time from then on,
+so that after a few files it mixes one sample after another.
 
 Conventions: mono is the mean of the channels (MonoMixer "mix"); every sampling rate is resampled from the source rate,
 never through another one, which makes a branch bit-identical to Essentia's MonoLoader.
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import essentia
 import essentia.streaming as ess
@@ -53,22 +56,19 @@ class Decoder:
 
     def __init__(self, rates_hz: tuple[int, ...], connect: Callable[[Source], None], quality: int = 4) -> None:
         self._quality = quality
-        self._loader, mixer = ess.AudioLoader(), ess.MonoMixer()
-        self._source = source = Source({}, essentia.Pool(), [mixer])
-        self._loader.audio >> mixer.audio
-        self._loader.numberChannels >> mixer.numberChannels
+        self._loader = ess.AudioLoader()
+        self._source = source = Source({}, essentia.Pool())
         self._loader.sampleRate >> (source.pool, "source.rate")
         for unused in ("md5", "bit_rate", "codec"):
             getattr(self._loader, unused) >> None
         self._cutter = source.keep(ess.FrameCutter())
         level = source.keep(ess.RMS())
-        mixer.audio >> self._cutter.signal
         self._cutter.frame >> level.array
         level.rms >> (source.pool, "source.levels")
         self._resamplers = {rate_hz: source.keep(ess.Resample()) for rate_hz in rates_hz}
         for rate_hz, resampler in self._resamplers.items():
-            mixer.audio >> resampler.signal
             source.signals[rate_hz] = resampler.signal
+        self._mixer = self._connect_mixer()
         connect(source)
 
     def decode(self, path: str) -> tuple[dict[str, np.ndarray], float]:
@@ -102,8 +102,35 @@ class Decoder:
         check_signal(path, levels, duration_s, declared_s)
         return pool, duration_s
 
+    def _list_mixed(self) -> list[Any]:
+        """Return what reads the mixed signal."""
+        return [self._cutter.signal, *(resampler.signal for resampler in self._resamplers.values())]
+
+    def _connect_mixer(self) -> Any:
+        """Make a mixer between the loader and what reads the mixed signal."""
+        mixer = ess.MonoMixer()
+        self._loader.audio >> mixer.audio
+        self._loader.numberChannels >> mixer.numberChannels
+        for sink in self._list_mixed():
+            mixer.audio >> sink
+        return mixer
+
+    def _renew_mixer(self) -> None:
+        """Put a new mixer in the place of the old one, and free that: Essentia frees networks of which a start goes."""
+        old = self._mixer
+        self._loader.audio.disconnect(old.audio)
+        self._loader.numberChannels.disconnect(old.numberChannels)
+        for sink in self._list_mixed():
+            old.audio.disconnect(sink)
+        start = ess.StereoMuxer()
+        start.audio >> old.audio
+        self._mixer = self._connect_mixer()
+        for algorithm in (start, old):  # which refer to themselves
+            vars(algorithm).clear()
+
     def _run(self, readable: str, path: str, rate_hz: int) -> dict[str, np.ndarray]:
         open_loader(self._loader, readable, path)
+        self._renew_mixer()
         hop = int(rate_hz * LEVEL_HOP_S)
         self._cutter.configure(
             frameSize=hop, hopSize=hop, startFromZero=True, silentFrames="keep", lastFrameToEndOfFile=True

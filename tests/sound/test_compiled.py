@@ -54,6 +54,16 @@ def test_every_node_has_essentias_numbers(graphs, name):
             np.testing.assert_allclose(found[node], expected[node], atol=limit, rtol=0)
 
 
+@pytest.mark.parametrize(("n_workers", "bound"), [(1, True), (2, False)])
+def test_threads_are_bound_to_cores_where_one_process_has_them_all(graphs, monkeypatch, n_workers, bound):
+    """Two processes of one thread would both be bound to the first core."""
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "1")
+    monkeypatch.setattr(compiled, "count_workers", lambda: n_workers)
+    model = compiled.read_cut_model(graphs / "msd-musicnn-1.pb", INPUT, NODES[:1])
+    request = compiled.compile_model(model, "msd-musicnn-1")
+    assert request.get_compiled_model().get_property("ENABLE_CPU_PINNING") is bound
+
+
 def test_a_graph_with_a_left_over_placeholder_of_unknown_rank_is_cut(graphs, tmp_path):
     plain, published = graphs / "msd-vgg-1.pb", tmp_path / "published.pb"
     published.write_bytes(plain.read_bytes() + describe_placeholder("model/Placeholder_1"))

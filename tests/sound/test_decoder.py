@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import essentia.streaming as ess
 import numpy as np
@@ -41,6 +42,26 @@ def test_a_network_that_is_used_again_answers_as_a_new_one(files, quality):
         assert set(found) == set(expected)
         for name, values in expected.items():
             np.testing.assert_array_equal(found[name], values)
+
+
+def test_a_network_that_is_used_again_is_as_fast_as_a_new_one(write_wav, make_signal, tmp_path):
+    """Essentia's mixer takes what is left at the end of a file, and no more than that from then on: here one sample."""
+    leaves_one = str(write_wav(tmp_path / "leaves_one.wav", make_signal(1, 44100, n_channels=2)[: 3 * 4096 + 1], 44100))
+    minute = str(write_wav(tmp_path / "minute.wav", make_signal(60, 44100, n_channels=2), 44100))
+
+    def measure(decoder: Decoder) -> float:
+        start = time.process_time()
+        decoder.decode(minute)
+        return time.process_time() - start
+
+    def connect_signal(source: Source) -> None:
+        source.signals[16000] >> (source.pool, "signal")
+
+    used = Decoder((16000,), connect_signal)
+    used.decode(leaves_one)
+    times = [(measure(Decoder((16000,), connect_signal)), measure(used)) for _ in range(3)]
+    new_s, used_s = map(min, zip(*times, strict=True))
+    assert used_s < 2 * new_s, times
 
 
 def test_a_file_that_is_refused_changes_nothing_for_the_next(files, write_wav, tmp_path):

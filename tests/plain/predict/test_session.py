@@ -95,29 +95,53 @@ def test_every_thread_has_its_own_process_and_another_command_another(processes)
     assert processes[2:] == [["e"], ["f"]]
 
 
-def test_the_first_process_is_ready_before_the_next_one_starts(processes, monkeypatch):
-    """What it finds out (oneDNN, OpenVINO's answers) is remembered for the others."""
-    running, seen = [], []
+def test_the_first_process_is_ready_before_the_next_one_has_its_job(processes, monkeypatch):
+    """What it finds out (oneDNN, OpenVINO's answers) is remembered for the others, which load meanwhile."""
+    starts, running, seen = [], [], []
     real = worker._converse
+    slow = threading.Event()
 
     def converse(job, process, feed):
+        if not seen:
+            assert not slow.wait(0.2)
+            assert seen == [], "another process has its job already"
+            assert len(starts) == 3
         running.append(process)
         seen.append(len(running))
         yield from real(job, process, feed)
 
     monkeypatch.setattr(worker, "_converse", converse)
-    slow = threading.Event()
+    monkeypatch.setattr(worker, "start_worker", lambda setting: starts.append(setting) or setting)
+    all_three = threading.Barrier(3)
 
-    def start(setting):
-        if not seen:
-            assert not slow.wait(0.2)
-            assert seen == [], "another process has started meanwhile"
-        return setting
+    def call(path):
+        all_three.wait(10)
+        return answer_file(JOB, path)
 
-    monkeypatch.setattr(worker, "start_worker", start)
     with ThreadPoolExecutor(3) as threads:
-        list(threads.map(lambda path: answer_file(JOB, path), ["a", "b", "c"]))
+        answers = list(threads.map(call, ["a", "b", "c"]))
+    assert all("predictions" in answer for answer in answers)
     assert max(seen) <= 3
+    assert len(starts) == 3
+
+
+def test_a_process_that_waits_with_onednn_is_left_when_the_first_one_refuses_it(processes, monkeypatch):
+    class Waiting:
+        killed = False
+
+        def kill(self):
+            self.killed = True
+
+    early, settings = Waiting(), iter([("1", "0")])
+    monkeypatch.setattr(session_module.engines, "list_settings", lambda: next(settings, ("0",)))
+    used = []
+    real = worker._converse
+    monkeypatch.setattr(
+        worker, "_converse", lambda job, process, feed: used.append(process) or real(job, process, feed)
+    )
+    assert "predictions" in Session(JOB, [early]).ask("a")
+    assert early.killed
+    assert used == ["0"]
 
 
 def test_a_closed_session_says_so_instead_of_starting_again(processes):
