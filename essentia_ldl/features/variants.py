@@ -53,7 +53,7 @@ def make_variants(
     Raises
     ------
     AudioError
-        As `require_ffmpeg`.
+        When a variant needs ffmpeg, and there is none.
     StoreError
         When a variant of a track cannot be made.
     """

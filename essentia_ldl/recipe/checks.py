@@ -19,7 +19,7 @@ def check_tuning(network: NetworkSettings, training: TrainingSettings, networks:
     network, training
         What is trained, and how.
     networks : str
-        As for `check_joint`.
+        "none", "separate", "shared" or "wide": networks that learn targets first.
     where : str
         Name of the recipe, for the message.
     """

@@ -97,7 +97,7 @@ class BandSource:
         start : int
             Frame of the track; a variant of another length is cut at the same share of it.
         variant : str
-            See `choices.AUDIO_VARIANTS`.
+            Name of a variant of the audio, one of `choices.AUDIO_VARIANTS`; "" is the track itself.
         """
         if not variant:
             return cut_patch(self._bands(row), start, self.front_end)
