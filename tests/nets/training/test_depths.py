@@ -70,6 +70,7 @@ def test_the_head_is_warmed_up_alone(make_run):
     assert not np.array_equal(run.model.get_layer("embedding").get_weights()[0], before)
 
 
+@pytest.mark.slow
 def test_a_training_with_rates_and_a_warm_up_goes_on_where_it_was(make_run, monkeypatch):
     changes = {**SMALL, "training": {"epochs": 3, "batch_size": 2, "rate_factor": 0.4, "warmup_epochs": 1}}
     whole = train(make_run("whole", **changes), say=lambda _: None)

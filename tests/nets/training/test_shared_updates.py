@@ -52,7 +52,7 @@ def test_a_step_leaves_other_branches_alone(narrow, make_dcnn):
     run = open_run(make_dcnn(**SHARED))
     before = values_of(run.model)
     state = [variable.numpy() for variable in run.optimizers[0].variables]
-    run.steps[1](*run._take(1, run.rows[1][:4], np.zeros(4, dtype=np.int64)))
+    run.steps[1](*run._take_for(1, run.rows[1][:4], np.zeros(4, dtype=np.int64)))
     changed = {path for path, value in values_of(run.model).items() if value != before[path]}
     assert not {path for path in changed if path.startswith("g_")}
     assert "conv_1/kernel" in changed
@@ -111,9 +111,9 @@ def test_each_task_has_its_own_loss_and_weights(narrow, make_dcnn):
     run.weights = np.full_like(run.weights, 3.0)
     rows = run.rows[0][:4]
     choices = np.zeros(len(rows), dtype=np.int64)
-    assert run._take(0, rows, choices)[2].tolist() == [3.0] * 4
-    assert run._take(1, rows, choices)[2].tolist() == [1.0] * 4
-    x, _, weights = run._take(0, rows, choices)
+    assert run._take_for(0, rows, choices)[2].tolist() == [3.0] * 4
+    assert run._take_for(1, rows, choices)[2].tolist() == [1.0] * 4
+    x, _, weights = run._take_for(0, rows, choices)
     even = np.full((4, 2), 0.5, np.float32)
     # of an even target mean absolute error is at most a half, cross-entropy at least log 2
     assert float(run.steps[0](x, even, weights)) <= 3 * 0.5 + 1e-6

@@ -137,6 +137,7 @@ TOP = {
 }
 
 
+@pytest.mark.slow
 def test_fine_tune_top_trains_the_last_layers_alone_and_goes_on_where_it_was(make_run, monkeypatch):
     folder = make_run("whole", **TOP)
     plan = read_plan(folder)
@@ -159,6 +160,7 @@ def test_fine_tune_top_trains_the_last_layers_alone_and_goes_on_where_it_was(mak
     assert np.array_equal(predictions(cut)["patch_logits"], predictions(folder)["patch_logits"])
 
 
+@pytest.mark.slow
 def test_runs_of_one_process_share_what_frozen_layers_made(make_run, monkeypatch):
     known = {}
     first = train(make_run("first", **TOP), extractors=known, say=lambda _: None)
@@ -166,6 +168,7 @@ def test_runs_of_one_process_share_what_frozen_layers_made(make_run, monkeypatch
     assert train(make_run("second", **TOP), extractors=known, say=lambda _: None) == first
 
 
+@pytest.mark.slow
 def test_fine_tune_top_is_scored_at_another_hop(make_run):
     folder = make_run(**{**TOP, "training": {"epochs": 1, "batch_size": 2}}, evaluation_hop_frames=40)
     train(folder, say=lambda _: None)
