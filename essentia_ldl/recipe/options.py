@@ -88,7 +88,10 @@ def apply_options(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
         When a label source or a network does not exist.
     """
     check_options(options, recipe)
-    recipe, given = change_recipe(recipe, options.get("changes") or {}), options.get
+    given, changes = options.get, options.get("changes") or {}
+    if given("fine_tune") in ("top", "all"):  # keys of the training that only these two allow are read with it
+        changes = {"network.fine_tune": given("fine_tune"), **changes}
+    recipe = change_recipe(recipe, changes)
     augment = {} if given("augment") is None else read_augmentations(given("augment"))
     labels = given("labels")
     if given("paper"):

@@ -41,4 +41,5 @@ def test_the_examples_of_the_commands_run_beside_tensorflow(graphs, run_python, 
     done = run_python("-c", NOTEBOOK, str(home), str(song), timeout_s=1500)
     assert done.returncode == 0, done.stdout + done.stderr
     ran = [f"{name} ran" for name in ("train", "predict", "evaluate", "report", "cross_validate")]
-    assert done.stdout.splitlines()[-7:] == [*ran, "shows True", "False True"], done.stdout + done.stderr
+    told = [line for line in done.stdout.splitlines() if line.endswith((" ran", " failed")) or " True" in line]
+    assert told == [*ran, "shows True", "False True"], done.stdout + done.stderr

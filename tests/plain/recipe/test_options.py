@@ -69,3 +69,13 @@ def test_options_that_contradict_one_another_are_refused(options, message):
         check_options(options, RECIPE)
     with pytest.raises(RecipeError, match=message):
         apply_options(RECIPE, options)
+
+
+@pytest.mark.parametrize("fine_tune", ["top", "all"])
+def test_keys_that_only_a_tuned_network_has_go_with_the_option_that_tunes_it(fine_tune):
+    options = {"fine_tune": fine_tune, "changes": {"training.rate_factor": "0.4", "training.warmup_epochs": "1"}}
+    found = apply_options(RECIPE, options)
+    assert (found.network.fine_tune, found.labels) == (fine_tune, "none")
+    assert (found.training.rate_factor, found.training.warmup_epochs) == (0.4, 1)
+    with pytest.raises(RecipeError, match="rate_factor"):
+        apply_options(RECIPE, {"changes": options["changes"]})
