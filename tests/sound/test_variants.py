@@ -74,7 +74,7 @@ def test_the_last_layers_learn_changed_patches_of_training_tracks_and_the_graph_
     size = [
         "demo.tracks=6",
         "demo.artists=3",
-        "demo.seconds=8.0",
+        "demo.seconds=20.0",
         "training.rate_factor=0.4",
         "training.warmup_epochs=1",
     ]
