@@ -45,8 +45,8 @@ class HowToRead(TypedDict, total=False):
     corrections: str | os.PathLike[str]
 
 
-class HowToTrain(HowToRead, total=False):
-    """What is trained, and with what effort; keys of a recipe that have no name here stand in `changes`."""
+class HowToFit(HowToRead, total=False):
+    """What is trained; keys of a recipe that have no name here stand in `changes`."""
 
     network: str
     pretrained: str
@@ -60,34 +60,24 @@ class HowToTrain(HowToRead, total=False):
     seed: int
     speed: str
     music: str
-    leave_out: str
-    adapt: str | os.PathLike[str]
     paper: bool
     changes: Mapping[str, object]
     jobs: int
+
+
+class HowToTrain(HowToFit, total=False):
+    """What a training chooses by and adapts to, and its effort."""
+
+    leave_out: str
+    adapt: str | os.PathLike[str]
     max_hours: float
     members: int
     again: bool
 
 
-class HowToCompare(HowToRead, total=False):
-    """What a cross-validation trains, on which folds, and what it compares with."""
+class HowToCompare(HowToFit, total=False):
+    """On which folds a cross-validation trains, and what it compares with."""
 
-    network: str
-    pretrained: str
-    extractor: str
-    extractor_output: str
-    fine_tune: str
-    augment: str
-    epochs: int
-    dropout: float
-    samples: int
-    seed: int
-    speed: str
-    music: str
-    paper: bool
-    changes: Mapping[str, object]
-    jobs: int
     folds: int
     repeats: int
     leave_out: str

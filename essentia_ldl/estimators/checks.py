@@ -1,4 +1,4 @@
-"""What estimators check: parameters, and arrays with labels, by scikit-learn's rules and with our errors."""
+"""What estimators share: transformers that need labels, and checks of parameters and arrays with our errors."""
 
 from __future__ import annotations
 
@@ -7,14 +7,46 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from essentia_ldl.errors import ArrayTypeError, DataError, Reason, explain
 
 Rules = Mapping[str, tuple[str, Callable[[Any], bool]]]
+
+
+class LabelledTransformer(TransformerMixin, BaseEstimator):
+    """A transformer that learns from labels, and whose columns have names: `classes_`, unless it says others."""
+
+    def _name_columns(self) -> list[str]:
+        return [str(name) for name in self.classes_]
+
+    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
+        """Return the names of the columns, as texts: the classes, or the groups "e01", "e02" and so on.
+
+        Parameters
+        ----------
+        input_features : None
+            Not looked at; scikit-learn passes it.
+
+        Returns
+        -------
+        np.ndarray [shape=(n_columns,), object]
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`; scikit-learn's.
+        """
+        check_is_fitted(self)
+        return np.array(self._name_columns(), dtype=object)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
 
 
 def is_count(value: object, least: int = 1) -> bool:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from essentia_ldl.estimators.checks import check_labelled, check_parameters, check_rows, draw_seed, is_count
+from essentia_ldl.estimators.checks import (
+    LabelledTransformer,
+    check_labelled,
+    check_parameters,
+    check_rows,
+    draw_seed,
+    is_count,
+)
 from essentia_ldl.labels import bag_descriptors, fit_groups
 from essentia_ldl.records import Track
 
@@ -17,7 +23,7 @@ _RULES = {
 }
 
 
-class ArtistGroups(TransformerMixin, BaseEstimator):
+class ArtistGroups(LabelledTransformer):
     """Groups of artists whose tracks have similar features: artist group factors.
 
     Features are brought to a normal distribution by their ranks and clustered into words; a track is one word, an
@@ -162,18 +168,5 @@ class ArtistGroups(TransformerMixin, BaseEstimator):
             counts = csr_matrix((np.ones(len(rows)), places), shape=(len(rows), self.words_.shape[1]))
             return self._model.transform(counts)
 
-    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
-        """Return the names of the columns: the groups, "e01", "e02" and so on.
-
-        Parameters
-        ----------
-        input_features : None
-            Not looked at; scikit-learn passes it.
-        """
-        check_is_fitted(self)
-        return np.array(self._names, dtype=object)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags
+    def _name_columns(self) -> list[str]:
+        return list(self._names)

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from essentia_ldl.errors import DataError, explain
-from essentia_ldl.estimators.checks import check_labelled, check_rows, find_classes
+from essentia_ldl.estimators.checks import LabelledTransformer, check_labelled, check_rows, find_classes
 from essentia_ldl.scores import calibration
 from essentia_ldl.scores.logits import PatchLogits
 
 
-class TemperatureScaler(TransformerMixin, BaseEstimator):
+class TemperatureScaler(LabelledTransformer):
     """Temperature scaling: all logits are divided by one T before the softmax.
 
     It takes logits, whose softmax are the probabilities to calibrate. Where there are probabilities only, their
@@ -142,22 +141,6 @@ class TemperatureScaler(TransformerMixin, BaseEstimator):
         """
         columns = self.predict_proba(X).argmax(axis=1)
         return self.classes_[columns]
-
-    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
-        """Return the names of the columns: the classes, as texts.
-
-        Parameters
-        ----------
-        input_features : None
-            Not looked at; scikit-learn passes it.
-        """
-        check_is_fitted(self)
-        return np.array([str(name) for name in self.classes_], dtype=object)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags
 
 
 class VectorScaler(TemperatureScaler):

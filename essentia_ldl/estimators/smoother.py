@@ -5,10 +5,10 @@ from __future__ import annotations
 import numbers
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from essentia_ldl.estimators.checks import (
+    LabelledTransformer,
     check_labelled,
     check_parameters,
     check_rows,
@@ -28,7 +28,7 @@ _RULES = {
 }
 
 
-class LabelSmoother(TransformerMixin, BaseEstimator):
+class LabelSmoother(LabelledTransformer):
     """Label distributions from nearest training tracks: a track takes the mean label of its neighbours.
 
     `fit_transform(X, y)` gives the distributions of the training tracks, in which no track is a neighbour of its own.
@@ -174,19 +174,3 @@ class LabelSmoother(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return np.stack([self._space.smooth(row) for row in check_rows(self, X, is_new=False)])
-
-    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
-        """Return the names of the columns: the classes, as texts.
-
-        Parameters
-        ----------
-        input_features : None
-            Not looked at; scikit-learn passes it.
-        """
-        check_is_fitted(self)
-        return np.array([str(name) for name in self.classes_], dtype=object)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags

@@ -20,7 +20,7 @@ from essentia_ldl.models.answers import SUFFIX as ANSWERS
 from essentia_ldl.models.folder import Model
 from essentia_ldl.predict.ask import Question, expand_files, find_models
 from essentia_ldl.predict.journal import Journal, identify, list_parts
-from essentia_ldl.predict.many import ANYBODY, Workers, count_jobs, predict_in_order, predict_many
+from essentia_ldl.predict.many import ANYBODY, Workers, is_alone, predict_in_order, predict_many
 from essentia_ldl.predict.overwrite import refuse_overwriting
 from essentia_ldl.predict.parquet import ParquetWriter
 from essentia_ldl.predict.write import Output, Writer, open_document, sweep_parts
@@ -98,7 +98,7 @@ def predict(
             say(f"warning: {sentence}")
 
     def ask(waiting: Sequence[str]) -> Iterator[list[Prediction] | Failure]:
-        if not output.is_file or (workers.cluster is None and count_jobs(len(waiting), workers.n_jobs) == 1):
+        if not output.is_file or is_alone(len(waiting), workers):
             yield from predict_in_order(models, waiting, graphs, question, workers, warn)
             return
         # a journal takes them as they come, so that the fewest are lost when the command is killed

@@ -67,6 +67,11 @@ def count_jobs(n_files: int, n_jobs: int | None = None) -> int:
     return max(1, min(count_workers(), n_files // N_FILES, n_fitting))
 
 
+def is_alone(n_files: int, workers: Workers) -> bool:
+    """Tell whether one process of this machine predicts so many files, with a thread per core."""
+    return workers.cluster is None and count_jobs(n_files, workers.n_jobs) == 1
+
+
 def predict_many(
     models: Sequence[Model],
     files: Sequence[str],
@@ -160,7 +165,7 @@ def predict_in_order(
     EssentiaLdlError
         When a model cannot run at all, or the cluster is gone; answers that came before stand.
     """
-    if workers.cluster is None and count_jobs(len(files), workers.n_jobs) == 1:
+    if is_alone(len(files), workers):
         yield from predict_files(models, files, graphs, question, workers.started, warn)
     else:
         yield from put_in_order(predict_many(models, files, graphs, question, workers, warn))
