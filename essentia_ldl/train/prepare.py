@@ -186,7 +186,7 @@ def prepare(
             raise RecipeError(explain("adapt", "labels auto or joint", ", ".join(needs.labels), recipe.task, remedy))
         list_unlabelled(source.adapt)
     source, is_demo = find_data(recipe, source, home, say)
-    tracks, corrected = read_corrected(source, recipe)
+    tracks, corrected = read_corrected(source, recipe, say)
     if corrected:
         say(describe_corrections(corrected))
     network = recipe.network
@@ -205,7 +205,12 @@ def prepare(
     column = recipe.choice.leave_out if is_solved else ""
     require_ffmpeg(recipe.augment.audio)
     training: set[str] = set()
-    for split in needs.draw(tracks) if needs.draw else ():
+    drawn = needs.draw(tracks) if needs.draw else ()
+    if is_solved or any(split.valid or split.test for split in drawn):
+        large = splits.describe_large_artist(drawn, tracks, recipe.split.valid_share)
+        if large is not None:
+            say(f"warning: {large}")
+    for split in drawn:
         chosen = set(split.train)
         training |= chosen
         train = [track for track in tracks if track.id in chosen]
