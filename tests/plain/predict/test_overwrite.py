@@ -1,4 +1,4 @@
-"""What -o may not name: an input in any spelling, audio, graphs and cards by their content."""
+"""What -o may not name (A1): an input in any spelling, audio, graphs and cards by their content."""
 
 from __future__ import annotations
 
