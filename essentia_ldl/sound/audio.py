@@ -127,6 +127,8 @@ def open_audio(path: str) -> Iterator[tuple[str, float, int]]:
     require_file(path)
     with _plain_name(path) as plain:
         container = sniff_container(plain)
+        if container == "aiff":  # of a WAV, what is decoded tells how much is missing
+            require_whole(plain, container, path)
         declared_s, rate_hz, _ = _read_header(plain, container)
         check_rate(rate_hz, path)
         with _essentia_readable(plain, container, path) as readable:
