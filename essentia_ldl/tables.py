@@ -35,7 +35,7 @@ class QuoteError(ValueError):
 
 
 @dataclasses.dataclass(frozen=True)
-class Table:
+class Rows:
     """A header, and the rows below it with as many cells or fewer, each with its line from 1."""
 
     line: int
@@ -66,7 +66,7 @@ def decode(data: bytes, errors: str = "strict") -> str:
     return data.decode("utf-8", errors)
 
 
-def read_table(text: str, wanted: Sequence[str], separator: str | None = None) -> Table | None:
+def read_table(text: str, wanted: Sequence[str], separator: str | None = None) -> Rows | None:
     """Read a table; None when there is no row.
 
     Parameters
@@ -80,7 +80,7 @@ def read_table(text: str, wanted: Sequence[str], separator: str | None = None) -
 
     Returns
     -------
-    Table or None
+    Rows or None
         Names and cells as they are written; columns without a name are left out, where every row has room for them.
 
     Raises
@@ -115,7 +115,7 @@ def read_table(text: str, wanted: Sequence[str], separator: str | None = None) -
         elif len(cells) >= len(kept) and kept == list(range(len(kept))) and not any(map(str.strip, cells[len(kept) :])):
             cells = cells[: len(kept)]
         found.append((number, tuple(cells)))
-    return Table(line, tuple(header[i] for i in kept), tuple(found))
+    return Rows(line, tuple(header[i] for i in kept), tuple(found))
 
 
 def _read_preface(line: str, wanted: Sequence[str]) -> str | None:

@@ -195,7 +195,7 @@ def _error(what: str, rule: str, value: object, where: object, remedy: str) -> D
     return DataError(explain(what, rule, value, where, remedy))
 
 
-def _read_table(path: Path) -> tables.Table | None:
+def _read_table(path: Path) -> tables.Rows | None:
     try:
         text = tables.decode(path.read_bytes())
     except UnicodeDecodeError as error:
