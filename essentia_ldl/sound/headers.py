@@ -18,7 +18,7 @@ SLACK_S = 1.5  # by which a header may be wrong: TagLib gives whole seconds
 _MARK = 0x7FFF0000  # sizes from here on are marks of writers that did not know, where the file is small
 _SMALL = 1 << 30
 _PCM = (1, 3, 6, 7, 0xFFFE)  # the others declare a mean byte rate, which is a guess
-_N_LEADING = 1 << 17  # bytes before the first frame of an mp3: tags, zeros, headers of servers
+_N_LEADING = 1 << 16  # bytes before the first frame of an mp3: tags, zeros, headers of servers
 _BIT_RATES = (
     (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),  # MPEG 1, layer I
     (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
@@ -146,9 +146,12 @@ def find_frames(data: bytes | mmap.mmap) -> int | None:
     A frame counts where another one of its kind follows.
     """
     at = _skip_tags(data, 0)
-    last = at + _N_LEADING
-    while 0 <= at < min(last, len(data)):
-        if data[at : at + 3] == b"ID3":
+    last = min(at + _N_LEADING, len(data))
+    tag = data.find(b"ID3", at, last)
+    while 0 <= at < last:
+        if 0 <= tag < at:
+            tag = data.find(b"ID3", at, last)
+        if at == tag:
             at = max(at + 1, _skip_tags(data, at))
             continue
         frame = _read_frame(data, at)
@@ -156,7 +159,10 @@ def find_frames(data: bytes | mmap.mmap) -> int | None:
             following = _read_frame(data, at + frame[0])
             if following is not None and following[2] == frame[2]:
                 return at
-        at = min((found for found in (data.find(b"\xff", at + 1), data.find(b"ID3", at + 1)) if found > 0), default=-1)
+        sync = data.find(b"\xff", at + 1, last)
+        at = tag if sync < 0 or at < tag < sync else sync
+        if at == tag and tag < 0:
+            return None
     return None
 
 
