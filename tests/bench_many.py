@@ -1,7 +1,8 @@
 """Numbers of docs/library.md. ``python tests/bench_many.py rows [N]`` simulates a library with a fake process.
 
-``python tests/bench_many.py jobs FOLDER MODEL`` compares one process with a thread per core and one process of one
-thread per core on real audio, in alternating runs, and ``cluster FOLDER MODEL`` one worker of a Dask cluster with two.
+``python tests/bench_many.py jobs FOLDER MODEL [ROUNDS]`` compares one process with a thread per core and one process of
+one thread per core on real audio, in alternating runs, and ``cluster FOLDER MODEL [ROUNDS]`` one worker of a Dask
+cluster with two.
 Not a test: machines are shared and noisy.
 """
 
@@ -220,7 +221,8 @@ def main(arguments: list[str]) -> None:
     if section == "rows":
         simulate_rows(int(more[0]) if more else N_ROWS)
     else:
-        {"jobs": compare_jobs, "cluster": compare_workers}[section](os.path.abspath(more[0]), *more[1:2])
+        compare = {"jobs": compare_jobs, "cluster": compare_workers}[section]
+        compare(os.path.abspath(more[0]), more[1], *map(int, more[2:3]))
 
 
 if __name__ == "__main__":
