@@ -34,6 +34,7 @@ from bench_library import list_engines, measure, write_audio
 from essentia_ldl import frontends
 from essentia_ldl.collection.read import Source, keep_split
 from essentia_ldl.files import Home
+from essentia_ldl.measure.baselines import GRIDS
 from essentia_ldl.measure.crossval import Comparison, Folds, Measured, cross_validate
 from essentia_ldl.measure.rows import TruthColumn
 from essentia_ldl.recipe.recipe import Recipe
@@ -130,7 +131,8 @@ def main() -> None:
         folds, lines, baselines = Folds(n_repeats=asked.repeats, leave_out=column), [], {}
         for changes, rows in GROUPS:
             recipe = base.override(**changes)
-            comparison = Comparison(tuple(rows.values()), folds, truth=truth)
+            tested = () if baselines else tuple(GRIDS)  # once, as they are the same on the same folds
+            comparison = Comparison(tuple(rows.values()), folds, truth=truth, baselines=tested)
             done = cross_validate(recipe, source, comparison, home, say=lambda line: None)
             baselines = baselines or done.scores["baselines"]
             for name, labels in rows.items():
