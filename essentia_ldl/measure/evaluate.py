@@ -29,6 +29,7 @@ from essentia_ldl.measure.rows import TruthColumn, read_truth
 from essentia_ldl.models import folder as models
 from essentia_ldl.models.folder import Model
 from essentia_ldl.predict.ask import predict_files
+from essentia_ldl.progress import hides_bars
 from essentia_ldl.records import Failure, Track
 from essentia_ldl.runs import folder as runs
 from essentia_ldl.runs.names import FAILURES
@@ -176,7 +177,7 @@ def _predict(
     rows: dict[str, np.ndarray] = {}
     failures: list[Failure] = []
     try:
-        with tqdm(total=len(files), unit="file", disable=None) as bar:
+        with tqdm(total=len(files), unit="file", disable=hides_bars()) as bar:
             for answer in predict_files([model], files, graphs):
                 bar.update()
                 if isinstance(answer, Failure):
