@@ -181,7 +181,7 @@ def check_writable(home: Home) -> Home:
         reason = error.strerror or str(error)
     if reason:
         remedy = "Give another folder as home, or set ESSENTIA_LDL_HOME."
-        raise DiskError(explain("home", "a folder that can be written", reason, home.root, remedy))
+        raise DiskError(f"The home {home.root} cannot be written: {reason}. {remedy}")
     return home
 
 

@@ -163,7 +163,7 @@ def _make_folder(output: str | None, name: str, runs: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=output is not None)
     except OSError as error:
         remedy = "Choose another, or try again."
-        raise StoreError(explain("output", "a folder to write to", error.strerror, folder, remedy)) from None
+        raise StoreError(f"The folder {folder} cannot be made: {error.strerror}. {remedy}") from None
     return folder
 
 

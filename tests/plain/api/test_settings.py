@@ -100,7 +100,7 @@ def test_a_home_is_a_value_a_folder_or_that_of_the_environment(tmp_path, monkeyp
 def test_a_home_that_cannot_be_written_is_told_before_the_work(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     assert check_writable(Home(tmp_path / "new" / "home")).root.is_dir()
-    with pytest.raises(DiskError, match="home: expected a folder that can be written; got 'Not a directory'"):
+    with pytest.raises(DiskError, match=r"^The home .*file/home cannot be written: Not a directory\. Give another"):
         check_writable(Home(tmp_path / "file" / "home"))
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(OSError, match="no permission to write"):

@@ -98,7 +98,7 @@ def test_two_homes_in_one_process_share_nothing(asked, tmp_path):
 
 def test_bad_input_is_told_before_the_work(asked, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(OSError, match="home: expected a folder that can be written"):
+    with pytest.raises(OSError, match=r"^The home .* cannot be written: Not a directory\. Give another folder"):
         training.train(RECIPE, home=tmp_path / "file" / "x")
     with pytest.raises(DiskError):
         training.cross_validate(RECIPE, home=tmp_path / "file" / "x")
