@@ -12,7 +12,6 @@ import numbers
 import os
 import typing
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, TypedDict
 
 from essentia_ldl.collection.read import Source
@@ -161,7 +160,7 @@ def find_home(home: Home | Place | None) -> Home:
     """Return a home: itself, that of a folder, or that of the command line when there is none."""
     if home is None:
         return Home.from_environment()
-    return home if isinstance(home, Home) else Home(Path(home))
+    return home if isinstance(home, Home) else Home(home)
 
 
 def check_writable(home: Home) -> Home:
