@@ -1,6 +1,6 @@
 """Descriptors of Essentia's MusicExtractor: asked for here, computed once by the sound zone, read from the store.
 
-In: a collection; out: one vector a track. Keys, scales and chords are one column a value. Which descriptors count is
+In: a collection; out: one vector per track. Keys, scales and chords are one column per value. Which descriptors count is
 told by a profile of `features.profiles`.
 
 Kept under ``<store>/descriptors-<digest of settings and version>/<two digits>/<content>.npy``, float32 (d,), with the
