@@ -1,4 +1,4 @@
-"""Datasets: a folder or file of the user's flows in, Tracks flow out; one file a layout.
+"""Datasets: a folder or file of the user's flows in, Tracks flow out; one file per layout.
 
 A layout is a public module of this package with
 
