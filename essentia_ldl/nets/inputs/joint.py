@@ -37,7 +37,7 @@ class Wanted:
     backbones : tuple[str, ...]
         Names such as "msd-musicnn", in the order of the features.
     layers : str
-        A choice of layers, see `taps`.
+        A choice of layers: "embedding", "deep", "all", or some of the digits 1 to 5.
     quality : int
         Of resampling.
     hop_frames : int or None
