@@ -84,7 +84,7 @@ def test_changes_of_training_patches_are_told_where_there_were_any(make_run):
     card = describe(plan, head=False)
     assert card.fields["essentia_ldl"]["augment"] == settings
     assert list(card.fields) == KEYS
-    assert json.loads(json.dumps(card.fields)) == card.fields
+    assert json.loads(json.dumps(dict(card.fields))) == card.fields, "it is written as json"
 
 
 def test_a_calibration_is_noted_with_the_node_that_it_leaves_alone(plan):
