@@ -78,7 +78,9 @@ class Store:
         try:
             array = np.load(path, mmap_mode="r")
         except OSError as error:
-            raise StoreError(f"{path} cannot be read: {error.strerror}. Run the command again.") from None
+            raise StoreError(
+                explain("features", "a readable array", error.strerror, path, "Run the command again.")
+            ) from None
         except (ValueError, EOFError) as error:
             path.unlink(missing_ok=True)
             raise StoreError(explain("features", "a readable array", error, path, "Run the command again.")) from None

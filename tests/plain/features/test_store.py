@@ -50,7 +50,7 @@ def test_features_come_back_as_float32(store):
 
 
 def test_features_that_are_not_there_are_a_store_error(store):
-    with pytest.raises(StoreError, match=r"\.npy cannot be read: No such file or directory\. Run the command again\.$"):
+    with pytest.raises(StoreError, match=r"expected a readable array; .*Run the command again"):
         store.read(CONTENT, MUSICNN)
 
 
