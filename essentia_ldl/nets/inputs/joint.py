@@ -25,6 +25,7 @@ from essentia_ldl.nets.inputs.patches import cut_grid
 from essentia_ldl.nets.pretrained.weights import load_tagger
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.tapped import build_tapped
+from essentia_ldl.taps import Network
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,8 +34,8 @@ class Wanted:
 
     Parameters
     ----------
-    backbones : tuple[str, ...]
-        Names such as "msd-musicnn", in the order of the features.
+    backbones : tuple[str or Network, ...]
+        Networks such as "msd-musicnn", in the order of the features.
     layers : str
         A choice of layers, see `taps`.
     quality : int
@@ -43,7 +44,7 @@ class Wanted:
         Frames between the starts of patches; None is `taps.HOP_FRAMES`.
     """
 
-    backbones: tuple[str, ...]
+    backbones: tuple[str | Network, ...]
     layers: str
     quality: int
     hop_frames: int | None = None
@@ -82,7 +83,7 @@ class JointNetwork:
         """The networks on one input: patches -> features, its last layer called "embedding"."""
         if self._model is None:
             names = self.wanted.backbones
-            if len(names) == 1 and self.wanted.layers == taps.EMBEDDING:
+            if len(names) == 1 and names[0] in taps.NETWORKS and self.wanted.layers == taps.EMBEDDING:
                 tagger = load_tagger(self.graphs, *taps.get_network(names[0]))
                 self._model = keras.Model(tagger.input, tagger.get_layer("embedding").output, name="backbone")
             else:
