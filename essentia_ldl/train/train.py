@@ -104,7 +104,8 @@ def train(recipe: Recipe, source: Source, home: Home, effort: Effort = DEFAULT_E
     EssentiaLdlError
         Whatever went wrong; nothing half-written is left in graphs/.
     """
-    if source.data is None and recipe.is_solved and recipe.choice == ChoiceSettings():
+    is_open = recipe.is_solved and not recipe.network.backbones and recipe.choice == ChoiceSettings()
+    if source.data is None and is_open:
         recipe = recipe.override(choice__speed="fast")
         say(f"the demo is quick: it tries {BASE} alone, and --speed best all networks, as your own music does")
     needs = Needs((recipe.labels,), lambda tracks: [draw_split(recipe, tracks)])
