@@ -59,14 +59,24 @@ def data(tmp_path_factory, make_signal, write_wav) -> Path:
     return data
 
 
+def ask(data: Path, *settings: str) -> list[str]:
+    """Make the command that trains with some keys of the recipe changed."""
+    changes = [part for setting in settings for part in ("--set", setting)]
+    return ["train", "mood-sad", "--data", str(data), "--jobs", "1", *changes]
+
+
+def choose_from(name: str) -> list[str]:
+    """Return settings that leave a choice of the strength alone, on the embedding of one network."""
+    return [f'choice.networks=["{name}"]', 'choice.layers="embedding"', "choice.smoothing=0.0"]
+
+
 @pytest.fixture(scope="module")
 def train(home, data, run_command):
-    """A function (names, labels) -> the run and the card of the model that is trained on networks side by side."""
+    """A function (*settings) -> the run, and the first model that it leaves."""
 
-    def run(names: list[str], labels: str = "joint-one-hot") -> tuple[Path, Path]:
-        before = set((home / "runs").glob("*")) if (home / "runs").is_dir() else set()
-        asked = f"network.backbones={json.dumps(names)}"
-        run_command(home, "train", "mood-sad", "--data", str(data), "--labels", labels, "--set", asked, "--jobs", "1")
+    def run(*settings: str) -> tuple[Path, Path]:
+        before = set((home / "runs").glob("*"))
+        run_command(home, *ask(data, *settings))
         (made,) = set((home / "runs").glob("*")) - before
         (model, *_) = json.loads((made / "run.json").read_text())["models"]
         return made, home / "graphs" / f"{model}.pb"
@@ -77,13 +87,13 @@ def train(home, data, run_command):
 @pytest.fixture(scope="module")
 def copy(train):
     """The run and the model of the copy alone."""
-    return train([COPY])
+    return train(*choose_from(COPY))
 
 
 @pytest.fixture(scope="module")
 def beside(train):
     """The run and the model of a published graph beside a VGG, settings chosen."""
-    return train(["mtt-vgg", PUBLISHED], "auto")
+    return train(f'network.backbones=["mtt-vgg", "{PUBLISHED}"]')
 
 
 def answer(path: Path, patches: np.ndarray, nodes: list[str]) -> dict[str, np.ndarray]:
@@ -96,7 +106,7 @@ def read_extra(path: Path) -> dict:
 
 def test_a_copy_of_a_network_makes_the_model_of_the_network(copy, train):
     run, model = copy
-    ours, own = train(["msd-musicnn"])
+    ours, own = train(*choose_from("msd-musicnn"))
     assert (model.stem, own.stem) == ("mood_sad-joint-1-1", "mood_sad-musicnn-msd-1")
     patches = np.random.default_rng(0).uniform(0, 4, (5, 187, 96)).astype(np.float32)
     found = answer(model, patches, ["model/Softmax", "model/features"])
@@ -144,15 +154,14 @@ def test_it_predicts_in_both_engines_without_the_extractor(beside, home, tmp_pat
 def test_a_run_that_stopped_goes_on_and_one_that_ended_is_not_repeated(copy, home, data, run_command):
     run, model = copy
     before = model.read_bytes()
-    again = ["train", "mood-sad", "--data", str(data), "--labels", "joint-one-hot", "--jobs", "1"]
-    again += ["--set", f'network.backbones=["{COPY}"]']
+    again = ask(data, *choose_from(COPY))
     state, runs = json.loads((run / "run.json").read_text()), set((home / "runs").glob("*"))
     run_command(home, *again)
     assert set((home / "graphs").glob("mood_sad-joint-1-*.pb")) == {model}
     for path in (model, model.with_suffix(".json")):
         path.unlink()
     shutil.rmtree(run / "export")  # as if it had been stopped before: the plan is there, and all that it needs
-    (run / "run.json").write_text(json.dumps({"fingerprint": state["fingerprint"], "state": "started"}))
+    (run / "run.json").write_text(json.dumps({"fingerprint": state["fingerprint"], "state": "running"}))
     run_command(home, *again)
     assert set((home / "runs").glob("*")) == runs
     assert model.read_bytes() == before
