@@ -32,6 +32,7 @@ from essentia_ldl.files import is_file_name
 
 EMBEDDING, DEEP, ALL = LAYERS
 N_TAGS = 50
+UNKNOWN_LICENCE = "unknown"
 REMEDY = "Start the run again."
 
 

@@ -16,9 +16,8 @@ from essentia_ldl.errors import CardError, RecipeError, explain
 from essentia_ldl.models.card import GraphCard, find_front_end
 from essentia_ldl.models.folder import Model, digest_graph, read_model
 from essentia_ldl.records import FrontEnd
-from essentia_ldl.taps import Network, Published
+from essentia_ldl.taps import UNKNOWN_LICENCE, Network, Published
 
-UNKNOWN = "unknown"
 HEADS = "TensorflowPredict2D"
 # What of an analysis a patch does not show: its name, the network, and how production goes on from patch to patch.
 _NOT_OF_PATCHES = ("name", "kind", "predict_algorithm", "patch_hop_frames", "patch_hop_samples", "resample_quality")
@@ -132,4 +131,4 @@ def read_licence(card: GraphCard) -> str:
         for key in ("licence", "license"):
             if isinstance(place.get(key), str) and place[key].strip():
                 return place[key].strip()
-    return UNKNOWN
+    return UNKNOWN_LICENCE

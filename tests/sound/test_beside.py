@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from essentia_ldl.files import digest_file
+from essentia_ldl.models.answers import name_answers
 from essentia_ldl.models.card import GraphCard
 from essentia_ldl.models.folder import BASE_MODELS, read_model
 from essentia_ldl.sound.graph import load_graph, run_graph
@@ -158,7 +159,7 @@ def test_a_run_that_stopped_goes_on_and_one_that_ended_is_not_repeated(copy, hom
     state, runs = json.loads((run / "run.json").read_text()), set((home / "runs").glob("*"))
     run_command(home, *again)
     assert set((home / "graphs").glob("mood_sad-joint-1-*.pb")) == {model}
-    for path in (model, model.with_suffix(".json")):
+    for path in (model, model.with_suffix(".json"), name_answers(model)):
         path.unlink()
     shutil.rmtree(run / "export")  # as if it had been stopped before: the plan is there, and all that it needs
     (run / "run.json").write_text(json.dumps({"fingerprint": state["fingerprint"], "state": "running"}))

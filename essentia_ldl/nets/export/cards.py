@@ -25,6 +25,7 @@ from essentia_ldl.runs.calibrate import OUT_OF_FOLD, describe_for_card
 from essentia_ldl.runs.plan import LearnedTargets, Plan
 from essentia_ldl.scores.calibration import Calibration
 from essentia_ldl.scores.uncertainty import SCOPE
+from essentia_ldl.taps import UNKNOWN_LICENCE, Published
 
 VERSIONED_FIELDS = ("link",)
 FRAMEWORK = {"framework": "tensorflow", "framework_version": tf.__version__}
@@ -279,9 +280,13 @@ def _note_origin(plan: Plan) -> list[str]:
         name = models.base_name(network.backbone, str(network.pretrained))
         return [f"Made from the weights of {name}, whose licence is to be kept."]
     return [
-        f"The graph of {one.name} is inside, whose licence is to be kept: {one.licence} ({one.link})."
+        f"The graph of {one.name} is inside, whose licence is to be kept: {_tell_licence(one)} ({one.link})."
         for one in network.published
     ]
+
+
+def _tell_licence(one: Published) -> str:
+    return "unknown, because its card names none" if one.licence == UNKNOWN_LICENCE else one.licence
 
 
 _OF_EXTRACTOR = ("name", "link", "sha256", "licence", "node", "size")
