@@ -20,7 +20,6 @@ from essentia_ldl.collection.read import Collection, Source
 from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.features import descriptors, embeddings
 from essentia_ldl.features.extract import extract
-from essentia_ldl.features.extractors import identify_weights
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home
 from essentia_ldl.measure import baselines
@@ -34,7 +33,7 @@ from essentia_ldl.runs.outcome import write_scores
 from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.train.batch import check_hop, list_trainings, train_cells
 from essentia_ldl.train.choice import list_feature_sets
-from essentia_ldl.train.compose import Wanted, identify_tracks
+from essentia_ldl.train.compose import Wanted, identify_graphs, identify_tracks
 from essentia_ldl.train.prepare import Needs, Say, prepare, require_network
 from essentia_ldl.train.solved import gather_tracks
 from essentia_ldl.train.train import open_folder
@@ -168,7 +167,7 @@ def cross_validate(
     values = {key: value for key, value in recipe.as_identity().items() if key != "labels"}
     column = drawn.leave_out
     kind = drawn.n_folds if column is None else [column, [track.columns[column] for track in tracks]]
-    weights = identify_weights(recipe.network, home.graphs)
+    weights = identify_graphs(recipe, home.graphs)
     digest = runs.fingerprint(__version__, values, listing, kind, patch_hop, *weights)
     run = runs.resume_run(home.runs, f"{recipe.task}-crossval", digest)
     with runs.locked(run):

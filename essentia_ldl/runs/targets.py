@@ -77,7 +77,7 @@ def digest_training(plan: Plan, targets: tuple[np.ndarray, ...]) -> str:
     """
     network, training = dataclasses.asdict(plan.network), dataclasses.asdict(plan.training)
     training.pop("epochs")
-    _drop_defaults(network, NetworkPlan, ("backbones", "layers"))
+    _drop_defaults(network, NetworkPlan, ("backbones", "layers", "published"))
     _drop_defaults(training, TrainingPlan, ("solver", "rate_factor", "warmup_epochs"))
     parts = {
         "classes": plan.classes,

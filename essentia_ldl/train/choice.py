@@ -98,7 +98,11 @@ def list_feature_sets(recipe: Recipe) -> tuple[FeatureSet, ...]:
         if len(combinations) > 1:
             combinations = (*combinations, recipe.choice.networks)
     layers = (recipe.choice.layers,) if recipe.choice.layers else (EMBEDDING, DEEP)
-    return tuple(make_feature_set(names, one) for names in combinations for one in layers)
+    return tuple(
+        make_feature_set(names, one)
+        for names in combinations
+        for one in (layers if any(name in NETWORKS for name in names) else layers[:1])  # extractors have one layer
+    )
 
 
 def make_grid(recipe: Recipe) -> SettingGrid:

@@ -26,6 +26,7 @@ from essentia_ldl.nets.pretrained.weights import load_tagger
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.tapped import build_tapped
 from essentia_ldl.progress import hides_bars
+from essentia_ldl.taps import Network
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,8 +35,8 @@ class Wanted:
 
     Parameters
     ----------
-    backbones : tuple[str, ...]
-        Names such as "msd-musicnn", in the order of the features.
+    backbones : tuple[str or Network, ...]
+        Networks such as "msd-musicnn", in the order of the features.
     layers : str
         A choice of layers: "embedding", "deep", "all", or some of the digits 1 to 5.
     quality : int
@@ -44,7 +45,7 @@ class Wanted:
         Frames between the starts of patches; None is `taps.HOP_FRAMES`.
     """
 
-    backbones: tuple[str, ...]
+    backbones: tuple[str | Network, ...]
     layers: str
     quality: int
     hop_frames: int | None = None
@@ -83,7 +84,7 @@ class JointNetwork:
         """The networks on one input: patches -> features, its last layer called "embedding"."""
         if self._model is None:
             names = self.wanted.backbones
-            if len(names) == 1 and self.wanted.layers == taps.EMBEDDING:
+            if len(names) == 1 and names[0] in taps.NETWORKS and self.wanted.layers == taps.EMBEDDING:
                 tagger = load_tagger(self.graphs, *taps.get_network(names[0]))
                 self._model = keras.Model(tagger.input, tagger.get_layer("embedding").output, name="backbone")
             else:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 
 import numpy as np
 import pytest
 
-from essentia_ldl.errors import StoreError
+from essentia_ldl.errors import GraphError, StoreError
+from essentia_ldl.features.beside import find_networks
 from essentia_ldl.files import digest_file
 from essentia_ldl.models.answers import name_answers, read_answers
 from essentia_ldl.models.card import GraphCard
-from essentia_ldl.nets.export import cards
+from essentia_ldl.nets.backbones import musicnn
+from essentia_ldl.nets.export import cards, nodes
 from essentia_ldl.nets.export.export import export
-from essentia_ldl.nets.export.freeze import list_versions
+from essentia_ldl.nets.export.freeze import freeze_model, list_versions
 from essentia_ldl.nets.export.oplists import VERSIONS, read_ops
+from essentia_ldl.nets.pretrained.weights import load_tagger
 from essentia_ldl.nets.runtime import tf
 from essentia_ldl.nets.training.train import train
 from essentia_ldl.runs.solution import Solution, read_solution, write_solution
@@ -308,3 +312,99 @@ def test_nothing_temporary_is_left(exported):
 def test_export_without_weights(make_run):
     with pytest.raises(StoreError, match="Train the run again"):
         export(make_run())
+
+
+# --- an extractor of the user's inside ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory, write_run, store, random_graphs):
+    """Solved runs on a MusiCNN of ours, on a frozen copy of it as an extractor, and on the copy beside a VGG."""
+    graphs, root = tmp_path_factory.mktemp("copied"), tmp_path_factory.mktemp("beside")
+    for path in random_graphs.iterdir():
+        (graphs / path.name).symlink_to(path)
+    tagger = load_tagger(random_graphs, "musicnn", "msd")
+    frozen = freeze_model(tagger, nodes.tagger_nodes(musicnn), (187, 96))
+    (graphs / "copy-1.pb").write_bytes(frozen.SerializeToString(deterministic=True))
+    card = dict(cards.describe_tagger("copy-1", musicnn, "msd", {}).fields)
+    card |= {"link": "https://example.org/copy-1.pb", "license": "CC BY-NC-SA 4.0"}
+    del card["essentia_ldl"]
+    (graphs / "copy-1.json").write_text(json.dumps(card))
+    published = [dataclasses.asdict(find_networks(("copy-1",), graphs)[0].published)]
+    small = {"store": store, "graphs": graphs, "n_tracks": 6, "n_frames": 190, "training": {"solver": "solved"}}
+    wanted = {"ours": [], "copy": ["copy-1"], "beside": ["mtt-vgg", "copy-1"]}
+    runs = {}
+    for name, backbones in wanted.items():
+        network = {"hidden": 0, "backbones": backbones, "published": published if "copy-1" in backbones else []}
+        stem = f"mood_sad-joint-{len(backbones)}" if backbones else "mood_sad-musicnn-msd"
+        runs[name] = write_run(root / name, **small, network=network, stems={"full": stem, "head": None})
+        random, size = np.random.default_rng(0), 456 if name == "beside" else 200
+        shift, kernel = random.normal(size=size), random.normal(0, 0.05, (size, 2))
+        write_solution(runs[name], Solution(shift, random.uniform(0.5, 2, size), kernel, random.normal(size=2)))
+        train(runs[name], say=lambda _: None)
+        runs[name] = export(runs[name])[0]
+    return runs, graphs
+
+
+def test_a_copy_of_a_network_answers_as_the_network(copied):
+    runs, _ = copied
+    patches = np.random.default_rng(1).uniform(0, 5, (3, 187, 96)).astype(np.float32)
+    ours = run_graph(runs["ours"], ["model/Softmax", "model/dense_1/BiasAdd"], patches)
+    copy = run_graph(runs["copy"], ["model/Softmax", "model/dense/BiasAdd"], patches)
+    np.testing.assert_allclose(copy[0], ours[0], atol=1e-6)
+    assert np.max(np.abs(copy[1] - ours[1])) < 1e-6 * np.max(np.abs(ours[1]))
+    assert np.ptp(ours[1][:, 0]) > 1e-3
+    (embedding,) = run_graph(runs["copy"], ["model/features"], patches)
+    (joint,) = run_graph(runs["beside"], ["model/features"], patches)
+    assert joint.shape == (3, 456)
+    np.testing.assert_allclose(joint[:, 256:], embedding, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["copy", "beside"])
+def test_a_graph_with_an_extractor_inside_is_one_of_essentias(name, copied):
+    path = copied[0][name]
+    graph = GraphDef.FromString(path.read_bytes())
+    assert [node.name for node in graph.node if node.op.startswith("Placeholder")] == ["model/Placeholder"]
+    assert [node for node in graph.node if "/extractor_copy_1" in node.name]
+    assert not graph.library.function
+    assert list_versions(graph) == list(VERSIONS)
+    for node in graph.node:
+        defaults = {a.name: a.default_value for a in read_ops("2.5.0")[node.op].attr if a.HasField("default_value")}
+        assert not [key for key, value in node.attr.items() if key.startswith("_") or defaults.get(key) == value]
+    answers = read_answers(path, digest_file(path))
+    for node, values in answers.values.items():
+        np.testing.assert_allclose(run_graph(path, [node], answers.inputs)[0], values, rtol=1e-4, atol=1e-5)
+    before = path.read_bytes()
+    assert export(path.parents[1])[0].read_bytes() == before
+
+
+def test_the_card_names_the_extractor_and_its_licence(copied):
+    runs, graphs = copied
+    own = json.loads(runs["beside"].with_suffix(".json").read_text())["essentia_ldl"]
+    digest = digest_file(graphs / "copy-1.pb")
+    assert own["extractors"] == [
+        {
+            **{"name": "copy-1", "link": "https://example.org/copy-1.pb", "sha256": digest},
+            **{"licence": "CC BY-NC-SA 4.0", "node": "model/dense/BiasAdd", "size": 200},
+        }
+    ]
+    assert (own["backbones"], own["backbone"]) == (["mtt-vgg", "copy-1"], "musicnn")
+    text = (
+        "The graph of copy-1 is inside, whose licence is to be kept: CC BY-NC-SA 4.0 (https://example.org/copy-1.pb)."
+    )
+    assert text in own["notes"]
+    assert "Patches have exactly 187 frames, as copy-1 takes them." in own["notes"]
+    alone = json.loads(runs["copy"].with_suffix(".json").read_text())["essentia_ldl"]
+    assert (alone["backbone"], alone["pretrained"], alone["backbones"]) == (None, None, ["copy-1"])
+    ours = json.loads(runs["ours"].with_suffix(".json").read_text())["essentia_ldl"]
+    assert "extractors" not in ours
+
+
+def test_an_extractor_that_changed_since_is_not_exported(copied):
+    runs, graphs = copied
+    path = graphs / "copy-1.pb"
+    before = path.read_bytes()
+    path.write_bytes(before + b"\x00")
+    with pytest.raises(GraphError, match="extractor: expected the bytes that this run read"):
+        export(runs["copy"].parents[1])
+    path.write_bytes(before)
