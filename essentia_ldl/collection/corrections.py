@@ -57,7 +57,7 @@ def read_corrections(path: str | os.PathLike[str]) -> Corrections:
         text = Path(path).expanduser().read_bytes().decode("utf-8-sig", "surrogateescape")
         digest = digest_file(Path(path).expanduser())
     except OSError as error:
-        raise DataError(explain("corrections", "a file that can be read", error.strerror, path, remedy)) from error
+        raise DataError(f"{path} cannot be read: {error.strerror}. {remedy}") from error
     first = next((line for line in text.splitlines() if line.strip()), "")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",\t;", key=first.count))
     values: dict[str, tuple[int, str]] = {}

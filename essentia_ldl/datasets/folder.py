@@ -85,7 +85,7 @@ def _list_visible(folder: Path) -> list[Path]:
 
 
 def _refuse_list(error: OSError, folder: Path) -> str:
-    return explain("folder", "one that can be listed", error.strerror, folder, "Check the path and its permissions.")
+    return f"{folder} cannot be listed: {error.strerror}. Check the path and its permissions."
 
 
 def _identify(folder: Path) -> tuple[int, int]:

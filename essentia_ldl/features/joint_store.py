@@ -102,7 +102,7 @@ def find_folders(
     networks : sequence of str
         Such as ("msd-musicnn", "msd-vgg").
     layers : str
-        A choice of layers, see `taps`.
+        A choice of layers: "embedding", "deep", "all", or some of the digits 1 to 5.
     places : FeaturePlaces
         Store and graphs.
     quality : int

@@ -31,7 +31,7 @@ def tap_layers(tagger: keras.Model, backbone: str, layers: str, name: str) -> ke
     backbone : str
         Such as "musicnn".
     layers : str
-        A choice of layers, see `taps`.
+        A choice of layers: "embedding", "deep", "all", or some of the digits 1 to 5.
     name : str
         Of the model.
 
@@ -79,7 +79,7 @@ def build_tapped(graphs: Path, networks: Sequence[str], layers: str) -> keras.Mo
     networks : sequence of str
         Such as ("msd-musicnn", "msd-vgg"); one or more.
     layers : str
-        A choice of layers, see `taps`.
+        A choice of layers: "embedding", "deep", "all", or some of the digits 1 to 5.
 
     Returns
     -------

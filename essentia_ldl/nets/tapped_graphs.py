@@ -28,7 +28,7 @@ def write_graphs(graphs: Path, layers: str, networks: dict[str, str]) -> None:
     graphs : Path
         Where their weights are.
     layers : str
-        A choice of layers, see `taps`.
+        A choice of layers: "embedding", "deep", "all", or some of the digits 1 to 5.
     networks : dict[str, str]
         Path of the .pb to write, by name of the network.
 

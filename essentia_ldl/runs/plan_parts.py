@@ -144,7 +144,7 @@ class NetworkPlan:
         Frozen networks side by side, such as ("msd-musicnn", "msd-vgg"); `backbone` and `pretrained` are those of the
         first. Empty for a single network of which the embedding is read.
     layers : str
-        What of them is read, see `taps`.
+        What of them is read: "embedding", "deep", "all", or some of the digits 1 to 5.
     """
 
     backbone: str

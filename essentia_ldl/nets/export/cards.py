@@ -7,6 +7,7 @@ purpose, and what is ours lives under "essentia_ldl". No field but "link" depend
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections.abc import Sequence
 from types import ModuleType
@@ -22,7 +23,7 @@ from essentia_ldl.nets.pretrained.tags import TAGS
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.records import FrontEnd
 from essentia_ldl.runs.calibrate import OUT_OF_FOLD, describe_for_card
-from essentia_ldl.runs.plan import LearnedTargets, Plan
+from essentia_ldl.runs.plan import AugmentPlan, LearnedTargets, Plan
 from essentia_ldl.scores.calibration import Calibration
 from essentia_ldl.scores.uncertainty import SCOPE
 
@@ -164,6 +165,7 @@ def describe_classifier(
             "backbone": network.backbone if plan.extractor is None else None,
             "pretrained": network.pretrained if plan.extractor is None else None,
             "fine_tune": network.fine_tune,
+            **_describe_augmentation(plan),
             **_describe_features(plan),
             **_describe_extractor(plan),
             **_describe_joint(plan),
@@ -202,6 +204,13 @@ def _describe_base(plan: Plan) -> dict[str, Any]:
         if (backbone, plan.network.pretrained) in models.USERS_GRAPHS:
             link = f"{models.PUBLISHED}/{link}"
     return {"algorithm": algorithm, "model_name": name, "link": link}
+
+
+def _describe_augmentation(plan: Plan) -> dict[str, Any]:
+    """Say how training patches were changed, by the keys of the recipe; nothing where they were not."""
+    plain = vars(AugmentPlan())
+    used = {key: value for key, value in dataclasses.asdict(plan.augment).items() if value != plain[key]}
+    return {"augment": {key: list(value) if key == "audio" else value for key, value in used.items()}} if used else {}
 
 
 def _describe_extractor(plan: Plan) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from essentia_ldl.nets.inputs.patches import cut_grid
 from essentia_ldl.nets.pretrained.weights import load_tagger
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.tapped import build_tapped
+from essentia_ldl.progress import hides_bars
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Wanted:
     backbones : tuple[str, ...]
         Names such as "msd-musicnn", in the order of the features.
     layers : str
-        A choice of layers, see `taps`.
+        A choice of layers: "embedding", "deep", "all", or some of the digits 1 to 5.
     quality : int
         Of resampling.
     hop_frames : int or None
@@ -137,7 +138,7 @@ class JointNetwork:
             return model(patches, training=False)
 
         ends = np.cumsum([taps.count_columns(name, stored) for name in self.wanted.backbones])
-        for content in tqdm(missing, desc="features", unit="track", disable=None):
+        for content in tqdm(missing, desc="features", unit="track", disable=hides_bars()):
             patches = cut_grid(self._store.read(content, bands_of), self._grid)
             starts = range(0, len(patches), BATCH_PATCHES)
             pieces = [compute(np.ascontiguousarray(patches[i : i + BATCH_PATCHES])).numpy() for i in starts]

@@ -551,7 +551,7 @@ def test_an_output_that_is_not_finished_does_not_appear_or_replace(predicted, mo
 
 
 def test_an_output_that_cannot_be_opened_is_one_sentence(predicted):
-    check_error(run("predict", "a.wav", "-o", "nowhere/out.csv"), "output: expected a file to write")
+    check_error(run("predict", "a.wav", "-o", "nowhere/out.csv"), "out.csv' cannot be written: No such file")
     (predicted / "folder").mkdir()
     check_error(run("predict", "a.wav", "-o", "folder"), "output: expected a file to write")
 

@@ -285,6 +285,16 @@ def test_a_baseline_without_features_is_left_out_and_the_table_says_so(work):
     assert "48 of 48 missing" in scores["baselines_left_out"]["mfcc-svm"]
 
 
+def test_baselines_that_are_not_asked_for_do_not_run_and_go_into_the_same_run_later(work):
+    run, scores, _ = validate(("none",), baselines=())
+    assert scores["baselines"] == {}
+    assert not list(run.glob("logreg-*"))
+    again, scores, _ = validate(("none",), baselines=("logreg",))
+    assert again == run
+    assert list(scores["baselines"]) == ["logreg"]
+    assert work["trained"] == ["none-0-0", "none-0-1", "none-0-2"]
+
+
 @pytest.mark.slow
 def test_mfcc_are_extracted_for_their_baseline_only_when_they_are_missing(work):
     validate()
