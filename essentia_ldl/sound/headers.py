@@ -149,7 +149,7 @@ def find_frames(data: bytes | mmap.mmap) -> int | None:
     last = at + _N_LEADING
     while 0 <= at < min(last, len(data)):
         if data[at : at + 3] == b"ID3":
-            at = _skip_tags(data, at)
+            at = max(at + 1, _skip_tags(data, at))
             continue
         frame = _read_frame(data, at)
         if frame is not None:
