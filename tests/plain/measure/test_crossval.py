@@ -129,7 +129,7 @@ def replace_work(home: Path, monkeypatch: pytest.MonkeyPatch) -> dict:
             np.save(path, random.normal(size=3).astype(np.float32))
         return [Failure(track.path, "descriptors", f"{track.id} is constant.") for track in refused]
 
-    monkeypatch.setattr("essentia_ldl.collection.splits._N_TRIES", 3)
+    monkeypatch.setattr("essentia_ldl.collection.parts._N_TRIES", 3)
     monkeypatch.setattr(baselines, "N_INNER_FOLDS", 2)
     monkeypatch.setitem(baselines.GRIDS, "logreg", {"C": (0.1, 1.0)})
     monkeypatch.setitem(baselines.GRIDS, "mfcc-svm", {"C": (1.0,), "gamma": (0.1,)})
