@@ -31,7 +31,7 @@ graphs: $(READY)
 	@$(BIN)/essentia-ldl graphs build
 
 table2: $(READY)
-	@test -n "$(DATA)" || { echo "DATA: expected a folder with one entry a task. Say make table2 DATA=folder."; exit 1; }
+	@test -n "$(DATA)" || { echo "DATA: expected a folder with one entry per task. Say make table2 DATA=folder."; exit 1; }
 	@$(BIN)/essentia-ldl table2 "$(DATA)" $(OPTIONS)
 
 agf: $(READY)

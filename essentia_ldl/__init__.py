@@ -14,6 +14,7 @@ Underneath:
   frontends     the numbers of the analyses, and one row per network
   taps          the layers of pretrained networks that are read as features, and where each stands
   urls          audio at a URL, copied to a local file
+  progress      bars of long work, and who hears the lines of steps
   zones         a step in a process of its own
   cluster/      calls spread over threads here, or over the workers of a cluster
   parallel      one function over many files, in worker processes that may die

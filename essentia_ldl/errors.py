@@ -1,6 +1,8 @@
 """Errors of essentia-ldl: one root, and leaves that also inherit the builtin a caller would catch.
 
-Every message has one form, made by `explain`: what is wrong, what was expected, what was found, where, and a remedy.
+A message about a value has one form, made by `explain`: what is wrong, what was expected, what was found, where, and a
+remedy. A message about an event is a sentence and a remedy, such as "runs/x is in use by another process. Wait for it
+or stop it."
 """
 
 from __future__ import annotations

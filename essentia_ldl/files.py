@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from essentia_ldl.errors import DiskError, EssentiaLdlError, Reason, StoreError, explain
+from essentia_ldl.errors import DataError, DiskError, EssentiaLdlError, Reason, StoreError, explain
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +43,9 @@ class Home:
     share: str | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.root, str | os.PathLike):
+            remedy = "Give the path of a folder."
+            raise DataError(explain("home", "a path", type(self.root).__name__, "Home", remedy))
         object.__setattr__(self, "root", Path(self.root).expanduser().resolve())
 
     @classmethod

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,7 @@ from essentia_ldl.cluster.pool import Lost, as_failure, open_cluster, spread
 from essentia_ldl.cluster.share import Share
 from essentia_ldl.errors import EssentiaLdlError
 from essentia_ldl.files import Home
+from essentia_ldl.progress import hides_bars
 from essentia_ldl.records import Failure
 
 
@@ -75,7 +75,7 @@ def run_jobs(
 
     unit = progress if isinstance(progress, str) else "file"
     if home is not None and home.cluster is not None:
-        with tqdm(total=len(jobs), desc=step, unit=unit, disable=not (progress and sys.stderr.isatty())) as bar:
+        with tqdm(total=len(jobs), desc=step, unit=unit, disable=not progress or hides_bars()) as bar:
             for index, result in _run_on_cluster(function, jobs, step, home):
                 bar.update()
                 yield jobs[index], result
@@ -83,7 +83,7 @@ def run_jobs(
     waiting = dict(enumerate(jobs))
     with (
         tempfile.TemporaryDirectory(prefix="essentia-ldl-markers-") as markers,
-        tqdm(total=len(waiting), desc=step, unit=unit, disable=not (progress and sys.stderr.isatty())) as bar,
+        tqdm(total=len(waiting), desc=step, unit=unit, disable=not progress or hides_bars()) as bar,
     ):
         while waiting:
             suspects = []

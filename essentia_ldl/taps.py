@@ -1,8 +1,12 @@
 """What is tapped of a pretrained network as features: which layers, how they are pooled, and where each stands.
 
-In: names of networks ("msd-musicnn") and of layers ("embedding", "deep", "all", or some of the digits 1 to 5). Out: the
-columns that are meant, so that what was computed once serves every choice of layers. Numbers of a patch stand side by
-side in the order of `TAPS`: "deep" is the beginning of "all", and "embedding" a part of "deep".
+In: networks, and names of layers ("embedding", "deep", "all", or some of the digits 1 to 5). Out: the columns that are
+meant, so that what was computed once serves every choice of layers. Numbers of a patch stand side by side in the order
+of `TAPS`: "deep" is the beginning of "all", and "embedding" a part of "deep".
+
+A network is a `Network`. The name of one of `NETWORKS` ("msd-musicnn") stands for it too, wherever one is taken; a
+published extractor of the user's is known by its file and card alone, and `features.beside` makes a `Network` of them.
+It has one layer, its embedding, which is what it adds whatever choice of layers the others follow.
 
 Layers 1 to 5, each averaged over its positions, are those of Choi et al.: the five poolings of VGG; of MusiCNN the
 filters of the front, the three convolutions in the middle, and the embedding, which has no positions left.
@@ -24,9 +28,12 @@ from essentia_ldl import frontends
 from essentia_ldl.choices import LAYERS, join_choices
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import RecipeError, explain
+from essentia_ldl.files import is_file_name
 
 EMBEDDING, DEEP, ALL = LAYERS
 N_TAGS = 50
+UNKNOWN_LICENCE = "unknown"
+REMEDY = "Start the run again."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +56,59 @@ class Tap:
     pooling: str
     size: int
     number: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """A published extractor of the user's, as its file and its card describe it.
+
+    Parameters
+    ----------
+    name : str
+        Stem of its files in graphs/.
+    size : int
+        Numbers of an embedding.
+    sha256 : str
+        Of the graph.
+    input_name, node : str
+        What it reads, and its embeddings.
+    link : str
+        Where its card says that it is published.
+    licence : str
+        What its card says of that; "unknown" where it says nothing.
+    """
+
+    name: str
+    size: int
+    sha256: str
+    input_name: str
+    node: str
+    link: str
+    licence: str
+
+    def __post_init__(self) -> None:
+        if not is_file_name(self.name) or self.size < 1:
+            raise RecipeError(explain("extractor", "a plain name, and a size", (self.name, self.size), "plan", REMEDY))
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A frozen network whose layers are features.
+
+    Parameters
+    ----------
+    name : str
+        Such as "msd-musicnn".
+    deep, more : tuple[Tap, ...]
+        The layers of "deep", and what "all" has more.
+    published : Published or None
+        What the user's extractor is; None for one of `NETWORKS`.
+    """
+
+    name: str
+    deep: tuple[Tap, ...]
+    more: tuple[Tap, ...] = ()
+    published: Published | None = None
 
 
 _MIDDLE = ("midend_1_norm", "midend_2_sum", "midend_3_sum")
@@ -88,8 +148,45 @@ def get_network(name: str) -> tuple[str, str]:
     return NETWORKS[name]
 
 
-def check_backbones(backbones: Sequence[str], where: str) -> None:
-    """Check names of networks that are to stand side by side.
+def describe_network(network: str | Network) -> Network:
+    """Return the network that is meant; raise `UnknownNameError` for a name that is none of `NETWORKS`."""
+    return network if isinstance(network, Network) else Network(network, *TAPS[get_network(network)[0]])
+
+
+def place_extractor(published: Published) -> Network:
+    """Return an extractor as a network, whose only layer is its embedding."""
+    return Network(published.name, (Tap(EMBEDDING, "", published.size),), (), published)
+
+
+def place_extractors(backbones: Sequence[str], published: Sequence[Published]) -> tuple[str | Network, ...]:
+    """Return networks side by side: the names, those of extractors as networks."""
+    known = {one.name: place_extractor(one) for one in published}
+    return tuple(known.get(name, name) for name in backbones)
+
+
+def check_names(names: Sequence[str], key: str, where: str) -> None:
+    """Check names of networks as far as one can without knowing which extractors there are.
+
+    Raises
+    ------
+    RecipeError
+        When one is no plain name of a file, or one repeats.
+    """
+    for name in names:
+        if not is_file_name(name) or name.endswith((".pb", ".json")):
+            rule = f"{', '.join(NETWORKS)}, or the name of an extractor in graphs/"
+            remedy = "Put its .pb and .json there, and name it without folder and suffix."
+            raise RecipeError(explain(key, rule, name, where, remedy))
+    _check_once(names, key, where)
+
+
+def _check_once(names: Sequence[str], key: str, where: str) -> None:
+    if len(set(names)) != len(names):
+        raise RecipeError(explain(key, "each network once", list(names), where, "Drop repeats."))
+
+
+def check_backbones(backbones: Sequence[str | Network], where: str) -> None:
+    """Check networks that are to stand side by side.
 
     Raises
     ------
@@ -98,10 +195,7 @@ def check_backbones(backbones: Sequence[str], where: str) -> None:
     RecipeError
         When a name repeats.
     """
-    for name in backbones:
-        get_network(name)
-    if len(set(backbones)) != len(backbones):
-        raise RecipeError(explain("network.backbones", "each network once", list(backbones), where, "Drop repeats."))
+    _check_once([describe_network(network).name for network in backbones], "network.backbones", where)
 
 
 def check_layers(layers: str, where: str) -> None:
@@ -144,23 +238,33 @@ def list_taps(backbone: str, layers: str) -> tuple[Tap, ...]:
     if backbone not in TAPS:
         raise unknown("network with layers as features", backbone, TAPS)
     check_layers(layers, backbone)
-    deep, more = TAPS[backbone]
+    return _select(*TAPS[backbone], layers)
+
+
+def _select(deep: tuple[Tap, ...], more: tuple[Tap, ...], layers: str) -> tuple[Tap, ...]:
     if layers == DEEP:
         return deep
     return tuple(tap for tap in (*deep, *more) if layers in (ALL, tap.layer) or str(tap.number) in layers)
 
 
-def count_columns(network: str, layers: str) -> int:
+def _list_layers(network: str | Network, layers: str) -> tuple[Tap, ...]:
+    """List what a choice of layers takes of a network, in the order of the columns."""
+    check_layers(layers, "taps")
+    found = describe_network(network)
+    return found.deep if found.published is not None else _select(found.deep, found.more, layers)
+
+
+def count_columns(network: str | Network, layers: str) -> int:
     """Return how many numbers per patch a choice of layers has of a network such as "msd-vgg"."""
-    return sum(tap.size for tap in list_taps(get_network(network)[0], layers))
+    return sum(tap.size for tap in _list_layers(network, layers))
 
 
-def slice_layers(network: str, layers: str) -> np.ndarray:
+def slice_layers(network: str | Network, layers: str) -> np.ndarray:
     """Return where a choice of layers stands in what is stored of a network.
 
     Parameters
     ----------
-    network : str
+    network : str or Network
         Such as "msd-musicnn".
     layers : str
         A choice of layers.
@@ -176,16 +280,15 @@ def slice_layers(network: str, layers: str) -> np.ndarray:
     >>> len(slice_layers("msd-musicnn", "embedding")), len(slice_layers("msd-vgg", "deep"))
     (200, 818)
     """
-    backbone = get_network(network)[0]
-    chosen = list_taps(backbone, layers)
+    chosen = _list_layers(network, layers)
     columns, start = [], 0
-    for tap in list_taps(backbone, find_stored(layers)):
+    for tap in _list_layers(network, find_stored(layers)):
         columns += range(start, start + tap.size) if tap in chosen else ()
         start += tap.size
     return np.array(columns, dtype=np.int64)
 
 
-def count_features(backbones: Sequence[str], layers: str) -> int:
+def count_features(backbones: Sequence[str | Network], layers: str) -> int:
     """Return how many numbers per patch some networks have side by side.
 
     Examples
@@ -196,12 +299,12 @@ def count_features(backbones: Sequence[str], layers: str) -> int:
     return sum(count_columns(name, layers) for name in backbones)
 
 
-def slice_joint(backbones: Sequence[str], layers: str, stored: str) -> np.ndarray:
+def slice_joint(backbones: Sequence[str | Network], layers: str, stored: str) -> np.ndarray:
     """Return where a choice of layers stands in what is stored of several networks side by side.
 
     Parameters
     ----------
-    backbones : sequence of str
+    backbones : sequence of str or Network
         In their order.
     layers : str
         A choice of layers.

@@ -141,4 +141,4 @@ def _download(url: str, target: str) -> None:
 
 def _refuse(url: str, error: Exception) -> AudioError:
     remedy = "Check the URL, and the right to read it."
-    return AudioError(explain("audio", "a URL that can be read", Reason(error), url, remedy))
+    return AudioError(f"{url} cannot be read: {Reason(error)}. {remedy}")

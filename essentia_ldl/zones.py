@@ -1,6 +1,7 @@
 """Start a step of the sound or the nets zone in a process of its own.
 
-In: a module and its arguments; out: nothing but files, because zones meet only through files.
+In: a module and its arguments; out: nothing but files, because zones meet only through files. What a step prints goes
+to the terminal, or line by line to who listens (`progress.listening`).
 """
 
 from __future__ import annotations
@@ -9,18 +10,22 @@ import contextlib
 import ctypes
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from essentia_ldl import errors
 from essentia_ldl.errors import EssentiaLdlError
+from essentia_ldl.progress import BARS, Say, find_listener
 
 PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 TOLD = "ESSENTIA_LDL_TOLD"  # variable that names the file where a step tells its error
+HEAR_S, REST_S = 0.05, 2.0  # between looks at processes that are heard; for the last lines of one that has ended
 PARENT_S = 0.5  # from one look at the parent to the next, where the kernel does not tell
 
 
@@ -35,11 +40,13 @@ class StepFailed(EssentiaLdlError):  # noqa: N818  (a state that was reported al
         Exit status to pass on.
     error : EssentiaLdlError or None
         What the process has printed, for callers who do not see what it prints, such as a notebook.
+    said : str
+        The last line that a listener was given.
     """
 
-    def __init__(self, message: str, status: int, error: EssentiaLdlError | None = None) -> None:
+    def __init__(self, message: str, status: int, error: EssentiaLdlError | None = None, said: str = "") -> None:
         super().__init__(message)
-        self.status, self.error = status, error
+        self.status, self.error, self.said = status, error, said
 
 
 def run_zone(module: str, *arguments: str) -> None:
@@ -89,15 +96,21 @@ def run_zones(module: str, shares: Sequence[Sequence[str]], n_threads: int | Non
     if n_threads is not None:
         threads = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
         environment |= dict.fromkeys(threads, str(n_threads))
-    if len(shares) > 1:
-        environment["ESSENTIA_LDL_BARS"] = "0"  # bars of several processes overwrite one another
+    say = find_listener()
+    if len(shares) > 1 or say is not None:
+        environment[BARS] = "0"  # bars of several processes overwrite one another
+    pipes: dict[str, Any] = {}
+    if say is not None:
+        environment |= {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+        read = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        pipes = {**read, "encoding": "utf-8", "errors": "replace"}
     processes: list[subprocess.Popen] = []
     with tempfile.TemporaryDirectory(prefix="essentia-ldl-step-") as folder:
         environment[TOLD] = os.path.join(folder, "errors.jsonl")
         try:
             for share in shares:
-                processes.append(subprocess.Popen([sys.executable, "-m", module, *share], env=environment))
-            status = _wait(processes)
+                processes.append(subprocess.Popen([sys.executable, "-m", module, *share], env=environment, **pipes))
+            status, said = (_wait(processes), "") if say is None else _hear(processes, say)
         except KeyboardInterrupt:  # the terminal has told all of them
             _end(processes)
             raise
@@ -114,11 +127,11 @@ def run_zones(module: str, shares: Sequence[Sequence[str]], n_threads: int | Non
         known = {int(member) for member in signal.Signals}
         name = signal.Signals(-status).name if -status in known else f"signal {-status}"
         raise StepFailed(
-            f"process: expected an ordinary end of {module}; got {name} (killed, often for lack of memory). "
-            "Run the same command again: it goes on where it was.",
+            f"The process of {module} was killed by {name}, often for lack of memory. Run the same command again: it "
+            "goes on where it was.",
             1,
         )
-    raise StepFailed("", status, error)
+    raise StepFailed("", status, error, said)
 
 
 def _wait(processes: Sequence[subprocess.Popen]) -> int:
@@ -131,6 +144,36 @@ def _wait(processes: Sequence[subprocess.Popen]) -> int:
         if failed or None not in statuses:
             return failed[0] if failed else 0
         time.sleep(0.05)
+
+
+def _hear(processes: Sequence[subprocess.Popen], say: Say) -> tuple[int, str]:
+    """Wait as `_wait` does, and hand on what the processes print, in this thread; return the last line too."""
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def read(process: subprocess.Popen) -> None:
+        with process.stdout as stream:
+            for line in stream:
+                lines.put(line.rstrip())
+
+    readers = [threading.Thread(target=read, args=(process,), daemon=True) for process in processes]
+    for reader in readers:
+        reader.start()
+    said, status = "", None
+    while status is None or not lines.empty():
+        if status is None:
+            statuses = [process.poll() for process in processes]
+            failed = [status for status in statuses if status]
+            if failed or None not in statuses:
+                status = failed[0] if failed else 0
+                for process, reader in zip(processes, readers, strict=True):
+                    if process.returncode is not None:
+                        reader.join(REST_S)  # the rest of what it printed; a child of its own may hold the pipe
+        with contextlib.suppress(queue.Empty):
+            line = lines.get(timeout=HEAR_S if status is None else 0)
+            if line:
+                said = line
+                say(line)
+    return status, said
 
 
 def _interrupt(processes: Sequence[subprocess.Popen]) -> None:

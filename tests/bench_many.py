@@ -1,7 +1,8 @@
 """Numbers of docs/library.md. ``python tests/bench_many.py rows [N]`` simulates a library with a fake process.
 
-``python tests/bench_many.py jobs FOLDER MODEL`` compares one process with a thread per core and one process of one
-thread per core on real audio, in alternating runs, and ``cluster FOLDER MODEL`` one worker of a Dask cluster with two.
+``python tests/bench_many.py jobs FOLDER MODEL [ROUNDS]`` compares one process with a thread per core and one process of
+one thread per core on real audio, in alternating runs, and ``cluster FOLDER MODEL [ROUNDS]`` one worker of a Dask
+cluster with two.
 Not a test: machines are shared and noisy.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -154,24 +156,40 @@ def compare_jobs(folder: str, model: str, n_repeats: int = 3) -> None:
 
 
 def compare_workers(folder: str, model: str, n_repeats: int = 3) -> None:
-    """Print the time of two workers of a Dask cluster on this machine against that of one."""
+    """Print the time of two workers of a Dask cluster against that of one, and what two cores bring without a cluster.
+
+    Each worker is bound to a core of its own, as one that has a machine of its own would be. Cores that are threads of
+    one share its units, so that two of them do less than twice the work of one: the same files, halved between two
+    processes that know nothing of each other, say how much.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": zone_environment()}
     cli = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--no-dashboard", "--host", "127.0.0.1"]
     own = [sys.executable, "-m", "distributed.cli.dask_worker", f"tcp://127.0.0.1:{port}", "--nthreads", "1"]
+    paths = sorted(str(path) for path in Path(folder).rglob("*") if path.is_file())
+    halves = [paths[::2], paths[1::2]]
     with tempfile.TemporaryDirectory(prefix="essentia-ldl-bench-") as out:
         processes = [subprocess.Popen([*cli, "--port", str(port)], cwd=out, **quiet)]
         options = ["--cluster", f"dask://127.0.0.1:{port}", "--engine", "essentia", "--again", "-o", f"{out}/x.csv"]
+        alone = [*COMMAND, "-m", model, "--engine", "essentia", "--jobs", "1", "--format", "csv"]
+
+        def work(shares: list[list[str]]) -> float:
+            began = time.perf_counter()
+            started = [subprocess.Popen([*bind_to(core), *alone, *share], **quiet) for core, share in enumerate(shares)]
+            if any(process.wait() for process in started):
+                raise SystemExit("bench: a process without a cluster failed")
+            return time.perf_counter() - began
+
         try:
-            ratios = []
+            ratios, ceilings = [], []
             for _ in range(n_repeats):
                 walls = []
                 for n_workers in (1, 2):
                     workers = [
-                        subprocess.Popen([*own, "--no-nanny", "--no-dashboard"], cwd=out, **quiet)
-                        for _ in range(n_workers)
+                        subprocess.Popen([*bind_to(core), *own, "--no-nanny", "--no-dashboard"], cwd=out, **quiet)
+                        for core in range(n_workers)
                     ]
                     processes += workers
                     time.sleep(10)
@@ -181,11 +199,20 @@ def compare_workers(folder: str, model: str, n_repeats: int = 3) -> None:
                         worker.kill()
                         worker.wait()
                 ratios.append(walls[0] / walls[1])
-            print(f"two workers are {np.median(ratios):.2f} times faster than one")
+                one, two = work([paths]), work(halves)
+                print(f"without a cluster: one process {one:.1f} s, two at once {two:.1f} s", flush=True)
+                ceilings.append(one / two)
+            told = f"two processes without a cluster {np.median(ceilings):.2f} times"
+            print(f"two workers are {np.median(ratios):.2f} times faster than one; {told}")
         finally:
             for process in processes:
                 process.kill()
                 process.wait()
+
+
+def bind_to(core: int) -> list[str]:
+    """Return what a command begins with that may run on one core only; nothing where there is no taskset."""
+    return ["taskset", "-c", str(core)] if shutil.which("taskset") else []
 
 
 def main(arguments: list[str]) -> None:
@@ -194,7 +221,8 @@ def main(arguments: list[str]) -> None:
     if section == "rows":
         simulate_rows(int(more[0]) if more else N_ROWS)
     else:
-        {"jobs": compare_jobs, "cluster": compare_workers}[section](os.path.abspath(more[0]), *more[1:2])
+        compare = {"jobs": compare_jobs, "cluster": compare_workers}[section]
+        compare(os.path.abspath(more[0]), more[1], *map(int, more[2:3]))
 
 
 if __name__ == "__main__":

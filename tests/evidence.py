@@ -13,19 +13,28 @@ into the store of ESSENTIA_LDL_HOME. The rows:
 
 ECE (10 bins) and NLL are after calibration; JSD is the divergence from the shares of listeners. Training is measured in
 seconds of processor time, for the first fold, TensorFlow's start included.
+
+``python tests/evidence.py --time MODEL --time MODEL`` prints what a patch costs in prediction instead, per engine, in
+alternating runs: the difference between a long and a short file, decoding and bands included, per patch.
 """
 
 from __future__ import annotations
 
 import argparse
 import resource
+import statistics
+import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench_library import list_engines, measure, write_audio
+
+from essentia_ldl import frontends
 from essentia_ldl.collection.read import Source, keep_split
 from essentia_ldl.files import Home
+from essentia_ldl.measure.baselines import GRIDS
 from essentia_ldl.measure.crossval import Comparison, Folds, Measured, cross_validate
 from essentia_ldl.measure.rows import TruthColumn
 from essentia_ldl.recipe.recipe import Recipe
@@ -46,6 +55,7 @@ GROUPS: tuple[tuple[Mapping[str, Any], Mapping[str, str]], ...] = (
     (ONE, {"one network, solved": "auto"}),
     ({"network__hidden": 0}, {"linear, descended": "none"}),
 )
+SHORT_S, LONG_S, N_ROUNDS = 30, 330, 5
 HEAD = ("", "balanced accuracy", "ECE", "NLL", "JSD", "s to train")
 
 
@@ -65,6 +75,28 @@ def time_training(recipe: Recipe, labels: str, measured: Measured) -> float:
         return count_seconds() - start
 
 
+def time_patches(models: Sequence[str]) -> None:
+    """Print the milliseconds per patch of models, per engine: the median of rounds."""
+    front_end = frontends.MUSICNN
+    patch_s = front_end.patch_hop_frames * front_end.hop_samples / front_end.sample_rate_hz
+    n_patches = (LONG_S - SHORT_S) / patch_s
+    engines = {name: how for name, how in list_engines().items() if "bf16" not in name}
+    print(f"| model | {' | '.join(f'{name}, ms per patch' for name in engines)} |\n|{' --- |' * (1 + len(engines))}")
+    with tempfile.TemporaryDirectory(prefix="essentia-ldl-bench-") as folder:
+        short, long = (write_audio(Path(folder, f"{seconds}.wav"), seconds) for seconds in (SHORT_S, LONG_S))
+        found: dict[tuple[str, str], list[float]] = {(model, name): [] for model in models for name in engines}
+        for number in range(N_ROUNDS + 1):
+            for model, name in found:
+                command = [sys.executable, "-m", "essentia_ldl", "predict", "-m", model, *engines[name]]
+                seconds = measure([*command, long])[0] - measure([*command, short])[0]
+                if number:  # the first round settles what is measured once
+                    found[model, name].append(1000 * seconds / n_patches)
+    for model in models:
+        print(
+            f"| {Path(model).stem} | {' | '.join(f'{statistics.median(found[model, name]):.1f}' for name in engines)} |"
+        )
+
+
 def show_row(name: str, row: Mapping[str, Any], seconds: float | None) -> str:
     """Write a row of the table."""
     after, heard = row.get("calibration", {}).get("after"), row.get("listeners")
@@ -80,12 +112,18 @@ def show_row(name: str, row: Mapping[str, Any], seconds: float | None) -> str:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("task")
-    parser.add_argument("table")
+    parser.add_argument("task", nargs="?")
+    parser.add_argument("table", nargs="?")
+    parser.add_argument("--time", action="append", metavar="MODEL")
     parser.add_argument("--column")
     parser.add_argument("--truth")
     parser.add_argument("--repeats", type=int, default=3)
     asked = parser.parse_args()
+    if asked.time:
+        time_patches(asked.time)
+        return
+    if asked.table is None:
+        parser.error("expected a task and a table of tracks, or --time")
     home, source = Home.from_environment(), Source(asked.table)
     base = read_recipe(asked.task, home.recipes)
     truth = None if asked.truth is None else TruthColumn(asked.truth)
@@ -93,7 +131,8 @@ def main() -> None:
         folds, lines, baselines = Folds(n_repeats=asked.repeats, leave_out=column), [], {}
         for changes, rows in GROUPS:
             recipe = base.override(**changes)
-            comparison = Comparison(tuple(rows.values()), folds, truth=truth)
+            tested = () if baselines else tuple(GRIDS)  # once, as they are the same on the same folds
+            comparison = Comparison(tuple(rows.values()), folds, truth=truth, baselines=tested)
             done = cross_validate(recipe, source, comparison, home, say=lambda line: None)
             baselines = baselines or done.scores["baselines"]
             for name, labels in rows.items():

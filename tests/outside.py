@@ -1,10 +1,11 @@
 """Install the package from this checkout into a fresh environment, and use its API where there is no checkout.
 
-    python tests/outside.py [FOLDER]
+    python tests/outside.py [FOLDER [GRAPHS]]
 
 FOLDER, a temporary one when not given, gets the environment; a second call with the same folder installs nothing but
 the package. Without weights, and so without a network, it imports every public name, fits the estimators, writes a
-recipe, and prints what failed. The exit status tells.
+recipe, and prints what failed. With GRAPHS, a folder of base graphs such as .cache/graphs, the cells of
+docs/notebook.ipynb run too. The exit status tells.
 """
 
 from __future__ import annotations
@@ -76,11 +77,23 @@ def use(python: Path, folder: Path) -> int:
     return subprocess.run([str(python), "-c", NOTEBOOK], cwd=folder, check=False).returncode
 
 
+def run_cells(python: Path, folder: Path, graphs: Path) -> int:
+    """Run the notebook of the documentation in a folder that has nothing but base graphs; return the exit status."""
+    shutil.copytree(graphs, folder / "notebook-home" / "graphs")
+    for name in ("notebook.ipynb", "extensions/run.py"):  # a script brings its folder, and so no checkout, to the path
+        shutil.copy(REPOSITORY / "docs" / name, folder)
+    command = [str(python), "run.py", "notebook.ipynb", ".", "out.ipynb"]
+    return subprocess.run(command, cwd=folder, check=False).returncode
+
+
 def main(arguments: list[str]) -> int:
     """Install, use, and tell."""
     with tempfile.TemporaryDirectory(prefix="essentia-ldl-outside-") as temporary:
         folder = Path(arguments[0] if arguments else temporary).resolve()
-        status = use(install(folder), folder / "elsewhere")
+        python, elsewhere = install(folder), folder / "elsewhere"
+        status = use(python, elsewhere)
+        if not status and arguments[1:]:
+            status = run_cells(python, elsewhere, Path(arguments[1]).resolve())
     print("outside: " + ("failed" if status else "all works"))
     return status
 

@@ -44,7 +44,7 @@ def describe_commands() -> str:
     """Describe every command of the command line: usage, what it does, options."""
     from essentia_ldl.cli.main import main
 
-    root = click.Context(main, info_name="essentia-ldl")
+    root = click.Context(main, info_name="essentia-ldl", **main.context_settings)
     lines = [escape(inspect.cleandoc(main.help or "")), "", *describe_options(main, root)]
     for command, context in list_commands(main, root):
         usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])

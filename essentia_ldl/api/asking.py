@@ -185,7 +185,8 @@ def predict(
         return PredictionStream(files, found, answers)
     path = _name(out)
     output = Output(given.get("format") or choose_form(path), path, given.get("again", False))
-    done = command.predict(places, question, output, place.graphs, say, workers)
+    with telling(say):
+        done = command.predict(places, question, output, place.graphs, say, workers)
     return WrittenPredictions(**vars(done), path=path)
 
 
@@ -253,7 +254,7 @@ def evaluate(
     given, place = check_settings(settings, HowToEvaluate), find_home(home)
     source, folder = find_source(data, given), None if out is None else os.fspath(out)
     check_writable(place)
-    with telling():
+    with telling(be_silent):
         done = evaluate_module.evaluate(model, source, place, mapping, find_truth(given), folder)
     return EvaluatedModel(**vars(done))
 
@@ -302,4 +303,6 @@ def report(
     if home is None and folder is not run:
         home = Home(folder.parent.parent)
     name = None if folder is None else os.fspath(folder)
-    return WrittenReport(**vars(write_report(name, find_home(home), excerpt_s, n_listed)))
+    with telling(be_silent):
+        done = write_report(name, find_home(home), excerpt_s, n_listed)
+    return WrittenReport(**vars(done))

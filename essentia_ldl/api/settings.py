@@ -11,15 +11,15 @@ import math
 import numbers
 import os
 import typing
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any, TypedDict
 
 from essentia_ldl.collection.read import Source
 from essentia_ldl.discover import unknown
-from essentia_ldl.errors import DataError, DiskError, RecipeError, explain
+from essentia_ldl.errors import DataError, DiskError, RecipeError, explain, show
 from essentia_ldl.files import Home
 from essentia_ldl.measure.rows import TruthColumn
+from essentia_ldl.progress import Say, listening
 from essentia_ldl.recipe.options import apply_options
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.recipe.toml import read_recipe, write_value
@@ -34,7 +34,6 @@ _KINDS: dict[Any, tuple[str, tuple[type, ...]]] = {
 }
 _LEAST = {"jobs": 1, "members": 2, "folds": 2, "repeats": 1, "epochs": 1, "patch_hop": 1}
 Place = str | os.PathLike[str]
-Say = Callable[[str], object]
 
 
 class HowToRead(TypedDict, total=False):
@@ -161,7 +160,7 @@ def find_home(home: Home | Place | None) -> Home:
     """Return a home: itself, that of a folder, or that of the command line when there is none."""
     if home is None:
         return Home.from_environment()
-    return home if isinstance(home, Home) else Home(Path(home))
+    return home if isinstance(home, Home) else Home(home)
 
 
 def check_writable(home: Home) -> Home:
@@ -181,7 +180,7 @@ def check_writable(home: Home) -> Home:
         reason = error.strerror or str(error)
     if reason:
         remedy = "Give another folder as home, or set ESSENTIA_LDL_HOME."
-        raise DiskError(explain("home", "a folder that can be written", reason, home.root, remedy))
+        raise DiskError(f"The home {home.root} cannot be written: {reason}. {remedy}")
     return home
 
 
@@ -250,8 +249,13 @@ def be_silent(line: str) -> None:
 
 
 @contextlib.contextmanager
-def telling() -> Iterator[None]:
-    """Raise what a step in a process of its own has printed, because a notebook does not show it.
+def telling(say: Say) -> Iterator[None]:
+    """Hand on what steps in processes of their own print, show no bars, and raise the error of a step as itself.
+
+    Parameters
+    ----------
+    say : callable
+        Gets every line, and nothing goes to the terminal.
 
     Raises
     ------
@@ -259,11 +263,13 @@ def telling() -> Iterator[None]:
         That of the step.
     """
     try:
-        yield
+        with listening(say):
+            yield
     except StepFailed as failed:
         if failed.error is not None:
             raise failed.error from None
         if str(failed):
             raise
-        found = f"exit status {failed.status}"
-        raise StepFailed(f"A step ended with {found}. The terminal shows why: run the same again there.", 1) from None
+        last = f", and said last {show(failed.said)}" if failed.said else ""
+        remedy = "Run the same again with say=print, which shows all that it says."
+        raise StepFailed(f"A step ended with exit status {failed.status}{last}. {remedy}", 1) from None

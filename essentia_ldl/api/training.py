@@ -55,8 +55,8 @@ def train(
     home : Home, path or None
         The folder whose runs, store and graphs are meant; None is ESSENTIA_LDL_HOME, or the current folder.
     say : callable or None
-        Gets one line of text after another while the work goes on; None is silence here. What processes of their own
-        print, which train and verify, goes to the terminal.
+        Gets one line of text after another while the work goes on, those of the processes that train and verify too;
+        None is silence. Nothing goes to the terminal, and no bars are drawn.
     **settings
         network : str
             "musicnn", "vgg", "vggish", "resnet" or "dcnn".
@@ -138,7 +138,7 @@ def train(
     recipe, source = find_recipe(task, labels, asked, place), find_source(data, given)
     check_writable(place)
     effort = train_module.Effort(given.get("jobs"), given.get("max_hours"), given.get("again", False))
-    with telling():
+    with telling(say):
         if "members" in given:
             done = ensemble.train_members(recipe, source, given["members"], place, effort, say)
         else:
@@ -167,8 +167,8 @@ def cross_validate(
     home : Home, path or None
         The folder whose runs, store and graphs are meant; None is ESSENTIA_LDL_HOME, or the current folder.
     say : callable or None
-        Gets one line of text after another while the work goes on; None is silence here. What processes of their own
-        print, which train and verify, goes to the terminal.
+        Gets one line of text after another while the work goes on, those of the processes that train and verify too;
+        None is silence. Nothing goes to the terminal, and no bars are drawn.
     **settings
         folds, repeats : int
             Folds (5), and how often they are drawn (1).
@@ -233,7 +233,7 @@ def cross_validate(
         tuple(names) or (recipe.labels,), folds, given.get("patch_hop"), find_truth(given), to_refit
     )
     check_writable(place)
-    with telling():
+    with telling(say):
         done = crossval.cross_validate(recipe, source, comparison, place, given.get("jobs"), say)
         final = TrainedModel(**vars(refit(done, recipe, say))) if to_refit else None
     return CrossValidated(**vars(done), final=final)

@@ -27,7 +27,7 @@ from essentia_ldl.runs.names import FAILURES
 @click.option("--dry-run", is_flag=True, help="Stop after the estimated time.")
 @JOBS
 def table2_command(data: str, jobs: int | None, dry_run: bool, **options: Any) -> None:
-    """Measure table 2 of the paper on DATA, a folder with one entry a task (mood-sad/, genre-dortmund/, ...)."""
+    """Measure table 2 of the paper on DATA, a folder with one entry per task (mood-sad/, genre-dortmund/, ...)."""
     from essentia_ldl.cli.text.studies import describe_table2
     from essentia_ldl.studies.table2.command import Grid, build_table
 

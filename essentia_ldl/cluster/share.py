@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from essentia_ldl.errors import Reason, StoreError, explain
+from essentia_ldl.errors import Reason, StoreError
 from essentia_ldl.files import replacing
 from essentia_ldl.urls import open_file_system
 
@@ -111,7 +111,7 @@ class Share:
             yield
         except Exception as error:  # each file system has errors of its own
             remedy = "Check --share, and the rights of the machine."
-            raise StoreError(explain("share", f"a place that can be {what}", Reason(error), where, remedy)) from None
+            raise StoreError(f"{where} cannot be {what}: {Reason(error)}. {remedy}") from None
 
 
 def _put(system: Any, path: str, place: str) -> None:

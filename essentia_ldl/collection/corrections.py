@@ -56,7 +56,7 @@ def read_corrections(path: str | os.PathLike[str]) -> Corrections:
         data = Path(path).expanduser().read_bytes()
         digest = digest_file(Path(path).expanduser())
     except OSError as error:
-        raise DataError(explain("corrections", "a file that can be read", error.strerror, path, remedy)) from error
+        raise DataError(f"{path} cannot be read: {error.strerror}. {remedy}") from error
     try:
         found = tables.read_table(tables.decode(data, "surrogateescape"), COLUMNS)
     except (tables.QuoteError, UnicodeDecodeError) as error:

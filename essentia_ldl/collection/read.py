@@ -33,7 +33,7 @@ class Source:
     options : Mapping[str, object]
         Options of the layout.
     corrections : str or None
-        File of corrected labels, see `essentia_ldl.collection.corrections`.
+        Table of corrected labels: `audit.csv` of a report with its column correction filled.
     adapt : str, path or None
         Folder of music without labels that a model will meet, which a solved classifier is adapted to. Kept as str.
     """

@@ -1,4 +1,4 @@
-"""Datasets: a folder or file of the user's flows in, Tracks flow out; one file a layout.
+"""Datasets: a folder or file of the user's flows in, Tracks flow out; one file per layout.
 
 A layout is a public module of this package with
 
@@ -105,8 +105,9 @@ def read_tracks(
     Raises
     ------
     DataError
-        When the path is empty or does not exist, when no layout or more than one matches, when an id repeats, when
-        an option's value is not of its kind, when cells hold several labels, or when the layout cannot read the path.
+        When the path is none, is empty or does not exist, when no layout or more than one matches, when an id repeats,
+        when an option's value is not of its kind, when cells hold several labels, or when the layout cannot read the
+        path.
     UnknownNameError
         When `layout` names no layout, or the layout has no option of a name.
 
@@ -121,6 +122,9 @@ def read_tracks(
     ...     [(track.id, track.label) for track in ldl.read_tracks(folder)]
     [('calm/a.wav', 'calm'), ('tense/b.wav', 'tense')]
     """
+    if not isinstance(path, str | os.PathLike):
+        rule, remedy = "the path of a folder or of a table", "Give the path of your data."
+        raise DataError(explain("data", rule, type(path).__name__, "read_tracks", remedy))
     if not str(path).strip():
         raise DataError(explain("data", "a folder or a table", str(path), "empty path", "Give the path of your data."))
     path = Path(path).expanduser()

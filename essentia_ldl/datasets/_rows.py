@@ -52,9 +52,7 @@ def read_rows(path: Path, separator: str, quoted: bool) -> Iterator[tuple[int, l
         what = f"byte {error.object[error.start]:#04x}"
         raise row_error("encoding", "UTF-8", what, path, line, "Download the file again.") from error
     except OSError as error:
-        raise DataError(
-            explain("metadata", "a file that can be read", error.strerror, path, "Check the path.")
-        ) from error
+        raise DataError(f"{path} cannot be read: {error.strerror}. Check the path.") from error
     finally:
         csv.field_size_limit(previous_limit)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from essentia_ldl.content import is_audio
 from essentia_ldl.datasets._names import is_system
-from essentia_ldl.errors import DataError, explain
+from essentia_ldl.errors import DataError
 
 N_NAMED = 3  # of each kind, in a sentence
 
@@ -64,7 +64,7 @@ def _count(kind: str, n: int) -> str:
     if n == 1:
         return kind
     first, rest = kind.split(" ", 1)
-    return f"{first}s {rest.replace('that is', 'that are').replace('that cannot', 'that cannot')}"
+    return f"{first}s {rest.replace('that is', 'that are')}"
 
 
 def list_visible(folder: Path, passed: PassedOver | None = None) -> list[Path]:
@@ -90,7 +90,7 @@ def list_visible(folder: Path, passed: PassedOver | None = None) -> list[Path]:
 
 
 def _refuse_list(error: OSError, folder: Path) -> str:
-    return explain("folder", "one that can be listed", error.strerror, folder, "Check the path and its permissions.")
+    return f"{folder} cannot be listed: {error.strerror}. Check the path and its permissions."
 
 
 def identify(folder: Path) -> tuple[int, int]:

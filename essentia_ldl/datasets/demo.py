@@ -31,6 +31,7 @@ from tqdm import tqdm
 
 from essentia_ldl.datasets import _albums, _styles, _synth, table
 from essentia_ldl.errors import DataError, Reason, StoreError, explain
+from essentia_ldl.progress import hides_bars
 from essentia_ldl.records import Track
 
 EXPECTED = "a demo made by this program: a folder that holds demo.json"
@@ -339,7 +340,9 @@ def _write_collection(folder: Path, parameters: dict) -> None:
     # Threads are enough: numpy lets go of the interpreter in the long operations.
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         try:
-            for _ in tqdm(pool.map(write_track, planned), total=len(planned), desc="demo", unit="track", disable=None):
+            for _ in tqdm(
+                pool.map(write_track, planned), total=len(planned), desc="demo", unit="track", disable=hides_bars()
+            ):
                 pass
         except BaseException:
             pool.shutdown(cancel_futures=True)

@@ -202,7 +202,7 @@ def _read_table(path: Path) -> tables.Rows | None:
         what = f"byte {error.object[error.start]:#04x} at {error.start}"
         raise _error("encoding of the table", "UTF-8", what, path, "Save the table again as UTF-8.") from error
     except OSError as error:
-        raise _error("table", "a file that can be read", error.strerror, path, "Check the path.") from error
+        raise DataError(f"{path} cannot be read: {error.strerror}. Check the path.") from error
     if "\0" in text:
         raise _error("table", "text", "a zero byte", path, "Save the table again as CSV in UTF-8.")
     separator = "\t" if path.suffix.lower() in (".tsv", ".tab") else None

@@ -1,7 +1,7 @@
 """Descriptors of Essentia's MusicExtractor: asked for here, computed once by the sound zone, read from the store.
 
-In: a collection; out: one vector a track. Keys, scales and chords are one column a value. Which descriptors count is
-told by a profile of `features.profiles`.
+In: a collection; out: one vector per track. Keys, scales and chords are one column per value. A profile of
+`features.profiles` says which descriptors count.
 
 Kept under ``<store>/descriptors-<digest of settings and version>/<two digits>/<content>.npy``, float32 (d,), with the
 names of the columns in ``names.json`` beside them, for "all" together with the version of Essentia that made them.

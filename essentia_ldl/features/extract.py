@@ -94,7 +94,7 @@ def _drop_copies(tracks: Sequence[Track], contents: Mapping[str, str]) -> tuple[
             other = next(peer for peer in group if peer is not track)
             reason = explain(
                 "audio",
-                "each recording once" if agree else "one label a recording",
+                "each recording once" if agree else "one label per recording",
                 f"the same bytes as {other.id} ({other.label})",
                 f"{track.id} ({track.label})",
                 "Remove the copy." if agree else "Decide which label is right.",

@@ -1,6 +1,6 @@
 """What several pretrained networks make of a collection: asked for here, computed once, read from the store.
 
-In: a collection whose files can be decoded, names of networks, and a choice of layers. Out: arrays in the folders of
+In: a collection whose files can be decoded, networks, and a choice of layers. Out: arrays in the folders of
 `joint_store`, at every resampling quality that is asked for, because clients load audio at more than one. The nets zone
 freezes each network once, the sound zone runs it on the patches of every file in one worker per core.
 """
@@ -18,11 +18,13 @@ from essentia_ldl import taps
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import StoreError
 from essentia_ldl.features import joint_store
-from essentia_ldl.features.joint_store import FeaturePlaces, read_joint
+from essentia_ldl.features.beside import find_networks
+from essentia_ldl.features.joint_store import FeaturePlaces, Named, read_joint
 from essentia_ldl.features.store import array_path
 from essentia_ldl.files import Home, write_json
 from essentia_ldl.parallel import count_workers, run_jobs
 from essentia_ldl.records import Failure
+from essentia_ldl.taps import Network
 from essentia_ldl.zones import run_zone
 
 __all__ = ["QUALITIES", "joint_folders", "make_joint_features", "read_joint"]
@@ -32,15 +34,15 @@ INPUT, NODE = "model/Placeholder", "model/features"
 
 
 def joint_folders(
-    backbones: Sequence[str], layers: str, home: Home, quality: int, hop_frames: int | None = None
-) -> dict[str, Path]:
+    backbones: Sequence[Named], layers: str, home: Home, quality: int, hop_frames: int | None = None
+) -> dict[Named, Path]:
     """Return the folder of every network's features; parameters as those of `joint_store.find_folders`."""
     return joint_store.find_folders(backbones, layers, FeaturePlaces(home.store, home.graphs), quality, hop_frames)
 
 
 def make_joint_features(
     collection: Collection,
-    backbones: Sequence[str],
+    backbones: Sequence[str | Network],
     layers: str,
     qualities: Sequence[int] = QUALITIES,
     n_jobs: int | None = None,
@@ -52,8 +54,8 @@ def make_joint_features(
     ----------
     collection : Collection
         Its files; its home's store and graphs are meant.
-    backbones : sequence of str
-        Such as ("msd-musicnn", "mtt-vgg").
+    backbones : sequence of str or Network
+        Such as ("msd-musicnn", "mtt-vgg"), and names of extractors in the home's graphs.
     layers : str
         A choice of layers, see `taps`; the stored set that it is part of is computed.
     qualities : sequence of int
@@ -67,51 +69,59 @@ def make_joint_features(
     ------
     UnknownNameError, RecipeError
         When there is no such network or choice of layers.
+    CardError, GraphError
+        When an extractor cannot stand beside the others, see `beside.find_networks`.
     WeightsError
         When weights are missing.
     StoreError
         When a file cannot be decoded any more, or the disk is full.
     """
-    taps.check_backbones(backbones, "features")
     taps.check_layers(layers, "features")
     home = collection.home
-    missing = {quality: _list_missing(collection, backbones, layers, quality) for quality in qualities}
+    found = find_networks(backbones, home.graphs)
+    missing = {quality: _list_missing(collection, found, layers, quality) for quality in qualities}
     if not any(missing.values()):
         return
-    networks = _prepare(backbones, layers, home)
+    networks = _prepare(found, layers, home)
     for quality in qualities:
         # again: an engine that was chosen now has folders of its own
-        jobs = _list_missing(collection, backbones, layers, quality)
+        jobs = _list_missing(collection, found, layers, quality)
         if not jobs:
             continue
         start = time.monotonic()
-        say(f"features of {len(backbones)} networks for {len(jobs)} tracks, resampling quality {quality}")
+        say(f"features of {len(found)} networks for {len(jobs)} tracks, resampling quality {quality}")
         _run(jobs, networks, home, quality, n_jobs)
         say(f"features: {time.monotonic() - start:.0f} s")
 
 
-def _list_missing(collection: Collection, backbones: Sequence[str], layers: str, quality: int) -> list[dict[str, Any]]:
-    """List the files that lack features, each with the folders that lack them by network."""
-    folders = joint_folders(backbones, layers, collection.home, quality)
+def _list_missing(
+    collection: Collection, networks: Sequence[Network], layers: str, quality: int
+) -> list[dict[str, Any]]:
+    """List the files that lack features, each with the folders that lack them by name of the network."""
+    folders = joint_folders(networks, layers, collection.home, quality)
     jobs: dict[str, dict[str, Any]] = {}
     for track in collection.tracks:
         content = collection.contents[track.id]
-        lacking = {name: folder for name, folder in folders.items() if not array_path(folder, content).is_file()}
+        lacking = {
+            network.name: folder for network, folder in folders.items() if not array_path(folder, content).is_file()
+        }
         if lacking:
             jobs[content] = {"path": track.path, "content": content, "folders": lacking}
     return list(jobs.values())
 
 
-def _prepare(backbones: Sequence[str], layers: str, home: Home) -> dict[str, dict[str, str]]:
-    """Freeze the networks that are not frozen yet, choose their engines, and describe them for the workers."""
+def _prepare(networks: Sequence[Network], layers: str, home: Home) -> dict[str, dict[str, str]]:
+    """Freeze the networks that are not frozen yet, choose their engines, and describe them for the workers, by name."""
     stored = taps.find_stored(layers)
-    names = {network: joint_store.name_network(network, layers, home.graphs) for network in backbones}
+    names = {network.name: joint_store.name_network(network, layers, home.graphs) for network in networks}
     graphs = {network: joint_store.find_graph(name, home.store) for network, name in names.items()}
     lacking = {network: str(path) for network, path in graphs.items() if not path.is_file()}
     if lacking:
         with tempfile.TemporaryDirectory() as scratch:
             job = Path(scratch) / "networks.json"
-            write_json(job, {"graphs": str(home.graphs), "layers": stored, "networks": lacking})
+            known = [network.published for network in networks if network.published and network.name in lacking]
+            published = {"published": [dataclasses.asdict(one) for one in known]} if known else {}
+            write_json(job, {"graphs": str(home.graphs), "layers": stored, "networks": lacking, **published})
             run_zone("essentia_ldl.nets.tapped_graphs", str(job))
     patch = [taps.FRONT_END.patch_frames, taps.FRONT_END.n_bands]
     choices = {network: joint_store.find_choice(name, home.store) for network, name in names.items()}

@@ -1,10 +1,11 @@
 """Where the store keeps what several pretrained networks make of tracks, and how it is read side by side.
 
-In: names of networks, a choice of layers, and a home. Out: folders, and arrays (n_patches, d) float32. A folder is one
-network, one stored set of layers, one resampling quality and one engine:
-``<front-end key>-<backbone>-<data set>-<deep or all>-<digest>[-openvino]/<two digits>/<content>.npy``. The digest is
-that of the weights and of the list of layers, and the key of the front-end holds the quality. No engine in the name is
-TensorFlow, Essentia's or Keras's.
+In: networks, a choice of layers, and a home. Out: folders, and arrays (n_patches, d) float32. A folder is one network,
+one stored set of layers, one resampling quality and one engine:
+``<front-end key>-<backbone>-<data set>-<deep or all>-<digest>[-openvino]/<two digits>/<content>.npy``, with
+``extractor-<name>`` in place of backbone, data set and layers for a published extractor, which has one layer. The
+digest is that of the weights and of the list of layers, or of the graph and its nodes, and the key of the front-end
+holds the quality. No engine in the name is TensorFlow, Essentia's or Keras's.
 """
 
 from __future__ import annotations
@@ -15,18 +16,23 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
 from essentia_ldl import taps
 from essentia_ldl.errors import StoreError, explain
+from essentia_ldl.features.beside import find_network
 from essentia_ldl.features.store import array_path
 from essentia_ldl.files import digest_file, read_object
 from essentia_ldl.models.folder import require_weights
 from essentia_ldl.records import FrontEnd
+from essentia_ldl.taps import Network
 
+Named = TypeVar("Named", str, Network, str | Network)  # folders are told by what was asked for
 GRAPHS = "networks"  # folder of the store with the frozen graphs and the engines that run them
 TENSORFLOW, OPENVINO = ENGINES = ("tensorflow", "openvino")
+FORMAT = 1  # of what an extractor's graph is made into: raised when the same file would give other numbers
 REMEDY = "Run the same command again."
 
 
@@ -47,19 +53,29 @@ def read_front_end(quality: int, hop_frames: int | None = None) -> FrontEnd:
     return dataclasses.replace(taps.FRONT_END, resample_quality=quality, patch_hop_frames=hop)
 
 
-def name_network(network: str, layers: str, graphs: Path) -> str:
+def name_network(network: str | Network, layers: str, graphs: Path) -> str:
     """Name a network with its stored set of layers and a digest of all that decides its numbers.
 
     Raises
     ------
     WeightsError
         When its weights are missing.
+    UnknownNameError, CardError, GraphError
+        As `beside.find_networks`.
     """
+    found = find_network(network, graphs)
+    if (published := found.published) is not None:
+        parts = [FORMAT, published.sha256, published.input_name, published.node, published.size]
+        return f"extractor-{found.name}-{_digest(parts)}"
+    network = found.name
     stored, (backbone, dataset) = taps.find_stored(layers), taps.get_network(network)
     listed = [[tap.layer, tap.pooling, tap.size] for tap in taps.list_taps(backbone, stored)]
     weights = digest_file(require_weights(graphs, backbone, dataset))
-    digest = hashlib.sha256(json.dumps([weights, listed]).encode()).hexdigest()[:8]
-    return f"{backbone}-{dataset}-{stored}-{digest}"
+    return f"{backbone}-{dataset}-{stored}-{_digest([weights, listed])}"
+
+
+def _digest(parts: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:8]
 
 
 def find_graph(name: str, store: Path) -> Path:
@@ -88,21 +104,21 @@ def is_shared(name: str, store: Path) -> bool:
 
 
 def find_folders(
-    networks: Sequence[str],
+    networks: Sequence[Named],
     layers: str,
     places: FeaturePlaces,
     quality: int,
     hop_frames: int | None = None,
     engine: str | None = None,
-) -> dict[str, Path]:
+) -> dict[Named, Path]:
     """Return the folder of every network; whether it exists or not.
 
     Parameters
     ----------
-    networks : sequence of str
+    networks : sequence of str or Network
         Such as ("msd-musicnn", "msd-vgg").
     layers : str
-        A choice of layers, see `taps`.
+        A choice of layers: "embedding", "deep", "all", or some of the digits 1 to 5.
     places : FeaturePlaces
         Store and graphs.
     quality : int
@@ -114,13 +130,15 @@ def find_folders(
 
     Returns
     -------
-    dict[str, Path]
-        By name of the network, in their order.
+    dict[str or Network, Path]
+        By what was given for each network, in their order.
 
     Raises
     ------
     WeightsError
         When weights are missing.
+    UnknownNameError, CardError, GraphError
+        As `beside.find_networks`.
     """
     key = read_front_end(quality, taps.HOP_FRAMES if hop_frames is None else hop_frames).key
     found = {}
@@ -131,13 +149,13 @@ def find_folders(
     return found
 
 
-def read_joint(folders: Mapping[str, Path], content: str, layers: str | None = None) -> np.ndarray:
+def read_joint(folders: Mapping[Named, Path], content: str, layers: str | None = None) -> np.ndarray:
     """Read what networks make of a track, side by side.
 
     Parameters
     ----------
-    folders : Mapping[str, Path]
-        From `find_folders`.
+    folders : Mapping[str or Network, Path]
+        From `find_folders`; an extractor is known as a `Network` alone.
     content : str
         sha256 of the audio file.
     layers : str or None
@@ -160,7 +178,7 @@ def read_joint(folders: Mapping[str, Path], content: str, layers: str | None = N
     return np.concatenate(parts, axis=1)
 
 
-def _read(path: Path, network: str, layers: str | None) -> np.ndarray:
+def _read(path: Path, network: str | Network, layers: str | None) -> np.ndarray:
     try:
         array = np.load(path)
     except (OSError, ValueError, EOFError) as error:

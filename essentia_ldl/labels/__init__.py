@@ -1,4 +1,4 @@
-"""Tracks and features become label distributions; one file a source.
+"""Tracks and features become label distributions; one file per source.
 
 In: `Track`s and their stored features. Out: `LabelTable`s, one distribution over the classes a track.
 

@@ -1,4 +1,4 @@
-"""Embeddings of a frozen network become one vector a track, the smoothing space of the paper's footnote 4.
+"""Embeddings of a frozen network become one vector per track, the smoothing space of the paper's footnote 4.
 
 References
 ----------

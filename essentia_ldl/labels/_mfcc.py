@@ -1,4 +1,4 @@
-"""MFCC frames become one vector a track: MFCC-S (summary) and MFCC-P (pooled windows).
+"""MFCC frames become one vector per track: MFCC-S (summary) and MFCC-P (pooled windows).
 
 References
 ----------

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +26,7 @@ import numpy as np
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.files import replacing
 from essentia_ldl.parallel import count_workers, run_jobs
+from essentia_ldl.progress import hides_bars
 from essentia_ldl.records import Failure, Track
 
 TRACKS_A_JOB = 256  # a second of counting; starting workers takes two
@@ -317,4 +317,4 @@ def show_progress(items: Any, what: str) -> Any:
     """Put the items under a progress bar, when this is a terminal and there are many."""
     from tqdm import tqdm
 
-    return tqdm(items, desc=what, disable=len(items) < TRACKS_A_JOB or not sys.stderr.isatty())
+    return tqdm(items, desc=what, disable=len(items) < TRACKS_A_JOB or hides_bars())

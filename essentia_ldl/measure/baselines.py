@@ -22,7 +22,6 @@ Kernels and grid of descriptors-svm: template ``classification_project_template_
 from __future__ import annotations
 
 import itertools
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,7 @@ from essentia_ldl.errors import DataError, EssentiaLdlError, StoreError, explain
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import write_json
 from essentia_ldl.labels import summarize_frames
+from essentia_ldl.progress import hides_bars
 from essentia_ldl.records import Split, Track
 from essentia_ldl.runs.folder import Fold
 from essentia_ldl.runs.predictions import FILE as PREDICTIONS
@@ -137,7 +137,7 @@ def run_baselines(
             continue
         say(f"{name}: {len(waiting)} folds")
         with threadpool_limits(1):  # threads cost more than they give on so few tracks
-            for fold in tqdm(waiting, desc=name, unit="fold", disable=not sys.stderr.isatty()):
+            for fold in tqdm(waiting, desc=name, unit="fold", disable=hides_bars()):
                 run_baseline(name, features, fold.cell(run, name), fold, tracks, classes)
     return problems
 

@@ -8,7 +8,7 @@ prediction is the mean of its patches' probabilities.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from essentia_ldl.collection.read import Collection, Source
 from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.features import descriptors, embeddings
 from essentia_ldl.features.extract import extract
-from essentia_ldl.features.extractors import identify_weights
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home
 from essentia_ldl.measure import baselines
@@ -34,7 +33,7 @@ from essentia_ldl.runs.outcome import write_scores
 from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.train.batch import check_hop, list_trainings, train_cells
 from essentia_ldl.train.choice import list_feature_sets
-from essentia_ldl.train.compose import Wanted, identify_tracks
+from essentia_ldl.train.compose import Wanted, identify_graphs, identify_tracks
 from essentia_ldl.train.prepare import Needs, Say, prepare, require_network
 from essentia_ldl.train.solved import gather_tracks
 from essentia_ldl.train.train import open_folder
@@ -77,6 +76,8 @@ class Comparison:
         Shares of listeners that predictions are compared with.
     to_refit : bool
         Whether `refit` will make a final model of it, which some hops do not allow.
+    baselines : tuple[str, ...]
+        Names of `baselines.GRIDS` that run on the same folds.
     """
 
     labels: tuple[str, ...]
@@ -84,6 +85,7 @@ class Comparison:
     patch_hop: int | None = None
     truth: TruthColumn | None = None
     to_refit: bool = False
+    baselines: tuple[str, ...] = tuple(baselines.GRIDS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,7 +167,7 @@ def cross_validate(
     values = {key: value for key, value in recipe.as_identity().items() if key != "labels"}
     column = drawn.leave_out
     kind = drawn.n_folds if column is None else [column, [track.columns[column] for track in tracks]]
-    weights = identify_weights(recipe.network, home.graphs)
+    weights = identify_graphs(recipe, home.graphs)
     digest = runs.fingerprint(__version__, values, listing, kind, patch_hop, *weights)
     run = runs.resume_run(home.runs, f"{recipe.task}-crossval", digest)
     with runs.locked(run):
@@ -174,7 +176,9 @@ def cross_validate(
         wanted = Wanted(export=False, patch_hop=patch_hop)
         train_cells(list_trainings(run, recipe, folds, sources), collection, wanted, n_jobs, say)
         solved = next((name for name in sources if name in CHOSEN), "none")
-        problems = _test_baselines(run, recipe.override(labels=solved), collection, folds, n_jobs, say)
+        readers = _list_readers(run, recipe.override(labels=solved), collection, n_jobs, say)
+        asked = {name: readers[name] for name in comparison.baselines}
+        problems = baselines.run_baselines(asked, run, folds, tracks, recipe.classes, say)
         scores = describe_folds(recipe, tracks, folds, drawn.n_repeats, column)
         scores["patch_hop_frames"] = read_plan(folds[0].cell(run, sources[0])).patch_hop_frames
 
@@ -182,7 +186,7 @@ def cross_validate(
             return {name: gather_row(run, recipe.classes, name, folds, tracks, truth) for name in names}
 
         scores["sources"] = gather(sources)
-        scores["baselines"] = gather(name for name in baselines.GRIDS if name not in problems)
+        scores["baselines"] = gather(name for name in asked if name not in problems)
         scores["baselines_left_out"] = dict(problems)
         known = truth is not None
         scores["listeners"] = {"column": truth.column, "class": recipe.classes[truth.positive]} if known else None
@@ -193,10 +197,10 @@ def cross_validate(
     return Measured(run, scores, collection, tuple(folds), digest, refused)
 
 
-def _test_baselines(
-    run: Path, recipe: Recipe, collection: Collection, folds: list[Fold], n_jobs: int | None, say: Say
-) -> dict[str, str]:
-    """Run the baselines on every fold; return why one of them was left out, by its name.
+def _list_readers(
+    run: Path, recipe: Recipe, collection: Collection, n_jobs: int | None, say: Say
+) -> dict[str, Callable[[], Mapping[str, np.ndarray]]]:
+    """Return what reads the features of each baseline, by its name.
 
     The labels of the recipe are those of a row that is solved, whose features are there; "none" where there is no such
     row.
@@ -242,5 +246,4 @@ def _test_baselines(
         return baselines.read_mfcc(collection, store)
 
     readers = {"logreg": read_embeddings, "joint-logreg": read_joint}
-    readers |= {"descriptors-svm": read_descriptors, "mfcc-svm": read_mfcc}
-    return baselines.run_baselines(readers, run, folds, collection.tracks, recipe.classes, say)
+    return readers | {"descriptors-svm": read_descriptors, "mfcc-svm": read_mfcc}

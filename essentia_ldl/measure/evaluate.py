@@ -29,6 +29,7 @@ from essentia_ldl.measure.rows import TruthColumn, read_truth
 from essentia_ldl.models import folder as models
 from essentia_ldl.models.folder import Model
 from essentia_ldl.predict.ask import predict_files
+from essentia_ldl.progress import hides_bars
 from essentia_ldl.records import Failure, Track
 from essentia_ldl.runs import folder as runs
 from essentia_ldl.runs.names import FAILURES
@@ -162,7 +163,7 @@ def _make_folder(output: str | None, name: str, runs: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=output is not None)
     except OSError as error:
         remedy = "Choose another, or try again."
-        raise StoreError(explain("output", "a folder to write to", error.strerror, folder, remedy)) from None
+        raise StoreError(f"The folder {folder} cannot be made: {error.strerror}. {remedy}") from None
     return folder
 
 
@@ -176,7 +177,7 @@ def _predict(
     rows: dict[str, np.ndarray] = {}
     failures: list[Failure] = []
     try:
-        with tqdm(total=len(files), unit="file", disable=None) as bar:
+        with tqdm(total=len(files), unit="file", disable=hides_bars()) as bar:
             for answer in predict_files([model], files, graphs):
                 bar.update()
                 if isinstance(answer, Failure):

@@ -17,6 +17,7 @@ The map, in the order of the imports: a module imports only from what stands abo
         wheel        the released weights: fetched, read, assigned to a tagger
         frozen       weights out of a frozen graph that the user has
         weights      a pretrained network of graphs/ as a Keras model
+        published    a published extractor of the user's as a Keras model
     tapped           pretrained networks side by side, several layers of each
     trained_weights  weights.npz of a run
     networks         the network that a plan asks for

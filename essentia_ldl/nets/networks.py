@@ -74,14 +74,19 @@ def count_embedding(plan: Plan) -> int:
     if plan.extractor is not None:
         return plan.extractor.size
     if plan.network.backbones:
-        return taps.count_features(plan.network.backbones, plan.network.layers)
+        return taps.count_features(plan.network.networks, plan.network.layers)
     if plan.features:
         return sum(count_features(folder) for folder in plan.features)
     return int(find_size(plan).get("n_embedding", load_backbone(plan.network.backbone).EMBEDDING_SIZE))
 
 
 def has_free_time(plan: Plan) -> bool:
-    """Tell whether the network of a plan, or all that stand side by side, take patches of any number of frames."""
+    """Tell whether the network of a plan, or all that stand side by side, take patches of any number of frames.
+
+    An extractor takes those that its card says, as far as is known.
+    """
+    if plan.network.published:
+        return False
     names = [taps.get_network(name)[0] for name in plan.network.backbones] or [plan.network.backbone]
     return all(load_backbone(name).FREE_TIME for name in names)
 

@@ -1,7 +1,7 @@
 """Pretrained networks as features of several layers: patches -> pooled layers, side by side in the order of `taps`.
 
-In: a tagger with its weights. Out: a Keras model from patches to (batch, d) float32. Several networks share one input,
-and their layers are named after the network, because all of them name theirs alike.
+In: a tagger with its weights, or a published extractor. Out: a Keras model from patches to (batch, d) float32. Several
+networks share one input, and their layers are named after the network, because all of them name theirs alike.
 
 References
 ----------
@@ -15,8 +15,10 @@ from pathlib import Path
 
 from essentia_ldl import taps
 from essentia_ldl.errors import WeightsError, explain
+from essentia_ldl.nets.pretrained.published import load_published
 from essentia_ldl.nets.pretrained.weights import load_tagger
 from essentia_ldl.nets.runtime import keras
+from essentia_ldl.taps import Network
 
 EMBEDDING = "embedding"  # name of the layer that puts everything side by side
 
@@ -31,7 +33,7 @@ def tap_layers(tagger: keras.Model, backbone: str, layers: str, name: str) -> ke
     backbone : str
         Such as "musicnn".
     layers : str
-        A choice of layers, see `taps`.
+        A choice of layers: "embedding", "deep", "all", or some of the digits 1 to 5.
     name : str
         Of the model.
 
@@ -69,17 +71,17 @@ def _pool(values: keras.KerasTensor, tap: taps.Tap) -> keras.KerasTensor:
     return kinds[tap.pooling, len(values.shape)](name=label)(values)
 
 
-def build_tapped(graphs: Path, networks: Sequence[str], layers: str) -> keras.Model:
+def build_tapped(graphs: Path, networks: Sequence[str | Network], layers: str) -> keras.Model:
     """Build pretrained networks side by side.
 
     Parameters
     ----------
     graphs : Path
         Where their weights are.
-    networks : sequence of str
+    networks : sequence of str or Network
         Such as ("msd-musicnn", "msd-vgg"); one or more.
     layers : str
-        A choice of layers, see `taps`.
+        A choice of layers: "embedding", "deep", "all", or some of the digits 1 to 5.
 
     Returns
     -------
@@ -91,9 +93,15 @@ def build_tapped(graphs: Path, networks: Sequence[str], layers: str) -> keras.Mo
     ------
     WeightsError
         When weights are missing or damaged.
+    GraphError
+        When an extractor is not what it was, or cannot be used; see `published.load_published`.
     """
     bodies = []
-    for name in networks:
+    for network in map(taps.describe_network, networks):
+        if network.published is not None:
+            bodies.append(load_published(graphs, network.published))
+            continue
+        name = network.name
         backbone, dataset = taps.get_network(name)
         if len(networks) == 1 and layers == EMBEDDING:  # a drop-in: the same graph as without this module
             tagger = load_tagger(graphs, backbone, dataset)

@@ -24,6 +24,7 @@ from essentia_ldl.predict.many import ANYBODY, Workers, is_alone, predict_in_ord
 from essentia_ldl.predict.overwrite import refuse_overwriting
 from essentia_ldl.predict.parquet import ParquetWriter
 from essentia_ldl.predict.write import Output, Writer, open_document, sweep_parts
+from essentia_ldl.progress import hides_bars
 from essentia_ldl.records import Failure, Prediction
 
 N_TOLD = 5  # failures that the terminal shows when all are in a table
@@ -91,7 +92,7 @@ def predict(
         say(f"warning: {problem}")
     files = expand_files(audio, say)
     # a bar belongs on a terminal that does not show the answers themselves
-    shows = len(files) > 1 and sys.stderr.isatty() and (output.path is not None or not sys.stdout.isatty())
+    shows = len(files) > 1 and not hides_bars() and (output.path is not None or not sys.stdout.isatty())
 
     def warn(sentence: str) -> None:
         with tqdm.external_write_mode(file=sys.stderr):

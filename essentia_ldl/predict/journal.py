@@ -265,8 +265,7 @@ def _open_locked(document: str, path: str) -> int:
         except StoreError:
             raise
         except OSError as error:
-            reason = error.strerror
-            raise StoreError(explain("output", "a file to write", reason, document, "Choose another.")) from None
+            raise StoreError(f"The output {document!r} cannot be written: {error.strerror}. Choose another.") from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -81,7 +81,7 @@ def refuse_overwriting(path: str, audio: Sequence[str], inputs: Sequence[str]) -
         try:
             found = describe_content(target)
         except OSError as error:
-            raise StoreError(explain("output", "a file to write", error.strerror, path, remedy)) from None
+            raise StoreError(f"{path} is there already and cannot be read: {error.strerror}. {remedy}") from None
         if found is not None:
             raise StoreError(explain("output", "a new file or an earlier document", found, path, remedy))
         return

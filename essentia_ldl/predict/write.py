@@ -174,8 +174,7 @@ def _open_text(path: str, shown: str, mode: str = "w") -> Iterator[TextIO]:
     try:
         file = _File(path, mode, shown)
     except OSError as error:
-        reason = error.strerror
-        raise StoreError(explain("output", "a file to write", reason, shown, "Choose another.")) from None
+        raise StoreError(f"The output {shown!r} cannot be written: {error.strerror}. Choose another.") from None
     stream = io.TextIOWrapper(io.BufferedWriter(file), encoding="utf-8", errors="surrogateescape", newline="")
     try:
         yield stream

@@ -99,9 +99,11 @@ class Recipe:
     demo: DemoSettings = dataclasses.field(default_factory=DemoSettings)
 
     def __post_init__(self) -> None:
-        if not is_task_name(self.task):
+        if not isinstance(self.task, str) or not is_task_name(self.task):
             raise RecipeError(explain("task", TASK_RULE, self.task, "recipe", "Rename the task."))
         where = f"recipe {self.task}"
+        if not isinstance(self.classes, tuple | list) or not all(isinstance(name, str) for name in self.classes):
+            raise RecipeError(explain("classes", "a list of names", self.classes, where, "List the classes."))
         classes = list(self.classes)
         for text in (*classes, *self.aliases, self.description):
             if any(0xD800 <= ord(character) <= 0xDFFF for character in text):
@@ -240,6 +242,13 @@ class Recipe:
         **changes
             Fields of the recipe (``labels="sa"``) or section and key joined by two underscores
             (``network__backbone="vgg"``).
+
+        Raises
+        ------
+        UnknownNameError
+            When there is no such field, section or key; a LookupError.
+        RecipeError
+            When a value is out of range; a ValueError.
         """
         values: dict[str, Any] = {}
         fields: dict[str, dict[str, Any]] = {}
@@ -247,7 +256,12 @@ class Recipe:
             if value is None:
                 continue
             section, _, field = key.partition("__")
+            known = vars(self) if not field else SECTIONS
+            if section not in known:
+                raise unknown("key of a recipe" if not field else "section of a recipe", section, known)
             if field:
+                if field not in vars(getattr(self, section)):
+                    raise unknown(f"key of [{section}]", field, vars(getattr(self, section)))
                 fields.setdefault(section, {})[field] = value
             else:
                 values[section] = value

@@ -86,11 +86,12 @@ class NetworkSettings:
     backbones: tuple[str, ...] = _key(
         (),
         "several frozen networks side by side in place of the backbone: some of "
-        f"{', '.join(taps.NETWORKS)}; needs head",
+        f"{', '.join(taps.NETWORKS)}, and extractors in graphs/ that read the same patches; needs head",
     )
     layers: str = _key(
         taps.EMBEDDING,
-        "of them: embedding; deep: pooled middle layers, embedding, tags; all: every layer; or some of 12345, pooled",
+        "of them: embedding; deep: pooled middle layers, embedding, tags; all: every layer; or some of 12345, pooled; "
+        "an extractor has its embedding alone",
         "embedding, deep, all, or some of the digits 1 to 5 in their order",
         taps.is_layers,
     )
@@ -98,11 +99,13 @@ class NetworkSettings:
     def __post_init__(self) -> None:
         if not self.backbones:
             return
-        taps.check_backbones(self.backbones, "recipe, [network]")
+        taps.check_names(self.backbones, "network.backbones", "recipe, [network]")
         object.__setattr__(self, "backbones", tuple(self.backbones))
-        for key, value in zip(("backbone", "pretrained"), taps.get_network(self.backbones[0]), strict=True):
+        ours = [name for name in self.backbones if name in taps.NETWORKS]
+        first = ours[0] if ours else next(iter(taps.NETWORKS))  # all read the same bands
+        for key, value in zip(("backbone", "pretrained"), taps.get_network(first), strict=True):
             object.__setattr__(self, key, value)  # whoever asks for one network gets the first
-        if len(self.backbones) == 1 and self.layers == taps.EMBEDDING:
+        if len(self.backbones) == len(ours) == 1 and self.layers == taps.EMBEDDING:
             object.__setattr__(self, "backbones", ())  # which is the backbone, as it always was
 
 
@@ -159,7 +162,9 @@ class ChoiceSettings:
         MUSIC,
         "same: the model will meet music like that of the collection; other: any music, which takes smoother targets",
     )
-    networks: tuple[str, ...] = _key((), "networks to choose among, such as msd-musicnn and msd-vgg; empty: all four")
+    networks: tuple[str, ...] = _key(
+        (), "networks to choose among, such as msd-musicnn, or an extractor in graphs/; empty: all four"
+    )
     layers: str = _key(
         "",
         "their layers: embedding or deep, or as network.layers; empty: chosen",
@@ -177,8 +182,7 @@ class ChoiceSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "networks", tuple(self.networks))
-        for name in self.networks:
-            taps.get_network(name)
+        taps.check_names(self.networks, "choice.networks", "recipe, [choice]")
 
 
 @dataclasses.dataclass(frozen=True)

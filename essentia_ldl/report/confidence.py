@@ -31,7 +31,7 @@ from essentia_ldl.scores.calibration import FILE, Calibration, apply, identity
 from essentia_ldl.scores.logits import PatchLogits, join
 from essentia_ldl.scores.reliability import Reliability
 
-UNSEEN = "tracks that neither fit, choice nor temperature has seen: each part without a say in what is asked of it"
+UNSEEN = "tracks that neither fit, choice nor temperature has seen"
 TEMPERATURES = (1.0, 1.25, 1.5, 1.75)  # of the paper's figure 7; the fitted one joins them
 _SCORES = (("ece", "ECE"), ("ece_15", "15 bins"), ("classwise_ece", "class-wise"), ("nll", "NLL"), ("brier", "Brier"))
 

@@ -381,5 +381,5 @@ def _set_aside(path: Path) -> str:
         path.rename(path.with_name(name))
     except OSError as error:
         reason = Reason(error.strerror or error)
-        raise StoreError(explain("file", "one that can be renamed", reason, path, remedy)) from None
+        raise StoreError(f"{path} cannot be renamed: {reason}. {remedy}") from None
     return name

@@ -10,7 +10,7 @@ import base64
 import shutil
 import subprocess
 
-from essentia_ldl.errors import AudioError, explain
+from essentia_ldl.errors import AudioError, Reason, explain
 from essentia_ldl.frontends import MFCC
 
 BITRATE = "64k"
@@ -52,8 +52,8 @@ def read_excerpt(ffmpeg: str, path: str, duration_s: float, track_s: float) -> s
     try:
         done = subprocess.run(command, capture_output=True, timeout=LIMIT_S, check=False)
     except subprocess.TimeoutExpired:
-        raise AudioError(explain("excerpt", f"ffmpeg to end within {LIMIT_S} s", "more", path, "Check it.")) from None
+        raise AudioError(f"ffmpeg did not end within {LIMIT_S} s on {path}. Check the file.") from None
     if done.returncode or not done.stdout:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no audio"]
-        raise AudioError(explain("excerpt", "a file that ffmpeg turns into MP3", lines[-1], path, "Check the file."))
+        raise AudioError(f"ffmpeg could not make an excerpt of {path}: {Reason(lines[-1])}. Check the file.")
     return "data:audio/mpeg;base64," + base64.b64encode(done.stdout).decode("ascii")

@@ -200,7 +200,7 @@ def locked(run: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise TrainingError(f"{run} is in use by another process. Wait for it, or stop it.") from None
+            raise TrainingError(f"{run} is in use by another process. Wait for it or stop it.") from None
         yield
 
 

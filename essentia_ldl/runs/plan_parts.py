@@ -63,7 +63,7 @@ def check_kinds(kind: type, values: Mapping[str, Any], where: object = PLAN) -> 
     values : Mapping[str, Any]
         By name of the field; those that are missing have their defaults.
     where : object
-        The file, for the message.
+        The file.
     """
     found = find_wrong(_list_kinds(kind), values)
     if found is not None:
@@ -81,11 +81,11 @@ def make_part(kind: type, what: str, values: object, where: object) -> Any:
     Parameters
     ----------
     kind : type
-        One of the records below.
+        A record.
     what : str
         Key of the file.
     values : object
-        What json holds there.
+        What json holds there; a record is what it is.
     where : object
         The file, for the message.
 
@@ -96,6 +96,8 @@ def make_part(kind: type, what: str, values: object, where: object) -> Any:
     TypeError
         When a key is missing or unknown.
     """
+    if isinstance(values, kind):
+        return values
     if not isinstance(values, Mapping):
         raise TrainingError(explain(what, "an object", values, where, REMEDY))
     check_kinds(kind, values, where)
@@ -144,7 +146,9 @@ class NetworkPlan:
         Frozen networks side by side, such as ("msd-musicnn", "msd-vgg"); `backbone` and `pretrained` are those of the
         first. Empty for a single network of which the embedding is read.
     layers : str
-        What of them is read, see `taps`.
+        What of them is read: "embedding", "deep", "all", or some of the digits 1 to 5.
+    published : tuple[taps.Published, ...]
+        The user's extractors among them.
     """
 
     backbone: str
@@ -160,11 +164,14 @@ class NetworkPlan:
     n_networks: int = 1
     backbones: tuple[str, ...] = ()
     layers: str = taps.EMBEDDING
+    published: tuple[taps.Published, ...] = ()
 
     def __post_init__(self) -> None:
         check_kinds(NetworkPlan, vars(self))
         object.__setattr__(self, "backbones", tuple(self.backbones))  # json knows lists only
-        taps.check_backbones(self.backbones, PLAN)
+        published = (make_part(taps.Published, "network.published", one, PLAN) for one in self.published)
+        object.__setattr__(self, "published", tuple(published))
+        taps.check_backbones(self.networks, PLAN)
         taps.check_layers(self.layers, PLAN)
         if self.backbones and self.fine_tune != "head":
             raise TrainingError(explain("fine_tune", "head, with backbones", self.fine_tune, PLAN, REMEDY))
@@ -173,13 +180,17 @@ class NetworkPlan:
         if self.fine_tune not in FINE_TUNE:
             raise TrainingError(explain("fine_tune", join_choices(FINE_TUNE), self.fine_tune, PLAN, REMEDY))
         if self.fine_tune != "none" and self.pretrained is None:
-            raise TrainingError(
-                explain("pretrained", "the name of weights", None, PLAN, "Use fine_tune none to train without.")
-            )
+            remedy = "Use fine_tune none to train without."
+            raise TrainingError(explain("pretrained", "the name of weights", None, PLAN, remedy))
         if self.fine_tune == "none":
             object.__setattr__(self, "pretrained", None)
         if self.pretrained is not None:
             check_name("pretrained", self.pretrained)
+
+    @property
+    def networks(self) -> tuple[str | taps.Network, ...]:
+        """What stands side by side: names, and the user's extractors as networks."""
+        return taps.place_extractors(self.backbones, self.published)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -245,13 +256,11 @@ class TrainingPlan:
             raise TrainingError(explain("class_weights", rule, self.class_weights, PLAN, REMEDY))
         if self.solver not in SOLVERS:
             raise TrainingError(explain("solver", '"" or solved', self.solver, PLAN, REMEDY))
-        for field in ("epochs", "batch_size", "patience"):
-            if getattr(self, field) < 1:
-                raise TrainingError(explain(field, "at least 1", getattr(self, field), PLAN, REMEDY))
+        for field, least in (("epochs", 1), ("batch_size", 1), ("patience", 1), ("warmup_epochs", 0)):
+            if getattr(self, field) < least:
+                raise TrainingError(explain(field, f"at least {least}", getattr(self, field), PLAN, REMEDY))
         if not 0 < self.rate_factor <= 1:
             raise TrainingError(explain("rate_factor", "above 0, at most 1", self.rate_factor, PLAN, REMEDY))
-        if self.warmup_epochs < 0:
-            raise TrainingError(explain("warmup_epochs", "at least 0", self.warmup_epochs, PLAN, REMEDY))
         if self.loss not in LOSSES:
             raise TrainingError(explain("loss", " or ".join(LOSSES), self.loss, PLAN, REMEDY))
 

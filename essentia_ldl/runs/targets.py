@@ -77,7 +77,7 @@ def digest_training(plan: Plan, targets: tuple[np.ndarray, ...]) -> str:
     """
     network, training = dataclasses.asdict(plan.network), dataclasses.asdict(plan.training)
     training.pop("epochs")
-    _drop_defaults(network, NetworkPlan, ("backbones", "layers"))
+    _drop_defaults(network, NetworkPlan, ("backbones", "layers", "published"))
     _drop_defaults(training, TrainingPlan, ("solver", "rate_factor", "warmup_epochs"))
     parts = {
         "classes": plan.classes,
@@ -189,9 +189,7 @@ def read_table(path: str | os.PathLike[str]) -> LabelTable:
         with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
             lines = [line for line in csv.reader(file) if line]
     except OSError as error:
-        raise StoreError(
-            explain("label table", "a file that can be read", error.strerror, path, "Check the path.")
-        ) from error
+        raise StoreError(f"{path} cannot be read: {error.strerror}. Check the path.") from error
     except csv.Error as error:
         raise DataError(explain("label table", "comma-separated values", error, path, remedy)) from error
     header = lines[0] if lines else []

@@ -26,7 +26,7 @@ def check_targets(targets: np.ndarray, n_tracks: int, n_classes: int) -> np.ndar
         return targets.argmax(axis=1)
     if targets.shape != (n_tracks,):
         rule = f"shape ({n_tracks},) or ({n_tracks}, {n_classes}), as the probabilities have"
-        raise DataError(explain("targets", rule, targets.shape, "metrics", "Give one target a track."))
+        raise DataError(explain("targets", rule, targets.shape, "metrics", "Give one target per track."))
     if targets.dtype.kind not in "iu":
         raise DataError(explain("targets", "integers", str(targets.dtype), "metrics", "Give class indices."))
     outside = (targets < 0) | (targets >= n_classes)

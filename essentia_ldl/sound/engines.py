@@ -256,7 +256,7 @@ def _list_front_ends(graphs: Iterable[Graph], kind: Any) -> dict[str, FrontEnd]:
 
 
 def _connect_keeper(source: Source, bands: Any, front_end: FrontEnd, folder: Path | None) -> None:
-    """Keep bands in the pool, or in a file; then the pool gets one number a frame, which tells how many there are."""
+    """Keep bands in the pool, or in a file; then the pool gets one number per frame, which tells how many there are."""
     name = name_bands(front_end)
     if folder is None:
         bands >> (source.pool, name)

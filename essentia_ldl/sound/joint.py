@@ -74,8 +74,7 @@ def compute_track(job: dict[str, Any]) -> str:
         wanted = {"front_ends": [front_end.name], "quality": front_end.resample_quality}
         found = extract_track({"path": job["path"], "store": job["store"], **wanted})
         if found["content"] != job["content"]:
-            rule, remedy = "the bytes that it had", "Run the same command again."
-            raise StoreError(explain("audio", rule, "other bytes", job["path"], remedy))
+            raise StoreError(f"{job['path']} has changed while it was read. Run the same command again.")
     bands = store.read(job["content"], front_end)
     grid = dataclasses.replace(front_end, patch_hop_frames=job["hop_frames"])
     for network in job["networks"]:

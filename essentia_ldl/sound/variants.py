@@ -46,10 +46,10 @@ def make_audio(path: str, target: Path, options: tuple[str, ...]) -> None:
     except FileNotFoundError:
         raise AudioError(explain("augment.audio", "ffmpeg on the PATH", "none", path, remedy)) from None
     except subprocess.TimeoutExpired:
-        raise AudioError(explain("variant", f"ffmpeg to end within {LIMIT_S} s", "more", path, remedy)) from None
+        raise AudioError(f"ffmpeg did not end within {LIMIT_S} s on {path}. {remedy}") from None
     if done.returncode:
         reason = Reason((done.stderr.strip().splitlines() or ["ffmpeg failed"])[-1])
-        raise AudioError(explain("variant", "a file that ffmpeg turns into it", reason, path, remedy))
+        raise AudioError(f"ffmpeg could not make a variant of {path}: {reason}. {remedy}")
 
 
 def extract_variant(job: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ from essentia_ldl.runs.plan import Plan
 from essentia_ldl.runs.predictions import write_predictions
 from essentia_ldl.runs.solution import write_solution
 from essentia_ldl.runs.targets import name_table, read_report, write_report, write_table
-from essentia_ldl.taps import EMBEDDING, HOP_FRAMES
+from essentia_ldl.taps import EMBEDDING, HOP_FRAMES, NETWORKS
 from essentia_ldl.train.adapt import adapt, describe_adaptation
 from essentia_ldl.train.choice import describe_setting, make_choice, make_grid, report_choice
 from essentia_ldl.train.nested import make_predictions, write_nested
@@ -76,7 +76,8 @@ def fit_solved(
     if say is not None:
         say(describe_choice(report))
     # The embedding of one network has the interface of Essentia's heads, whose first layer has 100 units.
-    is_head = len(setting.features.backbones) == 1 and setting.features.layers == EMBEDDING
+    names = setting.features.backbones
+    is_head = len(names) == 1 and names[0] in NETWORKS and setting.features.layers == EMBEDDING
     n_hidden = N_HIDDEN if is_head and 2 * len(recipe.classes) <= N_HIDDEN else 0
     return recipe.override(
         network__layers=setting.features.layers,  # before the backbones: a single embedding needs none

@@ -7,7 +7,6 @@ the settings that were chosen; what it and its like said of tracks that they had
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -34,6 +33,7 @@ from essentia_ldl.linear.choose import (
     fit,
     list_left_out,
 )
+from essentia_ldl.progress import hides_bars
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Track
 from essentia_ldl.taps import DEEP, EMBEDDING, NETWORKS
@@ -98,7 +98,11 @@ def list_feature_sets(recipe: Recipe) -> tuple[FeatureSet, ...]:
         if len(combinations) > 1:
             combinations = (*combinations, recipe.choice.networks)
     layers = (recipe.choice.layers,) if recipe.choice.layers else (EMBEDDING, DEEP)
-    return tuple(make_feature_set(names, one) for names in combinations for one in layers)
+    return tuple(
+        make_feature_set(names, one)
+        for names in combinations
+        for one in (layers if any(name in NETWORKS for name in names) else layers[:1])  # extractors have one layer
+    )
 
 
 def make_grid(recipe: Recipe) -> SettingGrid:
@@ -211,11 +215,10 @@ def explore_all(tracks: Tracks, parts: np.ndarray, grid: SettingGrid, nest: bool
     from threadpoolctl import threadpool_limits
     from tqdm import tqdm
 
-    quiet = os.environ.get("ESSENTIA_LDL_BARS") == "0" or None  # None: off where there is no terminal
     found = []
     with threadpool_limits(1 if len(parts) < MANY_TRACKS else None):  # threads cost more than they give on few tracks
         todo = [left_out for left_out in list_left_out(parts) if nest or len(left_out) == 1]
-        for left_out in tqdm(todo, desc="settings", unit="fit", disable=quiet):
+        for left_out in tqdm(todo, desc="settings", unit="fit", disable=hides_bars()):
             one = explore(tracks, parts, left_out, grid)
             if one is not None:
                 found.append(one)

@@ -18,7 +18,8 @@ from essentia_ldl import labels as label_sources
 from essentia_ldl.collection import splits
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import RecipeError, explain
-from essentia_ldl.features.extractors import Extractor, plan_extractor, read_extractor
+from essentia_ldl.features.beside import find_networks, identify_networks
+from essentia_ldl.features.extractors import Extractor, identify_weights, plan_extractor, read_extractor
 from essentia_ldl.features.store import Store
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Split
@@ -35,6 +36,7 @@ from essentia_ldl.runs.plan import (
     write_plan,
 )
 from essentia_ldl.runs.targets import name_table, write_report, write_table
+from essentia_ldl.taps import Published
 from essentia_ldl.train import multi_target
 from essentia_ldl.train.adapt import describe_adaptation
 from essentia_ldl.train.auto import fit_solved, solve_plan
@@ -143,7 +145,7 @@ def compose_plan(folder: Path, recipe: Recipe, collection: Collection, split: Sp
         description=recipe.description,
         classes=recipe.classes,
         front_end=frontends.of_network(network.backbone) if extractor is None else extractor.front_end,
-        network=NetworkPlan(**dataclasses.asdict(network)),
+        network=NetworkPlan(**dataclasses.asdict(network), published=_list_published(recipe, collection)),
         training=TrainingPlan(
             epochs=recipe.n_epochs,
             batch_size=training.batch_size,
@@ -176,6 +178,11 @@ def compose_plan(folder: Path, recipe: Recipe, collection: Collection, split: Sp
     )
 
 
+def _list_published(recipe: Recipe, collection: Collection) -> tuple[Published, ...]:
+    found = find_networks(recipe.network.backbones, collection.home.graphs)
+    return tuple(network.published for network in found if network.published is not None)
+
+
 def _describe_extractor(extractor: Extractor, collection: Collection) -> ExtractorPlan:
     first = collection.contents[collection.tracks[0].id]
     return ExtractorPlan(**plan_extractor(extractor, Store(collection.home.store), first))
@@ -200,6 +207,12 @@ def identify_tracks(recipe: Recipe, collection: Collection) -> list[list[Any]]:
         [track.id, collection.contents[track.id], track.label, track.artist, [track.columns.get(c) for c in columns]]
         for track in collection.tracks
     ]
+
+
+def identify_graphs(recipe: Recipe, graphs: Path) -> list[str]:
+    """Return what of the user's own graphs decides the numbers of a run; nothing where the recipe names none."""
+    beside = (*recipe.network.backbones, *recipe.choice.networks)
+    return [*identify_weights(recipe.network, graphs), *identify_networks(beside, graphs)]
 
 
 def find_places(collection: Collection) -> Places:
@@ -231,7 +244,8 @@ def name_stems(recipe: Recipe, is_demo: bool, extractor: Extractor | None = None
     dict
         full ``mood_sad-musicnn-msd`` and head ``mood_sad-msd-musicnn`` (the middle parts swap, as Essentia's do); only
         the head, ``mood_sad-discogs-effnet``, over a published extractor; only the full graph, ``genre_fma-dcnn-agf``,
-        over networks that learned artist groups, and ``mood_sad-joint-4`` over four pretrained ones.
+        over networks that learned artist groups, and ``mood_sad-joint-4`` over four pretrained ones, or extractors,
+        side by side.
     """
     prefix = f"{'demo-' if is_demo else ''}{recipe.file_task}"
     network = recipe.network

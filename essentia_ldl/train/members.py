@@ -109,9 +109,15 @@ def check_members(members: Sequence[Member]) -> None:
             if found != expected:
                 rule, remedy = f"{expected!r}, as in {where}", "Name runs of one network."
                 raise DataError(explain(f"network.{key}", rule, found, member.name, remedy))
-        if (plan.extractor and plan.extractor.sha256) != (first.extractor and first.extractor.sha256):
+        if _list_digests(plan) != _list_digests(first):
             remedy = "Name runs over one graph."
             raise DataError(explain("extractor", f"the bytes that {where} read", "others", member.name, remedy))
+
+
+def _list_digests(plan: Plan) -> list[str]:
+    """List the digests of the user's graphs that a network stands on."""
+    extractor = [] if plan.extractor is None else [plan.extractor]
+    return [one.sha256 for one in (*extractor, *plan.network.published)]
 
 
 def join_plans(run: Path, members: Sequence[Member]) -> Plan:

@@ -20,6 +20,7 @@ from essentia_ldl.collection.read import Collection, Source, read_corrected
 from essentia_ldl.datasets import demo
 from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.features import descriptors, embeddings
+from essentia_ldl.features.beside import check_ambiguous, find_networks
 from essentia_ldl.features.extract import extract
 from essentia_ldl.features.extractors import read_extractor
 from essentia_ldl.features.joint import QUALITIES, make_joint_features
@@ -185,6 +186,9 @@ def prepare(
             remedy = "Leave --adapt out, or what asks for other labels."
             raise RecipeError(explain("adapt", "labels auto or joint", ", ".join(needs.labels), recipe.task, remedy))
         list_unlabelled(source.adapt)
+    for named in (recipe.network.backbones, recipe.choice.networks):
+        check_ambiguous(named, home.graphs)
+        find_networks(named, home.graphs)
     source, is_demo = find_data(recipe, source, home, say)
     tracks, corrected = read_corrected(source, recipe, say)
     if corrected:

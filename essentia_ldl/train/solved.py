@@ -14,15 +14,19 @@ import numpy as np
 
 from essentia_ldl import taps
 from essentia_ldl.collection.read import Collection
+from essentia_ldl.features.beside import find_networks
 from essentia_ldl.features.joint import QUALITIES, joint_folders, read_joint
 from essentia_ldl.linear.choose import FeatureSet, Fitted, Tracks
 from essentia_ldl.linear.span import Block
 from essentia_ldl.scores.bootstrap import group_tracks
 from essentia_ldl.scores.calibration import apply, identity
+from essentia_ldl.taps import Network
 
 LAYERS = (taps.EMBEDDING, taps.DEEP)
-# Milliseconds of a network on a patch, as multiples of those of msd-musicnn; see `nets.timing`.
+# Milliseconds of a network on a patch, as multiples of those of msd-musicnn; see `nets.timing`. An extractor counts as
+# one of these whatever it takes: a choice that went by a clock would be another one in the next run.
 COSTS = {"musicnn": 1.0, "vgg": 0.7}
+COST_OF_EXTRACTOR = 1.0
 
 
 def name_block(backbone: str, layers: str) -> str:
@@ -32,7 +36,7 @@ def name_block(backbone: str, layers: str) -> str:
 
 def make_feature_set(backbones: Sequence[str], layers: str) -> FeatureSet:
     """Describe some layers of some networks side by side."""
-    cost = sum(COSTS[taps.get_network(name)[0]] for name in backbones)
+    cost = sum(COSTS[taps.NETWORKS[name][0]] if name in taps.NETWORKS else COST_OF_EXTRACTOR for name in backbones)
     return FeatureSet(tuple(name_block(name, layers) for name in backbones), tuple(backbones), layers, cost)
 
 
@@ -67,19 +71,27 @@ def gather_blocks(collection: Collection, sets: Sequence[FeatureSet]) -> dict[st
     """Read the features of every track, averaged over its patches, by name of the block; as `gather_tracks`."""
     contents = [collection.contents[track.id] for track in collection.tracks]
     wanted = {(name, features.layers) for features in sets for name in features.backbones}
+    names = sorted({name for name, _ in wanted})
+    networks = dict(zip(names, _find(collection, names), strict=True))
     blocks: dict[str, Block] = {}
     for stored in sorted({taps.find_stored(layers) for _, layers in wanted}):
         for backbone in sorted({name for name, layers in wanted if taps.find_stored(layers) == stored}):
-            means = [_average(collection, backbone, stored, contents, quality) for quality in QUALITIES]
+            means = [_average(collection, networks[backbone], stored, contents, quality) for quality in QUALITIES]
             for layers in sorted(layers for name, layers in wanted if name == backbone):
                 if taps.find_stored(layers) == stored:
-                    columns, name = taps.slice_layers(backbone, layers), name_block(backbone, layers)
+                    columns, name = taps.slice_layers(networks[backbone], layers), name_block(backbone, layers)
                     blocks[name] = Block(name, tuple(mean[:, columns] for mean in means))
     return blocks
 
 
-def _average(collection: Collection, backbone: str, stored: str, contents: Sequence[str], quality: int) -> np.ndarray:
-    folders = joint_folders((backbone,), stored, collection.home, quality)
+def _find(collection: Collection, names: Sequence[str]) -> tuple[Network, ...]:
+    return find_networks(names, collection.home.graphs)
+
+
+def _average(
+    collection: Collection, network: Network, stored: str, contents: Sequence[str], quality: int
+) -> np.ndarray:
+    folders = joint_folders((network,), stored, collection.home, quality)
     return np.stack([np.asarray(read_joint(folders, content), dtype=np.float64).mean(axis=0) for content in contents])
 
 
@@ -126,11 +138,14 @@ def answer_patches(
     list[PatchAnswers]
         Of each classifier, in the order of the rows.
     """
-    sources = [(one.setting.features.backbones, taps.find_stored(one.setting.features.layers)) for one in classifiers]
+    sources = [
+        (_find(collection, one.setting.features.backbones), taps.find_stored(one.setting.features.layers))
+        for one in classifiers
+    ]
     folders = {source: joint_folders(*source, collection.home, quality) for source in dict.fromkeys(sources)}
     columns = [
-        taps.slice_joint(names, one.setting.features.layers, stored)
-        for one, (names, stored) in zip(classifiers, sources, strict=True)
+        taps.slice_joint(networks, one.setting.features.layers, stored)
+        for one, (networks, stored) in zip(classifiers, sources, strict=True)
     ]
     parts: list[list[np.ndarray]] = [[] for _ in classifiers]
     for row in rows:

@@ -15,7 +15,6 @@ from essentia_ldl import __version__
 from essentia_ldl.collection import splits
 from essentia_ldl.collection.read import Collection, Source
 from essentia_ldl.errors import StoreError, explain
-from essentia_ldl.features.extractors import identify_weights
 from essentia_ldl.files import Home
 from essentia_ldl.models import folder as models
 from essentia_ldl.recipe.recipe import Recipe
@@ -35,6 +34,7 @@ from essentia_ldl.train.auto import summarize_again, summarize_choice
 from essentia_ldl.train.choice import BASE
 from essentia_ldl.train.compose import (
     Wanted,
+    identify_graphs,
     identify_tracks,
     plan_run,
     update_places,
@@ -104,7 +104,8 @@ def train(recipe: Recipe, source: Source, home: Home, effort: Effort = DEFAULT_E
     EssentiaLdlError
         Whatever went wrong; nothing half-written is left in graphs/.
     """
-    if source.data is None and recipe.is_solved and recipe.choice == ChoiceSettings():
+    is_open = recipe.is_solved and not recipe.network.backbones and recipe.choice == ChoiceSettings()
+    if source.data is None and is_open:
         recipe = recipe.override(choice__speed="fast")
         say(f"the demo is quick: it tries {BASE} alone, and --speed best all networks, as your own music does")
     needs = Needs((recipe.labels,), lambda tracks: [draw_split(recipe, tracks)])
@@ -117,7 +118,7 @@ def train(recipe: Recipe, source: Source, home: Home, effort: Effort = DEFAULT_E
     asked = [listing, sides, collection.is_demo, effort.max_hours]
     if collection.target is not None:
         asked.append(["adapt", sorted(collection.target.contents[track.id] for track in collection.target.tracks)])
-    weights = identify_weights(recipe.network, home.graphs)
+    weights = identify_graphs(recipe, home.graphs)
     digest = runs.fingerprint(__version__, recipe.as_identity(), *asked, *weights)
     run, before = take_training(recipe.task, digest, home, effort.again, say)
     if before is not None:

@@ -17,16 +17,18 @@ import pytest
 
 from essentia_ldl import discover
 from essentia_ldl.errors import WeightsError
+from essentia_ldl.features.beside import describe_published
 from essentia_ldl.features.store import Store
 from essentia_ldl.frontends import DCNN, MUSICNN
-from essentia_ldl.models.folder import weights_file
+from essentia_ldl.models.folder import read_model, weights_file
 from essentia_ldl.nets.backbones import dcnn, vgg
 from essentia_ldl.nets.base_graphs import list_base_graphs
 from essentia_ldl.nets.classifier import build_tagger
 from essentia_ldl.nets.pretrained.wheel import fetch_wheel
-from essentia_ldl.nets.runtime import keras
+from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.training.train import train
 from essentia_ldl.runs.plan import BACKBONES
+from essentia_ldl.taps import Published
 
 CLASSES = ("non_sad", "sad")
 
@@ -240,3 +242,37 @@ def kill_training() -> Callable[[Path], None]:
         assert not (folder / "history.json").exists()
 
     return kill
+
+
+def _write_published(folder: Path, name: str = "net-1", *, size: int = 12, **changes) -> Published:
+    """Write a graph with left-over nodes and its card in the form of Essentia's, and return what a run knows of it.
+
+    `changes`: rows, to fix the batch; second, to need another input; card, keys of it.
+    """
+    rows, second = changes.get("rows"), changes.get("second", False)
+    weights = np.random.default_rng(len(name)).normal(0, 0.3, (MUSICNN.n_bands, size)).astype(np.float32)
+    v1 = tf.compat.v1
+    with tf.Graph().as_default() as graph, tf.name_scope("net"):
+        patches = v1.placeholder(tf.float32, [rows, MUSICNN.patch_frames, MUSICNN.n_bands], "melspectrogram")
+        training = v1.placeholder(tf.bool, None, "training")
+        middle = tf.nn.relu(tf.tensordot(patches, weights, 1, name="project"))
+        if second:
+            middle = tf.where(training, middle, 2 * middle)
+        embeddings = tf.nn.bias_add(tf.reduce_mean(middle, axis=1), np.linspace(0, 1, size, dtype=np.float32))
+        embeddings = tf.identity(embeddings, name="embeddings")
+        tf.sigmoid(embeddings[:, :3], name="tags")
+    path = folder / f"{name}.pb"
+    path.write_bytes(graph.as_graph_def().SerializeToString(deterministic=True))
+    outputs = [{"name": "net/embeddings", "type": "float", "shape": [size], "op": "", "output_purpose": "embeddings"}]
+    inputs = [{"name": "net/melspectrogram", "type": "float", "shape": [187, 96]}]
+    card = {"name": name, "type": "feature extractor", "link": f"https://example.org/{name}.pb", "license": "CC0"}
+    card |= {"schema": {"inputs": inputs, "outputs": outputs}}
+    card |= {"inference": {"sample_rate": 16000, "algorithm": MUSICNN.predict_algorithm}, **changes.get("card", {})}
+    path.with_suffix(".json").write_text(json.dumps(card))
+    return describe_published(read_model(path))
+
+
+@pytest.fixture(scope="session")
+def write_published() -> Callable[..., Published]:
+    """The function (folder, name, *, size, **changes) -> `Published`."""
+    return _write_published

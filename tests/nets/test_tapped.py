@@ -33,6 +33,7 @@ def test_every_layer_is_pooled_and_in_its_place(network, random_graphs):
     assert np.max(np.abs(found - expected)) < 1e-5 * np.max(np.abs(expected))
 
 
+@pytest.mark.slow
 def test_networks_side_by_side_answer_as_each_alone(random_graphs):
     networks = ("mtt-vgg", "msd-musicnn")
     joint = build_tapped(random_graphs, networks, "deep")
@@ -43,7 +44,7 @@ def test_networks_side_by_side_answer_as_each_alone(random_graphs):
     np.testing.assert_allclose(found, np.concatenate(alone, axis=1), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("layers", ["embedding", "15"])
+@pytest.mark.parametrize("layers", [pytest.param("embedding", marks=pytest.mark.slow), "15"])
 def test_a_choice_of_layers_is_its_columns_of_all(layers, random_graphs):
     networks = ("msd-musicnn", "mtt-musicnn")
     everything = build_tapped(random_graphs, networks, "all")(PATCHES, training=False).numpy()
@@ -59,3 +60,18 @@ def test_a_network_of_another_size_is_refused(random_graphs, monkeypatch):
     monkeypatch.setattr(taps, "TAPS", {**taps.TAPS, "musicnn": (changed, ())})
     with pytest.raises(WeightsError, match="layer embedding: expected 201 numbers; got 200"):
         build_tapped(random_graphs, ["msd-musicnn"], "deep")
+
+
+@pytest.mark.parametrize("layers", ["embedding", "deep"])
+def test_an_extractor_stands_beside_the_others_with_its_embedding(layers, random_graphs, write_published, tmp_path):
+    (tmp_path / "mtt-vgg-1.weights.h5").symlink_to(random_graphs / "mtt-vgg-1.weights.h5")
+    extractor = taps.place_extractor(write_published(tmp_path, "net-1"))
+    joint = build_tapped(tmp_path, ("mtt-vgg", extractor), layers)
+    assert joint.layers[-1].name == EMBEDDING
+    found = joint(PATCHES, training=False).numpy()
+    assert found.shape == (2, taps.count_features(("mtt-vgg", extractor), layers))
+    alone = build_tapped(tmp_path, (extractor,), layers)
+    assert alone.layers[-1].name == EMBEDDING
+    np.testing.assert_allclose(found[:, -12:], alone(PATCHES).numpy(), rtol=1e-6)
+    other = build_tapped(tmp_path, ["mtt-vgg"], layers)(PATCHES, training=False).numpy()
+    np.testing.assert_allclose(found[:, :-12], other, rtol=1e-5, atol=1e-5)

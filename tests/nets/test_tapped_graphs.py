@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from essentia_ldl.features.joint import INPUT, NODE
@@ -40,3 +42,22 @@ def test_what_cannot_be_done_is_one_line(tmp_path, capsys):
     first, second = capsys.readouterr().err.splitlines()
     assert first.startswith("error: file: expected readable json")
     assert second.startswith("error: pretrained weights: expected an existing file")
+
+
+def test_an_extractor_becomes_a_graph_of_the_same_nodes(tmp_path, write_published, capsys):
+    published, path = write_published(tmp_path), tmp_path / "store" / "net-1.pb"
+    job = {"graphs": str(tmp_path), "layers": "deep", "networks": {"net-1": str(path)}}
+    write_json(tmp_path / "job.json", {**job, "published": [dataclasses.asdict(published)]})
+    assert main([str(tmp_path / "job.json")]) == 0
+    patches = np.random.default_rng(0).uniform(0, 4, (3, 187, 96)).astype(np.float32)
+    asked = {tmp_path / "net-1.pb": (published.node, published.input_name), path: (NODE, INPUT)}
+    answers = []
+    for file, (node, source) in asked.items():
+        with tf.Graph().as_default() as graph:
+            tf.import_graph_def(tf.compat.v1.GraphDef.FromString(file.read_bytes()), name="")
+            with tf.compat.v1.Session(graph=graph) as session:
+                answers.append(session.run(f"{node}:0", {f"{source}:0": patches}))
+    assert np.array_equal(*answers)
+    write_published(tmp_path, size=9)  # after the job was written
+    assert main([str(tmp_path / "job.json")]) == 1
+    assert capsys.readouterr().err.startswith("error: extractor: expected the bytes that this run read")

@@ -20,7 +20,7 @@ def test_every_command_and_every_option_is_described():
     from essentia_ldl.cli.main import main
 
     text = pages.describe_commands()
-    found = list(pages.list_commands(main, click.Context(main, info_name="essentia-ldl")))
+    found = list(pages.list_commands(main, click.Context(main, info_name="essentia-ldl", **main.context_settings)))
     assert {"train", "predict", "build"} <= {command.name for command, _ in found}
     for command, context in found:
         assert f"\n## {context.command_path.removeprefix('essentia-ldl ')}\n" in text
@@ -112,6 +112,8 @@ def test_the_readme_has_a_line_for_every_command():
     named = set(re.findall(r"`([a-z0-9 ]+)`", text))
     found = [
         context.command_path.removeprefix("essentia-ldl ")
-        for _, context in pages.list_commands(main, click.Context(main, info_name="essentia-ldl"))
+        for _, context in pages.list_commands(
+            main, click.Context(main, info_name="essentia-ldl", **main.context_settings)
+        )
     ]
     assert [name for name in found if name not in named] == []

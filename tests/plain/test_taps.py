@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -79,3 +81,49 @@ def test_unknown_and_repeated_networks():
         taps.check_backbones(["msd-vgg", "msd-vgg"], "here")
     with pytest.raises(UnknownNameError, match="layers as features"):
         taps.list_taps("resnet", "deep")
+
+
+# --- an extractor beside them ---------------------------------------------------------------------------------------
+
+PUBLISHED = taps.Published("net-1", 12, "0" * 64, "model/Placeholder", "model/dense/BiasAdd", "net-1.pb", "unknown")
+
+
+@pytest.mark.parametrize("layers", CHOICES)
+def test_an_extractor_adds_its_embedding_whatever_layers_the_others_add(layers):
+    extractor = taps.place_extractor(PUBLISHED)
+    assert taps.count_columns(extractor, layers) == 12
+    assert np.array_equal(taps.slice_layers(extractor, layers), np.arange(12))
+    names, stored = ("msd-vgg", extractor, "mtt-musicnn"), taps.find_stored(layers)
+    assert taps.count_features(names, layers) == 12 + taps.count_features(("msd-vgg", "mtt-musicnn"), layers)
+    columns = taps.slice_joint(names, layers, stored)
+    start = taps.count_columns("msd-vgg", stored)
+    apart = taps.slice_joint(("msd-vgg", "mtt-musicnn"), layers, stored)
+    assert np.array_equal(columns[(columns >= start) & (columns < start + 12)], start + np.arange(12))
+    rest = columns[(columns < start) | (columns >= start + 12)]
+    assert np.array_equal(np.where(rest >= start, rest - 12, rest), apart)
+
+
+def test_a_name_and_its_network_are_one():
+    for name in taps.NETWORKS:
+        network = taps.describe_network(name)
+        assert network == taps.describe_network(network)
+        for layers in CHOICES:
+            assert np.array_equal(taps.slice_layers(network, layers), taps.slice_layers(name, layers))
+    with pytest.raises(UnknownNameError, match="one of msd-musicnn"):
+        taps.describe_network("net-1")
+    placed = taps.place_extractors(("msd-vgg", "net-1"), [PUBLISHED])
+    assert placed == ("msd-vgg", taps.place_extractor(PUBLISHED))
+    with pytest.raises(RecipeError, match="each network once"):
+        taps.check_backbones([*placed, placed[1]], "here")
+
+
+@pytest.mark.parametrize("name", ["", "../net-1", "graphs/net-1", "net-1.pb", "net-1.json"])
+def test_an_extractor_is_named_without_folder_and_suffix(name):
+    with pytest.raises(RecipeError, match=r"choice\.networks: expected .*, or the name of an extractor in graphs"):
+        taps.check_names(["msd-vgg", name], "choice.networks", "here")
+
+
+def test_an_extractor_has_a_plain_name_and_a_size():
+    for changes in ({"name": "../net"}, {"size": 0}):
+        with pytest.raises(RecipeError, match="extractor: expected a plain name, and a size"):
+            dataclasses.replace(PUBLISHED, **changes)

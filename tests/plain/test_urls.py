@@ -83,6 +83,16 @@ def test_what_is_not_there_is_said_of_the_url(memory):
         pass
 
 
+def test_what_a_file_system_says_is_one_sentence(memory, monkeypatch):
+    def deny(*arguments):
+        raise PermissionError("Access\nDenied")
+
+    monkeypatch.setattr(type(memory), "get_file", deny)
+    told = r"^memory://a\.wav cannot be read: Access Denied\. Check the URL, and the right to read it\.$"
+    with pytest.raises(AudioError, match=told), local_copy("memory://a.wav"):
+        pass
+
+
 def test_an_error_of_the_block_names_the_url(memory):
     memory.pipe_file("/a.wav", b"sound")
     with pytest.raises(AudioError, match=r"^no sound \(memory://a\.wav\)$"), local_copy("memory://a.wav") as path:

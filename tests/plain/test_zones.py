@@ -6,6 +6,7 @@ import ast
 import configparser
 import functools
 import importlib.util
+import json
 import os
 import re
 import signal
@@ -22,6 +23,7 @@ import pytest
 import essentia_ldl
 from essentia_ldl import zones
 from essentia_ldl.errors import DataError, EssentiaLdlError
+from essentia_ldl.progress import listening
 from essentia_ldl.zones import StepFailed, end_step, run_zone, run_zones, zone_environment
 
 PACKAGE = Path(essentia_ldl.__file__).resolve().parent
@@ -397,30 +399,35 @@ print("loaded:", *sorted({"tensorflow", "keras", "essentia", "sklearn", "numpy",
     assert done.stdout.splitlines()[-1].split() == ["loaded:"]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "train.train",
-        "predict.command",
-        "predict.ask",
-        "collection.read",
-        "measure.crossval",
-        "doctor",
-        "train.show_labels",
-    ],
+STARTED = (
+    *("train.train", "predict.command", "predict.ask", "collection.read", "measure.crossval", "doctor"),
+    "train.show_labels",
 )
-def test_plain_modules_load_neither_essentia_nor_tensorflow(name):
+
+
+@pytest.fixture(scope="module")
+def loaded() -> dict[str, list[str]]:
+    """Name of a module -> heavy packages that were there once it and those before it, and a recipe, were loaded."""
     code = f"""
+import importlib
+import json
 import sys
-import essentia_ldl.{name}
-from essentia_ldl.recipe.toml import read_recipe
-read_recipe("mood-sad")
-heavy = {{"tensorflow", "keras", "essentia", "openvino", "sklearn", "metric_learn"}}
-print("loaded:", *sorted(heavy & set(sys.modules)))
+heavy, found = {{"tensorflow", "keras", "essentia", "openvino", "sklearn", "metric_learn"}}, {{}}
+for name in {STARTED!r}:
+    importlib.import_module(f"essentia_ldl.{{name}}")
+    from essentia_ldl.recipe.toml import read_recipe
+    read_recipe("mood-sad")
+    found[name] = sorted(heavy & set(sys.modules))
+print(json.dumps(found))
 """
     done = run_python(code)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["loaded:"]
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("name", STARTED)
+def test_plain_modules_load_neither_essentia_nor_tensorflow(loaded, name):
+    assert loaded[name] == []
 
 
 def test_importing_the_package_imports_nothing():
@@ -507,7 +514,8 @@ def test_the_exit_status_of_a_step_is_passed_on_without_a_second_message(child, 
 
 
 def test_a_killed_step_says_so_and_what_to_do(child):
-    with pytest.raises(StepFailed, match=r"zone_child; got SIGKILL .*memory.*Run the same command again") as caught:
+    sentence = r"^The process of zone_child was killed by SIGKILL, .*memory\. Run the same command again: .*\.$"
+    with pytest.raises(StepFailed, match=sentence) as caught:
         run_zone(child, "kill")
     assert caught.value.status == 1
 
@@ -719,6 +727,59 @@ def test_a_step_tells_its_error_to_the_process_that_started_it(tmp_path, monkeyp
     assert capfd.readouterr().err == "error: no “tracks”. Add some.\n"
     assert type(caught.value.error) is DataError
     assert str(caught.value.error) == "no “tracks”. Add some."
+
+
+LOUD_CHILD = """
+import os, sys, time
+from essentia_ldl.progress import hides_bars
+print("bars", not hides_bars(), "für", sys.argv[1])
+print(file=sys.stderr)
+print("on stderr", sys.argv[1], file=sys.stderr)
+os.write(1, b"of a library \\xff")
+if sys.argv[1] == "waits":
+    time.sleep(60)
+sys.exit(int(sys.argv[2]))
+"""
+
+
+@pytest.fixture
+def loud_child(tmp_path, monkeypatch, _ctrl_c):
+    (tmp_path / "loud_child.py").write_text(LOUD_CHILD, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return "loud_child"
+
+
+def test_a_listener_gets_every_line_and_the_terminal_none(loud_child, capfd):
+    heard = []
+    with listening(lambda line: heard.append((line, threading.current_thread()))):
+        run_zone(loud_child, "one", "0")
+    lines = ["bars False für one", "on stderr one", "of a library \ufffd"]
+    assert heard == [(line, threading.current_thread()) for line in lines]
+    with listening(lambda line: None), pytest.raises(StepFailed, match=r"^$") as caught:
+        run_zone(loud_child, "one", "3")
+    assert (caught.value.status, caught.value.said) == (3, "of a library \ufffd")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_lines_of_several_processes_are_whole(loud_child):
+    heard = []
+    with listening(heard.append):
+        run_zones(loud_child, [[name, "0"] for name in "abc"])
+    assert sorted(line for line in heard if line[-1] in "abc") == sorted(
+        line for name in "abc" for line in (f"bars False für {name}", f"on stderr {name}")
+    )
+    assert len(heard) == 9
+
+
+def test_a_listener_that_fails_ends_the_step(loud_child):
+    def fail(line):
+        raise ZeroDivisionError
+
+    others, start = list_children(), time.monotonic()
+    with listening(fail), pytest.raises(ZeroDivisionError):
+        run_zone(loud_child, "waits", "0")
+    assert list_children() <= others
+    assert time.monotonic() - start < 20
 
 
 def test_a_step_that_says_nothing_tells_nothing(child):

@@ -7,6 +7,7 @@ purpose, and what is ours lives under "essentia_ldl". No field but "link" depend
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections.abc import Sequence
 from types import ModuleType
@@ -22,9 +23,10 @@ from essentia_ldl.nets.pretrained.tags import TAGS
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.records import FrontEnd
 from essentia_ldl.runs.calibrate import OUT_OF_FOLD, describe_for_card
-from essentia_ldl.runs.plan import LearnedTargets, Plan
+from essentia_ldl.runs.plan import AugmentPlan, LearnedTargets, Plan
 from essentia_ldl.scores.calibration import Calibration
 from essentia_ldl.scores.uncertainty import SCOPE
+from essentia_ldl.taps import UNKNOWN_LICENCE, Published
 
 VERSIONED_FIELDS = ("link",)
 FRAMEWORK = {"framework": "tensorflow", "framework_version": tf.__version__}
@@ -161,9 +163,10 @@ def describe_classifier(
         "inference": inference,
         "essentia_ldl": {
             **_describe_front_end(front_end),
-            "backbone": network.backbone if plan.extractor is None else None,
-            "pretrained": network.pretrained if plan.extractor is None else None,
+            "backbone": network.backbone if _stands_on_ours(plan) else None,
+            "pretrained": network.pretrained if _stands_on_ours(plan) else None,
             "fine_tune": network.fine_tune,
+            **_describe_augmentation(plan),
             **_describe_features(plan),
             **_describe_extractor(plan),
             **_describe_joint(plan),
@@ -204,6 +207,13 @@ def _describe_base(plan: Plan) -> dict[str, Any]:
     return {"algorithm": algorithm, "model_name": name, "link": link}
 
 
+def _describe_augmentation(plan: Plan) -> dict[str, Any]:
+    """Say how training patches were changed, by the keys of the recipe; nothing where they were not."""
+    plain = vars(AugmentPlan())
+    used = {key: value for key, value in dataclasses.asdict(plan.augment).items() if value != plain[key]}
+    return {"augment": {key: list(value) if key == "audio" else value for key, value in used.items()}} if used else {}
+
+
 def _describe_extractor(plan: Plan) -> dict[str, Any]:
     """Say which node of which file a head was trained on, so that `predict` takes no other."""
     if plan.extractor is None:
@@ -214,14 +224,27 @@ def _describe_extractor(plan: Plan) -> dict[str, Any]:
 def _describe_joint(plan: Plan) -> dict[str, Any]:
     """Say which networks stand side by side below the classifier, and which of their layers; nothing for one alone."""
     network = plan.network
-    return {"backbones": list(network.backbones), "layers": network.layers} if network.backbones else {}
+    if not network.backbones:
+        return {}
+    extractors = [{key: getattr(one, key) for key in _OF_EXTRACTOR} for one in network.published]
+    beside = {"extractors": extractors} if extractors else {}
+    return {"backbones": list(network.backbones), "layers": network.layers, **beside}
+
+
+def _stands_on_ours(plan: Plan) -> bool:
+    """Tell whether a network of this toolkit is in a graph or below a head."""
+    network = plan.network
+    return plan.extractor is None and not (network.backbones and len(network.published) == len(network.backbones))
 
 
 def _note_frames(plan: Plan) -> list[str]:
     """Say that a graph of several networks wants patches of one length, where that is so."""
     if not plan.network.backbones or has_free_time(plan):
         return []
-    return [f"Patches have exactly {plan.front_end.patch_frames} frames: VGG takes no others."]
+    n_frames, known = plan.front_end.patch_frames, [one.name for one in plan.network.published]
+    if known:
+        return [f"Patches have exactly {n_frames} frames, as {' and '.join(known)} takes them."]
+    return [f"Patches have exactly {n_frames} frames: VGG takes no others."]
 
 
 def _describe_features(plan: Plan) -> dict[str, Any]:
@@ -265,9 +288,17 @@ def _note_origin(plan: Plan) -> list[str]:
     if (network.backbone, network.pretrained) in models.USERS_GRAPHS:
         name = models.base_name(network.backbone, str(network.pretrained))
         return [f"Made from the weights of {name}, whose licence is to be kept."]
-    return []
+    return [
+        f"The graph of {one.name} is inside, whose licence is to be kept: {_tell_licence(one)} ({one.link})."
+        for one in network.published
+    ]
 
 
+def _tell_licence(one: Published) -> str:
+    return "unknown, because its card names none" if one.licence == UNKNOWN_LICENCE else one.licence
+
+
+_OF_EXTRACTOR = ("name", "link", "sha256", "licence", "node", "size")
 _PROMISED = {"demo": False, "licence": "", "training_data_rights": "", "recipe_hash": ""}
 
 

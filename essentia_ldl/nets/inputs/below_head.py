@@ -55,9 +55,9 @@ def open_body(plan: Plan, known: Known, hop_frames: int | None = None) -> Body:
     return known[names]
 
 
-def _list_joint(plan: Plan) -> tuple[str, ...]:
-    """Name the networks whose features the store has for solvers: several, or the one that a solved head stands on."""
+def _list_joint(plan: Plan) -> tuple[str | taps.Network, ...]:
+    """List the networks whose features the store has for solvers: several, or the one that a solved head stands on."""
     network = plan.network
     alone = f"{network.pretrained}-{network.backbone}"
     is_solved = plan.training.solver == SOLVED and plan.extractor is None and not plan.features
-    return network.backbones or ((alone,) if is_solved and alone in taps.NETWORKS else ())
+    return network.networks or ((alone,) if is_solved and alone in taps.NETWORKS else ())

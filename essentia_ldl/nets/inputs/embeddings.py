@@ -24,6 +24,7 @@ from essentia_ldl.models.folder import require_weights
 from essentia_ldl.nets.inputs.patches import cut_grid
 from essentia_ldl.nets.pretrained.weights import load_tagger
 from essentia_ldl.nets.runtime import keras, tf
+from essentia_ldl.progress import hides_bars
 from essentia_ldl.runs.plan import BACKBONES, ExtractorPlan, Plan
 
 BATCH_PATCHES = 8  # on a CPU larger batches are no faster and need more memory
@@ -103,7 +104,7 @@ class FrozenNetwork:
             def embed(patches: tf.Tensor) -> tf.Tensor:
                 return model(patches, training=False)
 
-            for content in tqdm(missing, desc="embeddings", unit="track", disable=None):
+            for content in tqdm(missing, desc="embeddings", unit="track", disable=hides_bars()):
                 patches = cut_grid(self._store.read(content, self.module.FRONT_END), self._grid)
                 pieces = [
                     embed(np.ascontiguousarray(patches[start : start + BATCH_PATCHES])).numpy()

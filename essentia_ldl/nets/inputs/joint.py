@@ -25,6 +25,8 @@ from essentia_ldl.nets.inputs.patches import cut_grid
 from essentia_ldl.nets.pretrained.weights import load_tagger
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.tapped import build_tapped
+from essentia_ldl.progress import hides_bars
+from essentia_ldl.taps import Network
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,17 +35,17 @@ class Wanted:
 
     Parameters
     ----------
-    backbones : tuple[str, ...]
-        Names such as "msd-musicnn", in the order of the features.
+    backbones : tuple[str or Network, ...]
+        Networks such as "msd-musicnn", in the order of the features.
     layers : str
-        A choice of layers, see `taps`.
+        A choice of layers: "embedding", "deep", "all", or some of the digits 1 to 5.
     quality : int
         Of resampling.
     hop_frames : int or None
         Frames between the starts of patches; None is `taps.HOP_FRAMES`.
     """
 
-    backbones: tuple[str, ...]
+    backbones: tuple[str | Network, ...]
     layers: str
     quality: int
     hop_frames: int | None = None
@@ -82,7 +84,7 @@ class JointNetwork:
         """The networks on one input: patches -> features, its last layer called "embedding"."""
         if self._model is None:
             names = self.wanted.backbones
-            if len(names) == 1 and self.wanted.layers == taps.EMBEDDING:
+            if len(names) == 1 and names[0] in taps.NETWORKS and self.wanted.layers == taps.EMBEDDING:
                 tagger = load_tagger(self.graphs, *taps.get_network(names[0]))
                 self._model = keras.Model(tagger.input, tagger.get_layer("embedding").output, name="backbone")
             else:
@@ -137,7 +139,7 @@ class JointNetwork:
             return model(patches, training=False)
 
         ends = np.cumsum([taps.count_columns(name, stored) for name in self.wanted.backbones])
-        for content in tqdm(missing, desc="features", unit="track", disable=None):
+        for content in tqdm(missing, desc="features", unit="track", disable=hides_bars()):
             patches = cut_grid(self._store.read(content, bands_of), self._grid)
             starts = range(0, len(patches), BATCH_PATCHES)
             pieces = [compute(np.ascontiguousarray(patches[i : i + BATCH_PATCHES])).numpy() for i in starts]

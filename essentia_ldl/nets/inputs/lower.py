@@ -14,6 +14,7 @@ from tqdm import tqdm
 from essentia_ldl.nets.inputs.embeddings import BATCH_PATCHES
 from essentia_ldl.nets.inputs.sources import BandSource
 from essentia_ldl.nets.runtime import keras, tf
+from essentia_ldl.progress import hides_bars
 
 KEPT_BYTES = 2**31  # MusiCNN: 18 000 clips of 30 s, VGG: 800
 
@@ -65,7 +66,7 @@ class LowerSource:
         self.keeps = int(bands.n_patches.sum()) * int(np.prod(self.shape)) * 4 <= KEPT_BYTES
         if self.keeps:
             missing = [row for row in range(len(self.n_patches)) if bands.name_grid(row) not in lower.kept]
-            for row in tqdm(missing, desc="lower layers", unit="track", disable=None):
+            for row in tqdm(missing, desc="lower layers", unit="track", disable=hides_bars()):
                 lower.kept[bands.name_grid(row)] = lower.compute(bands.grid(row))
 
     def take(self, rows: np.ndarray, choices: np.ndarray) -> np.ndarray:

@@ -27,6 +27,7 @@ from essentia_ldl.nets.inputs.patches import cut_grid
 from essentia_ldl.nets.networks import build_model
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.trained_weights import count_features, read_weights
+from essentia_ldl.progress import hides_bars
 from essentia_ldl.records import FrontEnd
 from essentia_ldl.runs.names import WEIGHTS
 from essentia_ldl.runs.plan import Plan, read_plan
@@ -187,7 +188,7 @@ class TrainedFeatures:
         def embed(inputs: tf.Tensor) -> tf.Tensor:
             return model(inputs, training=False)
 
-        for content in tqdm(contents, desc=f"features {folder.name}", unit="track", disable=None):
+        for content in tqdm(contents, desc=f"features {folder.name}", unit="track", disable=hides_bars()):
             inputs = self._read_inputs(folder, content)
             pieces = [
                 embed(np.ascontiguousarray(inputs[start : start + BATCH_PATCHES])).numpy()

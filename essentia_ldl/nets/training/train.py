@@ -24,7 +24,6 @@ afterwards; the logits stay.
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -48,6 +47,7 @@ from essentia_ldl.nets.training.checkpoints import Checkpoint, read_checkpoint, 
 from essentia_ldl.nets.training.shared_updates import SharedRun
 from essentia_ldl.nets.training.solved import describe_solution, set_solution
 from essentia_ldl.nets.training.updates import Run
+from essentia_ldl.progress import hides_bars
 from essentia_ldl.runs.names import WEIGHTS
 from essentia_ldl.runs.outcome import write_history
 from essentia_ldl.runs.plan import AugmentPlan, Plan, read_plan
@@ -216,8 +216,7 @@ def _loop(run: Run, checkpoint_every_s: float, say: Callable[[str], None]) -> di
     limit_s = math.inf if plan.max_hours is None else plan.max_hours * 3600
     stopped = "epochs"
     last_save, save_s = time.monotonic(), 0.0
-    quiet = os.environ.get("ESSENTIA_LDL_BARS") == "0" or None  # None: off where there is no terminal
-    with tqdm(total=training.epochs, initial=len(history), desc=plan.name, unit="epoch", disable=quiet) as bar:
+    with tqdm(total=training.epochs, initial=len(history), desc=plan.name, unit="epoch", disable=hides_bars()) as bar:
         for epoch in range(len(history), training.epochs):
             if history and elapsed >= limit_s:
                 stopped = "max_hours"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import pytest
 
@@ -74,6 +75,16 @@ def test_what_is_promised_is_there_though_the_plan_says_nothing(plan):
     ours = describe(dataclasses.replace(plan, card={})).fields["essentia_ldl"]
     promised = {"demo": False, "licence": "", "training_data_rights": "", "recipe_hash": ""}
     assert promised.items() <= ours.items()
+
+
+def test_changes_of_training_patches_are_told_where_there_were_any(make_run):
+    assert "augment" not in describe(read_plan(make_run("plain", n_tracks=6))).fields["essentia_ldl"]
+    settings = {"mixup": 0.2, "audio": ["mp3"]}
+    plan = read_plan(make_run("changed", n_tracks=6, network={"fine_tune": "all"}, augment=settings))
+    card = describe(plan, head=False)
+    assert card.fields["essentia_ldl"]["augment"] == settings
+    assert list(card.fields) == KEYS
+    assert json.loads(json.dumps(dict(card.fields))) == card.fields, "it is written as json"
 
 
 def test_a_calibration_is_noted_with_the_node_that_it_leaves_alone(plan):

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from essentia_ldl.errors import StoreError
+from essentia_ldl.errors import GraphError, StoreError
+from essentia_ldl.features.beside import find_networks
 from essentia_ldl.files import digest_file
 from essentia_ldl.models.answers import name_answers, read_answers
 from essentia_ldl.models.card import GraphCard
-from essentia_ldl.nets.export import cards
+from essentia_ldl.nets.backbones import musicnn
+from essentia_ldl.nets.export import cards, nodes
 from essentia_ldl.nets.export.export import export
-from essentia_ldl.nets.export.freeze import list_versions
+from essentia_ldl.nets.export.freeze import freeze_model, list_versions
 from essentia_ldl.nets.export.oplists import VERSIONS, read_ops
+from essentia_ldl.nets.pretrained.weights import load_tagger
 from essentia_ldl.nets.runtime import tf
 from essentia_ldl.nets.training.train import train
 from essentia_ldl.runs.solution import Solution, read_solution, write_solution
@@ -53,73 +59,82 @@ def run_graph(path, names, inputs):
             return session.run([f"{name}:0" for name in names], {"model/Placeholder:0": inputs})
 
 
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory, write_run, store, random_graphs):
-    """One trained and exported run of each kind: name -> run folder."""
-    root = tmp_path_factory.mktemp("runs")
-    small = {"store": store, "graphs": random_graphs, "n_tracks": 6, "n_frames": 190}
-    runs = {
-        "head": write_run(root / "head", **small, training={"epochs": 2}),
-        "vgg": write_run(
-            root / "vgg",
-            **small,
-            network={"backbone": "vgg", "fine_tune": "all"},
-            training={"epochs": 1, "batch_size": 2},
-            stems={"full": "mood_sad-vgg-msd", "head": None},
-        ),
-        "vgg top": write_run(
-            root / "vgg top",
-            **small,
-            network={"backbone": "vgg", "fine_tune": "top"},
-            training={"epochs": 1, "batch_size": 2},
-            stems={"full": "mood_sad-vgg-msd", "head": None},
-        ),
-        "vgg head": write_run(
-            root / "vgg head",
-            **small,
-            network={"backbone": "vgg"},
-            training={"epochs": 1},
-            stems={"full": "mood_sad-vgg-msd", "head": "mood_sad-msd-vgg"},
-        ),
-        "linear": write_run(
-            root / "linear",
-            **small,
-            network={"backbone": "vgg", "hidden": 0, "standardize": True},
-            training={"epochs": 1},
-            stems={"full": "mood_sad-vgg-msd", "head": "mood_sad-msd-vgg"},
-        ),
-        "joint": write_run(
-            root / "joint",
-            **small,
-            network={"hidden": 0, "backbones": ["msd-musicnn", "mtt-vgg"], "layers": "deep"},
-            training={"solver": "solved"},
-            stems={"full": "mood_sad-joint-2", "head": None},
-        ),
-        "solved": write_run(root / "solved", **small, training={"solver": "solved"}),
-    }
-    for name, n_features in (("joint", 634 + 818), ("solved", 200)):
-        random = np.random.default_rng(n_features)
-        kernel = random.normal(0, 0.05, (n_features, 2))
-        shift, scale = random.normal(size=n_features), random.uniform(0.5, 2, n_features)
-        write_solution(runs[name], Solution(shift, scale, kernel, random.normal(size=2)))
-    for folder in runs.values():
+VGG_ALONE = {"full": "mood_sad-vgg-msd", "head": None}
+VGG_BOTH = {"full": "mood_sad-vgg-msd", "head": "mood_sad-msd-vgg"}
+KINDS = {
+    "head": {"training": {"epochs": 2}},
+    "vgg": {
+        "network": {"backbone": "vgg", "fine_tune": "all"},
+        "training": {"epochs": 1, "batch_size": 2},
+        "stems": VGG_ALONE,
+    },
+    "vgg top": {
+        "network": {"backbone": "vgg", "fine_tune": "top"},
+        "training": {"epochs": 1, "batch_size": 2},
+        "stems": VGG_ALONE,
+    },
+    "vgg head": {"network": {"backbone": "vgg"}, "training": {"epochs": 1}, "stems": VGG_BOTH},
+    "linear": {
+        "network": {"backbone": "vgg", "hidden": 0, "standardize": True},
+        "training": {"epochs": 1},
+        "stems": VGG_BOTH,
+    },
+    "joint": {
+        "network": {"hidden": 0, "backbones": ["msd-musicnn", "mtt-vgg"], "layers": "deep"},
+        "training": {"solver": "solved"},
+        "stems": {"full": "mood_sad-joint-2", "head": None},
+    },
+    "solved": {"training": {"solver": "solved"}},
+}
+N_SOLVED = {"joint": 634 + 818, "solved": 200}
+QUICK = ("head", "solved")
+
+
+class Exported(dict[str, Path]):
+    """One run folder of each of `KINDS`, trained and exported when it is first asked for."""
+
+    def __init__(self, write: Callable[..., Path]) -> None:
+        super().__init__()
+        self._write = write
+
+    def __missing__(self, name: str) -> Path:
+        folder = self._write(name, **KINDS[name])
+        if name in N_SOLVED:
+            random = np.random.default_rng(N_SOLVED[name])
+            kernel = random.normal(0, 0.05, (N_SOLVED[name], 2))
+            shift, scale = random.normal(size=N_SOLVED[name]), random.uniform(0.5, 2, N_SOLVED[name])
+            write_solution(folder, Solution(shift, scale, kernel, random.normal(size=2)))
         train(folder, say=lambda _: None)
         export(folder)
-    return runs
+        self[name] = folder
+        return folder
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory, write_run, store, random_graphs):
+    """Name of a kind -> run folder."""
+    root = tmp_path_factory.mktemp("runs")
+    small = {"store": store, "graphs": random_graphs, "n_tracks": 6, "n_frames": 190}
+    return Exported(lambda name, **changes: write_run(root / name, **small, **changes))
+
+
+def of_kind(name: str, *more: object):
+    """Make parameters of a test: every kind but a few takes seconds to train and export."""
+    return pytest.param(name, *more, marks=[] if name in QUICK else pytest.mark.slow)
 
 
 GRAPHS = [
-    ("head", "mood_sad-musicnn-msd", MUSICNN_NODES),
-    ("head", "mood_sad-msd-musicnn", HEAD_NODES),
-    ("vgg", "mood_sad-vgg-msd", VGG_NODES),
-    ("vgg top", "mood_sad-vgg-msd", VGG_NODES),
-    ("vgg head", "mood_sad-vgg-msd", VGG_NODES),
-    ("vgg head", "mood_sad-msd-vgg", HEAD_NODES),
-    ("linear", "mood_sad-vgg-msd", LINEAR_VGG_NODES),
-    ("linear", "mood_sad-msd-vgg", LINEAR_NODES),
-    ("joint", "mood_sad-joint-2", JOINT_NODES),
-    ("solved", "mood_sad-musicnn-msd", MUSICNN_NODES),
-    ("solved", "mood_sad-msd-musicnn", HEAD_NODES),
+    of_kind("head", "mood_sad-musicnn-msd", MUSICNN_NODES),
+    of_kind("head", "mood_sad-msd-musicnn", HEAD_NODES),
+    of_kind("vgg", "mood_sad-vgg-msd", VGG_NODES),
+    of_kind("vgg top", "mood_sad-vgg-msd", VGG_NODES),
+    of_kind("vgg head", "mood_sad-vgg-msd", VGG_NODES),
+    of_kind("vgg head", "mood_sad-msd-vgg", HEAD_NODES),
+    of_kind("linear", "mood_sad-vgg-msd", LINEAR_VGG_NODES),
+    of_kind("linear", "mood_sad-msd-vgg", LINEAR_NODES),
+    of_kind("joint", "mood_sad-joint-2", JOINT_NODES),
+    of_kind("solved", "mood_sad-musicnn-msd", MUSICNN_NODES),
+    of_kind("solved", "mood_sad-msd-musicnn", HEAD_NODES),
 ]
 
 
@@ -203,8 +218,8 @@ def test_full_graph_is_extractor_and_head(exported):
 @pytest.mark.parametrize(
     ("run", "stem", "node", "logits"),
     [
-        ("joint", "mood_sad-joint-2", "model/features", "model/dense/BiasAdd"),
-        ("solved", "mood_sad-musicnn-msd", "model/dense/BiasAdd", "model/dense_2/BiasAdd"),
+        of_kind("joint", "mood_sad-joint-2", "model/features", "model/dense/BiasAdd"),
+        of_kind("solved", "mood_sad-musicnn-msd", "model/dense/BiasAdd", "model/dense_2/BiasAdd"),
     ],
 )
 def test_logits_of_a_solved_head_are_linear_in_the_features(exported, run, stem, node, logits):
@@ -214,6 +229,7 @@ def test_logits_of_a_solved_head_are_linear_in_the_features(exported, run, stem,
     assert np.max(np.abs(found - expected)) < 1e-4 * np.max(np.abs(expected))
 
 
+@pytest.mark.slow
 def test_the_card_of_networks_side_by_side_names_them_and_their_frames(exported):
     card = json.loads((exported["joint"] / "export" / "mood_sad-joint-2.json").read_text())
     own = card["essentia_ldl"]
@@ -227,6 +243,7 @@ def test_the_card_of_networks_side_by_side_names_them_and_their_frames(exported)
     assert "backbones" not in plain
 
 
+@pytest.mark.slow
 def test_vgg_refuses_other_lengths(exported):
     path = exported["vgg"] / "export" / "mood_sad-vgg-msd.pb"
     with pytest.raises(tf.errors.InvalidArgumentError):
@@ -300,11 +317,107 @@ def test_only_the_link_depends_on_the_file_name(exported):
     assert "mood_sad-musicnn-msd" not in json.dumps(fields)
 
 
-def test_nothing_temporary_is_left(exported):
-    for folder in exported.values():
-        assert not [path for path in (folder / "export").iterdir() if path.name.startswith(".")]
+@pytest.mark.parametrize("run", [of_kind(name) for name in KINDS])
+def test_nothing_temporary_is_left(exported, run):
+    assert not [path for path in (exported[run] / "export").iterdir() if path.name.startswith(".")]
 
 
 def test_export_without_weights(make_run):
     with pytest.raises(StoreError, match="Train the run again"):
         export(make_run())
+
+
+# --- an extractor of the user's inside ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory, write_run, store, random_graphs):
+    """Solved runs on a MusiCNN of ours, on a frozen copy of it as an extractor, and on the copy beside a VGG."""
+    graphs, root = tmp_path_factory.mktemp("copied"), tmp_path_factory.mktemp("beside")
+    for path in random_graphs.iterdir():
+        (graphs / path.name).symlink_to(path)
+    tagger = load_tagger(random_graphs, "musicnn", "msd")
+    frozen = freeze_model(tagger, nodes.tagger_nodes(musicnn), (187, 96))
+    (graphs / "copy-1.pb").write_bytes(frozen.SerializeToString(deterministic=True))
+    card = dict(cards.describe_tagger("copy-1", musicnn, "msd", {}).fields)
+    card |= {"link": "https://example.org/copy-1.pb", "license": "CC BY-NC-SA 4.0"}
+    del card["essentia_ldl"]
+    (graphs / "copy-1.json").write_text(json.dumps(card))
+    published = [dataclasses.asdict(find_networks(("copy-1",), graphs)[0].published)]
+    small = {"store": store, "graphs": graphs, "n_tracks": 6, "n_frames": 190, "training": {"solver": "solved"}}
+    wanted = {"ours": [], "copy": ["copy-1"], "beside": ["mtt-vgg", "copy-1"]}
+    runs = {}
+    for name, backbones in wanted.items():
+        network = {"hidden": 0, "backbones": backbones, "published": published if "copy-1" in backbones else []}
+        stem = f"mood_sad-joint-{len(backbones)}" if backbones else "mood_sad-musicnn-msd"
+        runs[name] = write_run(root / name, **small, network=network, stems={"full": stem, "head": None})
+        random, size = np.random.default_rng(0), 456 if name == "beside" else 200
+        shift, kernel = random.normal(size=size), random.normal(0, 0.05, (size, 2))
+        write_solution(runs[name], Solution(shift, random.uniform(0.5, 2, size), kernel, random.normal(size=2)))
+        train(runs[name], say=lambda _: None)
+        runs[name] = export(runs[name])[0]
+    return runs, graphs
+
+
+def test_a_copy_of_a_network_answers_as_the_network(copied):
+    runs, _ = copied
+    patches = np.random.default_rng(1).uniform(0, 5, (3, 187, 96)).astype(np.float32)
+    ours = run_graph(runs["ours"], ["model/Softmax", "model/dense_1/BiasAdd"], patches)
+    copy = run_graph(runs["copy"], ["model/Softmax", "model/dense/BiasAdd"], patches)
+    np.testing.assert_allclose(copy[0], ours[0], atol=1e-6)
+    assert np.max(np.abs(copy[1] - ours[1])) < 1e-6 * np.max(np.abs(ours[1]))
+    assert np.ptp(ours[1][:, 0]) > 1e-3
+    (embedding,) = run_graph(runs["copy"], ["model/features"], patches)
+    (joint,) = run_graph(runs["beside"], ["model/features"], patches)
+    assert joint.shape == (3, 456)
+    np.testing.assert_allclose(joint[:, 256:], embedding, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["copy", "beside"])
+def test_a_graph_with_an_extractor_inside_is_one_of_essentias(name, copied):
+    path = copied[0][name]
+    graph = GraphDef.FromString(path.read_bytes())
+    assert [node.name for node in graph.node if node.op.startswith("Placeholder")] == ["model/Placeholder"]
+    assert [node for node in graph.node if "/extractor_copy_1" in node.name]
+    assert not graph.library.function
+    assert list_versions(graph) == list(VERSIONS)
+    for node in graph.node:
+        defaults = {a.name: a.default_value for a in read_ops("2.5.0")[node.op].attr if a.HasField("default_value")}
+        assert not [key for key, value in node.attr.items() if key.startswith("_") or defaults.get(key) == value]
+    answers = read_answers(path, digest_file(path))
+    for node, values in answers.values.items():
+        np.testing.assert_allclose(run_graph(path, [node], answers.inputs)[0], values, rtol=1e-4, atol=1e-5)
+    before = path.read_bytes()
+    assert export(path.parents[1])[0].read_bytes() == before
+
+
+def test_the_card_names_the_extractor_and_its_licence(copied):
+    runs, graphs = copied
+    own = json.loads(runs["beside"].with_suffix(".json").read_text())["essentia_ldl"]
+    digest = digest_file(graphs / "copy-1.pb")
+    assert own["extractors"] == [
+        {
+            **{"name": "copy-1", "link": "https://example.org/copy-1.pb", "sha256": digest},
+            **{"licence": "CC BY-NC-SA 4.0", "node": "model/dense/BiasAdd", "size": 200},
+        }
+    ]
+    assert (own["backbones"], own["backbone"]) == (["mtt-vgg", "copy-1"], "musicnn")
+    text = (
+        "The graph of copy-1 is inside, whose licence is to be kept: CC BY-NC-SA 4.0 (https://example.org/copy-1.pb)."
+    )
+    assert text in own["notes"]
+    assert "Patches have exactly 187 frames, as copy-1 takes them." in own["notes"]
+    alone = json.loads(runs["copy"].with_suffix(".json").read_text())["essentia_ldl"]
+    assert (alone["backbone"], alone["pretrained"], alone["backbones"]) == (None, None, ["copy-1"])
+    ours = json.loads(runs["ours"].with_suffix(".json").read_text())["essentia_ldl"]
+    assert "extractors" not in ours
+
+
+def test_an_extractor_that_changed_since_is_not_exported(copied):
+    runs, graphs = copied
+    path = graphs / "copy-1.pb"
+    before = path.read_bytes()
+    path.write_bytes(before + b"\x00")
+    with pytest.raises(GraphError, match="extractor: expected the bytes that this run read"):
+        export(runs["copy"].parents[1])
+    path.write_bytes(before)

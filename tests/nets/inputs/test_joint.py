@@ -44,6 +44,7 @@ def test_features_are_those_of_the_grid_and_kept_for_each_network(bands, random_
     assert all(array_path(folder, content).is_file() for folder in folders.values() for content in CONTENTS)
 
 
+@pytest.mark.slow
 def test_another_choice_of_layers_computes_nothing_again(bands, random_graphs, monkeypatch):
     store, _ = bands
     deep = open_network(store, random_graphs).load(CONTENTS)
@@ -75,6 +76,7 @@ def test_what_the_sound_zone_made_is_read(bands, random_graphs):
     assert array_path(own, CONTENTS[1]).is_file()
 
 
+@pytest.mark.slow
 def test_damage_is_made_again_and_missing_bands_are_told(bands, random_graphs):
     store, _ = bands
     only = {"backbones": ("mtt-musicnn",)}
@@ -89,3 +91,17 @@ def test_damage_is_made_again_and_missing_bands_are_told(bands, random_graphs):
 def test_missing_weights_are_told_at_once(bands, tmp_path):
     with pytest.raises(WeightsError, match="graphs build"):
         open_network(bands[0], tmp_path)
+
+
+def test_an_extractor_stands_beside_a_network(bands, random_graphs, write_published, tmp_path):
+    store, arrays = bands
+    (tmp_path / "msd-musicnn-1.weights.h5").symlink_to(random_graphs / "msd-musicnn-1.weights.h5")
+    extractor = taps.place_extractor(write_published(tmp_path))
+    body = open_network(store, tmp_path, backbones=("msd-musicnn", extractor), layers="deep")
+    found = body.load(CONTENTS)
+    assert [array.shape for array in found] == [(1, 634 + 12), (2, 634 + 12)]
+    patches = np.stack([arrays[CONTENTS[1]][i : i + 187] for i in (0, taps.HOP_FRAMES)])
+    np.testing.assert_allclose(found[1], body.model(patches, training=False).numpy(), rtol=1e-4, atol=1e-4)
+    alone = open_network(store, tmp_path, backbones=(extractor,), layers="embedding")
+    assert np.array_equal(alone.read(CONTENTS[1]), found[1][:, 634:])  # of the store: layers do not matter to it
+    np.testing.assert_allclose(alone.model(patches).numpy(), found[1][:, 634:], rtol=1e-5)

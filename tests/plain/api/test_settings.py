@@ -27,6 +27,7 @@ from essentia_ldl.collection.read import Source
 from essentia_ldl.errors import DataError, DiskError, RecipeError, UnknownNameError
 from essentia_ldl.files import Home
 from essentia_ldl.measure.rows import TruthColumn
+from essentia_ldl.progress import find_listener
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.recipe.toml import read_recipe, write_recipe
 from essentia_ldl.zones import StepFailed
@@ -99,7 +100,7 @@ def test_a_home_is_a_value_a_folder_or_that_of_the_environment(tmp_path, monkeyp
 def test_a_home_that_cannot_be_written_is_told_before_the_work(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     assert check_writable(Home(tmp_path / "new" / "home")).root.is_dir()
-    with pytest.raises(DiskError, match="home: expected a folder that can be written; got 'Not a directory'"):
+    with pytest.raises(DiskError, match=r"^The home .*file/home cannot be written: Not a directory\. Give another"):
         check_writable(Home(tmp_path / "file" / "home"))
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(OSError, match="no permission to write"):
@@ -156,9 +157,20 @@ def test_silence_says_nothing(capsys):
 
 
 def test_the_error_of_a_step_is_raised_as_itself():
-    with pytest.raises(DataError, match=r"^no tracks$"), telling():
+    with pytest.raises(DataError, match=r"^no tracks$"), telling(be_silent):
         raise StepFailed("", 1, DataError("no tracks"))
-    with pytest.raises(StepFailed, match=r"exit status 3\. The terminal shows why"), telling():
+    with (
+        pytest.raises(StepFailed, match=r"^A step ended with exit status 3\. Run the same again with say=print, which"),
+        telling(be_silent),
+    ):
         raise StepFailed("", 3)
-    with pytest.raises(StepFailed, match="killed"), telling():
+    with pytest.raises(StepFailed, match=r"exit status 3, and said last 'KeyError: 1'\. Run the same"), telling(print):
+        raise StepFailed("", 3, said="KeyError: 1")
+    with pytest.raises(StepFailed, match="killed"), telling(be_silent):
         raise StepFailed("killed", 1)
+
+
+def test_what_steps_print_goes_to_who_asked():
+    with telling(print):
+        assert find_listener() is print
+    assert find_listener() is None

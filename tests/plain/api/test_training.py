@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+import essentia_ldl as ldl
 from essentia_ldl.api import training
 from essentia_ldl.collection.read import Source
-from essentia_ldl.errors import DataError, DiskError, RecipeError
+from essentia_ldl.errors import DataError, DiskError, EssentiaLdlError, RecipeError
 from essentia_ldl.files import Home
 from essentia_ldl.measure import crossval
 from essentia_ldl.measure.crossval import Comparison, Folds, Measured
@@ -98,7 +99,7 @@ def test_two_homes_in_one_process_share_nothing(asked, tmp_path):
 
 def test_bad_input_is_told_before_the_work(asked, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(OSError, match="home: expected a folder that can be written"):
+    with pytest.raises(OSError, match=r"^The home .* cannot be written: Not a directory\. Give another folder"):
         training.train(RECIPE, home=tmp_path / "file" / "x")
     with pytest.raises(DiskError):
         training.cross_validate(RECIPE, home=tmp_path / "file" / "x")
@@ -109,6 +110,28 @@ def test_bad_input_is_told_before_the_work(asked, tmp_path):
     with pytest.raises(RecipeError, match="paper"):
         training.train(RECIPE, labels="auto", home=tmp_path, paper=True)
     assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "message"),
+    [
+        (lambda: ldl.Home(3), ValueError, "home: expected a path; got 'int'"),
+        (lambda: ldl.train(RECIPE, home=3), ValueError, "home: expected a path; got 'int'"),
+        (lambda: ldl.train(RECIPE, 3), ValueError, "data: expected the path of a folder or of a table; got 'int'"),
+        (lambda: ldl.read_tracks(3), ValueError, "data: expected the path of a folder or of a table; got 'int'"),
+        (lambda: ldl.Recipe(3, ("a", "b")), ValueError, "task: expected letters"),
+        (lambda: ldl.Recipe("x", "ab"), ValueError, "classes: expected a list of names; got 'ab'"),
+        (lambda: ldl.Recipe.read("moods"), LookupError, "task: expected one of .*; got 'moods'"),
+        (lambda: RECIPE.override(network__hiden=3), LookupError, r"key of \[network\]: .* Did you mean 'hidden'"),
+        (lambda: RECIPE.override(lables="sa"), LookupError, "key of a recipe: .* Did you mean 'labels'"),
+        (lambda: RECIPE.override(net__hidden=3), LookupError, "section of a recipe: .* Did you mean 'network'"),
+        (lambda: ldl.evaluate("m", "x", home="/dev/null/x"), OSError, "The home /dev/null/x cannot be written: "),
+    ],
+)
+def test_what_does_not_fit_is_an_error_of_ours_and_the_builtin_one(call, kind, message):
+    with pytest.raises(kind, match=message) as caught:
+        call()
+    assert isinstance(caught.value, EssentiaLdlError)
 
 
 def test_a_recipe_that_does_not_fit_the_data_is_told(tmp_path, music):
@@ -133,3 +156,5 @@ def test_a_new_recipe_is_one_that_train_takes(tmp_path, music):
     assert Recipe.read("tension", Home(tmp_path)) == recipe
     with pytest.raises(RecipeError, match="a new name"):
         training.new_recipe("tension", music, tmp_path)
+    with pytest.raises(DiskError, match="Not a directory"):
+        training.new_recipe("tension", music, music / "calm" / "a.wav")

@@ -499,7 +499,8 @@ def test_the_terminal_names_the_table_of_failures(predicted):
     result = run("predict", ".", "-o", "out.csv")
     assert result.exit_code == 1
     lines = result.stderr.splitlines()
-    assert len(lines) == 6
+    assert len(lines) == 7
+    assert lines[0].startswith("passed over: 2 files that are no audio (")
     assert lines[-1] == f"error: 9 files could not be used: see {predicted / 'out.failures.csv'}."
     assert len((predicted / "out.failures.csv").read_text().splitlines()) == 10
 
@@ -551,7 +552,7 @@ def test_an_output_that_is_not_finished_does_not_appear_or_replace(predicted, mo
 
 
 def test_an_output_that_cannot_be_opened_is_one_sentence(predicted):
-    check_error(run("predict", "a.wav", "-o", "nowhere/out.csv"), "output: expected a file to write")
+    check_error(run("predict", "a.wav", "-o", "nowhere/out.csv"), "out.csv' cannot be written: No such file")
     (predicted / "folder").mkdir()
     check_error(run("predict", "a.wav", "-o", "folder"), "output: expected a file to write")
 

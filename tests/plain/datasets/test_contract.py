@@ -41,7 +41,9 @@ def test_a_layout_keeps_the_contract(name, tmp_path):
     assert path.name == "path"
     assert all(option.default is not option.empty for option in options)
     assert layout.matches(tmp_path / "nowhere") is False
-    with pytest.raises(DataError, match=r": expected .*; got .* \(.*\)\. .*\.$"):
+    # about a value, or, where the system refuses, an event: each with its place and a remedy
+    forms = r": expected .*; got .* \(.*\)\. .*\.$|^.*nowhere\S* cannot be (read|listed): [^.]+\. [^.]+\.$"
+    with pytest.raises(DataError, match=forms):
         layout.read_tracks(tmp_path / "nowhere")
     assert layout.read_tracks.__doc__ is not None
     assert "Raises" in layout.read_tracks.__doc__

@@ -26,7 +26,7 @@ def test_a_folder_that_cannot_be_listed_is_passed_over_b6(tmp_path, monkeypatch)
     passed = PassedOver()
     assert [path.name for path in list_audio(tmp_path, passed)] == ["1.wav", "3.wav"]
     assert passed.describe(tmp_path) == ["passed over: 1 folder that cannot be listed (closed)"]
-    with pytest.raises(DataError, match="one that can be listed; got 'Permission denied'"):
+    with pytest.raises(DataError, match="closed cannot be listed: Permission denied"):
         list_audio(tmp_path / "closed")
 
 

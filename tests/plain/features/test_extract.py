@@ -82,7 +82,7 @@ def test_of_copies_with_two_labels_none_is_kept(tmp_path, home, asked):
     assert [track.id for track in done.tracks] == ["non_sad/x.wav", "sad/c.wav"]
     assert sorted(Path(failure.path).name for failure in done.failures) == ["a.wav", "b.wav", "d.wav"]
     reasons = {Path(failure.path).name: failure.reason for failure in done.failures}
-    assert "expected one label a recording; got 'the same bytes as sad/b.wav (sad)'" in reasons["a.wav"]
+    assert "expected one label per recording; got 'the same bytes as sad/b.wav (sad)'" in reasons["a.wav"]
     assert reasons["b.wav"].endswith("(sad/b.wav (sad)). Decide which label is right.")
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from essentia_ldl import frontends, taps
 from essentia_ldl.errors import StoreError, WeightsError
+from essentia_ldl.features.beside import find_networks
 from essentia_ldl.features.joint_store import (
     FeaturePlaces,
     find_choice,
@@ -115,3 +116,48 @@ def test_what_is_missing_or_does_not_fit(places):
     _write(folders["mtt-musicnn"], np.zeros((3, 634), np.float32))
     with pytest.raises(StoreError, match=r"as many patches of every network; got \[2, 3\]"):
         read_joint(folders, CONTENT)
+
+
+def write_extractor(places, name="net-1", data=b"graph", size=5):
+    shape = {"inputs": [{"name": "x", "shape": [187, 96]}]}
+    shape["outputs"] = [{"name": "y", "shape": [size], "output_purpose": "embeddings"}]
+    inference = {"sample_rate": 16000, "algorithm": "TensorflowPredictMusiCNN"}
+    write_json(places.graphs / f"{name}.json", {"name": name, "type": "x", "schema": shape, "inference": inference})
+    (places.graphs / f"{name}.pb").write_bytes(data)
+
+
+def test_the_folder_of_an_extractor_differs_by_its_bytes_and_the_quality_and_not_by_layers(places):
+    write_extractor(places)
+    both = ("net-1", "msd-vgg")
+    deep, everything, other = (
+        find_folders(both, layers, places, quality) for layers, quality in (("deep", 4), ("all", 4), ("deep", 1))
+    )
+    assert deep["net-1"] == everything["net-1"] != other["net-1"]
+    assert deep["msd-vgg"] != everything["msd-vgg"]
+    name = name_network("net-1", "deep", places.graphs)
+    assert name.startswith("extractor-net-1-")
+    assert deep["net-1"].name == f"{deep['msd-vgg'].name.partition('-vgg')[0]}-{name}"
+    (network,) = find_networks(("net-1",), places.graphs)
+    assert find_folders((network,), "deep", places, 4) == {network: deep["net-1"]}
+    write_json(find_choice(name, places.store), {"engine": "openvino"})
+    assert find_folders((network,), "deep", places, 4)[network].name == f"{deep['net-1'].name}-openvino"
+    write_extractor(places, data=b"another")
+    assert find_folders(("net-1",), "deep", places, 4)["net-1"] not in (deep["net-1"], other["net-1"])
+
+
+def test_an_extractor_is_read_beside_the_others_and_checked(places):
+    write_extractor(places)
+    networks = find_networks(("msd-vgg", "net-1"), places.graphs)
+    folders = find_folders(networks, "deep", places, 4)
+    random = np.random.default_rng(0)
+    deep, own = (random.normal(size=(3, size)).astype(np.float32) for size in (818, 5))
+    _write(folders[networks[0]], deep)
+    _write(folders[networks[1]], own)
+    assert np.array_equal(read_joint(folders, CONTENT), np.concatenate([deep, own], axis=1))
+    embeddings = read_joint(folders, CONTENT, "embedding")
+    assert np.array_equal(embeddings[:, -5:], own)
+    assert embeddings.shape == (3, 256 + 5)
+    path = _write(folders[networks[1]], np.zeros((3, 4), np.float32))
+    with pytest.raises(StoreError, match=r"features: expected finite float32 \(n_patches, 5\); got"):
+        read_joint(folders, CONTENT)
+    assert not path.exists()

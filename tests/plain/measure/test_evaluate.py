@@ -194,7 +194,7 @@ def test_the_default_folder_names_the_model(setting, tmp_path):
 def test_an_output_that_is_a_file_is_refused(setting, tmp_path):
     data, *_ = make_many(setting)
     (tmp_path / "file").write_text("x")
-    with pytest.raises(StoreError, match="a folder to write to"):
+    with pytest.raises(StoreError, match=r"^The folder .*file cannot be made: File exists\."):
         evaluate_module.evaluate("m-1", Source(data), here(), output=str(tmp_path / "file"))
 
 

@@ -271,7 +271,7 @@ def test_a_full_disk_is_one_sentence_and_what_was_written_stays(files, begin, mo
 
 
 def test_a_folder_that_is_not_there_is_one_sentence(tmp_path):
-    with pytest.raises(StoreError, match=r"output: expected a file to write; got 'No such file or directory'"):
+    with pytest.raises(StoreError, match=r"^The output '.*out\.csv' cannot be written: No such file or directory\."):
         Journal(str(tmp_path / "nowhere" / "out.csv"), ASKED, [])
 
 

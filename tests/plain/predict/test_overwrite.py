@@ -134,5 +134,6 @@ def test_an_output_that_cannot_be_read_is_one_sentence(song, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(overwrite, "describe_content", deny)
-    with pytest.raises(StoreError, match="output: expected a file to write; got 'Permission denied'"):
+    told = r"^music/s\.mp3 is there already and cannot be read: Permission denied\. Choose another output\.$"
+    with pytest.raises(StoreError, match=told):
         refuse_overwriting("music/s.mp3", ["music"], [])

@@ -369,10 +369,19 @@ def test_a_pipe_is_written_to_directly(tmp_path):
     assert read == ["here"]
 
 
-@pytest.mark.parametrize("name", ["", "nowhere/out.txt"])
-def test_a_file_that_cannot_be_opened_is_one_sentence(tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("", r"^output: expected a file to write; got 'a folder' \(.+\)\. Choose another\.$"),
+        (
+            "nowhere/out.txt",
+            r"^The output '.+out\.txt' cannot be written: No such file or directory\. Choose another\.$",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_opened_is_one_sentence(tmp_path, name, told):
     with (
-        pytest.raises(StoreError, match=r"^output: expected a file to write; got '.+\. Choose another\.$"),
+        pytest.raises(StoreError, match=told),
         Output(path=str(tmp_path / name)).open(),
     ):
         pytest.fail("it was opened")

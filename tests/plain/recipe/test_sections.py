@@ -12,6 +12,7 @@ from essentia_ldl.recipe.sections import (
     ADDED,
     RENAMED,
     SECTIONS,
+    ChoiceSettings,
     NetworkSettings,
     SplitSettings,
     TrainingSettings,
@@ -72,3 +73,18 @@ def test_keys_that_came_later_are_keys():
 def test_an_old_name_stands_for_a_section_and_is_none_itself():
     assert set(RENAMED.values()) <= set(SECTIONS)
     assert not set(RENAMED) & set(SECTIONS)
+
+
+def test_an_extractor_may_stand_beside_the_networks_or_alone():
+    beside = NetworkSettings(backbones=("my-net-1", "mtt-vgg"), backbone="dcnn")
+    assert (beside.backbone, beside.pretrained) == ("vgg", "mtt")
+    alone = NetworkSettings(backbones=("my-net-1",), backbone="dcnn")
+    assert alone.backbones == ("my-net-1",)
+    assert (alone.backbone, alone.pretrained) == ("musicnn", "msd")  # whose bands it reads
+    assert ChoiceSettings(networks=["my-net-1", "msd-vgg"]).networks == ("my-net-1", "msd-vgg")
+    for make in (NetworkSettings, ChoiceSettings):
+        key = "backbones" if make is NetworkSettings else "networks"
+        with pytest.raises(RecipeError, match=f"{key}: expected .*, or the name of an extractor in graphs/"):
+            make(**{key: ("music/my-net-1.pb",)})
+        with pytest.raises(RecipeError, match="each network once"):
+            make(**{key: ("my-net-1", "my-net-1")})

@@ -80,7 +80,7 @@ def test_a_run_that_another_process_works_on_is_refused_until_that_process_ends(
     try:
         assert process.stdout.readline() == "locked\n"
         with (
-            pytest.raises(TrainingError, match=r"is in use by another process\. Wait for it, or stop it\."),
+            pytest.raises(TrainingError, match=r"is in use by another process\. Wait for it or stop it\."),
             locked(run),
         ):
             pytest.fail("two processes on one run")

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from essentia_ldl import frontends
+from essentia_ldl import frontends, taps
 from essentia_ldl.errors import StoreError, TrainingError, UnknownNameError
 from essentia_ldl.files import read_json, write_json
 from essentia_ldl.runs import plan_parts
@@ -197,8 +197,9 @@ def test_every_kind_of_field_is_checked_or_a_record():
     """A field with an annotation that nobody checks would be read as it is."""
     records = {"Path", "FrontEnd", "NetworkPlan", "TrainingPlan", "Places", "ExtractorPlan", "LearnedTargets"}
     records.add("AugmentPlan")
-    lists = {f"tuple[{name}, ...]" for name in ("PlannedTrack", "PlannedAudio", "TaskPlan", "Path")}
-    for kind in (Plan, *(getattr(plan_parts, name) for name in plan_parts.__all__ if name[0].isupper())):
+    lists = {f"tuple[{name}, ...]" for name in ("PlannedTrack", "PlannedAudio", "TaskPlan", "Path", "taps.Published")}
+    parts = [getattr(plan_parts, name) for name in plan_parts.__all__ if name[0].isupper()]
+    for kind in (Plan, taps.Published, *parts):
         for field in dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else ():
             annotation = str(field.type).removesuffix(" | None")
             assert annotation in {*KINDS, *records, *lists}, f"{kind.__name__}.{field.name}"

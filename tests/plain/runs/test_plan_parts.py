@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+
 import pytest
 
 from essentia_ldl.errors import RecipeError, TrainingError, UnknownNameError
 from essentia_ldl.runs.plan_parts import AugmentPlan, NetworkPlan, PlannedTrack, TaskPlan, TrainingPlan, choose_loss
+from essentia_ldl.taps import Published, place_extractor
 
 
 def test_pretrained_weights_are_not_used_from_scratch():
@@ -60,3 +64,19 @@ def test_auto_is_the_loss_that_the_labels_ask_for():
     assert choose_loss("auto", is_smoothed=True) == "mae"
     assert choose_loss("auto", is_smoothed=False) == "cross_entropy"
     assert choose_loss("kl", is_smoothed=True) == "kl"
+
+
+def test_an_extractor_beside_networks_comes_from_json():
+    known = {"name": "net-1", "size": 12, "sha256": "0", "input_name": "x", "node": "y", "link": "", "licence": "ISC"}
+    plan = NetworkPlan("vgg", pretrained="msd", backbones=["msd-vgg", "net-1"], published=[known])
+    assert plan.published == (Published(**known),)
+    assert plan.networks == ("msd-vgg", place_extractor(Published(**known)))
+    assert NetworkPlan(**json.loads(json.dumps(dataclasses.asdict(plan)))) == plan
+    for change, message in (
+        ({"size": "12"}, "size: expected a whole number"),
+        ({"licence": None}, "licence: expected text"),
+    ):
+        with pytest.raises(TrainingError, match=message):
+            NetworkPlan("vgg", pretrained="msd", backbones=["net-1"], published=[{**known, **change}])
+    with pytest.raises(UnknownNameError, match="got 'net-1'"):
+        NetworkPlan("vgg", pretrained="msd", backbones=["net-1"])

@@ -91,7 +91,7 @@ def test_broken_table_names_file_and_row(tmp_path, text, message):
 
 
 def test_missing_table(tmp_path):
-    with pytest.raises(StoreError, match=r"got 'No such file or directory' .*none\.csv"):
+    with pytest.raises(StoreError, match=r"none\.csv cannot be read: No such file or directory\. Check the path\.$"):
         read_table(tmp_path / "none.csv")
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from essentia_ldl import taps
 from essentia_ldl.collection.read import Collection
+from essentia_ldl.features.beside import find_networks
 from essentia_ldl.features.joint import joint_folders
 from essentia_ldl.features.store import array_path
 from essentia_ldl.files import Home
@@ -28,22 +29,43 @@ EXTRACTOR = {
 NETWORK = {"backbone": "musicnn", "pretrained": "msd", "fine_tune": "head", "hidden": 4}
 
 
+def _write_extractor(graphs: Path, name: str, size: int = 6, data: bytes = b"graph") -> None:
+    """Write bytes for a graph, and a card in the form of Essentia's that calls them an extractor for MusiCNN."""
+    outputs = [{"name": "y", "shape": [size], "output_purpose": "embeddings"}]
+    card = {"name": name, "type": "feature extractor", "link": f"https://example.org/{name}.pb", "license": "CC0"}
+    card |= {"schema": {"inputs": [{"name": "x", "shape": [187, 96]}], "outputs": outputs}}
+    card |= {"inference": {"sample_rate": 16000, "algorithm": "TensorflowPredictMusiCNN"}}
+    (graphs / f"{name}.pb").write_bytes(data)
+    (graphs / f"{name}.json").write_text(json.dumps(card))
+
+
+@pytest.fixture(scope="session")
+def write_extractor():
+    """The function (graphs, name, size, data) that puts an extractor into a folder."""
+    return _write_extractor
+
+
 @pytest.fixture
 def collection_with_features(tmp_path):
-    """A function (networks, n_tracks, artist) -> Collection whose joint features tell its two classes apart."""
+    """A function (networks, n_tracks, artist) -> Collection whose joint features tell its two classes apart.
+
+    What is none of the pretrained networks becomes an extractor in graphs/, with 6 numbers per embedding.
+    """
 
     def make(networks, n_tracks=24, artist=lambda n: f"artist {n // 2}"):
         home = Home(tmp_path / "home")
         home.graphs.mkdir(parents=True, exist_ok=True)
         for backbone, dataset in taps.NETWORKS.values():
             weights_file(home.graphs, backbone, dataset).write_bytes(f"{backbone} {dataset}".encode())
+        for name in set(networks) - set(taps.NETWORKS):
+            _write_extractor(home.graphs, name)
         tracks = [Track(f"t{n}", f"/{n}.mp3", CLASSES[n % 2], artist=artist(n)) for n in range(n_tracks)]
         contents = {track.id: hashlib.sha256(track.id.encode()).hexdigest() for track in tracks}
         for quality in (4, 1):
-            for name, folder in joint_folders(networks, "deep", home, quality).items():
+            for network, folder in joint_folders(find_networks(networks, home.graphs), "deep", home, quality).items():
                 for n, track in enumerate(tracks):
-                    random = np.random.default_rng([n, len(name)])
-                    values = random.normal(size=(2 + n % 3, taps.count_columns(name, "deep"))) + 0.6 * (n % 2)
+                    random = np.random.default_rng([n, len(network.name)])
+                    values = random.normal(size=(2 + n % 3, taps.count_columns(network, "deep"))) + 0.6 * (n % 2)
                     values += 0.05 * np.random.default_rng([n, quality]).normal(size=values.shape[1])
                     path = array_path(folder, contents[track.id])
                     path.parent.mkdir(parents=True, exist_ok=True)

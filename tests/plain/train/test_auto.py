@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from essentia_ldl.features.beside import find_networks
 from essentia_ldl.features.joint import joint_folders, read_joint
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Split
@@ -45,6 +46,7 @@ def test_validation_tracks_train_and_test_tracks_do_not(solved):
     assert read_side(run / "out-of-fold", "test").ids == tuple(track.id for track in collection.tracks[:32])
 
 
+@pytest.mark.slow
 def test_test_tracks_change_nothing(solved, collection_with_features, recipe, tmp_path):
     run, collection, _ = solved
     tracks = tuple(
@@ -95,6 +97,7 @@ def test_scores_are_of_tracks_that_no_choice_has_seen(solved, recipe):
     assert again["balanced_accuracy_mean"] == told["balanced_accuracy_mean"]
 
 
+@pytest.mark.slow
 def test_classes_that_nothing_explains_are_told(collection_with_features, recipe, tmp_path):
     collection = collection_with_features(BOTH, n_tracks=40)
     random = np.random.default_rng(0)
@@ -135,3 +138,17 @@ def test_what_is_faster_is_told_with_what_it_costs():
     four = {**one, "backbones": ["msd-musicnn", "mtt-vgg"], "cost": 2.0, "log_loss": 0.45, "balanced_accuracy": 0.75}
     text = describe_choice({"n_settings": 9, "chosen": four, "cheapest": {**one, **scores}})
     assert text.endswith("; 2.0 times faster with msd-musicnn: log loss 0.500, balanced accuracy 0.700")
+
+
+@pytest.mark.parametrize("names", [("net-1",), ("msd-musicnn", "net-1")])
+def test_an_extractor_stands_in_the_plan_with_all_that_the_card_says(names, collection_with_features, tmp_path):
+    recipe = Recipe("mood-sad", CLASSES, labels="joint").override(network__backbones=names)
+    collection = collection_with_features(names, n_tracks=24)
+    split = Split(tuple(track.id for track in collection.tracks), (), ())
+    plan = plan_run(tmp_path / "run", recipe, collection, split, say=lambda line: None)
+    assert (plan.network.backbones, plan.network.layers, plan.network.hidden) == (names, "embedding", 0)
+    assert plan.stems == {"full": f"mood_sad-joint-{len(names)}", "head": None}
+    (known,) = read_plan(tmp_path / "run").network.published
+    assert known == find_networks(("net-1",), collection.home.graphs)[0].published
+    assert (known.link, known.licence) == ("https://example.org/net-1.pb", "CC0")
+    assert len(read_solution(tmp_path / "run").mean) == 6 + 200 * (len(names) - 1)

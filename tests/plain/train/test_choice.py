@@ -200,3 +200,29 @@ def test_a_setting_in_words():
     features = list_feature_sets(make_recipe(networks=BOTH, layers="deep"))[-1]
     text = describe_setting(Setting(features, 0.3, 0.01))
     assert text == "msd-musicnn and mtt-vgg, deep layers, targets 30% smoothed, strength 0.01"
+
+
+# --- an extractor beside the networks -------------------------------------------------------------------------------
+
+
+def test_an_extractor_is_tried_alone_once_and_with_the_others():
+    found = [(one.backbones, one.layers) for one in list_feature_sets(make_recipe(networks=("net-1", "msd-vgg")))]
+    assert found == [
+        (("net-1",), "embedding"),
+        *((("msd-vgg",), layers) for layers in ("embedding", "deep")),
+        *((("net-1", "msd-vgg"), layers) for layers in ("embedding", "deep")),
+    ]
+    recipe = make_recipe("joint").override(network__backbones=("net-1",))
+    assert [(one.backbones, one.layers) for one in make_grid(recipe).features] == [(("net-1",), "embedding")]
+
+
+def test_an_extractor_is_chosen_among_the_others(collection_with_features):
+    networks = ("net-1", "msd-musicnn")
+    recipe = make_recipe(networks=networks, layers="deep")
+    found = make_choice(recipe, collection_with_features(networks, n_tracks=40))
+    report = report_choice(found, make_grid(recipe))
+    tried = {tuple(one["backbones"]) for one in report["tried"]}
+    assert tried == {("net-1",), ("msd-musicnn",), networks}
+    both = next(one for one in found.choice.tried if one.setting.features.backbones == networks)
+    assert both.balanced_accuracy > 0.9
+    assert "net-1 and msd-musicnn" in describe_setting(both.setting)

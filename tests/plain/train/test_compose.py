@@ -13,7 +13,7 @@ from essentia_ldl.files import Home, write_json
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Track
 from essentia_ldl.runs.plan import read_plan
-from essentia_ldl.train.compose import identify_tracks, name_stems, update_places
+from essentia_ldl.train.compose import identify_graphs, identify_tracks, name_stems, update_places
 
 here = Home.from_environment  # the fixtures set the variable
 
@@ -51,6 +51,8 @@ def test_shares_of_listeners_that_change_make_another_run_and_titles_do_not(coll
         (("msd-musicnn", "msd-vgg", "mtt-vgg"), "embedding", "mood_sad-joint-3", None),
         (("mtt-musicnn",), "deep", "mood_sad-joint-1", None),
         (("mtt-musicnn",), "embedding", "mood_sad-musicnn-mtt", "mood_sad-mtt-musicnn"),
+        (("net-1",), "embedding", "mood_sad-joint-1", None),
+        (("msd-vgg", "net-1"), "deep", "mood_sad-joint-2", None),
     ],
 )
 def test_a_model_is_named_after_how_many_networks_stand_side_by_side(backbones, layers, full, head):
@@ -92,3 +94,14 @@ def test_an_extractor_that_is_where_it_was_stays_there(tmp_path, collection):
     write_extractor_plan(tmp_path, graph)
     update_places(tmp_path, collection)
     assert read_plan(tmp_path).extractor.graph == str(graph)
+
+
+def test_other_bytes_of_an_extractor_make_another_run(tmp_path, write_extractor):
+    write_extractor(tmp_path, "net-1")
+    plain = Recipe("mood-sad", CLASSES)
+    assert identify_graphs(plain.override(choice__networks=("msd-vgg", "mtt-vgg")), tmp_path) == []
+    recipes = [plain.override(network__backbones=("net-1", "msd-vgg")), plain.override(choice__networks=("net-1",))]
+    before = [identify_graphs(recipe, tmp_path) for recipe in recipes]
+    assert before[0] == before[1] != []
+    write_extractor(tmp_path, "net-1", data=b"others")
+    assert all(identify_graphs(recipe, tmp_path) != before[0] for recipe in recipes)

@@ -131,3 +131,15 @@ def test_collections_that_share_no_track_are_refused(tmp_path, write_member):
     members = [write_member("m0", 0), write_member("m1", 1, ids=[f"u{n}" for n in range(6)])]
     with pytest.raises(DataError, match="expected some that all members answer for; got 0"):
         assemble(join_plans(tmp_path / "ensemble", members), members)
+
+
+def test_members_over_other_bytes_of_an_extractor_are_no_ensemble(write_member):
+    known = {"name": "net-1", "size": 6, "input_name": "x", "node": "y", "link": "", "licence": "unknown"}
+
+    def write(name, digest):
+        network = {**NETWORK, "backbones": ["msd-vgg", "net-1"], "published": [{**known, "sha256": digest}]}
+        return write_member(name, network=network)
+
+    check_members([write("m0", "1"), write("m1", "1")])
+    with pytest.raises(DataError, match="extractor: expected the bytes that m2 read; got 'others'"):
+        check_members([write("m2", "1"), write("m3", "2")])

@@ -11,7 +11,7 @@ from essentia_ldl import datasets
 from essentia_ldl.collection.read import Source
 from essentia_ldl.collection.splits import split_tracks
 from essentia_ldl.datasets.demo import DemoSize
-from essentia_ldl.errors import DataError, RecipeError
+from essentia_ldl.errors import DataError, RecipeError, UnknownNameError
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home, digest_file
 from essentia_ldl.frontends import MUSICNN
@@ -173,3 +173,16 @@ def test_two_homes_in_one_process_share_nothing(tmp_path, monkeypatch):
     prepare(RECIPE, Source(data), Needs(("none",)), homes[0], 1, [].append)
     assert len(seen) == 16, "what is there is not made again"
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_what_cannot_stand_beside_others_is_told_before_the_extraction(tmp_path, extracted, write_extractor):
+    data, home = make_tracks(tmp_path / "data"), here()
+    home.graphs.mkdir(parents=True)
+    recipe = RECIPE.override(labels="auto", choice__networks=("msd-vgg", "net-1"))
+    for name, error, found in (("net-2", UnknownNameError, "net-1"), ("msd-vgg", RecipeError, "msd-vgg")):
+        write_extractor(home.graphs, name)
+        with pytest.raises(error, match=rf"^network: expected .*; got '{found}'"):
+            prepare(recipe, Source(data), Needs(("auto",)), home, 1, [].append)
+    with pytest.raises(UnknownNameError, match="got 'net-3'"):
+        prepare(RECIPE.override(network__backbones=("net-3",)), Source(data), Needs(("none",)), home, 1, [].append)
+    assert extracted["front_ends"] == []

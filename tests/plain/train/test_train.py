@@ -415,3 +415,18 @@ def test_the_demo_tries_the_cheapest_network_unless_more_is_asked(tmp_path, monk
         train_module.train(recipe, Source(data), here(), say=lines.append)
     assert asked[0].choice.speed == ("fast" if is_told else speed)
     assert bool(lines) == is_told
+
+
+def test_networks_that_a_recipe_names_are_not_the_demos_choice(tmp_path, monkeypatch):
+    asked, lines = [], []
+
+    def stop(recipe, *rest):
+        asked.append(recipe)
+        raise DataError("far enough")
+
+    monkeypatch.setattr(train_module, "prepare", stop)
+    recipe = RECIPE.override(labels="auto", network__backbones=("net-1", "msd-vgg"))
+    with pytest.raises(DataError, match="far enough"):
+        train_module.train(recipe, Source(None), here(), say=lines.append)
+    assert asked == [recipe]
+    assert lines == []
