@@ -1,5 +1,5 @@
 """``python -m essentia_ldl``."""
 
-from essentia_ldl.cli.main import main
+from essentia_ldl.cli.start import run
 
-main(prog_name="essentia-ldl")
+run()

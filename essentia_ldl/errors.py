@@ -64,7 +64,7 @@ class ImportOrderError(EssentiaLdlError, ImportError):
     """TensorFlow and Essentia were about to meet in one process, which would abort it."""
 
 
-SHOWN, SAID = 80, 200  # characters of a value, and of a reason
+SHOWN, SAID, LONGEST = 80, 200, 1000  # characters of a value, of a reason, and of a path, a rule or a key
 _GAP = " ... "
 
 
@@ -111,8 +111,14 @@ def show(value: object) -> str:
         text = f"(a {type(value).__name__} too large to write)"
     if len(text) <= SHOWN:
         return text
-    end = (SHOWN - len(_GAP)) // 2
-    return text[: SHOWN - len(_GAP) - end] + _GAP + text[-end:]
+    return _cut(text, SHOWN)
+
+
+def _cut(text: object, longest: int = LONGEST) -> str:
+    """Leave the middle out of a text that is longer than that."""
+    text = str(text)
+    end = (longest - len(_GAP)) // 2
+    return text if len(text) <= longest else text[: longest - len(_GAP) - end] + _GAP + text[-end:]
 
 
 def explain(what: str, rule: str, value: object, where: object, remedy: str) -> str:
@@ -136,4 +142,4 @@ def explain(what: str, rule: str, value: object, where: object, remedy: str) -> 
     str
         ``"{what}: expected {rule}; got {value} ({where}). {remedy}"``
     """
-    return f"{what}: expected {rule}; got {show(value)} ({where}). {remedy}"
+    return f"{_cut(what)}: expected {_cut(rule)}; got {show(value)} ({_cut(where)}). {remedy}"

@@ -15,7 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from essentia_ldl.errors import DataError, DiskError, EssentiaLdlError, Reason, StoreError, explain
+from essentia_ldl.errors import DataError, DiskError, EssentiaLdlError, Reason, StoreError, explain, show
+
+# What reading json raises: ValueError also of an integer of over 4,300 digits, RecursionError of a file of brackets.
+JSON_DAMAGE = (OSError, ValueError, RecursionError, OverflowError, MemoryError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +49,15 @@ class Home:
         if not isinstance(self.root, str | os.PathLike):
             remedy = "Give the path of a folder."
             raise DataError(explain("home", "a path", type(self.root).__name__, "Home", remedy))
-        object.__setattr__(self, "root", Path(self.root).expanduser().resolve())
+        try:
+            root = Path(self.root).expanduser().resolve()
+            if root.is_symlink():  # from Python 3.13 on a link that leads to itself stays what it is
+                raise OSError("a link that leads to itself")
+        except (OSError, RuntimeError, ValueError) as error:  # also a user who does not exist, and a null character
+            remedy = "Set ESSENTIA_LDL_HOME to a folder, or leave it out for the present one."
+            where = show(str(self.root))
+            raise StoreError(explain("home", "a folder that can be found", error, where, remedy)) from None
+        object.__setattr__(self, "root", root)
 
     @classmethod
     def from_environment(cls) -> Home:
@@ -137,8 +148,7 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8", errors="surrogateescape"))
-    # ValueError also of an integer of more than 4,300 digits; RecursionError of a file of brackets
-    except (OSError, ValueError, RecursionError, OverflowError, MemoryError) as error:
+    except JSON_DAMAGE as error:
         raise StoreError(explain("file", "readable json", error, path, "Delete it and run again.")) from None
 
 

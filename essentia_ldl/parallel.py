@@ -3,11 +3,13 @@
 The function is named, not imported ("module:function"), so a plain process can hand out work of the sound zone.
 Workers are started by loky, never forked; or they are those of a cluster, where a home has one. A worker that dies
 takes nothing with it: each one leaves a marker while it works on a file, the files marked at the time of a death are
-run again one at a time, and the one that kills its worker again is the `Failure`.
+run again one at a time, and the one that kills its worker again is the `Failure`. Workers
+end soon after this process, however that ends.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import tempfile
@@ -16,13 +18,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from essentia_ldl.cluster.child import perform, run_job
-from essentia_ldl.cluster.pool import Lost, as_failure, open_cluster, spread
+from essentia_ldl.cluster.child import call_child, perform, run_job
+from essentia_ldl.cluster.pool import Lost, Threads, as_failure, open_cluster, spread
 from essentia_ldl.cluster.share import Share
 from essentia_ldl.errors import EssentiaLdlError
 from essentia_ldl.files import Home
 from essentia_ldl.progress import hides_bars
 from essentia_ldl.records import Failure
+from essentia_ldl.zones import holding_interrupts, watch_parent
 
 
 def count_workers(n_jobs: int | None = None) -> int:
@@ -128,7 +131,17 @@ def _run_round(
     function: str, waiting: dict[int, dict[str, Any]], step: str, n_workers: int, markers: Path
 ) -> Iterator[tuple[int, tuple[Any] | None]]:
     """Run what is waiting until it is done or a worker dies; a suspect of the death comes with None."""
+    if not _has_semaphores():  # joblib would run the jobs in this process, which must not load Essentia
+        pool = Threads(n_workers)
+        try:
+            calls = ((function, job, step) for job in waiting.values())
+            order = list(waiting)
+            yield from ((order[place], (result,)) for place, result in spread(pool, call_child, calls))
+        finally:
+            pool.close()
+        return
     from joblib import Parallel, delayed
+    from joblib.externals.loky.backend import resource_tracker
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
     # loky takes networks that a worker loads later for a memory leak, starts it anew once, and tells the user
@@ -145,9 +158,13 @@ def _run_round(
             batch_size=1,
             pre_dispatch=1 if n_workers == 1 else "2 * n_jobs",
         )
-        for index, result in parallel(
-            delayed(_work)(function, index, job, step, str(markers)) for index, job in waiting.copy().items()
-        ):
+        place = (str(markers), os.getpid())
+        resource_tracker.ensure_running()  # which would let workers hear Ctrl-C if they started it
+        with holding_interrupts():  # workers that are just starting do not tell the terminal of Ctrl-C
+            results = parallel(
+                delayed(_work)(function, index, job, step, place) for index, job in waiting.copy().items()
+            )
+        for index, result in results:
             done.add(index)
             yield index, (result,)
     except BrokenProcessPool:
@@ -158,9 +175,20 @@ def _run_round(
             yield index, None
 
 
-def _work(function: str, index: int, job: dict[str, Any], step: str, markers: str) -> tuple[int, Any]:
+def _has_semaphores() -> bool:
+    """Tell whether processes can share semaphores: not where /dev/shm is missing, full or read-only."""
+    try:
+        multiprocessing.get_context("fork").Lock()
+    except (ImportError, OSError, ValueError):  # ValueError: a system without fork, which has them
+        return "fork" not in multiprocessing.get_all_start_methods()
+    return True
+
+
+def _work(function: str, index: int, job: dict[str, Any], step: str, place: tuple[str, int]) -> tuple[int, Any]:
     """Run one job in a worker: Ctrl-C is the parent's business, and every error becomes a `Failure`."""
+    markers, parent = place
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    watch_parent(parent)
     marker = Path(markers, str(index))
     marker.touch()
     os.environ["ESSENTIA_LDL_LEAN"] = "1"  # this process is ours alone: Essentia may start quickly

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from essentia_ldl import errors
@@ -26,6 +26,7 @@ from essentia_ldl.progress import BARS, Say, find_listener
 PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 TOLD = "ESSENTIA_LDL_TOLD"  # variable that names the file where a step tells its error
 HEAR_S, REST_S = 0.05, 2.0  # between looks at processes that are heard; for the last lines of one that has ended
+WATCH = "essentia-ldl-parent"  # name of the thread that looks at the parent
 PARENT_S = 0.5  # from one look at the parent to the next, where the kernel does not tell
 
 
@@ -108,8 +109,10 @@ def run_zones(module: str, shares: Sequence[Sequence[str]], n_threads: int | Non
     with tempfile.TemporaryDirectory(prefix="essentia-ldl-step-") as folder:
         environment[TOLD] = os.path.join(folder, "errors.jsonl")
         try:
-            for share in shares:
-                processes.append(subprocess.Popen([sys.executable, "-m", module, *share], env=environment, **pipes))
+            # a module of another package would never come to hear Ctrl-C
+            with holding_interrupts() if module.startswith("essentia_ldl.") else contextlib.nullcontext():
+                for share in shares:
+                    processes.append(subprocess.Popen([sys.executable, "-m", module, *share], env=environment, **pipes))
             status, said = (_wait(processes), "") if say is None else _hear(processes, say)
         except KeyboardInterrupt:  # the terminal has told all of them
             _end(processes)
@@ -237,10 +240,42 @@ def follow_parent() -> None:
     """End this process when the one that started it ends, however that ends; called first in a zone's process."""
     told = os.environ.get("ESSENTIA_LDL_PARENT")
     if not _ask_linux():
-        parent = int(told) if told else os.getppid()
-        threading.Thread(target=_watch_parent, args=(parent,), daemon=True).start()
+        watch_parent(int(told) if told else os.getppid())
     if told not in (None, str(os.getppid())):
         os._exit(1)  # it ended before we could ask
+    if hasattr(signal, "pthread_sigmask"):
+        try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        except KeyboardInterrupt:  # one that came while Python and libraries were loaded
+            os._exit(130)
+
+
+def watch_parent(parent: int) -> None:
+    """End this process soon after the one that started it, without the kernel; once for all calls.
+
+    Parameters
+    ----------
+    parent : int
+        The process that started this one.
+    """
+    if all(thread.name != WATCH for thread in threading.enumerate()):
+        threading.Thread(target=_watch_parent, args=(parent,), daemon=True, name=WATCH).start()
+
+
+@contextlib.contextmanager
+def holding_interrupts() -> Iterator[None]:
+    """Start processes that hear Ctrl-C only when they call `follow_parent`, so that none prints how Python was stopped.
+
+    This process hears one that came in the meantime at the end of the block.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _ask_linux() -> bool:

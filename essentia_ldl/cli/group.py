@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
 
+from essentia_ldl.cli.start import STATUS, STOPPED
 from essentia_ldl.errors import EssentiaLdlError
 
 
@@ -20,27 +22,34 @@ class Group(click.Group):
         """List the commands as they are defined, which is the order of the data flow."""
         return list(self.commands)
 
-    def invoke(self, ctx: click.Context) -> Any:
-        from essentia_ldl.zones import StepFailed
+    def make_context(self, *arguments: Any, **settings: Any) -> click.Context:
+        with _telling():  # --help and --version are written here
+            return super().make_context(*arguments, **settings)
 
-        try:
+    def invoke(self, ctx: click.Context) -> Any:
+        with _telling():
             return super().invoke(ctx)
-        except StepFailed as failed:
-            fail(str(failed), failed.status)
-        except EssentiaLdlError as error:
-            fail(str(error))
-        except KeyboardInterrupt:
-            fail("The command was stopped. Run it again: it goes on where it was.", 130)
-        except BrokenPipeError:
-            sys.stderr.close()
-            os._exit(1)
-        except MemoryError:
-            fail("Memory ran out. Close other programs, or use fewer --jobs.")
-        except OSError as error:
-            where = error.filename or "standard output"
-            if error.errno == errno.ENOSPC:
-                fail(f"The disk is full ({where}). Free space and run again.")
-            fail(f"{where} cannot be used: {error.strerror or error}. Check disk and path.")
+
+
+@contextlib.contextmanager
+def _telling() -> Iterator[None]:
+    """End the process with a sentence for every error that is not a bug."""
+    try:
+        yield
+    except EssentiaLdlError as error:
+        fail(str(error), getattr(error, "status", 1))
+    except KeyboardInterrupt:
+        fail(STOPPED, STATUS)
+    except BrokenPipeError:
+        sys.stderr.close()
+        os._exit(1)
+    except MemoryError:
+        fail("Memory ran out. Close other programs, or use fewer --jobs.")
+    except OSError as error:
+        where = error.filename or "standard output"
+        if error.errno == errno.ENOSPC:
+            fail(f"The disk is full ({where}). Free space and run again.")
+        fail(f"{where} cannot be used: {error.strerror or error}. Check disk and path.")
 
 
 def fail(message: str, status: int = 1) -> None:

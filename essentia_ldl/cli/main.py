@@ -341,6 +341,7 @@ def predict_command(
     is whole, and beside it the files that could not be used, in a table. A command that was stopped goes on when it is
     given again.
     """
+    from essentia_ldl.cli.text.predict import describe_notes
     from essentia_ldl.predict.worker import start_worker
 
     jobs, cluster = answers.pop("jobs"), answers.pop("cluster")
@@ -360,6 +361,8 @@ def predict_command(
         if started is not None:
             started.kill()
             started.wait()
+    if done.n_noted:
+        show(describe_notes(done.n_noted), err=True)
     if done.n_failures:
         where = f": see {document.failures}." if document.is_file else "."
         fail(f"{done.n_failures} files could not be used{where}" if done.n_failures > 1 else "")

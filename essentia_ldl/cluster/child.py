@@ -22,7 +22,7 @@ from essentia_ldl.cluster.share import Share
 from essentia_ldl.errors import EssentiaLdlError, StoreError, explain
 from essentia_ldl.records import Failure
 from essentia_ldl.urls import is_url
-from essentia_ldl.zones import follow_parent, zone_environment
+from essentia_ldl.zones import follow_parent, holding_interrupts, zone_environment
 
 N_TRIES = 2  # a process may die for a reason that is not the file's
 THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
@@ -33,13 +33,14 @@ class Child:
 
     def __init__(self) -> None:
         verbose = os.environ.get("ESSENTIA_LDL_VERBOSE") == "1"
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "essentia_ldl.cluster.child"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=None if verbose else subprocess.DEVNULL,
-            env={**zone_environment(), **dict.fromkeys(THREADS, "1")},
-        )
+        with holding_interrupts():
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "essentia_ldl.cluster.child"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=None if verbose else subprocess.DEVNULL,
+                env={**zone_environment(), **dict.fromkeys(THREADS, "1")},
+            )
 
     def call(self, function: str, job: dict[str, Any], step: str) -> Any:
         """Return what the function returns for a job, or a `Failure`.
@@ -113,13 +114,14 @@ def perform(function: str, job: dict[str, Any], step: str, share: Share | None =
         where = f"{path} on {socket.gethostname()}"
         return Failure(path, step, explain("audio", "an existing file", "nothing there", where, remedy)), []
     if share is None:
-        return _call_child(function, job, step), []
+        return call_child(function, job, step), []
     with share.stand_in(needs or ()) as (local, collect):
-        result = _call_child(function, local(job), step)
+        result = call_child(function, local(job), step)
         return result, [] if isinstance(result, Failure) else collect()
 
 
-def _call_child(function: str, job: dict[str, Any], step: str) -> Any:
+def call_child(function: str, job: dict[str, Any], step: str) -> Any:
+    """Do a job in the process that this thread holds; one that dies with it, again, is the job's `Failure`."""
     zone = ".".join(function.partition(":")[0].split(".")[:2])  # a process never holds two zones
     for _ in range(N_TRIES):
         child = hold(f"child {zone}", Child)

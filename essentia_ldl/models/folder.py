@@ -21,8 +21,17 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from essentia_ldl.discover import unknown
-from essentia_ldl.errors import CardError, EssentiaLdlError, GraphError, Reason, StoreError, WeightsError, explain
-from essentia_ldl.files import digest_file, read_json, write_json
+from essentia_ldl.errors import (
+    CardError,
+    EssentiaLdlError,
+    GraphError,
+    Reason,
+    StoreError,
+    UnknownNameError,
+    WeightsError,
+    explain,
+)
+from essentia_ldl.files import JSON_DAMAGE, digest_file, read_json, write_json
 from essentia_ldl.models.answers import SUFFIX as ANSWERS
 from essentia_ldl.models.answers import read_answers
 from essentia_ldl.models.card import GraphCard
@@ -33,6 +42,7 @@ BASE_MODELS = ("msd-musicnn-1", "msd-vgg-1", "mtt-musicnn-1", "mtt-vgg-1")
 USERS_GRAPHS = {("vggish", "audioset"): "audioset-vggish-3"}
 NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK)  # the second and third are one on Linux
 PUBLISHED = "https://essentia.upf.edu/models"
+BUILD = "Run `essentia-ldl graphs build`, or set ESSENTIA_LDL_HOME to the folder in which your graphs/ is."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +95,7 @@ def read_model(graph: str | os.PathLike[str]) -> Model:
         raise CardError(explain("card", "a .json beside the .pb", "nothing there", path, "Copy it there too."))
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except JSON_DAMAGE as error:
         raise CardError(explain("card", "readable json", error, path, "Export or copy the model again.")) from None
     try:
         card = GraphCard(fields)
@@ -163,7 +173,10 @@ def find_model(name: str, folder: Path) -> Model:
         return read_model(name)
     if (folder / f"{name}.pb").is_file():
         return read_model(folder / f"{name}.pb")
-    raise unknown("model", name, (path.stem for path in folder.glob("*.pb")))
+    known = [path.stem for path in folder.glob("*.pb")]
+    if not known:
+        raise UnknownNameError(explain("model", "one that exists", name, f"{folder} has none", BUILD))
+    raise unknown("model", name, known)
 
 
 @functools.lru_cache(maxsize=64)
@@ -252,7 +265,7 @@ def choose_models(folder: Path, listing: tuple[list[Model], list[str]] | None = 
     base = [model for model in models if model.is_base]
     if not base:
         found = "none that can be used" if problems else "none"
-        remedy = " ".join([*problems, "Run `essentia-ldl graphs build`."])
+        remedy = " ".join([*problems, BUILD])
         raise GraphError(explain("models", "at least one", found, folder, remedy))
     return [next((model for model in base if model.name == BASE_MODEL), base[0])]
 

@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 
 from essentia_ldl.errors import StoreError
-from essentia_ldl.files import digest_file
+from essentia_ldl.files import JSON_DAMAGE, digest_file
 from essentia_ldl.models.answers import read_answers
 from essentia_ldl.models.folder import BASE_MODELS
 
@@ -35,7 +35,7 @@ def is_built(graphs: Path, stem: str) -> bool:
             and sums["sha256"] == digest_file(graphs / f"{stem}.pb")
             and sums["weights_sha256"] == digest_file(graphs / f"{stem}.weights.h5")
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (*JSON_DAMAGE, KeyError, TypeError):
         return False
 
 

@@ -29,7 +29,7 @@ from essentia_ldl.nets.pretrained.weights import load_tagger
 from essentia_ldl.nets.pretrained.wheel import WHEEL, fetch_wheel, load_variables, read_checkpoint
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.runs.plan import BACKBONES
-from essentia_ldl.zones import fail_step
+from essentia_ldl.zones import fail_step, follow_parent
 
 
 def list_base_graphs() -> dict[str, tuple[str, str]]:
@@ -131,4 +131,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    follow_parent()
     sys.exit(main())

@@ -29,6 +29,7 @@ from essentia_ldl.records import Failure, Prediction
 
 N_TOLD = 5  # failures that the terminal shows when all are in a table
 TABLE = "path,reason\n"
+PADDED = "padded"  # what the note of a file begins with that is shorter than a patch
 Answers = Iterable[list[Prediction] | Failure]
 
 
@@ -43,10 +44,13 @@ class Predicted:
         the table beside the output.
     n_kept : int
         Files that were done before the command was stopped, and have not changed.
+    n_noted : int
+        Files with a note that the document does not show: they were shorter than a patch, and repeated to fill it.
     """
 
     n_failures: int
     n_kept: int = 0
+    n_noted: int = 0
 
 
 def predict(
@@ -153,7 +157,7 @@ def _write(
     failures: Callable[[Failure], object] | None,
 ) -> Predicted:
     """Write answers as they come; `live` is flushed after each one."""
-    n_failures = 0
+    n_failures = n_noted = 0
     for found in answers:
         if isinstance(found, Failure):
             n_failures += 1
@@ -161,10 +165,11 @@ def _write(
                 failures(found)
             continue
         writer.add(found)
+        n_noted += not writer.shows_notes and any(note.startswith(PADDED) for one in found for note in one.notes)
         if live is not None:
             live.flush()
     writer.close()
-    return Predicted(n_failures)
+    return Predicted(n_failures, n_noted=n_noted)
 
 
 def _check_table(path: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections import deque
@@ -18,9 +19,13 @@ from typing import Any
 from essentia_ldl import errors
 from essentia_ldl.errors import GraphError
 from essentia_ldl.predict import engines
-from essentia_ldl.zones import zone_environment
+from essentia_ldl.zones import holding_interrupts, zone_environment
 
 ENDED_EARLY = "The process that predicts ended before its first file. Try `essentia-ldl doctor`."
+KILLED = (
+    "The process that predicts was killed before its first file, often for lack of memory. Close other programs, or "
+    "use fewer --jobs."
+)
 
 
 class Feed(deque[str]):
@@ -45,19 +50,17 @@ def start_worker(setting: str | None = None, engine: str = "essentia") -> subpro
         It ends by itself when its standard input closes without a job.
     """
     verbose = os.environ.get("ESSENTIA_LDL_VERBOSE") == "1"
-    return subprocess.Popen(
-        [sys.executable, "-m", "essentia_ldl.sound.predict"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=None if verbose else subprocess.DEVNULL,
-        text=True,
-        encoding="utf-8",
-        env={
-            **zone_environment(),
-            "TF_ENABLE_ONEDNN_OPTS": setting or engines.list_settings()[0],
-            "ESSENTIA_LDL_ENGINE": engine,
-        },
-    )
+    own = {"TF_ENABLE_ONEDNN_OPTS": setting or engines.list_settings()[0], "ESSENTIA_LDL_ENGINE": engine}
+    with holding_interrupts():
+        return subprocess.Popen(
+            [sys.executable, "-m", "essentia_ldl.sound.predict"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=None if verbose else subprocess.DEVNULL,
+            text=True,
+            encoding="utf-8",
+            env={**zone_environment(), **own},
+        )
 
 
 def ask_worker(
@@ -115,6 +118,7 @@ def _converse(
 ) -> Iterator[dict[str, Any]]:
     if feed is not None:
         feed.process = process
+    has_begun = False
     try:
         with contextlib.suppress(BrokenPipeError):  # a process that died already is told by its missing answers
             json.dump(job, process.stdin)
@@ -129,6 +133,7 @@ def _converse(
             answer = json.loads(line)
             if "error" in answer:
                 raise getattr(errors, answer["type"], GraphError)(answer["error"])
+            has_begun = has_begun or "start" in answer
             yield answer
             if feed is not None and "start" not in answer:
                 with contextlib.suppress(BrokenPipeError):
@@ -137,7 +142,8 @@ def _converse(
                         process.stdin.flush()
                     else:
                         process.stdin.close()
-        process.wait()
+        if process.wait() == -signal.SIGKILL and not has_begun:
+            raise GraphError(KILLED)
     finally:
         if process.poll() is None:
             process.kill()

@@ -70,6 +70,8 @@ class Output:
     ------
     DataError
         When there is no such form, or parquet has no file or no pyarrow.
+    StoreError
+        When there is no path, and the standard output is closed.
     """
 
     form: str = "text"
@@ -80,6 +82,9 @@ class Output:
         if self.form not in FORMS:
             rule = f"{', '.join(FORMS[:-1])} or {FORMS[-1]}"
             raise DataError(explain("format", rule, self.form, "output", "Choose one of them."))
+        if self.path is None and sys.stdout is None:
+            remedy = "Give a file with -o."
+            raise StoreError(explain("output", "a standard output to write to", "a closed one", "output", remedy))
         if self.form == "parquet" and not self.is_file:
             remedy = "Give a file with -o, or choose csv."
             raise DataError(explain("parquet", "a file to write", self.path or "a terminal", "output", remedy))
@@ -244,6 +249,7 @@ class Writer:
         self._write, self._form, self._question = write, form, question
         self._models = {model.name: model for model in models}
         self._n_written = 0
+        self.shows_notes = form != "csv" or question.notes
         if form == "csv":
             self._rows([name_columns(question)])
 

@@ -246,4 +246,8 @@ def refuse_run(graph: str, error: Exception) -> GraphError:
     """Make the error of a graph that OpenVINO does not run."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = Reason(lines[-1] if lines else error)
-    return GraphError(explain("graph", "one that OpenVINO runs", reason, graph, "Run it with --engine essentia."))
+    remedy = "Run it with --engine essentia."
+    if isinstance(error, MemoryError) or "bad_alloc" in reason:
+        rule, remedy = "memory enough to run it", "Close other programs, or use fewer --jobs."
+        return GraphError(explain("graph", rule, reason, graph, remedy))
+    return GraphError(explain("graph", "one that OpenVINO runs", reason, graph, remedy))

@@ -304,6 +304,10 @@ def main(job_file: TextIO) -> int:
     except EssentiaLdlError as error:
         answers.write(json.dumps({"error": str(error), "type": type(error).__name__}) + "\n")
         return 1
+    except MemoryError:
+        sentence = "Memory ran out while the models were loaded. Close other programs, or use fewer --jobs."
+        answers.write(json.dumps({"error": sentence, "type": "GraphError"}) + "\n")
+        return 1
     except BrokenPipeError:
         return 1
     return 0

@@ -22,7 +22,8 @@ def program_name() -> str:
 def describe_models(models: Sequence[Model], folder: Path) -> list[str]:
     """Write one line per model: name, kind, classes and score."""
     if not models:
-        return [f"no models in {show_path(folder)}. Run `{program_name()} graphs build` or train one."]
+        more = "or set ESSENTIA_LDL_HOME to the folder in which your graphs/ is."
+        return [f"no models in {show_path(folder)}. Run `{program_name()} graphs build` or train one, {more}"]
     width = max(len(model.name) for model in models)
     lines = []
     for model in models:

@@ -1,0 +1,156 @@
+"""The program from its first line on: Ctrl-C, closed streams, temporary folders."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from essentia_ldl.cli.start import SCRATCH, STOPPED, hold_scratch, sweep_scratch
+from essentia_ldl.zones import zone_environment
+
+PROGRAM = (sys.executable, "-m", "essentia_ldl")
+# a program whose command is replaced: `action` runs in the place of the command line
+STAND_IN = """
+import os, signal, sys, types
+stand_in = types.ModuleType("essentia_ldl.cli.main")
+def main(prog_name):
+    {action}
+stand_in.main = main
+sys.modules["essentia_ldl.cli.main"] = stand_in
+from essentia_ldl.cli.start import run
+{before}
+run()
+{after}
+"""
+PRESS = "os.kill(os.getpid(), signal.SIGINT)"
+
+
+def start(action: str = "pass", before: str = "", after: str = "") -> subprocess.CompletedProcess[str]:
+    code = STAND_IN.format(action=action, before=before, after=after)
+    return subprocess.run([sys.executable, "-c", code], env=zone_environment(), capture_output=True, text=True)
+
+
+def check_stopped(done: subprocess.CompletedProcess[str]) -> None:
+    assert (done.returncode, done.stderr) == (130, f"error: {STOPPED}\n")
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        PRESS,
+        f"try: {PRESS}\n    except KeyboardInterrupt: raise ImportError('numpy failed to import') from None",
+        f"try: {PRESS}\n    except KeyboardInterrupt: sys.exit(1)",
+    ],
+    ids=["as it comes", "as another error", "as a status"],
+)
+def test_c5_an_interruption_is_130_whatever_it_was_made_into(action):
+    check_stopped(start(action))
+
+
+def test_c5_a_command_that_told_of_it_is_not_repeated():
+    action = f"try: {PRESS}\n    except KeyboardInterrupt: print('told', file=sys.stderr); sys.exit(130)"
+    done = start(action)
+    assert (done.returncode, done.stderr) == (130, "told\n")
+
+
+def test_c5_imports_and_the_end_of_python_are_quiet():
+    before = """
+import importlib.abc
+class Slow(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "essentia_ldl.cli.main": os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Slow())
+del sys.modules["essentia_ldl.cli.main"]
+"""
+    check_stopped(start(before=before))
+    check_stopped(start(after=PRESS))
+
+
+def test_c5_a_bug_stays_a_traceback_and_an_ignored_signal_ignored():
+    assert "ZeroDivisionError" in start("1 / 0").stderr
+    assert start(PRESS, before="signal.signal(signal.SIGINT, signal.SIG_IGN)").returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [("recipe", "mood-sad"), ("models",)])
+def test_c5_at_random_moments(arguments, tmp_path):
+    """30 delays per command; the end of Python itself, before our first line, counts too."""
+    environment = {**os.environ, **zone_environment(), "ESSENTIA_LDL_HOME": str(tmp_path)}
+    for number in range(30):
+        process = subprocess.Popen(
+            [*PROGRAM, *arguments], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        time.sleep(0.02 * number)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+        own_end = process.returncode in (-signal.SIGINT, 1) and "cli/group.py" not in errors
+        assert process.returncode in (0, 130) or own_end, errors
+        assert process.returncode != 130 or errors == f"error: {STOPPED}\n"
+
+
+def close(stream: int, *arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **zone_environment(), "ESSENTIA_LDL_HOME": str(home)}
+    command = f'exec "$@" {stream}>&-'
+    return subprocess.run(
+        ["sh", "-c", command, "sh", *PROGRAM, *arguments], env=environment, capture_output=True, text=True
+    )
+
+
+def test_c7_a_closed_output_is_a_sentence_where_it_is_needed(tmp_path):
+    done = close(1, "predict", "a.wav", home=tmp_path)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "expected a standard output to write to; got 'a closed one'" in done.stderr
+
+
+def test_c7_closed_errors_leave_the_status(tmp_path):
+    done = close(2, "recipe", "no-such-task", home=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+
+
+def test_c7_a_closed_stream_is_not_taken_by_a_file():
+    action = "os.write(1, b'x'); print(os.path.samestat(os.fstat(1), os.stat(os.devnull)), file=sys.stderr)"
+    assert start(action, before="os.close(1); sys.stdout = None").stderr == "True\n"
+
+
+def test_c14_temporary_files_lie_in_one_folder_that_goes(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with hold_scratch():
+        folder = Path(tempfile.mkdtemp())
+        assert folder.parent.parent == tmp_path
+        assert folder.parent.name.startswith(SCRATCH)
+        sweep_scratch(str(tmp_path))  # of another command
+        assert folder.is_dir()
+    assert list(tmp_path.iterdir()) == []
+    assert os.environ["TMPDIR"] == str(tmp_path)
+
+
+def test_c14_what_a_killed_command_left_goes_with_the_next(tmp_path, monkeypatch):
+    code = """
+import os, signal, tempfile
+from essentia_ldl.cli.start import hold_scratch
+with hold_scratch():
+    tempfile.mkdtemp(prefix="essentia-ldl-markers-")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", code], env={**zone_environment(), "TMPDIR": str(tmp_path)}, check=False)
+    (tmp_path / "essentia-ldl-of-somebody").mkdir()
+    (tmp_path / f"{SCRATCH}link").symlink_to(tmp_path / "essentia-ldl-of-somebody")
+    assert len(list(tmp_path.glob(f"{SCRATCH}*/*markers*"))) == 1
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with hold_scratch():
+        assert not list(tmp_path.glob(f"{SCRATCH}*/*markers*"))
+    assert {path.name for path in tmp_path.iterdir()} == {"essentia-ldl-of-somebody", f"{SCRATCH}link"}
+
+
+def test_c14_a_machine_without_room_for_it_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "mkdir", lambda path, mode: (_ for _ in ()).throw(PermissionError(path)))
+    with hold_scratch():
+        pass
