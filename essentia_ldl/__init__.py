@@ -9,6 +9,8 @@ Underneath:
   choices       the names that recipes and plans choose among
   discover      plug-ins by walking a package
   files         the folders of a home, atomic writing, json and digests
+  content       audio by a file's name and first bytes
+  tables        rows as spreadsheets and shells write them
   frontends     the numbers of the analyses, and one row per network
   taps          the layers of pretrained networks that are read as features, and where each stands
   urls          audio at a URL, copied to a local file

@@ -180,7 +180,7 @@ def predict(
         found, problems = find_models(question.models, place.graphs)
         for problem in problems:
             say(f"warning: {problem}")
-        files = expand_files(places)
+        files = expand_files(places, say)
         answers = predict_in_order(found, files, place.graphs, question, workers, lambda line: say(f"warning: {line}"))
         return PredictionStream(files, found, answers)
     path = _name(out)

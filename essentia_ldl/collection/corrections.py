@@ -8,15 +8,14 @@ An empty correction keeps the label; a class is the new label, or confirms the o
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import difflib
-import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from essentia_ldl import tables
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.files import digest_file
 from essentia_ldl.records import Track
@@ -35,12 +34,12 @@ class Corrections:
 
 
 def read_corrections(path: str | os.PathLike[str]) -> Corrections:
-    """Read a file of corrections; the separator is a comma, a semicolon or a tab, as spreadsheets choose.
+    """Read a file of corrections, as spreadsheets write it; see `tables`.
 
     Parameters
     ----------
     path : path
-        CSV file, UTF-8, with a header.
+        CSV file with a header.
 
     Returns
     -------
@@ -54,40 +53,34 @@ def read_corrections(path: str | os.PathLike[str]) -> Corrections:
     """
     remedy = "Take audit.csv of a report and fill its column correction."
     try:
-        text = Path(path).expanduser().read_bytes().decode("utf-8-sig", "surrogateescape")
+        data = Path(path).expanduser().read_bytes()
         digest = digest_file(Path(path).expanduser())
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}. {remedy}") from error
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",\t;", key=first.count))
-    values: dict[str, tuple[int, str]] = {}
-    header: list[str] = []
     try:
-        for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
-            if not header:
-                header = _check_header([cell.strip().lower() for cell in cells], path, remedy)
-                continue
-            where = f"{path}, row {reader.line_num}"
-            if len(cells) != len(header):
-                raise DataError(explain("row", f"{len(header)} cells", len(cells), where, "Fill or drop the row."))
-            track_id, value = (cells[header.index(name)] for name in COLUMNS)
-            value = value.strip()
-            if not track_id:
-                raise DataError(explain("id", "the id of a track", track_id, where, "Fill it, or drop the row."))
-            if not value:
-                continue
-            row, other = values.setdefault(track_id, (reader.line_num, value))
-            if other != value:
-                found = f"{value!r} here and {other!r} in row {row}"
-                place, remedy = f"{where}, {track_id}", "Decide for one."
-                raise DataError(explain("correction", "one per track", found, place, remedy))
-    except csv.Error as error:
-        rule = "comma-separated values"
-        raise DataError(explain("row", rule, error, f"{path}, row {reader.line_num}", remedy)) from error
-    if not header:
+        found = tables.read_table(tables.decode(data, "surrogateescape"), COLUMNS)
+    except (tables.QuoteError, UnicodeDecodeError) as error:
+        where = f"{path}, row {error.line}" if isinstance(error, tables.QuoteError) else path
+        raise DataError(explain("row", "comma-separated values", error, where, remedy)) from error
+    if found is None:
         raise DataError(explain("corrections", f"a header with {' and '.join(COLUMNS)}", "an empty file", path, remedy))
+    header = _check_header([cell.strip().lower() for cell in found.header], path, remedy)
+    values: dict[str, tuple[int, str]] = {}
+    for line, cells in found.rows:
+        where = f"{path}, row {line}"
+        if len(cells) != len(header):
+            raise DataError(explain("row", f"{len(header)} cells", len(cells), where, "Fill or drop the row."))
+        track_id, value = (cells[header.index(name)] for name in COLUMNS)
+        value = value.strip()
+        if not track_id:
+            raise DataError(explain("id", "the id of a track", track_id, where, "Fill it, or drop the row."))
+        if not value:
+            continue
+        row, other = values.setdefault(track_id, (line, value))
+        if other != value:
+            said = f"{value!r} here and {other!r} in row {row}"
+            place, remedy = f"{where}, {track_id}", "Decide for one."
+            raise DataError(explain("correction", "one per track", said, place, remedy))
     return Corrections(str(path), digest, values)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from essentia_ldl import datasets
@@ -97,7 +97,9 @@ def read_labelled(source: Source, recipe: Recipe) -> list[Track]:
     return read_corrected(dataclasses.replace(source, corrections=None), recipe)[0]
 
 
-def read_corrected(source: Source, recipe: Recipe) -> tuple[list[Track], dict[str, Any]]:
+def read_corrected(
+    source: Source, recipe: Recipe, say: Callable[[str], object] | None = None
+) -> tuple[list[Track], dict[str, Any]]:
     """Read the tracks of a collection, correct their labels, and check these against a recipe.
 
     Parameters
@@ -106,6 +108,8 @@ def read_corrected(source: Source, recipe: Recipe) -> tuple[list[Track], dict[st
         The collection; a label that its corrections change need not be a class.
     recipe : Recipe
         Its aliases are applied first.
+    say : callable or None
+        Gets a sentence on how the collection was understood where that is not plain, and on what was passed over.
 
     Returns
     -------
@@ -120,7 +124,7 @@ def read_corrected(source: Source, recipe: Recipe) -> tuple[list[Track], dict[st
         fit.
     """
     corrections = source.corrections
-    found, record = datasets.read_tracks(source.place, source.layout, source.options, recipe.classes), {}
+    found, record = datasets.read_tracks(source.place, source.layout, source.options, recipe.classes, say), {}
     if corrections is not None:
         found, record = apply_corrections(found, read_corrections(corrections), recipe.classes, recipe.aliases)
     tracks = []

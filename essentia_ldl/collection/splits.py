@@ -12,20 +12,22 @@ sides.
 from __future__ import annotations
 
 import dataclasses
-import itertools
-import warnings
+import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from types import MappingProxyType
 
 import numpy as np
 
+from essentia_ldl.collection.parts import choose_parts, group_of, partition
+from essentia_ldl.collection.sides import Aim, is_small, place_groups
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.records import ROLES, Split, Track
 
 _MAX_PARTS = 10  # a share is approached by m parts of k <= 10; below a tenth by one part of more
-_N_TRIES = 10  # shuffles, of which the best stratified is taken
-_CLOSE_ENOUGH = 0.03  # deviation of a class's share at which no other shuffle is tried
+_FOLD_SLACK = 0.25  # of its share, by which a fold of many artists may be larger or smaller: it is tested all the same
+_VALID_SLACK = 0.03  # of the tracks outside a fold of many artists, by which its validation side may be
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,8 +68,8 @@ def split_tracks(tracks: Sequence[Track], valid_share: float = 0.2, test_share: 
     Returns
     -------
     Split
-        Ids sorted on every side. Shares are met as closely as whole artists allow; a side whose share is positive has
-        at least one track.
+        Ids sorted on every side. Shares of tracks are met as closely as whole artists allow while every class is on
+        every side where its artists allow that; a side whose share is positive has at least one track.
 
     Raises
     ------
@@ -115,7 +117,8 @@ def fold_tracks(tracks: Sequence[Track], n_folds: int = 5, valid_share: float = 
     Returns
     -------
     list[Split]
-        One per fold. Every track is in exactly one `test`; each fold has a `valid` of its own.
+        One per fold. Every track is in exactly one `test`; each fold has a `valid` of its own, which is empty only
+        where every class of its training side has one artist.
 
     Raises
     ------
@@ -131,7 +134,7 @@ def fold_tracks(tracks: Sequence[Track], n_folds: int = 5, valid_share: float = 
             remedy = f"Take at most {n_groups} folds, or add artists." if n_groups > 1 else "Add artists."
             found = f"{n_groups} for {n_folds} folds"
             raise _error(f"artists of class {label!r}", "one per fold or more", found, "fold_tracks", remedy)
-    part_of = _partition(tracks, n_folds, None, seed)
+    part_of = _improve_folds(tracks, partition(tracks, n_folds, None, seed), (n_folds, seed), valid_share > 0)
     splits = []
     for fold in range(n_folds):
         sides = {"test": [track for track, part in zip(tracks, part_of, strict=True) if part == fold], "valid": []}
@@ -140,8 +143,8 @@ def fold_tracks(tracks: Sequence[Track], n_folds: int = 5, valid_share: float = 
         if lost or not sides["test"]:
             found = f"fold {fold} of {n_folds} without: {', '.join(sorted(lost)) or 'test tracks'}"
             raise _error("folds", "every class in every training side", found, "fold_tracks", "Take fewer folds.")
-        if valid_share:
-            sides["train"], sides["valid"] = _draw(sides["train"], valid_share, "valid", seed + fold)
+        if valid_share and max(_count_groups(sides["train"]).values()) > 1:
+            sides["train"], sides["valid"] = _draw(sides["train"], valid_share, "valid", seed + fold, _VALID_SLACK)
         splits.append(_build_split(sides))
     return splits
 
@@ -256,6 +259,41 @@ def describe(split: Split, tracks: Iterable[Track]) -> SplitSummary:
     return SplitSummary(MappingProxyType(counts), MappingProxyType(artists), n_without == 0, n_without)
 
 
+def describe_large_artist(drawn: Sequence[Split], tracks: Sequence[Track], share: float) -> str | None:
+    """Say with numbers which artist holds more tracks than a side should have, or which side misses its share.
+
+    Parameters
+    ----------
+    drawn : Sequence[Split]
+        One split, or folds.
+    tracks : Sequence[Track]
+        The collection.
+    share : float
+        Of the smallest side that was asked for.
+
+    Returns
+    -------
+    str or None
+        One sentence; None where no artist is as large as that, and when artists are not known.
+    """
+    counts = Counter(track.artist for track in tracks if track.artist is not None)
+    if not counts or not drawn or not share:
+        return None
+    artist, n_held = max(counts.items(), key=lambda item: (item[1], item[0]))
+    if n_held <= math.ceil(share * len(tracks)):
+        return None
+    found = []
+    for side, verb in (("train", "train"), ("valid", "validate"), ("test", "test")):
+        sizes = sorted(len(getattr(split, side)) for split in drawn)
+        if sizes[-1]:
+            found.append(f"{sizes[0]} {verb}" if sizes[0] == sizes[-1] else f"{sizes[0]} to {sizes[-1]} {verb}")
+    sides = "folds are uneven" if len(found) == 1 else ", ".join(found)
+    return (
+        f"artist {artist!r} has {n_held} of {len(tracks)} tracks ({n_held / len(tracks):.0%}), more than the"
+        f" {share:.0%} of a side, and stays on one side: {sides}"
+    )
+
+
 def _error(what: str, rule: str, value: object, where: object, remedy: str) -> DataError:
     return DataError(explain(what, rule, value, where, remedy))
 
@@ -272,29 +310,30 @@ def _build_split(sides: Mapping[str, Sequence[Track]]) -> Split:
     return Split(**{side: tuple(track.id for track in here) for side, here in sides.items()}, artists=artists)
 
 
-def _group(track: Track) -> tuple[str, str]:
-    return ("track", track.id) if track.artist is None else ("artist", track.artist)
-
-
 def _count_groups(tracks: Sequence[Track]) -> dict[str, int]:
     groups: dict[str, set] = {}
     for track in tracks:
-        groups.setdefault(track.label, set()).add(_group(track))
+        groups.setdefault(track.label, set()).add(group_of(track))
     return {label: len(groups[label]) for label in sorted(groups)}
 
 
-def _draw(tracks: list[Track], share: float, side: str, seed: int) -> tuple[list[Track], list[Track]]:
-    """Part (rest, drawn), where drawn is about a share of every class and rest has every class."""
+def _draw(
+    tracks: list[Track], share: float, side: str, seed: int, slack: float = 0.0
+) -> tuple[list[Track], list[Track]]:
+    """Part (rest, drawn), where drawn is about a share of every class and rest has every class.
+
+    With many artists, `slack` is the share of the tracks that drawn may be off before it is improved.
+    """
     n_groups = _count_groups(tracks)
-    pinned = {_group(track) for track in tracks if n_groups[track.label] == 1}
-    pool = [track for track in tracks if _group(track) not in pinned]
-    n_pool = len({_group(track) for track in pool})
+    pinned = {group_of(track) for track in tracks if n_groups[track.label] == 1}
+    pool = [track for track in tracks if group_of(track) not in pinned]
+    n_pool = len({group_of(track) for track in pool})
     smaller = min(share, 1 - share)
     n_parts = (
         round(1 / smaller) if smaller * _MAX_PARTS < 1 else Fraction(share).limit_denominator(_MAX_PARTS).denominator
     )
     n_parts = min(n_parts, n_pool)
-    if n_parts < 2:
+    if not n_pool:
         raise _error(
             f"artists to draw the {side} side from",
             "two or more in some class",
@@ -302,10 +341,16 @@ def _draw(tracks: list[Track], share: float, side: str, seed: int) -> tuple[list
             "split",
             f"Add artists, or set the {side} share to 0.",
         )
-    n_drawn = min(max(1, round(share * n_parts)), n_parts - 1)
-    part_of = _partition(pool, n_parts, n_drawn, seed)
-    chosen = _choose_parts(pool, part_of, n_parts, n_drawn)[1]
-    drawn = {track.id for track, part in zip(pool, part_of, strict=True) if part in chosen}
+    start = np.ones(len(pool), int)  # right where one artist is left, whose classes others have who stay
+    if n_parts > 1:
+        n_drawn = min(max(1, round(share * n_parts)), n_parts - 1)
+        part_of = partition(pool, n_parts, n_drawn, seed)
+        start = np.isin(part_of, choose_parts(pool, part_of, n_parts, n_drawn)[1]).astype(int)
+    # where most tracks are pinned, what is left of the others must still train
+    wanted = min(share * len(tracks), max(share, 0.5) * len(pool))
+    is_kept = not is_small(n_pool, 2) and abs(start.sum() - wanted) <= slack * len(tracks)
+    side_of = start if is_kept else _place(tracks, pool, start, np.array([len(tracks) - wanted, wanted]), seed)
+    drawn = {track.id for track, number in zip(pool, side_of, strict=True) if number}
     rest = [track for track in tracks if track.id not in drawn]
     lost = set(n_groups) - {track.label for track in rest}
     if lost or not drawn:
@@ -314,83 +359,42 @@ def _draw(tracks: list[Track], share: float, side: str, seed: int) -> tuple[list
     return rest, [track for track in tracks if track.id in drawn]
 
 
-def _count_parts(tracks: Sequence[Track], part_of: np.ndarray, n_parts: int) -> np.ndarray:
-    """Count the tracks of each part and class, shape (n_parts, n_classes)."""
-    classes = sorted({track.label for track in tracks})
-    counts = np.zeros((n_parts, len(classes)))
-    np.add.at(counts, (part_of, [classes.index(track.label) for track in tracks]), 1)
-    return counts
+def _improve_folds(tracks: list[Track], part_of: np.ndarray, drawn: tuple[int, int], validates: bool) -> np.ndarray:
+    """Return parts that are folds: as they are where they will do, else as near to their share as artists allow.
 
-
-def _rate_parts(drawn: np.ndarray, total: np.ndarray, share: float) -> np.ndarray:
-    """Rate the class counts of draws, shape (n_draws, n_classes): how far from the share, (n_draws,).
-
-    A class that a draw lacks, or takes whole, costs more.
+    `drawn` is the number of folds and the seed.
     """
-    deviation = np.abs(drawn / total - share).max(axis=1)
-    return deviation + 10 * np.mean(drawn == 0, axis=1) + 100 * np.any(drawn == total, axis=1)
+    n_folds, seed = drawn
+    wanted = np.full(n_folds, len(tracks) / n_folds)
+    held = Counter((track.label, int(part)) for track, part in zip(tracks, part_of, strict=True))
+    totals = Counter(track.label for track in tracks)
+    are_whole = all(0 < held[label, fold] < totals[label] for label in totals for fold in range(n_folds))
+    n_groups = len({group_of(track) for track in tracks})
+    are_even = np.all(np.abs(np.bincount(part_of, minlength=n_folds) - wanted) <= _FOLD_SLACK * wanted)
+    if are_whole and are_even and not is_small(n_groups, n_folds):
+        return part_of
+    return _place(tracks, tracks, part_of, wanted, seed, (True, validates))
 
 
-def _choose_parts(
-    tracks: Sequence[Track], part_of: np.ndarray, n_parts: int, n_drawn: int
-) -> tuple[float, tuple[int, ...]]:
-    """Choose the parts whose union is best stratified; return its rating and them."""
-    counts = _count_parts(tracks, part_of, n_parts)
-    draws = list(itertools.combinations(range(n_parts), n_drawn))
-    costs = _rate_parts(counts[np.array(draws)].sum(axis=1), counts.sum(axis=0), n_drawn / n_parts)
-    best = int(costs.argmin())  # the first of equals
-    return float(costs[best]), draws[best]
+def _place(
+    tracks: Sequence[Track],
+    pool: Sequence[Track],
+    start: np.ndarray,
+    wanted: np.ndarray,
+    seed: int,
+    kind: tuple[bool, bool] = (False, False),
+) -> np.ndarray:
+    """Find the side of each track of a pool, (n_pool,), from sides to begin with; the other tracks are on side 0.
 
-
-def _find_fold(y_counts_per_fold: np.ndarray, y_cnt: np.ndarray, group_y_counts: np.ndarray) -> int:
-    """Find the fold that the next group keeps best stratified; of equals the smallest, then the first.
-
-    Counts are those of the classes, shapes (n_folds, n_classes), (n_classes,) and (n_classes,). It finds what
-    scikit-learn finds, which tries one fold after the other and takes most of the time of a split for it.
+    `kind` is what `Aim` calls are_folds and validates.
     """
-    numbers = np.arange(len(y_counts_per_fold))
-    with_group = np.repeat(y_counts_per_fold[None], len(numbers), axis=0)
-    with_group[numbers, numbers] += group_y_counts
-    costs = np.std(with_group / y_cnt, axis=1).mean(axis=1).tolist()
-    best, least, fewest = 0, np.inf, np.inf
-    for fold, (cost, n_tracks) in enumerate(zip(costs, y_counts_per_fold.sum(axis=1).tolist(), strict=True)):
-        close = abs(cost - least) <= 1e-8 + 1e-5 * least < np.inf  # the tolerances of np.isclose
-        if cost < least or (close and n_tracks < fewest):
-            best, least, fewest = fold, cost, n_tracks
-    return best
-
-
-def _partition(tracks: Sequence[Track], n_parts: int, n_drawn: int | None, seed: int) -> np.ndarray:
-    """Part the tracks into stratified parts of whole groups, shape (n_tracks,), int; the best of some shuffles.
-
-    The best has the best draw of `n_drawn` parts; with None (folds, where every part is used) the best worst part.
-    """
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    class Folds(StratifiedGroupKFold):
-        def _find_best_fold(self, **counts: np.ndarray) -> int:
-            return _find_fold(**counts)
-
-    labels = [track.label for track in tracks]
-    names = {group: number for number, group in enumerate(dict.fromkeys(_group(track) for track in tracks))}
-    groups = [names[_group(track)] for track in tracks]
-    n_most = max(labels.count(label) for label in set(labels))
-    best_cost, best = np.inf, np.zeros(len(tracks), dtype=int)
-    for attempt in range(_N_TRIES):
-        part_of = np.array(groups) % n_parts
-        if n_most >= n_parts:  # scikit-learn refuses when no class has a track a part
-            folds = Folds(n_parts, shuffle=True, random_state=(seed * _N_TRIES + attempt) % 2**32)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # a class smaller than n_parts: we check for ourselves
-                for part, (_, rows) in enumerate(folds.split(labels, labels, groups)):
-                    part_of[rows] = part
-        if n_drawn is None:
-            counts = _count_parts(tracks, part_of, n_parts)
-            cost = _rate_parts(counts, counts.sum(axis=0), 1 / n_parts).max()
-        else:
-            cost = _choose_parts(tracks, part_of, n_parts, n_drawn)[0]
-        if cost < best_cost:
-            best_cost, best = cost, part_of
-        if cost < _CLOSE_ENOUGH:
-            break
-    return best
+    classes = {label: number for number, label in enumerate(_count_groups(tracks))}
+    groups = {group: number for number, group in enumerate(dict.fromkeys(group_of(track) for track in pool))}
+    group_numbers = np.array([groups[group_of(track)] for track in pool])
+    counts, totals = np.zeros((len(groups), len(classes)), int), np.zeros(len(classes), int)
+    np.add.at(counts, (group_numbers, [classes[track.label] for track in pool]), 1)
+    np.add.at(totals, [classes[track.label] for track in tracks], 1)
+    sides, fixed = np.zeros(len(groups), int), np.zeros((len(wanted), len(classes)), int)
+    sides[group_numbers] = start
+    fixed[0] = totals - counts.sum(axis=0)
+    return place_groups(counts, sides, Aim(wanted, fixed, totals, *kind), seed)[group_numbers]

@@ -7,6 +7,7 @@ A layout is a public module of this package with
   not counting `FALLBACK` for folders and `FILE_FALLBACK` for files, which give way;
 - ``read_tracks(path: pathlib.Path, **options) -> list[Track]``, options by keyword with defaults, `DataError` with a
   remedy for what it cannot read. `Track.path` is absolute, `Track.id` is the path as the collection writes it;
+  `read_tracks` may also take ``say``, which gets sentences on how the data was understood and what was passed over;
 - ``suit_options(classes) -> dict``, optional: its options, such as a subset, for a task of these classes.
 
 Nothing here opens audio.
@@ -18,12 +19,13 @@ import dataclasses
 import inspect
 import itertools
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 
 from essentia_ldl import discover
 from essentia_ldl.datasets._genre_folders import describe as describe_path
+from essentia_ldl.datasets._labels import unify_labels
 from essentia_ldl.errors import DataError, UnknownNameError, explain
 from essentia_ldl.records import Track
 
@@ -38,6 +40,7 @@ __all__ = [
 ]
 
 FALLBACK = "folder"
+SAY = "say"  # of `read_tracks`, which is no option
 FILE_FALLBACK = "table"
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -75,6 +78,7 @@ def read_tracks(
     layout: str | None = None,
     options: Mapping[str, object] | None = None,
     classes: Iterable[str] = (),
+    say: Callable[[str], object] | None = None,
 ) -> list[Track]:
     """Read a collection, whatever its layout.
 
@@ -88,7 +92,10 @@ def read_tracks(
         Keyword options of the layout's `read_tracks`, such as ``{"taxonomy": "mood_sad"}``. Texts of a command line
         become what the default says: "yes" a bool, "none" None where None is the default.
     classes : Iterable[str]
-        Of the task that is read for, where there is one; a layout may choose options by them that are not given.
+        Of the task that is read for, where there is one; a layout may choose options by them that are not given, and
+        of several spellings of a label that of a class is taken.
+    say : callable or None
+        Gets a sentence on how the data was understood where that is not plain, and on what was passed over.
 
     Returns
     -------
@@ -99,7 +106,8 @@ def read_tracks(
     ------
     DataError
         When the path is none, is empty or does not exist, when no layout or more than one matches, when an id repeats,
-        when an option's value is not of its kind, or when the layout cannot read the path.
+        when an option's value is not of its kind, when cells hold several labels, or when the layout cannot read the
+        path.
     UnknownNameError
         When `layout` names no layout, or the layout has no option of a name.
 
@@ -127,19 +135,22 @@ def read_tracks(
     module = discover.load(__name__, layout or find_layout(path))
     suited = module.suit_options(classes) if hasattr(module, "suit_options") else {}
     settings = _check_options(module, {**suited, **(options or {})})
+    if say is not None and SAY in inspect.signature(module.read_tracks).parameters:
+        settings[SAY] = say
     tracks = sorted(module.read_tracks(path, **settings), key=lambda track: track.id)
     if not tracks:
         raise DataError(explain("collection", "at least one track", 0, path, "Add audio files."))
     for first, second in itertools.pairwise(tracks):
         if first.id == second.id:
             raise DataError(explain("track id", "each id once", first.id, path, "Drop the repeated track."))
-    return tracks
+    return unify_labels(tracks, tuple(classes), path, say)
 
 
 def _check_options(module: ModuleType, options: Mapping[str, object]) -> dict[str, object]:
     """Check the names of a layout's options and convert texts of a command line."""
     layout = module.__name__.rsplit(".", 1)[-1]
     known = dict(itertools.islice(inspect.signature(module.read_tracks).parameters.items(), 1, None))
+    known.pop(SAY, None)
     for name in options:
         if name not in known and not known:
             rule = f"no option: the layout {layout} has none"

@@ -19,7 +19,7 @@ import re
 from pathlib import Path
 
 from essentia_ldl.datasets import _genre_folders
-from essentia_ldl.datasets.folder import list_audio
+from essentia_ldl.datasets._walk import list_audio
 from essentia_ldl.records import Track
 
 EXPECTED = "Dortmund (Homburg et al.): nine genre folders with files such as folkcountry/Artist-Title.mp3"

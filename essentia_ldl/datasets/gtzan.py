@@ -17,7 +17,7 @@ from collections import Counter
 from pathlib import Path
 
 from essentia_ldl.datasets import _genre_folders, _gtzan_lists
-from essentia_ldl.datasets.folder import list_audio
+from essentia_ldl.datasets._walk import list_audio
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.records import Track
 

@@ -1,20 +1,22 @@
 """A table: a CSV or TSV file flows in, Tracks flow out.
 
 The first row names the columns: path and label are needed, artist and split are understood, every other column is kept
-in `Track.columns`. Relative paths resolve against the folder of the table, and URLs stay. UTF-8, with or
-without a byte order mark.
+in `Track.columns`. Relative paths resolve against the folder of the table, and URLs stay. `tables` says what else
+spreadsheets may write.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import os
-from collections.abc import Iterator
+import unicodedata
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
+from essentia_ldl import tables
+from essentia_ldl.datasets._names import read_role
 from essentia_ldl.errors import DataError, explain
-from essentia_ldl.records import ROLES, Track
+from essentia_ldl.records import Track
 from essentia_ldl.urls import is_url
 
 EXPECTED = "a table: a .csv or .tsv file whose first row names the columns path and label"
@@ -23,6 +25,7 @@ _SYNONYMS = {
     "path": ("file", "filename", "file_name", "filepath", "file_path", "audio", "track"),
     "label": ("class", "genre", "mood", "tag", "category", "target", "labels"),
 }
+_ABSENT = ("nan", "none", "null", "<na>", "n/a")  # what a column that need not be filled says where it is empty
 
 
 def matches(path: Path) -> bool:
@@ -30,13 +33,19 @@ def matches(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
-def read_tracks(path: Path) -> list[Track]:
+def _ignore(sentence: str) -> None:
+    del sentence
+
+
+def read_tracks(path: Path, say: Callable[[str], object] = _ignore) -> list[Track]:
     """Read a table of tracks.
 
     Parameters
     ----------
     path : Path
         CSV or TSV file.
+    say : callable
+        Gets a sentence on paths that are there in another spelling, and one on paths that are not there.
 
     Returns
     -------
@@ -47,65 +56,148 @@ def read_tracks(path: Path) -> list[Track]:
     Raises
     ------
     DataError
-        With file and row: when the file cannot be read as UTF-8 text, a needed column is missing or stands twice, a
-        row has too few or too many columns, a path or a label is empty, a path stands twice, a split is not train,
-        valid or test, there are no rows, or none of the files exists.
+        With file and row: when the file cannot be read as text, a needed column is missing or stands twice, a row has
+        too few or too many columns, a path or a label is empty, a path stands twice, a split is none that is known,
+        there are no rows, or none of the files exists.
     """
-    folder = Path(os.path.abspath(path)).parent
-    rows = _read_rows(path)
-    try:
-        _, header = next(rows)
-    except StopIteration:
-        raise _error("table", "a header and rows", "an empty file", path, "Write path and label.") from None
-    header = [name.strip() for name in header]
+    found = _read_table(path)
+    if found is None:
+        raise _error("table", "a header and rows", "an empty file", path, "Write path and label.")
+    header = [name.strip() for name in found.header]
     names = _check_header(header, path)
 
     tracks: list[Track] = []
     row_of: dict[str, int] = {}
-    for line, cells in rows:
+    files = _Files(Path(os.path.abspath(path)).parent)
+    for line, cells in found.rows:
         where = f"{path}, row {line}"
         if len(cells) != len(header):
             remedy = "Fill the row, or put quotes around a value that holds the separator."
             raise _error("row", f"{len(header)} columns ({', '.join(header)})", len(cells), where, remedy)
         values = dict(zip(names, (cell.strip() for cell in cells), strict=True))
-        track_id, label, split = values.pop("path"), values.pop("label"), values.pop("split", "").lower()
+        track_id, label, side = values.pop("path"), values.pop("label"), values.pop("split", "")
         if not track_id:
             raise _error("path", "the path of an audio file", track_id, where, "Fill it, or drop the row.")
         if not label:
             raise _error("label", "a class name", label, where, "Fill it, or drop the row.")
-        if split and split not in ROLES:
-            raise _error("split", "train, valid, test or nothing", split, where, "Correct the column.")
-        file = track_id if is_url(track_id) else os.path.normpath(folder / track_id)
+        split = None if side.lower() in ("", *_ABSENT) else read_role(side)
+        if side and split is None and side.lower() not in _ABSENT:
+            raise _error("split", "train, valid, test or nothing", side, where, "Correct the column.")
+        file = files.find(track_id)
         if file in row_of:
             remedy = f"Drop one: it is also in row {row_of[file]}."
             raise _error("path", "each file once", track_id, where, remedy)
         row_of[file] = line
+        artist = values.pop("artist", "")
         tracks.append(
             Track(
                 id=track_id,
                 path=file,
                 label=label,
-                artist=values.pop("artist", "") or None,
-                split=split or None,
+                artist=None if artist.lower() in ("", "nan", "<na>") else artist,
+                split=split,
                 columns=values,
             )
         )
     if not tracks:
         raise _error("table", "rows below the header", "only a header", path, "Add one row per track.")
-    if not any(is_url(track.path) or os.path.exists(track.path) for track in tracks):
-        remedy = "Relative paths resolve against the folder of the table: correct them, or move the table."
+    if files.n_found == 0:
+        remedy = f"Relative paths resolve against the folder of the table: correct them, or move the table.{files.hint}"
         raise _error("audio files of the table", "files that exist", tracks[0].path, f"{path}, every row", remedy)
+    for sentence in files.describe():
+        say(sentence)
     return tracks
+
+
+class _Files:
+    """The files of a table: found where they are, in the spelling of the disk, and counted."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._listed: dict[str, dict[str, list[str]]] = {}
+        self._other: Counter[str] = Counter()  # kind of spelling -> files
+        self._first: dict[str, str] = {}
+        self._missing: list[str] = []
+        self.n_found = 0
+
+    def find(self, written: str) -> str:
+        """Return the absolute path that a cell means; a URL as it is."""
+        if is_url(written):
+            self.n_found += 1
+            return written
+        plain = os.path.normpath(self._folder / written)
+        slashed = os.path.normpath(self._folder / written.replace("\\", "/"))
+        for kind in ("", "backslashes", "another case"):
+            path = (plain if kind == "" else slashed) if kind != "another case" else self._find_case(slashed)
+            if path is not None and os.path.lexists(path):
+                self.n_found += os.path.exists(path)
+                if kind and path != plain:
+                    self._other[kind] += 1
+                    self._first.setdefault(kind, written)
+                return path
+        self._missing.append(written)
+        return plain
+
+    def _find_case(self, path: str) -> str | None:
+        """Find a file whose name differs in case, or in how letters are composed; None when none or several do."""
+        way = self._folder if Path(path).is_relative_to(self._folder) else Path(path).anchor
+        found = str(way)
+        for part in Path(path).relative_to(way).parts:
+            names = self._list(found).get(_fold(part), [])
+            if part in names:
+                names = [part]
+            if len(names) != 1:
+                return None
+            found = os.path.join(found, names[0])
+        return found
+
+    def _list(self, folder: str) -> dict[str, list[str]]:
+        if folder not in self._listed:
+            names: dict[str, list[str]] = {}
+            try:
+                for name in os.listdir(folder):
+                    names.setdefault(_fold(name), []).append(name)
+            except OSError:
+                names = {}
+            self._listed[folder] = names
+        return self._listed[folder]
+
+    @property
+    def hint(self) -> str:
+        """What a first missing path looks like; empty when like any other."""
+        first = self._missing[0] if self._missing else ""
+        if first[1:3] in (":\\", ":/") or first.startswith("\\\\"):
+            return f" {first[:60]!r} is a path of Windows: write it relative to the table, with slashes."
+        if "\\" in first:
+            return " Write slashes in place of backslashes."
+        return ""
+
+    def describe(self) -> list[str]:
+        """Write a sentence on each kind of what is not as it is written."""
+        found = [
+            f"{n} paths are there with slashes, not {kind}: {self._first[kind]!r}"
+            if kind == "backslashes"
+            else f"{n} paths are there in {kind}: {self._first[kind]!r}"
+            for kind, n in self._other.items()
+        ]
+        if self._missing:
+            found.append(
+                f"{len(self._missing)} files are not there: {self._missing[0]!r}{self.hint and '.' + self.hint}"
+            )
+        return found
+
+
+def _fold(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _error(what: str, rule: str, value: object, where: object, remedy: str) -> DataError:
     return DataError(explain(what, rule, value, where, remedy))
 
 
-def _read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield (line number, cells) of every row that is not blank."""
+def _read_table(path: Path) -> tables.Rows | None:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = tables.decode(path.read_bytes())
     except UnicodeDecodeError as error:
         what = f"byte {error.object[error.start]:#04x} at {error.start}"
         raise _error("encoding of the table", "UTF-8", what, path, "Save the table again as UTF-8.") from error
@@ -113,15 +205,11 @@ def _read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise DataError(f"{path} cannot be read: {error.strerror}. Check the path.") from error
     if "\0" in text:
         raise _error("table", "text", "a zero byte", path, "Save the table again as CSV in UTF-8.")
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    separator = "\t" if path.suffix.lower() in (".tsv", ".tab") else max(",\t;", key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    separator = "\t" if path.suffix.lower() in (".tsv", ".tab") else None
     try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield reader.line_num, cells
-    except csv.Error as error:
-        where = f"{path}, row {reader.line_num}"
+        return tables.read_table(text, ("path", "label"), separator)
+    except tables.QuoteError as error:
+        where = f"{path}, row {error.line}"
         raise _error("row", "cells with closed quotes", error, where, 'Write a quote as "" inside quotes.') from error
 
 

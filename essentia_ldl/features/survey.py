@@ -8,11 +8,13 @@ from collections.abc import Mapping
 
 from essentia_ldl import datasets, frontends
 from essentia_ldl.collection.read import Source
+from essentia_ldl.collection.splits import split_tracks
+from essentia_ldl.errors import DataError
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home
 from essentia_ldl.parallel import run_jobs
 from essentia_ldl.recipe.recipe import NetworkSettings
-from essentia_ldl.records import Failure
+from essentia_ldl.records import Failure, Track
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +35,10 @@ class Surveyed:
         Tracks shorter than one patch.
     failures : tuple[Failure, ...]
         Files that cannot be read, and why.
+    notes : tuple[str, ...]
+        How the collection was understood where that is not plain, and what was passed over.
+    refusal : str
+        Why a training would refuse the split column; empty where it takes it.
     """
 
     classes: Mapping[str, int]
@@ -43,11 +49,13 @@ class Surveyed:
     conflicts: tuple[tuple[str, ...], ...]
     too_short: tuple[str, ...]
     failures: tuple[Failure, ...]
+    notes: tuple[str, ...] = ()
+    refusal: str = ""
 
     @property
     def has_problems(self) -> bool:
         """Whether something has to be done before a training: files unreadable, too short, or of two labels."""
-        return bool(self.failures or self.too_short or self.conflicts)
+        return bool(self.failures or self.too_short or self.conflicts or self.refusal)
 
 
 def survey(source: Source, home: Home, n_jobs: int | None = None) -> Surveyed:
@@ -71,7 +79,8 @@ def survey(source: Source, home: Home, n_jobs: int | None = None) -> Surveyed:
     DataError
         When there is no data, or it cannot be read.
     """
-    tracks = datasets.read_tracks(source.place, source.layout, source.options)
+    notes: list[str] = []
+    tracks = datasets.read_tracks(source.place, source.layout, source.options, say=notes.append)
     store = Store(home.store)
     front_end = frontends.of_network(NetworkSettings().backbone)  # a collection is not asked for a network of its own
     shortest_s = front_end.patch_samples / front_end.sample_rate_hz
@@ -107,4 +116,15 @@ def survey(source: Source, home: Home, n_jobs: int | None = None) -> Surveyed:
         conflicts=tuple(tuple(f"{t.id} ({t.label})" for t in g) for g in copies if len({t.label for t in g}) > 1),
         too_short=tuple(sorted(too_short)),
         failures=tuple(sorted(failures, key=lambda failure: failure.path)),
+        notes=tuple(notes),
+        refusal=_refuse_split(tracks),
     )
+
+
+def _refuse_split(tracks: list[Track]) -> str:
+    """Return what a training says of the sides that a collection fixes; empty when it takes them, or there are none."""
+    try:
+        split_tracks(tracks, valid_share=0.0)
+    except DataError as error:
+        return str(error)
+    return ""

@@ -60,9 +60,10 @@ EXPLANATIONS = {
     "batch_files": "files whose frames are held in memory at once",
     "column": "column with a track's sub-genres, parted by ; or |, or numbers parted by blanks",
 }
+_MOST = 100_000  # of what is named and held in memory before tracks are looked at
 _RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "n_clusters": ("2 or more", lambda value: value >= 2),
-    "n_groups": ("2 or more", lambda value: value >= 2),
+    "n_clusters": (f"2 or more, at most {_MOST}", lambda value: 2 <= value <= _MOST),
+    "n_groups": (f"2 or more, at most {_MOST}", lambda value: 2 <= value <= _MOST),
     "n_coefficients": ("13 or 25", lambda value: value in (13, 25)),
     "batch_files": ("1 or more", lambda value: value >= 1),
     "column": ("the name of a column", bool),

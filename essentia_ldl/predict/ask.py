@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl import frontends
-from essentia_ldl.datasets.folder import AUDIO_SUFFIXES, walk_audio
+from essentia_ldl.content import AUDIO_SUFFIXES
+from essentia_ldl.datasets.folder import PassedOver, walk_audio
 from essentia_ldl.errors import AudioError, DataError, GraphError, explain
 from essentia_ldl.models.card import find_front_end
 from essentia_ldl.models.folder import Model, choose_models, find_extractor, find_model, list_models
@@ -81,13 +82,16 @@ class Question:
             raise DataError(explain("precision", "f32 in Essentia", self.precision, "question", remedy))
 
 
-def expand_files(arguments: Sequence[str]) -> list[str]:
+def expand_files(arguments: Sequence[str], say: Callable[[str], object] | None = None) -> list[str]:
     """Turn files, folders, glob patterns and URLs of those into files.
 
     Parameters
     ----------
     arguments : sequence of str
         A folder gives every audio file below it; a name with ``*``, ``?`` or ``[`` that is no file is a pattern.
+    say : callable or None
+        Gets a sentence per kind of what was passed over in folders. With it, an argument that gives nothing beside
+        others that do is among the files, so that it fails alone.
 
     Returns
     -------
@@ -100,21 +104,27 @@ def expand_files(arguments: Sequence[str]) -> list[str]:
         When a folder or a pattern gives nothing.
     """
     files: dict[str, None] = {}
+    passed, empty = PassedOver(), []
     for argument in arguments:
         n_found = 0
-        for n_found, path in enumerate(_list_files(argument), 1):  # noqa: B007
+        for n_found, path in enumerate(_list_files(argument, passed), 1):  # noqa: B007
             files[path] = None
         if n_found == 0:
-            raise AudioError(explain("audio", "at least one audio file", "none", argument, "Check the folder."))
+            empty.append(argument)
+            files[argument] = None
+    if empty and (say is None or len(empty) == len(arguments)):
+        raise AudioError(explain("audio", "at least one audio file", "none", empty[0], "Check the folder."))
+    for sentence in passed.describe() if say is not None else ():
+        say(sentence)
     return list(files)
 
 
-def _list_files(argument: str) -> Iterable[str]:
+def _list_files(argument: str, passed: PassedOver) -> Iterable[str]:
     """List the files that one argument means, a folder's as they are found."""
     if is_url(argument):
         return list_url(argument, AUDIO_SUFFIXES)
     if os.path.isdir(argument):
-        return map(str, walk_audio(Path(argument)))
+        return map(str, walk_audio(Path(argument), passed))
     if not os.path.exists(argument) and glob.has_magic(argument):
         return sorted(path for path in glob.iglob(argument, recursive=True) if os.path.isfile(path))
     return [argument]

@@ -94,7 +94,7 @@ def predict(
     models, problems = find_models(question.models, graphs)
     for problem in problems:
         say(f"warning: {problem}")
-    files = expand_files(audio)
+    files = expand_files(audio, say)
     # a bar belongs on a terminal that does not show the answers themselves
     shows = len(files) > 1 and not hides_bars() and (output.path is not None or not sys.stdout.isatty())
 

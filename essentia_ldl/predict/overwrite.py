@@ -11,37 +11,13 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from essentia_ldl.datasets.folder import AUDIO_SUFFIXES
+from essentia_ldl.content import AUDIO_SUFFIXES, begins_as_audio
 from essentia_ldl.errors import StoreError, explain
 
 N_LOOKED_AT = 65536  # bytes; an mp3 may begin with a header of some server
 N_CARD = 4 << 20  # bytes; a card is a few kilobytes
 REPLACED = 0.1  # share of characters that are not UTF-8, above which a file is no text
-STARTS = (
-    *(b"fLaC", b"OggS", b"ID3", b"ADIF", b"MAC ", b"wvpk", b"MPCK", b"MP+", b".snd", b"caff", b"TTA1", b"DSD "),
-    *(b"FRM8", b"NIST_1A", b"#!AMR", b"\x1aE\xdf\xa3", b"0&\xb2u\x8ef\xcf\x11", b"\x0bw", b"\x00\x00\x01\xba"),
-    b"riff.\x91\xcf\x11",
-)
-IN_CHUNKS = {b"RIFF": (b"WAVE", b"AVI "), b"RIFX": (b"WAVE",), b"RF64": (b"WAVE",), b"BW64": (b"WAVE",)}
-IN_FORM = (b"AIFF", b"AIFC", b"8SVX")
 KEYS_OF_CARDS = ("inference", "schema", "essentia_ldl")
-
-
-def is_audio(head: bytes) -> bool:
-    """Tell whether a file that begins so is audio or film.
-
-    Examples
-    --------
-    >>> is_audio(b"fLaC" + bytes(8)), is_audio(b"path,model,class")
-    (True, False)
-    """
-    if b"\0" in head and (head.startswith(STARTS) or head[4:8] == b"ftyp"):  # a table may begin with "MAC address"
-        return True
-    if head[8:12] in IN_CHUNKS.get(head[:4], ()) or (head[:4] == b"FORM" and head[8:12] in IN_FORM):
-        return True
-    if len(head) > 188 and head[0] == 0x47 and head[188] == 0x47 and b"\0" in head:  # transport stream
-        return True
-    return len(head) > 3 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[:2] != b"\xff\xfe"  # MPEG, ADTS
 
 
 def describe_content(path: str) -> str | None:
@@ -59,7 +35,7 @@ def describe_content(path: str) -> str | None:
     """
     with open(path, "rb") as file:
         head = file.read(N_LOOKED_AT)
-    if is_audio(head):
+    if begins_as_audio(head):
         return "audio"
     if head.startswith(b"PAR1"):
         return None

@@ -16,10 +16,11 @@ from essentia_ldl.recipe.toml import list_tasks, write_recipe
 
 @dataclasses.dataclass(frozen=True)
 class Created:
-    """What `write_new_recipe` made: a recipe, and the file that it is in."""
+    """What `write_new_recipe` made: a recipe, the file that it is in, and how the data was understood."""
 
     path: Path
     recipe: Recipe
+    notes: tuple[str, ...] = ()
 
 
 def write_new_recipe(
@@ -59,7 +60,8 @@ def write_new_recipe(
     """
     if task in list_tasks(home.recipes):
         raise RecipeError(explain("task", "a new name", task, "recipes", "Choose another name."))
-    tracks = datasets.read_tracks(Path(data), layout, options)
+    notes: list[str] = []
+    tracks = datasets.read_tracks(Path(data), layout, options, say=notes.append)
     classes = tuple(sorted({track.label for track in tracks}))
     if len(classes) < 2:
         raise DataError(explain("collection", "two or more labels", list(classes), data, "Add tracks of another."))
@@ -75,4 +77,4 @@ def write_new_recipe(
     recipe = recipe.override(card__dataset=name.name if name.is_dir() else name.parent.name)
     path = home.recipes / f"{task}.toml"
     write_recipe(recipe, path)
-    return Created(path, recipe)
+    return Created(path, recipe, tuple(notes))

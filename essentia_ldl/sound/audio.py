@@ -1,7 +1,9 @@
 """Opening audio files: in a path, out what its header says and a path that Essentia's loader can open.
 
-Opus, Matroska and WebM kill the process inside Essentia's loader, so they never reach it: ffmpeg decodes them when it
-is on the PATH.
+Essentia comes first. ffmpeg, when it is on the PATH, decodes what kills the process inside Essentia's loader (Opus,
+Matroska and WebM never reach it), what has more than two channels, what Essentia refuses though it begins as audio, and
+what changes its sampling rate or its channels on the way, of which Essentia makes samples at the wrong speed. `data`
+judges by the same functions as what decodes.
 """
 
 from __future__ import annotations
@@ -11,8 +13,6 @@ import dataclasses
 import functools
 import os
 import shutil
-import struct
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from typing import Any
@@ -21,12 +21,23 @@ import essentia.standard as es
 import essentia.streaming as ess
 import numpy as np
 
+from essentia_ldl.content import N_LOOKED_AT, begins_as_audio
 from essentia_ldl.errors import AudioError, Reason, explain
+from essentia_ldl.sound import ffmpeg
+from essentia_ldl.sound.headers import (
+    SLACK_S,
+    find_frames,
+    read_aiff_header,
+    read_mpeg,
+    read_wav_header,
+    require_whole,
+)
 
 LEVEL_HOP_S = 0.1
 LONG_S = 1800.0
 SILENCE_RMS = 1e-4  # -80 dBFS: three steps of a 16-bit sample
-TRUNCATION_SLACK_S = 1.5  # TagLib gives whole seconds
+N_CANCELLED = 1 << 29  # bytes of a file whose channels are looked at when it is silent
+RATES_HZ = (2_000, 400_000)  # a header with another one is damaged
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,13 +93,13 @@ def probe_audio(path: str) -> AudioInfo:
     require_file(path)
     with _plain_name(path) as plain:
         container = sniff_container(plain)
-        if container == "wav":
-            _require_whole(plain, _riff_size(plain), path)
-        if _needs_ffmpeg(plain, container):
-            _require_ffmpeg(path, container)
-        else:
-            open_loader(_probing_loader(), plain, path)
-        return AudioInfo(container, *_read_header(plain, container, path))
+        require_whole(plain, container, path)
+        duration_s, rate_hz, n_channels = _read_header(plain, container)
+        check_rate(rate_hz, path)
+        with _essentia_readable(plain, container, path, longest_s=1.0) as readable:
+            if readable != plain and not rate_hz:
+                _, rate_hz, n_channels = read_wav_header(readable) or (0.0, 0, 0)
+        return AudioInfo(container, duration_s, rate_hz, n_channels)
 
 
 def is_long(path: str) -> bool:
@@ -98,7 +109,7 @@ def is_long(path: str) -> bool:
         if size < LONG_S * 32_000 / 8:
             return False
         with _plain_name(path) as plain:
-            header = _read_wav_header(plain) if sniff_container(plain) == "wav" else None
+            header = read_wav_header(plain) if sniff_container(plain) == "wav" else None
             declared_s = header[0] if header else _metadata(plain)[0]
         return (declared_s or size / (256_000 / 8)) > LONG_S
     return False
@@ -113,9 +124,41 @@ def open_audio(path: str) -> Iterator[tuple[str, float, int]]:
     AudioError
         When the file is missing, truncated by its own header, or needs ffmpeg and there is none.
     """
-    with readable_audio(path) as readable:
-        declared_s, rate_hz, _ = _read_header(readable, sniff_container(readable), path)
-        yield readable, declared_s, rate_hz
+    require_file(path)
+    with _plain_name(path) as plain:
+        container = sniff_container(plain)
+        if container == "aiff":  # of a WAV, what is decoded tells how much is missing
+            require_whole(plain, container, path)
+        declared_s, rate_hz, _ = _read_header(plain, container)
+        check_rate(rate_hz, path)
+        with _essentia_readable(plain, container, path) as readable:
+            if readable != plain:
+                _, rate_hz, _ = read_wav_header(readable) or (0.0, 0, 0)
+            yield readable, declared_s, rate_hz
+
+
+def check_rate(rate_hz: float, path: str) -> None:
+    """Refuse a sampling rate that no audio has: memory and time of resampling grow with it."""
+    if rate_hz and not RATES_HZ[0] <= rate_hz <= RATES_HZ[1]:
+        rule = f"a sampling rate of {RATES_HZ[0]} to {RATES_HZ[1]} Hz"
+        raise AudioError(explain("audio", rule, rate_hz, path, "The header is damaged; export the file again."))
+
+
+@contextlib.contextmanager
+def decoded_audio(path: str) -> Iterator[tuple[str, int]]:
+    """Yield what ffmpeg makes of a file that Essentia found short, and its sampling rate.
+
+    Raises
+    ------
+    AudioError
+        When there is no ffmpeg, or it does not decode the file.
+    """
+    with _plain_name(path) as plain, tempfile.TemporaryDirectory(prefix="essentia-ldl-") as folder:
+        if not ffmpeg.is_there():
+            raise AudioError(explain("audio", "ffmpeg on the PATH", "none", path, "Install ffmpeg."))
+        target = os.path.join(folder, "decoded.wav")
+        ffmpeg.decode(plain, target, path)
+        yield target, (read_wav_header(target) or (0.0, 0, 0))[1]
 
 
 def open_loader(loader: Any, readable: str, path: str) -> None:
@@ -196,38 +239,48 @@ def _plain_name(path: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _essentia_readable(plain: str, container: str, path: str) -> Iterator[str]:
+def _essentia_readable(plain: str, container: str, path: str, longest_s: float = ffmpeg.LONGEST_S) -> Iterator[str]:
     """Yield a path that Essentia's loader can open: the file itself, or what ffmpeg makes of it."""
+    refusal = None
     if not _needs_ffmpeg(plain, container):
-        yield plain
-        return
-    _require_ffmpeg(path, container)
+        try:
+            open_loader(_probing_loader(), plain, path)
+        except AudioError as error:
+            refusal = error
+        else:
+            yield plain
+            return
+        if not _begins_as_audio(plain):
+            raise refusal
+    if refusal is None or "more than 2 channels" in str(refusal):
+        _require_ffmpeg(path, container)
+    elif not ffmpeg.is_there():
+        raise AudioError(str(refusal).replace("Re-encode the file", "Install ffmpeg, re-encode the file"))
     with tempfile.TemporaryDirectory(prefix="essentia-ldl-") as folder:
         decoded = os.path.join(folder, "decoded.wav")
-        _run_ffmpeg(plain, decoded, path)
-        header = _read_wav_header(decoded)
-        if header is not None and header[2] > 2:
-            # ffmpeg's own downmix has weights of its own; ours is the mean of the channels, as MonoMixer's
-            mean = "+".join(f"{1 / header[2]:.9f}*c{channel}" for channel in range(header[2]))
-            _run_ffmpeg(plain, decoded, path, "-af", f"pan=mono|c0={mean}")
+        try:
+            ffmpeg.decode(plain, decoded, path, longest_s)
+        except AudioError:
+            if refusal is not None:
+                raise refusal from None
+            raise
         yield decoded
 
 
-def _run_ffmpeg(source: str, target: str, path: str, *options: str) -> None:
-    command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", source, "-map", "a:0", *options]
-    done = subprocess.run(
-        [*command, "-c:a", "pcm_s16le", "-rf64", "auto", target], capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        reason = Reason((done.stderr.strip().splitlines() or ["ffmpeg failed"])[-1])
-        raise AudioError(explain("audio", "a file that ffmpeg decodes", reason, path, "Re-encode the file."))
+def _begins_as_audio(path: str) -> bool:
+    """Tell whether a file is worth ffmpeg's time, which finds sounds in noise and text."""
+    with open(path, "rb") as file:
+        head = file.read(N_LOOKED_AT)
+        return begins_as_audio(head) or find_frames(head + file.read(1 << 17)) is not None
 
 
 def _needs_ffmpeg(path: str, container: str) -> bool:
     if container in ("opus", "matroska"):
         return True
-    header = _read_wav_header(path) if container == "wav" else None
-    return (header[2] if header is not None else int(_metadata(path)[3])) > 2
+    header = read_wav_header(path) if container == "wav" else None
+    if (header[2] if header is not None else int(_metadata(path)[3])) > 2:
+        return True
+    return container in ("mp3", "other") and read_mpeg(path)[1]
 
 
 def _require_ffmpeg(path: str, container: str) -> None:
@@ -251,66 +304,44 @@ def _metadata(path: str) -> tuple[float, float, float, float]:
         return (0.0, 0.0, 0.0, 0.0)
 
 
-def _read_header(path: str, container: str, shown: str) -> tuple[float, int, int]:
-    """Duration in seconds (0 when the header cannot be trusted), sampling rate and channels."""
+def _read_header(path: str, container: str) -> tuple[float, int, int]:
+    """Duration in seconds (0 where nobody measured it), sampling rate and channels."""
     if container == "wav":
-        header = _read_wav_header(path)
+        header = read_wav_header(path)
         if header is not None:
             return header
     duration_s, _, rate_hz, n_channels = _metadata(path)
     if container == "aiff":
-        _require_whole(path, _aiff_size(path), shown)
-    if container == "mp3" and not _has_frame_count(path):
-        duration_s = 0.0  # TagLib multiplies up the first frame's bit rate, which is wrong for VBR
+        duration_s = (read_aiff_header(path) or (0.0, 0))[0]
+    if container in ("mp3", "other"):
+        declared_s, _ = read_mpeg(path)
+        # TagLib multiplies up the first frame's bit rate, which is wrong for VBR
+        duration_s = declared_s if container == "mp3" or declared_s or rate_hz == 0 or _has_frames(path) else duration_s
     return duration_s, int(rate_hz), int(n_channels)
 
 
-def _read_wav_header(path: str) -> tuple[float, int, int] | None:
-    """Duration as the data chunk declares it, sampling rate and channels; None when the chunks make no sense."""
+def _has_frames(path: str) -> bool:
     with open(path, "rb") as file:
-        head = file.read(65536)
-    position, rate_hz, n_channels, byte_rate = 12, 0, 0, 0
-    while position + 8 <= len(head):
-        name, size = head[position : position + 4], struct.unpack_from("<I", head, position + 4)[0]
-        if name == b"fmt " and position + 20 <= len(head):
-            _, n_channels, rate_hz, byte_rate = struct.unpack_from("<HHII", head, position + 8)
-        if name == b"data":
-            if byte_rate == 0:
-                return None
-            streamed = size in (0, 0xFFFFFFFF)  # written to a pipe: the size was never known
-            return (0.0 if streamed else size / byte_rate), rate_hz, n_channels
-        position += 8 + size + (size & 1)
-    return None
+        return find_frames(file.read(1 << 18)) is not None
 
 
-def _require_whole(path: str, declared: int, shown: str) -> None:
-    found, remedy = os.path.getsize(path), "The file is truncated; copy or download it again."
-    if declared > found:
-        raise AudioError(explain("audio", f"{declared} bytes as its header says", found, shown, remedy))
+def refuse_cancelled(readable: str, path: str) -> None:
+    """Raise `AudioError` when a file whose mean is silent has sound in its channels, which cancel out.
 
-
-def _riff_size(path: str) -> int:
-    """Size that a WAV file declares; 0 for one written to a pipe, or larger than the field can say."""
-    with open(path, "rb") as file:
-        size = struct.unpack("<I", file.read(8)[4:8])[0]
-    return 0 if size in (0, 0xFFFFFFFF) else size + 8
-
-
-def _aiff_size(path: str) -> int:
-    with open(path, "rb") as file:
-        return struct.unpack(">I", file.read(8)[4:8])[0] + 8
-
-
-def _has_frame_count(path: str) -> bool:
-    """Tell whether an mp3 carries a Xing, Info or VBRI header, which makes its declared duration exact."""
-    with open(path, "rb") as file:
-        head = file.read(10)
-        if head[:3] == b"ID3":
-            file.seek(10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True)))
-        else:
-            file.seek(0)
-        first_frame = file.read(2048)
-    return any(tag in first_frame for tag in (b"Xing", b"Info", b"VBRI"))
+    Parameters
+    ----------
+    readable, path : str
+        What the loader opens, and the name that the user knows.
+    """
+    if os.path.getsize(readable) > N_CANCELLED:
+        return
+    try:
+        samples = es.AudioLoader(filename=readable)()[0]
+    except RuntimeError:
+        return
+    if len(samples) and float(np.sqrt(np.mean(samples**2))) >= SILENCE_RMS:
+        remedy = "Invert one channel, or keep one of them."
+        raise AudioError(explain("audio", "sound", "channels that cancel out in their mean", path, remedy))
 
 
 def check_signal(path: str, levels: np.ndarray, duration_s: float, declared_s: float) -> None:
@@ -330,7 +361,7 @@ def check_signal(path: str, levels: np.ndarray, duration_s: float, declared_s: f
     if not np.all(np.isfinite(levels)):
         at_s = float(np.argmin(np.isfinite(levels))) * LEVEL_HOP_S
         raise AudioError(explain("audio", "finite samples", f"NaN at {at_s:.1f} s", path, "Render the file again."))
-    if declared_s > duration_s + TRUNCATION_SLACK_S:
+    if declared_s > duration_s + SLACK_S:
         raise AudioError(
             explain(
                 "audio",

@@ -12,7 +12,9 @@ never through another one, which makes a branch bit-identical to Essentia's Mono
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -21,9 +23,24 @@ import essentia.streaming as ess
 import numpy as np
 
 from essentia_ldl.errors import AudioError, Reason, explain
-from essentia_ldl.sound.audio import LEVEL_HOP_S, check_signal, open_audio, open_loader
+from essentia_ldl.sound.audio import (
+    LEVEL_HOP_S,
+    SILENCE_RMS,
+    check_rate,
+    check_signal,
+    decoded_audio,
+    open_audio,
+    open_loader,
+    refuse_cancelled,
+)
+from essentia_ldl.sound.headers import SLACK_S
 
 FALLBACK_RATE_HZ = 44100
+
+
+def _measure(pool: dict[str, np.ndarray], rate_hz: int) -> float:
+    """Return the seconds that were decoded, to 0.1 s."""
+    return len(pool.get("source.levels", ())) * int(rate_hz * LEVEL_HOP_S) / rate_hz
 
 
 @dataclasses.dataclass
@@ -92,15 +109,29 @@ class Decoder:
             When the file is missing, not audio, truncated, silent, or holds NaN. The next file is not affected.
         """
         with open_audio(path) as (readable, declared_s, rate_hz):
-            rate_hz = rate_hz or FALLBACK_RATE_HZ
-            pool = self._run(readable, path, rate_hz)
-            true_rate_hz = int(pool["source.rate"]) if "source.rate" in pool else rate_hz
-            if true_rate_hz != rate_hz:  # the tags were wrong, as they are for HE-AAC: once more from the true rate
-                pool = self._run(readable, path, true_rate_hz)
-        levels = pool.get("source.levels", np.zeros(0, np.float32))
-        duration_s = len(levels) * int(true_rate_hz * LEVEL_HOP_S) / true_rate_hz
+            pool, rate_hz = self._run_at(readable, path, rate_hz)
+            duration_s = _measure(pool, rate_hz)
+            if duration_s and declared_s > duration_s + SLACK_S and readable == os.path.abspath(path):
+                # only what ffmpeg finds short too is truncated
+                with contextlib.suppress(AudioError), decoded_audio(path) as (decoded, true_hz):
+                    found, true_hz = self._run_at(decoded, path, true_hz)
+                    if _measure(found, true_hz) > duration_s + SLACK_S:
+                        pool, duration_s = found, _measure(found, true_hz)
+            levels = pool.get("source.levels", np.zeros(0, np.float32))
+            if len(levels) and float(levels.max()) < SILENCE_RMS:
+                refuse_cancelled(readable, path)
         check_signal(path, levels, duration_s, declared_s)
         return pool, duration_s
+
+    def _run_at(self, readable: str, path: str, rate_hz: int) -> tuple[dict[str, np.ndarray], int]:
+        """Run everything on a file; return what was collected, and the rate that the file has."""
+        rate_hz = rate_hz or FALLBACK_RATE_HZ
+        pool = self._run(readable, path, rate_hz)
+        true_rate_hz = int(pool["source.rate"]) if "source.rate" in pool else rate_hz
+        if true_rate_hz != rate_hz:  # the tags were wrong, as they are for HE-AAC: once more from the true rate
+            check_rate(true_rate_hz, path)
+            pool = self._run(readable, path, true_rate_hz)
+        return pool, true_rate_hz
 
     def _list_mixed(self) -> list[Any]:
         """Return what reads the mixed signal."""

@@ -190,7 +190,7 @@ def prepare(
         check_ambiguous(named, home.graphs)
         find_networks(named, home.graphs)
     source, is_demo = find_data(recipe, source, home, say)
-    tracks, corrected = read_corrected(source, recipe)
+    tracks, corrected = read_corrected(source, recipe, say)
     if corrected:
         say(describe_corrections(corrected))
     network = recipe.network
@@ -209,7 +209,12 @@ def prepare(
     column = recipe.choice.leave_out if is_solved else ""
     require_ffmpeg(recipe.augment.audio)
     training: set[str] = set()
-    for split in needs.draw(tracks) if needs.draw else ():
+    drawn = needs.draw(tracks) if needs.draw else ()
+    if is_solved or any(split.valid or split.test for split in drawn):
+        large = splits.describe_large_artist(drawn, tracks, recipe.split.valid_share)
+        if large is not None:
+            say(f"warning: {large}")
+    for split in drawn:
         chosen = set(split.train)
         training |= chosen
         train = [track for track in tracks if track.id in chosen]

@@ -40,6 +40,7 @@ def test_the_first_block_is_shared_and_the_rest_is_each_tasks_own(make_dcnn):
     assert len({weight.path for weight in model.weights}) == len(model.weights)
 
 
+@pytest.mark.slow
 def test_a_branch_is_the_network_with_one_target(narrow, make_dcnn):
     """With the same weights, a branch answers as the single network does, and changing one changes no other."""
     plan = read_plan(make_dcnn(**SHARED))
@@ -101,7 +102,7 @@ def test_a_backbone_without_a_cut_shares_all_before_its_embedding(make_run):
         np.testing.assert_array_equal(norm.moving_mean, moving)  # fine-tuning keeps statistics
 
 
-@pytest.mark.parametrize("standardize", [False, True])
+@pytest.mark.parametrize("standardize", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_frozen_network_has_one_hidden_layer_a_task(make_run, standardize):
     run = shared_musicnn(make_run, fine_tune="head", network={"standardize": standardize})
     train(run, say=lambda _: None)

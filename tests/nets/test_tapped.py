@@ -33,6 +33,7 @@ def test_every_layer_is_pooled_and_in_its_place(network, random_graphs):
     assert np.max(np.abs(found - expected)) < 1e-5 * np.max(np.abs(expected))
 
 
+@pytest.mark.slow
 def test_networks_side_by_side_answer_as_each_alone(random_graphs):
     networks = ("mtt-vgg", "msd-musicnn")
     joint = build_tapped(random_graphs, networks, "deep")
@@ -43,7 +44,7 @@ def test_networks_side_by_side_answer_as_each_alone(random_graphs):
     np.testing.assert_allclose(found, np.concatenate(alone, axis=1), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("layers", ["embedding", "15"])
+@pytest.mark.parametrize("layers", [pytest.param("embedding", marks=pytest.mark.slow), "15"])
 def test_a_choice_of_layers_is_its_columns_of_all(layers, random_graphs):
     networks = ("msd-musicnn", "mtt-musicnn")
     everything = build_tapped(random_graphs, networks, "all")(PATCHES, training=False).numpy()

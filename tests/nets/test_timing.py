@@ -25,6 +25,7 @@ def test_a_whole_network_trains_slower_than_it_evaluates(fine_tune):
     assert row["step_s"] > row["patch_s"] > 0
 
 
+@pytest.mark.slow
 def test_the_last_layers_are_measured_with_what_is_frozen_below_them():
     row = timing.measure("musicnn", "top", batch_size=2, n_repeats=1)
     assert 0 < row["patch_s"] < row["embed_s"], "what is kept is most of the work"

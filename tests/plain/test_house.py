@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,8 @@ MODULE_NAMES = {
     "essentia_ldl." + name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in MODULES
 }
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+TEST = re.compile(r"^ *(async )?def test_", re.MULTILINE)
+ALIAS = re.compile(r"from essentia_ldl[\w.]* import (\([^)]*|[^(\n]*)\bas\b")
 
 LINES, PARAMETERS = 400, 6
 WITHOUT_TEST: set[str] = set()
@@ -96,8 +99,7 @@ def test_a_test_file_tests_something():
     for module, tree in MODULES.items():
         path = TESTS / find_test(module)
         if needs_test(module, tree) and path.is_file():
-            names = [function.name for function in list_functions(parse(path))]
-            assert any(name.startswith("test_") for name in names), path
+            assert TEST.search(path.read_text("utf-8")), path
 
 
 def test_no_module_is_long():
@@ -162,6 +164,7 @@ def test_a_name_that_a_module_had_is_told_from_its_own(alias, module, expected):
 
 def test_no_alias_brings_an_old_name_back():
     files = [*PACKAGE.rglob("*.py"), *TESTS.rglob("*.py")]
+    files = [path for path in files if ALIAS.search(path.read_text("utf-8"))]  # to parse them all takes seconds
     found = [(path.name, one) for path in files for one in list_module_aliases(parse(path))]
     assert found
     assert [(name, one) for name, one in found if not names_its_module(one[1], one[0])] == []

@@ -110,7 +110,7 @@ def test_errors_become_failures_and_stop_nothing():
     assert results["memory"].reason == "MemoryError: why"
 
 
-@pytest.mark.parametrize("how", ["kill", "abort", "exit"])
+@pytest.mark.parametrize("how", ["kill", *(pytest.param(how, marks=pytest.mark.slow) for how in ("abort", "exit"))])
 def test_only_the_file_that_kills_its_worker_fails(how):
     jobs = [{"path": f"{n:02}", "how": how if n == 5 else None} for n in range(16)]
     results = run("die", jobs)
@@ -121,7 +121,7 @@ def test_only_the_file_that_kills_its_worker_fails(how):
     assert results == {path: path for path in results}
 
 
-@pytest.mark.parametrize("killers", [(0, 1), (3, 12)])
+@pytest.mark.parametrize("killers", [pytest.param((0, 1), marks=pytest.mark.slow), (3, 12)])
 def test_two_killers_are_both_found(killers):
     jobs = [{"path": f"{n:02}", "how": "kill" if n in killers else None} for n in range(14)]
     results = run("die", jobs)
@@ -129,6 +129,7 @@ def test_two_killers_are_both_found(killers):
     assert failed == {f"{n:02}" for n in killers}
 
 
+@pytest.mark.slow
 def test_nothing_but_killers_ends_too():
     results = run("die", [{"path": str(n), "how": "kill"} for n in range(3)])
     assert all(isinstance(result, Failure) for result in results.values())

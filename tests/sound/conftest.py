@@ -14,7 +14,7 @@ import struct
 import subprocess
 import sys
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from essentia_ldl.features.extractors import describe_extractor, plan_extractor
 from essentia_ldl.features.store import Store
 from essentia_ldl.frontends import MUSICNN
 from essentia_ldl.models.folder import find_extractor, find_model, read_model
+from essentia_ldl.models.pretrained import are_built
 from essentia_ldl.sound.features import extract_track
 from essentia_ldl.sound.request import Request
 
@@ -183,28 +184,73 @@ def run_command(run_python: Callable[..., subprocess.CompletedProcess]) -> Calla
     return run
 
 
+NETS_SERVER = """
+import contextlib, io, json, runpy, sys, traceback
+answers = sys.stdout
+for line in sys.stdin:
+    (name, *sys.argv[1:]), said, status = json.loads(line), io.StringIO(), 0
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        try:
+            (runpy.run_path if name.endswith(".py") else runpy.run_module)(name, run_name="__main__")
+        except SystemExit as end:
+            status = end.code or 0
+        except BaseException:
+            traceback.print_exc()
+            status = 1
+    print(json.dumps([status, said.getvalue()]), file=answers, flush=True)
+"""
+
+
 @pytest.fixture(scope="session")
-def graphs(run_python: Callable[..., subprocess.CompletedProcess]) -> Path:
+def run_nets() -> Iterator[Callable[..., tuple[int, str]]]:
+    """A function (module or script, *arguments) -> status and what was printed, in a process of the nets zone.
+
+    TensorFlow takes seconds to load, so that one process, started when it is first needed, runs them all.
+    """
+    process = None
+
+    def run(name: str, *arguments: object) -> tuple[int, str]:
+        nonlocal process
+        if process is None:
+            paths = filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH", "")])
+            variables = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+            process = subprocess.Popen([sys.executable, "-c", NETS_SERVER], env=variables, text=True, **pipes)
+        process.stdin.write(json.dumps([str(name), *map(str, arguments)]) + "\n")
+        process.stdin.flush()
+        answer = process.stdout.readline()
+        assert answer, f"the process ended in {name}"
+        status, said = json.loads(answer)
+        return status, said
+
+    yield run
+    if process is not None:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture(scope="session")
+def graphs(run_nets: Callable[..., tuple[int, str]]) -> Path:
     """The base graphs; skips when their weights cannot be downloaded."""
     folder = Path(os.environ.get("ESSENTIA_LDL_TEST_CACHE") or REPOSITORY / ".cache" / "graphs")
     wheel = os.environ.get("ESSENTIA_LDL_WHEEL")
-    arguments = [str(folder), *(["--wheel", wheel] if wheel else [])]
-    done = run_python("-m", "essentia_ldl.nets.base_graphs", *arguments)
-    if done.returncode != 0:
-        if wheel or "pip" not in done.stderr:
-            pytest.fail(f"the base graphs cannot be built: {done.stderr}")
-        reason = f"the released weights cannot be had: {done.stderr.strip()}"
+    if are_built(folder):
+        return folder
+    status, said = run_nets("essentia_ldl.nets.base_graphs", folder, *(["--wheel", wheel] if wheel else []))
+    if status != 0:
+        if wheel or "pip" not in said:
+            pytest.fail(f"the base graphs cannot be built: {said}")
+        reason = f"the released weights cannot be had: {said.strip()}"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)  # a check that is skipped in CI checks nothing
     return folder
 
 
 @pytest.fixture(scope="session")
-def published(graphs: Path, tmp_path_factory: pytest.TempPathFactory, run_python) -> Path:
+def published(graphs: Path, tmp_path_factory: pytest.TempPathFactory, run_nets) -> Path:
     """MusiCNN in the form of Essentia's published graph, made by `make_published.py`."""
     path = tmp_path_factory.mktemp("published") / "msd-musicnn.pb"
-    script, weights = REPOSITORY / "tests" / "make_published.py", graphs / "msd-musicnn-1.weights.h5"
-    done = run_python(str(script), str(weights), str(path))
-    assert done.returncode == 0, done.stderr
+    status, said = run_nets(REPOSITORY / "tests" / "make_published.py", graphs / "msd-musicnn-1.weights.h5", path)
+    assert status == 0, said
     return path
 
 
@@ -221,7 +267,7 @@ def load_request(graphs: Path) -> Callable[..., Request]:
     return load
 
 
-# --- trained runs: one process of the nets zone for all that the collected tests need ---------------------------------
+# --- trained runs: all that the collected tests need at once ----------------------------------------------------------
 
 
 def plan_run(folder: Path, wavs: list[Path], contents: list[str], plan: dict) -> Path:
@@ -313,11 +359,11 @@ def plan_on_extractor(folder: Path, graphs: Path, name: str, wavs: list[Path], *
 
 
 @pytest.fixture(scope="session")
-def extractor_graphs(tmp_path_factory: pytest.TempPathFactory, run_python) -> Path:
+def extractor_graphs(tmp_path_factory: pytest.TempPathFactory, run_nets) -> Path:
     """graphs/ with extractors of the interfaces of published ones, made by `make_extractors.py`."""
     target = tmp_path_factory.mktemp("extractors") / "graphs"
-    done = run_python(str(REPOSITORY / "tests" / "make_extractors.py"), str(target))
-    assert done.returncode == 0, done.stderr
+    status, said = run_nets(REPOSITORY / "tests" / "make_extractors.py", target)
+    assert status == 0, said
     return target
 
 
@@ -329,13 +375,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def trained_runs(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, run_python
-) -> dict[str, Path]:
+def trained_runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, run_nets) -> dict[str, Path]:
     """Run folders with their exports, not yet verified, by the name of the fixture or of the extractor.
 
-    A process of the nets zone takes some seconds until TensorFlow is there, so that one trains whatever the collected
-    tests ask for.
+    All that the collected tests ask for are trained together, because runs of one process share embeddings.
     """
     wanted = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
     root, found = tmp_path_factory.mktemp("trained"), {}
@@ -360,8 +403,8 @@ def trained_runs(
             wavs = write_clips(root / "openl3", [5, 4, 4, 4, 4, 4], seed=40)
             folder = root / "openl3" / "run"
             found["openl3_run"] = plan_on_extractor(folder, graphs, OPENL3_NAME, wavs, hidden=16)
-    done = run_python("-m", "essentia_ldl.nets", *map(str, found.values()))
-    assert done.returncode == 0, done.stderr
+    status, said = run_nets("essentia_ldl.nets", *found.values())
+    assert status == 0, said
     return found
 
 

@@ -459,3 +459,70 @@ def test_what_the_loader_says_of_a_file_stays_whole():
     with pytest.raises(AudioError) as caught:
         audio.open_loader(Loader(), "/tmp/x", "song.flac")
     assert f"got {reason!r} (song.flac)" in str(caught.value)
+
+
+# Good files that Essentia's loader refuses, or is not to get: ffmpeg's options -> what is played.
+PLAYED = {
+    "six.m4a": ("-ac", "6", "-c:a", "aac"),  # B1
+    "six.aac": ("-ac", "6", "-c:a", "aac"),
+    "six.ac3": ("-ac", "6", "-c:a", "ac3"),
+    "six.eac3": ("-ac", "6", "-c:a", "eac3"),
+    "six.au": ("-ac", "6"),
+    "six.caf": ("-ac", "6"),
+    "six.mov": ("-ac", "6", "-c:a", "aac"),
+    "six-flac.mp3": ("-ac", "6", "-c:a", "flac", "-f", "flac"),
+    "six-adts.mp3": ("-ac", "6", "-c:a", "aac", "-f", "adts"),
+    "opus.m4a": ("-c:a", "libopus", "-f", "mp4"),  # B2
+    "opus.caf": ("-c:a", "libopus"),
+    "opus.ts": ("-c:a", "libopus", "-f", "mpegts"),
+    "flac.mp4": ("-c:a", "flac", "-strict", "-2", "-f", "mp4"),
+    "a.w64": (),
+    "adpcm.wav": ("-c:a", "adpcm_ms"),
+    "mp2.ts": ("-c:a", "mp2", "-f", "mpegts"),
+    "a.spx": ("-c:a", "libspeex"),
+    "a.nut": ("-c:a", "pcm_s16le"),
+    "alac.caf": ("-c:a", "alac"),
+    "a.voc": (),
+}
+
+
+@pytest.mark.parametrize("name", PLAYED)
+def test_what_ffmpeg_plays_is_played_b1_b2(name, song, encode, tmp_path):
+    """B1, B2, B4: surround is the mean of its channels, and `data` judges as what decodes does."""
+    path = encode(song, tmp_path / name, *PLAYED[name])
+    signals, duration_s = collect(path, 16000)
+    assert duration_s == pytest.approx(10, abs=0.2)
+    assert probe_audio(str(path)).sample_rate_hz >= 8000
+    if name.startswith("six"):  # two of six channels have sound
+        level = np.sqrt(np.mean(signals[16000] ** 2)) / np.sqrt(np.mean(collect(song, 16000)[0][16000] ** 2))
+        assert level == pytest.approx(1 / 3, abs=0.02)
+
+
+def test_mp3_of_two_rates_are_right_or_refused_a6(song, encode, tmp_path, monkeypatch):
+    """A6: a file that is appended to one of another rate and other channels is not played too fast or too slow."""
+    first = encode(song, tmp_path / "1.mp3", *MP3, "-ac", "1", "-ar", "22050")
+    second = encode(song, tmp_path / "2.mp3", *MP3)
+    joined = tmp_path / "joined.mp3"
+    joined.write_bytes(first.read_bytes() + second.read_bytes())
+    assert collect(joined, 16000)[1] == pytest.approx(20, abs=0.3)
+    monkeypatch.setattr(audio.shutil, "which", lambda _: None)
+    with pytest.raises(AudioError, match="Install ffmpeg"):
+        collect(joined, 16000)
+
+
+@pytest.mark.parametrize("rate_hz", [1, 100, 1000, 1999, 400_001, 10**9, 2**31 - 1])
+def test_rates_that_no_audio_has_are_refused_a10(rate_hz, song, tmp_path):
+    """A10: a header of 1e9 Hz took 13 GB."""
+    data = bytearray(song.read_bytes())
+    struct.pack_into("<II", data, 24, rate_hz, (rate_hz * 4) & 0xFFFFFFFF)
+    (tmp_path / "a.wav").write_bytes(data)
+    for read in (probe_audio, lambda path: collect(path, 16000)):
+        with pytest.raises(AudioError, match=rf"a sampling rate of 2000 to 400000 Hz; got {rate_hz} "):
+            read(str(tmp_path / "a.wav"))
+
+
+def test_channels_that_cancel_out_are_told_b9(make_signal, write_wav, tmp_path):
+    signal = make_signal(2)
+    path = write_wav(tmp_path / "a.wav", np.stack([signal, -signal], axis=1))
+    with pytest.raises(AudioError, match=r"sound; got 'channels that cancel out in their mean' .*Invert one channel"):
+        collect(path, 16000)

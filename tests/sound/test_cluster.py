@@ -82,6 +82,7 @@ def test_urls_are_read_where_they_are(library, graphs, cluster):
         assert {row[0] for row in found[1:]} == {f"{url}/0.wav"}
 
 
+@pytest.mark.slow
 def test_a_worker_without_the_graph_is_one_sentence_and_what_was_done_stays(library, graphs, cluster, monkeypatch):
     monkeypatch.setattr(many, "digest_graph", lambda graph: "00")
     with pytest.raises(GraphError, match=r"graph: expected the same one on every machine; got 'another graph'"):

@@ -1,4 +1,4 @@
-"""One network over many files: the numbers of a new network, and memory that does not grow."""
+"""One network over many files: the numbers of a new network, and memory that does not grow (A9)."""
 
 from __future__ import annotations
 

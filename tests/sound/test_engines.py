@@ -99,7 +99,7 @@ def test_a_precision_asks_for_openvino_where_patches_are_read():
     assert isinstance(open_graph("none.pb", "x", EFFNET, "f32"), SignalGraph)
 
 
-@pytest.mark.parametrize("hop", [93, 187, 10])
+@pytest.mark.parametrize("hop", [93, 187, pytest.param(10, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["msd-vgg-1", "msd-musicnn-1"])
 def test_both_engines_give_the_same_rows_in_one_pass(graphs, song, name, hop):
     both = open_both(graphs, name, dataclasses.replace(MUSICNN, patch_hop_frames=hop))
@@ -121,7 +121,9 @@ def test_both_engines_give_the_same_row_for_a_short_file(graphs, make_signal, wr
                 assert len(found[NODES[1]]) == 0
 
 
-@pytest.mark.parametrize("hop", [93, 187, 200])
+@pytest.mark.parametrize(
+    "hop", [93, pytest.param(187, marks=pytest.mark.slow), pytest.param(200, marks=pytest.mark.slow)]
+)
 def test_a_shared_front_end_gives_the_rows_of_the_whole_graph(graphs, song, make_signal, write_wav, tmp_path, hop):
     front_end = dataclasses.replace(MUSICNN, patch_hop_frames=hop)
     path = str(graphs / "msd-musicnn-1.pb")

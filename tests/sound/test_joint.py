@@ -42,7 +42,7 @@ def make_job(tmp_path, graphs, song, monkeypatch):
 
 
 @pytest.mark.parametrize(("engine", "shared"), [("tensorflow", False), ("openvino", False), ("openvino", True)])
-@pytest.mark.parametrize("quality", [4, 1])
+@pytest.mark.parametrize("quality", [4, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_file_becomes_features_of_its_patches(engine, shared, quality, make_job, tmp_path, monkeypatch):
     if engine == "openvino":
         pytest.importorskip("openvino")

@@ -198,6 +198,7 @@ def test_a_head_predicts_with_the_times_of_its_windows(request_of_head, run, son
     assert segment_times(model, 3) == [(0.0, 0.5), (0.5, 1.5), (1.5, 2.5)]
 
 
+@pytest.mark.slow
 def test_the_hop_can_be_that_of_the_openl3_package(request_of_head, song):
     """20 frames are 0.1008 s: the hop of the openl3 package, as near as frames allow."""
     [found] = Predictor([request_of_head], patch_hop_frames=20).predict(str(song))

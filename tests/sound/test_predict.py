@@ -82,6 +82,7 @@ def test_equals_published_usage(name, long_song, load_request):
     assert expected.std() > 0.01
 
 
+@pytest.mark.slow
 def test_more_patches_than_a_batch_of_essentias(make_signal, write_wav, load_request, tmp_path):
     """68 patches: Essentia runs 64 and 4, we run fours."""
     path = write_wav(tmp_path / "a.wav", make_signal(103, 16000, seed=5), 16000)
@@ -277,6 +278,17 @@ def own_cache(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
+@pytest.fixture(scope="module")
+def cache_folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def shared_cache(monkeypatch, cache_folder) -> None:
+    """What is found out of this processor is remembered by the tests after this one, and nowhere else."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache_folder))
+
+
 @pytest.fixture
 def mixed_files(song, long_song, make_signal, write_wav, tmp_path) -> dict[str, str | None]:
     """Path -> part of the reason, or None for a good file."""
@@ -297,7 +309,7 @@ def mixed_files(song, long_song, make_signal, write_wav, tmp_path) -> dict[str, 
     }
 
 
-def test_predict_files(own_cache, mixed_files, trained, load_request, graphs):
+def test_predict_files(shared_cache, mixed_files, trained, load_request, graphs):
     requests = [trained["head"], load_request("msd-musicnn-1")]
     answers = list(predict_files([as_model(request) for request in requests], list(mixed_files), graphs))
     assert len(answers) == len(mixed_files)
@@ -314,7 +326,7 @@ def test_predict_files(own_cache, mixed_files, trained, load_request, graphs):
                 assert getattr(found, field) == getattr(expected, field)
 
 
-def test_predict_files_passes_the_hop_on(own_cache, song, load_request, graphs):
+def test_predict_files_passes_the_hop_on(shared_cache, song, load_request, graphs):
     [answer] = predict_files([as_model(load_request("msd-vgg-1"))], [str(song)], graphs, Question(patch_hop_frames=187))
     assert len(answer[0].segments) == 3
 
@@ -341,7 +353,7 @@ def test_file_that_kills_the_process(own_cache, song, long_song, load_request, g
             assert answer[0].path == path
 
 
-def test_file_that_may_not_be_read(own_cache, song, long_song, load_request, graphs, tmp_path, monkeypatch):
+def test_file_that_may_not_be_read(shared_cache, song, long_song, load_request, graphs, tmp_path, monkeypatch):
     """A file without permission fails with its own reason (a hook refuses it, because root may read everything)."""
     (tmp_path / "sitecustomize.py").write_text(
         "import errno, os, sys\n"
@@ -358,21 +370,28 @@ def test_file_that_may_not_be_read(own_cache, song, long_song, load_request, gra
     assert answer[0].path == str(long_song)
 
 
-def test_name_that_is_not_utf8(own_cache, song, load_request, graphs, tmp_path):
-    path = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.wav")
-    shutil.copy(song, path)
-    odd, plain = predict_files([as_model(load_request("msd-vgg-1"))], [path, str(song)], graphs)
+@pytest.fixture(scope="module")
+def odd_files(song, load_request, graphs, cache_folder, tmp_path_factory) -> tuple[list[str], list]:
+    """A file whose name is not UTF-8 and another one twice, and the answers to them in one pass."""
+    path = os.fsdecode(os.fsencode(tmp_path_factory.mktemp("odd")) + b"/caf\xe9.wav")
+    files = [shutil.copy(song, path), str(song), str(song)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(cache_folder))
+        return files, list(predict_files([as_model(load_request("msd-vgg-1"))], files, graphs))
+
+
+def test_name_that_is_not_utf8(odd_files):
+    files, (odd, plain, _) = odd_files
     np.testing.assert_allclose(odd[0].segments, plain[0].segments, atol=1e-6)
-    assert odd[0].path == path
+    assert odd[0].path == files[0]
 
 
-def test_same_file_twice(own_cache, song, load_request, graphs):
-    files = [str(song), str(song)]
-    answers = list(predict_files([as_model(load_request("msd-vgg-1"))], files, graphs))
-    assert [answer[0].path for answer in answers] == files
+def test_same_file_twice(odd_files):
+    files, answers = odd_files
+    assert [answer[0].path for answer in answers[1:]] == files[1:]
 
 
-def test_broken_model_ends_predict_files(own_cache, song, load_request, graphs, tmp_path):
+def test_broken_model_ends_predict_files(shared_cache, song, load_request, graphs, tmp_path):
     request = load_request("msd-vgg-1")
     (tmp_path / "broken.pb").write_bytes(b"not a graph")
     model = Model("broken", str(tmp_path / "broken.pb"), request.card)
@@ -403,6 +422,7 @@ def test_a_compiled_graph_decodes_a_short_file_once(load_request, make_signal, w
     assert len(calls) == 1
 
 
+@pytest.mark.slow
 def test_a_long_file_keeps_its_bands_on_the_disk(trained, song, load_request, monkeypatch):
     requests = [trained["head"], load_request("msd-vgg-1")]
     predictor, seen = Predictor(requests, chooser=Chooser("openvino")), []

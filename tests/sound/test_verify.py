@@ -242,7 +242,7 @@ def test_shapes_that_differ():
         measure_difference(np.zeros((2, 3)), np.zeros((2, 2)), "model/Softmax", "a.pb")
 
 
-@pytest.mark.parametrize("name", ["a.opus", "latin\udce9.wav"])
+@pytest.mark.parametrize("name", [pytest.param("a.opus", marks=pytest.mark.slow), "latin\udce9.wav"])
 def test_a_file_that_needs_a_detour_is_verified_too(name, copied_run, long_song, encode, graphs, tmp_path):
     """Opus through MonoLoader would kill the process; a name that is not UTF-8 would be refused by it."""
     plain = tmp_path / f"plain{Path(name).suffix}"

@@ -15,6 +15,7 @@ def describe_survey(report: Surveyed) -> list[str]:
     for name, count in report.classes.items():
         artists = f", {report.artists[name]} artists" if name in report.artists else ""
         lines.append(f"  {name:<{width}}  {count:>6} tracks{artists}")
+    lines += report.notes
     if report.n_without_artist:
         lines.append(
             f"{report.n_without_artist} tracks without artist: folds cannot keep one artist on one side, and scores"
@@ -28,7 +29,8 @@ def describe_survey(report: Surveyed) -> list[str]:
         lines += [f"{title}: {', '.join(group)}" for group in groups]
     lines += [f"too short: {track_id}" for track_id in report.too_short]
     lines += [f"unusable: {failure.reason}" for failure in report.failures]
-    if not (report.duplicates or report.conflicts or report.too_short or report.failures):
+    lines += [f"a training would refuse: {report.refusal}"] if report.refusal else []
+    if not (report.duplicates or report.refusal or report.conflicts or report.too_short or report.failures):
         lines.append("by their headers and bytes: nothing unreadable, too short or twice")
     return lines
 

@@ -9,6 +9,7 @@ def describe_created(done: Created, data: str) -> list[str]:
     """Write what the classes are, and the command that trains them on the same data."""
     recipe = done.recipe
     return [
+        *done.notes,
         f"{done.path}: {len(recipe.classes)} classes ({', '.join(recipe.classes)})",
         f"next: make train TASK={recipe.task} DATA={data}",
     ]

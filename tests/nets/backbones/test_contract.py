@@ -14,6 +14,8 @@ from essentia_ldl.nets.shared import share
 from essentia_ldl.runs.plan import BACKBONES
 
 NAMES = discover.names(BACKBONES)
+SLOW = {"vggish": pytest.mark.slow}  # whole, it has 72 million numbers
+WHOLE = [pytest.param(name, marks=SLOW.get(name, [])) for name in NAMES]
 SMALL = {"vggish": {"n_filters": (4, 4, 4, 4, 4, 4), "n_units": (8, 8)}}  # 72 million numbers are slow to draw
 
 
@@ -35,7 +37,7 @@ def tagger_of(name: str) -> keras.Model:
     return build_tagger(discover.load(BACKBONES, name))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", WHOLE)
 def test_contract(name):
     backbone = discover.load(BACKBONES, name)
     front_end = backbone.FRONT_END
@@ -60,7 +62,7 @@ def test_contract(name):
     assert set(backbone.CHECKPOINT_SIZES) <= set(backbone.CHECKPOINTS)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", WHOLE)
 def test_parameter_counts(name):
     backbone = discover.load(BACKBONES, name)
     published = getattr(backbone, "PARAMETERS_50", None)
@@ -162,7 +164,7 @@ def test_dropout_is_active_while_statistics_are_frozen(name):
     assert np.array_equal(model(patches, training=False), model(patches, training=False))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", WHOLE)
 def test_whole_network_sizes(name):
     """Sizes of the networks with K outputs and no dense layer between follow from those with 50."""
     backbone = discover.load(BACKBONES, name)

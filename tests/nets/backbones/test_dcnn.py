@@ -153,6 +153,7 @@ def test_a_wide_network_has_as_many_parameters_as_several(n_networks, n_outputs)
 # --- runs -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_standardisation_is_that_of_all_frames_of_the_training_tracks(narrow, make_dcnn):
     run = make_dcnn(roles=("train", "valid"), training={"epochs": 1})
     train(run, say=lambda _: None)
@@ -253,6 +254,7 @@ def test_a_resumed_run_ends_with_the_same_bits(narrow, make_dcnn, monkeypatch):
             assert found[name].tobytes() == wanted[name].tobytes(), name
 
 
+@pytest.mark.slow
 def test_without_predictions_none_are_written(narrow, make_dcnn):
     run = make_dcnn(predictions=False, training={"epochs": 1})
     train(run)

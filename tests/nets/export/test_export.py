@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -57,73 +59,82 @@ def run_graph(path, names, inputs):
             return session.run([f"{name}:0" for name in names], {"model/Placeholder:0": inputs})
 
 
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory, write_run, store, random_graphs):
-    """One trained and exported run of each kind: name -> run folder."""
-    root = tmp_path_factory.mktemp("runs")
-    small = {"store": store, "graphs": random_graphs, "n_tracks": 6, "n_frames": 190}
-    runs = {
-        "head": write_run(root / "head", **small, training={"epochs": 2}),
-        "vgg": write_run(
-            root / "vgg",
-            **small,
-            network={"backbone": "vgg", "fine_tune": "all"},
-            training={"epochs": 1, "batch_size": 2},
-            stems={"full": "mood_sad-vgg-msd", "head": None},
-        ),
-        "vgg top": write_run(
-            root / "vgg top",
-            **small,
-            network={"backbone": "vgg", "fine_tune": "top"},
-            training={"epochs": 1, "batch_size": 2},
-            stems={"full": "mood_sad-vgg-msd", "head": None},
-        ),
-        "vgg head": write_run(
-            root / "vgg head",
-            **small,
-            network={"backbone": "vgg"},
-            training={"epochs": 1},
-            stems={"full": "mood_sad-vgg-msd", "head": "mood_sad-msd-vgg"},
-        ),
-        "linear": write_run(
-            root / "linear",
-            **small,
-            network={"backbone": "vgg", "hidden": 0, "standardize": True},
-            training={"epochs": 1},
-            stems={"full": "mood_sad-vgg-msd", "head": "mood_sad-msd-vgg"},
-        ),
-        "joint": write_run(
-            root / "joint",
-            **small,
-            network={"hidden": 0, "backbones": ["msd-musicnn", "mtt-vgg"], "layers": "deep"},
-            training={"solver": "solved"},
-            stems={"full": "mood_sad-joint-2", "head": None},
-        ),
-        "solved": write_run(root / "solved", **small, training={"solver": "solved"}),
-    }
-    for name, n_features in (("joint", 634 + 818), ("solved", 200)):
-        random = np.random.default_rng(n_features)
-        kernel = random.normal(0, 0.05, (n_features, 2))
-        shift, scale = random.normal(size=n_features), random.uniform(0.5, 2, n_features)
-        write_solution(runs[name], Solution(shift, scale, kernel, random.normal(size=2)))
-    for folder in runs.values():
+VGG_ALONE = {"full": "mood_sad-vgg-msd", "head": None}
+VGG_BOTH = {"full": "mood_sad-vgg-msd", "head": "mood_sad-msd-vgg"}
+KINDS = {
+    "head": {"training": {"epochs": 2}},
+    "vgg": {
+        "network": {"backbone": "vgg", "fine_tune": "all"},
+        "training": {"epochs": 1, "batch_size": 2},
+        "stems": VGG_ALONE,
+    },
+    "vgg top": {
+        "network": {"backbone": "vgg", "fine_tune": "top"},
+        "training": {"epochs": 1, "batch_size": 2},
+        "stems": VGG_ALONE,
+    },
+    "vgg head": {"network": {"backbone": "vgg"}, "training": {"epochs": 1}, "stems": VGG_BOTH},
+    "linear": {
+        "network": {"backbone": "vgg", "hidden": 0, "standardize": True},
+        "training": {"epochs": 1},
+        "stems": VGG_BOTH,
+    },
+    "joint": {
+        "network": {"hidden": 0, "backbones": ["msd-musicnn", "mtt-vgg"], "layers": "deep"},
+        "training": {"solver": "solved"},
+        "stems": {"full": "mood_sad-joint-2", "head": None},
+    },
+    "solved": {"training": {"solver": "solved"}},
+}
+N_SOLVED = {"joint": 634 + 818, "solved": 200}
+QUICK = ("head", "solved")
+
+
+class Exported(dict[str, Path]):
+    """One run folder of each of `KINDS`, trained and exported when it is first asked for."""
+
+    def __init__(self, write: Callable[..., Path]) -> None:
+        super().__init__()
+        self._write = write
+
+    def __missing__(self, name: str) -> Path:
+        folder = self._write(name, **KINDS[name])
+        if name in N_SOLVED:
+            random = np.random.default_rng(N_SOLVED[name])
+            kernel = random.normal(0, 0.05, (N_SOLVED[name], 2))
+            shift, scale = random.normal(size=N_SOLVED[name]), random.uniform(0.5, 2, N_SOLVED[name])
+            write_solution(folder, Solution(shift, scale, kernel, random.normal(size=2)))
         train(folder, say=lambda _: None)
         export(folder)
-    return runs
+        self[name] = folder
+        return folder
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory, write_run, store, random_graphs):
+    """Name of a kind -> run folder."""
+    root = tmp_path_factory.mktemp("runs")
+    small = {"store": store, "graphs": random_graphs, "n_tracks": 6, "n_frames": 190}
+    return Exported(lambda name, **changes: write_run(root / name, **small, **changes))
+
+
+def of_kind(name: str, *more: object):
+    """Make parameters of a test: every kind but a few takes seconds to train and export."""
+    return pytest.param(name, *more, marks=[] if name in QUICK else pytest.mark.slow)
 
 
 GRAPHS = [
-    ("head", "mood_sad-musicnn-msd", MUSICNN_NODES),
-    ("head", "mood_sad-msd-musicnn", HEAD_NODES),
-    ("vgg", "mood_sad-vgg-msd", VGG_NODES),
-    ("vgg top", "mood_sad-vgg-msd", VGG_NODES),
-    ("vgg head", "mood_sad-vgg-msd", VGG_NODES),
-    ("vgg head", "mood_sad-msd-vgg", HEAD_NODES),
-    ("linear", "mood_sad-vgg-msd", LINEAR_VGG_NODES),
-    ("linear", "mood_sad-msd-vgg", LINEAR_NODES),
-    ("joint", "mood_sad-joint-2", JOINT_NODES),
-    ("solved", "mood_sad-musicnn-msd", MUSICNN_NODES),
-    ("solved", "mood_sad-msd-musicnn", HEAD_NODES),
+    of_kind("head", "mood_sad-musicnn-msd", MUSICNN_NODES),
+    of_kind("head", "mood_sad-msd-musicnn", HEAD_NODES),
+    of_kind("vgg", "mood_sad-vgg-msd", VGG_NODES),
+    of_kind("vgg top", "mood_sad-vgg-msd", VGG_NODES),
+    of_kind("vgg head", "mood_sad-vgg-msd", VGG_NODES),
+    of_kind("vgg head", "mood_sad-msd-vgg", HEAD_NODES),
+    of_kind("linear", "mood_sad-vgg-msd", LINEAR_VGG_NODES),
+    of_kind("linear", "mood_sad-msd-vgg", LINEAR_NODES),
+    of_kind("joint", "mood_sad-joint-2", JOINT_NODES),
+    of_kind("solved", "mood_sad-musicnn-msd", MUSICNN_NODES),
+    of_kind("solved", "mood_sad-msd-musicnn", HEAD_NODES),
 ]
 
 
@@ -207,8 +218,8 @@ def test_full_graph_is_extractor_and_head(exported):
 @pytest.mark.parametrize(
     ("run", "stem", "node", "logits"),
     [
-        ("joint", "mood_sad-joint-2", "model/features", "model/dense/BiasAdd"),
-        ("solved", "mood_sad-musicnn-msd", "model/dense/BiasAdd", "model/dense_2/BiasAdd"),
+        of_kind("joint", "mood_sad-joint-2", "model/features", "model/dense/BiasAdd"),
+        of_kind("solved", "mood_sad-musicnn-msd", "model/dense/BiasAdd", "model/dense_2/BiasAdd"),
     ],
 )
 def test_logits_of_a_solved_head_are_linear_in_the_features(exported, run, stem, node, logits):
@@ -218,6 +229,7 @@ def test_logits_of_a_solved_head_are_linear_in_the_features(exported, run, stem,
     assert np.max(np.abs(found - expected)) < 1e-4 * np.max(np.abs(expected))
 
 
+@pytest.mark.slow
 def test_the_card_of_networks_side_by_side_names_them_and_their_frames(exported):
     card = json.loads((exported["joint"] / "export" / "mood_sad-joint-2.json").read_text())
     own = card["essentia_ldl"]
@@ -231,6 +243,7 @@ def test_the_card_of_networks_side_by_side_names_them_and_their_frames(exported)
     assert "backbones" not in plain
 
 
+@pytest.mark.slow
 def test_vgg_refuses_other_lengths(exported):
     path = exported["vgg"] / "export" / "mood_sad-vgg-msd.pb"
     with pytest.raises(tf.errors.InvalidArgumentError):
@@ -304,9 +317,9 @@ def test_only_the_link_depends_on_the_file_name(exported):
     assert "mood_sad-musicnn-msd" not in json.dumps(fields)
 
 
-def test_nothing_temporary_is_left(exported):
-    for folder in exported.values():
-        assert not [path for path in (folder / "export").iterdir() if path.name.startswith(".")]
+@pytest.mark.parametrize("run", [of_kind(name) for name in KINDS])
+def test_nothing_temporary_is_left(exported, run):
+    assert not [path for path in (exported[run] / "export").iterdir() if path.name.startswith(".")]
 
 
 def test_export_without_weights(make_run):

@@ -44,6 +44,7 @@ def test_features_are_those_of_the_grid_and_kept_for_each_network(bands, random_
     assert all(array_path(folder, content).is_file() for folder in folders.values() for content in CONTENTS)
 
 
+@pytest.mark.slow
 def test_another_choice_of_layers_computes_nothing_again(bands, random_graphs, monkeypatch):
     store, _ = bands
     deep = open_network(store, random_graphs).load(CONTENTS)
@@ -75,6 +76,7 @@ def test_what_the_sound_zone_made_is_read(bands, random_graphs):
     assert array_path(own, CONTENTS[1]).is_file()
 
 
+@pytest.mark.slow
 def test_damage_is_made_again_and_missing_bands_are_told(bands, random_graphs):
     store, _ = bands
     only = {"backbones": ("mtt-musicnn",)}

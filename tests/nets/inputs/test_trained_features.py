@@ -83,6 +83,7 @@ def read_patches(plan: Plan, row: int = 0) -> np.ndarray:
     return np.ascontiguousarray(cut_grid(bands, plan.front_end))
 
 
+@pytest.mark.slow
 def test_features_are_what_the_last_dense_layers_read(trained):
     plan = read_plan(trained)
     assert [count_features(folder) for folder in plan.features] == [N_FEATURES, N_FEATURES, 2 * N_FEATURES]
@@ -110,6 +111,7 @@ def test_features_are_what_the_last_dense_layers_read(trained):
             start += N_FEATURES
 
 
+@pytest.mark.slow
 def test_features_are_computed_once_and_damage_is_repaired(trained, monkeypatch):
     plan = read_plan(trained)
     features = open_features(plan)
@@ -143,6 +145,7 @@ def test_another_hop_reads_the_same_bands(trained):
     np.testing.assert_allclose(coarse.read(contents[0])[0], own.load(contents[:1])[0][0], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_features_of_other_weights_are_forgotten(trained):
     plan = read_plan(trained)
     contents = [track.content for track in plan.tracks[:2]]
@@ -181,6 +184,7 @@ def test_networks_can_be_trained_alone(classifier, capsys):
     assert "trained 2 epochs" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_classifier_is_that_of_the_paper(trained):
     plan = read_plan(trained)
     head = build_model(plan, pretrained=False)
@@ -244,6 +248,7 @@ def test_the_features_of_a_single_network_are_its_own(make_dcnn, train_once):
     assert join(model, build_model(plan, pretrained=False)).get_layer(EMBEDDING).output.shape == (None, N_FEATURES)
 
 
+@pytest.mark.slow
 def test_networks_under_one_name_are_one_in_a_process(trained):
     plan = read_plan(trained)
     known: dict = {}
@@ -262,6 +267,7 @@ def test_a_frozen_networks_hidden_layer_is_a_feature(make_run):
     assert np.all(model(np.ones((2, 200), np.float32), training=False).numpy() >= 0)  # after the ReLU
 
 
+@pytest.mark.slow
 def test_heads_share_the_frozen_network_below_them(make_run):
     for number, name in enumerate(("first", "second", "third")):
         make_run(name, **QUIET, seed=number, network={"hidden": 6})

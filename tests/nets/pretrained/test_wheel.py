@@ -47,7 +47,9 @@ def run_released_graph(wheel, name, patches):
             return session.run([f"{logits}:0", f"{embedding}:0"], feeds)
 
 
-@pytest.mark.parametrize("stem", sorted(BASE))
+@pytest.mark.parametrize(
+    "stem", [pytest.param(s, marks=[] if s.startswith("msd") else pytest.mark.slow) for s in sorted(BASE)]
+)
 def test_equals_the_released_graph(wheel, stem):
     backbone_name, dataset = BASE[stem]
     backbone = discover.load(BACKBONES, backbone_name)

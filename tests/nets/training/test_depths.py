@@ -52,6 +52,7 @@ def step_once(make_run, name, **training):
     return run, {v.path: float(np.abs(v.numpy() - before[v.path]).max()) for v in model.weights}
 
 
+@pytest.mark.slow
 def test_each_depth_learns_at_its_rate(make_run):
     run, moved = step_once(make_run, "run", rate_factor=0.25)
     assert moved["logits/kernel"] == pytest.approx(1e-3, rel=1e-2)
@@ -61,6 +62,7 @@ def test_each_depth_learns_at_its_rate(make_run):
     assert [float(optimizer.learning_rate) for optimizer in run.optimizers] == pytest.approx([5e-4, 1.25e-4])
 
 
+@pytest.mark.slow
 def test_the_head_is_warmed_up_alone(make_run):
     run, moved = step_once(make_run, "run", warmup_epochs=1)
     assert moved["logits/kernel"] > 0

@@ -48,6 +48,7 @@ def test_tasks_are_drawn_anew_for_every_batch_and_alike_for_the_same_epoch():
     assert (drawn[1:] == drawn[:-1]).mean() == pytest.approx(0.2, abs=0.03)
 
 
+@pytest.mark.slow
 def test_a_step_leaves_other_branches_alone(narrow, make_dcnn):
     run = open_run(make_dcnn(**SHARED))
     before = values_of(run.model)
@@ -66,6 +67,7 @@ def test_a_step_leaves_other_branches_alone(narrow, make_dcnn):
         assert sum("conv_1_kernel" in variable.path for variable in optimizer.variables) == 2
 
 
+@pytest.mark.slow
 def test_a_batch_has_only_tracks_with_a_target_of_its_task(narrow, make_dcnn):
     folder = make_dcnn(**SHARED, n_tracks=24)
     drop_targets(folder, "m", {f"t{i}" for i in range(19)})
@@ -91,6 +93,7 @@ def test_a_batch_has_only_tracks_with_a_target_of_its_task(narrow, make_dcnn):
     assert abs(len(seen[0]) - 90) < 4 * math.sqrt(180 * 0.25)
 
 
+@pytest.mark.slow
 def test_fewer_tracks_than_a_batch_are_a_batch(narrow, make_dcnn):
     folder = make_dcnn(**SHARED)
     drop_targets(folder, "m", {f"t{i}" for i in range(3, 12)})

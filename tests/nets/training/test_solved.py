@@ -47,7 +47,10 @@ def solve(n_features: int) -> Solution:
     [
         ({"hidden": 0}, 200),
         ({"hidden": 100}, 200),
-        ({"hidden": 0, "backbones": ["msd-musicnn", "mtt-musicnn"], "layers": "embedding"}, 400),
+        pytest.param(
+            *({"hidden": 0, "backbones": ["msd-musicnn", "mtt-musicnn"], "layers": "embedding"}, 400),
+            marks=pytest.mark.slow,
+        ),
         ({"hidden": 0, "backbones": ["msd-musicnn"], "layers": "deep"}, 634),
     ],
 )

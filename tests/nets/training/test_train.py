@@ -76,7 +76,7 @@ def test_history_and_best_weights(make_run):
 
 def test_same_seed_same_numbers(make_run, tmp_path):
     """Whether the embeddings were there before makes no difference, nor does the number of runs in the process."""
-    settings = {"store": tmp_path / "new store", "n_frames": 190}
+    settings = {"store": tmp_path / "new store", "n_frames": 190, "n_tracks": 12}
     cold = train(make_run("cold", **settings))
     warm = train(make_run("warm", **settings))
     other = train(make_run("other", **settings, seed=1))
@@ -228,6 +228,7 @@ def test_fine_tune_all_of_musicnn(make_run):
     assert not any("moving_" in path or path.startswith("input_norm/") for path in changed)
 
 
+@pytest.mark.slow
 def test_l2_shrinks_kernels_only(make_run):
     plain = make_run("plain", training={"l2": 0.0, "epochs": 40, "learning_rate": 0.01})
     decayed = make_run("decayed", training={"l2": 0.3, "epochs": 40, "learning_rate": 0.01})

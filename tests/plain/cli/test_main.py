@@ -499,7 +499,8 @@ def test_the_terminal_names_the_table_of_failures(predicted):
     result = run("predict", ".", "-o", "out.csv")
     assert result.exit_code == 1
     lines = result.stderr.splitlines()
-    assert len(lines) == 6
+    assert len(lines) == 7
+    assert lines[0].startswith("passed over: 2 files that are no audio (")
     assert lines[-1] == f"error: 9 files could not be used: see {predicted / 'out.failures.csv'}."
     assert len((predicted / "out.failures.csv").read_text().splitlines()) == 10
 

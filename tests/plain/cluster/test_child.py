@@ -78,6 +78,7 @@ def test_a_store_that_cannot_be_written_is_an_error(path):
         perform(WORK, {"path": path, "kind": "store"}, "features")
 
 
+@pytest.mark.slow
 def test_a_file_that_kills_the_process_twice_is_a_failure_and_the_next_one_is_not(path):
     result, _ = perform(WORK, {"path": path, "kind": "die"}, "features")
     assert "killed the process that decoded it" in result.reason

@@ -52,6 +52,7 @@ def small(tmp_path_factory):
     return demo.build_demo(tmp_path_factory.mktemp("demo") / "small", ("sad", "non_sad"), SMALL)
 
 
+@pytest.mark.slow
 def test_the_default_size_follows_the_task(mood):
     summary = datasets.summarise(datasets.read_tracks(mood))
     assert summary.classes == ("non_sad", "sad")
@@ -62,6 +63,7 @@ def test_the_default_size_follows_the_task(mood):
     assert len(fold_tracks(datasets.read_tracks(mood), 5)) == 5
 
 
+@pytest.mark.slow
 def test_the_audio_is_sane(mood):
     for track in datasets.read_tracks(mood):
         signal = read_wav(track.path)
@@ -72,6 +74,7 @@ def test_the_audio_is_sane(mood):
         assert abs(signal.mean()) < 0.01
 
 
+@pytest.mark.slow
 def test_the_task_is_neither_trivial_nor_hopeless(mood, tmp_path):
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import balanced_accuracy_score
@@ -221,6 +224,7 @@ def test_a_demo_of_artist_groups_is_read_as_a_table(albums):
     assert demo.build_demo(albums, GENRES, ALBUMS) == albums
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_albums(albums, tmp_path):
     again = demo.build_demo(tmp_path / "again", GENRES[::-1], ALBUMS)
     other = demo.build_demo(tmp_path / "other", GENRES, ALBUMS, seed=1)

@@ -123,7 +123,7 @@ def test_layout_and_options_reach_the_steps(command, tmp_path, monkeypatch):
     monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path))
     root, asked = make_gtzan(tmp_path / "genres"), {}
 
-    def read(source, recipe):
+    def read(source, recipe, say):
         asked.update(data=source.data, layout=source.layout, options=source.options)
         raise DataError("far enough")
 
@@ -138,7 +138,7 @@ def test_new_and_data_take_them_too(tmp_path, monkeypatch):
     monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path / "home"))
     seen = []
 
-    def read_tracks(path, layout=None, options=None):
+    def read_tracks(path, layout=None, options=None, say=None):
         seen.append((layout, dict(options)))
         raise DataError("far enough")
 

@@ -30,6 +30,7 @@ def test_artists_differ_in_sound():
             assert np.abs(spectra[i] - spectra[j]).mean() > 0.1
 
 
+@pytest.mark.slow
 def test_styles_sound_as_they_are_named():
     def render(name: str) -> tuple[float, float]:
         artist = _synth.build_artist("x", np.random.default_rng(0))

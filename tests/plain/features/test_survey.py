@@ -55,3 +55,24 @@ def test_a_collection_that_will_do_has_no_problems(tmp_path, home, asked):
 def test_a_survey_of_no_data_is_one_sentence(home):
     with pytest.raises(DataError, match="data: expected a folder or a table; got None"):
         survey(Source(), home)
+
+
+def test_a_split_column_that_a_training_refuses_is_a_problem_b7(tmp_path, home, asked):
+    """B7: half filled; `data` says what `train` says."""
+    make_folder(tmp_path, a="a 30", b="b 30", c="c 30")
+    (tmp_path / "t.csv").write_text("path,label,split\na.wav,x,training\nb.wav,y,\nc.wav,y,validation\n")
+    report = survey(Source(tmp_path / "t.csv"), home)
+    assert report.has_problems
+    assert "a side for every track or for none; got '1 of 3 without one'" in report.refusal
+    (tmp_path / "t.csv").write_text("path,label,split\na.wav,x,training\nb.wav,y,TRAIN\nc.wav,y,validation\n")
+    assert survey(Source(tmp_path / "t.csv"), home).refusal == ""
+
+
+def test_a_survey_tells_how_folders_were_understood_and_what_was_passed_over_a3_a4(tmp_path, home, asked):
+    files = {f"{side}__{name}__a": f"{side}{name} 30" for side in ("train", "test") for name in ("sad", "calm")}
+    folder = make_folder(tmp_path / "d", **files)
+    (folder / "train/sad/cover.jpg").touch()
+    assert survey(Source(folder), home).notes == (
+        "4 folders: 2 splits (test, train) of 2 classes (calm, sad)",
+        "passed over: 1 file that is no audio (train/sad/cover.jpg)",
+    )

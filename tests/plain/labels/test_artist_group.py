@@ -294,11 +294,13 @@ def test_an_artist_of_one_track_is_fine_and_counted(tracks, read):
 @pytest.mark.parametrize(
     ("name", "settings", "rule"),
     [
-        ("agf-m", {"n_clusters": 1}, "2 or more"),
-        ("agf-d", {"n_groups": 1}, "2 or more"),
+        ("agf-m", {"n_clusters": 1}, "2 or more, at most 100000"),
+        ("agf-d", {"n_groups": 1}, "2 or more, at most 100000"),
+        ("agf-m", {"n_groups": 2147483648}, "2 or more, at most 100000"),  # A8: names were made without end
+        ("agf-e", {"n_clusters": 2147483648}, "2 or more, at most 100000"),  # A8
         ("agf-m", {"n_coefficients": 20}, "13 or 25"),
         ("agf-m", {"batch_files": 0}, "1 or more"),
-        ("agf-e", {"n_clusters": 0}, "2 or more"),
+        ("agf-e", {"n_clusters": 0}, "2 or more, at most 100000"),
         ("agf-s", {"column": ""}, "the name of a column"),
     ],
 )

@@ -77,13 +77,16 @@ def count_by_pairs(points, targets, components, n_neighbors, lambda_):
     ("n_tracks", "n_classes", "changes"),
     [
         (60, 2, {"n_components": 8}),
-        (150, 2, {"n_components": 12, "lambda_": 0.8, "lmnn_neighbors": 1}),
-        (120, 4, {"n_components": 12, "standardize": False}),
-        (90, 3, {"n_components": 2}),  # discriminants
+        pytest.param(*(150, 2, {"n_components": 12, "lambda_": 0.8, "lmnn_neighbors": 1}), marks=pytest.mark.slow),
+        pytest.param(*(120, 4, {"n_components": 12, "standardize": False}), marks=pytest.mark.slow),
+        pytest.param(*(90, 3, {"n_components": 2}), marks=pytest.mark.slow),  # discriminants
         (80, 3, {"n_components": 40, "max_iter": 200}),  # the identity
-        (80, 2, {"n_components": 6, "init": "random", "learn_rate": 1e-3}),
-        (80, 2, {"n_components": 6, "init": "identity", "lambda_": 0.0, "learn_rate": 1e-5}),
-        (80, 2, {"n_components": 6, "lambda_": 1.0}),
+        pytest.param(*(80, 2, {"n_components": 6, "init": "random", "learn_rate": 1e-3}), marks=pytest.mark.slow),
+        pytest.param(
+            *(80, 2, {"n_components": 6, "init": "identity", "lambda_": 0.0, "learn_rate": 1e-5}),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(*(80, 2, {"n_components": 6, "lambda_": 1.0}), marks=pytest.mark.slow),
         (80, 2, {"n_components": 6, "learn_rate": 1e3}),  # halved many times
     ],
 )

@@ -46,6 +46,7 @@ def points(cloud):
     return (points - points.mean(axis=0)) / points.std(axis=0), targets
 
 
+@pytest.mark.slow
 def test_map_and_objective_are_those_of_metric_learn(points, capsys):
     from metric_learn import LMNN
     from threadpoolctl import threadpool_limits

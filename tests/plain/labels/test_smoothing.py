@@ -152,6 +152,7 @@ def test_standardising_makes_the_unit_of_a_coefficient_irrelevant(cloud):
     assert np.abs(rows(scaled, False) - rows(frames, False)).max() > 0.1
 
 
+@pytest.mark.slow
 def test_lmnn_sharpens_the_labels_of_training_tracks(cloud):
     # Figure 1 of the paper: SB leans to 1, SA lies around the middle.
     _, tracks, frames = cloud

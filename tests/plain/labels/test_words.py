@@ -156,6 +156,7 @@ def test_nearest_centres_are_those_of_scikit_learn():
     assert find_nearest(points[:0], centers).shape == (0,)
 
 
+@pytest.mark.slow
 def test_workers_count_what_one_process_counts(monkeypatch):
     monkeypatch.setattr(_words, "TRACKS_A_JOB", 4)
     tracks = make_tracks(11, 3, subgenres="x")
@@ -203,6 +204,7 @@ def test_a_reader_sends_a_worker_what_its_job_needs(monkeypatch):
     assert sent == [["t000", "t001", "t002", "t003"], ["t004", "t005"]]
 
 
+@pytest.mark.slow
 def test_memory_is_bounded_by_the_batch_not_by_the_tracks():
     """Frames are made when they are asked for, so that whatever is held is held by the dictionary."""
 

@@ -267,6 +267,7 @@ def test_what_is_there_is_not_done_again_and_a_reader_that_fails_is_told(tmp_pat
     assert said == ["logreg: 4 folds", "logreg: 1 folds"]
 
 
+@pytest.mark.slow
 def test_two_runs_give_the_same_bytes(tmp_path, thin_grids):
     tracks = make_tracks()
     split = Split(tuple(t.id for t in tracks[:24]), (), tuple(t.id for t in tracks[24:]))

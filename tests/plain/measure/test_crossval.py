@@ -56,10 +56,9 @@ def make_tracks(n_tracks: int = 48, artists: bool = True) -> list[Track]:
     ]
 
 
-@pytest.fixture
-def work(tmp_path, monkeypatch):
+def replace_work(home: Path, monkeypatch: pytest.MonkeyPatch) -> dict:
     """Replace extraction and training by what they leave; gives the tracks, the calls and what to leave out."""
-    monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("ESSENTIA_LDL_HOME", str(home))
     state = {"tracks": make_tracks(), "trained": [], "extracted": [], "embeddings": True, "mfcc": True}
     state |= {"shares": [], "threads": [], "hops": [], "descriptors": True, "refused": ()}
     random = np.random.default_rng(0)
@@ -130,10 +129,11 @@ def work(tmp_path, monkeypatch):
             np.save(path, random.normal(size=3).astype(np.float32))
         return [Failure(track.path, "descriptors", f"{track.id} is constant.") for track in refused]
 
-    monkeypatch.setattr("essentia_ldl.collection.splits._N_TRIES", 3)
+    monkeypatch.setattr("essentia_ldl.collection.parts._N_TRIES", 3)
+    monkeypatch.setattr(baselines, "N_INNER_FOLDS", 2)
     monkeypatch.setitem(baselines.GRIDS, "logreg", {"C": (0.1, 1.0)})
-    monkeypatch.setitem(baselines.GRIDS, "mfcc-svm", {"C": (1.0,), "gamma": (0.01, 0.1)})
-    monkeypatch.setitem(baselines.GRIDS, "descriptors-svm", {"kernel": ("rbf",), "C": (1.0, 2.0), "gamma": (0.5,)})
+    monkeypatch.setitem(baselines.GRIDS, "mfcc-svm", {"C": (1.0,), "gamma": (0.1,)})
+    monkeypatch.setitem(baselines.GRIDS, "descriptors-svm", {"kernel": ("rbf",), "C": (1.0,), "gamma": (0.5,)})
     monkeypatch.setattr(descriptors, "make_descriptors", make_descriptors)
     monkeypatch.setattr(crossval_module, "prepare", prepare)
     monkeypatch.setattr(crossval_module, "extract", extract)
@@ -142,6 +142,20 @@ def work(tmp_path, monkeypatch):
     monkeypatch.setattr(batch_module, "run_zone", run_zone)
     monkeypatch.setattr(batch_module, "run_zones", run_zones)
     return state
+
+
+@pytest.fixture
+def work(tmp_path, monkeypatch):
+    """What `replace_work` gives, for a test of its own."""
+    return replace_work(tmp_path / "home", monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory):
+    """Tracks, run folder, scores and lines of two sources in two repetitions; to be read only."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        state = replace_work(tmp_path_factory.mktemp("twice") / "home", monkeypatch)
+        return state["tracks"], *validate(("none", "sa"), n_repeats=2)
 
 
 def measure(sources=("none",), n_folds=3, n_repeats=1, recipe=RECIPE, leave_out=None, say=None, n_jobs=1, **options):
@@ -166,11 +180,11 @@ def read_sides(cell: Path) -> dict[str, set[str]]:
 # --- drawn folds ----------------------------------------------------------------------------------------------------
 
 
-def test_every_source_and_baseline_has_the_same_folds_and_no_test_artist_trains(work):
-    run, scores, _ = validate(("none", "sa"), n_repeats=2)
+def test_every_source_and_baseline_has_the_same_folds_and_no_test_artist_trains(twice):
+    tracks, run, scores, _ = twice
     assert list(scores["sources"]) == ["none", "sa"]
     assert list(scores["baselines"]) == ["logreg", "descriptors-svm", "mfcc-svm"]
-    artist_of = {track.id: track.artist for track in work["tracks"]}
+    artist_of = {track.id: track.artist for track in tracks}
     for seed in (0, 1):
         tested = []
         for number in range(3):
@@ -183,8 +197,8 @@ def test_every_source_and_baseline_has_the_same_folds_and_no_test_artist_trains(
     assert read_sides(run / "none-0-0")["test"] != read_sides(run / "none-1-0")["test"]
 
 
-def test_the_scores_hold_all_that_is_shown(work):
-    run, scores, lines = validate(("none", "sa"), n_repeats=2)
+def test_the_scores_hold_all_that_is_shown(twice):
+    _, run, scores, lines = twice
     assert json.loads(json.dumps(scores, allow_nan=False)) == scores
     assert lines == describe_scores(scores)
     assert (scores["seeds"], scores["n_folds"], scores["n_repeats"], scores["leave_out"]) == ([0, 1], 3, 2, None)
@@ -205,6 +219,7 @@ def test_the_scores_hold_all_that_is_shown(work):
     assert scores["sources"]["none"]["balanced_accuracy_std"] == pytest.approx(np.std(values, ddof=1))
 
 
+@pytest.mark.slow
 def test_sources_and_baselines_are_tested_against_none_wherever_it_stands(work):
     from scipy.stats import ttest_ind, ttest_rel
 
@@ -280,6 +295,7 @@ def test_baselines_that_are_not_asked_for_do_not_run_and_go_into_the_same_run_la
     assert work["trained"] == ["none-0-0", "none-0-1", "none-0-2"]
 
 
+@pytest.mark.slow
 def test_mfcc_are_extracted_for_their_baseline_only_when_they_are_missing(work):
     validate()
     assert work["extracted"] == [["mfcc"]], "no source reads them, the baseline does"
@@ -287,6 +303,7 @@ def test_mfcc_are_extracted_for_their_baseline_only_when_they_are_missing(work):
     assert work["extracted"] == [["mfcc"]]
 
 
+@pytest.mark.slow
 def test_the_joint_features_in_scikit_learn_stand_beside_what_is_solved_on_them(work, monkeypatch):
     random = np.random.default_rng(0)
 
@@ -311,6 +328,7 @@ def test_the_joint_features_in_scikit_learn_stand_beside_what_is_solved_on_them(
 # --- one value left out ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_value_left_out_is_the_test_side_and_its_artists_do_not_train(work):
     work["tracks"][0] = Track("t00", "/0", "sad", artist="artist2", columns={"genre": "rock"})  # artist2 plays pop
     run, scores, lines = validate(("none", "sa"), n_repeats=2, leave_out="genre")
@@ -334,6 +352,7 @@ def test_a_value_left_out_is_the_test_side_and_its_artists_do_not_train(work):
     np.testing.assert_allclose(shown, folds.mean(axis=0), atol=6e-4)
 
 
+@pytest.mark.slow
 def test_other_values_or_another_column_are_another_run(work):
     first = validate(leave_out="genre")[0]
     assert validate(leave_out="genre")[0] == first
@@ -396,6 +415,7 @@ def test_another_hop_and_a_calibrated_final_model_do_not_go_together(work):
 # --- calibration ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_each_fold_is_calibrated_on_its_validation_side_and_scored_on_its_test_side(work):
     work["tracks"] = make_tracks(240)
     run, scores, lines = validate(("none", "sa"), n_repeats=2)
@@ -448,6 +468,7 @@ def give_shares(tracks: list[Track]) -> list[Track]:
     ]
 
 
+@pytest.mark.slow
 def test_predictions_are_compared_with_the_shares_of_listeners_and_the_prior_is_that_of_the_training_side(work):
     from scipy.spatial.distance import jensenshannon
     from scipy.stats import spearmanr
@@ -487,8 +508,8 @@ def test_a_truth_column_that_does_not_fit_is_told_before_the_long_work(work):
 # --- findings -------------------------------------------------------------------------------------------------------
 
 
-def test_a_network_that_does_not_beat_the_baselines_is_pointed_out(work):
-    scores, lines = validate(("none", "sa"))[1:]
+def test_a_network_that_does_not_beat_the_baselines_is_pointed_out(twice):
+    _, _, scores, lines = twice
     means = {name: row["balanced_accuracy_mean"] for name, row in (scores["sources"] | scores["baselines"]).items()}
     best = max(means["none"], means["sa"])
     assert means["logreg"] > best, "the embeddings of this test tell the classes, its networks guess"
@@ -565,6 +586,7 @@ def test_too_few_artists_of_a_class_are_told_with_the_numbers(work):
         validate()
 
 
+@pytest.mark.slow
 def test_files_that_musicextractor_refuses_are_told_with_their_reason_the_next_time_too(work):
     work["refused"] = ("t03",)
     for _ in range(2):

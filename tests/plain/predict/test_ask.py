@@ -65,6 +65,30 @@ def test_what_gives_no_file_is_an_error(tmp_path, monkeypatch, argument):
         expand_files(["x.mp3", argument])
 
 
+@pytest.mark.parametrize("argument", ["empty", "*.mp3"])
+def test_an_argument_that_gives_nothing_fails_alone_where_the_command_tells_b6(tmp_path, monkeypatch, argument):
+    """B6: the others go on; what opens the file gives the reason."""
+    monkeypatch.chdir(tmp_path)
+    Path("empty").mkdir()
+    said = []
+    assert expand_files(["x.wav", argument], said.append) == ["x.wav", argument]
+    with pytest.raises(AudioError, match="at least one audio file"):
+        expand_files([argument], said.append)
+
+
+def test_what_is_passed_over_in_folders_is_counted_a3(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("d/__MACOSX").mkdir(parents=True)
+    for name in ("ok.wav", "film.mov", "plain", "cover.jpg", "list.m3u", "__MACOSX/x.wav"):
+        Path("d", name).write_bytes({"film.mov": b"\0\0\0\x14ftypqt  ", "plain": b"fLaC\0\0\0\x22"}.get(name, b"x"))
+    said = []
+    assert expand_files(["d"], said.append) == ["d/film.mov", "d/ok.wav", "d/plain"]
+    assert said == [
+        "passed over: 1 folder of the system (d/__MACOSX)",
+        "passed over: 2 files that are no audio (d/cover.jpg, d/list.m3u)",
+    ]
+
+
 # --- the conversation ------------------------------------------------------------------------------------------------
 
 

@@ -219,6 +219,7 @@ def test_a_model_that_cannot_run_leaves_nothing(library, monkeypatch):
     assert not list(library.glob("out*"))
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_answers(library, played):
     """Only names may: some hundred bytes per file, where an answer takes kilobytes."""
     names = [f"{n:06}.wav" for n in range(4000)]
@@ -262,7 +263,12 @@ print(done.n_kept)
 
 
 @pytest.mark.parametrize(
-    ("form", "n_jobs"), [("csv", "1"), ("json", "1"), ("jsonl", "1"), ("text", "1"), ("csv", "3"), ("text", "3")]
+    ("form", "n_jobs"),
+    [
+        *(pytest.param(form, "1", marks=pytest.mark.slow) for form in ("csv", "json", "jsonl", "text")),
+        ("csv", "3"),
+        pytest.param("text", "3", marks=pytest.mark.slow),
+    ],
 )
 def test_killed_again_and_again_it_ends_with_the_same_bytes(library, form, n_jobs):
     Path("music").mkdir()

@@ -1,4 +1,4 @@
-"""What -o may not name: an input in any spelling, audio, graphs and cards by their content."""
+"""What -o may not name (A1): an input in any spelling, audio, graphs and cards by their content."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from essentia_ldl.content import begins_as_audio
 from essentia_ldl.errors import StoreError
 from essentia_ldl.predict import overwrite
-from essentia_ldl.predict.overwrite import describe_content, is_audio, refuse_overwriting
+from essentia_ldl.predict.overwrite import describe_content, refuse_overwriting
 
 HEADS = {
     "wav": b"RIFF\x24\x08\x00\x00WAVEfmt ",
@@ -42,7 +43,7 @@ TEXTS = ["", "path,model,class,probability\n", "MAC address,ID3\n", "ID3,OggS\n"
 
 @pytest.mark.parametrize("form", HEADS)
 def test_audio_is_known_by_its_first_bytes(form, tmp_path):
-    assert is_audio(HEADS[form] + bytes(32))
+    assert begins_as_audio(HEADS[form] + bytes(32))
     (tmp_path / "out.csv").write_bytes(HEADS[form] + bytes(200))
     with pytest.raises(StoreError, match=r"a new file or an earlier document; got 'audio' \(.*out\.csv\)"):
         refuse_overwriting(str(tmp_path / "out.csv"), [], [])

@@ -305,6 +305,7 @@ def test_a_reader_that_goes_away_is_no_full_disk(tmp_path):
 
 
 def test_two_writers_of_one_file_do_not_mix(tmp_path):
+    """A2: each has a temporary name of its own."""
     path = str(tmp_path / "out.txt")
     with open_document(path) as first, open_document(path) as second:
         first.write("first")

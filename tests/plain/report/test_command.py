@@ -29,7 +29,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 # --- the page -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("classes", [("non_sad", "sad"), MANY])
+@pytest.mark.parametrize("classes", [("non_sad", "sad"), pytest.param(MANY, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", ["train", "crossval"])
 def test_every_section_is_there_and_the_page_needs_nothing_else(made, check, kind, classes):
     folder, page, _ = made(kind, classes)

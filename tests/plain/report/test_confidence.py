@@ -161,6 +161,7 @@ def test_a_run_without_logits_or_calibration_has_no_section(tmp_path):
     assert draw(SimpleNamespace(folder=tmp_path, kind=CROSSVAL, scores=scores, recipe=recipe)) == ""
 
 
+@pytest.mark.slow
 def test_pictures_are_png_files_beside_the_page(tmp_path):
     pytest.importorskip("matplotlib")
     results = read_training(write_cell(tmp_path / "run"))

@@ -65,6 +65,7 @@ def test_an_svg_fits_light_dark_and_narrow_pages():
     assert ElementTree.fromstring(text).attrib["viewBox"]
 
 
+@pytest.mark.slow
 def test_a_png_has_a_diagram_for_each(tmp_path):
     pytest.importorskip("matplotlib")
     targets, probabilities = draw()

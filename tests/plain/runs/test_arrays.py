@@ -16,6 +16,7 @@ def test_every_array_is_read(tmp_path):
     assert found["x"].tolist() == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_every_flipped_bit_is_read_or_told(tmp_path):
     """A flip in a name or a time of the archive may leave the arrays whole; none leaves a traceback."""
     path = tmp_path / "predictions.npz"

@@ -305,7 +305,7 @@ def test_a_side_that_chose_the_epoch_loses_least_by_half_believing(study, n_patc
         assert means["selected"] < means["believed"]
 
 
-@pytest.mark.parametrize("n_tracks", [40, 200, 1000])
+@pytest.mark.parametrize("n_tracks", [40, 200, pytest.param(1000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
 def test_tracks_that_chose_nothing_find_the_temperature_that_is_best_for_others(study, n_tracks, temperature):
     """One number costs half a nat in all, so 1 / (2 n) a track; 10 draws may be four times off."""
@@ -339,6 +339,7 @@ def test_the_gradient_is_that_of_finite_differences():
     np.testing.assert_allclose(np.concatenate([of_scale, of_bias]), golden, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_an_offset_of_a_class_is_found():
     sample = draw(20000, 2.0, 3, bias=np.array([1.0, 0.0, -0.4]))
     found = fit(sample, "vector")

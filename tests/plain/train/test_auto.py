@@ -46,6 +46,7 @@ def test_validation_tracks_train_and_test_tracks_do_not(solved):
     assert read_side(run / "out-of-fold", "test").ids == tuple(track.id for track in collection.tracks[:32])
 
 
+@pytest.mark.slow
 def test_test_tracks_change_nothing(solved, collection_with_features, recipe, tmp_path):
     run, collection, _ = solved
     tracks = tuple(
@@ -96,6 +97,7 @@ def test_scores_are_of_tracks_that_no_choice_has_seen(solved, recipe):
     assert again["balanced_accuracy_mean"] == told["balanced_accuracy_mean"]
 
 
+@pytest.mark.slow
 def test_classes_that_nothing_explains_are_told(collection_with_features, recipe, tmp_path):
     collection = collection_with_features(BOTH, n_tracks=40)
     random = np.random.default_rng(0)

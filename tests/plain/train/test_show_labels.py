@@ -85,6 +85,7 @@ def test_a_source_that_fails_takes_nothing_from_the_ones_before(fitted, tmp_path
     assert (tmp_path / "sa.csv").is_file()
 
 
+@pytest.mark.slow
 def test_every_source_is_told_in_lines_tables_a_picture_and_json(fitted, tmp_path):
     every = sorted(name for name in labels.presets() if not labels.is_auxiliary(name))
     lines = show("mood-sad", [*every, "none"], tmp_path)

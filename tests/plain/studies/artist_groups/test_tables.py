@@ -135,6 +135,7 @@ def test_the_rows_of_a_markdown_table_have_as_many_cells_as_its_head(tmp_path, m
             n_cells = 0
 
 
+@pytest.mark.slow
 def test_the_picture_is_a_png(tmp_path, make_rows):
     pytest.importorskip("matplotlib")
     written = tables.write_files(tmp_path, make_rows(2, splits=("stratified", "artist")))
