@@ -3,8 +3,8 @@
 The function is named, not imported ("module:function"), so a plain process can hand out work of the sound zone.
 Workers are started by loky, never forked; or they are those of a cluster, where a home has one. A worker that dies
 takes nothing with it: each one leaves a marker while it works on a file, the files marked at the time of a death are
-run again one at a time, and the one that kills its worker again is the `Failure`. Workers
-end soon after this process, however that ends.
+run again one at a time, and the one that kills its worker again is the `Failure`. Workers end soon after this process,
+however that ends.
 """
 
 from __future__ import annotations

@@ -47,12 +47,15 @@ class FeatureSet:
         Which of their layers.
     cost : float
         Of a patch at prediction, as a multiple of the cheapest.
+    rank : int
+        Of features that cost the same and are near the best, those of the highest rank are taken.
     """
 
     blocks: tuple[str, ...]
     backbones: tuple[str, ...]
     layers: str
     cost: float
+    rank: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -328,7 +331,7 @@ def score(setting: Setting, targets: np.ndarray, logits: np.ndarray, n_classes: 
 
 
 def pick(tried: Sequence[Tried], tolerance: float = WITHIN_ERRORS) -> Picked:
-    """Pick a setting: the cheapest features that are near the best, and of these the least log loss.
+    """Pick a setting: the cheapest features that are near the best, of these the highest rank, and the least log loss.
 
     A setting is near when its log loss is at most `tolerance` standard errors above the best one, where the error is
     that of the difference between the two on the same tracks. Of equal losses the stronger penalty and the smaller
@@ -341,7 +344,9 @@ def pick(tried: Sequence[Tried], tolerance: float = WITHIN_ERRORS) -> Picked:
     best = min(tried, key=rank)
     near = [one for one in tried if _is_near(one, best, tolerance)]
     least = min(one.setting.features.cost for one in near)
-    chosen = min((one for one in near if one.setting.features.cost == least), key=rank)
+    cheap = [one for one in near if one.setting.features.cost == least]
+    highest = max(one.setting.features.rank for one in cheap)
+    chosen = min((one for one in cheap if one.setting.features.rank == highest), key=rank)
     lowest = min(one.setting.features.cost for one in tried)
     cheapest = min((one for one in tried if one.setting.features.cost == lowest), key=rank)
     return Picked(chosen, best, cheapest, tuple(tried))

@@ -35,9 +35,14 @@ def name_block(backbone: str, layers: str) -> str:
 
 
 def make_feature_set(backbones: Sequence[str], layers: str) -> FeatureSet:
-    """Describe some layers of some networks side by side."""
+    """Describe some layers of some networks side by side; deep layers go before embeddings that are as good and dear.
+
+    They cost the same at prediction, and hold better on music of another kind (docs, Measured, "The default").
+    """
     cost = sum(COSTS[taps.NETWORKS[name][0]] if name in taps.NETWORKS else COST_OF_EXTRACTOR for name in backbones)
-    return FeatureSet(tuple(name_block(name, layers) for name in backbones), tuple(backbones), layers, cost)
+    return FeatureSet(
+        tuple(name_block(name, layers) for name in backbones), tuple(backbones), layers, cost, int(layers == taps.DEEP)
+    )
 
 
 def gather_tracks(collection: Collection, sets: Sequence[FeatureSet], classes: Sequence[str]) -> Tracks:

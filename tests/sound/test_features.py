@@ -357,10 +357,11 @@ def test_file_that_kills_its_worker_is_blamed_alone(n_jobs, fresh_workers, make_
 
 
 def test_opus_that_reaches_essentia_harms_nobody(fresh_workers, song, encode, make_signal, write_wav, tmp_path):
-    """Without the detour through ffmpeg: the file fails, by an error or by the death of its worker, and alone."""
+    """Without ffmpeg, asked first or afterwards: the file fails, by an error or by its worker's death, and alone."""
     (tmp_path / "direct_job.py").write_text(
         "from essentia_ldl.sound import audio, features\n"
         "audio._needs_ffmpeg = lambda path, container: False\n"
+        "audio.ffmpeg.is_there = lambda: False\n"
         "extract = features.extract_track\n"
     )
     opus = encode(song, tmp_path / "song.opus", "-c:a", "libopus")

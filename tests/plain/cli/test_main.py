@@ -186,7 +186,7 @@ def test_an_unknown_command_is_a_usage_error():
         (("labels", "mood-sad", "--labels", "sc", "--data", "d"), "got 'sc'"),
         (("data", "nowhere"), "data: expected a path that exists"),
         (("predict", "a.mp3"), "models: expected at least one; got 'none'"),
-        (("predict", "a.mp3", "-m", "x"), "model: expected one that exists (there are none yet); got 'x'"),
+        (("predict", "a.mp3", "-m", "x"), "model: expected one that exists; got 'x'"),
         (("new", "mine", "--data", "nowhere"), "data: expected a path that exists"),
     ],
 )

@@ -1,5 +1,7 @@
 """The choice: no leakage, parts that serve twice, and a rule that prefers the cheaper."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -119,6 +121,14 @@ def test_dearer_features_are_taken_where_they_pay():
 def test_the_error_is_that_of_the_difference_on_the_same_tracks():
     """A small gain is believed where every track has it, however much tracks differ."""
     assert pick([try_(CHEAP, WAVY + 0.0001), try_(DEAR, WAVY)]).setting.features == DEAR
+
+
+def test_of_features_that_cost_the_same_and_are_near_the_highest_rank_wins():
+    deep = dataclasses.replace(CHEAP, layers="all", rank=1)
+    tried = [try_(CHEAP, FLAT), try_(deep, WAVY + 0.00005), try_(deep, WAVY + 0.00004, 0.1)]
+    assert pick(tried).setting == Setting(deep, 0.0, 0.1)
+    assert pick([try_(CHEAP, FLAT), try_(deep, WAVY + 0.001)]).setting.features == CHEAP
+    assert pick(tried, 0.0).setting.features == CHEAP
 
 
 def test_without_tolerance_the_best_is_taken_whatever_it_costs():

@@ -39,7 +39,8 @@ def test_a_model_is_one_line_with_its_score():
 def test_an_empty_folder_says_what_to_do(monkeypatch):
     monkeypatch.setattr("sys.argv", ["essentia-ldl"])
     assert describe_models([], Path("/nowhere/graphs")) == [
-        "no models in /nowhere/graphs. Run `essentia-ldl graphs build` or train one."
+        "no models in /nowhere/graphs. Run `essentia-ldl graphs build` or train one, or set ESSENTIA_LDL_HOME to the "
+        "folder in which your graphs/ is."
     ]
 
 
