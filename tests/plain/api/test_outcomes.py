@@ -76,7 +76,7 @@ def test_a_file_has_its_predictions_or_its_failure(make_prediction):
 
 def test_what_was_written_says_where(check_html):
     done = WrittenPredictions(2, 1, path="out <1>.csv")
-    assert done.as_dict() == {"n_failures": 2, "n_kept": 1, "path": "out <1>.csv"}
+    assert done.as_dict() == {"n_failures": 2, "n_kept": 1, "n_noted": 0, "path": "out <1>.csv"}
     check_html(done._repr_html_())
     assert "out &lt;1&gt;.csv" in done._repr_html_()
     check_html(WrittenReport((), (), Path("/r/report.html"), Path("/r/audit.csv"))._repr_html_())

@@ -19,6 +19,7 @@ PROGRAM = (sys.executable, "-m", "essentia_ldl")
 # a program whose command is replaced: `action` runs in the place of the command line
 STAND_IN = """
 import os, signal, sys, types
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs the tests may ignore it
 stand_in = types.ModuleType("essentia_ldl.cli.main")
 def main(prog_name):
     {action}
@@ -35,6 +36,11 @@ PRESS = "os.kill(os.getpid(), signal.SIGINT)"
 def start(action: str = "pass", before: str = "", after: str = "") -> subprocess.CompletedProcess[str]:
     code = STAND_IN.format(action=action, before=before, after=after)
     return subprocess.run([sys.executable, "-c", code], env=zone_environment(), capture_output=True, text=True)
+
+
+def hear_interrupts() -> None:
+    """Let a child hear Ctrl-C, which who runs the tests may ignore."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def check_stopped(done: subprocess.CompletedProcess[str]) -> None:
@@ -85,7 +91,12 @@ def test_c5_at_random_moments(arguments, tmp_path):
     environment = {**os.environ, **zone_environment(), "ESSENTIA_LDL_HOME": str(tmp_path)}
     for number in range(30):
         process = subprocess.Popen(
-            [*PROGRAM, *arguments], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            [*PROGRAM, *arguments],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=hear_interrupts,
         )
         time.sleep(0.02 * number)
         process.send_signal(signal.SIGINT)

@@ -51,7 +51,7 @@ def test_rows_and_failures_are_counted_and_told_as_they_are_met(tmp_path, played
     said: list[str] = []
     output = Output("csv", str(tmp_path / "out.csv"))
     done = predict(["a.wav", "bad.wav", "c.wav"], Question(), output, tmp_path / "graphs", said.append)
-    assert done == Predicted(n_failures=1)
+    assert done == Predicted(n_failures=1, n_noted=2)
     assert [line.split(":")[0] for line in said] == ["warning", "error"]
     assert said[1] == "error: silence (bad.wav)."
     assert (tmp_path / "out.csv").read_text().splitlines() == [
@@ -109,10 +109,10 @@ def run(*audio: str, path: str = "out.csv", say=lambda line: None, again: bool =
 
 def test_nothing_is_left_beside_the_output_but_the_failures(library, played):
     before = {*os.listdir(), "cache"}  # where it is kept that oneDNN runs
-    assert run("a.wav", "bad.wav") == Predicted(n_failures=1)
+    assert run("a.wav", "bad.wav") == Predicted(n_failures=1, n_noted=1)
     assert set(os.listdir()) - before == {"out.csv", "out.failures.csv"}
     assert Path("out.failures.csv").read_text() == "path,reason\nbad.wav,silence (bad.wav).\n"
-    assert run("a.wav") == Predicted(n_failures=0)
+    assert run("a.wav") == Predicted(n_failures=0, n_noted=1)
     assert set(os.listdir()) - before == {"out.csv"}, "the table of an earlier run would be wrong"
 
 
@@ -184,7 +184,7 @@ def test_a_command_that_was_stopped_goes_on(library, played):
     assert Path("out.csv").read_text() == "before"
     assert Path("out.csv.journal").is_file()
     said: list[str] = []
-    assert run("a.wav", "bad.wav", "c.wav", say=said.append) == Predicted(n_failures=1, n_kept=1)
+    assert run("a.wav", "bad.wav", "c.wav", say=said.append) == Predicted(n_failures=1, n_kept=1, n_noted=2)
     assert said[0] == "1 of 3 files were done before; going on with the others."
     assert played[-1]["files"] == ["bad.wav", "c.wav"]
     assert (Path("out.csv").read_bytes(), Path("out.failures.csv").read_bytes()) == (whole, table)
@@ -206,7 +206,7 @@ def test_a_command_killed_while_it_writes_the_document_leaves_no_half_one(librar
         with pytest.raises(SystemExit):
             run("a.wav", "c.wav")
     assert len(set(os.listdir()) - names) == 2, "the journal and a part"
-    assert run("a.wav", "c.wav") == Predicted(n_failures=0, n_kept=2)
+    assert run("a.wav", "c.wav") == Predicted(n_failures=0, n_kept=2, n_noted=2)
     assert Path("out.csv").read_bytes() == whole
     assert set(os.listdir()) == names
 
