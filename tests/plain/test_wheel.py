@@ -60,7 +60,7 @@ def test_the_wheel_says_what_it_is(wheel):
     (info,) = {name.split("/")[0] for name in archive.namelist() if ".dist-info/" in name}
     assert info == f"essentia_ldl-{essentia_ldl.__version__}.dist-info"
     entry_points = archive.read(f"{info}/entry_points.txt").decode()
-    assert "essentia-ldl = essentia_ldl.cli.main:main" in entry_points
+    assert "essentia-ldl = essentia_ldl.cli.start:run" in entry_points
     metadata = archive.read(f"{info}/METADATA").decode()
     assert "License: AGPL-3.0-or-later" in metadata or "License-Expression: AGPL-3.0-or-later" in metadata
     assert "Requires-Dist: essentia-tensorflow" in metadata
