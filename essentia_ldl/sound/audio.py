@@ -12,7 +12,6 @@ import contextlib
 import dataclasses
 import functools
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from typing import Any
@@ -96,7 +95,7 @@ def probe_audio(path: str) -> AudioInfo:
         require_whole(plain, container, path)
         duration_s, rate_hz, n_channels = _read_header(plain, container)
         check_rate(rate_hz, path)
-        with _essentia_readable(plain, container, path, longest_s=1.0) as readable:
+        with _essentia_readable(plain, (container, n_channels), path, longest_s=1.0) as readable:
             if readable != plain and not rate_hz:
                 _, rate_hz, n_channels = read_wav_header(readable) or (0.0, 0, 0)
         return AudioInfo(container, duration_s, rate_hz, n_channels)
@@ -129,9 +128,9 @@ def open_audio(path: str) -> Iterator[tuple[str, float, int]]:
         container = sniff_container(plain)
         if container == "aiff":  # of a WAV, what is decoded tells how much is missing
             require_whole(plain, container, path)
-        declared_s, rate_hz, _ = _read_header(plain, container)
+        declared_s, rate_hz, n_channels = _read_header(plain, container)
         check_rate(rate_hz, path)
-        with _essentia_readable(plain, container, path) as readable:
+        with _essentia_readable(plain, (container, n_channels), path) as readable:
             if readable != plain:
                 _, rate_hz, _ = read_wav_header(readable) or (0.0, 0, 0)
             yield readable, declared_s, rate_hz
@@ -219,8 +218,11 @@ def readable_audio(path: str) -> Iterator[str]:
         When the file is missing, or needs ffmpeg and there is none.
     """
     require_file(path)
-    with _plain_name(path) as plain, _essentia_readable(plain, sniff_container(plain), path) as readable:
-        yield readable
+    with _plain_name(path) as plain:
+        container = sniff_container(plain)
+        _, _, n_channels = _read_header(plain, container)
+        with _essentia_readable(plain, (container, n_channels), path) as readable:
+            yield readable
 
 
 @contextlib.contextmanager
@@ -239,10 +241,15 @@ def _plain_name(path: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _essentia_readable(plain: str, container: str, path: str, longest_s: float = ffmpeg.LONGEST_S) -> Iterator[str]:
-    """Yield a path that Essentia's loader can open: the file itself, or what ffmpeg makes of it."""
-    refusal = None
-    if not _needs_ffmpeg(plain, container):
+def _essentia_readable(
+    plain: str, declared: tuple[str, int], path: str, longest_s: float = ffmpeg.LONGEST_S
+) -> Iterator[str]:
+    """Yield a path that Essentia's loader can open: the file itself, or what ffmpeg makes of it.
+
+    What the file declares is its container and its channels, which `_read_header` has read.
+    """
+    refusal, (container, n_channels) = None, declared
+    if not _needs_ffmpeg(plain, container, n_channels):
         try:
             open_loader(_probing_loader(), plain, path)
         except AudioError as error:
@@ -274,17 +281,14 @@ def _begins_as_audio(path: str) -> bool:
         return begins_as_audio(head) or find_frames(head + file.read(1 << 17)) is not None
 
 
-def _needs_ffmpeg(path: str, container: str) -> bool:
-    if container in ("opus", "matroska"):
-        return True
-    header = read_wav_header(path) if container == "wav" else None
-    if (header[2] if header is not None else int(_metadata(path)[3])) > 2:
+def _needs_ffmpeg(path: str, container: str, n_channels: int) -> bool:
+    if container in ("opus", "matroska") or n_channels > 2:
         return True
     return container in ("mp3", "other") and read_mpeg(path)[1]
 
 
 def _require_ffmpeg(path: str, container: str) -> None:
-    if shutil.which("ffmpeg") is None:
+    if not ffmpeg.is_there():
         raise AudioError(
             explain(
                 "audio",

@@ -52,34 +52,36 @@ def read_wav_header(path: str) -> tuple[float, int, int] | None:
 
 def _find_data(path: str) -> tuple[tuple[int, int, int, int], int, int] | None:
     """Return format, channels, rate and byte rate, and where the data of a WAV file begins and its size."""
-    with open(path, "rb") as file:
-        head = file.read(65536)
-    position, form = 12, (0, 0, 0, 0)
-    while position + 8 <= len(head):
-        name, size = head[position : position + 4], struct.unpack_from("<I", head, position + 4)[0]
-        if name == b"fmt " and position + 20 <= len(head):
-            form = struct.unpack_from("<HHII", head, position + 8)
+    form = (0, 0, 0, 0)
+    for name, head, at, size in _walk_chunks(path, "<I"):
+        if name == b"fmt " and at + 12 <= len(head):
+            form = struct.unpack_from("<HHII", head, at)
         if name == b"data":
-            return form, position + 8, size
-        position += 8 + size + (size & 1)
+            return form, at, size
     return None
 
 
-def read_aiff_header(path: str) -> tuple[float, int] | None:
-    """Duration as the COMM chunk declares it, and the bytes that this takes; None when there is none."""
+def _walk_chunks(path: str, size_form: str) -> Iterator[tuple[bytes, bytes, int, int]]:
+    """Yield the chunks that begin a RIFF or IFF file: name, the bytes that were read, where in them it is, and size."""
     with open(path, "rb") as file:
         head = file.read(65536)
     position = 12
     while position + 8 <= len(head):
-        name, size = head[position : position + 4], struct.unpack_from(">I", head, position + 4)[0]
-        if name == b"COMM" and position + 26 <= len(head):
-            n_channels, n_frames, n_bits, exponent, mantissa = struct.unpack_from(">hIhHQ", head, position + 8)
+        (size,) = struct.unpack_from(size_form, head, position + 4)
+        yield head[position : position + 4], head, position + 8, size
+        position += 8 + size + (size & 1)
+
+
+def read_aiff_header(path: str) -> tuple[float, int] | None:
+    """Duration as the COMM chunk declares it, and the bytes that this takes; None when there is none."""
+    for name, head, at, _ in _walk_chunks(path, ">I"):
+        if name == b"COMM" and at + 18 <= len(head):
+            n_channels, n_frames, n_bits, exponent, mantissa = struct.unpack_from(">hIhHQ", head, at)
             rate_hz = mantissa * 2.0 ** ((exponent & 0x7FFF) - 16383 - 63)
-            compressed = head[8:12] == b"AIFC" and head[position + 26 : position + 30] not in (b"NONE", b"sowt")
+            compressed = head[8:12] == b"AIFC" and head[at + 18 : at + 22] not in (b"NONE", b"sowt")
             if rate_hz <= 0 or compressed or _is_mark(n_frames, path):
                 return None
             return n_frames / rate_hz, n_frames * n_channels * ((n_bits + 7) // 8)
-        position += 8 + size + (size & 1)
     return None
 
 

@@ -208,7 +208,7 @@ def test_without_ffmpeg_the_remedy_is_named(name, song, encode, make_signal, wri
         path = write_wav(tmp_path / name, make_signal(1, n_channels=4))
     else:
         path = encode(song, tmp_path / name, "-c:a", "libopus")
-    monkeypatch.setattr(audio.shutil, "which", lambda _: None)
+    monkeypatch.setattr(audio.ffmpeg.shutil, "which", lambda _: None)
     for read in (probe_audio, lambda p: collect(p, 16000)):
         with pytest.raises(AudioError, match=r"at most 2 channels .*Install ffmpeg .*convert the file to stereo FLAC"):
             read(str(path))
@@ -523,7 +523,7 @@ def test_mp3_of_two_rates_are_right_or_refused_a6(song, encode, tmp_path, monkey
     joined = tmp_path / "joined.mp3"
     joined.write_bytes(first.read_bytes() + second.read_bytes())
     assert collect(joined, 16000)[1] == pytest.approx(20, abs=0.3)
-    monkeypatch.setattr(audio.shutil, "which", lambda _: None)
+    monkeypatch.setattr(audio.ffmpeg.shutil, "which", lambda _: None)
     with pytest.raises(AudioError, match="Install ffmpeg"):
         collect(joined, 16000)
 

@@ -360,7 +360,7 @@ def test_opus_that_reaches_essentia_harms_nobody(fresh_workers, song, encode, ma
     """Without ffmpeg, asked first or afterwards: the file fails, by an error or by its worker's death, and alone."""
     (tmp_path / "direct_job.py").write_text(
         "from essentia_ldl.sound import audio, features\n"
-        "audio._needs_ffmpeg = lambda path, container: False\n"
+        "audio._needs_ffmpeg = lambda path, container, n_channels: False\n"
         "audio.ffmpeg.is_there = lambda: False\n"
         "extract = features.extract_track\n"
     )
