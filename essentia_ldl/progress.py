@@ -39,6 +39,10 @@ def listening(say: Say) -> Iterator[None]:
         _listener.reset(token)
 
 
+def be_silent(line: str) -> None:
+    """Take a line for the user, and drop it."""
+
+
 def find_listener() -> Say | None:
     """Return who listens; None where the terminal shows what steps print."""
     return _listener.get()

@@ -18,7 +18,6 @@ from essentia_ldl.api.settings import (
     HowToPredict,
     Place,
     Say,
-    be_silent,
     check_settings,
     check_writable,
     find_home,
@@ -34,6 +33,7 @@ from essentia_ldl.predict import command
 from essentia_ldl.predict.ask import Question, expand_files, find_models
 from essentia_ldl.predict.many import Workers, predict_in_order
 from essentia_ldl.predict.write import Output, choose_form
+from essentia_ldl.progress import be_silent
 from essentia_ldl.records import Failure, Prediction
 from essentia_ldl.report.command import write_report
 from essentia_ldl.train.train import Trained

@@ -244,10 +244,6 @@ def find_truth(settings: Mapping[str, Any]) -> TruthColumn | None:
     return None if column is None else TruthColumn(column, settings.get("truth_class"))
 
 
-def be_silent(line: str) -> None:
-    """Take a line for the user, and drop it."""
-
-
 @contextlib.contextmanager
 def telling(say: Say) -> Iterator[None]:
     """Hand on what steps in processes of their own print, show no bars, and raise the error of a step as itself.

@@ -15,7 +15,6 @@ from essentia_ldl.api.settings import (
     HowToTrain,
     Place,
     Say,
-    be_silent,
     check_settings,
     check_writable,
     find_home,
@@ -28,6 +27,7 @@ from essentia_ldl.errors import DataError, explain
 from essentia_ldl.files import Home
 from essentia_ldl.measure import crossval
 from essentia_ldl.measure.refit import refit
+from essentia_ldl.progress import be_silent
 from essentia_ldl.recipe.new import write_new_recipe
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.train import ensemble

@@ -25,6 +25,7 @@ from essentia_ldl.datasets._walk import (
     walk_files,
 )
 from essentia_ldl.errors import DataError, explain
+from essentia_ldl.progress import be_silent
 from essentia_ldl.records import Track
 
 __all__ = ["AUDIO_SUFFIXES", "EXPECTED", "PassedOver", "list_audio", "matches", "read_tracks", "walk_audio"]
@@ -39,11 +40,7 @@ def matches(path: Path) -> bool:
     return path.is_dir()
 
 
-def _ignore(sentence: str) -> None:
-    del sentence
-
-
-def read_tracks(path: Path, say: Callable[[str], object] = _ignore) -> list[Track]:
+def read_tracks(path: Path, say: Callable[[str], object] = be_silent) -> list[Track]:
     """Read a folder with one sub-folder per class.
 
     Parameters

@@ -16,6 +16,7 @@ from pathlib import Path
 from essentia_ldl import tables
 from essentia_ldl.datasets._names import read_role
 from essentia_ldl.errors import DataError, explain
+from essentia_ldl.progress import be_silent
 from essentia_ldl.records import Track
 from essentia_ldl.urls import is_url
 
@@ -33,11 +34,7 @@ def matches(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
-def _ignore(sentence: str) -> None:
-    del sentence
-
-
-def read_tracks(path: Path, say: Callable[[str], object] = _ignore) -> list[Track]:
+def read_tracks(path: Path, say: Callable[[str], object] = be_silent) -> list[Track]:
     """Read a table of tracks.
 
     Parameters

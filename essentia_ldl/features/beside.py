@@ -14,11 +14,10 @@ from essentia_ldl import taps
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import CardError, RecipeError, explain
 from essentia_ldl.models.card import GraphCard, find_front_end
-from essentia_ldl.models.folder import Model, digest_graph, read_model
+from essentia_ldl.models.folder import Model, digest_graph, read_model, refuse_head
 from essentia_ldl.records import FrontEnd
 from essentia_ldl.taps import UNKNOWN_LICENCE, Network, Published
 
-HEADS = "TensorflowPredict2D"
 # What of an analysis a patch does not show: its name, the network, and how production goes on from patch to patch.
 _NOT_OF_PATCHES = ("name", "kind", "predict_algorithm", "patch_hop_frames", "patch_hop_samples", "resample_quality")
 
@@ -81,9 +80,7 @@ def identify_networks(names: Sequence[str], graphs: Path) -> list[str]:
 def describe_published(model: Model) -> Published:
     """Take from a model's card what it is as an extractor; raises `CardError` as `find_networks`."""
     card, where = model.card, model.name
-    if card.algorithm == HEADS:
-        remedy = "Name a network that reads audio, such as msd-musicnn-1."
-        raise CardError(explain("extractor", "a network", "a head, which reads embeddings itself", where, remedy))
+    refuse_head(model)
     _check_patches(card, where)
     outputs = [one for one in card.fields["schema"]["outputs"] if one.get("output_purpose") == "embeddings"]
     if len(outputs) != 1:

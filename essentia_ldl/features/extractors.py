@@ -27,7 +27,15 @@ from essentia_ldl import frontends
 from essentia_ldl.errors import CardError, RecipeError, StoreError, explain
 from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.models.card import find_front_end
-from essentia_ldl.models.folder import PUBLISHED, USERS_GRAPHS, Model, digest_graph, find_model, require_weights
+from essentia_ldl.models.folder import (
+    PUBLISHED,
+    USERS_GRAPHS,
+    Model,
+    digest_graph,
+    find_model,
+    refuse_head,
+    require_weights,
+)
 from essentia_ldl.recipe.recipe import NetworkSettings
 from essentia_ldl.records import FrontEnd
 
@@ -127,9 +135,7 @@ def identify_weights(network: NetworkSettings, graphs: Path) -> list[str]:
 def describe_extractor(model: Model, node: str = "") -> Extractor:
     """Take from a model's card what running it as an extractor needs; raises as `read_extractor`."""
     card = model.card
-    if card.algorithm == "TensorflowPredict2D":
-        remedy = "Name a network that reads audio, such as msd-musicnn-1."
-        raise CardError(explain("extractor", "a network", "a head, which reads embeddings itself", model.name, remedy))
+    refuse_head(model)
     front_end = find_front_end(card, model.name)
     if front_end.predict_algorithm == frontends.GENERAL and front_end.kind != "embedding":
         remedy = "Train the network itself on your task, with --network and --fine-tune none."

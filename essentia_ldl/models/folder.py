@@ -41,6 +41,7 @@ BASE_MODELS = ("msd-musicnn-1", "msd-vgg-1", "mtt-musicnn-1", "mtt-vgg-1")
 # Networks whose weights are read from a published graph that the user puts into graphs/: (network, data set) -> stem.
 USERS_GRAPHS = {("vggish", "audioset"): "audioset-vggish-3"}
 NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK)  # the second and third are one on Linux
+HEADS = "TensorflowPredict2D"  # the algorithm that runs them
 PUBLISHED = "https://essentia.upf.edu/models"
 BUILD = "Run `essentia-ldl graphs build`, or set ESSENTIA_LDL_HOME to the folder in which your graphs/ is."
 
@@ -118,6 +119,13 @@ def weights_file(folder: Path, backbone: str, pretrained: str) -> Path:
     """Return where the weights of a pretrained network are, whether they are there or not."""
     suffix = "pb" if (backbone, pretrained) in USERS_GRAPHS else "weights.h5"
     return Path(folder) / f"{base_name(backbone, pretrained)}.{suffix}"
+
+
+def refuse_head(model: Model) -> None:
+    """Raise `CardError` when what is named as an extractor is a head."""
+    if model.card.algorithm == HEADS:
+        remedy = "Name a network that reads audio, such as msd-musicnn-1."
+        raise CardError(explain("extractor", "a network", "a head, which reads embeddings itself", model.name, remedy))
 
 
 def require_weights(folder: Path, backbone: str, pretrained: str) -> Path:

@@ -13,7 +13,6 @@ from essentia_ldl.api.settings import (
     HowToPredict,
     HowToRead,
     HowToTrain,
-    be_silent,
     check_settings,
     check_writable,
     find_home,
@@ -27,7 +26,7 @@ from essentia_ldl.collection.read import Source
 from essentia_ldl.errors import DataError, DiskError, RecipeError, UnknownNameError
 from essentia_ldl.files import Home
 from essentia_ldl.measure.rows import TruthColumn
-from essentia_ldl.progress import find_listener
+from essentia_ldl.progress import be_silent, find_listener
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.recipe.toml import read_recipe, write_recipe
 from essentia_ldl.zones import StepFailed
