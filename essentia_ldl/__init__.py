@@ -10,6 +10,7 @@ Underneath:
   discover      plug-ins by walking a package
   files         the folders of a home, atomic writing, json and digests
   content       audio by a file's name and first bytes
+  arrays        arrays of .npy and .npz files, whole or told to be damaged
   tables        rows as spreadsheets and shells write them
   frontends     the numbers of the analyses, and one row per network
   taps          the layers of pretrained networks that are read as features, and where each stands

@@ -138,18 +138,34 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
         file.write(text.encode("utf-8", "surrogateescape"))  # file names need not be UTF-8
 
 
-def read_json(path: str | os.PathLike[str]) -> Any:
-    """Read a json file.
+def read_json(
+    path: str | os.PathLike[str],
+    what: str = "file",
+    remedy: str = "Delete it and run again.",
+    kind: type[EssentiaLdlError] = StoreError,
+) -> Any:
+    """Read a json file, with or without a byte order mark.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    what : str
+        What it is, for the message.
+    remedy : str
+        What to do when it cannot be read.
+    kind : type
+        Of the error.
 
     Raises
     ------
-    StoreError
-        When it is missing or not json, or nested or long beyond reason.
+    EssentiaLdlError
+        Of that kind, when it is missing or not json, or nested or long beyond reason.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8", errors="surrogateescape"))
+        return json.loads(Path(path).read_text(encoding="utf-8-sig", errors="surrogateescape"))
     except JSON_DAMAGE as error:
-        raise StoreError(explain("file", "readable json", error, path, "Delete it and run again.")) from None
+        raise kind(explain(what, "readable json", error, path, remedy)) from None
 
 
 def read_object(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Rows of tables as spreadsheets, shells and libraries write them. In: the bytes of a file; out: cells, by line.
 
+What this program wrote itself, and a spreadsheet may have saved since, is read by `read_csv`.
+
 UTF-8, UTF-16 and UTF-32, with or without a byte order mark. The separator is what a first line ``sep=;`` says, or else
 the one that makes a header of the names that are looked for. Comments above the header (``#TYPE`` of PowerShell), blank
 rows, columns without a name and empty cells behind the last column are left out. A cell in quotes may hold separators
@@ -9,9 +11,13 @@ and ends of lines; a quote that is not closed before the next separator is a cha
 from __future__ import annotations
 
 import codecs
+import csv
 import dataclasses
+import os
 import re
 from collections.abc import Iterator, Sequence
+
+from essentia_ldl.errors import DataError, StoreError, explain
 
 SEPARATORS = ",\t;|"
 _MORE = "^~:"  # only where they make a header of the names that are looked for
@@ -64,6 +70,39 @@ def decode(data: bytes, errors: str = "strict") -> str:
     if max(even, odd) * 4 > len(head) and min(even, odd) == 0:  # text of letters of Europe
         return data.decode("utf-16-be" if even else "utf-16-le")
     return data.decode("utf-8", errors)
+
+
+def read_csv(path: str | os.PathLike[str], what: str, remedy: str) -> list[list[str]]:
+    """Read comma-separated values that this program wrote; file names in them need not be UTF-8.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    what : str
+        What it is, for the message.
+    remedy : str
+        What to do when it is damaged.
+
+    Returns
+    -------
+    list[list[str]]
+        The cells of every row that is not empty.
+
+    Raises
+    ------
+    StoreError
+        When it cannot be read.
+    DataError
+        When it is not such a table.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+            return [row for row in csv.reader(file) if row]
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror}. Check the path.") from error
+    except csv.Error as error:
+        raise DataError(explain(what, "comma-separated values", error, path, remedy)) from error
 
 
 def read_table(text: str, wanted: Sequence[str], separator: str | None = None) -> Rows | None:

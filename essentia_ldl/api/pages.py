@@ -6,7 +6,6 @@ user's are escaped; where the files of a run are gone, the diagram is left out.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from essentia_ldl.report.page import table
 from essentia_ldl.report.pictures import shown
 from essentia_ldl.report.results import read_results
 from essentia_ldl.scores import reliability
+from essentia_ldl.tables import read_csv
 
 N_CLASSES = 10  # shown of a file; a tagger has fifty
 
@@ -153,8 +153,8 @@ def _draw_table(folder: Path, scores: Mapping[str, Any]) -> str:
     """Return the reliability diagram of an evaluation's predictions.csv; nothing where there is none."""
     classes = list(scores["classes"])
     try:
-        with open(folder / "predictions.csv", newline="", encoding="utf-8", errors="surrogateescape") as file:
-            rows = list(csv.DictReader(file))
+        header, *lines = read_csv(folder / "predictions.csv", "predictions", "Evaluate again.")
+        rows = [dict(zip(header, line, strict=True)) for line in lines]
         targets = np.array([classes.index(row["label"]) for row in rows])
         values = np.array([[float(row[name]) for name in classes] for row in rows])
         measured = reliability.measure(targets, values, name=scores["model"])

@@ -18,7 +18,7 @@ from essentia_ldl.records import Track
 NOTHING = frozenset(
     ("nan", "none", "null", "na", "n/a", "<na>", "#n/a", "#na", "nil", "nat", "?", "-", "--", "unlabeled", "unlabelled")
 )
-_SEPARATORS = re.compile(r"[;|,/+&]|\\s{2,}|\t")
+_SEPARATORS = re.compile(r"[;|,/+&\t]")
 _QUOTES = " \t'\"[](){}"
 
 

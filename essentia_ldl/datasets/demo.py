@@ -31,8 +31,10 @@ from tqdm import tqdm
 
 from essentia_ldl.datasets import _albums, _styles, _synth, table
 from essentia_ldl.errors import DataError, Reason, StoreError, explain
+from essentia_ldl.files import read_json
 from essentia_ldl.progress import hides_bars
 from essentia_ldl.records import Track
+from essentia_ldl.tables import read_csv
 
 EXPECTED = "a demo made by this program: a folder that holds demo.json"
 VERSION = 1  # of the synthesis; a demo of another version is made again
@@ -212,11 +214,11 @@ def _check_parameters(classes: list[str], size: DemoSize, seed: int) -> None:
 
 def _is_complete(root: Path, parameters: dict) -> bool:
     try:
-        if json.loads((root / "demo.json").read_text(encoding="utf-8")) != parameters:
+        if read_json(root / "demo.json") != parameters:
             return False
-        with open(root / "index.csv", encoding="utf-8", newline="") as file:
-            sizes = {(root / row["path"]).stat().st_size for row in csv.DictReader(file)}
-    except (OSError, ValueError, KeyError):
+        header, *rows = read_csv(root / "index.csv", "demo", "Make it again.")
+        sizes = {(root / row[header.index("path")]).stat().st_size for row in rows}
+    except (OSError, ValueError, IndexError):
         return False
     return len(sizes) == 1  # all tracks are equally long; a truncated one is not
 

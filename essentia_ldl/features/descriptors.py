@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from essentia_ldl.arrays import read_array
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import DataError, StoreError, explain
 from essentia_ldl.features.profiles import KEYS, SCALES, get_profile
@@ -185,11 +186,7 @@ def _parse_names(path: Path, _changed_ns: int) -> tuple[str, ...]:
 def _load(path: Path, n_columns: int) -> np.ndarray:
     """Load a vector (n_columns,); a damaged file or another shape is removed and told."""
     remedy = "Run the same command again."
-    try:
-        vector = np.load(path)
-    except (OSError, ValueError, EOFError) as error:
-        path.unlink(missing_ok=True)
-        raise StoreError(explain("descriptors", "a readable array", error, path, remedy)) from None
+    vector = read_array(path, "descriptors", remedy)
     if vector.shape != (n_columns,):
         path.unlink()
         raise StoreError(explain("descriptors", f"{n_columns} numbers", vector.shape, path, remedy))

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl import frontends
+from essentia_ldl.arrays import read_array
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import RecipeError, StoreError, explain
 from essentia_ldl.features.extractors import read_extractor
@@ -162,11 +163,7 @@ def read_embeddings(collection: Collection, network: NetworkSettings) -> dict[st
 
 
 def _read(path: Path) -> np.ndarray:
-    try:
-        array = np.load(path)
-    except (OSError, ValueError, EOFError) as error:
-        path.unlink(missing_ok=True)
-        raise StoreError(explain("embeddings", "a readable array", error, path, REMEDY)) from None
+    array = read_array(path, "embeddings", REMEDY)
     if array.ndim != 2 or not len(array) or not np.all(np.isfinite(array)):
         path.unlink()
         raise StoreError(explain("embeddings", "finite (n_patches, d)", array.shape, path, REMEDY))

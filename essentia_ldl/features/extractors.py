@@ -21,9 +21,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from essentia_ldl import frontends
+from essentia_ldl.arrays import read_array
 from essentia_ldl.errors import CardError, RecipeError, StoreError, explain
 from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.models.card import find_front_end
@@ -170,10 +169,9 @@ def plan_extractor(extractor: Extractor, store: Store, content: str) -> dict[str
 
 def measure_size(folder: Path, content: str) -> int:
     """Return how many numbers an embedding of a folder has."""
-    path = array_path(folder, content)
-    try:
-        return int(np.load(path, mmap_mode="r").shape[1])
-    except (OSError, ValueError, IndexError) as error:
-        path.unlink(missing_ok=True)
-        remedy = "Run the same command again."
-        raise StoreError(explain("embeddings", "a readable array", error, path, remedy)) from None
+    path, remedy = array_path(folder, content), "Run the same command again."
+    shape = read_array(path, "embeddings", remedy, mapped=True).shape
+    if len(shape) != 2:
+        path.unlink()
+        raise StoreError(explain("embeddings", "an array (n_patches, d)", shape, path, remedy))
+    return shape[1]

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from essentia_ldl import taps
+from essentia_ldl.arrays import read_array
 from essentia_ldl.errors import StoreError, explain
 from essentia_ldl.features.beside import find_network
 from essentia_ldl.features.store import array_path
@@ -179,11 +180,7 @@ def read_joint(folders: Mapping[Named, Path], content: str, layers: str | None =
 
 
 def _read(path: Path, network: str | Network, layers: str | None) -> np.ndarray:
-    try:
-        array = np.load(path)
-    except (OSError, ValueError, EOFError) as error:
-        path.unlink(missing_ok=True)
-        raise StoreError(explain("features", "a readable array", error, path, REMEDY)) from None
+    array = read_array(path, "features", REMEDY)
     sizes = {taps.count_columns(network, stored) for stored in (taps.DEEP, taps.ALL)}
     whole = array.ndim == 2 and len(array) and array.shape[1] in sizes and array.dtype == np.float32
     if not whole or not np.all(np.isfinite(array)):

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from essentia_ldl.arrays import read_array
 from essentia_ldl.errors import StoreError, explain
-from essentia_ldl.files import digest_file, is_file_name, read_object, replacing, write_json
+from essentia_ldl.files import digest_file, is_file_name, read_json, read_object, replacing, write_json
 from essentia_ldl.records import FrontEnd
 from essentia_ldl.urls import is_url, stat_url
 
@@ -75,15 +75,7 @@ class Store:
             When they do not exist or are damaged; a damaged file is removed so that the next run makes it again.
         """
         path = self.path(content, front_end, variant)
-        try:
-            array = np.load(path, mmap_mode="r")
-        except OSError as error:
-            raise StoreError(
-                explain("features", "a readable array", error.strerror, path, "Run the command again.")
-            ) from None
-        except (ValueError, EOFError) as error:
-            path.unlink(missing_ok=True)
-            raise StoreError(explain("features", "a readable array", error, path, "Run the command again.")) from None
+        array = read_array(path, "features", "Run the command again.", mapped=True)
         if array.ndim != 2 or array.shape[1] != front_end.n_bands or array.dtype != np.float32:
             path.unlink()
             raise StoreError(
@@ -126,8 +118,8 @@ class Store:
         """Return the content of a file when it has not changed since `remember`, without reading it; else None."""
         try:
             version = _find_version(path)
-            known = json.loads(self._memory(path).read_text(encoding="utf-8", errors="surrogateescape"))
-        except (OSError, ValueError, RecursionError):
+            known = read_json(self._memory(path))
+        except OSError:
             return None
         if not isinstance(known, dict) or not is_file_name(known.get("content")):  # it becomes part of paths
             return None

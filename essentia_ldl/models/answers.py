@@ -10,8 +10,6 @@ other bytes is refused.
 from __future__ import annotations
 
 import dataclasses
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -19,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from essentia_ldl.errors import Reason, StoreError, explain
+from essentia_ldl.arrays import opened_arrays
+from essentia_ldl.errors import StoreError, explain
 from essentia_ldl.files import replacing
 
 SUFFIX = ".answers.npz"
@@ -161,21 +160,14 @@ def read_answers(graph: Path | str, graph_sha256: str) -> GoldenAnswers | None:
         raise StoreError(explain("golden answers", "a readable file", error, path, REMEDY)) from None
     if size > MAX_BYTES:
         raise StoreError(explain("golden answers", f"at most {MAX_BYTES} bytes", size, path, REMEDY))
+    with opened_arrays(path, "golden answers", REMEDY, "a whole file") as arrays:
+        values = {node: arrays[f"answers_{i}"] for i, node in enumerate(map(str, arrays["nodes"]))}
+        inputs = _scale(arrays["levels"], arrays["low"], arrays["step"])
+        told = str(arrays["graph_sha256"]), str(arrays["input"])
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            nodes = [str(node) for node in arrays["nodes"]]
-            found = GoldenAnswers(
-                str(arrays["graph_sha256"]),
-                str(arrays["input"]),
-                _scale(arrays["levels"], arrays["low"], arrays["step"]),
-                {node: arrays[f"answers_{i}"] for i, node in enumerate(nodes)},
-            )
+        found = GoldenAnswers(*told, inputs, values)
     except StoreError as error:
         raise StoreError(f"{error} The file is {path}.") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError) as error:
-        raise StoreError(explain("golden answers", "a whole file", Reason(error), path, REMEDY)) from None
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, MemoryError) as error:
-        raise StoreError(explain("golden answers", "a whole file", Reason(error), path, REMEDY)) from None
     if found.graph_sha256 != graph_sha256:
         rule = "those of the graph beside them"
         raise StoreError(explain("golden answers", rule, "those of other bytes", path, REMEDY))

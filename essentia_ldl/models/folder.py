@@ -11,7 +11,6 @@ import contextlib
 import dataclasses
 import errno
 import functools
-import json
 import os
 import re
 import shutil
@@ -31,9 +30,10 @@ from essentia_ldl.errors import (
     WeightsError,
     explain,
 )
-from essentia_ldl.files import JSON_DAMAGE, digest_file, read_json, write_json
+from essentia_ldl.files import digest_file, read_json, read_object, write_json
 from essentia_ldl.models.answers import SUFFIX as ANSWERS
 from essentia_ldl.models.answers import read_answers
+from essentia_ldl.models.card import REMEDY as CARD_REMEDY
 from essentia_ldl.models.card import GraphCard
 
 BASE_MODEL = "msd-musicnn-1"
@@ -94,10 +94,7 @@ def read_model(graph: str | os.PathLike[str]) -> Model:
         raise GraphError(explain("model", "an existing .pb", "nothing there", graph, "Check the name."))
     if not path.is_file():
         raise CardError(explain("card", "a .json beside the .pb", "nothing there", path, "Copy it there too."))
-    try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-    except JSON_DAMAGE as error:
-        raise CardError(explain("card", "readable json", error, path, "Export or copy the model again.")) from None
+    fields = read_json(path, "card", CARD_REMEDY, CardError)
     try:
         card = GraphCard(fields)
         expected = card.extra.get("sha256")
@@ -325,7 +322,7 @@ def promote(
             for stem in stems:
                 name = f"{stem}-{version}"
                 shutil.copyfile(exported / f"{stem}.pb", Path(staging, f"{name}.pb"))
-                card = read_json(exported / f"{stem}.json")
+                card = read_object(exported / f"{stem}.json")
                 extra = {**card.get("essentia_ldl", {}), **(additions or {})}
                 link = str(PurePosixPath(card["link"]).with_name(f"{name}.pb"))
                 write_json(Path(staging, f"{name}.json"), {**card, "link": link, "essentia_ldl": extra})

@@ -6,12 +6,11 @@ In: the folder. Out: yes or no, without a network library, so that nobody starts
 from __future__ import annotations
 
 import hashlib
-import json
 from importlib import resources
 from pathlib import Path
 
 from essentia_ldl.errors import StoreError
-from essentia_ldl.files import JSON_DAMAGE, digest_file
+from essentia_ldl.files import digest_file, read_object
 from essentia_ldl.models.answers import read_answers
 from essentia_ldl.models.folder import BASE_MODELS
 
@@ -29,13 +28,13 @@ def describe_format(network: str) -> str:
 def is_built(graphs: Path, stem: str) -> bool:
     """Tell whether a network such as "msd-musicnn-1" is there: its graph and weights are those that its card tells."""
     try:
-        sums = json.loads((graphs / f"{stem}.json").read_text(encoding="utf-8"))["essentia_ldl"]
+        sums = read_object(graphs / f"{stem}.json")["essentia_ldl"]
         return (
             sums["format"] == describe_format(stem.split("-")[1])
             and sums["sha256"] == digest_file(graphs / f"{stem}.pb")
             and sums["weights_sha256"] == digest_file(graphs / f"{stem}.weights.h5")
         )
-    except (*JSON_DAMAGE, KeyError, TypeError):
+    except (OSError, KeyError, TypeError):
         return False
 
 

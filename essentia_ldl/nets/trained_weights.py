@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from essentia_ldl.arrays import opened_arrays
 from essentia_ldl.errors import StoreError, explain
 from essentia_ldl.files import replacing
 from essentia_ldl.nets.runtime import keras
-from essentia_ldl.runs.arrays import DAMAGE
 from essentia_ldl.runs.names import WEIGHTS
 
 
@@ -38,15 +38,11 @@ def read_weights(path: Path, model: keras.Model) -> None:
     StoreError
         When the file is missing, damaged, or of another model.
     """
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            if set(arrays.files) != {weight.path for weight in model.weights}:
-                raise KeyError("other variables")
-            for weight in model.weights:
-                weight.assign(arrays[weight.path])
-    except DAMAGE as error:
-        rule, remedy = "those of the plan's network", "Train the run again."
-        raise StoreError(explain("weights", rule, error, path, remedy)) from None
+    with opened_arrays(path, "weights", rule="those of the plan's network") as arrays:
+        if set(arrays) != {weight.path for weight in model.weights}:
+            raise KeyError("other variables")
+        for weight in model.weights:
+            weight.assign(arrays[weight.path])
 
 
 def count_features(folder: Path) -> int:
@@ -64,11 +60,8 @@ def count_features(folder: Path) -> int:
     """
     path = Path(folder) / WEIGHTS
     remedy = "Run the same command again."
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            kernels = [arrays[name] for name in arrays.files if name.endswith("logits/kernel")]
-    except DAMAGE as error:
-        raise StoreError(explain("weights", "those of a trained network", error, path, remedy)) from None
+    with opened_arrays(path, "weights", remedy, "those of a trained network") as arrays:
+        kernels = [arrays[name] for name in arrays if name.endswith("logits/kernel")]
     if not kernels:
         raise StoreError(explain("weights", "a dense layer of logits", "none", path, remedy))
     return sum(len(kernel) for kernel in kernels)

@@ -7,8 +7,8 @@ an older run lacks becomes a note, not an error.
 
 from __future__ import annotations
 
-import csv
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from essentia_ldl.runs.plan import Plan, read_plan
 from essentia_ldl.runs.predictions import FILE as PREDICTIONS
 from essentia_ldl.runs.predictions import read_predictions
 from essentia_ldl.runs.targets import name_table, read_report, read_table
+from essentia_ldl.tables import read_csv
 
 __all__ = ["CROSSVAL", "TRAIN", "Results", "locate_cell", "read_results"]
 
@@ -251,7 +252,11 @@ def _read_optional(path: Path) -> dict[str, Any]:
 
 
 def _read_failures(path: Path) -> tuple[dict[str, str], ...]:
+    """Read the files that were left out, and why; a row that was cut off has empty cells."""
     if not path.is_file():
         return ()
-    with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
-        return tuple(csv.DictReader(file))
+    names, remedy = ["path", "step", "reason"], "Delete it, or give the command of the run again."
+    rows = read_csv(path, "failures", remedy)
+    if rows[:1] != [names]:
+        raise StoreError(explain("failures", f"the header {','.join(names)}", rows[:1], path, remedy))
+    return tuple(dict(itertools.zip_longest(names, row[: len(names)], fillvalue="")) for row in rows[1:])

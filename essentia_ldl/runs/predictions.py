@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from essentia_ldl.arrays import REMEDY, read_arrays
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.files import replacing
 from essentia_ldl.records import ROLES
-from essentia_ldl.runs.arrays import REMEDY, read_arrays
 from essentia_ldl.scores.logits import PatchLogits, check_logits, join
 
 FILE = "predictions.npz"

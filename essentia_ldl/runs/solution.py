@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from essentia_ldl.arrays import read_arrays
 from essentia_ldl.errors import DataError, StoreError, explain
 from essentia_ldl.files import replacing
 from essentia_ldl.linear.solution import REMEDY, Solution
-from essentia_ldl.runs.arrays import read_arrays
 
 __all__ = ["FILE", "Solution", "read_solution", "write_solution"]
 

@@ -18,12 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from essentia_ldl.errors import DataError, StoreError, explain
+from essentia_ldl.errors import DataError, explain
 from essentia_ldl.files import digest_file, read_object, replacing, write_json
 from essentia_ldl.records import LabelTable
 from essentia_ldl.runs.names import WEIGHTS
 from essentia_ldl.runs.plan import AugmentPlan, NetworkPlan, Plan, TrainingPlan
 from essentia_ldl.runs.plan_parts import REMEDY
+from essentia_ldl.tables import read_csv
 
 REPORT = "labels.json"
 
@@ -185,13 +186,7 @@ def read_table(path: str | os.PathLike[str]) -> LabelTable:
         When the header or a row is wrong; the message names the file and the row.
     """
     remedy = "Correct the file, or write it again with essentia-ldl labels."
-    try:
-        with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-            lines = [line for line in csv.reader(file) if line]
-    except OSError as error:
-        raise StoreError(f"{path} cannot be read: {error.strerror}. Check the path.") from error
-    except csv.Error as error:
-        raise DataError(explain("label table", "comma-separated values", error, path, remedy)) from error
+    lines = read_csv(path, "label table", remedy)
     header = lines[0] if lines else []
     classes = tuple(header[1:])
     if header[:1] != ["id"] or not classes or len(set(classes)) != len(classes):

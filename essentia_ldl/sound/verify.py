@@ -8,7 +8,6 @@ or of the embeddings, that training used.
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import essentia.standard as es
 import numpy as np
 
 from essentia_ldl import frontends
+from essentia_ldl.arrays import read_array, read_arrays
 from essentia_ldl.errors import EssentiaLdlError, GraphError, Reason, explain
 from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.files import digest_file, read_json, write_json
@@ -36,6 +36,7 @@ VALUE_TOLERANCE = 1e-4  # logits and embeddings, relative to the largest value
 # Absolute, of a classifier on the features of several networks: two TensorFlows add its thousand products in other
 # orders, and logits that are right to VALUE_TOLERANCE make probabilities that differ by more than one network's.
 MULTI_TARGET_TOLERANCE = 1e-4
+REMEDY = "Export again."
 PROBABILITY_NODES = ("model/Softmax", "model/Sigmoid")
 
 
@@ -63,26 +64,26 @@ def verify_run(run: Path) -> dict[str, Any]:
     exported = run / "export"
     goldens = sorted(exported.glob("*.golden.npz"))
     if not goldens:
-        raise GraphError(explain("export", "golden patches", "none", exported, "Export again."))
+        raise GraphError(explain("export", "golden patches", "none", exported, REMEDY))
     for graph in sorted(exported.glob("*.pb")):
         if graph.with_suffix(".golden.npz") not in goldens:
-            raise GraphError(explain("export", "golden patches of every graph", "none", graph, "Export again."))
+            raise GraphError(explain("export", "golden patches of every graph", "none", graph, REMEDY))
     report: dict[str, Any] = {"golden": {}, "audio": {}}
     for golden in goldens:
         stem = golden.name.removesuffix(".golden.npz")
         report["golden"][stem] = replay_golden(exported / f"{stem}.pb", golden)
         for node, difference in replay_answers(exported / f"{stem}.pb").items():
             report["golden"][stem][node] = max(report["golden"][stem].get(node, 0.0), difference)
-        with np.load(golden, allow_pickle=False) as arrays:
-            if "sampled_nodes" in arrays:
-                exact = [str(node) for node in arrays["nodes"]]
-                found = replay_samples(exported / f"{stem}.pb", str(arrays["input"]), exact, arrays)
-                report.setdefault("samples", {})[stem] = found
+        arrays = read_arrays(golden, "golden", REMEDY)
+        if "sampled_nodes" in arrays:
+            exact = [str(node) for node in arrays["nodes"]]
+            found = replay_samples(exported / f"{stem}.pb", str(arrays["input"]), exact, arrays)
+            report.setdefault("samples", {})[stem] = found
     stems = plan.stems
     if plan.extractor is not None:
         head = exported / f"{stems['head']}.pb"
         for audio in plan.places.audio:
-            stored = np.load(array_path(plan.store / plan.extractor.folder, audio.content))
+            stored = read_array(array_path(plan.store / plan.extractor.folder, audio.content), "embeddings")
             report["audio"][audio.path] = replay_extractor(audio.path, stored, plan.extractor, head)
         write_json(exported / "verify.json", report)
         return report
@@ -117,23 +118,23 @@ def replay_golden(graph: Path, golden: Path) -> dict[str, float]:
     card = GraphCard(read_json(graph.with_suffix(".json")))
     worst: dict[str, float] = {}
     limit = MULTI_TARGET_TOLERANCE if card.extra.get("transfer") else PROBABILITY_TOLERANCE
-    with np.load(golden, allow_pickle=False) as arrays:
-        nodes = [str(node) for node in arrays["nodes"]]
-        network = load_graph(graph, card.input_name, nodes)
-        index = 0
-        while f"patches_{index}" in arrays:
-            patches = arrays[f"patches_{index}"].astype(np.float32)
-            answers = run_graph(network, graph, card.input_name, patches, nodes)
-            for node in nodes:
-                key = f"{node.replace('/', '__')}_{index}"
-                if key not in arrays:
-                    raise GraphError(explain("golden", f"values of {node}", "none", golden, "Export again."))
-                expected = arrays[key]
-                difference = measure_difference(expected, answers[node], node, graph.name, limit)
-                worst[node] = max(worst.get(node, 0.0), difference)
-            index += 1
+    arrays = read_arrays(golden, "golden", REMEDY)
+    nodes = [str(node) for node in arrays.get("nodes", ())]
+    network = load_graph(graph, card.input_name, nodes)
+    index = 0
+    while f"patches_{index}" in arrays:
+        patches = arrays[f"patches_{index}"].astype(np.float32)
+        answers = run_graph(network, graph, card.input_name, patches, nodes)
+        for node in nodes:
+            key = f"{node.replace('/', '__')}_{index}"
+            if key not in arrays:
+                raise GraphError(explain("golden", f"values of {node}", "none", golden, REMEDY))
+            expected = arrays[key]
+            difference = measure_difference(expected, answers[node], node, graph.name, limit)
+            worst[node] = max(worst.get(node, 0.0), difference)
+        index += 1
     if not worst:
-        raise GraphError(explain("golden", "patches and nodes to compare", "none", golden, "Export again."))
+        raise GraphError(explain("golden", "patches and nodes to compare", "none", golden, REMEDY))
     return worst
 
 
@@ -307,7 +308,7 @@ def main(arguments: list[str]) -> int:
             report = verify_run(Path(run))
         except EssentiaLdlError as error:
             return fail_step(error)
-        except (RuntimeError, ValueError, OSError, zipfile.BadZipFile) as error:
+        except (RuntimeError, ValueError, OSError) as error:
             return fail_step(GraphError(f"verification: {Reason(error)} ({run}). Run `essentia-ldl doctor`."))
         worst = max(value for nodes in report["golden"].values() for value in nodes.values())
         print(f"verified in Essentia: {len(report['golden'])} graphs, largest difference {worst:.1e}")

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+from essentia_ldl.arrays import read_arrays
 from essentia_ldl.errors import DataError, StoreError, TrainingError, explain
 from essentia_ldl.files import replacing
 from essentia_ldl.records import LabelTable
-from essentia_ldl.runs.arrays import read_arrays
 from essentia_ldl.runs.names import WEIGHTS
 from essentia_ldl.runs.outcome import copy_history
 from essentia_ldl.runs.plan import Plan, PlannedTrack, read_plan, write_plan

@@ -16,14 +16,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-import numpy as np
-
-from essentia_ldl.errors import StoreError, explain
+from essentia_ldl.arrays import opened_arrays
 from essentia_ldl.nets.export import sampling
 from essentia_ldl.nets.export.nodes import SOFTMAX, Node
 from essentia_ldl.nets.networks import build_model
 from essentia_ldl.nets.runtime import keras, tf
-from essentia_ldl.runs.arrays import DAMAGE
 from essentia_ldl.runs.names import WEIGHTS
 from essentia_ldl.runs.plan import Plan
 from essentia_ldl.scores.calibration import Calibration, identity
@@ -44,17 +41,13 @@ def read_members(plan: Plan) -> list[keras.Model]:
         When weights.npz is missing, damaged, or of other networks.
     """
     members, path = [build_model(plan, pretrained=False) for _ in plan.members], plan.folder / WEIGHTS
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            for number, model in enumerate(members):
-                own = {f"{number}/{weight.path}": weight for weight in model.weights}
-                if {name for name in arrays.files if name.startswith(f"{number}/")} != set(own):
-                    raise KeyError(f"other variables of member {number}")
-                for name, weight in own.items():
-                    weight.assign(arrays[name])
-    except DAMAGE as error:
-        remedy = "Make the ensemble again."
-        raise StoreError(explain("weights", "those of the plan's members", error, path, remedy)) from None
+    with opened_arrays(path, "weights", "Make the ensemble again.", "those of the plan's members") as arrays:
+        for number, model in enumerate(members):
+            own = {f"{number}/{weight.path}": weight for weight in model.weights}
+            if {name for name in arrays if name.startswith(f"{number}/")} != set(own):
+                raise KeyError(f"other variables of member {number}")
+            for name, weight in own.items():
+                weight.assign(arrays[name])
     return members
 
 

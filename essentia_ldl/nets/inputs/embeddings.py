@@ -17,6 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from essentia_ldl import discover
+from essentia_ldl.arrays import read_array
 from essentia_ldl.errors import StoreError, explain
 from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.files import replacing
@@ -118,8 +119,8 @@ class FrozenNetwork:
     def _recall(self, content: str) -> bool:
         if content not in self._loaded:
             # A damaged file is made again.
-            with contextlib.suppress(OSError, ValueError, EOFError):
-                array = np.load(array_path(self._folder, content))
+            with contextlib.suppress(StoreError):
+                array = read_array(array_path(self._folder, content), "embeddings")
                 if array.ndim == 2 and array.dtype == np.float32 and np.all(np.isfinite(array)):
                     self._loaded[content] = array
         return content in self._loaded
@@ -166,11 +167,7 @@ class StoredEmbeddings:
     def _read(self, content: str) -> np.ndarray:
         path = array_path(self._folder, content)
         rule, remedy = f"finite float32 (n_patches, {self._size})", "Run the same command again."
-        try:
-            array = np.load(path)
-        except (OSError, ValueError, EOFError) as error:
-            path.unlink(missing_ok=True)  # so that the same command makes it again
-            raise StoreError(explain("embeddings", rule, error, path, remedy)) from None
+        array = read_array(path, "embeddings", remedy)
         whole = array.ndim == 2 and len(array) and array.shape[1] == self._size and array.dtype == np.float32
         if not whole or not np.all(np.isfinite(array)):
             path.unlink()

@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from essentia_ldl.errors import StoreError, explain
+from essentia_ldl.arrays import read_array
+from essentia_ldl.errors import StoreError
 from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.files import digest_file, read_json, replacing, write_json
 from essentia_ldl.nets.inputs.embeddings import FrozenNetwork, StoredEmbeddings, open_embeddings
@@ -154,11 +155,7 @@ class TrainedFeatures:
         """Return the features of one track that `count` has seen, (n_patches, d) float32."""
         parts = []
         for kept in self._kept:
-            path = array_path(kept, content)
-            try:
-                parts.append(np.load(path, mmap_mode="r"))
-            except (OSError, ValueError, EOFError) as error:
-                raise StoreError(explain("features", "a readable array", error, path, REMEDY)) from None
+            parts.append(read_array(array_path(kept, content), "features", REMEDY, mapped=True))
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
     def _network(self, folder: Path) -> keras.Model:
@@ -211,11 +208,11 @@ def _check_digest(kept: Path, digest: str) -> None:
 
 def _is_whole(path: Path, size: int) -> bool:
     """Tell whether a file holds features; one that is damaged does not."""
-    with contextlib.suppress(OSError, ValueError, EOFError):
-        array = np.load(path, mmap_mode="r")
+    with contextlib.suppress(StoreError):
+        array = read_array(path, "features", mapped=True)
         return array.ndim == 2 and len(array) > 0 and array.shape[1] == size and array.dtype == np.float32
     return False
 
 
 def _measure(path: Path) -> int:
-    return len(np.load(path, mmap_mode="r"))
+    return len(read_array(path, "features", REMEDY, mapped=True))

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from essentia_ldl.arrays import DAMAGE, read_arrays
 from essentia_ldl.files import replacing
-from essentia_ldl.runs.arrays import DAMAGE
 
 
 class Checkpoint(NamedTuple):
@@ -73,12 +73,12 @@ def read_checkpoint(path: Path, digest: str) -> Checkpoint | None:
         None when there is none, it is damaged, or it belongs to another plan: the run then starts anew.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            facts = json.loads(str(arrays["facts"]))
-            if facts["digest"] != digest:
-                return None
-            count = sum(name.startswith("value_") for name in arrays.files)
-            values = [arrays[f"value_{index}"] for index in range(count)]
-            return Checkpoint(values=values, best=[arrays[f"best_{index}"] for index in range(count)], **facts)
+        arrays = read_arrays(path, "checkpoint")
+        facts = json.loads(str(arrays["facts"]))
+        if facts["digest"] != digest:
+            return None
+        count = sum(name.startswith("value_") for name in arrays)
+        values = [arrays[f"value_{index}"] for index in range(count)]
+        return Checkpoint(values=values, best=[arrays[f"best_{index}"] for index in range(count)], **facts)
     except DAMAGE:
         return None

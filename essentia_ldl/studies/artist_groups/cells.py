@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from essentia_ldl.arrays import read_arrays
 from essentia_ldl.choices import SEPARATE, SHARED, WIDE
 from essentia_ldl.collection import splits
 from essentia_ldl.collection.read import Collection
@@ -28,7 +29,6 @@ from essentia_ldl.files import write_json
 from essentia_ldl.labels import AGF
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Split, Track
-from essentia_ldl.runs.arrays import read_arrays
 from essentia_ldl.runs.names import SCORES, WEIGHTS
 from essentia_ldl.runs.outcome import read_scores, write_scores
 from essentia_ldl.runs.plan import write_plan

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from essentia_ldl.arrays import read_arrays
 from essentia_ldl.errors import StoreError
-from essentia_ldl.runs.arrays import read_arrays
 
 
 def test_every_array_is_read(tmp_path):
