@@ -5,6 +5,7 @@ The map, in reading order: a module imports only what stands above it. CONTRIBUT
 Underneath:
 
   errors        one root, and leaves that callers know
+  versions      which Essentia makes features here
   records       the data that flows: frozen, checked when made
   choices       the names that recipes and plans choose among
   discover      plug-ins by walking a package
@@ -14,6 +15,7 @@ Underneath:
   tables        rows as spreadsheets and shells write them
   frontends     the numbers of the analyses, and one row per network
   taps          the layers of pretrained networks that are read as features, and where each stands
+  fonts         letters of pictures, whichever fonts there are
   urls          audio at a URL, copied to a local file
   progress      bars of long work, and who hears the lines of steps
   zones         a step in a process of its own

@@ -185,7 +185,8 @@ def read_object(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def is_file_name(name: object) -> bool:
     """Tell whether a value is the name of a file or folder that cannot lead out of the folder it is looked for in."""
-    return isinstance(name, str) and name not in ("", ".", "..") and not set("/\\\0") & set(name)
+    plain = isinstance(name, str) and name not in ("", ".", "..") and not set("/\\\0") & set(name)
+    return plain and name[1:2] != ":"  # a drive of Windows
 
 
 def digest_file(path: str | os.PathLike[str]) -> str:

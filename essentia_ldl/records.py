@@ -15,6 +15,7 @@ from types import MappingProxyType
 import numpy as np
 
 from essentia_ldl.errors import DataError, explain
+from essentia_ldl.versions import find_essentia
 
 FRONT_END_KINDS = ("mel", "waveform", "embedding", "mfcc")
 COMPRESSIONS = ("", "decibel")
@@ -193,7 +194,12 @@ class FrontEnd:
 
     @property
     def key(self) -> str:
-        """Folder name in the store: the name and a digest of every number, so that a changed number is a new key."""
+        """Folder name in the store: `numbers_key` and the version of Essentia, so that two versions are not mixed."""
+        return f"{self.numbers_key}-{find_essentia()}"
+
+    @property
+    def numbers_key(self) -> str:
+        """The name and a digest of every number, so that a changed number is a new key."""
         numbers = dataclasses.asdict(self)
         # came later: stores from before keep their keys
         for field in ("input_parameters", "patch_hop_samples", "compression"):

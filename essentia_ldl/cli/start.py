@@ -21,6 +21,7 @@ STATUS = 130  # 128 and the number of SIGINT, as shells count
 
 def run() -> None:
     """Run the command line; the process ends with its status."""
+    speak_utf8()
     is_heard = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN  # `nohup` and `&` ignore Ctrl-C
     if is_heard:
         signal.signal(signal.SIGINT, _leave)
@@ -54,6 +55,18 @@ def _leave(number: int, frame: FrameType | None) -> None:
     with contextlib.suppress(OSError):
         os.write(2, f"error: {STOPPED}\n".encode())
     os._exit(STATUS)
+
+
+def speak_utf8() -> None:
+    """Begin again in Python's UTF-8 mode where the locale knows ASCII or Latin letters only.
+
+    File names, lines and json are the same bytes then in every locale, here and in the processes that this one starts.
+    """
+    if sys.getfilesystemencoding().replace("-", "").lower() == "utf8" or os.environ.get("PYTHONUTF8") == "1":
+        return
+    os.environ["PYTHONUTF8"] = "1"
+    with contextlib.suppress(OSError):  # without it some names are shown as escapes
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def open_streams() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from essentia_ldl import taps
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import CardError, RecipeError, explain
+from essentia_ldl.files import is_file_name
 from essentia_ldl.models.card import GraphCard, find_front_end
 from essentia_ldl.models.folder import Model, digest_graph, read_model, refuse_head
 from essentia_ldl.records import FrontEnd
@@ -58,7 +59,8 @@ def find_network(network: str | Network, graphs: Path) -> Network:
     if isinstance(network, Network) or network in taps.NETWORKS:
         return taps.describe_network(network)
     graph = Path(graphs) / f"{network}.pb"
-    if not graph.is_file() and not graph.with_suffix(".json").is_file():
+    there = graph.is_file() or graph.with_suffix(".json").is_file()
+    if not is_file_name(network) or not there:
         raise unknown("network", network, [*taps.NETWORKS, *(path.stem for path in Path(graphs).glob("*.pb"))])
     return taps.place_extractor(describe_published(read_model(graph)))
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.metadata
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +26,7 @@ from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.files import read_json
 from essentia_ldl.parallel import run_jobs
 from essentia_ldl.records import Failure, Track
+from essentia_ldl.versions import find_essentia
 
 REFUSED_SHARE = 0.1  # of the tracks: with more of them the baseline would tell little
 
@@ -34,11 +34,7 @@ REFUSED_SHARE = 0.1  # of the tracks: with more of them the baseline would tell 
 def descriptor_folder(store: Store, profile: str = "gaia") -> Path:
     """Return where descriptors are kept; a digest of the settings and of Essentia's version is in the name."""
     chosen = get_profile(profile)
-    try:
-        version = importlib.metadata.version("essentia-tensorflow")
-    except importlib.metadata.PackageNotFoundError:
-        version = "unknown"
-    parts = json.dumps([chosen.settings, chosen.ignored, KEYS, SCALES, version], sort_keys=True).encode()
+    parts = json.dumps([chosen.settings, chosen.ignored, KEYS, SCALES, find_essentia()], sort_keys=True).encode()
     return store.root / f"descriptors-{hashlib.sha256(parts).hexdigest()[:8]}"
 
 

@@ -2,16 +2,20 @@
 
 Layout: ``<root>/<front-end key>/<first two digits>/<content>.npy``, float32. `content` is the sha256 of the audio
 file's bytes, so a moved or renamed file keeps its features and a changed file gets new ones; the front-end's key
-holds a digest of its numbers, so a changed hop size never meets old features. Variants of the audio, which are for
+holds a digest of its numbers and the version of Essentia, so a changed hop size never meets old features, nor does
+another Essentia; what another one made stays where it is and is made again. Variants of the audio, which are for
 training, are in ``<front-end key>-<variant>``. ``<root>/files/`` remembers the content of a path by size and time of
 change, so that a second run does not even read the audio. Everything is written to a temporary name and renamed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import os
+import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +27,9 @@ from essentia_ldl.errors import StoreError, explain
 from essentia_ldl.files import digest_file, is_file_name, read_json, read_object, replacing, write_json
 from essentia_ldl.records import FrontEnd
 from essentia_ldl.urls import is_url, stat_url
+from essentia_ldl.versions import UNKNOWN, find_essentia
+
+UNTOLD = "one that was not written down"  # by stores of earlier versions of this package
 
 
 def array_path(folder: str | os.PathLike[str], content: str) -> Path:
@@ -45,10 +52,14 @@ class Store:
     ----------
     root : path
         Folder of the store; made when first written to.
+    of_any : bool
+        Whether features that another version of Essentia made are read where there are no others: to show what a
+        finished run was trained on, never to train.
     """
 
-    def __init__(self, root: str | os.PathLike[str]) -> None:
-        self.root = Path(root).resolve()
+    def __init__(self, root: str | os.PathLike[str], of_any: bool = False) -> None:
+        self.root, self.of_any = Path(root).resolve(), of_any
+        self._makers: dict[str, list[tuple[str, Path]]] = {}
 
     def path(self, content: str, front_end: FrontEnd, variant: str = "") -> Path:
         """Return where the features of a content are, or of a variant of its audio, whether they exist or not."""
@@ -61,6 +72,47 @@ class Store:
     def has(self, content: str, front_end: FrontEnd, variant: str = "") -> bool:
         """Tell whether the features exist."""
         return self.path(content, front_end, variant).is_file()
+
+    def find_makers(self, front_end: FrontEnd) -> dict[str, Path]:
+        """Find the folders of a front-end's features that other versions of Essentia made.
+
+        Returns
+        -------
+        dict[str, Path]
+            By version, the newest folder first; `UNTOLD` is what was made before stores kept it.
+        """
+        name = re.compile(re.escape(front_end.numbers_key) + rf"(?:-(\d[^-]*|{UNKNOWN}))?")
+        found = []
+        with contextlib.suppress(OSError):
+            for folder in self.root.iterdir():
+                match = name.fullmatch(folder.name)
+                if match is not None and folder.name != front_end.key and folder.is_dir():
+                    found.append((folder.stat().st_mtime, match[1] or UNTOLD, folder))
+        return {version: folder for _, version, folder in sorted(found, reverse=True)}
+
+    def describe_makers(self, contents: Sequence[str], front_ends: Sequence[FrontEnd]) -> str:
+        """Say of how many contents other versions of Essentia made what is missing; nothing where of none."""
+        counts: Counter[str] = Counter()
+        for content in contents:
+            made = [
+                version
+                for front_end in front_ends
+                if not self.has(content, front_end)
+                for version, folder in self._list_makers(front_end)
+                if array_path(folder, content).is_file()
+            ]
+            counts.update(made[:1])
+        if not counts:
+            return ""
+        makers = ", ".join(f"{n} by {version}" for version, n in sorted(counts.items()))
+        again = f"computed again with Essentia {find_essentia()}, and whatever follows from them"
+        what = "1 track" if counts.total() == 1 else f"{counts.total()} tracks"
+        return f"features of {what} were made by another Essentia ({makers}): {again}"
+
+    def _list_makers(self, front_end: FrontEnd) -> list[tuple[str, Path]]:
+        if front_end.key not in self._makers:
+            self._makers[front_end.key] = list(self.find_makers(front_end).items())
+        return self._makers[front_end.key]
 
     def read(self, content: str, front_end: FrontEnd, variant: str = "") -> np.ndarray:
         """Read features, mapped from disk.
@@ -75,6 +127,9 @@ class Store:
             When they do not exist or are damaged; a damaged file is removed so that the next run makes it again.
         """
         path = self.path(content, front_end, variant)
+        if self.of_any and not variant and not path.is_file():
+            others = (array_path(folder, content) for _, folder in self._list_makers(front_end))
+            path = next((other for other in others if other.is_file()), path)
         array = read_array(path, "features", "Run the command again.", mapped=True)
         if array.ndim != 2 or array.shape[1] != front_end.n_bands or array.dtype != np.float32:
             path.unlink()

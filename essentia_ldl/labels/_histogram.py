@@ -10,6 +10,7 @@ import numpy as np
 
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.files import replacing
+from essentia_ldl.fonts import find_fonts
 from essentia_ldl.records import LabelTable
 
 # Eleven bins centred on 0, 0.1, …, 1: the masses of 10 neighbours are the centres, those of 30 fall three a bin. The
@@ -91,22 +92,24 @@ def write_histogram(
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     centers, width = (EDGES[:-1] + EDGES[1:]) / 2, 0.092
-    slot = width / len(masses)
+    slot, families = width / len(masses), {}
     for number, ((name, mass), color) in enumerate(zip(masses.items(), _COLORS, strict=False)):
         share = 100 * np.histogram(mass, EDGES)[0] / len(mass)
         left = centers - width / 2 + number * slot
-        label = f"{name}  (mean {mass.mean():.2f}, {len(mass)} tracks)".strip()
+        label, found = find_fonts(f"{name}  (mean {mass.mean():.2f}, {len(mass)} tracks)".strip())
+        families |= dict.fromkeys(found)
         axes.bar(left, share, slot, align="edge", color=color, label=label)
         axes.axvline(mass.mean(), color=color, linestyle="--", linewidth=1.4)
     axes.set_xlim(-0.06, 1.06)
     axes.set_xticks(np.arange(11) / 10)
     axes.set_xlabel("Mass on the track's own class (dashed: mean)")
     axes.set_ylabel("Share of tracks (%)")
-    axes.set_title(title, loc="left", fontweight="bold")
+    words, found = find_fonts(title)
+    axes.set_title(words, loc="left", fontweight="bold", fontfamily=found)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#dddddd", linewidth=0.7)
     axes.set_axisbelow(True)
-    axes.legend(loc="best", frameon=True, framealpha=0.9, edgecolor="none")
+    axes.legend(loc="best", frameon=True, framealpha=0.9, edgecolor="none", prop={"family": list(families)})
     with replacing(path) as file:
         figure.savefig(file, dpi=150, format="png")
     return Path(path)

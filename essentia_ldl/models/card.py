@@ -67,7 +67,8 @@ class GraphCard:
         inference = self.fields["inference"]
         known = isinstance(inference, Mapping) and {"algorithm", "sample_rate"} <= set(inference)
         _check(known, "inference", "sample_rate and algorithm", inference, where)
-        rate_hz = inference["sample_rate"]
+        algorithm, rate_hz = inference["algorithm"], inference["sample_rate"]
+        _check(isinstance(algorithm, str), "inference.algorithm", "the name of an algorithm", algorithm, where)
         _check(type(rate_hz) is int and rate_hz > 0, "inference.sample_rate", "a rate in Hz", rate_hz, where)
         extractor = inference.get("embedding_model")
         usable = extractor is None or (isinstance(extractor, Mapping) and "algorithm" in extractor)
@@ -149,6 +150,11 @@ def find_front_end(card: GraphCard, where: str) -> FrontEnd:
         shape = card.fields["schema"]["inputs"][0].get("shape") or []
         if len(shape) >= 2 and type(shape[-2]) is int and shape[-2] > 1 and shape[-1] == front_end.n_bands:
             front_end = dataclasses.replace(front_end, patch_frames=shape[-2], patch_hop_frames=shape[-2] - 1)
+    elif card.extra and card.algorithm in frontends.BY_PREDICTOR:  # shapes in cards of others are not always right
+        shape = [size for size in card.fields["schema"]["inputs"][0].get("shape") or [] if type(size) is int]
+        fits = len(shape) < 2 or shape[-2:] == [front_end.patch_frames, front_end.n_bands]
+        rule = f"one that makes patches of {shape}, as the graph reads them"
+        _check(fits, "inference.algorithm", rule, card.algorithm, where)
     names = ("patch_hop_frames", "resample_quality")
     return dataclasses.replace(
         front_end, **{name: int(card.extra.get(name, getattr(front_end, name))) for name in names}

@@ -30,7 +30,7 @@ from essentia_ldl.errors import (
     WeightsError,
     explain,
 )
-from essentia_ldl.files import digest_file, read_json, read_object, write_json
+from essentia_ldl.files import digest_file, is_file_name, read_json, read_object, write_json
 from essentia_ldl.models.answers import SUFFIX as ANSWERS
 from essentia_ldl.models.answers import read_answers
 from essentia_ldl.models.card import REMEDY as CARD_REMEDY
@@ -208,7 +208,12 @@ def find_extractor(model: Model, folder: Path) -> Model | None:
     needed = model.card.embedding_model
     if needed is None:
         return None
-    stem = needed.get("model_name") or Path(needed.get("link", "")).stem
+    link = str(needed.get("link") or "")
+    stem = needed.get("model_name") or PurePosixPath(link).stem
+    if not is_file_name(stem):
+        raise GraphError(
+            explain("extractor", "the name of a model", stem, model.name, "Correct model_name in its card.")
+        )
     for candidate in (Path(model.graph).parent, folder):
         if (candidate / f"{stem}.pb").is_file():
             found = read_model(candidate / f"{stem}.pb")
@@ -219,7 +224,6 @@ def find_extractor(model: Model, folder: Path) -> Model | None:
                 raise GraphError(explain("extractor", rule, "other bytes", found.graph, remedy))
             return found
     remedy = "Run `essentia-ldl graphs build`." if stem in BASE_MODELS else "Put its .pb and .json beside the head."
-    link = str(needed.get("link", ""))
     if stem not in BASE_MODELS and link.startswith("http"):
         remedy = f"{remedy} They are published at {link.removesuffix('.pb')}."
     raise GraphError(explain("extractor", f"{stem}.pb", "nothing there", model.name, remedy))
@@ -322,10 +326,10 @@ def promote(
             for stem in stems:
                 name = f"{stem}-{version}"
                 shutil.copyfile(exported / f"{stem}.pb", Path(staging, f"{name}.pb"))
-                card = read_object(exported / f"{stem}.json")
-                extra = {**card.get("essentia_ldl", {}), **(additions or {})}
-                link = str(PurePosixPath(card["link"]).with_name(f"{name}.pb"))
-                write_json(Path(staging, f"{name}.json"), {**card, "link": link, "essentia_ldl": extra})
+                card = GraphCard(read_object(exported / f"{stem}.json"))
+                extra = {**card.extra, **(additions or {})}
+                link = "".join(str(card.fields.get("link", "")).rpartition("/")[:2]) + f"{name}.pb"
+                write_json(Path(staging, f"{name}.json"), {**card.fields, "link": link, "essentia_ldl": extra})
                 if (exported / f"{stem}{ANSWERS}").is_file():  # runs of earlier versions have none
                     shutil.copyfile(exported / f"{stem}{ANSWERS}", Path(staging, f"{name}{ANSWERS}"))
                 staged = read_model(Path(staging, f"{name}.pb"))  # refuses a card that does not fit its graph

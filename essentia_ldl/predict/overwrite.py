@@ -6,13 +6,12 @@ content, because a slip of the keyboard has the wrong name too.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from essentia_ldl.content import AUDIO_SUFFIXES, begins_as_audio
 from essentia_ldl.errors import StoreError, explain
+from essentia_ldl.files import read_json
 
 N_LOOKED_AT = 65536  # bytes; an mp3 may begin with a header of some server
 N_CARD = 4 << 20  # bytes; a card is a few kilobytes
@@ -49,8 +48,8 @@ def _is_card(path: str) -> bool:
     if os.path.getsize(path) > N_CARD:
         return False
     try:
-        value = json.loads(Path(path).read_text(encoding="utf-8-sig", errors="replace"))
-    except (ValueError, RecursionError):
+        value = read_json(path)
+    except StoreError:
         return False
     return isinstance(value, dict) and any(key in value for key in KEYS_OF_CARDS)
 

@@ -21,7 +21,10 @@ from essentia_ldl.errors import GraphError
 from essentia_ldl.predict import engines
 from essentia_ldl.zones import holding_interrupts, zone_environment
 
-ENDED_EARLY = "The process that predicts ended before its first file. Try `essentia-ldl doctor`."
+ENDED_EARLY = (
+    "The process that predicts ended before its first file. Memory may have run out: close other programs, or try "
+    "`essentia-ldl doctor`."
+)
 KILLED = (
     "The process that predicts was killed before its first file, often for lack of memory. Close other programs, or "
     "use fewer --jobs."

@@ -20,6 +20,7 @@ import numpy as np
 
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.files import replacing
+from essentia_ldl.fonts import find_fonts
 from essentia_ldl.scores.abstention import Coverage, tabulate
 from essentia_ldl.scores.reliability import Reliability
 
@@ -195,7 +196,7 @@ def draw_png(path: Path, reliabilities: Sequence[Reliability], title: str = "") 
         upper.vlines(*ends, color=GAP, linewidth=2, label="gap")
         upper.plot([0, 1], [0, 1], "--", color="0.3", linewidth=1, zorder=3)
         ece = "" if math.isnan(reliability.ece) else f", ECE {reliability.ece:.3f}"
-        name, families = _find_fonts(reliability.name)
+        name, families = find_fonts(reliability.name)
         upper.set_title(f"{name}\n{reliability.n_tracks} tracks{ece}", fontsize=9, fontfamily=families)
         upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy" if column == 0 else "")
         upper.tick_params(labelbottom=False)
@@ -204,7 +205,7 @@ def draw_png(path: Path, reliabilities: Sequence[Reliability], title: str = "") 
             lower.text(centre, count, str(count), ha="center", va="bottom", fontsize=6)
         lower.set(xlabel="confidence", ylabel="tracks" if column == 0 else "", ylim=(0, 1.25 * max(1, counts.max())))
     if title:
-        words, families = _find_fonts(title)
+        words, families = find_fonts(title)
         figure.suptitle(words, fontsize=11, fontfamily=families)
     with replacing(path) as file:
         figure.savefig(file, format="png")
@@ -213,31 +214,3 @@ def draw_png(path: Path, reliabilities: Sequence[Reliability], title: str = "") 
 def _box(x: float, y: float, width: float, height: float, colour: str, opacity: float) -> str:
     place = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
     return f'<rect {place} fill="{colour}" opacity="{opacity}"/>'
-
-
-def _find_fonts(text: str) -> tuple[str, list[str]]:
-    """Return a text as the fonts of this computer can show it, and their families.
-
-    The usual font has Latin, Greek and Cyrillic letters. Others, such as Chinese ones, are looked for in all fonts; one
-    that no font has is written as an escape, because a box tells nobody which class is meant.
-    """
-    from matplotlib import font_manager
-
-    usual = font_manager.get_font(font_manager.findfont(font_manager.FontProperties()))
-    missing = {letter for letter in text if letter != "\n" and not usual.get_char_index(ord(letter))}
-    families = ["sans-serif"]
-    for entry in font_manager.fontManager.ttflist if missing else ():
-        if entry.name.startswith("Last Resort"):  # comes with matplotlib and has a box for every letter there is
-            continue
-        try:
-            font = font_manager.get_font(entry.fname)
-        except (OSError, RuntimeError):  # gone since fonts were listed, or in a format without outlines
-            continue
-        found = {letter for letter in missing if font.get_char_index(ord(letter))}
-        if found:
-            families.append(entry.name)
-            missing -= found
-        if not missing:
-            break
-    shown = "".join(ascii(letter)[1:-1] if letter in missing else letter for letter in text)
-    return shown, families

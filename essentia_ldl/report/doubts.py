@@ -98,7 +98,7 @@ class Doubts:
 
 def read_features_of(results: Results) -> Callable[[Track, str], np.ndarray]:
     """Return the function that label sources read features with: MFCC from the store, embeddings from the network."""
-    store, embedded = Store(results.home.store), {}
+    store, embedded = Store(results.home.store, of_any=True), {}
 
     def read(track: Track, front_end: str) -> np.ndarray:
         if front_end != embeddings.NAME:

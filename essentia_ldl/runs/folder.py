@@ -27,6 +27,7 @@ from essentia_ldl.runs.names import CORRECTIONS, FAILURES, PLAN, RECIPE, SCORES,
 from essentia_ldl.runs.outcome import TRAIN, read_scores, tell_outcome
 from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.runs.targets import read_targets
+from essentia_ldl.versions import find_essentia
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,8 +60,8 @@ def cell_folder(run: Path, name: str, seed: object, number: object) -> Path:
 
 
 def fingerprint(*values: Any) -> str:
-    """Return a digest of json values: 16 hexadecimal digits."""
-    return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    """Return a digest of json values and of the version of Essentia: 16 hexadecimal digits."""
+    return hashlib.sha256(json.dumps([find_essentia(), *values], sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def find_run(folder: Path, task: str, digest: str) -> tuple[Path | None, bool]:

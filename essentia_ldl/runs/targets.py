@@ -82,7 +82,7 @@ def digest_training(plan: Plan, targets: tuple[np.ndarray, ...]) -> str:
     _drop_defaults(training, TrainingPlan, ("solver", "rate_factor", "warmup_epochs"))
     parts = {
         "classes": plan.classes,
-        "front_end": plan.front_end.key,
+        "front_end": plan.front_end.numbers_key,  # the fingerprint of a run tells versions of Essentia apart
         "network": network,
         "extractor": None if plan.extractor is None else plan.extractor.folder,
         "training": training,

@@ -21,7 +21,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from essentia_ldl.errors import CardError, EssentiaLdlError, GraphError, explain
+from essentia_ldl.errors import CardError, EssentiaLdlError, GraphError, Reason, explain
 from essentia_ldl.records import FrontEnd, Prediction
 from essentia_ldl.sound.audio import is_long
 from essentia_ldl.sound.choice import Chooser
@@ -276,10 +276,16 @@ def _answers(job: dict[str, Any], files: Iterable[str]) -> Iterator[dict[str, An
             with local_copy(path) as local:
                 predictions = [dataclasses.replace(one, path=path) for one in predictor.predict(local)]
         except (EssentiaLdlError, OSError, RuntimeError, MemoryError, ValueError) as error:
-            reason = str(error) if isinstance(error, EssentiaLdlError) else f"{type(error).__name__}: {error} ({path})"
+            reason = str(error) if isinstance(error, EssentiaLdlError) else _describe(error, path)
             yield {"failure": path, "reason": reason}
             continue
         yield {"result": path, "predictions": [_as_json(prediction) for prediction in predictions]}
+
+
+def _describe(error: Exception, path: str) -> str:
+    if isinstance(error, MemoryError) or "bad_alloc" in str(error):
+        return f"{path}: memory ran out. Close other programs, or use fewer --jobs."
+    return f"{path}: {type(error).__name__}, {Reason(error)}. Re-encode the file, or leave it out."
 
 
 def _as_json(prediction: Prediction) -> dict[str, Any]:
@@ -309,6 +315,10 @@ def main(job_file: TextIO) -> int:
         answers.write(json.dumps({"error": sentence, "type": "GraphError"}) + "\n")
         return 1
     except BrokenPipeError:
+        return 1
+    except (RuntimeError, ValueError, OSError) as error:  # of Essentia, or of an engine
+        sentence = f"The models cannot run: {Reason(error)}. Export or copy them again, or try `essentia-ldl doctor`."
+        answers.write(json.dumps({"error": sentence, "type": "GraphError"}) + "\n")
         return 1
     return 0
 

@@ -91,7 +91,7 @@ def read_unlabelled(
     DataError
         When it is no folder, or has fewer than `MIN_TRACKS` audio files that can be used.
     """
-    found = extract(list_unlabelled(folder), home, [FRONT_END], n_jobs)
+    found = extract(list_unlabelled(folder), home, [FRONT_END], n_jobs, say=say)
     first = f"; {len(found.failures)} left out, the first: {found.failures[0].reason}" if found.failures else ""
     say(f"adapt: {len(found.tracks)} tracks of {folder}{first}")
     _check_number(len(found.tracks), "usable tracks", folder)

@@ -222,7 +222,7 @@ def prepare(
             splits.check_column([track for track in tracks if track.id in chosen.union(split.valid)], column)
         for name in list_sources(recipe, needs.labels):
             build_source(recipe, name).check(train)
-    collection = extract(tracks, home, [frontends.get(name) for name in wanted], n_jobs, **extractor)
+    collection = extract(tracks, home, [frontends.get(name) for name in wanted], n_jobs, **extractor, say=say)
     present = {track.label for track in collection.tracks}
     for name in recipe.classes:
         if name not in present:

@@ -47,6 +47,7 @@ def test_the_message_has_one_form():
 
 @pytest.mark.parametrize("n", [0, 1, SHOWN - 2, SHOWN - 1, SHOWN, 5000])
 def test_a_value_takes_at_most_its_share_and_keeps_both_ends(n):
+    """Case C9: 80 characters, whatever the value."""
     value = "a" + "x" * n + "z"
     shown = show(value)
     assert len(shown) == min(len(repr(value)), SHOWN)

@@ -169,6 +169,7 @@ def test_a_digest_is_the_sha256(tmp_path):
 
 @pytest.mark.parametrize("text", ["[" * 200_000, "1" * 5000, '{"a": ' * 100_000])
 def test_json_beyond_reason_is_a_store_error(tmp_path, text):
+    """Case C1: brackets without end, and an integer of 5,000 digits."""
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(StoreError, match=r"file: expected readable json; got .*a\.json\)\. Delete it and run again\."):
         read_json(tmp_path / "a.json")
@@ -176,6 +177,7 @@ def test_json_beyond_reason_is_a_store_error(tmp_path, text):
 
 @pytest.mark.parametrize("text", ["null", "[]", "3", '"x"'])
 def test_what_is_no_object_is_a_store_error(tmp_path, text):
+    """Case C3: json of another type."""
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(StoreError, match=r"file: expected a json object; got .*a\.json"):
         read_object(tmp_path / "a.json")
@@ -186,7 +188,9 @@ def test_what_is_no_object_is_a_store_error(tmp_path, text):
     [
         *[("a-1", True), ("größe.pb", True), ("", False), (".", False), ("..", False), ("a/b", False), ("/a", False)],
         *[("a\\b", False), ("a\0", False), (None, False), (3, False)],
+        *[("C:", False), ("C:a", False), ("a:b", False), ("../../x", False), ("a b:c", True)],
     ],
 )
 def test_a_file_name_cannot_lead_out_of_its_folder(name, plain):
+    """Case C16: what every name that becomes a path has to pass."""
     assert is_file_name(name) == plain

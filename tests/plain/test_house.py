@@ -191,3 +191,23 @@ def test_no_two_modules_of_a_room_are_hard_to_tell_apart(twins):
         room = path.parent.parent if path.stem == "__init__" else path.parent
         rooms.setdefault(room.as_posix(), set()).add(name)
     assert {room: sorted(names & twins) for room, names in rooms.items() if len(names & twins) > 1} == {}
+
+
+# What reads a kind of file, and who may: its reader, and those that read pipes and texts of their own making.
+READERS = {
+    r"np\.load\(": {"arrays.py", "labels/_words.py"},
+    r"zipfile\.ZipFile\(": {"arrays.py", "nets/pretrained/wheel.py"},
+    r"json\.loads?\(": {
+        *("files.py", "zones.py", "nets/training/checkpoints.py", "predict/journal.py", "predict/worker.py"),
+        "sound/predict.py",
+    },
+    r"tomllib\.loads?\(": {"recipe/toml.py"},
+    r"csv\.(reader|DictReader)\(": {"tables.py", "datasets/_rows.py"},
+}
+
+
+@pytest.mark.parametrize("pattern", READERS)
+def test_every_kind_of_file_has_one_reader(pattern):
+    """A damaged file is one sentence because one place knows what its library raises."""
+    found = {module for module in MODULES if re.search(pattern, (PACKAGE / module).read_text("utf-8"))}
+    assert found == READERS[pattern]

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
 import time
 
 import pytest
 
+from essentia_ldl import parallel
 from essentia_ldl.errors import StoreError
 from essentia_ldl.parallel import count_workers, run_jobs
 from essentia_ldl.records import Failure
+from essentia_ldl.zones import zone_environment
 
 JOBS = """
 import os, signal, time
@@ -45,6 +49,12 @@ def die_once(job):
     if job.get("how") and not os.path.exists(marker):
         open(marker, "w").close()
         os.kill(os.getpid(), signal.SIGKILL)
+    return job["path"]
+
+def leak(job):
+    from joblib.externals.loky import process_executor
+    process_executor._MAX_MEMORY_LEAK_SIZE, process_executor._MEMORY_LEAK_CHECK_DELAY = -(10**12), 0.0
+    time.sleep(0.05)
     return job["path"]
 
 def interrupt(job):
@@ -176,3 +186,68 @@ def test_a_store_that_cannot_be_written_stops_the_batch():
     jobs = [{"path": str(i), "kind": "store" if i == 2 else None} for i in range(6)]
     with pytest.raises(StoreError, match=r"space and permission to write"):
         run("fail", jobs)
+
+
+# --- a machine without shared semaphores, and what joblib says ------------------------------------------------------
+
+RUN = """
+import os, sys
+from essentia_ldl import parallel
+{before}
+answers = list(parallel.run_jobs("parallel_jobs_of_test:{function}", {jobs!r}, "step", 2, progress=False))
+print(sorted(str(getattr(result, "reason", result)) for _, result in answers))
+print(os.getpid() in [result["pid"] for _, result in answers if isinstance(result, dict)])
+"""
+
+
+def run_apart(function: str, jobs: list[dict], before: str = "", wrapper: tuple[str, ...] = ()):
+    code = RUN.format(function=function, jobs=jobs, before=before)
+    return subprocess.run(
+        [*wrapper, sys.executable, "-c", code], env=zone_environment(), capture_output=True, text=True, timeout=120
+    )
+
+
+@pytest.fixture
+def no_semaphores(monkeypatch):
+    monkeypatch.setattr(parallel, "_has_semaphores", lambda: False)
+
+
+def test_c13_without_semaphores_jobs_run_in_other_processes_too(no_semaphores):
+    """Joblib would fall back to threads of this process, which must not hold Essentia."""
+    results = run("double", [{"path": str(n), "value": n} for n in range(5)])
+    assert {path: result["twice"] for path, result in results.items()} == {str(n): 2 * n for n in range(5)}
+    assert os.getpid() not in {result["pid"] for result in results.values()}
+    assert {result["lean"] for result in results.values()} == {"1"}
+
+
+def test_c13_without_semaphores_a_file_that_kills_its_worker_takes_nothing_with_it(no_semaphores):
+    jobs = [{"path": str(n), "how": "kill" if n == 2 else None} for n in range(5)]
+    results = run("die", jobs)
+    assert {path for path, result in results.items() if isinstance(result, Failure)} == {"2"}
+    assert "killed the process" in results["2"].reason
+
+
+@pytest.mark.slow
+def test_c13_shared_memory_that_cannot_be_written_costs_neither_words_nor_threads():
+    """In a name space of its own, /dev/shm is read-only."""
+    unshare = shutil.which("unshare")
+    wrapper = (unshare or "", "-m", "sh", "-c", 'mount -t tmpfs -o ro tmpfs /dev/shm && exec "$@"', "sh")
+    if unshare is None or subprocess.run([*wrapper, "true"], capture_output=True).returncode != 0:
+        pytest.skip("this machine lets nobody mount")
+    jobs = [{"path": str(n), "value": n} for n in range(4)]
+    done = run_apart("double", jobs, "assert not parallel._has_semaphores()", wrapper)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[1] == "False"
+    assert all(f"'twice': {2 * n}" in done.stdout for n in range(4))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("told", [False, True])
+def test_c15_a_worker_that_joblib_starts_anew_is_not_told(told):
+    """Loky takes what a worker loads later for a leak; without our filter it does tell."""
+    jobs = [{"path": str(n)} for n in range(12)]
+    done = run_apart("leak", jobs, "parallel.warnings.filterwarnings = print" if told else "")
+    assert done.returncode == 0, done.stderr
+    assert ("A worker stopped while some jobs" in done.stderr) == told
+    assert told or done.stderr == ""
+    assert str([str(n) for n in sorted(map(str, range(12)))]) in done.stdout

@@ -8,6 +8,7 @@ from typing import Any
 
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.files import replacing
+from essentia_ldl.fonts import find_fonts
 from essentia_ldl.studies.artist_groups.comparison import Kind, Trainings, average_seeds
 from essentia_ldl.studies.artist_groups.paper import (
     LETTERS,
@@ -119,7 +120,8 @@ def draw_figure(path: Path, splits: Mapping[str, Mapping[Kind, Trainings]], data
             axes.grid(color="#dddddd", linewidth=0.7)
             axes.spines[["top", "right"]].set_visible(False)
     title = f"Average by number of targets{f', {data}' if data else ''}; the paper's on FMA medium"
-    figure.suptitle(title, fontsize=11)
+    words, families = find_fonts(title)
+    figure.suptitle(words, fontsize=11, fontfamily=families)
     figure.legend(legend.values(), legend, loc="outside lower center", ncols=3, fontsize=9)
     with replacing(path) as file:
         figure.savefig(file, format="png")

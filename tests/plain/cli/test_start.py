@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from pathlib import Path
 
+import psutil
 import pytest
 
 from essentia_ldl.cli.start import SCRATCH, STOPPED, hold_scratch, sweep_scratch
@@ -165,3 +168,104 @@ def test_c14_a_machine_without_room_for_it_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "mkdir", lambda path, mode: (_ for _ in ()).throw(PermissionError(path)))
     with hold_scratch():
         pass
+
+
+# --- killed ---------------------------------------------------------------------------------------------------------
+
+
+def find_marked(mark: str) -> list[psutil.Process]:
+    """Return the processes that have a text in their environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.status() != psutil.STATUS_ZOMBIE and mark in process.environ().values():
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "arguments", [("graphs", "build"), ("train", "mood-sad"), ("labels", "mood-sad", "--labels", "sb")], ids=" ".join
+)
+def test_c6_nothing_outlives_a_command_that_is_killed(arguments, tmp_path):
+    """SIGKILL leaves a command no time to end what it has started, which went on for minutes."""
+    if any(importlib.util.find_spec(name) is None for name in ("essentia", "tensorflow")):
+        pytest.skip("Essentia and TensorFlow are not installed")
+    mark = uuid.uuid4().hex
+    environment = {**os.environ, **zone_environment(), "ESSENTIA_LDL_HOME": str(tmp_path), "MARK_OF_A_TEST": mark}
+    streams = dict.fromkeys(("stdout", "stderr"), subprocess.DEVNULL)
+    process = subprocess.Popen([*PROGRAM, *arguments], env=environment, cwd=tmp_path, **streams)
+    deadline = time.monotonic() + 60
+    while len(find_marked(mark)) < 2 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(1)  # the children begin to work
+    n_children = len(find_marked(mark)) - 1
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 10
+    while (left := find_marked(mark)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    for one in left:
+        one.kill()
+    assert (n_children > 0, left) == (True, [])
+
+
+# --- locales --------------------------------------------------------------------------------------------------------
+
+LOCALES = {
+    "UTF-8": {"LC_ALL": "C.UTF-8"},
+    "C": {"LC_ALL": "C"},
+    "C of LANG": {"LANG": "C"},
+    "C without UTF-8 mode": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    "POSIX": {"LC_ALL": "POSIX", "PYTHONUTF8": "0"},
+}
+
+
+def run_in(locale: str, folder: Path, *arguments: str) -> tuple[int, bytes, bytes]:
+    kept = {
+        key: value for key, value in zone_environment().items() if not key.startswith(("LC_", "LANG", "PYTHONUTF8"))
+    }
+    environment = {**kept, "ESSENTIA_LDL_HOME": str(folder), **LOCALES[locale]}
+    done = subprocess.run([*PROGRAM, *arguments], env=environment, cwd=folder, capture_output=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+def make_named(folder: Path) -> Path:
+    """Make a collection whose classes, artists and files have names in several scripts; one file is no audio."""
+    data = folder / "Müsik"
+    for label in ("fröhlich", "悲しい"):
+        for n in range(2):
+            place = data / label / f"Ártist{n}"
+            place.mkdir(parents=True)
+            (place / f"naïve {n}.wav").write_bytes(b"no audio" * n)
+    return data
+
+
+@pytest.mark.parametrize("locale", [name for name in LOCALES if name != "UTF-8"])
+def test_c17_names_are_the_same_bytes_in_every_locale(locale, tmp_path):
+    """A recipe from class folders whose names ASCII has no letters for."""
+    found = {}
+    for name in ("UTF-8", locale):
+        folder = tmp_path / "same"
+        make_named(folder)
+        found[name] = run_in(name, folder, "new", "my-task", "--data", "Müsik")
+        written = sorted(folder.rglob("*.toml"))
+        found[name] += tuple(path.read_bytes() for path in written)
+        folder.rename(tmp_path / f"was-{len(found)}")
+    assert found["UTF-8"][0] == 0, found["UTF-8"]
+    assert "fröhlich".encode() in found["UTF-8"][-1]
+    assert found[locale] == found["UTF-8"]
+
+
+@pytest.mark.slow
+def test_c17_files_are_judged_alike_in_every_locale(tmp_path):
+    """`data` opens every file in processes of their own."""
+    if importlib.util.find_spec("essentia") is None:
+        pytest.skip("Essentia is not installed")
+    make_named(tmp_path)
+    found = {locale: run_in(locale, tmp_path, "data", "Müsik") for locale in LOCALES}
+    assert found["UTF-8"][0] == 1, found["UTF-8"]
+    assert "naïve".encode() in found["UTF-8"][1] + found["UTF-8"][2]
+    assert all(one == found["UTF-8"] for one in found.values()), found

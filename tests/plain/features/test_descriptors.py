@@ -124,11 +124,11 @@ def store_all(collection: Collection, track_id: str, vector, names=("lowlevel.x"
 
 
 def test_profiles_have_folders_of_their_own_and_that_of_gaia_stays(monkeypatch):
-    monkeypatch.setattr("importlib.metadata.version", lambda _name: "2.1b6.dev1389")
+    monkeypatch.setattr(descriptors, "find_essentia", lambda: "2.1b6.dev1389")
     folders = [descriptors.descriptor_folder(Store("/x"), *profile).name for profile in ((), ("gaia",), ("all",))]
     assert folders[0] == folders[1] == "descriptors-677174a2"
     assert folders[2] != folders[0]
-    monkeypatch.setattr("importlib.metadata.version", lambda _name: "2.1b6.dev1400")
+    monkeypatch.setattr(descriptors, "find_essentia", lambda: "2.1b6.dev1400")
     assert descriptors.descriptor_folder(Store("/x"), "all").name != folders[2]
     with pytest.raises(UnknownNameError, match=r"profile of descriptors: .*'al'"):
         descriptors.descriptor_folder(Store("/x"), "al")

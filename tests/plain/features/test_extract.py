@@ -99,3 +99,18 @@ def test_another_home_is_another_store(tmp_path, home, asked):
     assert [job["store"] for job in asked] == [str(home.store)] * 2 + [str(other.store)] * 2
     assert (first.home, second.home) == (home, other)
     assert first.contents == second.contents
+
+
+def test_what_another_essentia_made_is_computed_again_and_counted(tmp_path, home, asked):
+    tracks = read_labelled(Source(make_folder(tmp_path / "d", non_sad__a="1", sad__c="3")), RECIPE)
+    said: list[str] = []
+    extract(tracks, home, [MUSICNN], say=said.append)
+    assert (len(asked), said) == (2, [])
+    (home.store / MUSICNN.key).rename(home.store / f"{MUSICNN.numbers_key}-2.1b5.dev1")
+    asked.clear()
+    extract(tracks, home, [MUSICNN], say=said.append)
+    assert len(asked) == 2
+    (told,) = said
+    assert told.startswith("features of 2 tracks were made by another Essentia (2 by 2.1b5.dev1): computed again")
+    extract(tracks, home, [MUSICNN], say=said.append)
+    assert (len(asked), len(said)) == (2, 1)

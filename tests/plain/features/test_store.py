@@ -165,3 +165,70 @@ def test_a_damaged_memory_of_a_file_is_made_again(tmp_path, text):
     assert store.remember(str(audio)) == content
     path.write_text(path.read_text().replace(content, "../../x"))
     assert store.recall(str(audio)) is None  # it would lead out of the store
+
+
+# --- makers ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def make_by(monkeypatch):
+    """A function that lets another version of Essentia be the one that is installed."""
+
+    def install(version: str) -> None:
+        monkeypatch.setattr("essentia_ldl.records.find_essentia", lambda: version)
+        monkeypatch.setattr(store_module, "find_essentia", lambda: version)
+
+    return install
+
+
+def test_features_of_two_versions_of_essentia_do_not_meet(store, make_by):
+    make_by("2.1b6.dev1110")
+    store.write(CONTENT, MUSICNN, np.zeros((200, 96)))
+    store.write(CONTENT, MUSICNN, np.zeros((200, 96)), "mp3-64k")
+    assert store.find_makers(MUSICNN) == {}
+    assert store.describe_makers([CONTENT], [MUSICNN]) == ""
+    make_by("2.1b6.dev1389")
+    assert not store.has(CONTENT, MUSICNN)
+    assert list(store.find_makers(MUSICNN)) == ["2.1b6.dev1110"]
+    assert store.find_makers(MFCC) == {}
+    told = store.describe_makers([CONTENT, "f" * 64], [MUSICNN, MFCC])
+    assert told.startswith("features of 1 track were made by another Essentia (1 by 2.1b6.dev1110): computed again")
+    assert "Essentia 2.1b6.dev1389" in told
+    store.write(CONTENT, MUSICNN, np.ones((200, 96)))
+    assert Store(store.root).describe_makers([CONTENT], [MUSICNN]) == ""
+    assert store.read(CONTENT, MUSICNN).mean() == 1
+    make_by("2.1b6.dev1110")
+    assert store.read(CONTENT, MUSICNN).mean() == 0
+
+
+def test_a_store_that_did_not_keep_the_version_is_made_again_and_still_shown(store, make_by):
+    """Such stores are of before: a report of their runs reads them, and a training does not."""
+    make_by("2.1b6.dev1389")
+    store.write(CONTENT, MUSICNN, np.zeros((200, 96)))
+    os.rename(store.root / MUSICNN.key, store.root / MUSICNN.numbers_key)
+    fresh = Store(store.root)
+    assert "(1 by one that was not written down)" in fresh.describe_makers([CONTENT], [MUSICNN])
+    with pytest.raises(StoreError, match="Run the command again"):
+        fresh.read(CONTENT, MUSICNN)
+    assert Store(store.root, of_any=True).read(CONTENT, MUSICNN).shape == (200, 96)
+    assert not (store.root / MUSICNN.key).exists()
+
+
+def test_a_store_that_is_not_there_has_no_makers(tmp_path):
+    assert Store(tmp_path / "none").find_makers(MUSICNN) == {}
+
+
+@pytest.mark.parametrize("text", ["null", "[]", "3", '"x"', "true", "{}", "[" * 100_000, "9" * 5000])
+def test_json_of_another_type_in_the_store_is_made_again_or_told(store, tmp_path, text):
+    """Case C3: `null`, `[]` or `3` in a file of the store was a TypeError."""
+    audio = tmp_path / "a.wav"
+    audio.write_bytes(b"audio")
+    content = store.remember(str(audio))
+    (memory,) = (store.root / "files").rglob("*.json")
+    memory.write_text(text)
+    assert store.recall(str(audio)) is None
+    assert store.remember(str(audio)) == content == store.recall(str(audio))
+    store.write_info(content, {"duration_s": 1.0})
+    (store.root / "audio" / content[:2] / f"{content}.json").write_text(text)
+    with pytest.raises(StoreError, match=r"expected .*Delete it and run again\."):
+        store.read_info(content)

@@ -305,6 +305,7 @@ def test_an_artist_of_one_track_is_fine_and_counted(tracks, read):
     ],
 )
 def test_settings_out_of_range(name, settings, rule):
+    """Case A8: names of 2147483648 groups were made without end."""
     (key,) = settings
     with pytest.raises(RecipeError, match=rf"expected {rule}; got .* \(labels\.{name}\.{key}\)"):
         labels.build(name, CLASSES, refuse, settings)

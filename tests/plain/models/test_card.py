@@ -81,6 +81,9 @@ def test_a_card_cannot_be_changed_from_outside():
         ("inference/sample_rate", 0, r"inference\.sample_rate: expected a rate in Hz; got 0"),
         ("inference/sample_rate", 16000.0, r"inference\.sample_rate"),
         ("inference/sample_rate", True, r"inference\.sample_rate"),
+        ("inference/algorithm", ["TensorflowPredict"], r"inference\.algorithm: expected the name of an algorithm"),
+        ("inference/algorithm", 3, r"inference\.algorithm: expected the name of an algorithm; got 3"),
+        ("inference/algorithm", None, r"inference\.algorithm: expected the name of an algorithm"),
         ("inference/embedding_model", {}, r"inference\.embedding_model"),
         ("inference/embedding_model", "msd-musicnn-1", r"inference\.embedding_model"),
         ("classes", "sad", "classes: expected a list of names"),
@@ -117,6 +120,22 @@ def test_the_algorithm_tells_the_front_end(algorithm):
     fields = change("inference/algorithm", algorithm)
     del fields["schema"]["inputs"][0]["shape"]
     assert find_front_end(GraphCard(fields), "m-1") == frontends.BY_PREDICTOR[algorithm]
+
+
+@pytest.mark.parametrize("algorithm", ["TensorflowPredictVGGish", "TensorflowPredictEffnetDiscogs"])
+def test_an_algorithm_that_makes_other_patches_than_a_graph_of_ours_reads_is_refused(algorithm):
+    """Case C8: it gave other numbers, or ended the process; shapes in cards of others are not always right."""
+    fields = change("inference/algorithm", algorithm)
+    assert find_front_end(GraphCard(fields), "m-1") == frontends.BY_PREDICTOR[algorithm]
+    with pytest.raises(CardError, match=r"inference\.algorithm: expected one that makes patches of \[187, 96\], as"):
+        find_front_end(GraphCard({**fields, "essentia_ldl": {"demo": True}}), "m-1")
+
+
+@pytest.mark.parametrize("algorithm", ["TensorflowPredict", "Nope", ""])
+def test_an_algorithm_that_nobody_knows_is_one_sentence(algorithm):
+    """Case C8: "it ended early" was all that was told."""
+    with pytest.raises(CardError, match=r"inference\.algorithm: expected one of .*; got .*Run it with Essentia\."):
+        find_front_end(GraphCard(change("inference/algorithm", algorithm)), "m-1")
 
 
 def test_hop_and_resampling_are_the_cards_own():

@@ -117,6 +117,7 @@ def test_nothing_is_left_beside_the_output_but_the_failures(library, played):
 
 
 def test_a_users_own_neighbours_are_not_touched(library, played):
+    """Case A2: a user's own file beside the output was overwritten."""
     for name in ("out.part", "out.csv.part", "out.csv.tmp", "out.failures", "out.csv.failures.csv"):
         Path(name).write_text("mine")
     run("a.wav", "bad.wav")
@@ -133,6 +134,7 @@ def test_a_table_that_is_not_ours_is_not_replaced(library, played):
 
 
 def test_a_link_stays_and_its_target_is_written(library, played):
+    """Case A2: a link was replaced by the document."""
     Path("real").mkdir()
     Path("real/moods.csv").write_text("before")
     os.chmod("real/moods.csv", 0o640)
@@ -148,6 +150,7 @@ def test_a_link_stays_and_its_target_is_written(library, played):
 
 
 def test_an_output_that_is_an_input_or_a_model_is_refused_before_anything_runs(library, played):
+    """Case A1: nothing runs, and the files keep their bytes."""
     for path in ("a.wav", "./a.wav", "graphs/sad-1.json", "graphs/sad-1.pb"):
         before = Path(path).read_bytes()
         with pytest.raises(StoreError, match="output: expected a file that is not read; got 'an input'"):
@@ -221,7 +224,7 @@ def test_a_model_that_cannot_run_leaves_nothing(library, monkeypatch):
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_answers(library, played):
-    """Only names may: some hundred bytes per file, where an answer takes kilobytes."""
+    """Case A9. Only names may: some hundred bytes per file, where an answer takes kilobytes."""
     names = [f"{n:06}.wav" for n in range(4000)]
     peaks = []
     for n_files in (1000, 4000):

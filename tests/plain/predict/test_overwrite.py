@@ -43,6 +43,7 @@ TEXTS = ["", "path,model,class,probability\n", "MAC address,ID3\n", "ID3,OggS\n"
 
 @pytest.mark.parametrize("form", HEADS)
 def test_audio_is_known_by_its_first_bytes(form, tmp_path):
+    """Case A1: also audio that is not read, whatever its name."""
     assert begins_as_audio(HEADS[form] + bytes(32))
     (tmp_path / "out.csv").write_bytes(HEADS[form] + bytes(200))
     with pytest.raises(StoreError, match=r"a new file or an earlier document; got 'audio' \(.*out\.csv\)"):
@@ -103,6 +104,7 @@ def song(tmp_path, monkeypatch) -> Path:
     "name", ["music/s.mp3", "./music//s.mp3", "music/../music/s.mp3", "link", "hard", "folder/s.mp3"]
 )
 def test_an_input_is_known_in_every_spelling(song, name):
+    """Case A1: `predict -o s.mp3 s.mp3` left 236 bytes of text in place of the audio."""
     os.symlink(song, "link")
     os.link(song, "hard")
     os.symlink(song.parent, "folder")

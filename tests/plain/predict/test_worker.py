@@ -105,6 +105,7 @@ def test_an_error_after_some_files_is_raised_too(make_model, answers, program):
 
 @pytest.mark.parametrize("half", ["", '{"resu', '{"result": "b", "predictions": [{"seg'])
 def test_a_process_killed_in_a_file_costs_that_file_even_with_half_an_answer_written(make_model, program, half):
+    """Case C8: a killed worker."""
     body = f"""{SAY}
 say(ready=True)
 for path in job["files"]:

@@ -263,6 +263,8 @@ def test_parquet_needs_a_file_and_a_library(tmp_path, monkeypatch):
 
 
 def test_a_full_device_is_named():
+    """Case C8: ENOSPC on `-o` was told as one of the standard output."""
+
     def write() -> None:
         with Output(path="/dev/full").open() as stream:
             stream.write("x" * 100_000)
@@ -272,6 +274,7 @@ def test_a_full_device_is_named():
 
 
 def test_a_full_disk_leaves_what_was_there_and_no_half_file(tmp_path, monkeypatch):
+    """Case C8: nothing is lost to a full disk."""
     path = tmp_path / "out.txt"
     path.write_text("before")
 

@@ -365,6 +365,7 @@ BROKEN = {
 @pytest.mark.parametrize("key", ["network.hidden", "split.valid_share", "labels.sb.n_neighbors", "training.loss"])
 @pytest.mark.parametrize("kind", BROKEN)
 def test_a_broken_value_is_one_short_sentence(tmp_path, key, kind):
+    """Case C4, in a file and in `--set`; case C9: a huge value is not echoed."""
     section, _, name = key.rpartition(".")
     for read in (
         lambda: read_recipe(write(tmp_path, f"{MINIMAL}[{section}]\n{name} = {BROKEN[kind]}\n")),
@@ -388,6 +389,7 @@ def test_a_broken_value_is_one_short_sentence(tmp_path, key, kind):
     ],
 )
 def test_a_huge_name_is_not_echoed_whole(tmp_path, text):
+    """Case C9: in the place of keys and names."""
     with pytest.raises(RecipeError) as caught:
         read_recipe(write(tmp_path, text))
     assert "x" * 100 not in str(caught.value)

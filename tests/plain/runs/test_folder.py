@@ -145,6 +145,7 @@ def test_the_last_run_is_taken_and_another_one_by_name(tmp_path):
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "/etc/x"])
 def test_names_in_scores_and_states_do_not_lead_out_of_the_run(tmp_path, name):
+    """Case C16: scores.json and run.json."""
     with pytest.raises(StoreError, match=r"fold: expected a plain name without folders; got .*scores\.json"):
         runs.cell_folder(tmp_path, name, 0, 1)
     with pytest.raises(StoreError, match="fold: expected a plain name"):
@@ -220,3 +221,9 @@ def test_a_failure_of_a_file_whose_name_is_not_utf8_is_a_row_too(tmp_path):
     path = os.fsdecode(b"/music/caf\xe9.wav")
     runs.write_failures(tmp_path / "failures.csv", [Failure(path, "features", f"audio: {path}")])
     assert "caf" in (tmp_path / "failures.csv").read_bytes().decode("utf-8", "surrogateescape")
+
+
+def test_another_essentia_makes_another_run(monkeypatch):
+    before = fingerprint("recipe")
+    monkeypatch.setattr(runs, "find_essentia", lambda: "another")
+    assert fingerprint("recipe") != before

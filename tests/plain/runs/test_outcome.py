@@ -104,6 +104,7 @@ def test_scores_that_are_no_object_are_one_sentence(tmp_path, text):
     ],
 )
 def test_damaged_scores_are_one_sentence(tmp_path, changes, what, rule):
+    """Case C1: scores of another type."""
     write_scores(tmp_path / "cv", {**MEASURED, **changes})
     for read in (read_scores, tell_kind, lambda folder: find_finished("cv", folder.parent)):
         with pytest.raises(StoreError) as caught:

@@ -215,6 +215,7 @@ def test_nothing_to_train_on_and_an_unknown_network_are_told(plan):
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "/etc/passwd", "..", ".", "", "a\\b", "a\0b"])
 def test_names_do_not_lead_out_of_their_folder(plan, name):
+    """Case C16: names in plan.json."""
     track = {"id": "t0", "content": name, "role": "train", "label": "sad"}
     extractor = dataclasses.asdict(EXTRACTOR)
     for changes in (
@@ -233,6 +234,7 @@ def test_names_do_not_lead_out_of_their_folder(plan, name):
 
 @pytest.mark.parametrize("name", ["../other", "../../networks/g", "/etc"])
 def test_networks_outside_the_run_are_refused(plan, name):
+    """Case C16: folders in plan.json."""
     change(plan, features=[name])
     with pytest.raises(StoreError, match=r"features: expected a folder of the run .*run; got "):
         read_plan(plan.folder)

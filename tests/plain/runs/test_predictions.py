@@ -163,6 +163,7 @@ def test_a_side_keeps_its_tracks_in_order(tmp_path):
 @pytest.mark.parametrize("name", list(make_arrays()))
 @pytest.mark.parametrize("damage", ["missing", "scalar", "objects", "longer", "empty", "other type"])
 def test_every_damage_is_one_sentence_with_path_and_remedy(tmp_path, name, damage):
+    """Case C2: keys missing, scalars, objects, other lengths and types."""
     value = make_arrays()[name]
     values = {
         "missing": None,

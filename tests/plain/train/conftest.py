@@ -138,7 +138,7 @@ def extracted(monkeypatch):
     """Replace the extraction; gives the front-ends that were asked for, and the paths that fail."""
     state = {"front_ends": [], "failing": ()}
 
-    def extract(tracks, home, front_ends, n_jobs=None):
+    def extract(tracks, home, front_ends, n_jobs=None, say=None):
         state["front_ends"].append([front_end.name for front_end in front_ends])
         kept = tuple(track for track in tracks if track.id not in state["failing"])
         contents = {track.id: hashlib.sha256(Path(track.path).read_bytes()).hexdigest() for track in kept}

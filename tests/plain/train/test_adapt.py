@@ -109,7 +109,7 @@ def test_broken_files_are_left_out_and_told_until_too_few_are_left(tmp_path, mon
         (tmp_path / f"{n:02}.wav").write_bytes(b"")
     n_broken = [2]
 
-    def extract(tracks, home, front_ends, n_jobs=None):
+    def extract(tracks, home, front_ends, n_jobs=None, say=None):
         failures = tuple(Failure(track.path, "decode", f"{track.id} is broken.") for track in tracks[: n_broken[0]])
         return Collection(tuple(tracks[n_broken[0] :]), {}, {}, failures, home)
 
