@@ -28,6 +28,7 @@ DAMAGE = (
 )
 REMEDY = "Train the run again."
 RATIO, SMALL_BYTES = 100, 2**26  # of what is unpacked: at most that many times the file, or that many bytes
+_END = struct.Struct("<4s4H2LH")  # of an archive: its mark, and the third number is that of its members
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
@@ -118,12 +119,21 @@ def _check_archive(path: Path) -> None:
             raise ValueError("a single array")
         with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
+            _check_count(file, len(members))
             declared = sum(member.file_size for member in members)
             if declared > max(RATIO * os.fstat(file.fileno()).st_size, SMALL_BYTES):
                 raise ValueError(f"an archive that unpacks to {declared} bytes")
             for member in members:
                 with archive.open(member) as stream:
                     _check_array(stream, member.file_size)
+
+
+def _check_count(file: BinaryIO, n_members: int) -> None:
+    """Raise when an archive does not end with the number of its members: damage may hide one behind another."""
+    file.seek(-_END.size, os.SEEK_END)
+    mark, *_, n_told, _, _, _ = _END.unpack(file.read(_END.size))
+    if mark != b"PK\5\6" or n_told not in (n_members, 0xFFFF):  # the last one where there are more than that
+        raise ValueError(f"an archive in which {n_members} arrays are found, and not as many as it tells")
 
 
 def _check_array(file: BinaryIO, size: int) -> None:

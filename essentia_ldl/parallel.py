@@ -134,8 +134,8 @@ def _run_round(
     if not _has_semaphores():  # joblib would run the jobs in this process, which must not load Essentia
         pool = Threads(n_workers)
         try:
-            calls = ((function, job, step) for job in waiting.values())
             order = list(waiting)
+            calls = [(function, waiting[place], step) for place in order]
             yield from ((order[place], (result,)) for place, result in spread(pool, call_child, calls))
         finally:
             pool.close()

@@ -236,13 +236,21 @@ def end_step(work: Callable[[], None]) -> int:
     return 0
 
 
-def follow_parent() -> None:
-    """End this process when the one that started it ends, however that ends; called first in a zone's process."""
+def tie_to_parent() -> None:
+    """End this process when the one that started it ends, however that ends.
+
+    Called by the packages of zones before they load a library, where they are loaded for ``python -m``.
+    """
     told = os.environ.get("ESSENTIA_LDL_PARENT")
     if not _ask_linux():
         watch_parent(int(told) if told else os.getppid())
     if told not in (None, str(os.getppid())):
         os._exit(1)  # it ended before we could ask
+
+
+def follow_parent() -> None:
+    """End this process with its parent, as `tie_to_parent`, and hear Ctrl-C; called first in a zone's process."""
+    tie_to_parent()
     if hasattr(signal, "pthread_sigmask"):
         try:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

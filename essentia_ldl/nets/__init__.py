@@ -58,7 +58,12 @@ The map, in the order of the imports: a module imports only from what stands abo
 from __future__ import annotations
 
 import os
+import sys
 
+from essentia_ldl.zones import tie_to_parent
+
+if sys.argv[:1] == ["-m"]:  # `python -m`, which looks for its module: TensorFlow takes seconds to load
+    tie_to_parent()
 if os.environ.get("ESSENTIA_LDL_VERBOSE") != "1":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Every module of this zone is written for the TensorFlow backend: the export freezes a TensorFlow graph.

@@ -10,6 +10,7 @@ import os
 import sys
 
 from essentia_ldl.errors import ImportOrderError, explain
+from essentia_ldl.zones import tie_to_parent
 
 if "tensorflow" in sys.modules and "essentia" not in sys.modules:
     raise ImportOrderError(
@@ -22,6 +23,8 @@ if "tensorflow" in sys.modules and "essentia" not in sys.modules:
         )
     )
 
+if sys.argv[:1] == ["-m"]:  # `python -m`, which looks for its module: Essentia takes a second to load
+    tie_to_parent()
 VERBOSE = os.environ.get("ESSENTIA_LDL_VERBOSE") == "1"
 if not VERBOSE:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"

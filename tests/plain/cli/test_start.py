@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import random
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 import uuid
+import wave
 from pathlib import Path
 
 import psutil
@@ -185,19 +187,40 @@ def find_marked(mark: str) -> list[psutil.Process]:
     return found
 
 
+def make_noise(folder: Path) -> Path:
+    """Write twelve files of 10 s of noise in two classes, which take a while to decode."""
+    noise = random.Random(0).randbytes(10 * 2 * 16000)
+    for n in range(12):
+        path = folder / "data" / ("sad", "non_sad")[n % 2] / f"{n}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with wave.open(str(path), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(16000)
+            file.writeframes(noise[n:] + noise[:n])
+    return folder / "data"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "arguments", [("graphs", "build"), ("train", "mood-sad"), ("labels", "mood-sad", "--labels", "sb")], ids=" ".join
+    "arguments",
+    [
+        ("graphs", "build"),
+        ("train", "mood-sad", "--data", "data", "--labels", "none"),
+        ("labels", "mood-sad", "--data", "data", "--labels", "sb"),
+    ],
+    ids=lambda arguments: arguments[0],
 )
 def test_c6_nothing_outlives_a_command_that_is_killed(arguments, tmp_path):
     """SIGKILL leaves a command no time to end what it has started, which went on for minutes."""
     if any(importlib.util.find_spec(name) is None for name in ("essentia", "tensorflow")):
         pytest.skip("Essentia and TensorFlow are not installed")
+    make_noise(tmp_path)
     mark = uuid.uuid4().hex
     environment = {**os.environ, **zone_environment(), "ESSENTIA_LDL_HOME": str(tmp_path), "MARK_OF_A_TEST": mark}
     streams = dict.fromkeys(("stdout", "stderr"), subprocess.DEVNULL)
     process = subprocess.Popen([*PROGRAM, *arguments], env=environment, cwd=tmp_path, **streams)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while len(find_marked(mark)) < 2 and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.1)
     time.sleep(1)  # the children begin to work
