@@ -188,9 +188,9 @@ def find_marked(mark: str) -> list[psutil.Process]:
 
 
 def make_noise(folder: Path) -> Path:
-    """Write twelve files of 10 s of noise in two classes, which take a while to decode."""
+    """Write forty files of 10 s of noise in two classes, which take a while to decode."""
     noise = random.Random(0).randbytes(10 * 2 * 16000)
-    for n in range(12):
+    for n in range(40):
         path = folder / "data" / ("sad", "non_sad")[n % 2] / f"{n}.wav"
         path.parent.mkdir(parents=True, exist_ok=True)
         with wave.open(str(path), "wb") as file:
