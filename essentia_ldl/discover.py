@@ -52,6 +52,6 @@ def unknown(what: str, name: str, known: Iterable[str]) -> UnknownNameError:
     """Make the error for a name that does not exist, with the nearest name as the remedy."""
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-    remedy = f"Did you mean {near[0]!r}?" if near else "Take one of these."
+    remedy = f"Did you mean {near[0]!r}?" if near else "Take one of these." if known else "Make one first."
     rule = "one of " + ", ".join(known) if known else "one that exists (there are none yet)"
     return UnknownNameError(explain(what, rule, name, "by name", remedy))

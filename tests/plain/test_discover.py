@@ -52,4 +52,5 @@ def test_the_remedy_is_the_nearest_name():
     assert str(discover.unknown("task", "moodsad", ["mood-sad", "genre"])).endswith("Did you mean 'mood-sad'?")
     assert str(discover.unknown("task", "zzz", ["mood-sad", "genre"])).endswith("Take one of these.")
     assert "one that exists (there are none yet)" in str(discover.unknown("model", "x", []))
+    assert str(discover.unknown("model", "x", [])).endswith("Make one first.")
     assert "one of a, b, c;" in str(discover.unknown("model", "x", iter("cab")))

@@ -122,6 +122,18 @@ def test_a_card_that_is_no_card_is_a_card_error(graphs, text):
         read_model(path)
 
 
+def test_a_damaged_card_is_one_problem_and_the_other_models_work(graphs):
+    """Case C1: one such card disabled `models`, and `predict` without -m."""
+    for name in ("a-1", "b-1", "c-1"):
+        write_model(graphs, name)
+    (graphs / "b-1.json").write_text("[" * 200_000)
+    models, problems = list_models(graphs)
+    assert [model.name for model in models] == ["a-1", "c-1"]
+    assert len(problems) == 1
+    assert "card: expected readable json" in problems[0]
+    assert [model.name for model in choose_models(graphs)] == ["a-1", "c-1"]
+
+
 @pytest.mark.parametrize(
     "changes",
     [
