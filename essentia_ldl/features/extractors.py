@@ -34,7 +34,6 @@ from essentia_ldl.models.folder import (
     find_model,
     refuse_head,
     require_weights,
-    weights_file,
 )
 from essentia_ldl.recipe.recipe import NetworkSettings
 from essentia_ldl.records import FrontEnd
@@ -124,21 +123,12 @@ def read_extractor(network: NetworkSettings, graphs: Path) -> Extractor:
 
 
 def identify_weights(network: NetworkSettings, graphs: Path) -> list[str]:
-    """Return what tells two runs apart that start from other weights: their digest, nothing where there are none.
-
-    Raises
-    ------
-    WeightsError
-        When a graph of the user's is missing. Weights of ours are made when they are needed.
-    """
+    """Return what tells two runs apart whose recipes name the same file of the user's: nothing, or its digest."""
     if network.extractor:
         return [read_extractor(network, graphs).folder(Store(".")).name]
-    if network.fine_tune == "none":
-        return []
-    if (network.backbone, network.pretrained) in USERS_GRAPHS:
+    if network.fine_tune != "none" and (network.backbone, network.pretrained) in USERS_GRAPHS:
         return [digest_graph(require_weights(graphs, network.backbone, network.pretrained))]
-    path = weights_file(graphs, network.backbone, network.pretrained)
-    return [digest_graph(path)] if path.is_file() else []
+    return []
 
 
 def describe_extractor(model: Model, node: str = "") -> Extractor:

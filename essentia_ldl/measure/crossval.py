@@ -33,10 +33,10 @@ from essentia_ldl.runs.outcome import write_scores
 from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.train.batch import check_hop, list_trainings, train_cells
 from essentia_ldl.train.choice import list_feature_sets
-from essentia_ldl.train.compose import Wanted, identify_tracks
+from essentia_ldl.train.compose import Wanted, identify_graphs, identify_tracks
 from essentia_ldl.train.prepare import Needs, Say, prepare, require_network
 from essentia_ldl.train.solved import gather_tracks
-from essentia_ldl.train.train import identify_start, open_folder
+from essentia_ldl.train.train import open_folder
 
 REFUSED = "descriptors-failures.csv"
 
@@ -167,7 +167,7 @@ def cross_validate(
     values = {key: value for key, value in recipe.as_identity().items() if key != "labels"}
     column = drawn.leave_out
     kind = drawn.n_folds if column is None else [column, [track.columns[column] for track in tracks]]
-    weights = identify_start(recipe, home, sources)
+    weights = identify_graphs(recipe, home.graphs)
     digest = runs.fingerprint(__version__, values, listing, kind, patch_hop, *weights)
     run = runs.resume_run(home.runs, f"{recipe.task}-crossval", digest)
     with runs.locked(run):

@@ -5,6 +5,7 @@ In: the folder. Out: yes or no, without a network library, so that nobody starts
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from importlib import resources
 from pathlib import Path
@@ -15,6 +16,7 @@ from essentia_ldl.models.answers import read_answers
 from essentia_ldl.models.folder import BASE_MODELS
 
 CARD_FORMAT = 1  # raised when cards of an earlier version must be written again
+WEIGHT_FILES = ("wheel.py", "weights.py")  # of nets/pretrained/: which file is fetched, and how it is read
 LAYER_FILES = (("layers.py",), ("export", "folding.py"))  # of nets/, beside the file of the network itself
 
 
@@ -23,6 +25,18 @@ def describe_format(network: str) -> str:
     nets = resources.files("essentia_ldl") / "nets"
     sources = [nets.joinpath(*parts).read_bytes() for parts in (("backbones", f"{network}.py"), *LAYER_FILES)]
     return hashlib.sha256(b"".join(sources) + str(CARD_FORMAT).encode()).hexdigest()[:16]
+
+
+@functools.cache
+def describe_weights() -> str:
+    """Digest what decides the pretrained weights, whether they are built yet or not: where they come from, and layers.
+
+    A weights file that is another one than its card tells is built again, so that no other weights are ever started
+    from.
+    """
+    sources = [(resources.files("essentia_ldl") / "nets" / "pretrained" / name).read_bytes() for name in WEIGHT_FILES]
+    formats = [describe_format(network) for network in sorted({stem.split("-")[1] for stem in BASE_MODELS})]
+    return hashlib.sha256(b"".join(sources) + "".join(formats).encode()).hexdigest()[:16]
 
 
 def is_built(graphs: Path, stem: str) -> bool:

@@ -22,6 +22,7 @@ from typing import Any
 
 from essentia_ldl.errors import DataError, StoreError, TrainingError, UnknownNameError, explain
 from essentia_ldl.files import Home, is_file_name, read_object, replacing, write_json
+from essentia_ldl.models.pretrained import describe_weights
 from essentia_ldl.records import Failure, Split
 from essentia_ldl.runs.names import CORRECTIONS, FAILURES, PLAN, RECIPE, SCORES, STATE
 from essentia_ldl.runs.outcome import TRAIN, read_scores, tell_outcome
@@ -60,8 +61,10 @@ def cell_folder(run: Path, name: str, seed: object, number: object) -> Path:
 
 
 def fingerprint(*values: Any) -> str:
-    """Return a digest of json values and of the version of Essentia: 16 hexadecimal digits."""
-    return hashlib.sha256(json.dumps([find_essentia(), *values], sort_keys=True, default=str).encode()).hexdigest()[:16]
+    """Return a digest of json values, the version of Essentia and the pretrained weights: 16 hexadecimal digits."""
+    return hashlib.sha256(
+        json.dumps([find_essentia(), describe_weights(), *values], sort_keys=True, default=str).encode()
+    ).hexdigest()[:16]
 
 
 def find_run(folder: Path, task: str, digest: str) -> tuple[Path | None, bool]:

@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from essentia_ldl import frontends
 from essentia_ldl import labels as label_sources
-from essentia_ldl.choices import CHOSEN
 from essentia_ldl.collection import splits
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.features.beside import find_networks, identify_networks
 from essentia_ldl.features.extractors import Extractor, identify_weights, plan_extractor, read_extractor
 from essentia_ldl.features.store import Store
-from essentia_ldl.models.folder import BASE_MODELS, digest_graph
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Split
 from essentia_ldl.runs.plan import (
@@ -211,24 +209,10 @@ def identify_tracks(recipe: Recipe, collection: Collection) -> list[list[Any]]:
     ]
 
 
-def identify_graphs(recipe: Recipe, graphs: Path, labels: Sequence[str] = ()) -> list[str]:
-    """Return the digests of the graphs and pretrained weights that decide the numbers of a run.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        Which networks.
-    graphs : Path
-        Where they are; those of ours that are not there yet have no digest.
-    labels : sequence of str
-        Label sources beside the recipe's: those that are solved read all pretrained networks.
-    """
+def identify_graphs(recipe: Recipe, graphs: Path) -> list[str]:
+    """Return what of the user's own graphs decides the numbers of a run; nothing where the recipe names none."""
     beside = (*recipe.network.backbones, *recipe.choice.networks)
-    found = [*identify_weights(recipe.network, graphs), *identify_networks(beside, graphs)]
-    if recipe.is_solved or any(name in CHOSEN for name in labels):
-        paths = [Path(graphs) / f"{name}.weights.h5" for name in BASE_MODELS]
-        found += [digest_graph(path) for path in paths if path.is_file()]
-    return found
+    return [*identify_weights(recipe.network, graphs), *identify_networks(beside, graphs)]
 
 
 def find_places(collection: Collection) -> Places:

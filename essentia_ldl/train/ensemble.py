@@ -33,19 +33,10 @@ from essentia_ldl.runs.plan import Plan
 from essentia_ldl.runs.score import choose_best
 from essentia_ldl.scores.calibration import NONE
 from essentia_ldl.train.batch import FoldTraining, plan_cells, train_folders
-from essentia_ldl.train.compose import Wanted, identify_tracks, update_places
+from essentia_ldl.train.compose import Wanted, identify_graphs, identify_tracks, update_places
 from essentia_ldl.train.members import MEMBERS, Member, assemble, check_members, join_plans
 from essentia_ldl.train.prepare import Needs, Say, prepare
-from essentia_ldl.train.train import (
-    DEFAULT_EFFORT,
-    Effort,
-    Trained,
-    deliver,
-    draw_split,
-    identify_start,
-    open_folder,
-    take_training,
-)
+from essentia_ldl.train.train import DEFAULT_EFFORT, Effort, Trained, deliver, draw_split, open_folder, take_training
 from essentia_ldl.zones import run_zone
 
 
@@ -144,7 +135,7 @@ def train_members(
     collection = prepare(recipe, source, needs, home, effort.n_jobs, say)
     listing, sides = identify_tracks(recipe, collection), [track.split for track in collection.tracks]
     asked = (MEMBERS, n_members, recipe.as_identity(), listing, sides, collection.is_demo, effort.max_hours)
-    digest = runs.fingerprint(__version__, *asked, *identify_start(recipe, home))
+    digest = runs.fingerprint(__version__, *asked, *identify_graphs(recipe, home.graphs))
     run, before = take_training(recipe.task, digest, home, effort.again, say)
     if before is not None:
         return dataclasses.replace(before, failures=collection.failures)

@@ -118,7 +118,7 @@ def train(recipe: Recipe, source: Source, home: Home, effort: Effort = DEFAULT_E
     asked = [listing, sides, collection.is_demo, effort.max_hours]
     if collection.target is not None:
         asked.append(["adapt", sorted(collection.target.contents[track.id] for track in collection.target.tracks)])
-    weights = identify_start(recipe, home)
+    weights = identify_graphs(recipe, home.graphs)
     digest = runs.fingerprint(__version__, recipe.as_identity(), *asked, *weights)
     run, before = take_training(recipe.task, digest, home, effort.again, say)
     if before is not None:
@@ -167,15 +167,10 @@ def take_training(task: str, digest: str, home: Home, again: bool, say: Say) -> 
     return run, Trained(run, runs.read_models(run), read_scores(run), (), repeated=True) if finished else None
 
 
-def identify_start(recipe: Recipe, home: Home, labels: Sequence[str] = ()) -> list[str]:
-    """Build the pretrained network that a run starts from, where it lacks, and return what tells its graphs apart."""
-    require_network(recipe.network, home.graphs)
-    return identify_graphs(recipe, home.graphs, labels)
-
-
 def open_folder(run: Path, recipe: Recipe, collection: Collection) -> None:
-    """Write the recipe and the files left out into a run folder."""
+    """Write the recipe and the files left out into a run folder, and build the pretrained network it starts from."""
     runs.open_run(run, render_recipe(recipe), collection.failures, collection.corrections)
+    require_network(recipe.network, collection.home.graphs)
 
 
 def plan_drop_in(run: Path, recipe: Recipe, collection: Collection, split: Split) -> tuple[Path, ...]:

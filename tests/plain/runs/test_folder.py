@@ -223,7 +223,10 @@ def test_a_failure_of_a_file_whose_name_is_not_utf8_is_a_row_too(tmp_path):
     assert "caf" in (tmp_path / "failures.csv").read_bytes().decode("utf-8", "surrogateescape")
 
 
-def test_another_essentia_makes_another_run(monkeypatch):
+def test_another_essentia_or_other_pretrained_weights_make_another_run(monkeypatch):
     before = fingerprint("recipe")
     monkeypatch.setattr(runs, "find_essentia", lambda: "another")
-    assert fingerprint("recipe") != before
+    other = fingerprint("recipe")
+    assert other != before
+    monkeypatch.setattr(runs, "describe_weights", lambda: "others")
+    assert fingerprint("recipe") not in (before, other)

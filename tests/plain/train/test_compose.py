@@ -105,21 +105,3 @@ def test_other_bytes_of_an_extractor_make_another_run(tmp_path, write_extractor)
     assert before[0] == before[1] != []
     write_extractor(tmp_path, "net-1", data=b"others")
     assert all(identify_graphs(recipe, tmp_path) != before[0] for recipe in recipes)
-
-
-def test_other_pretrained_weights_make_another_run(tmp_path):
-    plain = Recipe("mood-sad", CLASSES, labels="none")
-    for name in ("msd-musicnn-1", "msd-vgg-1"):
-        (tmp_path / f"{name}.weights.h5").write_bytes(b"weights")
-    recipes = {
-        "head": plain,
-        "vgg": plain.override(network__backbone="vgg"),
-        "scratch": plain.override(network__fine_tune="none"),
-        "solved": plain.override(labels="auto"),
-    }
-    before = {name: identify_graphs(recipe, tmp_path) for name, recipe in recipes.items()}
-    assert {name: len(found) for name, found in before.items()} == {"head": 1, "vgg": 1, "scratch": 0, "solved": 3}
-    assert identify_graphs(plain, tmp_path, ["one-hot", "joint"]) == before["solved"]
-    (tmp_path / "msd-vgg-1.weights.h5").write_bytes(b"other weights")
-    after = {name: identify_graphs(recipe, tmp_path) for name, recipe in recipes.items()}
-    assert {name for name in recipes if after[name] != before[name]} == {"vgg", "solved"}
