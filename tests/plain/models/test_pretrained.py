@@ -44,3 +44,16 @@ def test_networks_that_other_code_wrote_are_not(graphs, monkeypatch):
 
 def test_every_network_has_a_format_of_its_own():
     assert pretrained.describe_format("musicnn") != pretrained.describe_format("vgg")
+
+
+def test_other_sources_or_layers_are_other_weights(monkeypatch):
+    before = pretrained.describe_weights()
+    assert pretrained.describe_weights() == before
+    pretrained.describe_weights.cache_clear()
+    monkeypatch.setattr(pretrained, "CARD_FORMAT", 0)
+    other = pretrained.describe_weights()
+    pretrained.describe_weights.cache_clear()
+    monkeypatch.setattr(pretrained, "WEIGHT_FILES", ("tags.py",))
+    assert pretrained.describe_weights() not in (before, other)
+    pretrained.describe_weights.cache_clear()
+    assert other != before
