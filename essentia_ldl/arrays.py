@@ -76,7 +76,15 @@ def read_arrays(path: Path, what: str, remedy: str = REMEDY, rule: str = "a read
         return {name: np.asarray(arrays[name]) for name in arrays}
 
 
-def read_array(path: Path, what: str, remedy: str = REMEDY, *, mapped: bool = False, kept: bool = False) -> np.ndarray:
+def read_array(
+    path: Path,
+    what: str,
+    remedy: str = REMEDY,
+    rule: str = "a readable array",
+    *,
+    mapped: bool = False,
+    kept: bool = False,
+) -> np.ndarray:
     """Read the array of an .npy file.
 
     Parameters
@@ -87,6 +95,8 @@ def read_array(path: Path, what: str, remedy: str = REMEDY, *, mapped: bool = Fa
         What it holds, for the message: "features", "embeddings".
     remedy : str
         What to do when it cannot be read.
+    rule : str
+        What it should be.
     mapped : bool
         Whether it stays on disk, and only what is looked at is read.
     kept : bool
@@ -109,7 +119,7 @@ def read_array(path: Path, what: str, remedy: str = REMEDY, *, mapped: bool = Fa
     except DAMAGE as error:
         if not kept and not isinstance(error, OSError):
             Path(path).unlink(missing_ok=True)
-        raise StoreError(explain(what, "a readable array", error, path, remedy)) from None
+        raise StoreError(explain(what, rule, error, path, remedy)) from None
 
 
 def _check_archive(path: Path) -> None:

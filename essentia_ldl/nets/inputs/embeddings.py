@@ -167,7 +167,7 @@ class StoredEmbeddings:
     def _read(self, content: str) -> np.ndarray:
         path = array_path(self._folder, content)
         rule, remedy = f"finite float32 (n_patches, {self._size})", "Run the same command again."
-        array = read_array(path, "embeddings", remedy)
+        array = read_array(path, "embeddings", remedy, rule)
         whole = array.ndim == 2 and len(array) and array.shape[1] == self._size and array.dtype == np.float32
         if not whole or not np.all(np.isfinite(array)):
             path.unlink()
