@@ -15,7 +15,6 @@ from types import MappingProxyType
 import numpy as np
 
 from essentia_ldl.errors import DataError, explain
-from essentia_ldl.versions import find_essentia
 
 FRONT_END_KINDS = ("mel", "waveform", "embedding", "mfcc")
 COMPRESSIONS = ("", "decibel")
@@ -195,6 +194,8 @@ class FrontEnd:
     @property
     def key(self) -> str:
         """Folder name in the store: `numbers_key` and the version of Essentia, so that two versions are not mixed."""
+        from essentia_ldl.versions import find_essentia  # records themselves need nothing
+
         return f"{self.numbers_key}-{find_essentia()}"
 
     @property

@@ -175,7 +175,7 @@ def make_by(monkeypatch):
     """A function that lets another version of Essentia be the one that is installed."""
 
     def install(version: str) -> None:
-        monkeypatch.setattr("essentia_ldl.records.find_essentia", lambda: version)
+        monkeypatch.setattr("essentia_ldl.versions.find_essentia", lambda: version)
         monkeypatch.setattr(store_module, "find_essentia", lambda: version)
 
     return install
