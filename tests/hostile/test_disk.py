@@ -6,7 +6,6 @@ is limited instead (RLIMIT_FSIZE), which fails the same writes with another numb
 
 from __future__ import annotations
 
-import dataclasses
 import random
 import subprocess
 import sys
@@ -103,5 +102,5 @@ def test_home_that_may_not_be_written_to(name, goods_of, tmp_path, counts):
     ended = box.run(box.home, *PYTHON, *arguments, program=("unshare", "-m", "sh", "-c", READ_ONLY, "sh"))
     counts.judge(ended, f"{name}, read-only home", (1,))
     counts.add("read-only homes")
-    if size_of(box.home) != before or not dataclasses.is_dataclass(ended) or "error:" not in ended.err:
+    if size_of(box.home) != before or "error:" not in ended.err:
         counts.fault("no sentence", f"{name}, read-only home: {ended.said[:500]}")

@@ -162,7 +162,7 @@ class Sandbox:
         }
 
     def start(self, *arguments: str, program: Sequence[str] = PROGRAM) -> Running:
-        """Start a command in a session of its own, so that a whole group can be told to stop as a terminal does."""
+        """Start a command in a group of its own, which can be told to stop as a terminal does."""
         mark = uuid.uuid4().hex
         out, err = (open(self.root / f"{mark}.{name}", "w+b") for name in ("out", "err"))  # noqa: SIM115
         process = subprocess.Popen(
@@ -173,7 +173,7 @@ class Sandbox:
             stdout=out,
             stderr=err,
             preexec_fn=hear_interrupts,
-            start_new_session=True,
+            process_group=0,
         )
         return Running(self, process, mark, out, err, time.monotonic())
 
