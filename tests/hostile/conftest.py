@@ -1,8 +1,8 @@
 """Sizes and counts of the hostile tests, the good files that are damaged, and undisturbed runs to compare with.
 
 HOSTILE_INPUTS, HOSTILE_KILLS and HOSTILE_SEED say how many damaged files and kills one run makes, and from which seed;
-what broke a promise is kept in the folder HOSTILE_KEEP, where that is set. Nothing here loads Essentia or TensorFlow:
-commands that do are processes of their own.
+HOSTILE_LIMIT_S is the time of a command. What broke a promise is kept in the folder HOSTILE_KEEP, where that is set.
+Nothing here loads Essentia or TensorFlow: commands that do are processes of their own.
 """
 
 from __future__ import annotations
@@ -58,9 +58,7 @@ class Counts:
                 path.with_suffix(".input").write_bytes(data)
 
     def judge(self, ended: Ended, how: str, statuses: tuple[int, ...] = (0, 1), data: bytes | None = None) -> None:
-        """Count what a command did with one input, and the promises that it broke."""
-        if ended.status in (1, 2):
-            self.add("refused")
+        """Count the promises that a command broke with an input."""
         for kind, shown in judge(ended, statuses):
             self.fault(kind, f"{how}: {shown}", data)
 

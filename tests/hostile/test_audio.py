@@ -12,10 +12,9 @@ import pytest
 from mutations import SAME, SHORT, Mutant, damage_audio
 from sizes import Sizes
 from steps import BASE
-from watching import LONGEST_LINE, Sandbox, kept
+from watching import LIMIT_S, LONGEST_LINE, Sandbox, kept
 
 BATCH = 150  # files per process
-LIMIT_S = 600.0
 TOLERANCE = 1e-3  # of a probability, where a file sounds as before; padding may move the frames of an mp3
 SLACK_S = 1.6  # what a header may tell too much, and rounding
 MOST_S = 3.0  # times the length of the good file that damage may make of it: a piece may be in it twice
@@ -83,7 +82,7 @@ def run_batch(sandbox: Sandbox, folder: Path, name: str, counts) -> Path:
     """Predict a folder in one process; return the output, whose suffix says the form."""
     output, faults = sandbox.work / f"{name}.jsonl", []
     with kept(folder, faults):
-        ended = sandbox.run("predict", "-m", BASE, "-o", output, folder, limit_s=LIMIT_S)
+        ended = sandbox.run("predict", "-m", BASE, "-o", output, folder, limit_s=2 * LIMIT_S)
     counts.judge(ended, name)
     for kind, shown in faults:
         counts.fault(kind, shown)

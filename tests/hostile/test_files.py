@@ -43,6 +43,7 @@ def try_all(mutants: Iterator[Mutant], path: Path, run: Callable[[], Any], count
         path.write_bytes(mutant.data)
         ended = run()
         counts.add("inputs")
+        counts.add("refused", int(ended.status == 1))
         counts.judge(ended, f"{path.name}: {mutant.how}", data=mutant.data)
         if (path.exists() or not is_spare) and path.read_bytes() != mutant.data:
             counts.fault("bytes lost", f"{path.name}: {mutant.how}", mutant.data)

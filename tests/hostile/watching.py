@@ -25,12 +25,12 @@ import psutil
 REPOSITORY = Path(__file__).resolve().parents[2]
 GUARD = Path(__file__).resolve().parent / "guard"
 PROGRAM = (sys.executable, "-m", "essentia_ldl")
-LIMIT_S = 300.0
+LIMIT_S = float(os.environ.get("HOSTILE_LIMIT_S") or 300.0)  # more on a machine that does other work as well
 MOST_BYTES = 1_500_000_000  # of one process; TensorFlow, trained on 8 tracks, takes half of it
 MOST_ERRORS = 6  # `predict` tells of five files, and where the others are listed
 LONGEST_LINE = 1200  # a path of up to 1,000 characters, and a value of up to 80
 MARK = "HOSTILE_MARK"
-GONE_S = 10.0  # within which what a killed command has started ends
+GONE_S = 30.0  # within which what a killed command has started ends
 TRACEBACK = re.compile(r"^Traceback \(most recent call last\)|^\s+File \".*\", line \d+", re.MULTILINE)
 NOISE = re.compile(
     r"^\S*Warning:|: \w*Warning: |^\[ *(WARNING|INFO|ERROR) *\]|^\[\w+ @ 0x|^terminate called|Exception ignored|"
@@ -229,15 +229,17 @@ class Running:
         with contextlib.suppress(ProcessLookupError):
             (os.killpg if to_group else os.kill)(self.process.pid, number)
 
-    def count_orphans(self) -> int:
-        """Count the processes that outlive the command for `GONE_S`; they are killed then."""
+    def end_orphans(self) -> list[str]:
+        """Kill the processes that outlive the command for `GONE_S`; return their commands."""
         deadline = time.monotonic() + GONE_S
         while (left := list_marked(self.mark)) and time.monotonic() < deadline:
             time.sleep(0.05)
+        found = []
         for process in left:
             with contextlib.suppress(psutil.Error):
+                found.append(" ".join(process.cmdline()))
                 process.kill()
-        return len(left)
+        return found
 
 
 def hear_interrupts() -> None:
