@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # modules beside this file; a zo
 import steps
 from hypothesis.configuration import set_hypothesis_home_dir
 from sizes import Sizes
-from steps import BASE, TASK, TRAINING, Goods, Step, Undisturbed
+from steps import TASK, TRAINING, Goods, Step, Undisturbed
 from watching import KINDS, REPOSITORY, Ended, Sandbox, judge
 
 from essentia_ldl.models.pretrained import are_built
@@ -213,15 +213,9 @@ def wheel(shared: Path) -> Path:
 @pytest.fixture
 def sandbox(tmp_path: Path, base_graphs: Path) -> Sandbox:
     """Folders of a command, with the quickest of the base graphs in graphs/."""
-    return fill_home(Sandbox(tmp_path / "sandbox"), base_graphs)
-
-
-def fill_home(sandbox: Sandbox, base_graphs: Path) -> Sandbox:
-    """Copy the quickest of the base graphs into the home of a sandbox."""
-    (sandbox.home / "graphs").mkdir(exist_ok=True)
-    for path in base_graphs.glob(f"{BASE}.*"):
-        shutil.copy(path, sandbox.home / "graphs")
-    return sandbox
+    found = Sandbox(tmp_path / "sandbox")
+    Step("predict", Goods(tmp_path, tmp_path, base_graphs)).fill(found.home)
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -230,7 +224,7 @@ def trained(shared: Path, base_graphs: Path, collection: Path) -> Sandbox:
     sandbox = Sandbox(shared / "trained")
     with made_once(sandbox.root) as is_wanted:
         if is_wanted:
-            fill_home(sandbox, base_graphs)
+            shutil.copytree(base_graphs, sandbox.home / "graphs")
             ended = sandbox.run("train", TASK, "--data", collection, *TRAINING)
             assert ended.status == 0, ended.said
     return sandbox

@@ -60,7 +60,8 @@ class Step:
             shutil.copytree(self.goods.trained, home, dirs_exist_ok=True)
         elif self.name != "graphs":
             (home / "graphs").mkdir(parents=True, exist_ok=True)
-            for path in self.goods.graphs.glob(f"{BASE}.*"):
+            wanted = f"{BASE}.*" if self.name == "predict" else "*"  # a training builds those that are missing
+            for path in self.goods.graphs.glob(wanted):
                 shutil.copy(path, home / "graphs")
 
     def arguments(self, home: Path) -> list[str]:
