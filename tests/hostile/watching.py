@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -114,12 +114,12 @@ class Sandbox:
     ----------
     root : Path
         A folder of the test's own.
-    more : Mapping
+    more : dict
         Variables of the environment that are set beside.
     """
 
     root: Path
-    more: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    more: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for folder in (self.home, self.user, self.temporary, self.work):
