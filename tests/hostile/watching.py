@@ -155,6 +155,7 @@ class Sandbox:
             "PYTHONPATH": os.pathsep.join(paths),
             "PYTHONDONTWRITEBYTECODE": "1",
             "OMP_NUM_THREADS": "1",
+            "TF_NUM_INTRAOP_THREADS": "1",  # sums in one order
             "HOSTILE_ROOTS": str(self.root.resolve()),
             "HOSTILE_LOG": str(self.root / "outside.log"),
             MARK: mark,
