@@ -78,7 +78,8 @@ def pool_frames(frames: np.ndarray, where: str = "frames") -> np.ndarray:
 
 
 def _check_frames(frames: np.ndarray, n_least: int, where: str) -> np.ndarray:
-    frames = np.asarray(frames, dtype=np.float64)
+    with np.errstate(invalid="ignore"):  # a damaged file may hold a NaN that signals
+        frames = np.asarray(frames, dtype=np.float64)
     remedy = "Extract the features of this track again."
     if frames.ndim != 2 or frames.shape[1] != MFCC.n_bands or len(frames) < n_least:
         rule = f"{n_least} or more frames of {MFCC.n_bands} coefficients"

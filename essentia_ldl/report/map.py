@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 FEWEST = 5  # tracks that t-SNE is asked for
+LARGEST = 1e12  # scikit-learn keeps squared distances in 32 bits
 PERPLEXITY = 30.0  # scikit-learn's default; the authors advise 5 to 50
 
 
@@ -33,8 +34,11 @@ def place_tracks(points: np.ndarray, seed: int) -> np.ndarray:
     """
     points = np.asarray(points, dtype=np.float64)
     centered = points - points.mean(axis=0)
-    if not np.abs(centered).max() > 0:
+    largest = np.abs(centered).max()
+    if not largest > 0:
         return np.zeros((len(points), 2))
+    if largest > LARGEST:  # of damaged features: the picture is the same on another scale
+        points = centered = centered / largest
     left, sizes, _ = np.linalg.svd(centered, full_matrices=False)
     axes = np.zeros((len(points), 2))
     axes[:, : min(2, len(sizes))] = left[:, :2] * sizes[:2]

@@ -98,6 +98,7 @@ def probe_audio(path: str) -> AudioInfo:
         with _essentia_readable(plain, (container, n_channels), path, longest_s=1.0) as readable:
             if readable != plain and not rate_hz:
                 _, rate_hz, n_channels = read_wav_header(readable) or (0.0, 0, 0)
+                check_rate(rate_hz, path)
         return AudioInfo(container, duration_s, rate_hz, n_channels)
 
 
@@ -140,6 +141,7 @@ def open_audio(path: str, loader: Any = None) -> Iterator[tuple[str, float, int]
         with _essentia_readable(plain, (container, n_channels), path, loader) as readable:
             if readable != plain:
                 _, rate_hz, _ = read_wav_header(readable) or (0.0, 0, 0)
+                check_rate(rate_hz, path)
             yield readable, declared_s, rate_hz
 
 
@@ -164,7 +166,9 @@ def decoded_audio(path: str) -> Iterator[tuple[str, int]]:
             raise AudioError(explain("audio", "ffmpeg on the PATH", "none", path, "Install ffmpeg."))
         target = os.path.join(folder, "decoded.wav")
         ffmpeg.decode(plain, target, path)
-        yield target, (read_wav_header(target) or (0.0, 0, 0))[1]
+        rate_hz = (read_wav_header(target) or (0.0, 0, 0))[1]
+        check_rate(rate_hz, path)
+        yield target, rate_hz
 
 
 def open_loader(loader: Any, readable: str, path: str) -> None:

@@ -539,6 +539,21 @@ def test_rates_that_no_audio_has_are_refused_a10(rate_hz, song, tmp_path):
             read(str(tmp_path / "a.wav"))
 
 
+def test_rates_that_only_ffmpeg_reads_are_bounded_a10(song, encode, tmp_path):
+    """A CAF file, which TagLib does not know: its rate is a float behind the first chunk's size."""
+    path = encode(song, tmp_path / "song.caf")
+    data = bytearray(path.read_bytes())
+    assert struct.unpack_from(">d", data, 20) == (44100.0,)
+    struct.pack_into(">d", data, 20, 3e9)
+    path.write_bytes(data)
+    for read in (
+        probe_audio,
+        Decoder((16000,), lambda source: source.signals[16000] >> (source.pool, "signal")).decode,
+    ):
+        with pytest.raises(AudioError, match="a sampling rate of 2000 to 400000 Hz; got 2147483647 "):
+            read(str(path))
+
+
 def test_channels_that_cancel_out_are_told_b9(make_signal, write_wav, tmp_path):
     signal = make_signal(2)
     path = write_wav(tmp_path / "a.wav", np.stack([signal, -signal], axis=1))

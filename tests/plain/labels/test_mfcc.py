@@ -38,3 +38,11 @@ def test_pooling_goes_window_after_window_and_drops_spare_frames():
 def test_frames_of_another_shape_are_refused(shape, describe, rule):
     with pytest.raises(DataError, match=rf"MFCC: expected {rule}.*song\.mp3"):
         describe(np.zeros(shape), "song.mp3")
+
+
+def test_a_nan_that_signals_is_refused_without_a_warning(recwarn):
+    frames = np.zeros((1293, 13), np.float32)
+    frames.view(np.uint32)[7, 3] = 0x7FA00000
+    with pytest.raises(DataError, match="MFCC: expected finite numbers"):
+        summarize_frames(frames)
+    assert list(recwarn) == []

@@ -24,3 +24,10 @@ def test_the_map_keeps_clouds_apart():
     places = place_tracks(points, 0)
     near = find_neighbors(places, 5) % 2
     assert (near == (np.arange(60) % 2)[:, None]).mean() > 0.95
+
+
+def test_features_that_damage_made_huge_have_places_without_a_warning(recwarn):
+    points = np.random.default_rng(0).normal(size=(12, 7))
+    points[3, 2] = 3e38
+    assert np.all(np.isfinite(place_tracks(points, 0)))
+    assert list(recwarn) == []
