@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import glob
+import itertools
 import os
 import subprocess
 from collections import deque
@@ -23,6 +24,7 @@ from essentia_ldl.datasets.folder import PassedOver, walk_audio
 from essentia_ldl.errors import AudioError, DataError, GraphError, explain
 from essentia_ldl.models.card import find_front_end
 from essentia_ldl.models.folder import Model, choose_models, find_extractor, find_model, list_models
+from essentia_ldl.predict import worker
 from essentia_ldl.predict.engines import BF16_NOTE, ENGINES, PRECISIONS, recall_comparisons
 from essentia_ldl.predict.worker import ENDED_EARLY, ask_worker
 from essentia_ldl.records import Failure, FrontEnd, Prediction
@@ -195,13 +197,17 @@ def predict_files(
     """
     asked = make_job(models, graphs, question)
     waiting = deque(files)  # the answers come in order, so that what is removed is at its front
+    told: set[str] = set()
     while waiting:
         remembered = {} if question.engine == "essentia" else recall_comparisons()
-        job = {**asked, "files": list(waiting), "remembered": remembered}
+        some = list(itertools.islice(waiting, worker.N_FILES))
+        job = {**asked, "files": some, "remembered": remembered}
         current, n_waiting = None, len(waiting)
         for answer in ask_worker(job, started):
             for sentence in answer.get("warnings", ()) if warn is not None else ():
-                warn(sentence)
+                if sentence not in told:
+                    told.add(sentence)
+                    warn(sentence)
             if "start" in answer:
                 current = answer["start"]
             elif "failure" in answer:

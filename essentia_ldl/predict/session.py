@@ -42,6 +42,7 @@ class Session:
     def __init__(self, job: dict[str, Any], spare: list[subprocess.Popen[str]]) -> None:
         self._job, self._spare = job, spare
         self._feed, self._is_closed = Feed(), False
+        self._n_asked = 0
         self._answers: Iterator[dict[str, Any]] | None = None
 
     def ask(self, path: str) -> dict[str, Any]:
@@ -53,6 +54,9 @@ class Session:
             When the models cannot run at all.
         """
         warnings: list[str] = []
+        if self._n_asked == worker.N_FILES:
+            self._renew()
+        self._n_asked += 1
         for _ in range(N_STARTS):
             has_begun = False
             for answer in self._converse(path):
@@ -62,8 +66,7 @@ class Session:
                     return {"reason": answer["reason"], "warnings": warnings}
                 if "result" in answer:
                     return {"predictions": answer["predictions"], "warnings": warnings}
-            self._answers = None
-            self._feed.clear()
+            self._forget()
             if has_begun or self._is_closed:
                 return {"reason": f"{path} killed the process that decoded it. Re-encode it.", "warnings": warnings}
         raise GraphError(ENDED_EARLY)
@@ -98,6 +101,16 @@ class Session:
         """Yield answers without ending the conversation when the caller has heard enough."""
         while (answer := next(self._answers, None)) is not None:
             yield answer
+
+    def _renew(self) -> None:
+        """Let the process end, so that what it has gathered in memory goes; the next file starts another one."""
+        for _ in self._answers_so_far() if self._answers is not None else ():
+            pass
+        self._forget()
+
+    def _forget(self) -> None:
+        self._answers, self._n_asked = None, 0
+        self._feed.clear()
 
     def close(self) -> None:
         """End the process, also while another thread waits for its answer."""

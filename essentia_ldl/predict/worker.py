@@ -22,6 +22,8 @@ from essentia_ldl.predict import engines
 from essentia_ldl.zones import holding_interrupts, zone_environment
 
 ENDED_EARLY = "The process that predicts ended before its first file. Try `essentia-ldl doctor`."
+MANY = 100  # files for which a process that compared engines is not kept: what ran of both stays in its memory
+N_FILES = 10_000  # that one process predicts: Essentia keeps some 900 bytes of every file that it opens
 KILLED = (
     "The process that predicts was killed before its first file, often for lack of memory. Close other programs, or "
     "use fewer --jobs."
@@ -69,7 +71,7 @@ def ask_worker(
     """Give a process its job and yield its answers.
 
     A processor on which oneDNN kills the process before the first answer is remembered, and the job goes to a process
-    without oneDNN.
+    without oneDNN. Many files go to a process that need not compare engines any more.
 
     Parameters
     ----------
@@ -98,7 +100,7 @@ def ask_worker(
     asked, more = {**job, "onednn_accepted": accepted}, () if feed is None else (feed,)
     for setting in settings:
         answered = False
-        for answer in _converse(asked, started or start_worker(setting), *more):
+        for answer in _answer_lightly(asked, setting, started, *more):
             if not answered and not accepted and setting == engines.PLAIN and settings[0] == engines.ONEDNN:
                 engines.refuse_onednn()  # without it the process answers, with it it did not
             ran = answer.get("runs_essentia", True)  # oneDNN is Essentia's: OpenVINO proves nothing of it
@@ -111,6 +113,23 @@ def ask_worker(
         if answered:
             return
         started = None
+
+
+def _answer_lightly(
+    job: dict[str, Any], setting: str, started: subprocess.Popen[str] | None, *feed: Feed
+) -> Iterator[dict[str, Any]]:
+    """Yield the answers to a job; one of many files goes on in a new process when the first has compared engines."""
+    is_long = job["files"] is None or len(job["files"]) >= MANY
+    answers = _converse(job, started or start_worker(setting), *feed)
+    first = next(answers, None)
+    if first is not None and first.get("found") and is_long:
+        answers.close()
+        job = {**job, "remembered": {**job.get("remembered", {}), **first["found"]}}
+        answers = _converse(job, start_worker(setting), *feed)
+        next(answers, None)  # the first process has told what there is to tell
+    if first is not None:
+        yield first
+    yield from answers
 
 
 def _converse(

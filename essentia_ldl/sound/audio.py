@@ -115,8 +115,15 @@ def is_long(path: str) -> bool:
 
 
 @contextlib.contextmanager
-def open_audio(path: str) -> Iterator[tuple[str, float, int]]:
-    """Yield what a loader can open, the seconds that the header declares (0: unknown) and its sampling rate (0).
+def open_audio(path: str, loader: Any = None) -> Iterator[tuple[str, float, int]]:
+    """Yield what a loader has opened, the seconds that the header declares (0: unknown) and its sampling rate (0).
+
+    Parameters
+    ----------
+    path : str
+        Audio file.
+    loader : ess.AudioLoader or None
+        What opens it; None only looks whether it opens.
 
     Raises
     ------
@@ -130,7 +137,7 @@ def open_audio(path: str) -> Iterator[tuple[str, float, int]]:
             require_whole(plain, container, path)
         declared_s, rate_hz, n_channels = _read_header(plain, container)
         check_rate(rate_hz, path)
-        with _essentia_readable(plain, (container, n_channels), path) as readable:
+        with _essentia_readable(plain, (container, n_channels), path, loader) as readable:
             if readable != plain:
                 _, rate_hz, _ = read_wav_header(readable) or (0.0, 0, 0)
             yield readable, declared_s, rate_hz
@@ -242,16 +249,17 @@ def _plain_name(path: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _essentia_readable(
-    plain: str, declared: tuple[str, int], path: str, longest_s: float = ffmpeg.LONGEST_S
+    plain: str, declared: tuple[str, int], path: str, loader: Any = None, longest_s: float = ffmpeg.LONGEST_S
 ) -> Iterator[str]:
-    """Yield a path that Essentia's loader can open: the file itself, or what ffmpeg makes of it.
+    """Yield a path that Essentia's loader has opened: the file itself, or what ffmpeg makes of it.
 
     What the file declares is its container and its channels, which `_read_header` has read.
     """
     refusal, (container, n_channels) = None, declared
+    loader = loader or _probing_loader()
     if not _needs_ffmpeg(plain, container, n_channels):
         try:
-            open_loader(_probing_loader(), plain, path)
+            open_loader(loader, plain, path)
         except AudioError as error:
             refusal = error
         else:
@@ -271,6 +279,7 @@ def _essentia_readable(
             if refusal is not None:
                 raise refusal from None
             raise
+        open_loader(loader, decoded, path)
         yield decoded
 
 

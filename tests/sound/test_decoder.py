@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from essentia_ldl.errors import AudioError
+from essentia_ldl.sound import audio
+from essentia_ldl.sound import decoder as decoder_module
 from essentia_ldl.sound.decoder import Decoder, Source
 
 
@@ -75,6 +77,22 @@ def test_a_file_that_is_refused_changes_nothing_for_the_next(files, write_wav, t
         with pytest.raises(AudioError):
             decoder.decode(str(path))
         np.testing.assert_array_equal(decoder.decode(files[0])[0]["bands"], expected["bands"])
+
+
+def test_a_file_is_opened_once_and_nothing_is_configured_again(files, monkeypatch):
+    """Each opening costs memory that Essentia does not give back, and so does each configuring."""
+    decoder, calls = Decoder((16000,), connect), []
+    real = audio.open_loader
+    opened = lambda loader, readable, path: calls.append("open") or real(loader, readable, path)  # noqa: E731
+    monkeypatch.setattr(audio, "open_loader", opened)
+    monkeypatch.setattr(decoder_module, "open_loader", opened)
+    configure = type(decoder._cutter).configure
+    monkeypatch.setattr(
+        type(decoder._cutter), "configure", lambda self, **some: calls.append("configure") or configure(self, **some)
+    )
+    for path in (files[0], files[0]):
+        decoder.decode(path)
+    assert calls == ["open", "configure", "open"]
 
 
 def test_a_branch_that_got_nothing_is_not_in_the_answer(files):

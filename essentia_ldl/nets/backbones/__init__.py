@@ -1,6 +1,7 @@
 """Networks that turn patches into an embedding: one file per network, found by walking this package.
 
-A backbone is a module with these names; a new file with them is a new network, and the contract test runs on it.
+A backbone is a module with these names. A new file with them is a new network, once it has a row in
+`frontends.NETWORKS` and its name on the map in `nets/__init__.py`; the contract test runs on it.
 
 FRONT_END : FrontEnd
     The analysis that the network was made for.

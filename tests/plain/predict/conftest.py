@@ -77,12 +77,12 @@ class Worker:
 def ask(monkeypatch) -> Callable[..., tuple[list, Worker]]:
     """A function (files, *scripts) -> the results of `predict_files`, and the `Worker` that answered."""
 
-    def run(files, *scripts, models=None, question=None, started=None):
+    def run(files, *scripts, models=None, question=None, started=None, warn=None):
         played = Worker(*scripts)
         monkeypatch.setattr(worker, "_converse", played)
         monkeypatch.setattr(worker, "start_worker", lambda setting: setting)
         results = list(
-            predict_files(models or [build_model()], files, Path("/nowhere"), question or Question(), started)
+            predict_files(models or [build_model()], files, Path("/nowhere"), question or Question(), started, warn)
         )
         assert played.scripts == [], "every process was needed"
         return results, played

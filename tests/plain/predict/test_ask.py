@@ -11,6 +11,7 @@ import pytest
 from essentia_ldl.errors import AudioError, DataError, GraphError
 from essentia_ldl.predict import ask as ask_module
 from essentia_ldl.predict import engines
+from essentia_ldl.predict import worker as predict_worker
 from essentia_ldl.predict.ask import Question, expand_files, predict_files, segment_times
 from essentia_ldl.records import Failure
 
@@ -157,6 +158,21 @@ def test_a_process_that_ends_between_two_files_is_started_again_for_the_rest(ask
     results, worker = ask(["a", "b"], script, all_well)
     assert [result[0].path for result in results] == ["a", "b"]
     assert worker.jobs[1]["files"] == ["b"]
+
+
+def test_a_process_is_renewed_after_so_many_files_and_warns_once(ask, answers, monkeypatch):
+    def script(job):
+        yield {"ready": True, "warnings": ["bf16 differs"]}
+        for path in job["files"]:
+            yield {"start": path}
+            yield answers(path)
+
+    monkeypatch.setattr(predict_worker, "N_FILES", 2)
+    said = []
+    results, worker = ask(list("abcde"), script, script, script, warn=said.append)
+    assert [result[0].path for result in results] == list("abcde")
+    assert [job["files"] for job in worker.jobs] == [["a", "b"], ["c", "d"], ["e"]]
+    assert said == ["bf16 differs"]
 
 
 def test_a_process_that_never_starts_a_file_is_an_error(ask):

@@ -60,6 +60,15 @@ def test_a_file_that_kills_the_process_is_a_reason_and_a_new_process_takes_the_n
     assert processes == [["a", "die"], ["b"]]
 
 
+def test_a_process_is_renewed_after_so_many_files(processes, monkeypatch):
+    monkeypatch.setattr(worker, "N_FILES", 2)
+    session = Session(JOB, [])
+    assert all("predictions" in session.ask(path) for path in "abc")
+    assert session.ask("die")["reason"].startswith("die killed")  # which starts the count anew, too
+    assert all("predictions" in session.ask(path) for path in "def")
+    assert processes == [["a", "b"], ["c", "die"], ["d", "e"], ["f"]]
+
+
 def test_a_process_that_dies_before_it_begins_is_started_again_once(processes):
     with pytest.raises(GraphError, match=r"ended before its first file\. .*doctor"):
         Session(JOB, []).ask("silent")

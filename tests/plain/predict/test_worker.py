@@ -13,6 +13,7 @@ import pytest
 from essentia_ldl import errors
 from essentia_ldl.errors import CardError, GraphError
 from essentia_ldl.predict import engines
+from essentia_ldl.predict import worker as predict_worker
 from essentia_ldl.predict.ask import Question, predict_files
 from essentia_ldl.predict.worker import start_worker
 from essentia_ldl.records import Failure
@@ -56,6 +57,27 @@ def test_a_process_that_was_started_early_is_used_once(ask, all_well, dies_in, d
     assert worker.settings == ["early", "0"]
     assert engines.is_onednn_accepted()
     assert not engines.is_onednn_refused(), "one death, of lack of memory say, does not undo what has run before"
+
+
+# --- engines ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("n_files", "n_processes"), [(3, 2), (2, 1)])
+def test_many_files_go_to_a_process_that_has_not_compared_engines(ask, all_well, monkeypatch, n_files, n_processes):
+    """What ran of two engines stays in the memory of the process that compared them."""
+    finding = {"aa": {"graph": "sad-1", "agrees": True}}
+
+    def compares(job):
+        yield {"ready": True, "found": finding, "warnings": ["sad-1 runs in OpenVINO"]}
+        yield from list(all_well(job))[1:]
+
+    monkeypatch.setattr(predict_worker, "MANY", 3)
+    scripts, said = [compares, all_well][:n_processes], []
+    results, worker = ask([f"{i}" for i in range(n_files)], *scripts, warn=said.append)
+    assert [result[0].path for result in results] == [f"{i}" for i in range(n_files)]
+    assert [job["remembered"] for job in worker.jobs] == [{}, finding][:n_processes]
+    assert said == ["sad-1 runs in OpenVINO"]
+    assert engines.recall_comparisons() == finding
 
 
 # --- a real process --------------------------------------------------------------------------------------------------
