@@ -17,6 +17,12 @@ NAMES = discover.names(BACKBONES)
 SLOW = {"vggish": pytest.mark.slow}  # whole, it has 72 million numbers
 WHOLE = [pytest.param(name, marks=SLOW.get(name, [])) for name in NAMES]
 SMALL = {"vggish": {"n_filters": (4, 4, 4, 4, 4, 4), "n_units": (8, 8)}}  # 72 million numbers are slow to draw
+NARROW = SMALL | {  # for tests of what is built how, and not of how much
+    "dcnn": {"factor": 0.125},
+    "musicnn": {"n_midend": 4, "n_embedding": 8},
+    "resnet": {"n_filters": 8},
+    "vgg": {"n_filters": 16},
+}
 
 
 def count(variables) -> int:
@@ -46,7 +52,7 @@ def body_of(name: str) -> keras.Model:
 @functools.cache
 def tuned(name: str) -> keras.Model:
     """The whole network with two outputs that is fine-tuned from end to end, which changes no statistics."""
-    return build_network(discover.load(BACKBONES, name), 2, fine_tune="all", size=SMALL.get(name))
+    return build_network(discover.load(BACKBONES, name), 2, fine_tune="all", size=NARROW.get(name))
 
 
 @pytest.mark.parametrize("name", WHOLE)
@@ -102,7 +108,7 @@ def test_time_axis(name):
 def test_batch_statistics(name, fine_tune, moves):
     """Fine-tuning keeps the statistics and trains scale and offset; training from scratch learns the statistics."""
     backbone = discover.load(BACKBONES, name)
-    scratch = functools.partial(build_network, backbone, 2, fine_tune=fine_tune, size=SMALL.get(name))
+    scratch = functools.partial(build_network, backbone, 2, fine_tune=fine_tune, size=NARROW.get(name))
     model = tuned(name) if fine_tune == "all" else scratch()
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization) and layer.scale]
     before = [norm.moving_mean.numpy() for norm in norms]
@@ -120,7 +126,7 @@ def test_batch_statistics(name, fine_tune, moves):
 def test_tasks_can_share_it(name):
     """Every network can be cut: what is before the cut is there once, the rest once per task."""
     backbone = discover.load(BACKBONES, name)
-    single = build_network(backbone, 2, DenseLayers(8), fine_tune="none", size=SMALL.get(name))
+    single = build_network(backbone, 2, DenseLayers(8), fine_tune="none", size=NARROW.get(name))
     model = share(single, getattr(backbone, "SHARED_UNTIL", "embedding"), {"a": 2, "b": 3})
     outputs = model(draw_for(backbone))
     assert [output.shape for output in outputs] == [(3, 2), (3, 3)]
@@ -139,7 +145,7 @@ def test_tasks_can_share_it(name):
 def test_the_last_layers_can_be_tuned_alone(name):
     """What is frozen is one part, what trains is the other, and both together are the network."""
     backbone = discover.load(BACKBONES, name)
-    model = build_network(backbone, 2, fine_tune="top", size=SMALL.get(name))
+    model = build_network(backbone, 2, fine_tune="top", size=NARROW.get(name))
     lower, upper = split_model(model, backbone.FROZEN_UNTIL)
     patches = draw_for(backbone, 2)
     np.testing.assert_allclose(upper(lower(patches, training=False)), model(patches, training=False), atol=1e-5)
