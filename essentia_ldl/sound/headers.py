@@ -19,6 +19,7 @@ _MARK = 0x7FFF0000  # sizes from here on are marks of writers that did not know,
 _SMALL = 1 << 30
 _PCM = (1, 3, 6, 7, 0xFFFE)  # the others declare a mean byte rate, which is a guess
 _N_LEADING = 1 << 16  # bytes before the first frame of an mp3: tags, zeros, headers of servers
+_N_MAPPED = 1 << 23  # bytes of a file that may stand in memory behind what is read of it
 _BIT_RATES = (
     (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),  # MPEG 1, layer I
     (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
@@ -200,9 +201,16 @@ def _read_mpeg(path: str, n_bytes: int, changed_ns: int) -> tuple[float, bool]:
 
 
 def _walk_kinds(data: bytes | mmap.mmap, at: int) -> Iterator[tuple[int, int]]:
-    """Yield rate and channels (1 or 2) of the frames that another one of the same kind follows."""
-    before = None
+    """Yield rate and channels (1 or 2) of the frames that another one of the same kind follows.
+
+    What was read of a mapped file is let go, so that a file of hours does not stand in memory.
+    """
+    before, let_go = None, 0
     while at < len(data):
+        if at - let_go > _N_MAPPED and isinstance(data, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            n_read = at // mmap.PAGESIZE * mmap.PAGESIZE - let_go
+            data.madvise(mmap.MADV_DONTNEED, let_go, n_read)
+            let_go += n_read
         frame = _read_frame(data, at)
         if frame is None:
             if data[at : at + 3] == b"TAG":

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import mmap
 import struct
 
+import psutil
 import pytest
 
 from essentia_ldl.errors import AudioError
+from essentia_ldl.sound import headers
 from essentia_ldl.sound.headers import find_frames, read_aiff_header, read_mpeg, read_wav_header, require_whole
 
 MP3 = ("-c:a", "libmp3lame")
@@ -66,6 +69,22 @@ def test_a_change_of_rate_or_channels_is_seen_a6(streams, song, encode, tmp_path
         assert read_mpeg(str(tmp_path / "a.mp3"))[1]
     (tmp_path / "a.mp3").write_bytes(streams["plain"] + make_tag(200) + streams["xing"] + b"TAG" + bytes(125))
     assert not read_mpeg(str(tmp_path / "a.mp3"))[1]
+
+
+@pytest.mark.skipif(not hasattr(mmap, "MADV_DONTNEED"), reason="this system cannot let go of what is mapped")
+def test_a_long_file_does_not_stand_in_memory(streams, tmp_path):
+    path, seen = tmp_path / "long.mp3", []
+    with open(path, "wb") as file:
+        for _ in range((48 << 20) // len(streams["plain"])):
+            file.write(streams["plain"])
+    before = psutil.Process().memory_info().shared
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        for number, kind in enumerate(headers._walk_kinds(data, 0)):
+            assert kind == (44100, 2)
+            if number % 1000 == 0:
+                seen.append(psutil.Process().memory_info().shared - before)
+    assert len(seen) > 50
+    assert max(seen) < 12 << 20
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff", b"\xff" * 5000, bytes(5000), b"ID3", b"ID3\x03\0\0\x7f\x7f\x7f\x7f"])
