@@ -43,7 +43,9 @@ agf: $(READY)
 
 # Essentia and TensorFlow cannot share a process, so each zone has its own, and of the three two run at once. Sound and
 # nets prepare trained runs and networks once per process, one thread each; plain tests, which take a worker on each
-# core, start when the first of them ends, so that no core waits for the other.
+# core, start when the first of them ends, so that no core waits for the other. Byte code is kept whatever the
+# environment says: without it every process that a test starts compiles the package again.
+test test-slow test-plain test-sound test-nets test-oldest: export PYTHONDONTWRITEBYTECODE =
 test: $(READY)
 	@$(MAKE) --no-print-directory -k -j2 --output-sync=target test-sound test-nets test-plain test-hostile
 

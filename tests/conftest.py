@@ -76,9 +76,9 @@ class DaskCluster:
                 self.start(index)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def dask_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
-    """A real scheduler with two workers of one thread each."""
+    """A real scheduler with two workers of one thread each, for one module: they take time while they wait, too."""
     folder = tmp_path_factory.mktemp("dask")
     (folder / "modules").mkdir()
     package = str(Path(__file__).resolve().parents[1])

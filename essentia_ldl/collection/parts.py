@@ -56,10 +56,15 @@ def find_fold(y_counts_per_fold: np.ndarray, y_cnt: np.ndarray, group_y_counts: 
     Counts are those of the classes, shapes (n_folds, n_classes), (n_classes,) and (n_classes,). It finds what
     scikit-learn finds, which tries one fold after the other and takes most of the time of a split for it.
     """
-    numbers = np.arange(len(y_counts_per_fold))
-    with_group = np.repeat(y_counts_per_fold[None], len(numbers), axis=0)
+    n_folds, n_classes = y_counts_per_fold.shape
+    numbers = np.arange(n_folds)
+    with_group = np.repeat(y_counts_per_fold[None], n_folds, axis=0)
     with_group[numbers, numbers] += group_y_counts
-    costs = np.std(with_group / y_cnt, axis=1).mean(axis=1).tolist()
+    shares = with_group / y_cnt
+    shares -= np.add.reduce(shares, axis=1, keepdims=True) / n_folds
+    # what np.std and np.mean do, without what they ask first, which takes longer
+    deviations = np.sqrt(np.add.reduce(shares * shares, axis=1) / n_folds)
+    costs = (np.add.reduce(deviations, axis=1) / n_classes).tolist()
     best, least, fewest = 0, np.inf, np.inf
     for fold, (cost, n_tracks) in enumerate(zip(costs, y_counts_per_fold.sum(axis=1).tolist(), strict=True)):
         close = abs(cost - least) <= 1e-8 + 1e-5 * least < np.inf  # the tolerances of np.isclose

@@ -128,11 +128,17 @@ def is_small(n_groups: int, n_sides: int) -> bool:
 def _try_all(rating: _Rating, random: np.random.Generator) -> np.ndarray:
     """Return the best of all ways, and any of those that are as good."""
     n_groups, n_sides = len(rating.values), len(rating.aim.wanted)
-    ways = np.array(list(itertools.product(range(n_sides), repeat=n_groups)), dtype=np.int8)
-    placed = ways[:, :, None] == np.arange(n_sides)  # (n_ways, n_groups, n_sides)
-    sums = np.einsum("wgs,gc->wsc", placed, rating.values) + rating.fixed
-    costs = rating.rate(sums)
-    return ways[random.choice(np.flatnonzero(costs <= costs.min() + _SMALLEST))].astype(int)
+    sums = np.zeros((1, rating.values.shape[1]))  # of every subset; bit g of its number: the group g is in it
+    for row in rating.values:
+        sums = np.concatenate([sums, sums + row])
+    costs = np.zeros(n_sides**n_groups)
+    for side in range(n_sides):
+        subsets = np.zeros(1, int)  # that the side holds in every way; ways count up, the last group first
+        for group in range(n_groups):
+            subsets = np.add.outer(subsets, (np.arange(n_sides) == side) << group).ravel()
+        costs += rating.rate_side(side, sums + rating.fixed[side])[subsets]
+    way = random.choice(np.flatnonzero(costs <= costs.min() + _SMALLEST))
+    return way // n_sides ** np.arange(n_groups - 1, -1, -1) % n_sides
 
 
 def _search(rating: _Rating, exact: _Rating, start: np.ndarray, random: np.random.Generator) -> Iterator[np.ndarray]:

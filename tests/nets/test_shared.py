@@ -102,7 +102,8 @@ def test_a_backbone_without_a_cut_shares_all_before_its_embedding(make_run):
         np.testing.assert_array_equal(norm.moving_mean, moving)  # fine-tuning keeps statistics
 
 
-@pytest.mark.parametrize("standardize", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("standardize", [False, True])
 def test_a_frozen_network_has_one_hidden_layer_a_task(make_run, standardize):
     run = shared_musicnn(make_run, fine_tune="head", network={"standardize": standardize})
     train(run, say=lambda _: None)

@@ -44,9 +44,15 @@ def test_networks_side_by_side_answer_as_each_alone(random_graphs):
     np.testing.assert_allclose(found, np.concatenate(alone, axis=1), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("layers", [pytest.param("embedding", marks=pytest.mark.slow), "15"])
-def test_a_choice_of_layers_is_its_columns_of_all(layers, random_graphs):
-    networks = ("msd-musicnn", "mtt-musicnn")
+@pytest.mark.parametrize(
+    ("layers", "networks"),
+    [
+        pytest.param("embedding", ("msd-musicnn", "mtt-musicnn"), marks=pytest.mark.slow),
+        pytest.param("15", ("msd-musicnn", "mtt-musicnn"), marks=pytest.mark.slow),
+        ("15", ("msd-musicnn",)),
+    ],
+)
+def test_a_choice_of_layers_is_its_columns_of_all(layers, networks, random_graphs):
     everything = build_tapped(random_graphs, networks, "all")(PATCHES, training=False).numpy()
     chosen = build_tapped(random_graphs, networks, layers)
     assert chosen.layers[-1].name == EMBEDDING

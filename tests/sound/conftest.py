@@ -22,6 +22,7 @@ import pytest
 
 from essentia_ldl.features.extractors import describe_extractor, plan_extractor
 from essentia_ldl.features.store import Store
+from essentia_ldl.files import digest_file
 from essentia_ldl.frontends import MUSICNN
 from essentia_ldl.models.folder import find_extractor, find_model, read_model
 from essentia_ldl.models.pretrained import are_built
@@ -90,15 +91,23 @@ def save_aiff(path: Path, signal: np.ndarray, rate_hz: int = 44100) -> Path:
     return path
 
 
+_ENCODED: dict[tuple[str, ...], bytes] = {}  # what `run_ffmpeg` made, by source, options and suffix
+
+
 def run_ffmpeg(source: Path, target: Path, *options: str) -> Path:
-    """Encode a file; skips the test when there is no ffmpeg or it lacks the encoder."""
+    """Encode a file, once in a session; skips the test when there is no ffmpeg or it lacks the encoder."""
     if shutil.which("ffmpeg") is None:
         pytest.skip("ffmpeg is not on the PATH")
+    key = (digest_file(source), target.suffix, *options)
+    if key in _ENCODED:
+        target.write_bytes(_ENCODED[key])
+        return target
     command = ["ffmpeg", "-nostdin", "-y", "-v", "error", "-i", str(source), *options, str(target)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if "Unknown encoder" in done.stderr:
         pytest.skip(f"ffmpeg: {done.stderr.strip().splitlines()[0]}")
     assert done.returncode == 0, done.stderr
+    _ENCODED[key] = target.read_bytes()
     return target
 
 

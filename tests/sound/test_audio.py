@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -137,7 +138,7 @@ def test_sampling_rates(rate_hz, make_signal, write_wav, tmp_path):
     assert duration_s == pytest.approx(3.03, abs=0.11)
 
 
-@pytest.mark.parametrize("rate_hz", [11025, 44100])
+@pytest.mark.parametrize("rate_hz", [11025, pytest.param(44100, marks=pytest.mark.slow)])
 def test_duration_of_a_long_file(rate_hz, write_wav, tmp_path):
     n_samples = 600 * rate_hz
     path = write_wav(tmp_path / "a.wav", np.random.default_rng(0).uniform(-0.5, 0.5, n_samples), rate_hz, "u8")
@@ -321,7 +322,7 @@ def make_bad(song, encode, write_wav, write_aiff, make_signal, tmp_path_factory)
         "silent.mp3": lambda: encode(silence(), folder / "silent.mp3", *MP3),
     }
     assert makers.keys() == BAD.keys()
-    return lambda name: makers[name]()
+    return functools.cache(lambda name: makers[name]())
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -341,6 +342,7 @@ def test_bad_files_fail_when_probed(name, make_bad):
         probe_audio(str(make_bad(name)))
 
 
+@pytest.mark.slow
 def test_bad_files_do_not_kill_the_process(make_bad, song, run_python):
     names = [name for name in BAD if name not in NEEDS_FFMPEG or shutil.which("ffmpeg")]
     paths = [str(make_bad(name)) for name in names]

@@ -199,6 +199,7 @@ def test_descriptors_of_another_version_are_not_mixed(change, message, tmp_path,
     assert read_json(folder / "names.json") == stored | change
 
 
+@pytest.mark.slow
 def test_a_collection_is_described_by_all_beside_gaia(tmp_path, monkeypatch, clip, write_wav):
     monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path / "home"))
     flat = write_wav(tmp_path / "flat.wav", np.zeros(4 * 44100))

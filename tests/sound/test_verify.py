@@ -243,10 +243,10 @@ def test_shapes_that_differ():
 
 
 @pytest.mark.parametrize("name", [pytest.param("a.opus", marks=pytest.mark.slow), "latin\udce9.wav"])
-def test_a_file_that_needs_a_detour_is_verified_too(name, copied_run, long_song, encode, graphs, tmp_path):
+def test_a_file_that_needs_a_detour_is_verified_too(name, copied_run, song, encode, graphs, tmp_path):
     """Opus through MonoLoader would kill the process; a name that is not UTF-8 would be refused by it."""
     plain = tmp_path / f"plain{Path(name).suffix}"
-    path = encode(long_song, plain, "-c:a", "libopus") if name.endswith("opus") else shutil.copy(long_song, plain)
+    path = encode(song, plain, "-c:a", "libopus") if name.endswith("opus") else shutil.copy(song, plain)
     os.rename(path, tmp_path / name)
     path = str(tmp_path / name)
     bands = extract_features(path, (MUSICNN,))[0][MUSICNN.name]

@@ -78,6 +78,7 @@ class JointNetwork:
         self._made = find_folders(*named)
         self._own = find_folders(*named, engine=TENSORFLOW)
         self._model: keras.Model | None = None
+        self._tapped: dict[str, keras.Model] = {}
 
     @property
     def model(self) -> keras.Model:
@@ -88,8 +89,14 @@ class JointNetwork:
                 tagger = load_tagger(self.graphs, *taps.get_network(names[0]))
                 self._model = keras.Model(tagger.input, tagger.get_layer("embedding").output, name="backbone")
             else:
-                self._model = build_tapped(self.graphs, names, self.wanted.layers)
+                self._model = self._tap(self.wanted.layers)
         return self._model
+
+    def _tap(self, layers: str) -> keras.Model:
+        """Build the networks with a choice of layers, once."""
+        if layers not in self._tapped:
+            self._tapped[layers] = build_tapped(self.graphs, self.wanted.backbones, layers)
+        return self._tapped[layers]
 
     def load(self, contents: Sequence[str]) -> list[np.ndarray]:
         """Return the features of some tracks, computing those that are not there yet.
@@ -131,7 +138,7 @@ class JointNetwork:
         if not missing:
             return
         stored = taps.find_stored(self.wanted.layers)
-        model = build_tapped(self.graphs, self.wanted.backbones, stored)
+        model = self._tap(stored)
         bands_of = read_front_end(self.wanted.quality)
 
         @tf.function(input_signature=[tf.TensorSpec(model.input_shape, tf.float32)], autograph=False)

@@ -14,10 +14,11 @@ import numpy as np
 from essentia_ldl.choices import SOLVED
 from essentia_ldl.errors import TrainingError, explain
 from essentia_ldl.nets.inputs.sources import iterate_grid
+from essentia_ldl.nets.networks import count_embedding
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.training.updates import Run, check_loss
 from essentia_ldl.runs.plan import Plan
-from essentia_ldl.runs.solution import read_solution
+from essentia_ldl.runs.solution import Solution, read_solution
 
 
 def pair_linear(
@@ -59,15 +60,17 @@ def pair_linear(
     return first_kernel, first_bias, second_kernel, np.zeros(n_classes)
 
 
-def set_solution(plan: Plan, model: keras.Model) -> None:
-    """Give a head the weights of its solution.
+def read_fitting(plan: Plan) -> Solution:
+    """Read the solution of a head, and see that it is one of the network that is planned.
 
     Parameters
     ----------
     plan : Plan
         With `fine_tune` "head".
-    model : keras.Model
-        From `networks.build_model`.
+
+    Returns
+    -------
+    Solution
 
     Raises
     ------
@@ -85,11 +88,17 @@ def set_solution(plan: Plan, model: keras.Model) -> None:
         if value != rule:
             raise TrainingError(explain(name, f"{rule}, with a solved head", value, plan.folder, "Plan the run again."))
     solution = read_solution(plan.folder)
-    found, expected = (solution.n_features, solution.n_classes), (model.input_shape[-1], len(plan.classes))
+    found, expected = (solution.n_features, solution.n_classes), (count_embedding(plan), len(plan.classes))
     if found != expected:
         rule = f"{expected[0]} features and {expected[1]} classes"
         raise TrainingError(explain("solution", rule, found, plan.folder, "Solve the head again."))
-    kernel, bias = solution.fold()
+    return solution
+
+
+def set_solution(plan: Plan, model: keras.Model) -> None:
+    """Give a head, as `networks.build_model` makes it, the weights of its solution; raises as `read_fitting`."""
+    network = plan.network
+    kernel, bias = read_fitting(plan).fold()
     if not network.hidden:
         model.get_layer("logits").set_weights([kernel, bias])
         return

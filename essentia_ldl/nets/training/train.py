@@ -45,7 +45,7 @@ from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.trained_weights import write_weights
 from essentia_ldl.nets.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from essentia_ldl.nets.training.shared_updates import SharedRun
-from essentia_ldl.nets.training.solved import describe_solution, set_solution
+from essentia_ldl.nets.training.solved import describe_solution, read_fitting, set_solution
 from essentia_ldl.nets.training.updates import Run
 from essentia_ldl.progress import hides_bars
 from essentia_ldl.runs.names import WEIGHTS
@@ -130,6 +130,8 @@ def train(
     """
     plan = read_plan(folder)
     read_targets(plan)  # what is wrong with them is told before the long work
+    if plan.training.solver == SOLVED:
+        read_fitting(plan)
     extractors = {} if extractors is None else extractors
     source: EmbeddingSource | BandSource | LowerSource
     if plan.network.fine_tune == "head":

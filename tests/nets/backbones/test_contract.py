@@ -17,6 +17,12 @@ NAMES = discover.names(BACKBONES)
 SLOW = {"vggish": pytest.mark.slow}  # whole, it has 72 million numbers
 WHOLE = [pytest.param(name, marks=SLOW.get(name, [])) for name in NAMES]
 SMALL = {"vggish": {"n_filters": (4, 4, 4, 4, 4, 4), "n_units": (8, 8)}}  # 72 million numbers are slow to draw
+NARROW = SMALL | {  # for tests of what is built how, and not of how much
+    "dcnn": {"factor": 0.125},
+    "musicnn": {"n_midend": 4, "n_embedding": 8},
+    "resnet": {"n_filters": 8},
+    "vgg": {"n_filters": 16},
+}
 
 
 def count(variables) -> int:
@@ -35,6 +41,18 @@ def draw_for(backbone, n: int = 3) -> np.ndarray:
 def tagger_of(name: str) -> keras.Model:
     """The whole network of full size with 50 outputs, built once: 72 million numbers are slow to draw."""
     return build_tagger(discover.load(BACKBONES, name))
+
+
+@functools.cache
+def body_of(name: str) -> keras.Model:
+    """The network up to its embedding, for tests that only read it."""
+    return discover.load(BACKBONES, name).build(**SMALL.get(name, {}))
+
+
+@functools.cache
+def tuned(name: str) -> keras.Model:
+    """The whole network with two outputs that is fine-tuned from end to end, which changes no statistics."""
+    return build_network(discover.load(BACKBONES, name), 2, fine_tune="all", size=NARROW.get(name))
 
 
 @pytest.mark.parametrize("name", WHOLE)
@@ -75,7 +93,7 @@ def test_parameter_counts(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_time_axis(name):
     backbone = discover.load(BACKBONES, name)
-    model = backbone.build(**SMALL.get(name, {}))
+    model = body_of(name)
     for n_frames in (64, 100):
         patches = draw(n_frames, n_bands=backbone.FRONT_END.n_bands)
         if backbone.FREE_TIME:
@@ -90,11 +108,12 @@ def test_time_axis(name):
 def test_batch_statistics(name, fine_tune, moves):
     """Fine-tuning keeps the statistics and trains scale and offset; training from scratch learns the statistics."""
     backbone = discover.load(BACKBONES, name)
-    model = build_network(backbone, 2, fine_tune=fine_tune, size=SMALL.get(name))
+    scratch = functools.partial(build_network, backbone, 2, fine_tune=fine_tune, size=NARROW.get(name))
+    model = tuned(name) if fine_tune == "all" else scratch()
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization) and layer.scale]
     before = [norm.moving_mean.numpy() for norm in norms]
     with tf.GradientTape() as tape:
-        cost = tf.reduce_sum(model(draw_for(backbone), training=True) ** 2)
+        cost = tf.reduce_sum(model(draw_for(backbone, 2), training=True) ** 2)
     trained = {variable.path for variable in model.trainable_variables}
     assert all(g is not None for g in tape.gradient(cost, [v.value for v in model.trainable_variables]))
     for norm, mean in zip(norms, before, strict=True):
@@ -107,7 +126,7 @@ def test_batch_statistics(name, fine_tune, moves):
 def test_tasks_can_share_it(name):
     """Every network can be cut: what is before the cut is there once, the rest once per task."""
     backbone = discover.load(BACKBONES, name)
-    single = build_network(backbone, 2, DenseLayers(8), fine_tune="none", size=SMALL.get(name))
+    single = build_network(backbone, 2, DenseLayers(8), fine_tune="none", size=NARROW.get(name))
     model = share(single, getattr(backbone, "SHARED_UNTIL", "embedding"), {"a": 2, "b": 3})
     outputs = model(draw_for(backbone))
     assert [output.shape for output in outputs] == [(3, 2), (3, 3)]
@@ -126,9 +145,9 @@ def test_tasks_can_share_it(name):
 def test_the_last_layers_can_be_tuned_alone(name):
     """What is frozen is one part, what trains is the other, and both together are the network."""
     backbone = discover.load(BACKBONES, name)
-    model = build_network(backbone, 2, fine_tune="top", size=SMALL.get(name))
+    model = build_network(backbone, 2, fine_tune="top", size=NARROW.get(name))
     lower, upper = split_model(model, backbone.FROZEN_UNTIL)
-    patches = draw_for(backbone)
+    patches = draw_for(backbone, 2)
     np.testing.assert_allclose(upper(lower(patches, training=False)), model(patches, training=False), atol=1e-5)
     assert not lower.trainable_variables
     assert {v.path for v in model.trainable_variables} == {v.path for v in upper.trainable_variables}
@@ -142,7 +161,7 @@ def test_the_last_layers_can_be_tuned_alone(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_depths_are_layers_from_the_bottom_up(name):
     backbone = discover.load(BACKBONES, name)
-    names = [layer.name for layer in backbone.build(**SMALL.get(name, {})).layers]
+    names = [layer.name for layer in body_of(name).layers]
     places = [names.index(depth) for depth in backbone.DEPTHS]
     assert places == sorted(places)
     assert backbone.FROZEN_UNTIL in backbone.DEPTHS
@@ -158,8 +177,7 @@ def test_input_norm_trains_when_asked():
 @pytest.mark.parametrize("name", NAMES)
 def test_dropout_is_active_while_statistics_are_frozen(name):
     backbone = discover.load(BACKBONES, name)
-    model = build_network(backbone, 2, fine_tune="all", size=SMALL.get(name))
-    patches = draw_for(backbone, 1)
+    model, patches = tuned(name), draw_for(backbone, 1)
     assert not np.allclose(model(patches, training=True), model(patches, training=True))
     assert np.array_equal(model(patches, training=False), model(patches, training=False))
 
@@ -178,8 +196,7 @@ def test_whole_network_sizes(name):
 
 def test_pooled_features_are_interleaved():
     """Maximum and mean of a channel stand next to each other, as the released weights need."""
-    backbone = discover.load(BACKBONES, "musicnn")
-    model = backbone.build()
+    model = body_of("musicnn")
     names = ("max_over_time", "mean_over_time", "pooled")
     maximum, mean, pooled = keras.Model(model.input, [model.get_layer(n).output for n in names])(draw(187))
     assert np.array_equal(pooled[:, 0::2], maximum)

@@ -62,7 +62,7 @@ def run_graph(path, names, inputs):
 VGG_ALONE = {"full": "mood_sad-vgg-msd", "head": None}
 VGG_BOTH = {"full": "mood_sad-vgg-msd", "head": "mood_sad-msd-vgg"}
 KINDS = {
-    "head": {"training": {"epochs": 2}},
+    "head": {},  # that of `exported_head`
     "vgg": {
         "network": {"backbone": "vgg", "fine_tune": "all"},
         "training": {"epochs": 1, "batch_size": 2},
@@ -86,36 +86,45 @@ KINDS = {
     },
     "solved": {"training": {"solver": "solved"}},
 }
-N_SOLVED = {"joint": 634 + 818, "solved": 200}
+N_SOLVED = {"joint": 634 + 818, "solved": 200, "copy": 200, "beside": 456}
 QUICK = ("head", "solved")
 
 
-class Exported(dict[str, Path]):
-    """One run folder of each of `KINDS`, trained and exported when it is first asked for."""
+def draw_solution(size: int) -> Solution:
+    random = np.random.default_rng(size)
+    kernel = random.normal(0, 0.05, (size, 2))
+    shift, scale = random.normal(size=size), random.uniform(0.5, 2, size)
+    return Solution(shift, scale, kernel, random.normal(size=2))
 
-    def __init__(self, write: Callable[..., Path]) -> None:
+
+class Exported(dict[str, Path]):
+    """One run folder of each kind, trained and exported when it is first asked for.
+
+    Networks that an earlier one has opened are not opened again.
+    """
+
+    def __init__(self, kinds: dict[str, dict], write: Callable[..., Path]) -> None:
         super().__init__()
-        self._write = write
+        self._kinds, self._write, self._known = kinds, write, {}
 
     def __missing__(self, name: str) -> Path:
-        folder = self._write(name, **KINDS[name])
+        folder = self._write(name, **self._kinds[name])
         if name in N_SOLVED:
-            random = np.random.default_rng(N_SOLVED[name])
-            kernel = random.normal(0, 0.05, (N_SOLVED[name], 2))
-            shift, scale = random.normal(size=N_SOLVED[name]), random.uniform(0.5, 2, N_SOLVED[name])
-            write_solution(folder, Solution(shift, scale, kernel, random.normal(size=2)))
-        train(folder, say=lambda _: None)
-        export(folder)
+            write_solution(folder, draw_solution(N_SOLVED[name]))
+        train(folder, extractors=self._known, say=lambda _: None)
+        export(folder, extractors=self._known)
         self[name] = folder
         return folder
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory, write_run, store, random_graphs):
+def exported(tmp_path_factory, write_run, store, random_graphs, exported_head):
     """Name of a kind -> run folder."""
     root = tmp_path_factory.mktemp("runs")
     small = {"store": store, "graphs": random_graphs, "n_tracks": 6, "n_frames": 190}
-    return Exported(lambda name, **changes: write_run(root / name, **small, **changes))
+    runs = Exported(KINDS, lambda name, **changes: write_run(root / name, **small, **changes))
+    runs["head"] = exported_head
+    return runs
 
 
 def of_kind(name: str, *more: object):
@@ -331,8 +340,10 @@ def test_export_without_weights(make_run):
 
 
 @pytest.fixture(scope="module")
-def copied(tmp_path_factory, write_run, store, random_graphs):
-    """Solved runs on a MusiCNN of ours, on a frozen copy of it as an extractor, and on the copy beside a VGG."""
+def copied(tmp_path_factory, write_run, store, random_graphs, exported):
+    """What gives the graphs of solved runs on a MusiCNN of ours ("ours"), on a frozen copy of it as an extractor
+    ("copy") and on the copy beside a VGG ("beside"), and the folder of the networks.
+    """
     graphs, root = tmp_path_factory.mktemp("copied"), tmp_path_factory.mktemp("beside")
     for path in random_graphs.iterdir():
         (graphs / path.name).symlink_to(path)
@@ -345,37 +356,39 @@ def copied(tmp_path_factory, write_run, store, random_graphs):
     (graphs / "copy-1.json").write_text(json.dumps(card))
     published = [dataclasses.asdict(find_networks(("copy-1",), graphs)[0].published)]
     small = {"store": store, "graphs": graphs, "n_tracks": 6, "n_frames": 190, "training": {"solver": "solved"}}
-    wanted = {"ours": [], "copy": ["copy-1"], "beside": ["mtt-vgg", "copy-1"]}
-    runs = {}
-    for name, backbones in wanted.items():
-        network = {"hidden": 0, "backbones": backbones, "published": published if "copy-1" in backbones else []}
-        stem = f"mood_sad-joint-{len(backbones)}" if backbones else "mood_sad-musicnn-msd"
-        runs[name] = write_run(root / name, **small, network=network, stems={"full": stem, "head": None})
-        random, size = np.random.default_rng(0), 456 if name == "beside" else 200
-        shift, kernel = random.normal(size=size), random.normal(0, 0.05, (size, 2))
-        write_solution(runs[name], Solution(shift, random.uniform(0.5, 2, size), kernel, random.normal(size=2)))
-        train(runs[name], say=lambda _: None)
-        runs[name] = export(runs[name])[0]
-    return runs, graphs
+    kinds = {}
+    for name, backbones in {"copy": ["copy-1"], "beside": ["mtt-vgg", "copy-1"]}.items():
+        network = {"hidden": 0, "backbones": backbones, "published": published}
+        kinds[name] = {"network": network, "stems": {"full": f"mood_sad-joint-{len(backbones)}", "head": None}}
+    runs = Exported(kinds, lambda name, **changes: write_run(root / name, **small, **changes))
+    runs["ours"] = exported["solved"]
+    stems = {"ours": "mood_sad-musicnn-msd", "copy": "mood_sad-joint-1", "beside": "mood_sad-joint-2"}
+    return lambda name: runs[name] / "export" / f"{stems[name]}.pb", graphs
 
 
 def test_a_copy_of_a_network_answers_as_the_network(copied):
-    runs, _ = copied
+    find, _ = copied
     patches = np.random.default_rng(1).uniform(0, 5, (3, 187, 96)).astype(np.float32)
-    ours = run_graph(runs["ours"], ["model/Softmax", "model/dense_1/BiasAdd"], patches)
-    copy = run_graph(runs["copy"], ["model/Softmax", "model/dense/BiasAdd"], patches)
+    ours = run_graph(find("ours"), ["model/Softmax", "model/dense_2/BiasAdd"], patches)
+    copy = run_graph(find("copy"), ["model/Softmax", "model/dense/BiasAdd"], patches)
     np.testing.assert_allclose(copy[0], ours[0], atol=1e-6)
     assert np.max(np.abs(copy[1] - ours[1])) < 1e-6 * np.max(np.abs(ours[1]))
     assert np.ptp(ours[1][:, 0]) > 1e-3
-    (embedding,) = run_graph(runs["copy"], ["model/features"], patches)
-    (joint,) = run_graph(runs["beside"], ["model/features"], patches)
+
+
+@pytest.mark.slow
+def test_a_copy_of_a_network_has_its_embedding_beside_another(copied):
+    find, _ = copied
+    patches = np.random.default_rng(1).uniform(0, 5, (3, 187, 96)).astype(np.float32)
+    (embedding,) = run_graph(find("copy"), ["model/features"], patches)
+    (joint,) = run_graph(find("beside"), ["model/features"], patches)
     assert joint.shape == (3, 456)
     np.testing.assert_allclose(joint[:, 256:], embedding, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["copy", "beside"])
+@pytest.mark.parametrize("name", ["copy", pytest.param("beside", marks=pytest.mark.slow)])
 def test_a_graph_with_an_extractor_inside_is_one_of_essentias(name, copied):
-    path = copied[0][name]
+    path = copied[0](name)
     graph = GraphDef.FromString(path.read_bytes())
     assert [node.name for node in graph.node if node.op.startswith("Placeholder")] == ["model/Placeholder"]
     assert [node for node in graph.node if "/extractor_copy_1" in node.name]
@@ -387,13 +400,20 @@ def test_a_graph_with_an_extractor_inside_is_one_of_essentias(name, copied):
     answers = read_answers(path, digest_file(path))
     for node, values in answers.values.items():
         np.testing.assert_allclose(run_graph(path, [node], answers.inputs)[0], values, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["copy", "beside"])
+def test_a_graph_with_an_extractor_inside_has_the_same_bytes_every_time(name, copied):
+    path = copied[0](name)
     before = path.read_bytes()
     assert export(path.parents[1])[0].read_bytes() == before
 
 
+@pytest.mark.slow
 def test_the_card_names_the_extractor_and_its_licence(copied):
-    runs, graphs = copied
-    own = json.loads(runs["beside"].with_suffix(".json").read_text())["essentia_ldl"]
+    find, graphs = copied
+    own = json.loads(find("beside").with_suffix(".json").read_text())["essentia_ldl"]
     digest = digest_file(graphs / "copy-1.pb")
     assert own["extractors"] == [
         {
@@ -407,17 +427,24 @@ def test_the_card_names_the_extractor_and_its_licence(copied):
     )
     assert text in own["notes"]
     assert "Patches have exactly 187 frames, as copy-1 takes them." in own["notes"]
-    alone = json.loads(runs["copy"].with_suffix(".json").read_text())["essentia_ldl"]
+
+
+def test_the_card_of_an_extractor_alone_names_no_network_of_ours(copied):
+    find, graphs = copied
+    alone = json.loads(find("copy").with_suffix(".json").read_text())["essentia_ldl"]
     assert (alone["backbone"], alone["pretrained"], alone["backbones"]) == (None, None, ["copy-1"])
-    ours = json.loads(runs["ours"].with_suffix(".json").read_text())["essentia_ldl"]
+    [extractor] = alone["extractors"]
+    assert extractor["sha256"] == digest_file(graphs / "copy-1.pb")
+    assert extractor["licence"] == "CC BY-NC-SA 4.0"
+    ours = json.loads(find("ours").with_suffix(".json").read_text())["essentia_ldl"]
     assert "extractors" not in ours
 
 
 def test_an_extractor_that_changed_since_is_not_exported(copied):
-    runs, graphs = copied
-    path = graphs / "copy-1.pb"
+    find, graphs = copied
+    path, run = graphs / "copy-1.pb", find("copy").parents[1]
     before = path.read_bytes()
     path.write_bytes(before + b"\x00")
     with pytest.raises(GraphError, match="extractor: expected the bytes that this run read"):
-        export(runs["copy"].parents[1])
+        export(run)
     path.write_bytes(before)

@@ -13,12 +13,10 @@ from essentia_ldl.errors import DataError, StoreError, TrainingError
 from essentia_ldl.features.store import array_path
 from essentia_ldl.nets import run as nets_run
 from essentia_ldl.nets.export import export as export_module
-from essentia_ldl.nets.export.export import export
 from essentia_ldl.nets.export.freeze import check_graph
 from essentia_ldl.nets.export.nodes import head_nodes
 from essentia_ldl.nets.inputs.embeddings import open_embeddings
 from essentia_ldl.nets.runtime import tf
-from essentia_ldl.nets.training.train import train
 from essentia_ldl.runs import calibrate as calibrate_module
 from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.scores.calibration import FILE, Calibration
@@ -61,13 +59,9 @@ def fit_temperature(digest):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory, write_run, store, random_graphs):
+def trained(exported_head):
     """A trained run that was not calibrated, exported."""
-    folder = tmp_path_factory.mktemp("calibrated") / "run"
-    write_run(folder, store=store, graphs=random_graphs, n_tracks=12, n_frames=190, training={"epochs": 3})
-    train(folder, say=lambda _: None)
-    export(folder)
-    return folder
+    return exported_head
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +195,8 @@ def plant_embeddings(plan):
         np.save(path, rows)
 
 
-@pytest.mark.parametrize("planted", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("planted", [True, False])
 def test_a_training_calibrates_itself_and_its_predictions_are_what_its_graph_answers(
     make_run, tmp_path, capsys, planted
 ):

@@ -226,6 +226,7 @@ def test_a_classifier_on_features_is_one_graph_that_old_tensorflow_runs(trained)
         np.testing.assert_allclose(logits, arrays["patch_logits"][: len(patches)], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_linear_classifier_on_features_is_exported(make_dcnn, train_once):
     train_once(make_dcnn("first", **QUIET))
     stems = {"full": "mood_sad-dcnn-agf", "head": None}

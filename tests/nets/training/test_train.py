@@ -76,7 +76,7 @@ def test_history_and_best_weights(make_run):
 
 def test_same_seed_same_numbers(make_run, tmp_path):
     """Whether the embeddings were there before makes no difference, nor does the number of runs in the process."""
-    settings = {"store": tmp_path / "new store", "n_frames": 190, "n_tracks": 12}
+    settings = {"store": tmp_path / "new store", "n_frames": 190, "n_tracks": 12, "network": {"backbone": "vgg"}}
     cold = train(make_run("cold", **settings))
     warm = train(make_run("warm", **settings))
     other = train(make_run("other", **settings, seed=1))

@@ -39,6 +39,7 @@ here = Home.from_environment  # the fixtures set the variable
 
 RECIPE = Recipe("mood-sad", ("non_sad", "sad"), label_settings={"sa": {"n_neighbors": 3}})
 GENRES = ("rock", "pop", "jazz")
+ALL = ("logreg", "joint-logreg", "descriptors-svm", "mfcc-svm")
 ROWS = ("none", "sa", "logreg", "descriptors-svm", "mfcc-svm")
 
 
@@ -155,12 +156,14 @@ def twice(tmp_path_factory):
     """Tracks, run folder, scores and lines of two sources in two repetitions; to be read only."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         state = replace_work(tmp_path_factory.mktemp("twice") / "home", monkeypatch)
-        return state["tracks"], *validate(("none", "sa"), n_repeats=2)
+        return state["tracks"], *validate(("none", "sa"), n_repeats=2, baselines=ALL)
 
 
 def measure(sources=("none",), n_folds=3, n_repeats=1, recipe=RECIPE, leave_out=None, say=None, n_jobs=1, **options):
-    """Cross-validate."""
-    comparison = Comparison(tuple(sources), Folds(n_folds, n_repeats, leave_out), **options)
+    """Cross-validate, beside one baseline where none is named: fits take most of the time."""
+    comparison = Comparison(
+        tuple(sources), Folds(n_folds, n_repeats, leave_out), **{"baselines": ("logreg",), **options}
+    )
     return crossval_module.cross_validate(recipe, Source(), comparison, here(), n_jobs, say or [].append)
 
 
@@ -223,7 +226,7 @@ def test_the_scores_hold_all_that_is_shown(twice):
 def test_sources_and_baselines_are_tested_against_none_wherever_it_stands(work):
     from scipy.stats import ttest_ind, ttest_rel
 
-    scores = validate(("sa", "none"), n_repeats=2)[1]
+    scores = validate(("sa", "none"), n_repeats=2, baselines=ALL)[1]
     assert [(row["name"], row["against"]) for row in scores["comparisons"]] == [
         *(("sa", "none"), ("logreg", "none"), ("descriptors-svm", "none"), ("mfcc-svm", "none"))
     ]
@@ -274,7 +277,7 @@ def plan_as_descent(job):
 
 def test_a_baseline_without_features_is_left_out_and_the_table_says_so(work):
     work["embeddings"] = work["mfcc"] = work["descriptors"] = False
-    _, scores, lines = validate()
+    _, scores, lines = validate(baselines=ALL)
     assert scores["baselines"] == {}
     assert scores["comparisons"] == []
     reason = scores["baselines_left_out"]["logreg"]
@@ -297,9 +300,9 @@ def test_baselines_that_are_not_asked_for_do_not_run_and_go_into_the_same_run_la
 
 @pytest.mark.slow
 def test_mfcc_are_extracted_for_their_baseline_only_when_they_are_missing(work):
-    validate()
+    validate(baselines=ALL)
     assert work["extracted"] == [["mfcc"]], "no source reads them, the baseline does"
-    validate(n_folds=4)
+    validate(n_folds=4, baselines=ALL)
     assert work["extracted"] == [["mfcc"]]
 
 
@@ -316,10 +319,10 @@ def test_the_joint_features_in_scikit_learn_stand_beside_what_is_solved_on_them(
         return Tracks(blocks, targets, len(classes))
 
     monkeypatch.setattr(crossval_module, "gather_tracks", gather)
-    _, scores, lines = validate(("none",))
+    _, scores, lines = validate(("none",), baselines=ALL)
     assert "Name --labels auto" in scores["baselines_left_out"]["joint-logreg"]
     monkeypatch.setattr(batch_module, "plan_cell", plan_as_descent)
-    _, scores, lines = validate(("joint-one-hot", "none"))
+    _, scores, lines = validate(("joint-one-hot", "none"), baselines=ALL)
     assert scores["baselines"]["joint-logreg"]["balanced_accuracy_mean"] > 0.95
     assert "joint-logreg" in [line.split()[0] for line in lines]
     assert scores["baselines_left_out"] == {}
@@ -331,7 +334,7 @@ def test_the_joint_features_in_scikit_learn_stand_beside_what_is_solved_on_them(
 @pytest.mark.slow
 def test_a_value_left_out_is_the_test_side_and_its_artists_do_not_train(work):
     work["tracks"][0] = Track("t00", "/0", "sad", artist="artist2", columns={"genre": "rock"})  # artist2 plays pop
-    run, scores, lines = validate(("none", "sa"), n_repeats=2, leave_out="genre")
+    run, scores, lines = validate(("none", "sa"), n_repeats=2, leave_out="genre", baselines=ALL)
     assert [fold["held_out"] for fold in scores["folds"]] == ["jazz", "pop", "rock"] * 2
     assert (scores["leave_out"], scores["n_folds"]) == ("genre", 3)
     by_id = {track.id: track for track in work["tracks"]}
@@ -379,14 +382,14 @@ def test_a_column_that_cannot_be_left_out_is_told_before_the_long_work(work, col
 
 def test_heads_train_in_as_many_processes_as_asked_with_one_thread_each(work):
     recipe, lines = RECIPE, []
-    measure(("none", "sa"), 4, recipe=recipe, say=lines.append, n_jobs=3)
+    measure(("none", "sa"), 4, recipe=recipe, say=lines.append, n_jobs=3, baselines=())
     assert work["shares"] == [[3, 3, 2]]
     assert work["threads"] == [1]
     assert sorted(work["trained"]) == [f"{name}-0-{number}" for name in ("none", "sa") for number in range(4)]
 
 
 def test_whole_networks_train_one_at_a_time(work):
-    measure(recipe=RECIPE.override(network__fine_tune="all"), n_jobs=3)
+    measure(recipe=RECIPE.override(network__fine_tune="all"), n_jobs=3, baselines=())
     assert work["shares"] == []
     assert len(work["trained"]) == 3
 
@@ -395,15 +398,15 @@ def test_whole_networks_train_one_at_a_time(work):
 
 
 def test_another_hop_is_another_run_whose_plans_say_so(work):
-    usual, scores, _ = validate()
-    run, other, lines = validate(patch_hop=187)
+    usual, scores, _ = validate(baselines=())
+    run, other, lines = validate(patch_hop=187, baselines=())
     assert run != usual
     assert work["hops"] == [187]
     assert read_json(run / "none-0-0" / "plan.json")["evaluation_hop_frames"] == 187
     assert read_json(usual / "none-0-0" / "plan.json")["evaluation_hop_frames"] is None
     assert (scores["patch_hop_frames"], other["patch_hop_frames"]) == (93, 187)
     assert "networks scored every 187 frames" in lines[1]
-    assert validate(patch_hop=93)[0] == usual
+    assert validate(patch_hop=93, baselines=())[0] == usual
 
 
 def test_another_hop_and_a_calibrated_final_model_do_not_go_together(work):
@@ -445,15 +448,15 @@ def test_each_fold_is_calibrated_on_its_validation_side_and_scored_on_its_test_s
 
 
 def test_a_fold_with_too_few_tracks_says_so(work):
-    _, scores, lines = validate()
+    _, scores, lines = validate(baselines=())
     assert {fold["temperature"] for fold in scores["sources"]["none"]["calibration"]["folds"]} == {1.0}
     assert any("tracks are too few to fit a temperature, 20 are needed" in line for line in lines)
 
 
 def test_a_cell_that_was_killed_before_its_calibration_is_finished(work):
-    run, _, _ = validate()
+    run, _, _ = validate(baselines=())
     (run / "none-0-2" / "calibration.json").unlink()
-    validate()
+    validate(baselines=())
     assert work["trained"][3:] == ["none-0-2"]
 
 
@@ -474,7 +477,7 @@ def test_predictions_are_compared_with_the_shares_of_listeners_and_the_prior_is_
     from scipy.stats import spearmanr
 
     work["tracks"] = give_shares(work["tracks"])
-    run, scores, lines = validate(("none",), truth=TruthColumn("share"))
+    run, scores, lines = validate(("none",), truth=TruthColumn("share"), baselines=ALL)
     shares = {track.id: float(track.columns["share"]) for track in work["tracks"]}
     assert scores["listeners"] == {"column": "share", "class": "sad"}
     for name in ("none", "logreg", "descriptors-svm", "mfcc-svm"):
@@ -540,7 +543,7 @@ def final(work, monkeypatch):
 
 
 def test_the_final_model_is_trained_on_all_tracks_as_the_folds_chose(work, final):
-    done = measure(("none", "sa"), to_refit=True)
+    done = measure(("none", "sa"), to_refit=True, baselines=ALL)
     path = done.run / "scores.json"
     trained = refit.refit(done, RECIPE, [].append)
     scores = read_json(path)
@@ -576,7 +579,7 @@ def test_the_final_model_is_trained_on_all_tracks_as_the_folds_chose(work, final
 
 def test_the_final_model_of_the_same_folds_is_not_trained_twice(work, final):
     for _ in range(2):
-        refit.refit(measure(to_refit=True), RECIPE, [].append)
+        refit.refit(measure(to_refit=True, baselines=()), RECIPE, [].append)
     assert len(final) == 1
 
 
@@ -590,7 +593,7 @@ def test_too_few_artists_of_a_class_are_told_with_the_numbers(work):
 def test_files_that_musicextractor_refuses_are_told_with_their_reason_the_next_time_too(work):
     work["refused"] = ("t03",)
     for _ in range(2):
-        run, scores, lines = validate()
+        run, scores, lines = validate(baselines=ALL)
         assert "descriptors-svm" in scores["baselines"]
         assert f"files that MusicExtractor refused count as average there: see {run / crossval_module.REFUSED}" in lines
         assert "/3,descriptors,t03 is constant." in (run / crossval_module.REFUSED).read_text()

@@ -119,7 +119,7 @@ def test_logits_are_checked_when_applied():
 @pytest.mark.parametrize("temperature", [0.4, 1.0, 1.5, 5.0])
 @pytest.mark.parametrize("n_classes", [2, 8])
 def test_the_temperature_of_drawn_tracks_is_found(temperature, n_classes):
-    found = fit_temperature(draw(20000, temperature, n_classes))
+    found = fit_temperature(draw(5000, temperature, n_classes))
     assert found.temperature == pytest.approx(temperature, rel=0.05)
     assert found.nll_after <= found.nll_before
     assert found.reason == ""
@@ -294,7 +294,10 @@ def test_the_rules_of_the_study_are_those_of_calibration(study):
     assert set(rules) == set(study.RULES)
 
 
-@pytest.mark.parametrize(("n_patches", "n_tracks"), [(1, 24), (1, 60), (5, 40)])
+@pytest.mark.parametrize(
+    ("n_patches", "n_tracks"),
+    [(1, 24), pytest.param(1, 60, marks=pytest.mark.slow), pytest.param(5, 40, marks=pytest.mark.slow)],
+)
 def test_a_side_that_chose_the_epoch_loses_least_by_half_believing(study, n_patches, n_tracks):
     """Over true temperatures from 0.5 to 2, two classes: less than by never sharpening, or by no calibration."""
     rows = [study.measure(study.World(2, n_patches, 1.2), n_tracks, t, 20, 8) for t in (0.5, 1.0, 2.0)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from pathlib import Path
@@ -45,34 +46,41 @@ def write_extractor():
     return _write_extractor
 
 
+def _write_collection(folder: Path, networks, n_tracks=24, artist=lambda n: f"artist {n // 2}") -> Collection:
+    """Write joint features of a folder that tell two classes apart; an extractor has 6 numbers per embedding."""
+    home = Home(folder / "home")
+    home.graphs.mkdir(parents=True, exist_ok=True)
+    for backbone, dataset in taps.NETWORKS.values():
+        weights_file(home.graphs, backbone, dataset).write_bytes(f"{backbone} {dataset}".encode())
+    for name in set(networks) - set(taps.NETWORKS):
+        _write_extractor(home.graphs, name)
+    tracks = [Track(f"t{n}", f"/{n}.mp3", CLASSES[n % 2], artist=artist(n)) for n in range(n_tracks)]
+    contents = {track.id: hashlib.sha256(track.id.encode()).hexdigest() for track in tracks}
+    for quality in (4, 1):
+        for network, place in joint_folders(find_networks(networks, home.graphs), "deep", home, quality).items():
+            for n, track in enumerate(tracks):
+                random = np.random.default_rng([n, len(network.name)])
+                values = random.normal(size=(2 + n % 3, taps.count_columns(network, "deep"))) + 0.6 * (n % 2)
+                values += 0.05 * np.random.default_rng([n, quality]).normal(size=values.shape[1])
+                path = array_path(place, contents[track.id])
+                path.parent.mkdir(parents=True, exist_ok=True)
+                np.save(path, values.astype(np.float32))
+    return Collection(tuple(tracks), contents, dict.fromkeys(contents, 20.0), (), home)
+
+
+@pytest.fixture(scope="session")
+def write_collection():
+    """The function (folder, networks, n_tracks, artist), for fixtures that several tests read."""
+    return _write_collection
+
+
 @pytest.fixture
 def collection_with_features(tmp_path):
     """A function (networks, n_tracks, artist) -> Collection whose joint features tell its two classes apart.
 
     What is none of the pretrained networks becomes an extractor in graphs/, with 6 numbers per embedding.
     """
-
-    def make(networks, n_tracks=24, artist=lambda n: f"artist {n // 2}"):
-        home = Home(tmp_path / "home")
-        home.graphs.mkdir(parents=True, exist_ok=True)
-        for backbone, dataset in taps.NETWORKS.values():
-            weights_file(home.graphs, backbone, dataset).write_bytes(f"{backbone} {dataset}".encode())
-        for name in set(networks) - set(taps.NETWORKS):
-            _write_extractor(home.graphs, name)
-        tracks = [Track(f"t{n}", f"/{n}.mp3", CLASSES[n % 2], artist=artist(n)) for n in range(n_tracks)]
-        contents = {track.id: hashlib.sha256(track.id.encode()).hexdigest() for track in tracks}
-        for quality in (4, 1):
-            for network, folder in joint_folders(find_networks(networks, home.graphs), "deep", home, quality).items():
-                for n, track in enumerate(tracks):
-                    random = np.random.default_rng([n, len(network.name)])
-                    values = random.normal(size=(2 + n % 3, taps.count_columns(network, "deep"))) + 0.6 * (n % 2)
-                    values += 0.05 * np.random.default_rng([n, quality]).normal(size=values.shape[1])
-                    path = array_path(folder, contents[track.id])
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    np.save(path, values.astype(np.float32))
-        return Collection(tuple(tracks), contents, dict.fromkeys(contents, 20.0), (), home)
-
-    return make
+    return functools.partial(_write_collection, tmp_path)
 
 
 @pytest.fixture

@@ -22,20 +22,21 @@ CLASSES = ("non_sad", "sad")
 BOTH = ("msd-musicnn", "mtt-vgg")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def recipe():
     return Recipe("mood-sad", CLASSES).override(choice__networks=BOTH, choice__layers="deep")
 
 
-@pytest.fixture
-def solved(collection_with_features, recipe, tmp_path):
-    """A run folder of 40 tracks, of which the last 8 test, and its lines."""
-    collection = collection_with_features(BOTH, n_tracks=40)
+@pytest.fixture(scope="module")
+def solved(write_collection, recipe, tmp_path_factory):
+    """A run folder of 40 tracks, of which the last 8 test, and its lines; to be read only."""
+    folder = tmp_path_factory.mktemp("solved")
+    collection = write_collection(folder, BOTH, n_tracks=40)
     ids = tuple(track.id for track in collection.tracks)
     split = Split(ids[:28], ids[28:32], ids[32:])
     lines: list[str] = []
-    plan_run(tmp_path / "run", recipe, collection, split, say=lines.append)
-    return tmp_path / "run", collection, lines
+    plan_run(folder / "run", recipe, collection, split, say=lines.append)
+    return folder / "run", collection, lines
 
 
 def test_validation_tracks_train_and_test_tracks_do_not(solved):

@@ -149,10 +149,10 @@ def test_of_two_parts_the_score_is_of_a_setting_that_nothing_chose(collection_wi
 # --- the choice -----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def chosen(collection_with_features):
+@pytest.fixture(scope="module")
+def chosen(write_collection, tmp_path_factory):
     recipe = make_recipe(networks=BOTH, layers="embedding")
-    return make_choice(recipe, collection_with_features(BOTH, n_tracks=40)), recipe
+    return make_choice(recipe, write_collection(tmp_path_factory.mktemp("chosen"), BOTH, n_tracks=40)), recipe
 
 
 def test_what_features_explain_is_recognised_on_tracks_that_no_choice_has_seen(chosen, collection_with_features):

@@ -17,13 +17,14 @@ CLASSES = ("non_sad", "sad")
 NAMES = ("msd-musicnn",)
 
 
-@pytest.fixture
-def written(collection_with_features, tmp_path):
-    """A run folder, its recipe, collection and choice, and the scores."""
+@pytest.fixture(scope="module")
+def written(write_collection, tmp_path_factory):
+    """A run folder, its recipe, collection and choice, and the scores; to be read only."""
+    folder = tmp_path_factory.mktemp("written")
     recipe = Recipe("mood-sad", CLASSES).override(choice__networks=NAMES, choice__layers="embedding")
-    collection = collection_with_features(NAMES, n_tracks=60)
+    collection = write_collection(folder, NAMES, n_tracks=60)
     chosen = make_choice(recipe, collection)
-    return tmp_path / "run", recipe, collection, chosen, write_nested(tmp_path / "run", collection, recipe, chosen)
+    return folder / "run", recipe, collection, chosen, write_nested(folder / "run", collection, recipe, chosen)
 
 
 def test_every_track_stands_in_the_folder_of_its_part(written):
