@@ -7,13 +7,15 @@ files of the doubtful tracks.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
 from essentia_ldl import __version__, labels
-from essentia_ldl.errors import AudioError, EssentiaLdlError, StoreError
+from essentia_ldl.errors import AudioError, EssentiaLdlError, Reason, StoreError, explain
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home, replacing
 from essentia_ldl.report.choice import draw_choice
@@ -99,21 +101,35 @@ def write_report(name: str | None, home: Home, excerpt_s: float | None = None, n
     """
     folder = find_finished(name, home.runs)
     ffmpeg = find_ffmpeg() if excerpt_s is not None else ""
-    results = read_results(folder, home)
-    read = read_features_of(results)
-    doubts = judge(results, read)
-    notes: list[str] = []
-    maps = place_maps(results, doubts, read, notes)
-    page = Page(results, doubts, maps, {}, n_listed, ())
-    sounds = _embed(page, ffmpeg, excerpt_s, notes) if excerpt_s is not None else _link(results, notes)
-    page = Page(results, doubts, maps, sounds, n_listed, tuple(notes), is_portable=excerpt_s is not None)
-    notes += write_doubts(folder / AUDIT, doubts, results)
-    with replacing(folder / "report.html") as file:
-        file.write(draw_page(page).encode("utf-8"))
-    written = list(write_diagrams(results))
-    notes += [note for note in written if isinstance(note, str)]
+    with _telling_damage(folder):
+        results = read_results(folder, home)
+        read = read_features_of(results)
+        doubts = judge(results, read)
+        notes: list[str] = []
+        maps = place_maps(results, doubts, read, notes)
+        page = Page(results, doubts, maps, {}, n_listed, ())
+        sounds = _embed(page, ffmpeg, excerpt_s, notes) if excerpt_s is not None else _link(results, notes)
+        page = Page(results, doubts, maps, sounds, n_listed, tuple(notes), is_portable=excerpt_s is not None)
+        notes += write_doubts(folder / AUDIT, doubts, results)
+        with replacing(folder / "report.html") as file:
+            file.write(draw_page(page).encode("utf-8"))
+        written = list(write_diagrams(results))
+        notes += [note for note in written if isinstance(note, str)]
     pictures = tuple(path for path in written if not isinstance(path, str))
     return Reported((*results.notes, *doubts.notes, *notes), pictures, folder / "report.html", folder / AUDIT)
+
+
+@contextlib.contextmanager
+def _telling_damage(folder: Path) -> Iterator[None]:
+    """Tell of a run whose files can be read one by one and do not fit one another."""
+    try:
+        yield
+    except EssentiaLdlError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        found = Reason(f"{type(error).__name__}: {error}")
+        remedy = "Somebody has changed them: train it again."
+        raise StoreError(explain("run", "files that fit one another", found, folder, remedy)) from error
 
 
 def place_maps(results: Results, doubts: Doubts, read: object, notes: list[str]) -> list[tuple[str, object]]:

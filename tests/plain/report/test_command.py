@@ -82,6 +82,22 @@ def test_the_command_writes_both_files_and_fails_in_one_sentence(make_writer):
     assert done.output.startswith("error: run: expected the name of a finished run")
 
 
+def test_files_that_do_not_fit_one_another_are_told_in_one_sentence(make_writer):
+    """Case C1: readable json, with a value of another type."""
+    folder = make_writer(n_tracks=6).train()
+    assert CliRunner().invoke(main, ["report"]).exit_code == 0
+    page = (folder / "report.html").read_bytes()
+    for value in ({}, [], "x", {"mean": 1}):
+        told = json.loads((folder / "labels.json").read_text("utf-8"))
+        (folder / "labels.json").write_text(json.dumps({**told, "own_mass_mean": value}), "utf-8")
+        done = CliRunner().invoke(main, ["report"])
+        assert done.exit_code == 1
+        assert done.output.count("error: run: expected files that fit one another; got ") == 1
+        assert "Error" in done.output
+        assert "Traceback" not in done.output
+        assert (folder / "report.html").read_bytes() == page
+
+
 def test_what_is_written_while_the_report_is_made_is_kept(make_writer, judge_run, write, read_audit, monkeypatch):
     writer = make_writer()
     folder = writer.train()
