@@ -25,7 +25,7 @@ from essentia_ldl.runs import folder as runs
 from essentia_ldl.runs.calibrate import calibrate_run
 from essentia_ldl.runs.outcome import read_scores, write_scores
 from essentia_ldl.runs.plan import FILE as PLAN
-from essentia_ldl.runs.plan import read_plan, write_plan
+from essentia_ldl.runs.plan import Plan, read_plan, write_plan
 from essentia_ldl.runs.score import score_run
 from essentia_ldl.runs.targets import read_report
 from essentia_ldl.scores.calibration import NONE, TEMPERATURE
@@ -287,15 +287,21 @@ def calibrate(name: str | None, home: Home, method: str | None = None, say: Say 
         method = method or (TEMPERATURE if plan.calibration == NONE else plan.calibration)
         found = calibrate_run(run, method, strict=True)
         say(f"calibration: {found.describe()}")
-        write_plan(dataclasses.replace(plan, calibration=method))
+        write_plan(_plan_again(plan, method, home))
         beside = find_beside(run)
         for folder in beside:
             calibrate_run(folder, method, strict=True)
-            write_plan(dataclasses.replace(read_plan(folder), calibration=method))
+            write_plan(_plan_again(read_plan(folder), method, home))
         run_zone("essentia_ldl.nets", "--export-only", str(run), *map(str, beside))
         kept = {key: before[key] for key in ("crossval",) if key in before}
         names, scores = deliver(run, kept, home.graphs, beside)
     return Trained(run, names, scores, ())
+
+
+def _plan_again(plan: Plan, method: str, home: Home) -> Plan:
+    """Plan another calibration of a run, with the store and the graphs of this home, whatever its file names."""
+    places = dataclasses.replace(plan.places, store=home.store, graphs=home.graphs)
+    return dataclasses.replace(plan, calibration=method, places=places)
 
 
 def draw_split(recipe: Recipe, tracks: list[Track]) -> Split:

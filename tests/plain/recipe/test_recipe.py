@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 
 import pytest
 
@@ -12,7 +14,6 @@ from essentia_ldl.recipe.recipe import LONGEST_TASK, Recipe, read_nothing
 from essentia_ldl.recipe.sections import SECTIONS
 from essentia_ldl.recipe.toml import folders, read_recipe
 from essentia_ldl.records import Track
-from essentia_ldl.runs.folder import fingerprint
 
 # --- override and digest --------------------------------------------------------------------------------------------
 
@@ -73,13 +74,14 @@ def test_the_digest_changes_with_any_value_and_not_with_the_order(different, sid
         ("genre-fma", "93e0bede40437fc0"),
     ],
 )
-def test_runs_of_an_older_version_are_found_again(task, known):
+def test_what_identifies_the_recipe_of_an_older_version_is_the_same(task, known):
     """Values from the version whose recipes called the section of targets "transfer"; they change with the file."""
     recipe = read_recipe(str(folders()[-1] / f"{task}.toml"))
     if recipe.is_solved:
         recipe = recipe.override(labels="sb")  # what the file said then, and --paper says now
     recipe = recipe.override(training__class_weights="none")  # which classes of equal size do not tell apart
-    assert fingerprint(recipe.as_identity()) == known
+    text = json.dumps([recipe.as_identity()], sort_keys=True, default=str)  # what a fingerprint holds of a recipe
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == known
     assert set(recipe.as_dict()) - set(recipe.as_identity()) == {"targets", "choice", "augment"}
 
 

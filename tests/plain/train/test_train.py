@@ -347,6 +347,15 @@ def test_a_run_that_cannot_be_calibrated_is_one_clear_error_and_stays_as_it_is(t
     assert after == state
 
 
+def test_a_plan_that_was_changed_does_not_lead_to_another_store_c16(tmp_path, zones):
+    done = train_some(tmp_path)
+    plan = read_json(done.run / "plan.json")
+    write_json(done.run / "plan.json", {**plan, "store": str(tmp_path / "else"), "graphs": "/nowhere/graphs"})
+    train_module.calibrate(done.run.name, here(), "none", [].append)
+    after = read_json(done.run / "plan.json")
+    assert (after["store"], after["graphs"]) == (plan["store"], plan["graphs"])
+
+
 def test_a_cross_validation_is_not_calibrated_again(tmp_path):
     folder = tmp_path / "home" / "runs" / "mood-sad-crossval-1"
     write_json(folder / "scores.json", {"sources": {}, "folds": []})
