@@ -50,7 +50,7 @@ test: $(READY)
 	@$(MAKE) --no-print-directory -k -j2 --output-sync=target test-sound test-nets test-plain test-hostile
 
 test-slow: $(READY)
-	@$(MAKE) --no-print-directory -k -j2 --output-sync=target MARK=slow test-sound test-nets test-plain
+	@$(MAKE) --no-print-directory -k -j2 --output-sync=target MARK=slow test-sound test-nets test-plain test-hostile
 
 test-plain: $(READY)
 	@echo "== tests/plain, $(MARK)"
@@ -63,8 +63,8 @@ test-sound test-nets: test-%: $(READY)
 # Damaged files and a kill or two, in under a minute; `hostile` is the same at full size, in some 45 minutes. What broke
 # a promise lies in build/hostile.
 test-hostile: $(READY)
-	@echo "== tests/hostile"
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/hostile $(PYTEST)
+	@echo "== tests/hostile, $(MARK)"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/hostile -m "$(MARK)" $(PYTEST)
 
 hostile: $(READY)
 	@HOSTILE_INPUTS=$(INPUTS) HOSTILE_KILLS=$(KILLS) HOSTILE_SEED=$(SEED) HOSTILE_KEEP=build/hostile OMP_NUM_THREADS=1 \

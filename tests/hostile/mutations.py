@@ -178,6 +178,8 @@ values = (
 
 def draw_examples(strategy: st.SearchStrategy, n_examples: int, number: int) -> list[Any]:
     """Draw values of a strategy; the same ones for the same number."""
+    if n_examples < 1:
+        return []
     found: list[Any] = []
     limits = {"max_examples": n_examples, "database": None, "deadline": None, "phases": [Phase.generate]}
 
@@ -187,8 +189,7 @@ def draw_examples(strategy: st.SearchStrategy, n_examples: int, number: int) -> 
     def draw(value: Any) -> None:
         found.append(value)
 
-    if n_examples > 0:
-        draw()
+    draw()
     return found[:n_examples]
 
 

@@ -53,6 +53,7 @@ DISKS = [
 HOMES = ["new", *(pytest.param(name, marks=pytest.mark.full) for name in NAMES)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "number"), DISKS)
 def test_disk_that_is_full(name, number, undisturbed, goods_of, tmp_path, counts, sizes):
     """Room for nothing, or for a part of what a command writes, drawn evenly; and then room for all."""

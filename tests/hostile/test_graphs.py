@@ -29,6 +29,7 @@ def track(collection) -> str:
     return str(next(iter(sorted(collection.rglob("*.wav")))))
 
 
+@pytest.mark.slow
 def test_damaged_graphs(sandbox, track, counts, sizes):
     """A quarter of the cards tell the digest of their graph; the others are as Essentia's, which tell none."""
     graph, card = (sandbox.home / "graphs" / f"{BASE}{suffix}" for suffix in (".pb", ".json"))

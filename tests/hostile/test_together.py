@@ -15,6 +15,7 @@ def run_both(box: Sandbox, first: list[str], second: list[str]) -> list:
     return [one.finish() for one in running]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["predict", pytest.param("train", marks=pytest.mark.full)])
 def test_twice(name, undisturbed, goods_of, tmp_path, counts):
     """Two of the same: one output, one run, and no file of both."""

@@ -80,6 +80,7 @@ def shared_musicnn(make_run, name="run", fine_tune="all", hidden=8, **changes):
     return run
 
 
+@pytest.mark.slow
 def test_a_backbone_without_a_cut_shares_all_before_its_embedding(make_run):
     plan = read_plan(shared_musicnn(make_run))
     model = build_model(plan, pretrained=True)

@@ -206,7 +206,9 @@ def test_segment_of_10_s_is_repeated():
     np.testing.assert_array_equal(segment, np.concatenate([signal, signal])[: 15 * 44100])
 
 
-@pytest.mark.parametrize(("duration_s", "offset_s"), [(18, 3), (20, 5), pytest.param(30, 5, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("duration_s", "offset_s"), [(18, 3), *(pytest.param(s, 5, marks=pytest.mark.slow) for s in (20, 30))]
+)
 def test_segment_of_a_file(duration_s, offset_s, make_signal, write_wav, tmp_path):
     path = write_wav(tmp_path / "a.wav", make_signal(duration_s, seed=8))
     signal = es.MonoLoader(filename=str(path), sampleRate=44100, resampleQuality=4)()
@@ -331,7 +333,8 @@ def test_workers_extract_and_report(fresh_workers, make_signal, write_wav, tmp_p
         assert reason in failure.reason
 
 
-@pytest.mark.parametrize("n_jobs", [pytest.param(1, marks=pytest.mark.slow), 2])
+@pytest.mark.slow
+@pytest.mark.parametrize("n_jobs", [1, 2])
 def test_file_that_kills_its_worker_is_blamed_alone(n_jobs, fresh_workers, make_signal, write_wav, tmp_path):
     """A decoder that aborts cannot be had on demand, so a job kills the process on two files of eight."""
     (tmp_path / "killing_job.py").write_text(

@@ -120,6 +120,7 @@ def test_head_equals_the_full_graph(trained, long_song):
     np.testing.assert_allclose(head.segments, full.segments, atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 def test_models_share_a_pass(trained, song, load_request):
     requests = [trained["head"], *(load_request(name) for name in EXTRACTORS), trained["full"]]
     together = Predictor(requests).predict(str(song))
@@ -316,7 +317,9 @@ def mixed_files(song, long_song, make_signal, write_wav, tmp_path) -> dict[str, 
 
 
 @pytest.mark.parametrize(
-    "names", [("msd-vgg-1",), pytest.param(("head", "msd-musicnn-1"), marks=pytest.mark.slow)], ids=" ".join
+    "names",
+    [pytest.param(names, marks=pytest.mark.slow) for names in (("msd-vgg-1",), ("head", "msd-musicnn-1"))],
+    ids=" ".join,
 )
 def test_predict_files(shared_cache, mixed_files, names, trained, load_request, graphs):
     requests = [trained["head"] if name == "head" else load_request(name) for name in names]
@@ -340,6 +343,7 @@ def test_predict_files_passes_the_hop_on(shared_cache, song, load_request, graph
     assert len(answer[0].segments) == 3
 
 
+@pytest.mark.slow
 def test_file_that_kills_the_process(own_cache, song, long_song, load_request, graphs, tmp_path, monkeypatch):
     """A decoder that aborts cannot be had on demand, so a hook of the interpreter dies when two files are opened."""
     (tmp_path / "sitecustomize.py").write_text(

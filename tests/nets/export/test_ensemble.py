@@ -133,6 +133,7 @@ def test_whole_networks_make_an_ensemble_too(make_run):
     assert "model/flatten/Reshape" not in names  # each member has its own
 
 
+@pytest.mark.slow
 def test_weights_of_other_members_are_refused(make_run):
     _, run = write_ensemble(make_run, "broken", training={"epochs": 1})
     with np.load(run / "weights.npz") as arrays:

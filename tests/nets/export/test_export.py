@@ -366,6 +366,7 @@ def copied(tmp_path_factory, write_run, store, random_graphs, exported):
     return lambda name: runs[name] / "export" / f"{stems[name]}.pb", graphs
 
 
+@pytest.mark.slow
 def test_a_copy_of_a_network_answers_as_the_network(copied):
     find, _ = copied
     patches = np.random.default_rng(1).uniform(0, 5, (3, 187, 96)).astype(np.float32)

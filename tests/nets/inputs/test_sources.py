@@ -66,7 +66,8 @@ def test_a_lazy_source_reads_what_it_is_asked_for(sources):
     assert lazy._extractor.n_read == before + 2
 
 
-@pytest.mark.parametrize("standardize", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.slow
+@pytest.mark.parametrize("standardize", [False, True])
 def test_a_training_from_lazy_embeddings_is_the_same(make_run, tmp_path, monkeypatch, standardize):
     network = {"backbone": "vgg", "standardize": standardize}
     settings = {"training": {"epochs": 3}, "network": network, "n_tracks": 12, "n_frames": 290}

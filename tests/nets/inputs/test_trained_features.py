@@ -241,6 +241,7 @@ def test_a_linear_classifier_on_features_is_exported(make_dcnn, train_once):
     assert card["citation"] == ""  # it has learned no artist groups
 
 
+@pytest.mark.slow
 def test_the_features_of_a_single_network_are_its_own(make_dcnn, train_once):
     train_once(make_dcnn("first", **QUIET))
     plan = read_plan(make_dcnn("run", network=HEAD, features=["../first"], calibration="none"))

@@ -175,6 +175,7 @@ def test_workers_count_what_one_process_counts(monkeypatch):
     np.testing.assert_array_equal(together.counts, alone.counts)
 
 
+@pytest.mark.slow
 def test_what_goes_wrong_in_a_worker_is_told_as_it_is(monkeypatch):
     monkeypatch.setattr(_words, "TRACKS_A_JOB", 4)
     monkeypatch.setattr(_words, "_cluster_frames", lambda *_: (np.zeros((8, 5), np.float32), 10))

@@ -542,6 +542,7 @@ def final(work, monkeypatch):
     return finished
 
 
+@pytest.mark.slow
 def test_the_final_model_is_trained_on_all_tracks_as_the_folds_chose(work, final):
     done = measure(("none", "sa"), to_refit=True, baselines=ALL)
     path = done.run / "scores.json"
