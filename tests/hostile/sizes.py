@@ -22,7 +22,7 @@ class Sizes:
 
     @classmethod
     def kills(cls) -> dict[str, int]:
-        """Share the kills among the commands; a small run kills `predict` alone, which is quick."""
+        """Share the kills among the commands; a small run kills `predict` alone."""
         if not cls.is_full():
             return {"predict": cls.n_kills}
         found = {name: round(cls.n_kills * share) for name, share in KILLED.items()}

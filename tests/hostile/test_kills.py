@@ -66,6 +66,7 @@ def kill_once(box: Sandbox, step: Step, expected: Undisturbed, draw: random.Rand
         counts.fault("wrong status", f"{how}: {ended.status}: {ended.said[-500:]}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "number", "n_kills"), list_chains(Sizes.kills()))
 def test_killed_and_given_again(name, number, n_kills, undisturbed, goods_of, tmp_path, counts, sizes):
     """A chain of kills, then the same command to its end: the bytes of one that nobody disturbed."""

@@ -10,6 +10,7 @@ from essentia_ldl.nets import run
 from essentia_ldl.nets.inputs import embeddings
 
 
+@pytest.mark.slow
 def test_several_runs_share_the_extractor(make_run, capsys, monkeypatch):
     loads = []
     real = embeddings.load_tagger

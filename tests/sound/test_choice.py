@@ -207,6 +207,7 @@ def test_the_time_of_engines_is_told_as_a_ratio():
     assert calls == ["quick", "slow"] * 3
 
 
+@pytest.mark.slow
 def test_a_front_end_is_shared_where_it_agrees_with_the_whole_graph(graphs, monkeypatch):
     path = str(graphs / "msd-musicnn-1.pb")
     first = Chooser("auto")

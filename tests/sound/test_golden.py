@@ -44,6 +44,7 @@ def test_file_is_small():
     assert (FOLDER / "golden.npz").stat().st_size < 100_000
 
 
+@pytest.mark.slow
 def test_script_makes_the_file(script, signal_path, graphs, golden):
     values = script.compute(signal_path, graphs)
     assert values.keys() == golden.keys()

@@ -338,6 +338,7 @@ def test_predict_files(shared_cache, mixed_files, names, trained, load_request, 
                 assert getattr(found, field) == getattr(expected, field)
 
 
+@pytest.mark.slow
 def test_predict_files_passes_the_hop_on(shared_cache, song, load_request, graphs):
     [answer] = predict_files([as_model(load_request("msd-vgg-1"))], [str(song)], graphs, Question(patch_hop_frames=187))
     assert len(answer[0].segments) == 3

@@ -169,6 +169,7 @@ def test_bands_that_are_not_those_of_the_file(copied_run):
     assert_refused(copied_run, r"model/S\w+: expected")
 
 
+@pytest.mark.slow
 def test_program_ends_with_its_status(copied_run, run_python):
     done = run_python("-m", "essentia_ldl.sound", str(copied_run), ESSENTIA_LDL_LEAN="1")
     assert (done.returncode, done.stderr) == (0, "")

@@ -273,6 +273,7 @@ def test_predictions_are_those_of_the_graph(exported):
         np.testing.assert_allclose(predictions["probabilities"][: len(probabilities)], probabilities, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_same_bytes_every_time(exported):
     path = exported["head"] / "export" / "mood_sad-musicnn-msd.pb"
     before = path.read_bytes()

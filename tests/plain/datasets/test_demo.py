@@ -199,6 +199,7 @@ def albums(tmp_path_factory):
     return demo.build_demo(tmp_path_factory.mktemp("demo") / "albums", GENRES, ALBUMS)
 
 
+@pytest.mark.slow
 def test_without_substyles_the_demo_is_the_one_it_was(tmp_path):
     """Stores and scores of the other demos depend on every byte; the digests are those of before there were any."""
     root = demo.build_demo(tmp_path / "demo", ("b", "a", "c"), DemoSize(4, 2, duration_s=20.0), seed=3)

@@ -216,6 +216,7 @@ def test_an_extractor_is_tried_alone_once_and_with_the_others():
     assert [(one.backbones, one.layers) for one in make_grid(recipe).features] == [(("net-1",), "embedding")]
 
 
+@pytest.mark.slow
 def test_an_extractor_is_chosen_among_the_others(collection_with_features):
     networks = ("net-1", "msd-musicnn")
     recipe = make_recipe(networks=networks, layers="deep")
