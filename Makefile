@@ -61,7 +61,7 @@ test-sound test-nets: test-%: $(READY)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/$* -m "$(MARK)" $(PYTEST)
 
 # Damaged files in under a minute; a kill, a full disk and two at once are among the long tests. `hostile` is all of it at
-# full size, in some 45 minutes; what broke a promise lies in build/hostile.
+# full size, which takes about an hour; what broke a promise lies in build/hostile.
 test-hostile: $(READY)
 	@echo "== tests/hostile, $(MARK)"
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/hostile -m "$(MARK)" $(PYTEST)
