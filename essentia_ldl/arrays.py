@@ -101,7 +101,7 @@ def read_array(
         Whether it stays on disk, and only what is looked at is read.
     kept : bool
         Whether a damaged file stays. Otherwise it is removed, so that the next run makes it again; one that cannot be
-        opened stays in any case.
+        opened, or for which there is no memory, stays in any case.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def read_array(
             _check_array(file, os.fstat(file.fileno()).st_size)
         return np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
     except DAMAGE as error:
-        if not kept and not isinstance(error, OSError):
+        if not kept and not isinstance(error, OSError | MemoryError):
             Path(path).unlink(missing_ok=True)
         raise StoreError(explain(what, rule, error, path, remedy)) from None
 

@@ -167,6 +167,7 @@ class Decoder:
         """Configure what depends on the source's rate; only where it is another one, because each time costs memory."""
         if rate_hz == self._rate_hz:
             return
+        self._rate_hz = 0  # what fails half-way is configured anew for the next file
         hop = int(rate_hz * LEVEL_HOP_S)
         self._cutter.configure(
             frameSize=hop, hopSize=hop, startFromZero=True, silentFrames="keep", lastFrameToEndOfFile=True

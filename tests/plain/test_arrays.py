@@ -128,3 +128,15 @@ def test_what_is_read_inside_the_block_is_told_with_the_file(tmp_path):
         ask("y")
     with pytest.raises(DataError, match=r"^ours$"), opened_arrays(tmp_path / "a.npz", "weights"):
         raise DataError("ours")
+
+
+def test_a_whole_file_stays_where_memory_runs_out(tmp_path, monkeypatch):
+    def run_out(*arguments, **settings):
+        raise MemoryError
+
+    np.save(tmp_path / "a.npy", np.zeros((3, 2), np.float32))
+    with monkeypatch.context() as patched:
+        patched.setattr(np, "load", run_out)
+        with pytest.raises(StoreError, match="features: expected a readable array"):
+            read_array(tmp_path / "a.npy", "features")
+    assert read_array(tmp_path / "a.npy", "features").shape == (3, 2)

@@ -95,6 +95,22 @@ def test_a_file_is_opened_once_and_nothing_is_configured_again(files, monkeypatc
     assert calls == ["open", "configure", "open"]
 
 
+def test_a_rate_that_is_refused_half_way_is_configured_anew_for_the_next_file(files, monkeypatch):
+    decoder = Decoder((16000,), connect)
+    expected, _ = decoder.decode(files[0])
+
+    def refuse(**settings):
+        raise RuntimeError("no such ratio")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(decoder._resamplers[16000], "configure", refuse)
+        with pytest.raises(RuntimeError, match="no such ratio"):
+            decoder.decode(files[1])
+    found, _ = decoder.decode(files[0])
+    np.testing.assert_array_equal(found["source.levels"], expected["source.levels"])
+    np.testing.assert_array_equal(found["signal"], expected["signal"])
+
+
 def test_a_branch_that_got_nothing_is_not_in_the_answer(files):
     def connect_late(source: Source) -> None:
         trimmer = source.keep(ess.Trimmer(startTime=60, endTime=61, sampleRate=16000))
