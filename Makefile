@@ -68,7 +68,7 @@ test-hostile: $(READY)
 
 hostile: $(READY)
 	@HOSTILE_INPUTS=$(INPUTS) HOSTILE_KILLS=$(KILLS) HOSTILE_SEED=$(SEED) HOSTILE_KEEP=build/hostile OMP_NUM_THREADS=1 \
-		$(BIN)/python -m pytest tests/hostile -n 2 --dist worksteal $(PYTEST)
+		$(BIN)/python -m pytest tests/hostile -n 2 --dist worksteal -o faulthandler_timeout=7200 $(PYTEST)
 
 # The plain tests with the oldest versions that setup.cfg allows, in an environment of their own; not part of `test`.
 test-oldest:

@@ -6,6 +6,7 @@ store) has to be where the worker sees it.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import pydoc
@@ -135,15 +136,24 @@ class DaskPool:
             self._client.close(timeout=CONNECT_S)
 
     def _connect(self, place: str) -> Any:
-        """Return a client of the scheduler."""
+        """Return a client of the scheduler.
+
+        A client that failed half-way closes itself when it is collected, and both closing and starting take one lock
+        that is not reentrant: collected while another client starts, it would wait for ever. So it is collected here,
+        after the exception that holds it.
+        """
         for _ in range(N_TRIES):
+            said = None
             try:
                 return self._dask.Client(f"tcp://{place}", timeout=CONNECT_S, set_as_default=False)
             except (OSError, ValueError) as error:
-                remedy = "Start it with `dask scheduler`, or check host and port."
-                raise ClusterError(f"The cluster {self._place} does not answer: {Reason(error)}. {remedy}") from None
+                said = str(Reason(error))
             except AssertionError:  # the thread of the loop has not begun yet
-                continue
+                pass
+            gc.collect()
+            if said is not None:
+                remedy = "Start it with `dask scheduler`, or check host and port."
+                raise ClusterError(f"The cluster {self._place} does not answer: {said}. {remedy}")
         raise ClusterError(f"The client of {self._place} did not start: {N_TRIES} tries. {AGAIN}")
 
     def _count_threads(self) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -117,6 +118,22 @@ def test_a_cluster_that_does_not_answer_is_one_sentence(monkeypatch):
     assert time.monotonic() - start < 20
     with pytest.raises((ClusterError, DataError), match=r"cluster: expected |missing port number"):
         open_cluster("dask://nowhere")
+
+
+def test_a_client_that_failed_is_closed_before_the_error_comes_out(monkeypatch):
+    import distributed
+
+    closed, close = [], distributed.Client.close
+    monkeypatch.setattr(
+        distributed.Client, "close", lambda client, *options: [closed.append(1), close(client, *options)]
+    )
+    gc.disable()  # later it may be collected while another client starts, which then waits for ever
+    try:
+        with pytest.raises(ClusterError):
+            open_cluster("dask://nowhere:")
+        assert closed
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("n_failures", [1, on_dask.N_TRIES])
