@@ -5,6 +5,8 @@ Names of plug-ins (label sources, networks, layouts) are not here: `discover.nam
 
 from __future__ import annotations
 
+# What a task asks of a track: one class, any number of tags, or a number in each of some dimensions.
+SINGLE_LABEL, MULTI_LABEL, REGRESSION = KINDS = ("single_label", "multi_label", "regression")
 PRETRAINED = ("msd", "mtt", "audioset")
 HEAD, TOP, ALL, SCRATCH = FINE_TUNE = ("head", "top", "all", "none")
 LOSSES = ("auto", "mae", "cross_entropy", "kl")  # auto first: what a plan chooses by its targets
