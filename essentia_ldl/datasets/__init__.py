@@ -19,6 +19,7 @@ import dataclasses
 import inspect
 import itertools
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -35,6 +36,7 @@ __all__ = [
     "CollectionSummary",
     "describe_path",
     "find_layout",
+    "name_classes",
     "read_tracks",
     "summarise",
 ]
@@ -52,7 +54,8 @@ class CollectionSummary:
     Parameters
     ----------
     tracks : Mapping[str, int]
-        Tracks of each class, classes in alphabetical order.
+        Tracks of each class, classes in alphabetical order. The tags of a multi-label collection and the dimensions of
+        a regression are its classes; a track counts in each of its own.
     artists : Mapping[str, int]
         Known artists of each class; one who has tracks in two classes counts in both.
     n_tracks, n_artists : int
@@ -223,12 +226,23 @@ def summarise(tracks: Iterable[Track]) -> CollectionSummary:
         The counts.
     """
     tracks = list(tracks)
-    classes = sorted({track.label for track in tracks})
     known = [track for track in tracks if track.artist is not None]
+    counts = Counter(name for track in tracks for name in name_classes(track))
+    artists: dict[str, set[str | None]] = {}
+    for track in known:
+        for name in name_classes(track):
+            artists.setdefault(name, set()).add(track.artist)
     return CollectionSummary(
-        tracks=MappingProxyType({name: sum(track.label == name for track in tracks) for name in classes}),
-        artists=MappingProxyType({name: len({t.artist for t in known if t.label == name}) for name in classes}),
+        tracks=MappingProxyType({name: counts[name] for name in sorted(counts)}),
+        artists=MappingProxyType({name: len(artists.get(name, ())) for name in sorted(counts)}),
         n_tracks=len(tracks),
         n_artists=len({track.artist for track in known}),
         n_without_artist=len(tracks) - len(known),
     )
+
+
+def name_classes(track: Track) -> tuple[str, ...]:
+    """Name what a track counts in: its tags, its dimensions, or its one label."""
+    if track.tags is not None:
+        return track.tags
+    return (track.label,) if track.numbers is None else tuple(track.numbers)

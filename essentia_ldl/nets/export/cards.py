@@ -19,13 +19,13 @@ from essentia_ldl.models import folder as models
 from essentia_ldl.models.card import GraphCard
 from essentia_ldl.nets.export.nodes import PLACEHOLDER, SIGMOID, SOFTMAX, Node, tagger_nodes
 from essentia_ldl.nets.networks import has_free_time
-from essentia_ldl.nets.pretrained.tags import TAGS
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.records import FrontEnd
 from essentia_ldl.runs.calibrate import OUT_OF_FOLD, describe_for_card
 from essentia_ldl.runs.plan import AugmentPlan, LearnedTargets, Plan
 from essentia_ldl.scores.calibration import Calibration
 from essentia_ldl.scores.uncertainty import SCOPE
+from essentia_ldl.tags import TAGS
 from essentia_ldl.taps import UNKNOWN_LICENCE, Published
 
 VERSIONED_FIELDS = ("link",)
