@@ -81,7 +81,7 @@ def read_tracks(
     options: Mapping[str, object] | None = None,
     classes: Iterable[str] = (),
     say: Callable[[str], object] | None = None,
-    kind: str | None = SINGLE_LABEL,
+    kind: str | None = None,
 ) -> list[Track]:
     """Read a collection, whatever its layout.
 

@@ -90,7 +90,7 @@ def survey(source: Source, home: Home, n_jobs: int | None = None) -> Surveyed:
         When there is no data, or it cannot be read.
     """
     notes: list[str] = []
-    tracks = datasets.read_tracks(source.place, source.layout, source.options, say=notes.append, kind=None)
+    tracks = datasets.read_tracks(source.place, source.layout, source.options, say=notes.append)
     store = Store(home.store)
     front_end = frontends.of_network(NetworkSettings().backbone)  # a collection is not asked for a network of its own
     shortest_s = front_end.patch_samples / front_end.sample_rate_hz

@@ -96,7 +96,7 @@ def evaluate(
     classes = model.card.classes
     if model.card.kind != SINGLE_LABEL:
         return _evaluate_kind(model, source, home, mapping or truth, output)
-    found = datasets.read_tracks(data, source.layout, source.options)
+    found = datasets.read_tracks(data, source.layout, source.options, kind=model.card.kind)
     table = map_labels(
         [track.label for track in found], classes, mapping or {}, find_aliases(model.card, home.recipes), data
     )

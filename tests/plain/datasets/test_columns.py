@@ -73,14 +73,14 @@ def test_a_number_that_is_none_is_told_with_its_row(write, cell):
 def test_a_table_of_another_kind_is_told_by_its_remedy(write):
     tags = write("path,tags", "a.wav,rock", "b.wav,")
     with pytest.raises(DataError, match=r"header: expected a column 'label'; .* For its tags set kind to multi_label"):
-        datasets.read_tracks(tags)
+        datasets.read_tracks(tags, kind="single_label")
     labels = write("path,label", "a.wav,rock", "b.wav,jazz")
     for kind, message in (("multi_label", "leave kind out"), ("regression", "is of single_label: leave kind out")):
         with pytest.raises(DataError, match=message):
             datasets.read_tracks(labels, kind=kind)
     numbers = write("path,valence", "a.wav,1", "b.wav,2.5")
     with pytest.raises(DataError, match="For numbers such as 'valence' set kind to regression"):
-        datasets.read_tracks(numbers)
+        datasets.read_tracks(numbers, kind="single_label")
 
 
 def test_a_folder_of_classes_is_no_collection_of_tags(tmp_path):
@@ -101,4 +101,4 @@ def test_a_folder_of_classes_is_no_collection_of_tags(tmp_path):
     ],
 )
 def test_whoever_does_not_ask_gets_what_the_table_looks_like(write, lines, kind):
-    assert {track.kind for track in datasets.read_tracks(write(*lines), kind=None)} == {kind}
+    assert {track.kind for track in datasets.read_tracks(write(*lines))} == {kind}

@@ -157,5 +157,5 @@ def test_a_plan_has_a_known_kind_and_of_tags_no_second_target(write_run):
     plan = write_run("multi_label")
     with pytest.raises(TrainingError, match="kind: expected single_label, multi_label or regression"):
         dataclasses.replace(plan, kind="many")
-    with pytest.raises(TrainingError, match="kind: expected .* of several targets the first; got 'multi_label'"):
+    with pytest.raises(TrainingError, match=r"kind: expected .* of several targets the first; got 'multi_label'"):
         dataclasses.replace(plan, tasks=(TaskPlan("g", ("a", "b")),))
