@@ -81,6 +81,25 @@ class Track:
                     raise DataError(explain(name, "a finite number", value, self.id, "Correct it, or drop the track."))
             object.__setattr__(self, "numbers", MappingProxyType(numbers))
 
+    @property
+    def kind(self) -> str:
+        """What is known of it, one of `TABLE_KINDS`: a label, tags or numbers."""
+        return (
+            TABLE_KINDS[1] if self.tags is not None else TABLE_KINDS[2] if self.numbers is not None else TABLE_KINDS[0]
+        )
+
+    @property
+    def told(self) -> str:
+        """What is known of it, in words."""
+        if self.numbers is not None:
+            return ", ".join(f"{name} {value:g}" for name, value in self.numbers.items())
+        return ", ".join(self.names) or "no tags"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The classes that it is in: its label, or its tags; none where it has numbers."""
+        return (self.label,) if self.kind == TABLE_KINDS[0] else self.tags or ()
+
 
 @dataclasses.dataclass(frozen=True)
 class Split:

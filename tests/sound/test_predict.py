@@ -367,6 +367,7 @@ def test_file_that_kills_the_process(own_cache, song, long_song, load_request, g
             assert answer[0].path == path
 
 
+@pytest.mark.slow
 def test_file_that_may_not_be_read(shared_cache, song, long_song, load_request, graphs, tmp_path, monkeypatch):
     """A file without permission fails with its own reason (a hook refuses it, because root may read everything)."""
     (tmp_path / "sitecustomize.py").write_text(
