@@ -15,6 +15,7 @@ Underneath:
   tables        rows as spreadsheets and shells write them
   frontends     the numbers of the analyses, and one row per network
   taps          the layers of pretrained networks that are read as features, and where each stands
+  tags          the 50 tags of the released networks, in the order of their outputs
   fonts         letters of pictures, whichever fonts there are
   urls          audio at a URL, copied to a local file
   progress      bars of long work, and who hears the lines of steps

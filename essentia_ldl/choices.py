@@ -5,9 +5,18 @@ Names of plug-ins (label sources, networks, layouts) are not here: `discover.nam
 
 from __future__ import annotations
 
+# What a task asks of a track: one class, any number of tags, or a number in each of some dimensions.
+SINGLE_LABEL, MULTI_LABEL, REGRESSION = KINDS = ("single_label", "multi_label", "regression")
 PRETRAINED = ("msd", "mtt", "audioset")
 HEAD, TOP, ALL, SCRATCH = FINE_TUNE = ("head", "top", "all", "none")
-LOSSES = ("auto", "mae", "cross_entropy", "kl")  # auto first: what a plan chooses by its targets
+# auto first: what a plan chooses by its targets
+LOSSES = ("auto", "mae", "cross_entropy", "kl")
+LOSSES_OF = {
+    SINGLE_LABEL: LOSSES,
+    MULTI_LABEL: ("auto", "mae", "cross_entropy"),
+    REGRESSION: ("auto", "mae", "squared_error", "huber"),
+}
+AUTO_LOSS = {MULTI_LABEL: "cross_entropy", REGRESSION: "squared_error"}
 CLASS_WEIGHTS = ("balanced", "none")
 ACTIVATIONS = ("relu", "elu")
 # Labels that stand for a linear classifier which is solved: with settings that are chosen by folds, or on all networks
@@ -30,6 +39,11 @@ AUDIO_VARIANTS = {
 LAYERS = ("embedding", "deep", "all")  # or some of the digits 1 to 5, see `taps`
 DESCENT, SOLVED = SOLVERS = ("", "solved")
 SEPARATE, SHARED, WIDE = TARGET_NETWORKS = ("separate", "shared", "wide")
+
+
+def is_loss(name: str) -> bool:
+    """Tell whether targets of some kind have a loss of that name."""
+    return any(name in losses for losses in LOSSES_OF.values())
 
 
 def join_choices(choices: tuple[str, ...]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -19,11 +20,12 @@ from essentia_ldl.errors import DataError, explain
 FRONT_END_KINDS = ("mel", "waveform", "embedding", "mfcc")
 COMPRESSIONS = ("", "decibel")
 ROLES = ("train", "valid", "test")
+TABLE_KINDS = ("single_label", "multi_label", "regression")  # as `choices.KINDS`; records need no other module
 
 
 @dataclasses.dataclass(frozen=True)
 class Track:
-    """One labelled recording.
+    """One recording with what is known of it: a label, tags or numbers.
 
     Parameters
     ----------
@@ -32,18 +34,23 @@ class Track:
     path : str
         Absolute path of the audio file.
     label : str
-        Class name.
+        Class name; empty only where tags or numbers are given.
     artist : str or None
         Who made it; None when not known.
     split : str or None
         "train", "valid" or "test" when the collection fixes it.
     columns : Mapping[str, str]
         Every other column of the collection's table.
+    tags : tuple[str, ...] or None
+        Of a multi-label collection, the tags that it has: sorted, each once; () is none of them. None elsewhere.
+    numbers : Mapping[str, float] or None
+        Of a regression, its number in each dimension. None elsewhere.
 
     Raises
     ------
     DataError
-        When the label is empty or the split is not one of `ROLES`.
+        When the label is empty without tags or numbers, the split is not one of `ROLES`, a tag is empty, or a number
+        is not finite.
     """
 
     id: str
@@ -52,15 +59,46 @@ class Track:
     artist: str | None = None
     split: str | None = None
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    tags: tuple[str, ...] | None = None
+    numbers: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
-        if not self.label:
+        if not self.label and self.tags is None and self.numbers is None:
             raise DataError(explain("label", "a class name", self.label, self.id, "Give every track a label."))
         if self.split is not None and self.split not in ROLES:
             raise DataError(
                 explain("split", "train, valid or test", self.split, self.id, "Correct the column, or leave it empty.")
             )
         object.__setattr__(self, "columns", MappingProxyType(dict(self.columns)))
+        if self.tags is not None:
+            if isinstance(self.tags, str) or not all(isinstance(tag, str) and tag for tag in self.tags):
+                raise DataError(explain("tags", "names, none of them empty", self.tags, self.id, "Correct the tags."))
+            object.__setattr__(self, "tags", tuple(sorted(set(self.tags))))
+        if self.numbers is not None:
+            numbers = {name: float(value) for name, value in self.numbers.items()}
+            for name, value in numbers.items():
+                if not math.isfinite(value):
+                    raise DataError(explain(name, "a finite number", value, self.id, "Correct it, or drop the track."))
+            object.__setattr__(self, "numbers", MappingProxyType(numbers))
+
+    @property
+    def kind(self) -> str:
+        """What is known of it, one of `TABLE_KINDS`: a label, tags or numbers."""
+        return (
+            TABLE_KINDS[1] if self.tags is not None else TABLE_KINDS[2] if self.numbers is not None else TABLE_KINDS[0]
+        )
+
+    @property
+    def told(self) -> str:
+        """What is known of it, in words."""
+        if self.numbers is not None:
+            return ", ".join(f"{name} {value:g}" for name, value in self.numbers.items())
+        return ", ".join(self.names) or "no tags"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The classes that it is in: its label, or its tags; none where it has numbers."""
+        return (self.label,) if self.kind == TABLE_KINDS[0] else self.tags or ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -222,40 +260,45 @@ class FrontEnd:
 
 @dataclasses.dataclass(frozen=True)
 class LabelTable:
-    """Label distributions: one row per track, one column per class, every row sums to 1.
+    """Targets: one row per track, one column per class, tag or dimension.
 
     Parameters
     ----------
     ids : tuple[str, ...]
         Track ids, one per row.
     classes : tuple[str, ...]
-        Class names, one per column.
+        Names of the columns.
     distributions : np.ndarray [shape=(n_tracks, n_classes), float32]
-        Probabilities.
+        Of "single_label", rows of probabilities that sum to 1; of "multi_label", independent values from 0 to 1; of
+        "regression", any finite numbers.
+    kind : str
+        One of `choices.KINDS`.
 
     Raises
     ------
     DataError
-        When the shape does not fit, an id repeats, a value is negative or not finite, or a row does not sum to 1.
+        When the shape does not fit, an id repeats, the kind is unknown, or a row is not as its kind says.
     """
 
     ids: tuple[str, ...]
     classes: tuple[str, ...]
     distributions: np.ndarray
+    kind: str = TABLE_KINDS[0]
 
     def __post_init__(self) -> None:
+        if self.kind not in TABLE_KINDS:
+            rule = " or ".join(TABLE_KINDS)
+            raise DataError(explain("kind of a label table", rule, self.kind, "LabelTable", "Check the source."))
         table = np.ascontiguousarray(self.distributions, dtype=np.float32)
         shape = (len(self.ids), len(self.classes))
         if table.shape != shape:
             raise DataError(explain("label table", f"shape {shape}", table.shape, "LabelTable", "Check the source."))
         if len(set(self.ids)) != len(self.ids):
             raise DataError(explain("label table", "ids that differ", len(self.ids), "LabelTable", "Drop repeats."))
-        sums = table.sum(axis=1)
-        if not np.all(np.isfinite(table)) or np.any(table < 0) or np.any(np.abs(sums - 1) > 1e-4):
-            row = int(np.argmax(~np.isfinite(sums) | (np.abs(sums - 1) > 1e-4) | (table < 0).any(axis=1)))
-            raise DataError(
-                explain("label row", "probabilities that sum to 1", table[row].tolist(), self.ids[row], "Check it.")
-            )
+        rule, is_wrong = _find_wrong_rows(table, self.kind)
+        if is_wrong.any():
+            row = int(np.argmax(is_wrong))
+            raise DataError(explain("label row", rule, table[row].tolist(), self.ids[row], "Check it."))
         table.setflags(write=False)
         object.__setattr__(self, "distributions", table)
 
@@ -266,6 +309,18 @@ class LabelTable:
         if missing:
             raise DataError(explain("track", "an id of the label table", missing[0], "LabelTable.rows", "Fit again."))
         return self.distributions[[index[i] for i in ids]]
+
+
+def _find_wrong_rows(table: np.ndarray, kind: str) -> tuple[str, np.ndarray]:
+    """Return what rows of a kind must be, and which are not, (n_tracks,) bool."""
+    is_wrong = ~np.isfinite(table).all(axis=1)
+    if kind == "regression":
+        return "finite numbers", is_wrong
+    with np.errstate(invalid="ignore"):
+        if kind == "multi_label":
+            return "values from 0 to 1", is_wrong | (table < 0).any(axis=1) | (table > 1 + 1e-6).any(axis=1)
+        sums = table.sum(axis=1)
+        return "probabilities that sum to 1", is_wrong | (np.abs(sums - 1) > 1e-4) | (table < 0).any(axis=1)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -30,7 +30,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from essentia_ldl import datasets
-from essentia_ldl.collection import splits
+from essentia_ldl.collection import columns, splits
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home
@@ -205,8 +205,8 @@ def draw(listed: list[Track], column: str, n_seeds: int) -> Iterator[tuple[str, 
     for seed in range(n_seeds):
         for fold in splits.fold_tracks(listed, N_OUTER, 0.0, seed):
             yield "folds", *(np.array([places[i] for i in side]) for side in (fold.train, fold.test))
-    for value in splits.list_values(listed, column) if column else ():
-        held_out, rest = splits.leave_out_value(listed, column, value)
+    for value in columns.list_values(listed, column) if column else ():
+        held_out, rest = columns.leave_out_value(listed, column, value)
         yield column, *(np.array([places[track.id] for track in side]) for side in (rest, held_out))
 
 

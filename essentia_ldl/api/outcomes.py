@@ -220,8 +220,10 @@ class WrittenReport(Reported):
         What is missing, in sentences.
     pictures : tuple[Path, ...]
         Reliability diagrams as PNG, where matplotlib is installed.
-    page, audit : Path
-        The report, and the table of labels to listen to again.
+    page : Path
+        The report.
+    audit : Path or None
+        The table of labels to listen to again; None of tags and numbers, which have none.
     """
 
     def as_dict(self) -> dict[str, Any]:

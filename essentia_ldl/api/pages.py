@@ -19,6 +19,7 @@ from essentia_ldl.report.diagrams import draw_reliability
 from essentia_ldl.report.page import table
 from essentia_ldl.report.pictures import shown
 from essentia_ldl.report.results import read_results
+from essentia_ldl.runs.kind_scores import describe_scores
 from essentia_ldl.scores import reliability
 from essentia_ldl.tables import read_csv
 
@@ -45,6 +46,8 @@ def draw_training(done: Any) -> str:
     done : TrainedModel
         Whose run folder is read for the diagram.
     """
+    if "kind" in done.scores:
+        return frame(done.run.name, [draw_facts([("models", ", ".join(done.models)), *_list_kind_facts(done)])])
     scores, rows = done.scores, []
     nested = scores.get("crossval")
     if nested is not None and "balanced_accuracy_mean" in nested:
@@ -59,8 +62,19 @@ def draw_training(done: Any) -> str:
     return frame(done.run.name, [draw_facts(facts), _draw_scores(rows), _draw_run(done.run)])
 
 
+def _list_kind_facts(done: Any) -> list[tuple[str, object]]:
+    """List the scores of a training, or of the label sources of a cross-validation, of tags or numbers."""
+    scores, kind = done.scores, done.scores["kind"]
+    told = {"folds": scores.get("crossval"), "validation": scores.get("valid"), "test": scores.get("test")}
+    told |= {name: row["pooled"][0] for name, row in scores.get("sources", {}).items()}
+    facts = [(name, describe_scores(kind, one)) for name, one in told.items() if one]
+    return [*facts, ("run", done.run), *([("files left out", len(done.failures))] if hasattr(done, "failures") else [])]
+
+
 def draw_cross_validation(done: Any) -> str:
     """Draw a `CrossValidated`: one row per label source and baseline, and the diagram of the best source."""
+    if "kind" in done.scores:
+        return frame(done.run.name, [draw_facts(_list_kind_facts(done))])
     scores, rows = done.scores, []
     for name, row in {**scores["sources"], **scores["baselines"]}.items():
         recalls = [one["recall"] for one in row["pooled"]]
@@ -76,6 +90,8 @@ def draw_evaluation(done: Any) -> str:
     """Draw an `EvaluatedModel`: scores with their intervals, recall, and the diagram of the tracks it was scored on."""
     scores = done.scores
     facts = [("tracks", scores["n_tracks"]), ("failed", scores["n_failed"])]
+    if "kind" in scores:
+        return frame(scores["model"], [draw_facts([*facts, ("scores", describe_scores(scores["kind"], scores))])])
     for name in ("balanced_accuracy", "accuracy"):
         interval = scores["intervals"][name]
         known = "" if interval is None else f" ({interval[0]:.3f} to {interval[1]:.3f})"

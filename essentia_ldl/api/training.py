@@ -23,6 +23,7 @@ from essentia_ldl.api.settings import (
     find_truth,
     telling,
 )
+from essentia_ldl.choices import SINGLE_LABEL
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.files import Home
 from essentia_ldl.measure import crossval
@@ -245,6 +246,7 @@ def new_recipe(
     home: Home | Place | None = None,
     layout: str | None = None,
     options: Mapping[str, object] | None = None,
+    kind: str = SINGLE_LABEL,
 ) -> Recipe:
     """Write the recipe of a task whose classes are the labels of a collection.
 
@@ -260,6 +262,8 @@ def new_recipe(
         Layout of the data; None finds it by look.
     options : Mapping[str, object] or None
         Options of the layout.
+    kind : str
+        "single_label", "multi_label" or "regression": whether tracks have one class, tags or numbers.
 
     Returns
     -------
@@ -284,4 +288,4 @@ def new_recipe(
     >>> ldl.new_recipe("tension", folder / "music", home=folder).classes
     ('calm', 'tense')
     """
-    return write_new_recipe(task, find_source(data, {}).place, find_home(home), layout, options).recipe
+    return write_new_recipe(task, find_source(data, {}).place, find_home(home), layout, options, kind).recipe

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from essentia_ldl import __version__
+from essentia_ldl.choices import KINDS
 from essentia_ldl.cli.group import Group, fail, show
 from essentia_ldl.cli.options import (
     ADAPT,
@@ -46,13 +47,14 @@ def main(verbose: bool) -> None:
 @main.command("new")
 @click.argument("task")
 @click.option("--data", metavar="FOLDER", required=True, help="Folder or table whose labels become the classes.")
+@click.option("--kind", type=click.Choice(KINDS), default=KINDS[0], show_default=True, help="One class, tags, numbers.")
 @layout
-def new_command(task: str, data: str, layout: str | None, options: dict[str, str]) -> None:
+def new_command(task: str, data: str, layout: str | None, options: dict[str, str], kind: str) -> None:
     """Write recipes/TASK.toml for your own classes, with the keys that people change."""
     from essentia_ldl.cli.text.new import describe_created
     from essentia_ldl.recipe.new import write_new_recipe
 
-    show(describe_created(write_new_recipe(task, data, Home.from_environment(), layout, options), data))
+    show(describe_created(write_new_recipe(task, data, Home.from_environment(), layout, options, kind), data))
 
 
 @main.command("recipe")

@@ -54,7 +54,7 @@ def read_pairs(ctx: click.Context, parameter: click.Parameter, values: tuple[str
 
 
 _LAYOUT = (
-    click.option("--layout", metavar="NAME", help="folder, table, gtzan, dortmund, fma, mtg_jamendo (default: found)."),
+    click.option("--layout", metavar="NAME", help="folder, table, gtzan, fma, magnatagatune ... (default: found)."),
     click.option(
         "--option", "options", multiple=True, callback=read_pairs, metavar="KEY=VALUE", help="Option of the layout."
     ),

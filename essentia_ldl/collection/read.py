@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from essentia_ldl import datasets
+from essentia_ldl.choices import SINGLE_LABEL
 from essentia_ldl.collection.corrections import apply_corrections, read_corrections
+from essentia_ldl.collection.targets import check_tags_and_numbers
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.files import Home
@@ -124,7 +126,13 @@ def read_corrected(
         fit.
     """
     corrections = source.corrections
-    found, record = datasets.read_tracks(source.place, source.layout, source.options, recipe.classes, say), {}
+    kind, record = recipe.kind, {}
+    found = datasets.read_tracks(source.place, source.layout, source.options, recipe.classes, say, kind)
+    if kind != SINGLE_LABEL:
+        if corrections is not None:
+            rule, remedy = f"none where the kind is {kind}", "Correct the table of the collection itself."
+            raise DataError(explain("corrections", rule, corrections, recipe.task, remedy))
+        return check_tags_and_numbers(found, recipe.classes, recipe.aliases, source.place, say), record
     if corrections is not None:
         found, record = apply_corrections(found, read_corrections(corrections), recipe.classes, recipe.aliases)
     tracks = []

@@ -20,8 +20,10 @@ from types import MappingProxyType
 
 import numpy as np
 
+from essentia_ldl.choices import SINGLE_LABEL
 from essentia_ldl.collection.parts import choose_parts, group_of, partition
 from essentia_ldl.collection.sides import Aim, is_small, place_groups
+from essentia_ldl.collection.strata import draw_folds, draw_side
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.records import ROLES, Split, Track
 
@@ -129,6 +131,8 @@ def fold_tracks(tracks: Sequence[Track], n_folds: int = 5, valid_share: float = 
         values = (n_folds, valid_share)
         raise _error("n_folds and valid_share", "2 or more, and 0 to below 1", values, "fold_tracks", "Correct them.")
     tracks = _sort_tracks(tracks)
+    if tracks[0].kind != SINGLE_LABEL:
+        return _fold_strata(tracks, n_folds, valid_share, seed)
     for label, n_groups in _count_groups(tracks).items():
         if n_groups < n_folds:
             remedy = f"Take at most {n_groups} folds, or add artists." if n_groups > 1 else "Add artists."
@@ -147,82 +151,6 @@ def fold_tracks(tracks: Sequence[Track], n_folds: int = 5, valid_share: float = 
             sides["train"], sides["valid"] = _draw(sides["train"], valid_share, "valid", seed + fold, _VALID_SLACK)
         splits.append(_build_split(sides))
     return splits
-
-
-def list_values(tracks: Sequence[Track], column: str) -> list[str]:
-    """List the values of a column that folds are made of, in alphabetical order.
-
-    Parameters
-    ----------
-    tracks : Sequence[Track]
-        The collection.
-    column : str
-        Name of a column of the collection, such as "genre".
-
-    Returns
-    -------
-    list[str]
-        Two or more.
-
-    Raises
-    ------
-    DataError
-        When the column is missing, is not filled for every track or has one value only.
-    """
-    where = f"leave out {column}"
-    known = sorted({name for track in tracks for name in track.columns})
-    if column not in known:
-        rule = "one of " + (", ".join(known) or "the columns that the collection has beside path, label, artist, split")
-        raise _error("column", rule, column, where, "Name another one, or add it to the table.")
-    empty = [track.id for track in tracks if not track.columns.get(column)]
-    if empty:
-        found = f"{len(empty)} of {len(tracks)} tracks without one"
-        raise _error(f"column {column!r}", "a value for every track", found, empty[0], "Fill it.")
-    values = sorted({track.columns[column] for track in tracks})
-    if len(values) < 2:
-        raise _error(f"column {column!r}", "two or more values", values, where, "Name another column.")
-    return values
-
-
-def leave_out_value(tracks: Sequence[Track], column: str, value: str) -> tuple[list[Track], list[Track]]:
-    """Divide tracks into those of a value of a column, and those that can train without it.
-
-    Parameters
-    ----------
-    tracks : Sequence[Track]
-        The collection.
-    column, value : str
-        One of `list_values`.
-
-    Returns
-    -------
-    held_out : list[Track]
-        The tracks of the value.
-    rest : list[Track]
-        The others, but for those of an artist who is among the held out.
-
-    Raises
-    ------
-    DataError
-        When a class has no track among the rest.
-    """
-    held_out = [track for track in tracks if track.columns[column] == value]
-    artists = {track.artist for track in held_out} - {None}
-    others = [track for track in tracks if track.columns[column] != value]
-    rest = [track for track in others if track.artist not in artists]
-    counts = {name: sum(track.label == name for track in rest) for name in sorted({track.label for track in tracks})}
-    if not all(counts.values()):
-        found = ", ".join(f"{n} {name}" for name, n in counts.items())
-        found += f"; {len(held_out)} tracks test, {len(others) - len(rest)} more are of artists who test"
-        where = f"{column} {value}"
-        raise _error("folds", "every class in every training side", found, where, "Add tracks, or merge values.")
-    return held_out, rest
-
-
-def check_column(tracks: Sequence[Track], column: str) -> None:
-    """Raise `DataError` when the values of a column cannot be left out one at a time; see `leave_out_value`."""
-    for value in list_values(tracks, column):
-        leave_out_value(tracks, column, value)
 
 
 def describe(split: Split, tracks: Iterable[Track]) -> SplitSummary:
@@ -247,13 +175,13 @@ def describe(split: Split, tracks: Iterable[Track]) -> SplitSummary:
     """
     by_id = {track.id: track for track in tracks}
     counts, artists, n_without = {}, {}, 0
-    classes = sorted({track.label for track in by_id.values()})
+    classes = sorted({name for track in by_id.values() for name in track.names})
     for side in ROLES:
         unknown = [track_id for track_id in getattr(split, side) if track_id not in by_id]
         if unknown:
             raise _error("track of the split", "an id of the collection", unknown[0], side, "Split again.")
         here = [by_id[track_id] for track_id in getattr(split, side)]
-        counts[side] = MappingProxyType({name: sum(track.label == name for track in here) for name in classes})
+        counts[side] = MappingProxyType({name: sum(name in track.names for track in here) for name in classes})
         artists[side] = len({track.artist for track in here if track.artist is not None})
         n_without += sum(track.artist is None for track in here)
     return SplitSummary(MappingProxyType(counts), MappingProxyType(artists), n_without == 0, n_without)
@@ -324,6 +252,8 @@ def _draw(
 
     With many artists, `slack` is the share of the tracks that drawn may be off before it is improved.
     """
+    if tracks[0].kind != SINGLE_LABEL:
+        return draw_side(tracks, share, side, seed)
     n_groups = _count_groups(tracks)
     pinned = {group_of(track) for track in tracks if n_groups[track.label] == 1}
     pool = [track for track in tracks if group_of(track) not in pinned]
@@ -357,6 +287,18 @@ def _draw(
         found = f"none left of {', '.join(sorted(lost))}" if lost else "nothing to draw"
         raise _error(f"{side} side", "every class left in training", found, "split", "Add artists to this class.")
     return rest, [track for track in tracks if track.id in drawn]
+
+
+def _fold_strata(tracks: list[Track], n_folds: int, valid_share: float, seed: int) -> list[Split]:
+    """Do what `fold_tracks` does for tracks with tags or numbers."""
+    part_of, splits = draw_folds(tracks, n_folds, seed), []
+    for fold in range(n_folds):
+        sides = {"test": [track for track, part in zip(tracks, part_of, strict=True) if part == fold], "valid": []}
+        sides["train"] = [track for track, part in zip(tracks, part_of, strict=True) if part != fold]
+        if valid_share:
+            sides["train"], sides["valid"] = draw_side(sides["train"], valid_share, "valid", seed + fold)
+        splits.append(_build_split(sides))
+    return splits
 
 
 def _improve_folds(tracks: list[Track], part_of: np.ndarray, drawn: tuple[int, int], validates: bool) -> np.ndarray:

@@ -19,11 +19,13 @@ import dataclasses
 import inspect
 import itertools
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 
 from essentia_ldl import discover
+from essentia_ldl.choices import SINGLE_LABEL
 from essentia_ldl.datasets._genre_folders import describe as describe_path
 from essentia_ldl.datasets._labels import unify_labels
 from essentia_ldl.errors import DataError, UnknownNameError, explain
@@ -35,12 +37,14 @@ __all__ = [
     "CollectionSummary",
     "describe_path",
     "find_layout",
+    "name_classes",
     "read_tracks",
     "summarise",
 ]
 
 FALLBACK = "folder"
-SAY = "say"  # of `read_tracks`, which is no option
+SAY = "say"
+NO_OPTIONS = (SAY, "kind", "classes")  # of `read_tracks`: what the task decides
 FILE_FALLBACK = "table"
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -52,7 +56,8 @@ class CollectionSummary:
     Parameters
     ----------
     tracks : Mapping[str, int]
-        Tracks of each class, classes in alphabetical order.
+        Tracks of each class, classes in alphabetical order. The tags of a multi-label collection and the dimensions of
+        a regression are its classes; a track counts in each of its own.
     artists : Mapping[str, int]
         Known artists of each class; one who has tracks in two classes counts in both.
     n_tracks, n_artists : int
@@ -79,6 +84,7 @@ def read_tracks(
     options: Mapping[str, object] | None = None,
     classes: Iterable[str] = (),
     say: Callable[[str], object] | None = None,
+    kind: str | None = None,
 ) -> list[Track]:
     """Read a collection, whatever its layout.
 
@@ -96,6 +102,9 @@ def read_tracks(
         of several spellings of a label that of a class is taken.
     say : callable or None
         Gets a sentence on how the data was understood where that is not plain, and on what was passed over.
+    kind : str or None
+        What is wanted of every track, one of `choices.KINDS`; None is what the collection looks like. A layout
+        that can read more than one takes ``kind`` and ``classes``.
 
     Returns
     -------
@@ -106,8 +115,8 @@ def read_tracks(
     ------
     DataError
         When the path is none, is empty or does not exist, when no layout or more than one matches, when an id repeats,
-        when an option's value is not of its kind, when cells hold several labels, or when the layout cannot read the
-        path.
+        when an option's value is not of its kind, when cells hold several labels, when the collection is of another
+        kind, or when the layout cannot read the path.
     UnknownNameError
         When `layout` names no layout, or the layout has no option of a name.
 
@@ -135,22 +144,29 @@ def read_tracks(
     module = discover.load(__name__, layout or find_layout(path))
     suited = module.suit_options(classes) if hasattr(module, "suit_options") else {}
     settings = _check_options(module, {**suited, **(options or {})})
-    if say is not None and SAY in inspect.signature(module.read_tracks).parameters:
-        settings[SAY] = say
+    given = {SAY: say, "kind": kind, "classes": tuple(classes)}
+    taken = inspect.signature(module.read_tracks).parameters
+    settings |= {name: value for name, value in given.items() if name in taken and (name != SAY or value is not None)}
     tracks = sorted(module.read_tracks(path, **settings), key=lambda track: track.id)
     if not tracks:
         raise DataError(explain("collection", "at least one track", 0, path, "Add audio files."))
     for first, second in itertools.pairwise(tracks):
         if first.id == second.id:
             raise DataError(explain("track id", "each id once", first.id, path, "Drop the repeated track."))
-    return unify_labels(tracks, tuple(classes), path, say)
+    found = {track.kind for track in tracks}
+    if len(found) > 1 or found != {kind or min(found)}:
+        held = " and ".join(sorted(found))
+        remedy = f"Set kind to {held.split(' and ')[0]} in the recipe, or give it the collection of another task."
+        raise DataError(explain("collection", f"tracks of the kind {kind}, as the recipe says", held, path, remedy))
+    return unify_labels(tracks, tuple(classes), path, say) if found == {SINGLE_LABEL} else tracks
 
 
 def _check_options(module: ModuleType, options: Mapping[str, object]) -> dict[str, object]:
     """Check the names of a layout's options and convert texts of a command line."""
     layout = module.__name__.rsplit(".", 1)[-1]
     known = dict(itertools.islice(inspect.signature(module.read_tracks).parameters.items(), 1, None))
-    known.pop(SAY, None)
+    for name in NO_OPTIONS:
+        known.pop(name, None)
     for name in options:
         if name not in known and not known:
             rule = f"no option: the layout {layout} has none"
@@ -223,12 +239,23 @@ def summarise(tracks: Iterable[Track]) -> CollectionSummary:
         The counts.
     """
     tracks = list(tracks)
-    classes = sorted({track.label for track in tracks})
     known = [track for track in tracks if track.artist is not None]
+    counts = Counter(name for track in tracks for name in name_classes(track))
+    artists: dict[str, set[str | None]] = {}
+    for track in known:
+        for name in name_classes(track):
+            artists.setdefault(name, set()).add(track.artist)
     return CollectionSummary(
-        tracks=MappingProxyType({name: sum(track.label == name for track in tracks) for name in classes}),
-        artists=MappingProxyType({name: len({t.artist for t in known if t.label == name}) for name in classes}),
+        tracks=MappingProxyType({name: counts[name] for name in sorted(counts)}),
+        artists=MappingProxyType({name: len(artists.get(name, ())) for name in sorted(counts)}),
         n_tracks=len(tracks),
         n_artists=len({track.artist for track in known}),
         n_without_artist=len(tracks) - len(known),
     )
+
+
+def name_classes(track: Track) -> tuple[str, ...]:
+    """Name what a track counts in: its tags, its dimensions, or its one label."""
+    if track.tags is not None:
+        return track.tags
+    return (track.label,) if track.numbers is None else tuple(track.numbers)

@@ -8,6 +8,9 @@ With sub-styles it is a demo for artist group factors: hundreds of artists with 
 sub-style of a class, whose class labels are those of their albums and therefore not always right (`_albums` tells what
 is drawn how). A track then lies between the sub-style that it is played in and another one of any class. The index has
 three columns more: album, subgenres (of the artist, joined by ";") and plays, the truth: the sub-style of the track.
+
+For a multi-label task and for a regression the names are tags or dimensions, and audible (`_traits`). The index then
+has a column per name instead of the label: 0 or 1, or a number from 1 to 9.
 """
 
 from __future__ import annotations
@@ -17,19 +20,18 @@ import dataclasses
 import glob
 import json
 import os
-import re
 import shutil
 import wave
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from essentia_ldl.datasets import _albums, _styles, _synth, table
+from essentia_ldl.choices import KINDS, MULTI_LABEL, SINGLE_LABEL
+from essentia_ldl.datasets import _plans, _styles, _synth, _traits, table
+from essentia_ldl.datasets._rows import read_named, read_number, row_error
 from essentia_ldl.errors import DataError, Reason, StoreError, explain
 from essentia_ldl.files import read_json
 from essentia_ldl.progress import hides_bars
@@ -39,21 +41,10 @@ from essentia_ldl.tables import read_csv
 EXPECTED = "a demo made by this program: a folder that holds demo.json"
 VERSION = 1  # of the synthesis; a demo of another version is made again
 MIN_DURATION_S = 20.0  # a segment of the label distribution learning paper
-MIN_SUBSTYLES_DURATION_S = 8.0  # its patches are of one second
-POSITIONS = NormalDist(0.21, 0.185)  # of the tracks between their own style (0) and another one (1)
-TRACK_DEVIATION = 0.06
+MIN_SUBSTYLES_DURATION_S = 8.0  # its patches are of one second; of tags and dimensions, of three
+N_TRACKS = 120  # with tags or dimensions, where nothing else is asked for
+_COLUMNS = {"path", "label", "artist", "split", "title"}  # of the index, beside tags or dimensions
 _OURS = {"demo.json", "index.csv", "audio"}
-_TITLES = (("Blue", "Open", "Last", "Paper", "Silver", "Second"), ("River", "Window", "Train", "Garden", "Letter"))
-
-
-@dataclasses.dataclass(frozen=True)
-class _Planned:
-    """A track to synthesise: its row of the index, how it is played, by whom, and the seed of its notes."""
-
-    row: Mapping[str, str]
-    style: _styles.Style
-    artist: _synth.Artist
-    entropy: tuple[int, ...]
 
 
 def matches(path: Path) -> bool:
@@ -79,7 +70,33 @@ def read_tracks(path: Path) -> list[Track]:
     DataError
         When the index is missing or broken.
     """
-    return table.read_tracks(path / "index.csv")
+    index = path / "index.csv"
+    try:
+        parameters = read_json(path / "demo.json")
+    except OSError:
+        parameters = {}
+    kind = parameters.get("kind", SINGLE_LABEL) if isinstance(parameters, dict) else SINGLE_LABEL
+    if kind == SINGLE_LABEL:
+        return table.read_tracks(index)
+    names = [str(name) for name in parameters.get("classes", ())]
+    return [_read_track(row, names, kind, (index, line)) for line, row in read_named(index, ",", ("path", *names))]
+
+
+def _read_track(row: dict[str, str], names: Sequence[str], kind: str, where: tuple[Path, int]) -> Track:
+    """Make the track of a row of an index with tags or dimensions."""
+    cells = {name: row[name] for name in names}
+    if kind == MULTI_LABEL and (wrong := [name for name, cell in cells.items() if cell not in ("0", "1")]):
+        raise row_error(f"tag {wrong[0]}", "0 or 1", cells[wrong[0]], *where, "Make the demo again.")
+    others = {name: cell for name, cell in row.items() if name not in (*names, "path", "artist", "split")}
+    return Track(
+        id=row["path"],
+        path=str(Path(os.path.abspath(where[0].parent)) / row["path"]),
+        label="",
+        artist=row.get("artist") or None,
+        columns=others,
+        tags=tuple(name for name, cell in cells.items() if cell == "1") if kind == MULTI_LABEL else None,
+        numbers=None if kind == MULTI_LABEL else {n: read_number(cell, n, *where) for n, cell in cells.items()},
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,15 +107,16 @@ class DemoSize:
     ----------
     n_tracks : int or None
         Tracks per class; None follows the task: 40 for two classes, at least 24 for more, three per artist with
-        sub-styles.
+        sub-styles. With tags or dimensions, tracks in all; None is `N_TRACKS`.
     n_artists : int or None
         Artists per class, at most `n_tracks`; None is one for every five tracks, but six or more where the tracks allow
         it; 15 a sub-style with sub-styles. From three on, two of them also have tracks in a neighbouring class; with
-        sub-styles nobody is counted for two classes.
+        sub-styles nobody is counted for two classes. With tags or dimensions, artists in all.
     n_substyles : int
         Sub-styles a class, at most `_styles.MAX_SUBSTYLES`; 0 is the demo without.
     duration_s : float or None
-        Seconds a track, at least `MIN_DURATION_S`, or `MIN_SUBSTYLES_DURATION_S` with sub-styles; None is 21, or 10.
+        Seconds a track, at least `MIN_DURATION_S`, or `MIN_SUBSTYLES_DURATION_S` with sub-styles, tags or dimensions;
+        None is 21, or 10.
     """
 
     n_tracks: int | None = None
@@ -106,9 +124,11 @@ class DemoSize:
     n_substyles: int = 0
     duration_s: float | None = None
 
-    def complete(self, n_classes: int) -> DemoSize:
+    def complete(self, n_classes: int, kind: str = SINGLE_LABEL) -> DemoSize:
         """Return the size with a number for every None."""
         n_tracks, n_artists = self.n_tracks, self.n_artists
+        if kind != SINGLE_LABEL and n_tracks is None:
+            n_tracks = N_TRACKS
         if self.n_substyles:
             if n_artists is None:
                 least = self.n_substyles
@@ -116,12 +136,20 @@ class DemoSize:
             n_tracks = 3 * n_artists if n_tracks is None else n_tracks
         n_tracks = max(24, 80 // max(1, n_classes)) if n_tracks is None else n_tracks
         n_artists = min(n_tracks, max(6, n_tracks // 5)) if n_artists is None else n_artists
-        duration_s = (10.0 if self.n_substyles else 21.0) if self.duration_s is None else self.duration_s
+        duration_s = (
+            (10.0 if self.n_substyles or kind != SINGLE_LABEL else 21.0) if self.duration_s is None else self.duration_s
+        )
         return DemoSize(n_tracks, n_artists, self.n_substyles, duration_s)
 
 
 def build_demo(
-    root: Path, classes: Sequence[str], size: DemoSize | None = None, *, seed: int = 0, replace: bool = True
+    root: Path,
+    classes: Sequence[str],
+    size: DemoSize | None = None,
+    *,
+    seed: int = 0,
+    replace: bool = True,
+    kind: str = SINGLE_LABEL,
 ) -> Path:
     """Synthesise a demo collection, or take the complete one that is already there.
 
@@ -131,13 +159,16 @@ def build_demo(
         Folder to make. It appears under this name when it is complete, not before. A demo of other parameters is
         replaced; a folder that holds anything else is left alone.
     classes : Sequence[str]
-        Class names, in any order. Known moods and their negations sound as they should (`_styles.KNOWN_STYLES`).
+        Class names, in any order. Known moods and their negations sound as they should (`_styles.KNOWN_STYLES`). Tags
+        (`_traits.TAGS`) or dimensions (`_traits.DIMENSIONS`) of the other kinds.
     size : DemoSize or None
         How many tracks, artists and sub-styles, and how long; None follows the task.
     seed : int
         Another seed is another collection.
     replace : bool
         Whether a demo of other parameters is replaced; otherwise it is an error.
+    kind : str
+        One of `choices.KINDS`.
 
     Returns
     -------
@@ -154,8 +185,8 @@ def build_demo(
     """
     root = Path(os.path.abspath(root))
     classes = sorted(classes)
-    size = (size or DemoSize()).complete(len(classes))
-    _check_parameters(classes, size, seed)
+    size = (size or DemoSize()).complete(len(classes), kind)
+    _check_parameters(classes, size, seed, kind)
     parameters = {
         "version": VERSION,
         "classes": classes,
@@ -164,6 +195,7 @@ def build_demo(
         "seed": seed,
         "duration_s": size.duration_s,
     } | ({"n_substyles": size.n_substyles} if size.n_substyles else {})
+    parameters |= {} if kind == SINGLE_LABEL else {"kind": kind}
     if _is_complete(root, parameters):
         return root
     if (root / "demo.json").is_file() and not replace:
@@ -193,12 +225,20 @@ def build_demo(
     return root
 
 
-def _check_parameters(classes: list[str], size: DemoSize, seed: int) -> None:
+def _check_parameters(classes: list[str], size: DemoSize, seed: int, kind: str) -> None:
     """Raise `DataError` when something is out of range; the size is complete."""
-    if len(set(classes)) != len(classes) or len(classes) < 2 or not all(name.strip() for name in classes):
-        raise DataError(explain("demo classes", "two different names or more", classes, "build_demo", "Correct them."))
-    most, fewest = _styles.MAX_SUBSTYLES, max(1, size.n_substyles)
-    shortest = MIN_SUBSTYLES_DURATION_S if size.n_substyles else MIN_DURATION_S
+    if kind not in KINDS:
+        raise DataError(explain("kind of a demo", " or ".join(KINDS), kind, "build_demo", "Correct it."))
+    fewest, rule = (2, "two different names or more") if kind == SINGLE_LABEL else (1, "different names")
+    if len(set(classes)) != len(classes) or len(classes) < fewest or not all(name.strip() for name in classes):
+        raise DataError(explain("demo classes", rule, classes, "build_demo", "Correct them."))
+    if kind != SINGLE_LABEL and (taken := _COLUMNS & set(classes)):
+        rule = "names that are no column of the index"
+        raise DataError(explain("demo classes", rule, ", ".join(sorted(taken)), "build_demo", "Take another name."))
+    if kind != SINGLE_LABEL:
+        _traits.find_traits(classes, _traits.TAGS if kind == MULTI_LABEL else _traits.DIMENSIONS)
+    most, fewest = _styles.MAX_SUBSTYLES if kind == SINGLE_LABEL else 0, max(1, size.n_substyles)
+    shortest = MIN_SUBSTYLES_DURATION_S if size.n_substyles or kind != SINGLE_LABEL else MIN_DURATION_S
     n_tracks, n_artists, n_substyles = size.n_tracks or 0, size.n_artists or 0, size.n_substyles
     duration_s = size.duration_s or 0.0
     for name, value, rule, valid in (
@@ -235,102 +275,10 @@ def _remove_abandoned(root: Path) -> None:
             continue
 
 
-def _name_artists(n_classes: int, n_artists: int) -> list[list[str]]:
-    """Name the artists of every class; the last of each class is also the first of the next class."""
-    n_own = n_artists - 1 if n_artists >= 3 else n_artists
-    names = [[f"artist {c * n_own + i + 1:02d}" for i in range(n_own)] for c in range(n_classes)]
-    if n_artists >= 3:
-        firsts = [own[0] for own in names]
-        for c, own in enumerate(names):
-            own.append(firsts[(c + 1) % n_classes])
-    return names
-
-
-def _file_name(number: int, label: str) -> str:
-    return f"audio/{number:04d}-{re.sub(r'[^a-z0-9_]+', '-', label.lower())}.wav"
-
-
-def _invent_artists(names: Iterable[str], seed: int) -> dict[str, _synth.Artist]:
-    return {
-        name: _synth.build_artist(name, np.random.default_rng([seed, 0, number]))
-        for number, name in enumerate(sorted(set(names)))
-    }
-
-
-def _spread_positions(n_tracks: int, n_round: int, rng: np.random.Generator) -> np.ndarray:
-    """Place a class's tracks between their style (0) and another one (1), shape (n_tracks,).
-
-    Every class gets the same positions and every artist some of each kind: chance does not decide how hard a demo is.
-    Within a round of the artists the positions are neighbours in another order.
-    """
-    positions = np.array([POSITIONS.inv_cdf((i + 0.5) / n_tracks) for i in range(n_tracks)])
-    return np.concatenate([rng.permutation(positions[i : i + n_round]) for i in range(0, n_tracks, n_round)])
-
-
-def _mix_style(
-    own: np.ndarray, other: np.ndarray, position: float, artist: _synth.Artist, rng: np.random.Generator
-) -> _styles.Style:
-    values = own + np.clip(position, 0, 1) * (other - own)
-    values += artist.offset + rng.normal(0, TRACK_DEVIATION, values.size)
-    return _styles.Style.from_values(values)
-
-
-def _invent_title(rng: np.random.Generator) -> str:
-    return " ".join(str(rng.choice(words)) for words in _TITLES)
-
-
-def _plan_classes(parameters: Mapping[str, Any]) -> list[_Planned]:
-    """Plan the demo without sub-styles: the artists of a class take turns."""
-    classes, n_tracks, seed = parameters["classes"], parameters["n_tracks"], parameters["seed"]
-    styles = [style.values for style in _styles.read_styles(classes)]
-    cast = _name_artists(len(classes), parameters["n_artists"])
-    artists = _invent_artists((name for names in cast for name in names), seed)
-    planned = []
-    for c, label in enumerate(classes):
-        rng = np.random.default_rng([seed, 1, c])
-        n_cast = len(cast[c])
-        for i, position in enumerate(_spread_positions(n_tracks, n_cast, rng)):
-            artist = artists[cast[c][i % n_cast]]
-            other = rng.choice([k for k in range(len(classes)) if k != c])
-            style = _mix_style(styles[c], styles[other], position, artist, rng)
-            row = {"path": _file_name(len(planned) + 1, label), "label": label, "artist": artist.name, "split": ""}
-            planned.append(_Planned(row | {"title": _invent_title(rng)}, style, artist, (seed, 2, c, i)))
-    return planned
-
-
-def _plan_albums(parameters: Mapping[str, Any]) -> list[_Planned]:
-    """Plan the demo with sub-styles: artists with albums, and labels that are those of the albums."""
-    classes, n_tracks, seed = parameters["classes"], parameters["n_tracks"], parameters["seed"]
-    n_substyles, n_artists = parameters["n_substyles"], parameters["n_artists"]
-    names = _albums.name_substyles(classes, n_substyles)
-    styles = {
-        (c, k): sub.values
-        for c, style in enumerate(_styles.read_styles(classes))
-        for k, sub in enumerate(_styles.spread_substyles(style, n_substyles, np.random.default_rng([seed, 4, c])))
-    }
-    songs = _albums.draw_songs(len(classes), n_substyles, n_artists, n_tracks, seed)
-    artists = _invent_artists((song.artist.name for of_class in songs for song in of_class), seed)
-    planned = []
-    for c, label in enumerate(classes):
-        rng = np.random.default_rng([seed, 1, c])
-        positions = rng.permutation(_spread_positions(n_tracks, n_tracks, rng))
-        for i, (song, position) in enumerate(zip(songs[c], positions, strict=True)):
-            artist = artists[song.artist.name]
-            others = [place for place in styles if place != song.style]
-            other = others[rng.integers(len(others))]
-            style = _mix_style(styles[song.style], styles[other], position, artist, rng)
-            row = {"path": _file_name(len(planned) + 1, label), "label": label, "artist": artist.name, "split": ""}
-            row |= {"title": _invent_title(rng), "album": song.album}
-            row["subgenres"] = ";".join(names[of][k] for of, k in song.artist.styles)
-            row["plays"] = names[song.style[0]][song.style[1]]
-            planned.append(_Planned(row, style, artist, (seed, 2, c, i)))
-    return planned
-
-
 def _write_collection(folder: Path, parameters: dict) -> None:
-    planned = (_plan_albums if parameters.get("n_substyles") else _plan_classes)(parameters)
+    planned = _plans.plan_tracks(parameters)
 
-    def write_track(track: _Planned) -> None:
+    def write_track(track: _plans.Planned) -> None:
         rng = np.random.default_rng(track.entropy)
         signal = _synth.render_track(track.style, track.artist, rng, parameters["duration_s"])
         with wave.open(str(folder / track.row["path"]), "wb") as file:

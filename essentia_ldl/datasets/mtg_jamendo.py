@@ -189,7 +189,7 @@ def read_tracks(path: Path, *, taxonomy: str | None = None, audio: str | Path | 
         tracks.append(
             Track(
                 id=file,
-                path=_find_file(root, file),
+                path=find_file(root, file),
                 label=class_of[_plain(label)],
                 artist=artist or None,
                 columns={"track_id": track_id, "album": album, "duration_s": duration},
@@ -295,7 +295,7 @@ def _check_audio(table: Path, audio: str | Path | None) -> Path:
     return Path(os.path.abspath(root))
 
 
-def _find_file(root: Path, file: str) -> str:
+def find_file(root: Path, file: str) -> str:
     """Return the file of a PATH; where there is none, the path where the full track should be."""
     low = f"{os.path.splitext(file)[0]}.low.mp3"
     names = (file, low, f"audio/{file}", f"audio-low/{low}")

@@ -1,12 +1,13 @@
 """A table: a CSV or TSV file flows in, Tracks flow out.
 
 The first row names the columns: path and label are needed, artist and split are understood, every other column is kept
-in `Track.columns`. Relative paths resolve against the folder of the table, and URLs stay. `tables` says what else
-spreadsheets may write.
+in `Track.columns`. In place of labels a table may have tags or numbers, see `_columns`. Relative paths resolve against
+the folder of the table, and URLs stay. `tables` says what else spreadsheets may write.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import unicodedata
 from collections import Counter
@@ -14,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from essentia_ldl import tables
+from essentia_ldl.choices import MULTI_LABEL, REGRESSION, SINGLE_LABEL
+from essentia_ldl.datasets._columns import AskedColumns, Row, find_kind, hint_at_kind, read_numbers, read_tags
 from essentia_ldl.datasets._names import read_role
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.progress import be_silent
@@ -21,6 +24,7 @@ from essentia_ldl.records import Track
 from essentia_ldl.urls import is_url
 
 EXPECTED = "a table: a .csv or .tsv file whose first row names the columns path and label"
+_OURS = ("path", "artist", "split")
 SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
 _SYNONYMS = {
     "path": ("file", "filename", "file_name", "filepath", "file_path", "audio", "track"),
@@ -34,7 +38,15 @@ def matches(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
-def read_tracks(path: Path, say: Callable[[str], object] = be_silent) -> list[Track]:
+def read_tracks(
+    path: Path,
+    say: Callable[[str], object] = be_silent,
+    *,
+    kind: str | None = SINGLE_LABEL,
+    classes: tuple[str, ...] = (),
+    tags: str | None = None,
+    columns: str | None = None,
+) -> list[Track]:
     """Read a table of tracks.
 
     Parameters
@@ -43,6 +55,15 @@ def read_tracks(path: Path, say: Callable[[str], object] = be_silent) -> list[Tr
         CSV or TSV file.
     say : callable
         Gets a sentence on paths that are there in another spelling, and one on paths that are not there.
+    kind : str or None
+        One of `choices.KINDS`; None is what the table looks like.
+    classes : tuple[str, ...]
+        Of the task; its tags or dimensions where it has such.
+    tags : str or None
+        Name of the column with lists of tags; None is "tags" where it is there.
+    columns : str or None
+        Names of the columns that are tags or dimensions, with commas between them; None are those of the classes, or
+        else all that have 1 and 0, or numbers.
 
     Returns
     -------
@@ -61,9 +82,18 @@ def read_tracks(path: Path, say: Callable[[str], object] = be_silent) -> list[Tr
     if found is None:
         raise _error("table", "a header and rows", "an empty file", path, "Write path and label.")
     header = [name.strip() for name in found.header]
-    names = _check_header(header, path)
+    listed = tuple(name.strip() for name in (columns or "").split(",") if name.strip())
+    asked = AskedColumns(MULTI_LABEL if tags and kind is None else kind, classes, tags, listed)
+    names = _name_columns(header)
+    keys = [name for name in names if name not in _OURS]
+    whole = [(line, cells) for line, cells in found.rows if len(cells) == len(names)]
+    sample = [Row(dict(zip(names, cells, strict=True)), line) for line, cells in whole]
+    kind = find_kind(asked, keys, sample)
+    hint = hint_at_kind(keys, sample) if kind == SINGLE_LABEL and "label" not in names else ""
+    _check_header(names, header, path, () if kind != SINGLE_LABEL else ("label",), hint)
 
     tracks: list[Track] = []
+    rows: list[Row] = []
     row_of: dict[str, int] = {}
     files = _Files(Path(os.path.abspath(path)).parent)
     for line, cells in found.rows:
@@ -72,10 +102,12 @@ def read_tracks(path: Path, say: Callable[[str], object] = be_silent) -> list[Tr
             remedy = "Fill the row, or put quotes around a value that holds the separator."
             raise _error("row", f"{len(header)} columns ({', '.join(header)})", len(cells), where, remedy)
         values = dict(zip(names, (cell.strip() for cell in cells), strict=True))
-        track_id, label, side = values.pop("path"), values.pop("label"), values.pop("split", "")
+        track_id, label, side = values.pop("path"), values.get("label", ""), values.pop("split", "")
         if not track_id:
             raise _error("path", "the path of an audio file", track_id, where, "Fill it, or drop the row.")
-        if not label:
+        if kind == SINGLE_LABEL:
+            del values["label"]
+        if not label and kind == SINGLE_LABEL:
             raise _error("label", "a class name", label, where, "Fill it, or drop the row.")
         split = None if side.lower() in ("", *_ABSENT) else read_role(side)
         if side and split is None and side.lower() not in _ABSENT:
@@ -86,11 +118,13 @@ def read_tracks(path: Path, say: Callable[[str], object] = be_silent) -> list[Tr
             raise _error("path", "each file once", track_id, where, remedy)
         row_of[file] = line
         artist = values.pop("artist", "")
+        rows.append(Row(values, line))
         tracks.append(
             Track(
                 id=track_id,
                 path=file,
-                label=label,
+                label=label if kind == SINGLE_LABEL else "",
+                tags=None if kind == SINGLE_LABEL else (),
                 artist=None if artist.lower() in ("", "nan", "<na>") else artist,
                 split=split,
                 columns=values,
@@ -103,6 +137,12 @@ def read_tracks(path: Path, say: Callable[[str], object] = be_silent) -> list[Tr
         raise _error("audio files of the table", "files that exist", tracks[0].path, f"{path}, every row", remedy)
     for sentence in files.describe():
         say(sentence)
+    if kind == MULTI_LABEL:
+        lists = read_tags(asked, keys, rows, path)
+        return [dataclasses.replace(track, tags=one) for track, one in zip(tracks, lists, strict=True)]
+    if kind == REGRESSION:
+        numbers = read_numbers(asked, keys, rows, path)
+        return [dataclasses.replace(track, tags=None, numbers=n) for track, n in zip(tracks, numbers, strict=True)]
     return tracks
 
 
@@ -210,15 +250,20 @@ def _read_table(path: Path) -> tables.Rows | None:
         raise _error("row", "cells with closed quotes", error, where, 'Write a quote as "" inside quotes.') from error
 
 
-def _check_header(header: list[str], path: Path) -> list[str]:
-    """Check the column names; return them with the four that we understand in lower case."""
-    names = [name.lower() if name.lower() in ("path", "label", "artist", "split") else name for name in header]
-    for needed, synonyms in _SYNONYMS.items():
+def _name_columns(header: list[str]) -> list[str]:
+    """Return the column names, with those that we understand in lower case."""
+    return [name.lower() if name.lower() in (*_OURS, "label") else name for name in header]
+
+
+def _check_header(names: list[str], header: list[str], path: Path, more: tuple[str, ...], hint: str) -> None:
+    """Raise `DataError` when a column is missing or stands twice; path and `more` are needed."""
+    for needed in ("path", *more):
         if needed not in names:
-            near = [name for name in header if name.lower() in synonyms]
+            near = [name for name in header if name.lower() in _SYNONYMS[needed]]
             remedy = f"Rename the column {near[0]!r} to {needed!r}." if near else f"Add a column named {needed!r}."
+            if needed == "label" and hint:
+                remedy = f"{remedy} {hint}"
             raise _error("header", f"a column {needed!r}", header, f"{path}, row 1", remedy)
     for name in names:
         if names.count(name) > 1:
             raise _error("header", "each column once", name, f"{path}, row 1", "Rename or drop one of them.")
-    return names

@@ -99,15 +99,15 @@ def _drop_copies(tracks: Sequence[Track], contents: Mapping[str, str]) -> tuple[
         groups[contents[track.id]].append(track)
     kept, failures = [], []
     for group in groups.values():
-        agree = len({track.label for track in group}) == 1
+        agree = len({track.told for track in group}) == 1
         kept += group[:1] if agree else []
         for track in group[1:] if agree else group:
             other = next(peer for peer in group if peer is not track)
             reason = explain(
                 "audio",
                 "each recording once" if agree else "one label per recording",
-                f"the same bytes as {other.id} ({other.label})",
-                f"{track.id} ({track.label})",
+                f"the same bytes as {other.id} ({other.told})",
+                f"{track.id} ({track.told})",
                 "Remove the copy." if agree else "Decide which label is right.",
             )
             failures.append(Failure(track.path, "duplicates", reason))

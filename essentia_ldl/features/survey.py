@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 from essentia_ldl import datasets, frontends
+from essentia_ldl.choices import SINGLE_LABEL
 from essentia_ldl.collection.read import Source
 from essentia_ldl.collection.splits import split_tracks
 from essentia_ldl.errors import DataError
@@ -39,6 +40,12 @@ class Surveyed:
         How the collection was understood where that is not plain, and what was passed over.
     refusal : str
         Why a training would refuse the split column; empty where it takes it.
+    n_tracks : int
+        Tracks, of which one with several tags counts in several `classes`.
+    kind : str
+        One of `choices.KINDS`.
+    dimensions : tuple[str, ...]
+        Names of the numbers that tracks have; empty where they have classes or tags.
     """
 
     classes: Mapping[str, int]
@@ -51,6 +58,9 @@ class Surveyed:
     failures: tuple[Failure, ...]
     notes: tuple[str, ...] = ()
     refusal: str = ""
+    n_tracks: int = 0
+    kind: str = SINGLE_LABEL
+    dimensions: tuple[str, ...] = ()
 
     @property
     def has_problems(self) -> bool:
@@ -106,14 +116,18 @@ def survey(source: Source, home: Home, n_jobs: int | None = None) -> Surveyed:
     artists = defaultdict(set)
     for track in tracks:
         if track.artist:
-            artists[track.label].add(track.artist)
+            for name in track.names:
+                artists[name].add(track.artist)
     return Surveyed(
-        classes=dict(sorted(Counter(track.label for track in tracks).items())),
+        classes=dict(sorted(Counter(name for track in tracks for name in track.names).items())),
+        n_tracks=len(tracks),
+        kind=tracks[0].kind,
+        dimensions=tuple(tracks[0].numbers or ()),
         artists={label: len(names) for label, names in sorted(artists.items())},
         n_without_artist=sum(track.artist is None for track in tracks),
         durations_s=tuple(sorted(durations_s)),
-        duplicates=tuple(tuple(t.id for t in g) for g in copies if len({t.label for t in g}) == 1),
-        conflicts=tuple(tuple(f"{t.id} ({t.label})" for t in g) for g in copies if len({t.label for t in g}) > 1),
+        duplicates=tuple(tuple(t.id for t in g) for g in copies if len({t.told for t in g}) == 1),
+        conflicts=tuple(tuple(f"{t.id} ({t.told})" for t in g) for g in copies if len({t.told for t in g}) > 1),
         too_short=tuple(sorted(too_short)),
         failures=tuple(sorted(failures, key=lambda failure: failure.path)),
         notes=tuple(notes),

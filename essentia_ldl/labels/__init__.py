@@ -18,6 +18,9 @@ the whole track, for `DESCRIPTORS` its (1, d) float32 descriptors, all NaN when 
 source may read in worker processes. Sources learn from training tracks only; labels of validation
 and test tracks stay one-hot when scores are computed. Files with a leading underscore are not sources.
 
+A file that lists "multi_label" or "regression" in its ``KINDS`` makes targets of tags or numbers too, where its tracks
+have such; see `takes_kind`.
+
 A file with ``AUXILIARY = True`` makes targets that train features beside the classes: the columns of its tables,
 `LabelSource.classes`, are its own, known when it is built; its ``covers(track) -> bool`` tells which tracks have a
 target; and it raises `DataError` for a track whose artist did not train. Names joined by "+" are several sources at
@@ -33,7 +36,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from essentia_ldl import discover
-from essentia_ldl.choices import CHOSEN
+from essentia_ldl.choices import CHOSEN, SINGLE_LABEL
 from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.labels._descriptors import DESCRIPTORS, bag_descriptors
 from essentia_ldl.labels._embedding import EMBEDDING
@@ -66,6 +69,7 @@ __all__ = [
     "score_own_masses",
     "summaries",
     "summarize_frames",
+    "takes_kind",
     "write_histogram",
 ]
 
@@ -142,6 +146,16 @@ def is_auxiliary(preset: str) -> bool:
         When no source has a preset of that name.
     """
     return getattr(discover.load(__name__, resolve(preset)[0]), "AUXILIARY", False)
+
+
+def takes_kind(preset: str, kind: str) -> bool:
+    """Tell whether a preset makes targets of a kind of `choices.KINDS`.
+
+    All make those of "single_label"; the ``KINDS`` of a file list others, which LMNN, learned from classes, excludes.
+    """
+    module_name, settings = resolve(preset)
+    module = discover.load(__name__, module_name)
+    return kind == SINGLE_LABEL or (kind in getattr(module, "KINDS", ()) and not settings.get("lmnn", False))
 
 
 def expand(text: str) -> tuple[str, ...]:
@@ -221,6 +235,7 @@ def build(
     read_features: ReadFeatures,
     overrides: Mapping[str, Any] | None = None,
     seed: int = 0,
+    kind: str = SINGLE_LABEL,
 ) -> LabelSource:
     """Make a label source; nothing is read before `fit`, so this also checks a recipe.
 
@@ -236,6 +251,8 @@ def build(
         Settings that differ from the preset's.
     seed : int
         Seed of every random choice.
+    kind : str
+        One of `choices.KINDS`; a source makes targets of the kind of the tracks that it is given.
 
     Returns
     -------
@@ -249,12 +266,13 @@ def build(
     RecipeError
         When a setting is unknown, of a wrong type or out of range.
     DataError
-        When there are fewer than two classes, or a class name repeats.
+        When there is no class, one where tracks have one of them, or a class name repeats.
     """
     module_name, settings = resolve(name, overrides)
     classes = tuple(classes)
-    if len(classes) < 2 or len(set(classes)) != len(classes):
-        raise DataError(explain("classes", "two or more names that differ", classes, name, "Correct the classes."))
+    least, rule = (2, "two or more names that differ") if kind == SINGLE_LABEL else (1, "names that differ")
+    if len(classes) < least or len(set(classes)) != len(classes):
+        raise DataError(explain("classes", rule, classes, name, "Correct the classes."))
     return discover.load(__name__, module_name).build(classes, read_features, settings, seed, name)
 
 

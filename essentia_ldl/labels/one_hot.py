@@ -1,4 +1,7 @@
-"""The label as it is: all the mass on the class of the track. Preset "none", the baseline of the paper."""
+"""The label as it is: all the mass on the class of the track. Preset "none", the baseline of the paper.
+
+Of tags a 1 in the column of each that the track has, of numbers these themselves: the kind is that of the tracks.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from essentia_ldl.choices import MULTI_LABEL, REGRESSION, SINGLE_LABEL
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.records import LabelTable, Track
 
 PRESETS: dict[str, dict[str, Any]] = {"none": {}}
+KINDS = (MULTI_LABEL, REGRESSION)
 SUMMARIES = {"none": "one-hot"}
 EXPLANATIONS: dict[str, str] = {}
 
@@ -43,8 +48,8 @@ class OneHot:
         self.report: dict[str, Any] = {}
 
     def check(self, tracks: Sequence[Track]) -> None:
-        """Raise `DataError` when a label is not a class."""
-        find_targets(tracks, self.classes)
+        """Raise `DataError` when a label is not a class, or a track lacks a number."""
+        make_rows(tracks, self.classes)
 
     def fit(self, tracks: Sequence[Track]) -> OneHot:
         """Check that every label is a class; raise `DataError` when one is not."""
@@ -53,8 +58,47 @@ class OneHot:
 
     def __call__(self, tracks: Sequence[Track]) -> LabelTable:
         """Return a `LabelTable` with a 1 in the column of each track's class; raise `DataError` as `fit`."""
-        rows = np.eye(len(self.classes), dtype=np.float32)[find_targets(tracks, self.classes)]
-        return LabelTable(tuple(track.id for track in tracks), self.classes, rows)
+        rows, kind = make_rows(tracks, self.classes)
+        return LabelTable(tuple(track.id for track in tracks), self.classes, rows.astype(np.float32), kind)
+
+
+def make_rows(tracks: Sequence[Track], classes: Sequence[str]) -> tuple[np.ndarray, str]:
+    """Return what is known of tracks as rows, and their kind.
+
+    Parameters
+    ----------
+    tracks : Sequence[Track]
+        All of one kind.
+    classes : Sequence[str]
+        Names of the columns.
+
+    Returns
+    -------
+    rows : np.ndarray [shape=(n_tracks, n_classes), float64]
+        One-hot classes, 1 in the columns of tags, or numbers.
+    kind : str
+        One of `choices.KINDS`.
+
+    Raises
+    ------
+    DataError
+        When a label is not one of the classes, a track lacks a number, or kinds differ.
+    """
+    kinds = {track.kind for track in tracks} or {SINGLE_LABEL}
+    if len(kinds) > 1:
+        raise DataError(explain("tracks", "all of one kind", sorted(kinds), "labels", "Correct the collection."))
+    kind = kinds.pop()
+    if kind == SINGLE_LABEL:
+        return np.eye(len(classes))[find_targets(tracks, classes)], kind
+    if kind == MULTI_LABEL:
+        rows = [[float(name in track.tags) for name in classes] for track in tracks]
+        return np.array(rows).reshape(len(tracks), len(classes)), kind
+    for track in tracks:
+        lacking = [name for name in classes if name not in track.numbers]
+        if lacking:
+            rule, remedy = f"a number of {lacking[0]!r}", "Fill the column, or drop the track."
+            raise DataError(explain("numbers", rule, sorted(track.numbers), track.id, remedy))
+    return np.array([[track.numbers[name] for name in classes] for track in tracks]).reshape(-1, len(classes)), kind
 
 
 def find_targets(tracks: Sequence[Track], classes: Sequence[str]) -> np.ndarray:

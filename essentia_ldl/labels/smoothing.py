@@ -20,19 +20,21 @@ Buisson, Alonso-Jiménez, Bogdanov, "Ambiguity modelling with label distribution
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from essentia_ldl.choices import MULTI_LABEL, REGRESSION, SINGLE_LABEL
 from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.frontends import MFCC
 from essentia_ldl.labels._embedding import EMBEDDING, average_patches
 from essentia_ldl.labels._lmnn import check_classes, check_components
 from essentia_ldl.labels._mfcc import N_FEATURES, pool_frames, summarize_frames
 from essentia_ldl.labels._space import Space, check_size, fit_space
-from essentia_ldl.labels.one_hot import find_targets
+from essentia_ldl.labels.one_hot import find_targets, make_rows
 from essentia_ldl.records import LabelTable, Track
 
 _LMNN = {
@@ -54,6 +56,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "emb": {"features": EMBEDDING, "n_neighbors": 10, "lmnn": False, **_SMOOTHING, **_LMNN},
     "emb-lmnn": {"features": EMBEDDING, "n_neighbors": 30, "lmnn": True, **_SMOOTHING, **_LMNN},
 }
+KINDS = (MULTI_LABEL, REGRESSION)
 SUMMARIES = {
     "sa": "MFCC-S and k-NN (Buisson et al. 2022, section 3)",
     "sb": "MFCC-P, LMNN and k-NN (section 3)",
@@ -176,6 +179,7 @@ class Smoothing:
         self._where = where
         self._row_of: dict[str, int] = {}
         self._space: Space | None = None
+        self._kind = SINGLE_LABEL
 
     def fit(self, tracks: Sequence[Track]) -> Smoothing:
         """Learn standardisation, LMNN and the neighbours from the training tracks.
@@ -203,11 +207,17 @@ class Smoothing:
         ids = [track.id for track in tracks]
         if len(set(ids)) != len(ids):
             raise DataError(explain("training tracks", "ids that differ", len(ids), self._where, "Drop the repeats."))
-        targets = find_targets(tracks, self.classes)
+        values, self._kind = make_rows(tracks, self.classes)
+        is_single = self._kind == SINGLE_LABEL
+        targets = find_targets(tracks, self.classes) if is_single else np.zeros(len(tracks), dtype=np.int64)
         points = np.stack([self._describe(track) for track in tracks])
 
         self._space, report = fit_space(points, targets, self.classes, self.settings, self._seed, self._where)
         self._row_of = {track_id: row for row, track_id in enumerate(ids)}
+        if not is_single:  # the mean of the neighbours' tags or numbers; no class has a mass of its own
+            self._space = dataclasses.replace(self._space, one_hot=values)
+            self.report = {"n_tracks": len(tracks), "seconds": time.perf_counter() - started}
+            return self
 
         own = self(tracks).distributions[np.arange(len(tracks)), targets]
         k, include_self, self_weight = (self.settings[key] for key in ("n_neighbors", "include_self", "self_weight"))
@@ -224,7 +234,11 @@ class Smoothing:
 
     def check(self, tracks: Sequence[Track]) -> None:
         """Raise `DataError` when there are too few training tracks for the neighbours; reads no features."""
-        targets = find_targets(tracks, self.classes)
+        if make_rows(tracks, self.classes)[1] == SINGLE_LABEL:
+            targets = find_targets(tracks, self.classes)
+        elif self.settings["lmnn"]:
+            rule, remedy = "false where tracks have tags or numbers", "LMNN learns from classes: name sa, emb or none."
+            raise DataError(explain("lmnn", rule, True, self._where, remedy))
         limit = len(tracks) - (not self.settings["include_self"])
         check_size(len(tracks), "n_neighbors", limit, self.settings, self._where)
         if self.settings["lmnn"]:
@@ -263,7 +277,7 @@ class Smoothing:
         for row, track in enumerate(tracks):
             own = self._row_of.get(track.id)
             rows[row] = self._space.smooth(self._describe(track)) if own is None else self._space.smooth_own(own)
-        return LabelTable(tuple(track.id for track in tracks), self.classes, rows)
+        return LabelTable(tuple(track.id for track in tracks), self.classes, rows, self._kind)
 
     def locate(self, tracks: Sequence[Track]) -> np.ndarray:
         """Return where tracks lie in the smoothing space, shape (n_tracks, d), float64; after `fit`."""

@@ -23,7 +23,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from essentia_ldl.linear.solution import Solution
+from essentia_ldl.choices import SINGLE_LABEL
+from essentia_ldl.linear.kinds import mix_neighbors, score_kind, solve_kind
+from essentia_ldl.linear.solution import ColumnSolution, Solution
 from essentia_ldl.linear.solve import smooth_targets, solve, weigh_tracks
 from essentia_ldl.linear.span import Block, Span, multiply, to_weights, whiten
 
@@ -89,27 +91,32 @@ class Tracks:
     ----------
     blocks : Mapping[str, Block]
         Rows are tracks.
-    targets : np.ndarray [shape=(n_tracks,), int]
-        Class indices.
+    targets : np.ndarray [shape=(n_tracks,), int] or [shape=(n_tracks, n_classes), float64]
+        Class indices; or tags as 0 and 1, or numbers.
     n_classes : int
-        Number of classes.
+        Number of classes, tags or dimensions.
     artists : np.ndarray [shape=(n_tracks,), int] or None
         A number per artist; None: every track is of another one.
+    kind : str
+        One of `choices.KINDS`.
     """
 
     blocks: Mapping[str, Block]
     targets: np.ndarray
     n_classes: int
     artists: np.ndarray | None = None
+    kind: str = SINGLE_LABEL
 
     def select(self, rows: np.ndarray, names: Sequence[str]) -> Tracks:
         """Return some tracks with some of their blocks."""
         blocks = {name: Block(name, tuple(values[rows] for values in self.blocks[name].values)) for name in names}
-        return Tracks(blocks, self.targets[rows], self.n_classes)
+        return Tracks(blocks, self.targets[rows], self.n_classes, kind=self.kind)
 
     @property
     def one_hot(self) -> np.ndarray:
         """The classes as rows, (n_tracks, n_classes) float64."""
+        if self.kind != SINGLE_LABEL:
+            return self.targets
         return np.eye(self.n_classes)[self.targets]
 
 
@@ -126,7 +133,7 @@ class Tried:
         targets must not lose for being less sure. It is what a choice goes by, because it sees how near each track is
         to the border, where an accuracy jumps.
     balanced_accuracy : float
-        Mean recall.
+        Mean recall; of tags the mean ROC-AUC, of numbers the mean R2, whose log loss is `linear.kinds.score_kind`'s.
     losses : np.ndarray [shape=(n,), float64]
         What each track adds to `log_loss`.
     """
@@ -233,7 +240,7 @@ def explore(tracks: Tracks, parts: np.ndarray, left_out: Sequence[int], grid: Se
         None when a class has no track left to train on.
     """
     train, rows = find_training(tracks, parts, left_out), np.flatnonzero(np.isin(parts, left_out))
-    if len(set(tracks.targets[train].tolist())) < tracks.n_classes:
+    if len(train) < 2 or (tracks.kind == SINGLE_LABEL and len(set(tracks.targets[train].tolist())) < tracks.n_classes):
         return None
     names = sorted({name for features in grid.features for name in features.blocks})
     part = tracks.select(np.concatenate([train, rows]), names)
@@ -284,16 +291,25 @@ def choose(
         for setting, logits in one.logits.items():
             answers.setdefault(setting, []).append(logits[:, kept])
     targets = tracks.targets[np.concatenate(rows)]
-    tried = tuple(
-        score(setting, targets, np.concatenate(found, axis=1), tracks.n_classes) for setting, found in answers.items()
-    )
+    joined = {setting: np.concatenate(found, axis=1) for setting, found in answers.items()}
+    if tracks.kind != SINGLE_LABEL:
+        return pick([_score_kind(one, tracks.kind, targets, found) for one, found in joined.items()], tolerance)
+    tried = tuple(score(setting, targets, found, tracks.n_classes) for setting, found in joined.items())
     return pick(tried, tolerance)
+
+
+def _score_kind(setting: Setting, kind: str, targets: np.ndarray, answers: np.ndarray) -> Tried:
+    losses, main = score_kind(kind, targets, answers, TEMPERATURES)
+    return Tried(setting, float(losses.sum()), main, losses)
 
 
 def _solve(
     tracks: Tracks, span: Span, share: float, strengths: Sequence[float]
 ) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
     one_hot = tracks.one_hot[span.train]
+    if tracks.kind != SINGLE_LABEL:
+        targets = mix_neighbors(span.own, one_hot, share)
+        return targets, solve_kind(tracks.kind, span.own, targets, strengths)
     targets = smooth_targets(span.own, one_hot, share)
     return targets, solve(span.own, targets, weigh_tracks(one_hot), strengths)
 
@@ -366,4 +382,5 @@ def fit(tracks: Tracks, train: np.ndarray, setting: Setting) -> Fitted:
     span = make_span(part, setting.features, local, products)
     targets, ((dual, bias),) = _solve(part, span, setting.share, [setting.strength])
     weights = to_weights([part.blocks[name] for name in setting.features.blocks], span, dual)
-    return Fitted(setting, Solution(*weights, bias), targets)
+    make = Solution if tracks.kind == SINGLE_LABEL else ColumnSolution
+    return Fitted(setting, make(*weights, bias), targets)

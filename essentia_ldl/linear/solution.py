@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from typing import ClassVar
 
 import numpy as np
 
@@ -38,6 +39,7 @@ class Solution:
     scale: np.ndarray
     kernel: np.ndarray
     bias: np.ndarray
+    LEAST: ClassVar[int] = 2  # columns
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -47,7 +49,7 @@ class Solution:
                 raise DataError(explain(field.name, "numbers", error, "solution", REMEDY)) from None
             values.setflags(write=False)
             object.__setattr__(self, field.name, values)
-        if self.kernel.ndim != 2 or 0 in self.kernel.shape or self.kernel.shape[1] < 2:
+        if self.kernel.ndim != 2 or 0 in self.kernel.shape or self.kernel.shape[1] < self.LEAST:
             rule = "(d, n_classes), of one feature and two classes at least"
             raise DataError(explain("kernel", rule, self.kernel.shape, "solution", REMEDY))
         d, n_classes = self.kernel.shape
@@ -90,3 +92,9 @@ class Solution:
     def score(self, features: np.ndarray) -> np.ndarray:
         """Return the logits (n, n_classes) of features (n, d), float64."""
         return (np.asarray(features, dtype=np.float64) - self.mean) / self.scale @ self.kernel + self.bias
+
+
+class ColumnSolution(Solution):
+    """A linear head for tags or numbers, of which one is enough."""
+
+    LEAST = 1

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl import __version__, frontends
-from essentia_ldl.choices import CHOSEN
+from essentia_ldl.choices import CHOSEN, SINGLE_LABEL
 from essentia_ldl.collection.read import Collection, Source
 from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.features import descriptors, embeddings
@@ -24,6 +24,7 @@ from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home
 from essentia_ldl.measure import baselines
 from essentia_ldl.measure.folds import describe_folds, draw_folds
+from essentia_ldl.measure.kinds import NO_BASELINE, compare_kind_rows, gather_kind_row
 from essentia_ldl.measure.rows import TruthColumn, compare_rows, find_findings, gather_row, read_truth
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Split, Track
@@ -155,6 +156,11 @@ def cross_validate(
     if patch_hop == own_hop and not recipe.network.extractor:
         patch_hop = None
     check_hop(recipe, patch_hop, comparison.to_refit)
+    for name in sources:
+        recipe.override(labels=name)  # which refuses what the kind of the task does not allow
+    if recipe.kind != SINGLE_LABEL and (comparison.truth or drawn.leave_out):
+        rule, found = f"none where the kind is {recipe.kind}", "truth-column" if comparison.truth else "leave-out"
+        raise RecipeError(explain("cross-validation", rule, found, recipe.task, "Leave it out."))
 
     def draw(tracks: Sequence[Track]) -> list[Split]:
         read_truth(tracks, recipe.classes, comparison.truth, source.data)  # told before the long work
@@ -177,21 +183,29 @@ def cross_validate(
         train_cells(list_trainings(run, recipe, folds, sources), collection, wanted, n_jobs, say)
         solved = next((name for name in sources if name in CHOSEN), "none")
         readers = _list_readers(run, recipe.override(labels=solved), collection, n_jobs, say)
-        asked = {name: readers[name] for name in comparison.baselines}
+        is_kind = recipe.kind != SINGLE_LABEL
+        asked = {} if is_kind else {name: readers[name] for name in comparison.baselines}
         problems = baselines.run_baselines(asked, run, folds, tracks, recipe.classes, say)
         scores = describe_folds(recipe, tracks, folds, drawn.n_repeats, column)
         scores["patch_hop_frames"] = read_plan(folds[0].cell(run, sources[0])).patch_hop_frames
 
         def gather(names: Iterable[str]) -> dict[str, Any]:
+            if is_kind:
+                artists = {track.id: track.artist for track in tracks if track.artist}
+                return {name: gather_kind_row(run, recipe.kind, recipe.classes, name, folds, artists) for name in names}
             return {name: gather_row(run, recipe.classes, name, folds, tracks, truth) for name in names}
 
         scores["sources"] = gather(sources)
         scores["baselines"] = gather(name for name in asked if name not in problems)
-        scores["baselines_left_out"] = dict(problems)
+        scores["baselines_left_out"] = dict.fromkeys(comparison.baselines, NO_BASELINE) if is_kind else dict(problems)
         known = truth is not None
         scores["listeners"] = {"column": truth.column, "class": recipe.classes[truth.positive]} if known else None
-        scores["comparisons"] = compare_rows(scores)
-        scores["findings"] = find_findings(scores)
+        if is_kind:
+            scores["kind"] = recipe.kind
+            scores["comparisons"] = compare_kind_rows(recipe.kind, scores)
+        else:
+            scores["comparisons"] = compare_rows(scores)
+        scores["findings"] = [] if is_kind else find_findings(scores)
         write_scores(run, scores)
     refused = run / REFUSED if (run / REFUSED).is_file() else None
     return Measured(run, scores, collection, tuple(folds), digest, refused)

@@ -20,11 +20,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from essentia_ldl import datasets
+from essentia_ldl.choices import SINGLE_LABEL
 from essentia_ldl.collection.class_map import IGNORE, find_aliases, map_labels
 from essentia_ldl.collection.read import Source
 from essentia_ldl.errors import DataError, GraphError, StoreError, TrainingError, UnknownNameError, explain
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home, is_file_name, replacing
+from essentia_ldl.measure.kinds import match_tracks, score_model, write_answers
 from essentia_ldl.measure.rows import TruthColumn, read_truth
 from essentia_ldl.models import folder as models
 from essentia_ldl.models.folder import Model
@@ -87,12 +89,14 @@ def evaluate(
         When the model, an option, a label to map, its class or the truth column does not exist.
     """
     data, model = source.place, models.find_model(model_name, home.graphs)
-    if model.is_base or len(model.card.classes) < 2:
+    if model.is_base or len(model.card.classes) < (2 if model.card.kind == SINGLE_LABEL else 1):
         raise GraphError(
             explain("model", "a classifier", model.card.fields["type"], model.name, "Name a model that was trained.")
         )
     classes = model.card.classes
-    found = datasets.read_tracks(data, source.layout, source.options)
+    if model.card.kind != SINGLE_LABEL:
+        return _evaluate_kind(model, source, home, mapping or truth, output)
+    found = datasets.read_tracks(data, source.layout, source.options, kind=model.card.kind)
     table = map_labels(
         [track.label for track in found], classes, mapping or {}, find_aliases(model.card, home.recipes), data
     )
@@ -144,6 +148,36 @@ def evaluate(
         scores["listeners"] = {"column": known.column, **listened}
     predicted = _Predicted(used, targets, probabilities)
     _write_predictions(folder / "predictions.csv", predicted, classes, None if truth is None else truth.column)
+    write_scores(folder, scores)
+    return Evaluated(folder, scores, tuple(failures))
+
+
+def _evaluate_kind(model: Model, source: Source, home: Home, asked: object, output: str | None) -> Evaluated:
+    """Do what `evaluate` does for a model of tags or numbers; tags that it does not know are passed over."""
+    data, card, kind = source.place, model.card, model.card.kind
+    if asked:
+        rule, remedy = f"neither for a model of the kind {kind}", "Leave it out."
+        raise DataError(explain("mapping and truth column", rule, asked, model.name, remedy))
+    found = datasets.read_tracks(data, source.layout, source.options, card.classes, kind=kind)
+    tracks = match_tracks(found, card, data)
+    folder = _make_folder(output, model.name, home.runs)
+    answered, failures = _predict(model, tracks, folder, home.graphs)
+    runs.write_failures(folder / FAILURES, failures)
+    used = [track for track in tracks if track.path in answered]
+    if not used:
+        remedy = f"First: {failures[0].reason}"
+        raise DataError(explain("tracks", "at least one that can be used", 0, folder / FAILURES, remedy))
+    answers = np.array([answered[track.path] for track in used], dtype=np.float64)
+    scores = {
+        "model": model.name,
+        "sha256": card.extra.get("sha256"),
+        "data": str(Path(data).expanduser().absolute()),
+        "n_failed": len(tracks) - len(used),
+        "n_seen_in_training": _count_seen(model, used, home),
+        "classes": list(card.classes),
+        **score_model(card, used, answers),
+    }
+    write_answers(folder / "predictions.csv", used, answers, card.classes)
     write_scores(folder, scores)
     return Evaluated(folder, scores, tuple(failures))
 

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from essentia_ldl.collection import splits
+from essentia_ldl.collection import columns, splits
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Split, Track
 from essentia_ldl.runs.folder import Fold
@@ -56,8 +56,8 @@ def leave_out_values(tracks: Sequence[Track], column: str, valid_share: float, s
         training side, or there are too few artists to validate with.
     """
     found = {}
-    for value in splits.list_values(tracks, column):
-        test, others = splits.leave_out_value(tracks, column, value)
+    for value in columns.list_values(tracks, column):
+        test, others = columns.leave_out_value(tracks, column, value)
         rest = [dataclasses.replace(track, split=None) for track in others]
         side = splits.split_tracks(rest, valid_share, seed=seed)
         artists = {track.id: track.artist for track in (*rest, *test) if track.artist is not None}
@@ -75,7 +75,7 @@ def describe_folds(
         "task": recipe.task,
         "classes": list(recipe.classes),
         "n_tracks": len(tracks),
-        "class_counts": {name: sum(track.label == name for track in tracks) for name in recipe.classes},
+        "class_counts": {name: sum(name in track.names for track in tracks) for name in recipe.classes},
         "n_folds": len(folds) // n_repeats,
         "n_repeats": n_repeats,
         "leave_out": leave_out,

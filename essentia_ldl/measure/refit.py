@@ -26,11 +26,13 @@ import numpy as np
 from essentia_ldl import __version__
 from essentia_ldl.files import write_json
 from essentia_ldl.measure.crossval import Measured
+from essentia_ldl.measure.kinds import summarize_kind
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Split
 from essentia_ldl.runs import folder as runs
 from essentia_ldl.runs.calibrate import keep_out_of_fold
 from essentia_ldl.runs.folder import Fold
+from essentia_ldl.runs.kind_scores import name_main
 from essentia_ldl.runs.outcome import read_history
 from essentia_ldl.runs.score import choose_best
 from essentia_ldl.train.compose import Wanted, plan_run
@@ -79,6 +81,10 @@ def _find_halvings(epochs: Sequence[Mapping[str, Any]]) -> list[int]:
 def summarize_crossval(run: Path, source: str, scores: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a card says of the cross-validation that its model comes from."""
     row = scores["sources"][source]
+    if "kind" in scores:
+        told = ("n_folds", "n_repeats", "leave_out", "grouped_by_artist", "n_tracks", "warnings", "findings")
+        known = {key: scores[key] for key in told}
+        return {"run": run.name, "labels": source, **summarize_kind(scores["kind"], row), **known}
     recall = {
         name: None if None in values else float(np.mean(values))
         for name in scores["classes"]
@@ -101,7 +107,9 @@ def _shorten(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def name_metric(scores: Mapping[str, Any]) -> str:
-    """Name the mean balanced accuracy as Essentia's cards do."""
+    """Name the mean balanced accuracy as Essentia's cards do, or the main score of tags or numbers."""
+    if "kind" in scores:
+        return f"{scores['n_folds']}-fold_cross_validation_{name_main(scores['kind'])}"
     kind = f"leave-one-{scores['leave_out']}-out" if scores["leave_out"] else f"{scores['n_folds']}-fold"
     return f"{kind}_cross_validation_normalized_accuracy"
 
@@ -141,7 +149,8 @@ def refit(measured: Measured, recipe: Recipe, say: Say = print) -> Trained:
         n_epochs = final.n_epochs if final.target_networks == "none" else f"networks of {final.n_epochs}"
         say(f"final model on all {n_tracks} tracks: labels {choice.source}, {n_epochs} epochs{rates}")
         split = Split(tuple(track.id for track in collection.tracks), (), ())
-        metrics = {name_metric(scores): round(summary["balanced_accuracy_mean"], 4)}
+        key = f"{name_main(scores['kind'])}_mean" if "kind" in scores else "balanced_accuracy_mean"
+        metrics = {name_metric(scores): round(summary[key], 4)}
         with runs.locked(run):
             open_folder(run, final, collection)
             if not runs.is_planned(run):

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from essentia_ldl import frontends
+from essentia_ldl.choices import MULTI_LABEL, REGRESSION, SINGLE_LABEL
 from essentia_ldl.errors import CardError, explain
 from essentia_ldl.files import is_file_name
 from essentia_ldl.records import FrontEnd
@@ -92,6 +93,13 @@ class GraphCard:
     def name(self) -> str:
         """Human-readable name, such as "mood sad"."""
         return self.fields["name"]
+
+    @property
+    def kind(self) -> str:
+        """What its outputs are, one of `choices.KINDS`, by the type of the card."""
+        return {"multi-label classifier": MULTI_LABEL, "regression model": REGRESSION}.get(
+            str(self.fields["type"]), SINGLE_LABEL
+        )
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -13,7 +13,6 @@ The map, in the order of the imports: a module imports only from what stands abo
     classifier       a backbone with outputs: tagger, head, whole network
     shared           one network for several targets
     pretrained/      networks that somebody else trained
-        tags         what the outputs of the released networks mean
         wheel        the released weights: fetched, read, assigned to a tagger
         frozen       weights out of a frozen graph that the user has
         weights      a pretrained network of graphs/ as a Keras model

@@ -23,11 +23,11 @@ from essentia_ldl.nets.classifier import build_tagger
 from essentia_ldl.nets.export import cards
 from essentia_ldl.nets.export.freeze import build_evaluator, freeze_model
 from essentia_ldl.nets.export.nodes import PLACEHOLDER, tagger_nodes
-from essentia_ldl.nets.pretrained.tags import TAGS
 from essentia_ldl.nets.pretrained.weights import load_tagger
 from essentia_ldl.nets.pretrained.wheel import WHEEL, fetch_wheel, load_variables, read_checkpoint
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.runs.plan import BACKBONES
+from essentia_ldl.tags import TAGS
 from essentia_ldl.zones import end_step, follow_parent
 
 

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from essentia_ldl.choices import SOLVED
+from essentia_ldl.choices import MULTI_LABEL, REGRESSION, SINGLE_LABEL, SOLVED
 from essentia_ldl.errors import StoreError
 from essentia_ldl.nets.export.export import export
 from essentia_ldl.nets.inputs.below_head import Known
@@ -26,6 +26,8 @@ from essentia_ldl.runs.names import HISTORY
 from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.scores.calibration import NONE
 from essentia_ldl.zones import end_step
+
+_MEASURES = {SINGLE_LABEL: "mean recall", MULTI_LABEL: "ROC-AUC", REGRESSION: "R2"}
 
 
 def run_all(folders: list[Path], *, export_only: bool = False) -> None:
@@ -54,7 +56,9 @@ def run_all(folders: list[Path], *, export_only: bool = False) -> None:
         start = time.monotonic()
         history = train(folder, extractors=extractors)
         best = history["epochs"][history["best_epoch"] - 1]
-        score = "" if best["valid_loss"] is None else f", validation mean recall {best['valid_accuracy']:.3f}"
+        score = (
+            "" if best["valid_loss"] is None else f", validation {_MEASURES[plan.kind]} {best['valid_accuracy']:.3f}"
+        )
         found = calibrate_run(folder)
         scaled = "" if plan.calibration == NONE else f", {found.name}"
         print(

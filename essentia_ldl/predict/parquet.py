@@ -12,9 +12,9 @@ from typing import Any, BinaryIO
 
 from essentia_ldl.models.folder import Model
 from essentia_ldl.predict.ask import Question, segment_times
+from essentia_ldl.predict.kinds import describe_uncertainty
 from essentia_ldl.predict.write import find_label, name_columns
 from essentia_ldl.records import Prediction
-from essentia_ldl.scores.uncertainty import describe_prediction
 
 N_ROWS = 65536  # of a row group, which is what is in memory
 TEXTS = ("path", "model", "class", "label", "precision", "notes")
@@ -70,7 +70,8 @@ class ParquetWriter:
             "precision": question.precision,
             "notes": "; ".join(prediction.notes),
         }
-        fixed.update(describe_prediction(prediction) if question.uncertainty else {})
+        card = self._models[prediction.model].card
+        fixed.update(describe_uncertainty(prediction, card) if question.uncertainty else {})
         n_rows = rows.size
         for name, column in self._columns.items():
             if name == "class":

@@ -22,9 +22,12 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from essentia_ldl.choices import MULTI_LABEL, REGRESSION, SINGLE_LABEL
 from essentia_ldl.errors import DataError, DiskError, Reason, StoreError, explain
+from essentia_ldl.models.card import GraphCard
 from essentia_ldl.models.folder import Model
 from essentia_ldl.predict.ask import Question, segment_times
+from essentia_ldl.predict.kinds import describe_kind, describe_uncertainty, list_tags, write_numbers
 from essentia_ldl.records import Prediction
 from essentia_ldl.scores.uncertainty import (
     ENTROPIES,
@@ -34,7 +37,6 @@ from essentia_ldl.scores.uncertainty import (
     PREDICTIVE,
     UNCERTAIN,
     choose_label,
-    describe_prediction,
 )
 
 FORMS = ("text", "json", "jsonl", "csv", "parquet")
@@ -224,8 +226,9 @@ def name_columns(question: Question) -> list[str]:
 
 
 def find_label(prediction: Prediction, models: Mapping[str, Model], question: Question) -> str | None:
-    """Return the label that was asked for; None for a tagger, and when none was."""
-    if question.min_confidence is None or models[prediction.model].card.fields["type"] == "auto-tagging":
+    """Return the label that was asked for; None for a tagger, for tags and numbers, and when none was."""
+    card = models[prediction.model].card
+    if question.min_confidence is None or card.fields["type"] == "auto-tagging" or card.kind != SINGLE_LABEL:
         return None
     return choose_label(prediction, question.min_confidence)
 
@@ -281,6 +284,9 @@ class Writer:
         csv.writer(text, lineterminator="\n").writerows(rows)
         self._write(text.getvalue())
 
+    def _card(self, prediction: Prediction) -> GraphCard:
+        return self._models[prediction.model].card
+
     def _label(self, prediction: Prediction) -> str | None:
         return find_label(prediction, self._models, self._question)
 
@@ -289,7 +295,7 @@ class Writer:
             key = [prediction.path, prediction.model]
             more = [] if self._question.min_confidence is None else [self._label(prediction) or ""]
             if self._question.uncertainty:
-                values = describe_prediction(prediction).values()
+                values = describe_uncertainty(prediction, self._card(prediction)).values()
                 more += ["" if value is None else f"{value:.6f}" for value in values]
             more += [] if self._question.precision == "f32" else [self._question.precision]
             more += ["; ".join(prediction.notes)] if self._question.notes else []
@@ -308,14 +314,14 @@ class Writer:
             "model": prediction.model,
             "duration_s": round(prediction.duration_s, 1),
             "notes": list(prediction.notes),
-            "probabilities": _rounded(prediction.classes, prediction.probabilities),
+            **describe_kind(prediction, self._card(prediction)),
         }
         if self._question.precision != "f32":
             value["precision"] = self._question.precision
         if self._question.min_confidence is not None:
             value["label"] = self._label(prediction)
         if self._question.uncertainty:
-            found = describe_prediction(prediction)
+            found = describe_uncertainty(prediction, self._card(prediction))
             value["uncertainty"] = {name: None if x is None else round(x, 6) for name, x in found.items()}
         if self._question.segments:
             value["segments"] = [
@@ -333,15 +339,20 @@ class Writer:
         for prediction in predictions:
             order = np.argsort(-prediction.probabilities, kind="stable")
             classes = prediction.classes
-            if len(classes) > N_TOP_TAGS:
+            card = self._card(prediction)
+            if card.kind == REGRESSION:
+                lines.append(f"  {prediction.model:<{width}}   {write_numbers(prediction, card)}")
+            elif len(classes) > N_TOP_TAGS:
                 lines.append(f"  {prediction.model}")
                 lines += [f"    {prediction.probabilities[i]:.2f}  {classes[i]}" for i in order[:N_TOP_TAGS]]
             else:
                 ranked = "   ".join(f"{classes[i]} {prediction.probabilities[i]:.2f}" for i in order)
                 refused = f"{UNCERTAIN}   " if self._label(prediction) == UNCERTAIN else ""
                 lines.append(f"  {prediction.model:<{width}}   {refused}{ranked}")
+            if card.kind == MULTI_LABEL:
+                lines.append(f"    tags: {', '.join(list_tags(prediction, card)) or 'none'}")
             if self._question.uncertainty:
-                lines.append(f"    {_spell(describe_prediction(prediction))}")
+                lines.append(f"    {_spell(describe_uncertainty(prediction, card))}")
             if self._question.segments:
                 for (start, end), values in zip(self._times(prediction), prediction.segments, strict=True):
                     best = np.argsort(-values, kind="stable")[:3]

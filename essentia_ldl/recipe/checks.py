@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from essentia_ldl import frontends, taps
 from essentia_ldl import labels as label_sources
-from essentia_ldl.choices import ALL, HEAD, TOP
+from essentia_ldl.choices import ALL, HEAD, LOSSES_OF, SINGLE_LABEL, TOP, is_loss, join_choices
 from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.recipe.sections import AugmentSettings, NetworkSettings, TrainingSettings
 
@@ -114,3 +114,47 @@ def check_targets(sources: Sequence[str], networks: str, network: NetworkSetting
         able = " or ".join(name for name, known in frontends.NETWORKS.items() if known.is_widened)
         rule, remedy = f"{able} for a wide network", "Set targets.networks to separate."
         raise RecipeError(explain("network.backbone", rule, network.backbone, where, remedy))
+
+
+def check_loss(kind: str, loss: str, where: str) -> None:
+    """Raise `RecipeError` when the loss of a recipe with tags or numbers is none of theirs, or the reverse."""
+    if loss not in LOSSES_OF[kind] and (kind != SINGLE_LABEL or is_loss(loss)):
+        rule = f"{join_choices(LOSSES_OF[kind])} where the kind is {kind}"
+        raise RecipeError(explain("training.loss", rule, loss, where, "Take one of them."))
+
+
+def check_kind(kind: str, sources: Sequence[str], asked: Mapping[str, object], where: str) -> None:
+    """Raise `RecipeError` when a recipe asks for what tags or numbers do not allow.
+
+    Parameters
+    ----------
+    kind : str
+        One of `choices.KINDS`.
+    sources : sequence of str
+        Label sources, each by its own name.
+    asked : Mapping[str, object]
+        What the recipe says under the keys of `_WITHOUT_CLASSES`.
+    where : str
+        Name of the recipe, for the message.
+    """
+    if kind == SINGLE_LABEL:
+        return
+    remedy = "Leave it out, or set kind to single_label and give every track one class."
+    for source in sources:
+        if not label_sources.takes_kind(source, kind):
+            able = [name for name in label_sources.presets() if label_sources.takes_kind(name, kind)]
+            rule = f"{join_choices(('auto', *able))} where the kind is {kind}"
+            raise RecipeError(explain("label source", rule, source, where, remedy))
+    for name, allowed in _WITHOUT_CLASSES.items():
+        if asked[name] not in allowed:
+            rule = f"{' or '.join(str(value) or 'none' for value in allowed)} where the kind is {kind}"
+            raise RecipeError(explain(name, rule, asked[name], where, remedy))
+
+
+_WITHOUT_CLASSES: dict[str, tuple[object, ...]] = {
+    "targets.networks": ("none",),
+    "choice.leave_out": ("",),
+    "uncertainty.samples": (0,),
+    "calibration.method": ("temperature", "none"),
+    "aliases": ("",),
+}

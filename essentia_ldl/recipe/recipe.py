@@ -15,11 +15,11 @@ import numpy as np
 
 from essentia_ldl import frontends
 from essentia_ldl import labels as label_sources
-from essentia_ldl.choices import CHOSEN
+from essentia_ldl.choices import CHOSEN, KINDS, REGRESSION, SINGLE_LABEL, join_choices
 from essentia_ldl.discover import names, unknown
 from essentia_ldl.errors import SHOWN, DataError, RecipeError, explain, show
 from essentia_ldl.files import Home
-from essentia_ldl.recipe.checks import check_augment, check_joint, check_targets, check_tuning
+from essentia_ldl.recipe.checks import check_augment, check_joint, check_kind, check_loss, check_targets, check_tuning
 from essentia_ldl.recipe.sections import (
     ADDED,
     RENAMED,
@@ -56,7 +56,7 @@ class Recipe:
     task : str
         Name with hyphens, such as "mood-sad".
     classes : tuple[str, ...]
-        In alphabetical order, which is the column order of the graph.
+        The column order of the graph: classes or tags in alphabetical order, or dimensions such as valence and arousal.
     description : str
         One line for the card.
     aliases : Mapping[str, str]
@@ -68,11 +68,14 @@ class Recipe:
         Settings that differ from a source's defaults, by source.
     split, network, training, augment, choice, targets, calibration, uncertainty, card, demo : record
         The sections of the file, each a frozen record of `recipe.sections`.
+    kind : str
+        "single_label", "multi_label" (any number of tags per track) or "regression" (numbers).
 
     Raises
     ------
     RecipeError
-        When a value is out of range or the classes are not two or more names in alphabetical order.
+        When a value is out of range, the classes are not names in alphabetical order, two or more where a track has
+        one of them, or something is asked for that the kind does not allow.
 
     Examples
     --------
@@ -97,20 +100,24 @@ class Recipe:
     uncertainty: UncertaintySettings = dataclasses.field(default_factory=UncertaintySettings)
     card: CardSettings = dataclasses.field(default_factory=CardSettings)
     demo: DemoSettings = dataclasses.field(default_factory=DemoSettings)
+    kind: str = SINGLE_LABEL
 
     def __post_init__(self) -> None:
         if not isinstance(self.task, str) or not is_task_name(self.task):
             raise RecipeError(explain("task", TASK_RULE, self.task, "recipe", "Rename the task."))
         where = f"recipe {self.task}"
+        if self.kind not in KINDS:
+            raise RecipeError(explain("kind", join_choices(KINDS), self.kind, where, "Correct the kind."))
         if not isinstance(self.classes, tuple | list) or not all(isinstance(name, str) for name in self.classes):
             raise RecipeError(explain("classes", "a list of names", self.classes, where, "List the classes."))
         classes = list(self.classes)
         for text in (*classes, *self.aliases, self.description):
             if any(0xD800 <= ord(character) <= 0xDFFF for character in text):
                 raise RecipeError(explain("name", "UTF-8", text, where, "Rename the class folder or the label."))
-        if len(classes) < 2 or len(set(classes)) != len(classes) or not all(classes):
-            raise RecipeError(explain("classes", "two or more different names", classes, where, "List the classes."))
-        if classes != sorted(classes):
+        if len(classes) < (2 if self.kind == SINGLE_LABEL else 1) or len(set(classes)) != len(classes) or "" in classes:
+            rule = "two or more different names" if self.kind == SINGLE_LABEL else "one or more different names"
+            raise RecipeError(explain("classes", rule, classes, where, "List the classes."))
+        if classes != sorted(classes) and self.kind != REGRESSION:
             rule, remedy = f"alphabetical order {show(sorted(classes))}", "Sort them, as Essentia does."
             raise RecipeError(explain("classes", rule, classes, where, remedy))
         for alias, name in self.aliases.items():
@@ -121,10 +128,11 @@ class Recipe:
         for source in (*label_sources.expand(self.labels), *self.label_settings):
             if source not in known:
                 raise unknown("label source", source, known)
-            label_sources.build(source, self.classes, read_nothing, self.label_settings.get(source))
+            label_sources.build(source, self.classes, read_nothing, self.label_settings.get(source), kind=self.kind)
         known_backbones = names("essentia_ldl.nets.backbones")
         if self.network.backbone not in known_backbones:
             raise unknown("network", self.network.backbone, known_backbones)
+        check_loss(self.kind, self.training.loss, where)
         for section in SECTIONS:
             check_section(getattr(self, section), f"{where}, [{section}]")
         if self.network.fine_tune != "none" and not self.network.extractor:
@@ -133,6 +141,14 @@ class Recipe:
         check_tuning(self.network, self.training, self.target_networks, where)
         check_augment(self.network, self.augment, self.target_networks, where)
         check_targets(self.sources, self.target_networks, self.network, where)
+        asked = {
+            "targets.networks": self.target_networks,
+            "choice.leave_out": self.choice.leave_out,
+            "uncertainty.samples": self.uncertainty.samples,
+            "calibration.method": self.calibration.method,
+            "aliases": ", ".join(self.aliases) if self.kind == REGRESSION else "",
+        }
+        check_kind(self.kind, self.sources, asked, where)
 
     @classmethod
     def read(cls, task: str, home: Home | None = None) -> Recipe:
@@ -214,6 +230,8 @@ class Recipe:
         plain["aliases"] = dict(self.aliases)
         plain["label_settings"] = {source: dict(settings) for source, settings in self.label_settings.items()}
         plain["classes"] = list(self.classes)
+        if self.kind == SINGLE_LABEL:  # which is what a recipe without a kind is of
+            del plain["kind"]
         return plain
 
     def as_identity(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from essentia_ldl.choices import (
     PRETRAINED,
     SPEEDS,
     TARGET_NETWORKS,
+    is_loss,
     join_choices,
 )
 from essentia_ldl.errors import RecipeError, explain
@@ -119,13 +120,17 @@ class TrainingSettings:
     learning_rate: float = _key(0.001, "Adam's learning rate", "above 0", lambda x: 0 < x < math.inf)
     l2: float = _key(1e-5, "L2 on the kernels that are trained", "at least 0", lambda x: 0 <= x < math.inf)
     patience: int = _key(75, "epochs without a better validation until the rate halves", "at least 1", lambda x: x >= 1)
-    loss: str = _choice(
-        LOSSES,
-        "mae, cross_entropy, kl; auto: mae on smoothed labels, cross_entropy on one-hot",
+    loss: str = _key(
+        LOSSES[0],
+        "mae, cross_entropy, kl; auto: mae on smoothed labels, cross_entropy on one-hot; of tags mae, cross_entropy "
+        "(binary, which auto is), of numbers mae, squared_error (auto), huber",
+        join_choices(LOSSES),
+        is_loss,
     )
     class_weights: str = _choice(
         CLASS_WEIGHTS,
-        "balanced: the loss of a track weighs by the inverse of how many training tracks its class has; none: 1",
+        "balanced: the loss of a track weighs by the inverse of how many training tracks its class has; none: 1, "
+        "as all tracks with tags or numbers weigh",
     )
     rate_factor: float = _key(
         1.0,

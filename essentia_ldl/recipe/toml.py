@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from essentia_ldl import labels as label_sources
-from essentia_ldl.choices import CHOSEN_IN_WORDS
+from essentia_ldl.choices import CHOSEN_IN_WORDS, REGRESSION, SINGLE_LABEL
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.files import replacing
@@ -138,13 +138,13 @@ def _read_table(table: dict[str, Any], path: Path) -> Recipe:
         if old in table and new not in table:
             table = {**table, new: table[old]}
             del table[old]
-    known = {"task", "classes", "description", "aliases", "labels", *SECTIONS}
+    known = {"task", "kind", "classes", "description", "aliases", "labels", *SECTIONS}
     _refuse_unknown(table, known, str(path))
     for key in ("task", "classes"):
         if key not in table:
             raise RecipeError(explain("recipe", f"the key {key!r}", sorted(table), path, "Add it."))
     labels = _table(table, "labels", path)
-    for key in ("task", "description"):
+    for key in ("task", "description", "kind"):
         if not isinstance(table.get(key, ""), str):
             raise RecipeError(explain(key, "a text", table[key], path, "Put it in quotes."))
     if not isinstance(_join(labels.get("source", "")), str):
@@ -166,6 +166,7 @@ def _read_table(table: dict[str, Any], path: Path) -> Recipe:
         aliases=_table(table, "aliases", path),
         labels=_join(labels.get("source", "auto")),
         label_settings={name: values for name, values in settings.items() if values},
+        kind=table.get("kind", SINGLE_LABEL),
         **{name: _read_section(cls, _table(table, name, path), f"{path}, [{name}]") for name, cls in SECTIONS.items()},
     )
 
@@ -216,7 +217,8 @@ def render_recipe(recipe: Recipe) -> str:
         f"# Recipe of the task {recipe.task}. Every key is here; a line that is removed takes its default.",
         f"task = {write_value(recipe.task)}",
         f"description = {write_value(recipe.description)}",
-        "# class names in alphabetical order: the column order of the exported graph",
+        *_render_kind(recipe),
+        f"# {_describe_classes(recipe)}: the column order of the exported graph",
         f"classes = {write_value(list(recipe.classes))}",
         "",
         '# labels of a collection that mean one of the classes, such as: not_sad = "non_sad"',
@@ -264,7 +266,8 @@ def render_short(recipe: Recipe, keys: Sequence[str] = (), *, explained: bool = 
         f"# What is the task's own. All keys, explained: essentia-ldl recipe {recipe.task} --all",
         f"task = {write_value(recipe.task)}",
         f"description = {write_value(recipe.description)}",
-        *(["# class names in alphabetical order: the column order of the exported graph"] if explained else []),
+        *_render_kind(recipe, explained),
+        *([f"# {_describe_classes(recipe)}: the column order of the exported graph"] if explained else []),
         f"classes = {write_value(list(recipe.classes))}",
     ]
     if recipe.aliases:
@@ -288,6 +291,19 @@ def render_short(recipe: Recipe, keys: Sequence[str] = (), *, explained: bool = 
                 own.append(f"{field.name} = {write_value(value)}")
         lines += ["", f"[{name}]", *own] if own else []
     return "\n".join(lines) + "\n"
+
+
+def _render_kind(recipe: Recipe, explained: bool = True) -> list[str]:
+    """Write the kind of a task; nothing where a track has one class, as most have."""
+    if recipe.kind == SINGLE_LABEL:
+        return []
+    text = "# single_label: one class per track; multi_label: any number of tags; regression: numbers"
+    return [*([text] if explained else []), f"kind = {write_value(recipe.kind)}"]
+
+
+def _describe_classes(recipe: Recipe) -> str:
+    words = {SINGLE_LABEL: "class names in alphabetical order", REGRESSION: "names of the dimensions"}
+    return words.get(recipe.kind, "tags in alphabetical order")
 
 
 def write_value(value: Any) -> str:

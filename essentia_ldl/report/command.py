@@ -23,6 +23,7 @@ from essentia_ldl.report.confidence import draw_abstention, draw_calibration, wr
 from essentia_ldl.report.doubts import AUDIT, Doubts, judge, locate, read_features_of, write_doubts
 from essentia_ldl.report.excerpts import find_ffmpeg, read_excerpt
 from essentia_ldl.report.groups import draw_groups
+from essentia_ldl.report.kinds import NO_AUDIT, KindResults, draw_kind_sections, read_kind_results
 from essentia_ldl.report.map import place_tracks
 from essentia_ldl.report.page import Page, Section
 from essentia_ldl.report.pictures import shown
@@ -62,14 +63,16 @@ class Reported:
         What is missing, in sentences.
     pictures : tuple[Path, ...]
         Reliability diagrams.
-    page, audit : Path
-        The report, and the table of labels to listen to again.
+    page : Path
+        The report.
+    audit : Path or None
+        The table of labels to listen to again; None of tags and numbers, which have none.
     """
 
     notes: tuple[str, ...]
     pictures: tuple[Path, ...]
     page: Path
-    audit: Path
+    audit: Path | None
 
 
 def write_report(name: str | None, home: Home, excerpt_s: float | None = None, n_listed: int = N_LISTED) -> Reported:
@@ -102,6 +105,9 @@ def write_report(name: str | None, home: Home, excerpt_s: float | None = None, n
     folder = find_finished(name, home.runs)
     ffmpeg = find_ffmpeg() if excerpt_s is not None else ""
     with _telling_damage(folder):
+        tagged = read_kind_results(folder)
+        if tagged is not None:
+            return _write_kind_report(tagged)
         results = read_results(folder, home)
         read = read_features_of(results)
         doubts = judge(results, read)
@@ -117,6 +123,22 @@ def write_report(name: str | None, home: Home, excerpt_s: float | None = None, n
         notes += [note for note in written if isinstance(note, str)]
     pictures = tuple(path for path in written if not isinstance(path, str))
     return Reported((*results.notes, *doubts.notes, *notes), pictures, folder / "report.html", folder / AUDIT)
+
+
+def _write_kind_report(results: KindResults) -> Reported:
+    """Write the page of a run of tags or numbers, which has no audit."""
+    sections = draw_kind_sections(results)
+    links = "".join(f'<a href="#{anchor}">{shown(title)}</a>' for anchor, title, _ in sections)
+    bodies = "".join(
+        f'<section id="{anchor}"><h2>{shown(title)}</h2>{body}</section>' for anchor, title, body in sections
+    )
+    kind = "Cross-validation" if results.outcome == CROSSVAL else "Training"
+    plan = results.plan
+    about = plan.description or ", ".join(plan.classes)
+    page = results.folder / "report.html"
+    with replacing(page) as file:
+        file.write(_wrap(kind, results.folder.name, (plan.task, about), links, bodies).encode("utf-8"))
+    return Reported((NO_AUDIT,), (), page, None)
 
 
 @contextlib.contextmanager
@@ -205,8 +227,13 @@ def draw_page(page: Page) -> str:
         for section, body in drawn
     )
     kind = "Cross-validation" if results.kind == CROSSVAL else "Training"
-    task = results.recipe.task
     about = results.recipe.description or ", ".join(results.recipe.classes)
+    return _wrap(kind, results.folder.name, (results.recipe.task, about), links, bodies)
+
+
+def _wrap(kind: str, run: str, about: tuple[str, str], links: str, bodies: str) -> str:
+    """Put sections into a page with the name of the run; `about` are the task and what it is."""
+    task, described = about
     made = f"essentia-ldl {__version__}, {datetime.date.today().isoformat()}"
     parts = resources.files("essentia_ldl.report")
     style, script = ((parts / f"report.{suffix}").read_text("utf-8") for suffix in ("css", "js"))
@@ -216,9 +243,9 @@ def draw_page(page: Page) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
         f"<title>{shown(task)}: {kind.lower()}</title><style>{style}</style></head>\n"
-        f'<body data-task="{shown(task)}"><header><p class="eyebrow">{kind} · {shown(results.folder.name)}</p>'
-        f"<h1>{shown(task)}</h1><p class=lede>{shown(about)}</p></header>"
+        f'<body data-task="{shown(task)}"><header><p class="eyebrow">{kind} · {shown(run)}</p>'
+        f"<h1>{shown(task)}</h1><p class=lede>{shown(described)}</p></header>"
         f'<nav aria-label="sections">{links}</nav>\n<main>{bodies}</main>\n'
-        f"<footer>{shown(made)}. Every number is from {shown(results.folder.name)}/.</footer>\n"
+        f"<footer>{shown(made)}. Every number is from {shown(run)}/.</footer>\n"
         f"<script>{script}</script></body></html>\n"
     )

@@ -198,6 +198,23 @@ def draw_folds(rows: Mapping[str, Sequence[float]], means: Mapping[str, float], 
     return wrap("Balanced accuracy of every fold", described, height, parts)
 
 
+def draw_scatter(truth: np.ndarray, estimates: np.ndarray, names: Sequence[str], title: str) -> str:
+    """Draw estimates (n,) against the truth (n,), a dot per track that says its name, both axes alike."""
+    low, high = float(min(truth.min(), estimates.min())), float(max(truth.max(), estimates.max()))
+    margin = 0.04 * ((high - low) or 1)
+    span = (low - margin, high + margin)
+    frame = _Frame(span, span, WIDTH - 20, "truth (upwards: estimate)")
+    ticks = find_ticks(low, high)
+    parts = frame.draw(ticks, ticks)
+    parts.append(line(frame.across(span[0]), frame.up(span[0]), frame.across(span[1]), frame.up(span[1]), "mean"))
+    for x, y, name in zip(truth, estimates, names, strict=True):
+        tip = f"{shown(name)}: {x:.3g}, estimated {y:.3g}"
+        place = f'cx="{frame.across(x):.1f}" cy="{frame.up(y):.1f}" r="3.2"'
+        parts.append(f'<circle {place} class="dot"><title>{tip}</title></circle>')
+    described = f"{len(truth)} tracks from {low:.3g} to {high:.3g}"
+    return wrap(title, described, WIDTH - 20, parts)
+
+
 def choose_color(mass: float) -> str:
     """Return the colour of agreement: orange at 0 (everybody disagrees) over grey to blue at 1."""
     mass = float(np.clip(mass, 0, 1))

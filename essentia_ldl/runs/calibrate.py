@@ -18,8 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from essentia_ldl.choices import SINGLE_LABEL
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.files import digest_file
+from essentia_ldl.runs.kind_scores import OUT_OF_FOLD, calibrate_kind_run, keep_kind_out_of_fold
 from essentia_ldl.runs.names import WEIGHTS
 from essentia_ldl.runs.plan import Plan, read_plan
 from essentia_ldl.runs.predictions import FILE as PREDICTIONS
@@ -33,13 +35,13 @@ from essentia_ldl.runs.predictions import (
 from essentia_ldl.scores import calibration as calibration_module
 from essentia_ldl.scores.calibration import METHODS, NONE, NOT_ASKED, Calibration, identity
 from essentia_ldl.scores.calibration_file import read_calibration, write_calibration
+from essentia_ldl.scores.kind_calibration import KindCalibration
 from essentia_ldl.scores.logits import PatchLogits
 
-OUT_OF_FOLD = "out-of-fold"
 NESTED = "nested"  # what a solved training says of tracks that neither fit nor choice has seen
 
 
-def calibrate_run(run: Path, method: str | None = None, *, strict: bool = False) -> Calibration:
+def calibrate_run(run: Path, method: str | None = None, *, strict: bool = False) -> Calibration | KindCalibration:
     """Fit the calibration that a run's plan asks for, and give its tracks the probabilities that follow.
 
     Parameters
@@ -54,7 +56,7 @@ def calibrate_run(run: Path, method: str | None = None, *, strict: bool = False)
 
     Returns
     -------
-    Calibration
+    Calibration, or KindCalibration of tags and numbers
         What calibration.json holds.
 
     Raises
@@ -67,6 +69,8 @@ def calibrate_run(run: Path, method: str | None = None, *, strict: bool = False)
     run = Path(run)
     plan = read_plan(run)
     method = method or plan.calibration
+    if plan.kind != SINGLE_LABEL:
+        return calibrate_kind_run(plan, method, strict=strict)
     digest = digest_weights(run)
     is_none = method == NONE
     found = identity(plan.classes, NOT_ASKED, model=digest) if is_none else _fit(plan, method, digest, strict)
@@ -125,6 +129,9 @@ def keep_out_of_fold(run: Path, cells: Sequence[Path]) -> None:
     DataError
         When there is no cell, one has no test tracks, or the classes of two differ.
     """
+    if cells and read_predictions(cells[0]).truth is not None:
+        keep_kind_out_of_fold(run, cells)
+        return
     sample = gather_out_of_fold(cells)
     kept = Predictions(
         ids=np.array(sample.ids),
@@ -137,8 +144,10 @@ def keep_out_of_fold(run: Path, cells: Sequence[Path]) -> None:
     write_predictions(Path(run) / OUT_OF_FOLD, kept)
 
 
-def describe_for_card(calibration: Calibration) -> dict[str, Any]:
+def describe_for_card(calibration: Calibration | KindCalibration) -> dict[str, Any]:
     """Return what a card says of the calibration of its graph: probabilities are softmax(scale * logits + bias)."""
+    if isinstance(calibration, KindCalibration):
+        return calibration.describe_for_card()
     found = calibration
     facts: dict[str, Any] = {"method": NONE if found.is_identity else found.kind}
     if found.temperature is None:

@@ -27,6 +27,7 @@ _SCORES = {
     **dict.fromkeys(("sources", "baselines"), "Mapping[str, Mapping]"),
     **dict.fromkeys(("folds", "comparisons"), "tuple[Mapping, ...]"),
     "balanced_accuracy": "float",
+    "kind": "str",
     "baselines_left_out": "Mapping[str, str]",
     "grouped_by_artist": "bool",
     "leave_out": "str | None",
@@ -47,6 +48,7 @@ _SIDE = {
     "recall": "Mapping[str, float | None]",
     "confusion": "tuple[tuple[int, ...], ...]",
 }
+_KIND_SIDE = {"n_tracks": "int", "by_class": "Mapping[str, Mapping]", "intervals": "Mapping[str, Any]"}
 # What a report shows of each, and cannot do without.
 _SHOWN = {
     CROSSVAL: ("n_folds", "n_repeats", "seeds", "grouped_by_artist", "comparisons"),
@@ -86,18 +88,21 @@ def read_scores(folder: Path, shown: bool = False) -> dict[str, Any]:
     path = Path(folder) / SCORES
     scores = read_object(path)
     _check(scores, _SCORES, _SHOWN.get(tell_outcome(scores), ()) if shown else (), "", path)
+    is_kind = "kind" in scores
+    checks = _KIND_SIDE if is_kind else _SIDE
     for number, fold in enumerate(scores.get("folds", ())):
         _check(fold, _FOLD, ("seed", "fold"), f"folds.{number}.", path)
     for kind in ("sources", "baselines"):
         for name, row in scores.get(kind, {}).items():
             needed = _SHOWN_OF_ROW if shown else ("balanced_accuracy_mean",)
+            needed = ("pooled", "folds") if is_kind else needed
             _check(row, _ROW, needed, f"{kind}.{name}.", path)
             for part in ("pooled", "folds"):
                 for number, side in enumerate(row.get(part, ())):
-                    _check(side, _SIDE, _SIDE if shown else (), f"{kind}.{name}.{part}.{number}.", path)
+                    _check(side, checks, checks if shown else (), f"{kind}.{name}.{part}.{number}.", path)
     for name in ("valid", "test"):
         if name in scores:
-            _check(scores[name], _SIDE, _SIDE if shown else (), f"{name}.", path)
+            _check(scores[name], checks, checks if shown else (), f"{name}.", path)
     return scores
 
 

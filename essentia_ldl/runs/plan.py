@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl import frontends
-from essentia_ldl.choices import HEAD, TOP
+from essentia_ldl.choices import AUTO_LOSS, HEAD, KINDS, SINGLE_LABEL, TOP, join_choices
 from essentia_ldl.errors import StoreError, TrainingError, explain
 from essentia_ldl.files import read_object, write_json
 from essentia_ldl.records import FrontEnd
@@ -125,6 +125,8 @@ class Plan:
         Whether no artist is on two sides of the split.
     augment : AugmentPlan
         How training patches are changed; of networks with one target whose layers train.
+    kind : str
+        One of `choices.KINDS`: what the columns of targets are.
     """
 
     folder: Path
@@ -154,6 +156,7 @@ class Plan:
     learned: LearnedTargets | None = None
     grouped: bool = False
     augment: AugmentPlan = dataclasses.field(default_factory=AugmentPlan)
+    kind: str = SINGLE_LABEL
 
     def __post_init__(self) -> None:
         where = self.folder / FILE
@@ -162,7 +165,10 @@ class Plan:
             object.__setattr__(self, name, tuple(getattr(self, name)))  # json knows lists only
         if self.calibration not in METHODS:
             raise TrainingError(explain("calibration", ", ".join(METHODS), self.calibration, where, REMEDY))
-        if len(self.classes) < 2:
+        if self.kind not in KINDS or (self.kind != SINGLE_LABEL and self.tasks):
+            rule = f"{join_choices(KINDS)}, of several targets the first"
+            raise TrainingError(explain("kind", rule, self.kind, where, REMEDY))
+        if len(self.classes) < (2 if self.kind == SINGLE_LABEL else 1):
             raise TrainingError(explain("classes", "two or more", list(self.classes), where, REMEDY))
         if not self.rows("train").size:
             raise TrainingError(explain("tracks", "at least one to train on", 0, where, "Use more tracks."))
@@ -201,6 +207,8 @@ class Plan:
     @property
     def loss(self) -> str:
         """The loss, where the training says "auto" the one that its targets ask for."""
+        if self.kind != SINGLE_LABEL and self.training.loss == "auto":
+            return AUTO_LOSS[self.kind]
         return choose_loss(self.training.loss, is_smoothed=self.labels_source != "none")
 
     @property
@@ -234,6 +242,7 @@ def write_plan(plan: Plan) -> None:
             "task": plan.task,
             "name": plan.name,
             "description": plan.description,
+            **({} if plan.kind == SINGLE_LABEL else {"kind": plan.kind}),
             "classes": list(plan.classes),
             "front_end": plan.front_end.name,
             "network": dataclasses.asdict(plan.network),
@@ -314,6 +323,7 @@ def read_plan(folder: Path) -> Plan:
             learned=make(LearnedTargets, learned) if learned else None,
             augment=make_part(AugmentPlan, "augment", fields.get("augment") or {}, path),
             grouped=bool(fields.get("split", {}).get("grouped", False)),
+            kind=fields.get("kind", SINGLE_LABEL),
             **{key: fields[key] for key in _OPTIONAL if key in fields},
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:

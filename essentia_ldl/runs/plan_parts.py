@@ -23,6 +23,7 @@ from essentia_ldl.choices import (
     FINE_TUNE,
     LOSSES,
     SOLVERS,
+    is_loss,
     join_choices,
 )
 from essentia_ldl.errors import TrainingError, explain
@@ -252,8 +253,7 @@ class TrainingPlan:
         if self.halvings is not None:
             object.__setattr__(self, "halvings", tuple(self.halvings))  # json knows lists only
         if self.class_weights not in CLASS_WEIGHTS:
-            rule = " or ".join(CLASS_WEIGHTS)
-            raise TrainingError(explain("class_weights", rule, self.class_weights, PLAN, REMEDY))
+            raise TrainingError(explain("class_weights", " or ".join(CLASS_WEIGHTS), self.class_weights, PLAN, REMEDY))
         if self.solver not in SOLVERS:
             raise TrainingError(explain("solver", '"" or solved', self.solver, PLAN, REMEDY))
         for field, least in (("epochs", 1), ("batch_size", 1), ("patience", 1), ("warmup_epochs", 0)):
@@ -261,7 +261,7 @@ class TrainingPlan:
                 raise TrainingError(explain(field, f"at least {least}", getattr(self, field), PLAN, REMEDY))
         if not 0 < self.rate_factor <= 1:
             raise TrainingError(explain("rate_factor", "above 0, at most 1", self.rate_factor, PLAN, REMEDY))
-        if self.loss not in LOSSES:
+        if not is_loss(self.loss):
             raise TrainingError(explain("loss", " or ".join(LOSSES), self.loss, PLAN, REMEDY))
 
 

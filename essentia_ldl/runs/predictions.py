@@ -21,7 +21,7 @@ from essentia_ldl.scores.logits import PatchLogits, check_logits, join
 FILE = "predictions.npz"
 _LOGITS = ("patch_logits", "n_patches")
 _NEEDED = ("ids", "roles", "labels", "classes")
-_ALL = (*_NEEDED, "probabilities", *_LOGITS)  # in the order in which they are written
+_ALL = (*_NEEDED, "probabilities", *_LOGITS, "truth")  # in the order in which they are written
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -40,6 +40,8 @@ class Predictions:
         Track after track, before calibration and softmax; None of a baseline.
     n_patches : np.ndarray [shape=(n_tracks,), int64] or None
         Patches of each track; given with the logits.
+    truth : np.ndarray [shape=(n_tracks, n_classes), float32] or None
+        The tags or numbers of each track, whose labels are empty then; None where a track has one class.
     where : str
         Where they are from, for messages.
 
@@ -56,6 +58,7 @@ class Predictions:
     probabilities: np.ndarray | None = None
     patch_logits: np.ndarray | None = None
     n_patches: np.ndarray | None = None
+    truth: np.ndarray | None = None
     where: str = FILE
 
     def __post_init__(self) -> None:
@@ -66,7 +69,7 @@ class Predictions:
             object.__setattr__(self, name, array)
         if not len(self.ids) == len(self.roles) == len(self.labels):
             self._refuse("tracks", "as many roles and labels as ids", (len(self.roles), len(self.labels)))
-        for name, known in (("roles", ROLES), ("labels", self.classes)):
+        for name, known in (("roles", ROLES), ("labels", self.classes if self.truth is None else ("",))):
             unknown = sorted({str(value) for value in getattr(self, name)} - {str(value) for value in known})
             if unknown:
                 self._refuse(name, f"one of {', '.join(map(str, known))}", unknown)
@@ -78,7 +81,8 @@ class Predictions:
                 rule = f"whole numbers of shape ({len(self.ids)},), 1 or more"
                 self._refuse("n_patches", rule, (counts.shape, str(counts.dtype)))
             self._check("patch_logits", (int(np.sum(self.n_patches)), len(self.classes)))
-        self._check("probabilities", (len(self.ids), len(self.classes)))
+        for name in ("probabilities", "truth"):
+            self._check(name, (len(self.ids), len(self.classes)))
 
     def _check(self, name: str, shape: tuple[int, int]) -> None:
         array = getattr(self, name)
@@ -90,7 +94,9 @@ class Predictions:
 
     @property
     def targets(self) -> np.ndarray:
-        """The classes of the tracks as indices, shape (n_tracks,), int64."""
+        """The classes of the tracks as indices, shape (n_tracks,), int64; or else their tags or numbers."""
+        if self.truth is not None:
+            return self.truth
         index = {str(name): number for number, name in enumerate(self.classes)}
         return np.array([index[str(label)] for label in self.labels], dtype=np.int64)
 
@@ -111,7 +117,24 @@ class Predictions:
             self.labels[rows],
             self.classes,
             self.probabilities[rows],
+            truth=None if self.truth is None else self.truth[rows],
             where=self.where,
+        )
+
+    def select_patches(self, side: str) -> Predictions:
+        """Return the tracks of one side with the answers of their patches; `DataError` when there are no such."""
+        if self.patch_logits is None or self.n_patches is None:
+            self._refuse("predictions", " and ".join(_LOGITS), "none")
+        rows = self.roles == side
+        return dataclasses.replace(
+            self,
+            ids=self.ids[rows],
+            roles=self.roles[rows],
+            labels=self.labels[rows],
+            probabilities=None if self.probabilities is None else self.probabilities[rows],
+            patch_logits=self.patch_logits[np.repeat(rows, self.n_patches)],
+            n_patches=self.n_patches[rows],
+            truth=None if self.truth is None else self.truth[rows],
         )
 
     def select_logits(self, side: str) -> PatchLogits:

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from essentia_ldl.choices import SINGLE_LABEL
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.runs.calibrate import describe_for_card, read_run
+from essentia_ldl.runs.kind_scores import name_main, score_kind_run
 from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.runs.predictions import read_predictions
 from essentia_ldl.scores import bootstrap, metrics, reliability
@@ -32,6 +34,8 @@ def score_run(run: Path) -> dict[str, Any]:
         `compare_calibrations`.
     """
     plan, predictions = read_plan(run), read_predictions(run)
+    if plan.kind != SINGLE_LABEL:
+        return score_kind_run(plan)
     classes = list(plan.classes)
     scores: dict[str, Any] = {"classes": classes}
     for side in ("valid", "test"):
@@ -52,7 +56,9 @@ def score_run(run: Path) -> dict[str, Any]:
 
 
 def choose_best(scores: Mapping[str, Any]) -> str:
-    """Return the label source of a cross-validation with the best mean balanced accuracy, the first of equals.
+    """Return the label source of a cross-validation with the best mean score, the first of equals.
+
+    That is the balanced accuracy, or the ROC-AUC of tags and the R2 of numbers.
 
     Raises
     ------
@@ -62,7 +68,9 @@ def choose_best(scores: Mapping[str, Any]) -> str:
     if not scores["sources"]:
         remedy = "Run crossval again."
         raise DataError(explain("sources", "one label source at least", 0, "scores of a cross-validation", remedy))
-    return max(scores["sources"], key=lambda name: scores["sources"][name]["balanced_accuracy_mean"])
+    kind = scores.get("kind", SINGLE_LABEL)
+    key = "balanced_accuracy_mean" if kind == SINGLE_LABEL else f"{name_main(kind)}_mean"
+    return max(scores["sources"], key=lambda name: scores["sources"][name][key])
 
 
 def compare_calibrations(parts: Sequence[tuple[PatchLogits, Calibration]], groups: np.ndarray) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from essentia_ldl.arrays import read_arrays
+from essentia_ldl.choices import SINGLE_LABEL
 from essentia_ldl.errors import DataError, StoreError, explain
 from essentia_ldl.files import replacing
-from essentia_ldl.linear.solution import REMEDY, Solution
+from essentia_ldl.linear.solution import REMEDY, ColumnSolution, Solution
 
 __all__ = ["FILE", "Solution", "read_solution", "write_solution"]
 
@@ -26,8 +27,8 @@ def write_solution(folder: Path, solution: Solution) -> None:
         np.savez(file, **{field.name: getattr(solution, field.name) for field in dataclasses.fields(solution)})
 
 
-def read_solution(folder: Path) -> Solution:
-    """Read the solution.npz of a run folder.
+def read_solution(folder: Path, kind: str = SINGLE_LABEL) -> Solution:
+    """Read the solution.npz of a run folder whose targets are of a kind of `choices.KINDS`.
 
     Raises
     ------
@@ -39,6 +40,6 @@ def read_solution(folder: Path) -> Solution:
     if set(arrays) != names:
         raise StoreError(explain("solution", f"the arrays {', '.join(sorted(names))}", sorted(arrays), path, REMEDY))
     try:
-        return Solution(**arrays)
+        return (Solution if kind == SINGLE_LABEL else ColumnSolution)(**arrays)
     except DataError as error:
         raise StoreError(f"{error} The file is {path}.") from None

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from essentia_ldl.choices import SINGLE_LABEL
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.files import digest_file, read_object, replacing, write_json
 from essentia_ldl.records import LabelTable
@@ -27,6 +28,7 @@ from essentia_ldl.runs.plan_parts import REMEDY
 from essentia_ldl.tables import read_csv
 
 REPORT = "labels.json"
+TRUTH = "truth.csv"  # the tags or numbers of all tracks
 
 
 def name_table(task: str = "") -> str:
@@ -62,8 +64,19 @@ def read_targets(plan: Plan) -> tuple[np.ndarray, ...]:
     """
     ids = [track.id for track in plan.tracks]
     if not plan.tasks:
-        return (_read_columns(plan.folder / name_table(), plan.classes).rows(ids),)
+        return (_read_columns(plan.folder / name_table(), plan.classes, plan.kind).rows(ids),)
     return tuple(_read_task(plan.folder / name_table(task.name), task.classes, ids) for task in plan.tasks)
+
+
+def write_truth(folder: Path, table: LabelTable) -> None:
+    """Write the tags or numbers of all tracks of a run, whatever its training tracks are trained towards."""
+    write_table(table, Path(folder) / TRUTH)
+
+
+def read_truth(plan: Plan) -> np.ndarray:
+    """Read the tags or numbers of the tracks of a plan, (n_tracks, n_classes) float32; raises as `read_targets`."""
+    table = _read_columns(plan.folder / TRUTH, plan.classes, plan.kind)
+    return table.rows([track.id for track in plan.tracks])
 
 
 def digest_training(plan: Plan, targets: tuple[np.ndarray, ...]) -> str:
@@ -91,6 +104,8 @@ def digest_training(plan: Plan, targets: tuple[np.ndarray, ...]) -> str:
         "tracks": [dataclasses.astuple(track) for track in plan.tracks],
         "targets": _digest(targets[0]),
     }
+    if plan.kind != SINGLE_LABEL:
+        parts["kind"] = plan.kind
     if plan.augment != AugmentPlan():
         parts["augment"] = dataclasses.asdict(plan.augment)
     if plan.tasks:
@@ -115,8 +130,8 @@ def _digest(rows: np.ndarray) -> str:
     return hashlib.sha256(rows.tobytes()).hexdigest()
 
 
-def _read_columns(path: Path, classes: tuple[str, ...]) -> LabelTable:
-    table = read_table(path)
+def _read_columns(path: Path, classes: tuple[str, ...], kind: str = SINGLE_LABEL) -> LabelTable:
+    table = read_table(path, kind)
     if table.classes != classes:
         rule = f"the columns id, {', '.join(classes)}"
         raise DataError(explain("labels", rule, list(table.classes), path, REMEDY))
@@ -165,13 +180,15 @@ def write_table(table: LabelTable, path: str | os.PathLike[str]) -> Path:
     return Path(path)
 
 
-def read_table(path: str | os.PathLike[str]) -> LabelTable:
+def read_table(path: str | os.PathLike[str], kind: str = SINGLE_LABEL) -> LabelTable:
     """Read a label table that `write_table` or a spreadsheet wrote.
 
     Parameters
     ----------
     path : str or os.PathLike
         A CSV file with the header ``id,<classes>``.
+    kind : str
+        One of `choices.KINDS`: what its rows are.
 
     Returns
     -------
@@ -201,6 +218,6 @@ def read_table(path: str | os.PathLike[str]) -> LabelTable:
             raise DataError(explain("label row", "numbers", line[1:], f"{path}, row {number}", remedy)) from error
     table = np.array(rows, dtype=np.float32).reshape(len(rows), len(classes))
     try:
-        return LabelTable(tuple(line[0] for line in lines[1:]), classes, table)
+        return LabelTable(tuple(line[0] for line in lines[1:]), classes, table, kind)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error

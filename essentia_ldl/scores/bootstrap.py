@@ -89,6 +89,31 @@ def resample_sums(
     return np.concatenate(parts).reshape(n_resamples, *values.shape[1:])
 
 
+def draw_weights(groups: np.ndarray, n_resamples: int = N_RESAMPLES, seed: int = 0) -> np.ndarray | None:
+    """Return how often each track is in each draw of groups, (n_resamples, n_tracks), for scores that are no sums.
+
+    Parameters
+    ----------
+    groups : np.ndarray [shape=(n_tracks,), int]
+        From `group_tracks`.
+    n_resamples, seed : int
+        Draws, the same as those of `resample_sums`.
+
+    Returns
+    -------
+    np.ndarray or None
+        None when there are fewer than two groups.
+
+    Examples
+    --------
+    >>> draw_weights(np.array([0, 0, 1]), n_resamples=1).shape
+    (1, 3)
+    """
+    n_groups = int(groups.max()) + 1
+    drawn = resample_sums(np.eye(n_groups), np.arange(n_groups), n_resamples, seed)
+    return None if drawn is None else drawn[:, groups]
+
+
 def find_interval(statistics: np.ndarray, level: float = LEVEL) -> list[float]:
     """Return the lower and upper percentile of resampled statistics (n_resamples,).
 

@@ -200,7 +200,8 @@ def replay_audio(
         parts = [run_graph(network, full, card.input_name, patch[None], [node])[node] for patch in patches]
         return {"audio to full graph": measure_difference(ours, np.concatenate(parts), node, full.name)}
     predict = getattr(es, front_end.predict_algorithm)
-    theirs = np.array(predict(graphFilename=str(full))(signal))
+    named = {"output": node} if node not in PROBABILITY_NODES else {}  # a pipeline of classifiers names none
+    theirs = np.array(predict(graphFilename=str(full), **named)(signal))
     found = {"audio to full graph": measure_difference(ours, theirs, node, full.name)}
     if head is not None:
         head_card = GraphCard(read_json(head.with_suffix(".json")))
@@ -208,7 +209,7 @@ def replay_audio(
         embedding_node = GraphCard(read_json(extractor.with_suffix(".json"))).output("embeddings")
         embeddings = predict(graphFilename=str(extractor), output=embedding_node)(signal)
         answers = es.TensorflowPredict2D(graphFilename=str(head), output=head_card.output("predictions"))(embeddings)
-        found["audio to head"] = measure_difference(ours, np.array(answers), "model/Softmax", head.name)
+        found["audio to head"] = measure_difference(ours, np.array(answers), node, head.name)
     return found
 
 

@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from essentia_ldl.choices import SOLVED
+from essentia_ldl.choices import MULTI_LABEL, SINGLE_LABEL, SOLVED
 from essentia_ldl.collection.read import Collection, keep_split
+from essentia_ldl.labels.one_hot import make_rows
 from essentia_ldl.linear.choose import Fitted
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import LabelTable, Split
@@ -25,11 +26,11 @@ from essentia_ldl.runs.calibrate import OUT_OF_FOLD
 from essentia_ldl.runs.plan import Plan
 from essentia_ldl.runs.predictions import write_predictions
 from essentia_ldl.runs.solution import write_solution
-from essentia_ldl.runs.targets import name_table, read_report, write_report, write_table
+from essentia_ldl.runs.targets import name_table, read_report, write_report, write_table, write_truth
 from essentia_ldl.taps import EMBEDDING, HOP_FRAMES, NETWORKS
 from essentia_ldl.train.adapt import adapt, describe_adaptation
 from essentia_ldl.train.choice import describe_setting, make_choice, make_grid, report_choice
-from essentia_ldl.train.nested import make_predictions, write_nested
+from essentia_ldl.train.nested import find_kind_findings, make_predictions, write_nested
 
 N_HIDDEN = 100
 
@@ -61,7 +62,7 @@ def fit_solved(
     chosen = make_choice(recipe, inside, nest=say is not None)
     setting = chosen.fitted.setting
     folder.mkdir(parents=True, exist_ok=True)
-    report = report_choice(chosen, make_grid(recipe))
+    report = report_choice(chosen, make_grid(recipe), recipe.kind)
     if chosen.own is not None:
         write_predictions(folder / OUT_OF_FOLD, make_predictions(inside, recipe, chosen.own))
     if chosen.nested is not None:
@@ -72,6 +73,9 @@ def fit_solved(
         report["adapted"] = describe_adaptation(collection.target)
     write_solution(folder, fitted.solution)
     write_table(make_table(inside, recipe, split, collection, chosen.fitted), folder / name_table())
+    if recipe.kind != SINGLE_LABEL:
+        rows, kind = make_rows(collection.tracks, recipe.classes)
+        write_truth(folder, LabelTable(tuple(track.id for track in collection.tracks), recipe.classes, rows, kind))
     write_report(folder, {"source": recipe.labels, "setting": describe_setting(setting), "choice": report})
     if say is not None:
         say(describe_choice(report))
@@ -88,12 +92,26 @@ def fit_solved(
 
 def make_table(inside: Collection, recipe: Recipe, split: Split, collection: Collection, fitted: Fitted) -> LabelTable:
     """Return what every track was fitted towards; test tracks have their classes."""
+    if recipe.kind != SINGLE_LABEL:
+        return _make_kind_table(inside, recipe, split, collection, fitted)
     index = {name: number for number, name in enumerate(recipe.classes)}
     known = {track.id: row for track, row in zip(inside.tracks, fitted.targets, strict=True)}
     labels = {track.id: track.label for track in collection.tracks}
     ids = (*split.train, *split.valid, *split.test)
     rows = [known[name] if name in known else np.eye(len(index))[index[labels[name]]] for name in ids]
     return LabelTable(ids, recipe.classes, np.stack(rows))
+
+
+def _make_kind_table(
+    inside: Collection, recipe: Recipe, split: Split, collection: Collection, fitted: Fitted
+) -> LabelTable:
+    """Do what `make_table` does for tags and numbers; shares of neighbours may leave 0 to 1 by rounding alone."""
+    own, kind = make_rows(collection.tracks, recipe.classes)
+    known = {track.id: row for track, row in zip(collection.tracks, own, strict=True)}
+    targets = np.clip(fitted.targets, 0, 1) if kind == MULTI_LABEL else fitted.targets
+    known |= {track.id: row for track, row in zip(inside.tracks, targets, strict=True)}
+    ids = (*split.train, *split.valid, *split.test)
+    return LabelTable(ids, recipe.classes, np.stack([known[name] for name in ids]), kind)
 
 
 def summarize_choice(folder: Path, recipe: Recipe, collection: Collection) -> dict[str, Any]:
@@ -105,7 +123,9 @@ def summarize_choice(folder: Path, recipe: Recipe, collection: Collection) -> di
     unknown = sum(track.artist is None for track in collection.tracks)
     findings = []
     chance = 1 / len(recipe.classes)
-    if nested["balanced_accuracy_pooled"] <= chance + nested["balanced_accuracy_error"]:
+    if recipe.kind != SINGLE_LABEL:
+        findings = find_kind_findings(recipe.kind, nested)
+    elif nested["balanced_accuracy_pooled"] <= chance + nested["balanced_accuracy_error"]:
         findings = [
             f"nothing beats chance: {nested['balanced_accuracy_pooled']:.2f} where chance is {chance:.2f}; the model "
             "says nothing about these classes"
@@ -159,7 +179,9 @@ def describe_choice(report: Mapping[str, Any]) -> str:
 
 
 def _show_scores(one: Mapping[str, Any]) -> str:
-    return f"log loss {one['log_loss']:.3f}, balanced accuracy {one['balanced_accuracy']:.3f}"
+    if "balanced_accuracy" in one:
+        return f"log loss {one['log_loss']:.3f}, balanced accuracy {one['balanced_accuracy']:.3f}"
+    return f"ROC-AUC {one['roc_auc']:.3f}" if "roc_auc" in one else f"R2 {one['r2']:.3f}"
 
 
 def solve_plan(plan: Plan) -> Plan:

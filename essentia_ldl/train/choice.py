@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from essentia_ldl.choices import JOINT, JOINT_ONE_HOT
-from essentia_ldl.collection import splits
+from essentia_ldl.choices import JOINT, JOINT_ONE_HOT, MULTI_LABEL, SINGLE_LABEL
+from essentia_ldl.collection import columns, splits
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import DataError
 from essentia_ldl.features.joint import QUALITIES
@@ -33,6 +33,7 @@ from essentia_ldl.linear.choose import (
     fit,
     list_left_out,
 )
+from essentia_ldl.linear.kinds import STRENGTHS as KIND_STRENGTHS
 from essentia_ldl.progress import hides_bars
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Track
@@ -40,6 +41,7 @@ from essentia_ldl.taps import DEEP, EMBEDDING, NETWORKS
 from essentia_ldl.train.solved import PatchAnswers, answer_patches, gather_tracks, make_feature_set
 
 N_PARTS = 5
+SCORES_OF = {SINGLE_LABEL: ("log_loss", "balanced_accuracy"), MULTI_LABEL: ("log_loss", "roc_auc")}
 HALF = 0.5
 SHARES = {"same": (0.0, 0.3), "other": (HALF,)}
 SHARES_BY_COLUMN = (0.0, 0.15, 0.3, HALF)  # where folds show what smoothing is worth on other music
@@ -114,6 +116,8 @@ def make_grid(recipe: Recipe) -> SettingGrid:
         shares = (HALF,)
     elif recipe.labels == JOINT_ONE_HOT:
         shares = (0.0,)
+    if recipe.kind != SINGLE_LABEL:
+        return SettingGrid(list_feature_sets(recipe), shares, KIND_STRENGTHS)
     return SettingGrid(list_feature_sets(recipe), shares)
 
 
@@ -140,7 +144,7 @@ def draw_parts(tracks: Sequence[Track], seed: int, leave_out: str = "") -> np.nd
         When the column is missing, is not filled for every track or has one value only.
     """
     if leave_out:
-        values = splits.list_values(tracks, leave_out)
+        values = columns.list_values(tracks, leave_out)
         return np.array([values.index(track.columns[leave_out]) for track in tracks], dtype=np.int64)
     for n_parts in range(N_PARTS, 1, -1):
         try:
@@ -194,7 +198,9 @@ def make_choice(recipe: Recipe, collection: Collection, nest: bool = True) -> Ch
     asked = [lambda part: fits[part, choice.setting], lambda part: fits[part, settings[part]]]
     own, told = _answer(collection, parts, asked)
     (other,) = _answer(collection, parts, asked[1:], QUALITIES[1])
-    changed = float(np.mean(told.average().argmax(axis=1) != other.average().argmax(axis=1)))
+    changed = None
+    if tracks.kind == SINGLE_LABEL:
+        changed = float(np.mean(told.average().argmax(axis=1) != other.average().argmax(axis=1)))
     return Chosen(fitted, choice, parts, own, told, tuple(settings[part] for part in sorted(settings)), changed)
 
 
@@ -250,8 +256,8 @@ def describe_setting(setting: Setting) -> str:
     return f"{networks}, {layers}, {share}, strength {setting.strength:g}"
 
 
-def report_choice(chosen: Chosen, grid: SettingGrid) -> dict[str, Any]:
-    """Return what a choice was made among and how, ready for json."""
+def report_choice(chosen: Chosen, grid: SettingGrid, kind: str = SINGLE_LABEL) -> dict[str, Any]:
+    """Return what a choice was made among and how, ready for json; the scores are those of the kind of the targets."""
     report: dict[str, Any] = {
         "n_settings": grid.size,
         "chosen": _plain(chosen.fitted.setting),
@@ -262,9 +268,9 @@ def report_choice(chosen: Chosen, grid: SettingGrid) -> dict[str, Any]:
     return {
         **report,
         "n_folds": len(set(chosen.parts.tolist())),
-        **{name: _tell(getattr(chosen.choice, name)) for name in ("chosen", "best", "cheapest")},
+        **{name: _tell(getattr(chosen.choice, name), kind) for name in ("chosen", "best", "cheapest")},
         "by_fold": [_plain(setting) for setting in chosen.nested_settings],
-        "tried": [_tell(one) for one in chosen.choice.tried],
+        "tried": [_tell(one, kind) for one in chosen.choice.tried],
     }
 
 
@@ -277,6 +283,7 @@ def _plain(setting: Setting) -> dict[str, Any]:
     }
 
 
-def _tell(tried: Tried) -> Mapping[str, Any]:
-    scores = {"log_loss": round(tried.log_loss, 4), "balanced_accuracy": round(tried.balanced_accuracy, 4)}
+def _tell(tried: Tried, kind: str) -> Mapping[str, Any]:
+    names = SCORES_OF.get(kind, ("squared_error", "r2"))
+    scores = dict(zip(names, (round(tried.log_loss, 4), round(tried.balanced_accuracy, 4)), strict=True))
     return {**_plain(tried.setting), **scores, "cost": tried.setting.features.cost}

@@ -15,6 +15,7 @@ from typing import Any
 
 from essentia_ldl import frontends
 from essentia_ldl import labels as label_sources
+from essentia_ldl.choices import REGRESSION, SINGLE_LABEL
 from essentia_ldl.collection import splits
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import RecipeError, explain
@@ -35,7 +36,7 @@ from essentia_ldl.runs.plan import (
     read_plan,
     write_plan,
 )
-from essentia_ldl.runs.targets import name_table, write_report, write_table
+from essentia_ldl.runs.targets import name_table, write_report, write_table, write_truth
 from essentia_ldl.taps import Published
 from essentia_ldl.train import multi_target
 from essentia_ldl.train.adapt import describe_adaptation
@@ -126,6 +127,8 @@ def plan_run(
         networks = multi_target.write_networks(folder / multi_target.FOLDER, recipe, targets, plan)
         plan = multi_target.plan_classifier(recipe, plan, networks)
     write_table(table, folder / name_table())
+    if recipe.kind != SINGLE_LABEL:
+        write_truth(folder, build_source(recipe, "none")(collection.tracks))
     write_report(folder, reports)
     write_plan(plan)
     return plan
@@ -175,6 +178,7 @@ def compose_plan(folder: Path, recipe: Recipe, collection: Collection, split: Sp
         calibration=recipe.calibration.method,
         samples=recipe.uncertainty.samples,
         grouped=splits.describe(split, collection.tracks).grouped,
+        kind=recipe.kind,
     )
 
 
@@ -202,6 +206,11 @@ def update_places(folder: Path, collection: Collection) -> None:
 
 def identify_tracks(recipe: Recipe, collection: Collection) -> list[list[Any]]:
     """Return what of every track decides the numbers of a run: id, content, label, artist, columns that labels read."""
+    if recipe.kind != SINGLE_LABEL:
+        return [
+            [track.id, collection.contents[track.id], list(track.names), dict(track.numbers or {}), track.artist]
+            for track in collection.tracks
+        ]
     columns = sorted({name for preset in label_sources.presets() for name in build_source(recipe, preset).columns})
     return [
         [track.id, collection.contents[track.id], track.label, track.artist, [track.columns.get(c) for c in columns]]
@@ -265,7 +274,8 @@ def name_stems(recipe: Recipe, is_demo: bool, extractor: Extractor | None = None
 
 def _card_fields(recipe: Recipe, collection: Collection) -> dict[str, Any]:
     is_demo = collection.is_demo
-    counts = "/".join(str(sum(t.label == name for t in collection.tracks)) for name in recipe.classes)
+    counts = "/".join(str(sum(name in t.names for t in collection.tracks)) for name in recipe.classes)
+    counts = "with numbers" if recipe.kind == REGRESSION else f"{counts} per class"
     card = recipe.card
     adapted = {} if collection.target is None else {"adapted": describe_adaptation(collection.target)}
     return {
@@ -275,7 +285,7 @@ def _card_fields(recipe: Recipe, collection: Collection) -> dict[str, Any]:
         "release_date": datetime.date.today().isoformat(),
         "dataset": {
             "name": "essentia-ldl demo (synthetic)" if is_demo else card.dataset or "unnamed",
-            "size": f"{len(collection.tracks)} tracks, {counts} per class",
+            "size": f"{len(collection.tracks)} tracks, {counts}",
         },
         "licence": card.licence,
         "training_data_rights": "synthetic, no rights attached" if is_demo else card.training_data_rights,

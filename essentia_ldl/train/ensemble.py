@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from essentia_ldl import __version__
+from essentia_ldl.choices import SINGLE_LABEL
 from essentia_ldl.collection.read import Source
 from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.files import Home, digest_file, replacing
@@ -127,6 +128,9 @@ def train_members(
     EssentiaLdlError
         When files, labels or recipe do not fit, a training cannot go on, or the model is not what Essentia runs.
     """
+    if recipe.kind != SINGLE_LABEL:
+        rule, remedy = f"none where the kind is {recipe.kind}", "Leave members out."
+        raise RecipeError(explain("members", rule, n_members, f"recipe {recipe.task}", remedy))
     if recipe.target_networks != "none":
         rule, remedy = "a network with one target", "Name one label source that is no artist group."
         raise RecipeError(explain("members", rule, recipe.labels, f"recipe {recipe.task}", remedy))

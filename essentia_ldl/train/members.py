@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from essentia_ldl.arrays import read_arrays
+from essentia_ldl.choices import SINGLE_LABEL
 from essentia_ldl.errors import DataError, StoreError, TrainingError, explain
 from essentia_ldl.files import replacing
 from essentia_ldl.records import LabelTable
@@ -139,6 +140,9 @@ def join_plans(run: Path, members: Sequence[Member]) -> Plan:
         When no track is left that trains.
     """
     plans = [member.plan for member in members]
+    if plans[0].kind != SINGLE_LABEL:
+        rule, remedy = "networks of tasks with one class per track", "Name other runs."
+        raise TrainingError(explain("members", rule, plans[0].kind, run, remedy))
     roles: dict[str, list[str]] = {}
     tracks: dict[str, PlannedTrack] = {}
     for plan in plans:

@@ -8,14 +8,18 @@ calibration of a part is fitted on what was said out of fold of the other parts.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from essentia_ldl.choices import MULTI_LABEL, SINGLE_LABEL
 from essentia_ldl.collection.read import Collection
+from essentia_ldl.labels.one_hot import make_rows
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.runs.calibrate import name_nested
+from essentia_ldl.runs.kind_scores import answer_patches, fit_kind, name_main, score_answers
 from essentia_ldl.runs.predictions import Predictions, write_predictions
 from essentia_ldl.runs.score import compare_calibrations, score_predictions
 from essentia_ldl.scores import metrics
@@ -30,6 +34,7 @@ from essentia_ldl.scores.calibration import (
     identity,
 )
 from essentia_ldl.scores.calibration_file import write_calibration
+from essentia_ldl.scores.kind_calibration import write_kind_calibration
 from essentia_ldl.train.choice import Chosen
 from essentia_ldl.train.solved import PatchAnswers
 
@@ -49,6 +54,7 @@ def make_predictions(
         classes=np.array(recipe.classes),
         patch_logits=picked.logits.astype(np.float32),
         n_patches=picked.n_patches,
+        truth=None if recipe.kind == SINGLE_LABEL else make_rows(tracks, recipe.classes)[0].astype(np.float32),
     )
 
 
@@ -72,6 +78,8 @@ def write_nested(folder: Path, collection: Collection, recipe: Recipe, chosen: C
         Balanced accuracy (mean, deviation, pooled, error, by fold), recall and confusion of tracks that no choice has
         seen; and calibration, before and after.
     """
+    if recipe.kind != SINGLE_LABEL:
+        return _write_kind_nested(folder, collection, recipe, chosen)
     pairs = []
     for part in sorted(set(chosen.parts.tolist())):
         here = np.flatnonzero(chosen.parts == part)
@@ -86,6 +94,41 @@ def write_nested(folder: Path, collection: Collection, recipe: Recipe, chosen: C
     artists = {track.id: track.artist for track in collection.tracks if track.artist}
     groups = group_ids([track_id for sample, _ in pairs for track_id in sample.ids], artists)
     return {**score_nested(collection, recipe, chosen), "calibration": compare_calibrations(pairs, groups)}
+
+
+def _write_kind_nested(folder: Path, collection: Collection, recipe: Recipe, chosen: Chosen) -> dict[str, Any]:
+    """Do what `write_nested` does for tags and numbers: their scores pooled, and the main one by part."""
+    told, limits, by_part = [], [], []
+    main = name_main(recipe.kind)
+    for part in sorted(set(chosen.parts.tolist())):
+        here, others = np.flatnonzero(chosen.parts == part), np.flatnonzero(chosen.parts != part)
+        found = fit_kind(recipe.kind, make_predictions(collection, recipe, chosen.own, others))
+        one = make_predictions(collection, recipe, chosen.nested, here)
+        one = dataclasses.replace(one, probabilities=answer_patches(recipe.kind, one, found).astype(np.float32))
+        cell = name_nested(folder, part)
+        write_predictions(cell, one)
+        write_kind_calibration(cell / FILE, found)
+        told.append(one)
+        limits.append(np.tile(found.limits, (len(here), 1)))
+        groups = group_ids([str(name) for name in one.ids], {})
+        by_part.append(score_answers(recipe.kind, one.truth, one.probabilities, recipe.classes, groups)[main])
+    artists = {track.id: track.artist for track in collection.tracks if track.artist}
+    groups = group_ids([str(name) for one in told for name in one.ids], artists)
+    arrays = (np.concatenate([getattr(one, name) for one in told]) for name in ("truth", "probabilities"))
+    pooled = score_answers(recipe.kind, *arrays, recipe.classes, groups, np.concatenate(limits))
+    known = [value for value in by_part if value is not None]
+    spread = {f"{main}_mean": float(np.mean(known)), f"{main}_std": float(np.std(known, ddof=1))} if known[1:] else {}
+    return {**pooled, **spread, "kind": recipe.kind, "folds": by_part}
+
+
+def find_kind_findings(kind: str, score: Mapping[str, Any]) -> list[str]:
+    """Say which tags or dimensions are told no better than by chance: an interval over whole artists reaches it."""
+    limits, main = score["intervals"][name_main(kind)], score[name_main(kind)]
+    chance = 0.5 if kind == MULTI_LABEL else 0.0
+    if main is None or limits is None or limits[0] > chance:
+        return []
+    word = "ROC-AUC" if kind == MULTI_LABEL else "R2"
+    return [f"nothing beats chance: {word} {main:.2f}, 95 % {limits[0]:.2f} to {limits[1]:.2f}, where it is {chance:g}"]
 
 
 def _calibrate(others: Predictions, recipe: Recipe) -> Calibration:

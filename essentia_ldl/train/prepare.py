@@ -13,8 +13,8 @@ from typing import Any
 
 from essentia_ldl import frontends, taps
 from essentia_ldl import labels as label_sources
-from essentia_ldl.choices import CHOSEN
-from essentia_ldl.collection import splits
+from essentia_ldl.choices import CHOSEN, REGRESSION
+from essentia_ldl.collection import columns, splits
 from essentia_ldl.collection.corrections import describe_corrections
 from essentia_ldl.collection.read import Collection, Source, read_corrected
 from essentia_ldl.datasets import demo
@@ -219,18 +219,20 @@ def prepare(
         training |= chosen
         train = [track for track in tracks if track.id in chosen]
         if column:
-            splits.check_column([track for track in tracks if track.id in chosen.union(split.valid)], column)
+            columns.check_column([track for track in tracks if track.id in chosen.union(split.valid)], column)
         for name in list_sources(recipe, needs.labels):
             build_source(recipe, name).check(train)
     collection = extract(tracks, home, [frontends.get(name) for name in wanted], n_jobs, **extractor, say=say)
-    present = {track.label for track in collection.tracks}
+    present = {name for track in collection.tracks for name in track.names}
     for name in recipe.classes:
-        if name not in present:
+        if name not in present and recipe.kind != REGRESSION:
             first = collection.failures[0].reason if collection.failures else "no files"
             raise DataError(
                 explain("class", "at least one usable track", 0, f"{name} in {source.data}", f"First: {first}")
             )
-    counts = ", ".join(f"{sum(t.label == name for t in collection.tracks)} {name}" for name in recipe.classes)
+    counts = ", ".join(f"{sum(name in t.names for t in collection.tracks)} {name}" for name in recipe.classes)
+    if recipe.kind == REGRESSION:
+        counts = f"numbers: {', '.join(recipe.classes)}"
     left_out = f", {len(collection.failures)} left out" if collection.failures else ""
     say(f"{len(collection.tracks)} tracks ({counts}){left_out}")
     collection = dataclasses.replace(collection, corrections=corrected, is_demo=is_demo)

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from essentia_ldl import labels as label_sources
+from essentia_ldl.choices import SINGLE_LABEL
 from essentia_ldl.collection.read import Source
+from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.files import Home
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import LabelTable, Split, Track
@@ -118,6 +120,9 @@ def show_labels(
     ----------
     Buisson et al. 2022, Figure 1: histogram of the mass on a track's own class.
     """
+    if recipe.kind != SINGLE_LABEL:
+        rule, remedy = f"{SINGLE_LABEL}, whose tracks have one class", "Look at labels.csv in the run of a training."
+        raise RecipeError(explain("kind", rule, recipe.kind, f"recipe {recipe.task}", remedy))
     expanded = [name for text in asked.labels for name in label_sources.expand(text)]
     names = tuple(dict.fromkeys(expanded)) or DEFAULT_SOURCES
     collection = prepare(recipe, source, Needs(names, _take_all, bands=False), home, asked.n_jobs, say)

@@ -13,9 +13,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from essentia_ldl import taps
+from essentia_ldl.choices import SINGLE_LABEL
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.features.beside import find_networks
 from essentia_ldl.features.joint import QUALITIES, joint_folders, read_joint
+from essentia_ldl.labels.one_hot import make_rows
 from essentia_ldl.linear.choose import FeatureSet, Fitted, Tracks
 from essentia_ldl.linear.span import Block
 from essentia_ldl.scores.bootstrap import group_tracks
@@ -67,6 +69,11 @@ def gather_tracks(collection: Collection, sets: Sequence[FeatureSet], classes: S
     StoreError
         When features are missing or damaged.
     """
+    kind = collection.tracks[0].kind
+    if kind != SINGLE_LABEL:
+        targets = make_rows(collection.tracks, classes)[0]
+        groups = group_tracks(collection.tracks)
+        return Tracks(gather_blocks(collection, sets), targets, len(classes), groups, kind)
     index = {name: number for number, name in enumerate(classes)}
     targets = np.array([index[track.label] for track in collection.tracks], dtype=np.int64)
     return Tracks(gather_blocks(collection, sets), targets, len(classes), group_tracks(collection.tracks))

@@ -67,7 +67,7 @@ def fit_labels(
         tables.append(build_source(recipe, "none", read_features).fit(train)(others))
     ids = tuple(track_id for table in tables for track_id in table.ids)
     rows = np.concatenate([table.distributions for table in tables])
-    return LabelTable(ids, recipe.classes, rows), source.report
+    return LabelTable(ids, recipe.classes, rows, recipe.kind), source.report
 
 
 def build_source(
@@ -75,7 +75,7 @@ def build_source(
 ) -> label_sources.LabelSource:
     """Make a label source of a recipe, not fitted yet."""
     overrides = recipe.label_settings.get(name)
-    return label_sources.build(name, recipe.classes, read_features, overrides, recipe.split.seed)
+    return label_sources.build(name, recipe.classes, read_features, overrides, recipe.split.seed, recipe.kind)
 
 
 def list_slow(recipe: Recipe) -> list[str]:

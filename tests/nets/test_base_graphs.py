@@ -12,10 +12,10 @@ from essentia_ldl.files import digest_file
 from essentia_ldl.models.answers import name_answers, read_answers
 from essentia_ldl.models.card import GraphCard
 from essentia_ldl.nets import base_graphs as base_graphs_module
-from essentia_ldl.nets.pretrained.tags import TAGS
 from essentia_ldl.nets.pretrained.weights import load_tagger
 from essentia_ldl.nets.runtime import tf
 from essentia_ldl.runs.plan import BACKBONES
+from essentia_ldl.tags import TAGS
 
 BASE = base_graphs_module.list_base_graphs()
 

@@ -9,6 +9,7 @@ import pytest
 from essentia_ldl import choices
 from essentia_ldl.errors import TrainingError
 from essentia_ldl.recipe.sections import ChoiceSettings, NetworkSettings, TrainingSettings
+from essentia_ldl.records import TABLE_KINDS
 from essentia_ldl.runs.plan_parts import NetworkPlan, TrainingPlan
 
 
@@ -20,7 +21,7 @@ def test_a_rule_reads_as_english(names, text):
 def test_a_list_names_nothing_twice_and_its_first_is_the_default_of_recipes():
     found = {name: value for name, value in vars(choices).items() if isinstance(value, tuple)}
     lists = {"FINE_TUNE", "LOSSES", "CLASS_WEIGHTS", "ACTIVATIONS", "PRETRAINED", "TARGET_NETWORKS"}
-    assert lists | {"LAYERS", "SOLVERS", "CHOSEN", "SPEEDS", "MUSIC"} == set(found)
+    assert lists | {"LAYERS", "SOLVERS", "CHOSEN", "SPEEDS", "MUSIC", "KINDS"} == set(found)
     assert all(len(set(value)) == len(value) for value in found.values())
     network, training = NetworkSettings(), TrainingSettings()
     assert (network.fine_tune, network.pretrained) == (choices.FINE_TUNE[0], choices.PRETRAINED[0])
@@ -28,6 +29,7 @@ def test_a_list_names_nothing_twice_and_its_first_is_the_default_of_recipes():
     choice = ChoiceSettings()
     assert (choice.speed, choice.music) == (choices.SPEEDS[0], choices.MUSIC[0])
     assert set(choices.CHOSEN_IN_WORDS) == set(choices.CHOSEN)
+    assert choices.KINDS == (choices.SINGLE_LABEL, choices.MULTI_LABEL, choices.REGRESSION) == TABLE_KINDS
 
 
 def test_a_plan_takes_every_choice_of_a_recipe_and_no_other():

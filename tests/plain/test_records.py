@@ -84,6 +84,24 @@ def test_a_track_needs_a_label_and_a_known_split():
     assert Track("a.wav", "/a.wav", "sad", split="valid").split == "valid"
 
 
+def test_tags_and_numbers_stand_for_a_label():
+    track = Track("a.wav", "/a.wav", "", tags=("rock", "guitar", "rock"))
+    assert (track.tags, track.numbers, track.label) == (("guitar", "rock"), None, "")
+    assert Track("a.wav", "/a.wav", "", tags=()).tags == ()
+    numbers = {"valence": 3, "arousal": -0.5}
+    track = Track("a.wav", "/a.wav", "", numbers=numbers)
+    numbers["valence"] = 9
+    assert dict(track.numbers) == {"valence": 3.0, "arousal": -0.5}
+    with pytest.raises(TypeError):
+        track.numbers["valence"] = 1.0
+    with pytest.raises(DataError, match=r"^tags: expected names, none of them empty; got .* \(a\.wav\)"):
+        Track("a.wav", "/a.wav", "", tags=("rock", ""))
+    with pytest.raises(DataError, match=r"^tags: expected names"):
+        Track("a.wav", "/a.wav", "", tags="rock")
+    with pytest.raises(DataError, match=r"^valence: expected a finite number; got nan \(a\.wav\)"):
+        Track("a.wav", "/a.wav", "", numbers={"valence": float("nan")})
+
+
 def test_a_split_knows_the_side_of_every_track():
     split = Split(("a", "b"), ("c",), ("d",), {"a": "x", "b": "x", "c": "y"})
     assert [split.role(i) for i in "abcd"] == ["train", "train", "valid", "test"]
@@ -160,6 +178,27 @@ def test_a_front_end_refuses_what_is_no_analysis():
 
 
 # --- LabelTable -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "wrong", "rule"),
+    [
+        ("single_label", [0.25, 0.75], [1, 1], "probabilities that sum to 1"),
+        ("multi_label", [1, 1], [1.5, 0], "values from 0 to 1"),
+        ("multi_label", [0, 0], [-0.1, 0], "values from 0 to 1"),
+        ("regression", [-4, 9], [np.nan, 0], "finite numbers"),
+    ],
+)
+def test_rows_of_a_label_table_are_as_their_kind_says(kind, row, wrong, rule):
+    table = LabelTable(("a", "b"), ("x", "y"), np.array([row, row]), kind)
+    assert table.rows(["b"]).tolist() == [row]
+    with pytest.raises(DataError, match=rf"^label row: expected {rule}; got .* \(b\)"):
+        LabelTable(("a", "b"), ("x", "y"), np.array([row, wrong]), kind)
+
+
+def test_the_kind_of_a_label_table_is_known():
+    with pytest.raises(DataError, match="expected single_label or multi_label or regression; got 'many'"):
+        LabelTable((), ("x",), np.zeros((0, 1)), "many")
 
 
 def test_a_label_table_gives_rows_in_the_order_asked_and_cannot_be_changed():

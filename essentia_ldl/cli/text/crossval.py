@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from essentia_ldl.cli.text.kinds import describe_rows
 from essentia_ldl.measure.crossval import Measured
 from essentia_ldl.runs.names import FAILURES, SCORES
 from essentia_ldl.train.train import Trained
@@ -16,7 +17,7 @@ from essentia_ldl.train.train import Trained
 
 def describe_measured(done: Measured) -> list[str]:
     """Write the tables of a cross-validation, what was left out, and where the scores are."""
-    lines = describe_scores(done.scores)
+    lines = describe_rows(done.scores) if "kind" in done.scores else describe_scores(done.scores)
     if done.collection.failures:
         lines.append(f"{len(done.collection.failures)} files were left out: see {done.run / FAILURES}")
     if done.refused is not None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from essentia_ldl.choices import SINGLE_LABEL
 from essentia_ldl.features.survey import Surveyed
 
 
 def describe_survey(report: Surveyed) -> list[str]:
     """Write what a collection looks like."""
-    n_tracks = sum(report.classes.values())
-    width = max(len(name) for name in report.classes)
-    lines = [f"{n_tracks} tracks, {len(report.classes)} classes"]
+    n_tracks = report.n_tracks or sum(report.classes.values())
+    width = max((len(name) for name in report.classes), default=0)
+    word = "classes" if report.kind == SINGLE_LABEL else "tags"
+    lines = [f"{n_tracks} tracks, {len(report.classes)} {word}"]
+    if report.dimensions:
+        lines = [f"{n_tracks} tracks with numbers: {', '.join(report.dimensions)}"]
     for name, count in report.classes.items():
         artists = f", {report.artists[name]} artists" if name in report.artists else ""
         lines.append(f"  {name:<{width}}  {count:>6} tracks{artists}")

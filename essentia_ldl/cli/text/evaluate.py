@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from essentia_ldl.cli.text.kinds import describe_evaluated
 from essentia_ldl.collection.class_map import IGNORE
 from essentia_ldl.measure.evaluate import Evaluated
 from essentia_ldl.runs.names import SCORES
@@ -13,6 +14,9 @@ from essentia_ldl.scores.bootstrap import LEVEL
 
 def describe_evaluation(done: Evaluated) -> list[str]:
     """Write the scores, how sure they are, and what was left out."""
+    if "kind" in done.scores:
+        failed = [f"failed: {failure.reason}" for failure in done.failures]
+        return [*describe_evaluated(done.scores), *failed, f"scores: {done.folder / SCORES}"]
     scores, limits = done.scores, done.scores["intervals"]
     n_tracks, n_of = scores["n_tracks"], scores["n_by_class"]
     counts = ", ".join(f"{n} {name}" for name, n in n_of.items())

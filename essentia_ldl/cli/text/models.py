@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from essentia_ldl.models.folder import Model
+from essentia_ldl.runs.kind_scores import describe_scores
 
 
 def program_name() -> str:
@@ -35,6 +36,9 @@ def describe_models(models: Sequence[Model], folder: Path) -> list[str]:
         if "crossval" in scores:
             score, kind_of_score = scores["crossval"].get("balanced_accuracy_mean"), "cross-validation"
         measured = "" if score is None else f"  balanced accuracy {score:.2f} ({kind_of_score})"
+        if "kind" in scores:
+            of = "crossval" if "crossval" in scores else "valid"
+            measured = f"  {describe_scores(scores['kind'], scores[of])} ({kind_of_score})" if of in scores else ""
         lines.append(f"{model.name:<{width}}  {kind}  {shown}{measured}")
     return lines
 

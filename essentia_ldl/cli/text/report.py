@@ -11,5 +11,5 @@ def describe_report(done: Reported) -> list[str]:
         *done.notes,
         *(f"picture: {path}" for path in done.pictures),
         f"report: {done.page}",
-        f"labels to listen to again: {done.audit}",
+        *([] if done.audit is None else [f"labels to listen to again: {done.audit}"]),
     ]

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from essentia_ldl.choices import SINGLE_LABEL
+from essentia_ldl.cli.text.kinds import describe_sides
 from essentia_ldl.cli.text.models import program_name, show_path
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.train.train import Trained
@@ -14,13 +16,15 @@ from essentia_ldl.train.train import Trained
 def describe_training(done: Trained, recipe: Recipe, graphs: Path) -> list[str]:
     """Write what a training gave, and the command that uses it."""
     lines = describe_scores_of(done.scores)
-    if "test" in done.scores:
+    if "test" in done.scores and recipe.kind == SINGLE_LABEL:
         lines += describe_test(done.scores["test"], recipe.classes)
     return [*lines, *describe_calibration(done.scores), *describe_models_made(done, graphs)]
 
 
 def describe_scores_of(scores: Mapping[str, Any]) -> list[str]:
     """Write the accuracy of each side that was kept from training."""
+    if "kind" in scores:
+        return describe_sides(scores)
     lines = []
     told = scores.get("crossval")
     if told is not None and "choice" in told:

@@ -15,19 +15,31 @@ from typing import Any
 
 import essentia_ldl
 from essentia_ldl import frontends
+from essentia_ldl.choices import MULTI_LABEL, REGRESSION, SINGLE_LABEL
 from essentia_ldl.models import folder as models
 from essentia_ldl.models.card import GraphCard
-from essentia_ldl.nets.export.nodes import PLACEHOLDER, SIGMOID, SOFTMAX, Node, tagger_nodes
+from essentia_ldl.nets.export.nodes import IDENTITY, PLACEHOLDER, SIGMOID, SOFTMAX, Node, tagger_nodes
 from essentia_ldl.nets.networks import has_free_time
-from essentia_ldl.nets.pretrained.tags import TAGS
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.records import FrontEnd
 from essentia_ldl.runs.calibrate import OUT_OF_FOLD, describe_for_card
 from essentia_ldl.runs.plan import AugmentPlan, LearnedTargets, Plan
 from essentia_ldl.scores.calibration import Calibration
+from essentia_ldl.scores.kind_calibration import KindCalibration
 from essentia_ldl.scores.uncertainty import SCOPE
+from essentia_ldl.tags import TAGS
 from essentia_ldl.taps import UNKNOWN_LICENCE, Published
 
+TYPES = {
+    SINGLE_LABEL: "multi-class classifier",
+    MULTI_LABEL: "multi-label classifier",
+    REGRESSION: "regression model",
+}  # Essentia's words
+_NOTES = {
+    SINGLE_LABEL: f"{SIGMOID} is an Identity of {SOFTMAX}: the probabilities of all classes sum to 1.",
+    MULTI_LABEL: f"{SIGMOID} answers the probability of each tag by itself: they do not sum to 1.",
+    REGRESSION: f"{IDENTITY} answers numbers in the unit of the collection, without a bound.",
+}
 VERSIONED_FIELDS = ("link",)
 FRAMEWORK = {"framework": "tensorflow", "framework_version": tf.__version__}
 WEIGHTS_LICENCE = "ISC (weights of the musicnn package 0.1.0)"
@@ -107,7 +119,7 @@ def describe_classifier(
     nodes: Sequence[Node],
     widths: dict[str, int],
     extra: dict[str, Any],
-    calibration: Calibration,
+    calibration: Calibration | KindCalibration,
     *,
     head: bool,
 ) -> GraphCard:
@@ -131,7 +143,7 @@ def describe_classifier(
     Returns
     -------
     GraphCard
-        Type "multi-class classifier".
+        Of one of the `TYPES`.
     """
     card, network, front_end = dict(plan.card), plan.network, plan.front_end
     folder = f"{'classification-heads' if head else 'classifiers'}/{plan.task.replace('-', '_')}"
@@ -146,7 +158,7 @@ def describe_classifier(
     ours = {key: value for key, value in card.items() if key not in known}
     fields = {
         "name": plan.name,
-        "type": "multi-class classifier",
+        "type": TYPES[plan.kind],
         "link": f"{folder}/{plan.stems['head' if head else 'full']}.pb",
         "version": str(card.get("version", "1")),
         "description": card.get("description") or plan.description,
@@ -181,8 +193,9 @@ def describe_classifier(
                 "tensorflow": tf.__version__,
                 "keras": keras.__version__,
             },
+            **({} if plan.kind == SINGLE_LABEL else {"kind": plan.kind}),
             "notes": [
-                f"{SIGMOID} is an Identity of {SOFTMAX}: the probabilities of all classes sum to 1.",
+                _NOTES[plan.kind],
                 *_note_calibration(nodes, calibration),
                 *_note_members(plan, calibration),
                 *_note_origin(plan),

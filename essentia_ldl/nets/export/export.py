@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
+from essentia_ldl.choices import SINGLE_LABEL
 from essentia_ldl.files import replacing, write_json
 from essentia_ldl.models.answers import RANGES, write_answers
 from essentia_ldl.nets.backbones import load_backbone
@@ -42,6 +43,7 @@ from essentia_ldl.runs.plan import Plan, read_plan
 from essentia_ldl.scores import calibration as calibration_module
 from essentia_ldl.scores.calibration import Calibration
 from essentia_ldl.scores.calibration_file import read_calibration
+from essentia_ldl.scores.kind_calibration import KindCalibration, read_kind_calibration
 
 GOLDEN_TRACKS = 2
 GOLDEN_PATCHES = 4
@@ -135,7 +137,9 @@ def _gather_patches(plan: Plan) -> list[np.ndarray]:
     return inputs
 
 
-def _read_calibration(plan: Plan) -> Calibration:
+def _read_calibration(plan: Plan) -> Calibration | KindCalibration:
+    if plan.kind != SINGLE_LABEL:
+        return read_kind_calibration(plan.folder / calibration_module.FILE, digest_weights(plan.folder))
     if plan.calibration == calibration_module.NONE:
         return calibration_module.identity(plan.classes, calibration_module.NOT_ASKED)
     digest = digest_weights(plan.folder)
@@ -148,9 +152,9 @@ def _write(
     model: keras.Model,
     nodes_of_kind: Sequence[nodes.Node],
     inputs: list[np.ndarray],
-    calibration: Calibration,
+    calibration: Calibration | KindCalibration,
 ) -> Path:
-    stem, wanted = plan.stems[kind], nodes.calibrate(nodes_of_kind, calibration)
+    stem, wanted = plan.stems[kind], nodes.calibrate(nodes.suit(nodes_of_kind, plan.kind), calibration)
     plain = model
     if plan.samples:
         model, wanted = sampling.attach(plan, model, wanted, calibration)

@@ -11,11 +11,14 @@ import dataclasses
 from collections.abc import Sequence
 from types import ModuleType
 
+from essentia_ldl.choices import REGRESSION, SINGLE_LABEL
 from essentia_ldl.scores.calibration import Calibration
+from essentia_ldl.scores.kind_calibration import KindCalibration
 
 PLACEHOLDER = "model/Placeholder"
 SOFTMAX = "model/Softmax"
 SIGMOID = "model/Sigmoid"
+IDENTITY = "model/Identity"
 FEATURES = "model/features"
 
 
@@ -57,7 +60,18 @@ class Node:
     sampled: bool = False
 
 
-def calibrate(nodes: Sequence[Node], calibration: Calibration) -> tuple[Node, ...]:
+def suit(nodes: Sequence[Node], kind: str) -> tuple[Node, ...]:
+    """Return the nodes of a classifier as those of a model of tags, which end in a sigmoid, or of numbers, in none."""
+    if kind == SINGLE_LABEL:
+        return tuple(nodes)
+    logits = next(node for node in nodes if node.layer == "logits" and not node.activation and not node.alias_of)
+    first = Node(SIGMOID, "logits", "Sigmoid", "predictions", activation="sigmoid")
+    if kind == REGRESSION:
+        first = Node(IDENTITY, "logits", "Identity", "predictions", alias_of=logits.name)
+    return (first, *(node for node in nodes if node.name not in (SOFTMAX, SIGMOID)))
+
+
+def calibrate(nodes: Sequence[Node], calibration: Calibration | KindCalibration) -> tuple[Node, ...]:
     """Put a calibration between the logits and the softmax of a list of nodes; the node of the logits stays as it is.
 
     One that changes nothing adds no operation.
@@ -65,7 +79,8 @@ def calibrate(nodes: Sequence[Node], calibration: Calibration) -> tuple[Node, ..
     if calibration.is_identity:
         return tuple(nodes)
     numbers = {"scale": calibration.scale, "bias": calibration.bias if any(calibration.bias) else ()}
-    return tuple(dataclasses.replace(node, **numbers) if node.activation == "softmax" else node for node in nodes)
+    scaled = {"softmax", "sigmoid"}
+    return tuple(dataclasses.replace(node, **numbers) if node.activation in scaled else node for node in nodes)
 
 
 def dense_node(number: int) -> str:

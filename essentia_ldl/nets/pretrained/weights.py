@@ -13,9 +13,9 @@ from essentia_ldl.errors import WeightsError, explain
 from essentia_ldl.models.folder import require_weights
 from essentia_ldl.nets.classifier import build_tagger
 from essentia_ldl.nets.pretrained import frozen
-from essentia_ldl.nets.pretrained.tags import TAGS
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.runs.plan import BACKBONES
+from essentia_ldl.tags import TAGS
 
 
 def load_tagger(graphs: Path, backbone: str, dataset: str) -> keras.Model:

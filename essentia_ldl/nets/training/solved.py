@@ -87,7 +87,7 @@ def read_fitting(plan: Plan) -> Solution:
     ):
         if value != rule:
             raise TrainingError(explain(name, f"{rule}, with a solved head", value, plan.folder, "Plan the run again."))
-    solution = read_solution(plan.folder)
+    solution = read_solution(plan.folder, plan.kind)
     found, expected = (solution.n_features, solution.n_classes), (count_embedding(plan), len(plan.classes))
     if found != expected:
         rule = f"{expected[0]} features and {expected[1]} classes"

@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from essentia_ldl.choices import SOLVED, TOP
+from essentia_ldl.choices import REGRESSION, SINGLE_LABEL, SOLVED, TOP
 from essentia_ldl.nets.backbones import load_backbone
 from essentia_ldl.nets.classifier import set_statistics, split_model
 from essentia_ldl.nets.inputs.augment import Augmenter
@@ -46,13 +46,13 @@ from essentia_ldl.nets.trained_weights import write_weights
 from essentia_ldl.nets.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from essentia_ldl.nets.training.shared_updates import SharedRun
 from essentia_ldl.nets.training.solved import describe_solution, read_fitting, set_solution
-from essentia_ldl.nets.training.updates import Run
+from essentia_ldl.nets.training.updates import Run, rescale
 from essentia_ldl.progress import hides_bars
 from essentia_ldl.runs.names import WEIGHTS
 from essentia_ldl.runs.outcome import write_history
 from essentia_ldl.runs.plan import AugmentPlan, Plan, read_plan
 from essentia_ldl.runs.predictions import Predictions, write_predictions
-from essentia_ldl.runs.targets import digest_training, read_targets
+from essentia_ldl.runs.targets import digest_training, read_targets, read_truth
 
 CHECKPOINT_EVERY_S = 20.0
 ESTIMATE_ABOVE_S = 120.0
@@ -151,9 +151,12 @@ def train(
     run = SharedRun(plan, source, trained) if plan.tasks else Run(plan, source, trained, augmenter)
     if plan.training.solver == SOLVED:
         set_solution(plan, model)
+        run.targets = read_targets(plan)  # it answers numbers as they are
         history = describe_solution(run)
     else:
         history = _loop(run, checkpoint_every_s, say)
+        if plan.kind == REGRESSION:
+            rescale(model, run.unit)
     write_weights(plan.folder / WEIGHTS, model)
     write_history(plan.folder, history)
     if not plan.predictions:
@@ -304,5 +307,6 @@ def _write_predictions(run: Run) -> None:
         probabilities=run.mean_probabilities(logits, rows),
         patch_logits=logits,
         n_patches=run.source.n_patches,
+        truth=None if run.plan.kind == SINGLE_LABEL else read_truth(run.plan),
     )
     write_predictions(run.plan.folder, found)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from essentia_ldl.choices import MULTI_LABEL, REGRESSION, SINGLE_LABEL
 from essentia_ldl.errors import TrainingError, explain
 from essentia_ldl.nets.backbones import load_backbone
 from essentia_ldl.nets.inputs.augment import Augmenter
@@ -20,9 +21,11 @@ from essentia_ldl.nets.inputs.patches import draw_epoch
 from essentia_ldl.nets.inputs.sources import BandSource, EmbeddingSource, iterate_grid
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.training.depths import Group, group_variables
-from essentia_ldl.nets.training.losses import LOSSES
+from essentia_ldl.nets.training.losses import LOSSES_BY_KIND
 from essentia_ldl.runs.plan import Plan
 from essentia_ldl.runs.targets import read_targets
+from essentia_ldl.scores.multi_label import score_roc_auc
+from essentia_ldl.scores.regression import score_numbers
 
 AUGMENT_STREAM = 1 << 32  # beside the draws of `draw_epoch`, and those of tasks
 ADAM_EPSILON = 1e-8  # TensorFlow 1's default, which the recipe used
@@ -53,7 +56,11 @@ class Run:
         self.plan, self.source, self.model, self.augmenter = plan, source, model, augmenter
         self.train_rows, self.valid_rows = plan.rows("train"), plan.rows("valid")
         self.targets = read_targets(plan)  # one array per task
-        self.weights, self.loss = plan.weights, LOSSES[plan.loss]
+        self.weights, self.losses = plan.weights, LOSSES_BY_KIND[plan.kind]
+        self.loss = self.losses[plan.loss]
+        if plan.kind == REGRESSION:  # in units that a fresh network can reach, see `rescale`
+            self.unit = measure_unit(self.targets[0][self.train_rows])
+            self.targets = ((self.targets[0] - self.unit[0]) / self.unit[1],)
         self.optimizers: list[keras.Optimizer] = []
         self.factors: list[float] = []  # of the rate, one per optimiser
         self.build()
@@ -85,13 +92,13 @@ class Run:
         model : keras.Model
             Inputs -> logits.
         loss_name : str
-            Of `LOSSES`; empty for the plan's.
+            Of those of its kind; empty for the plan's.
         groups : sequence of Group
             What trains, each at a rate of its own; empty for all at one rate.
         optimizers : sequence of keras.Optimizer
             Of another step, one per group; empty makes new ones.
         """
-        training, loss = self.plan.training, LOSSES[loss_name] if loss_name else self.loss
+        training, loss = self.plan.training, self.losses[loss_name] if loss_name else self.loss
         groups = groups or (Group(1.0, model.trainable_variables),)
         optimizers = optimizers or [self._add_optimizer(group) for group in groups]
         variables = [variable for group in groups for variable in group.variables]
@@ -183,19 +190,51 @@ class Run:
     def mean_probabilities(self, logits: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Return the mean of the probabilities of each track's patches, shape (n_rows, n_classes), float32."""
         counts = self.source.n_patches[rows]
-        probabilities = tf.nn.softmax(logits).numpy()
+        probabilities = {SINGLE_LABEL: tf.nn.softmax, MULTI_LABEL: tf.nn.sigmoid, REGRESSION: tf.identity}[
+            self.plan.kind
+        ](logits).numpy()
         return np.add.reduceat(probabilities, np.cumsum(counts) - counts, axis=0) / counts[:, None].astype(np.float32)
 
     def validate(self) -> tuple[float, float]:
-        """Return the (weighted) mean loss of the validation tracks' patches, and the mean recall of whole tracks."""
+        """Return the (weighted) mean loss of the validation tracks' patches, and the mean recall of whole tracks.
+
+        In place of the recall, of tags the mean ROC-AUC, of numbers the mean R2, where these are known, or else 0.
+        """
         rows = self.valid_rows
         logits = self.predict(rows)
         targets, counts = self.targets[0][rows], self.source.n_patches[rows]
         losses = self.loss(np.repeat(targets, counts, axis=0), logits)
         loss = float(tf.reduce_mean(np.repeat(self.weights[rows], counts) * losses))
+        if self.plan.kind != SINGLE_LABEL:
+            answers = self.mean_probabilities(logits, rows)
+            is_tags = self.plan.kind == MULTI_LABEL
+            scores = score_roc_auc(targets, answers) if is_tags else score_numbers(targets, answers)["r2"]
+            known = scores[np.isfinite(scores)]
+            return loss, float(known.mean()) if len(known) else 0.0
         truth = targets.argmax(axis=1)
         right = self.mean_probabilities(logits, rows).argmax(axis=1) == truth
         return loss, float(np.mean([right[truth == k].mean() for k in np.unique(truth)]))
+
+
+def measure_unit(targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and deviation of numbers (n_tracks, n_dimensions), float32; a deviation of 0 counts as 1."""
+    deviation = targets.std(axis=0)
+    return targets.mean(axis=0), np.where(deviation > 0, deviation, 1).astype(np.float32)
+
+
+def rescale(model: keras.Model, unit: tuple[np.ndarray, np.ndarray]) -> None:
+    """Let a network that learned numbers in units of their deviation answer the numbers themselves.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Its layer "logits" is changed.
+    unit : tuple[np.ndarray, np.ndarray]
+        From `measure_unit`.
+    """
+    layer = model.get_layer("logits")
+    kernel, bias = layer.get_weights()
+    layer.set_weights([kernel * unit[1], bias * unit[1] + unit[0]])
 
 
 def check_loss(value: float, epoch: int) -> float:

@@ -10,10 +10,10 @@ import pytest
 from essentia_ldl import discover, frontends
 from essentia_ldl.nets.export import cards
 from essentia_ldl.nets.export.nodes import PLACEHOLDER, SIGMOID, SOFTMAX, head_nodes
-from essentia_ldl.nets.pretrained.tags import TAGS
 from essentia_ldl.nets.runtime import tf
 from essentia_ldl.runs.plan import BACKBONES, read_plan
 from essentia_ldl.scores.calibration import Calibration, identity
+from essentia_ldl.tags import TAGS
 
 KEYS = [
     "name", "type", "link", "version", "description", "author", "email", "release_date", "framework",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from essentia_ldl import discover
 from essentia_ldl.nets.export.nodes import (
+    IDENTITY,
     SIGMOID,
     SOFTMAX,
     calibrate,
@@ -13,10 +16,12 @@ from essentia_ldl.nets.export.nodes import (
     dense_node,
     features_nodes,
     head_nodes,
+    suit,
     tagger_nodes,
 )
 from essentia_ldl.runs.plan import BACKBONES
 from essentia_ldl.scores.calibration import Calibration
+from essentia_ldl.scores.kind_calibration import PLATT, make_identity
 
 CLASSES = ("non_sad", "sad")
 
@@ -59,3 +64,30 @@ def test_dense_layers_are_counted_in_the_order_of_the_graph():
     ]
     assert [node.name for node in head_nodes()][2:] == ["model/dense_1/BiasAdd", "model/dense/BiasAdd"]
     assert [node.name for node in head_nodes(0)][2:] == ["model/dense/BiasAdd"]
+
+
+def test_tags_end_in_a_sigmoid_and_numbers_in_an_identity():
+    tags, numbers = suit(head_nodes(), "multi_label"), suit(head_nodes(), "regression")
+    assert [(node.name, node.activation, node.alias_of) for node in tags] == [
+        (SIGMOID, "sigmoid", ""),
+        ("model/dense_1/BiasAdd", "", ""),
+        ("model/dense/BiasAdd", "", ""),
+    ]
+    assert [(node.name, node.alias_of) for node in numbers] == [
+        (IDENTITY, "model/dense_1/BiasAdd"),
+        ("model/dense_1/BiasAdd", ""),
+        ("model/dense/BiasAdd", ""),
+    ]
+    assert tags[0].purpose == numbers[0].purpose == "predictions"
+    assert suit(head_nodes(), "single_label") == head_nodes()
+    full = suit(classifier_nodes(discover.load(BACKBONES, "musicnn")), "multi_label")
+    assert [node.purpose for node in full] == ["predictions", "", "", "embeddings"]
+
+
+def test_each_tag_is_calibrated_before_its_sigmoid():
+    found = make_identity(PLATT, CLASSES)
+    assert calibrate(suit(head_nodes(), "multi_label"), found)[0].scale == ()
+    found = dataclasses.replace(found, scale=(0.5, 1.0), bias=(0.1, 0.0))
+    first, second, _ = calibrate(suit(head_nodes(), "multi_label"), found)
+    assert (first.scale, first.bias) == ((0.5, 1.0), (0.1, 0.0))
+    assert (second.scale, second.bias) == ((), ())

@@ -364,3 +364,42 @@ def test_a_schedule_without_halvings_is_not_the_plateau_rule(make_run):
     history = train(folder)
     assert {epoch["learning_rate"] for epoch in history["epochs"]} == {1.0}
     assert history["best_epoch"] == 4
+
+
+# --- tags and numbers -----------------------------------------------------------------------------------------------
+
+
+def write_targets(folder, kind):
+    """Give the tracks of a run tags, or numbers that are far from 0, which follow from what they sound like."""
+    plan = json.loads((folder / "plan.json").read_text())
+    lines = ["id," + ",".join(plan["classes"])]
+    for number, track in enumerate(plan["tracks"]):
+        is_sad = int(track["label"] == "sad")
+        values = (number % 3 == 0, is_sad) if kind == "multi_label" else (300 + 50 * is_sad, -is_sad)
+        lines.append(",".join([track["id"], *(str(float(value)) for value in values)]))
+        track["label"] = ""
+    (folder / "plan.json").write_text(json.dumps({**plan, "kind": kind}))
+    for name in ("labels.csv", "truth.csv"):
+        (folder / name).write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize("kind", ["multi_label", "regression"])
+def test_a_head_learns_tags_and_numbers(make_run, kind):
+    folder = make_run(training={"epochs": 60, "learning_rate": 0.01})
+    write_targets(folder, kind)
+    history = train(folder)
+    assert history["loss"] == {"multi_label": "cross_entropy", "regression": "squared_error"}[kind]
+    assert history["epochs"][-1]["train_loss"] < 0.6 * history["epochs"][0]["train_loss"]
+    found = predictions(folder)
+    assert set(found["labels"]) == {""}
+    test = found["roles"] == "test"
+    truth, said = found["truth"][test], found["probabilities"][test]
+    if kind == "multi_label":
+        assert np.all((said[:, 1] > 0.5) == (truth[:, 1] == 1))
+        first = tf.nn.sigmoid(found["patch_logits"][: found["n_patches"][0]]).numpy().mean(0)
+    else:
+        assert np.abs(said - truth).max(axis=0) == pytest.approx([0, 0], abs=25)  # half of what tells the tracks apart
+        assert np.all((said[:, 0] > 325) == (truth[:, 0] == 350))
+        first = found["patch_logits"][: found["n_patches"][0]].mean(0)
+    np.testing.assert_allclose(found["probabilities"][0], first, rtol=1e-5)
+    assert np.array_equal(predictions(folder)["patch_logits"], found["patch_logits"])

@@ -243,3 +243,64 @@ def test_the_size_follows_the_substyles(tmp_path, monkeypatch):
     assert json.loads((root / "demo.json").read_text())["duration_s"] == 10
     few = demo.build_demo(tmp_path / "few", ("a", "b"), DemoSize(n_substyles=4, n_tracks=12))
     assert len({track.artist for track in datasets.read_tracks(few)}) == 8
+
+
+# --- tags and dimensions --------------------------------------------------------------------------------------------
+
+FEW = DemoSize(n_tracks=6, n_artists=3, duration_s=8.0)
+
+
+@pytest.fixture(scope="module")
+def tagged(tmp_path_factory):
+    root = tmp_path_factory.mktemp("demo") / "tags"
+    return demo.build_demo(root, ("quiet", "percussion"), FEW, kind="multi_label")
+
+
+def test_a_demo_of_tags_has_tags_and_artists(tagged, tmp_path):
+    tracks = datasets.read_tracks(tagged)
+    assert datasets.find_layout(tagged) == "demo"
+    assert len(tracks) == 6
+    assert {track.label for track in tracks} == {""}
+    counts = datasets.summarise(tracks)
+    assert 0 < counts.tracks["quiet"] < 6
+    assert counts.n_artists == 3
+    loudness = {t.id: np.sqrt(np.mean(read_wav(t.path) ** 2)) for t in tracks}
+    quiet = [loudness[t.id] for t in tracks if "quiet" in t.tags]
+    assert max(quiet) < min(loudness[t.id] for t in tracks if "quiet" not in t.tags)
+    assert json.loads((tagged / "demo.json").read_text())["kind"] == "multi_label"
+    assert demo.build_demo(tagged, ("percussion", "quiet"), FEW, kind="multi_label") == tagged
+    with pytest.raises(DataError, match="a demo of other parameters"):
+        demo.build_demo(tagged, ("percussion", "quiet"), FEW, kind="regression", replace=False)
+
+
+def test_a_demo_of_dimensions_has_numbers(tmp_path, monkeypatch):
+    monkeypatch.setattr(demo._synth, "render_track", lambda *_: np.zeros(10))
+    root = demo.build_demo(tmp_path / "demo", ("valence", "arousal"), kind="regression")
+    tracks = datasets.read_tracks(root)
+    assert (len(tracks), len({track.artist for track in tracks})) == (demo.N_TRACKS, demo.N_TRACKS // 5)
+    assert all(1 <= number <= 9 for track in tracks for number in track.numbers.values())
+    assert set(tracks[0].numbers) == {"arousal", "valence"}
+    assert tracks[0].tags is None
+
+
+@pytest.mark.parametrize(
+    ("classes", "kind", "message"),
+    [
+        (("a", "b"), "ranking", "kind of a demo: expected single_label or multi_label or regression; got 'ranking'"),
+        ((), "multi_label", "demo classes: expected different names; got"),
+        (("artist",), "multi_label", "names that are no column of the index; got 'artist'"),
+        (tuple("abcdefghi"), "regression", "names of the demo: expected at most 8"),
+    ],
+)
+def test_tags_and_dimensions_that_cannot_be_made_are_refused(classes, kind, message, tmp_path):
+    with pytest.raises(DataError, match=message):
+        demo.build_demo(tmp_path / "demo", classes, kind=kind)
+
+
+def test_a_changed_index_of_tags_is_refused(tagged, tmp_path):
+    for name in ("demo.json", "index.csv"):
+        (tmp_path / name).write_bytes((tagged / name).read_bytes())
+    text = (tmp_path / "index.csv").read_text().replace("track.wav,0", "track.wav,2", 1)
+    (tmp_path / "index.csv").write_text(text)
+    with pytest.raises(DataError, match=r"tag percussion: expected 0 or 1; got '2' \(.*index.csv, row \d\)"):
+        datasets.read_tracks(tmp_path)

@@ -138,7 +138,7 @@ def test_new_and_data_take_them_too(tmp_path, monkeypatch):
     monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path / "home"))
     seen = []
 
-    def read_tracks(path, layout=None, options=None, say=None):
+    def read_tracks(path, layout=None, options=None, say=None, kind=None):
         seen.append((layout, dict(options)))
         raise DataError("far enough")
 

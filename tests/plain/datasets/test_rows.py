@@ -6,7 +6,7 @@ import csv
 
 import pytest
 
-from essentia_ldl.datasets._rows import MAX_CELL_CHARACTERS, read_rows, row_error
+from essentia_ldl.datasets._rows import MAX_CELL_CHARACTERS, read_named, read_number, read_rows, row_error
 from essentia_ldl.errors import DataError
 
 
@@ -74,3 +74,31 @@ def test_what_cannot_be_read_is_told(tmp_path):
         list(read_rows(tmp_path / "none.csv", ",", quoted=True))
     error = row_error("track_id", "a number", "x", tmp_path / "t.csv", 7, "Correct it.")
     assert str(error) == f"track_id: expected a number; got 'x' ({tmp_path}/t.csv, row 7). Correct it."
+
+
+def test_named_rows_are_cells_by_column(tmp_path):
+    path = write(tmp_path, "song_id, valence_mean ,arousal_mean\n2, 3.1 ,3\n3,3.5,\n")
+    rows = list(read_named(path, ",", ("song_id", "valence_mean")))
+    assert rows[0] == (2, {"song_id": "2", "valence_mean": "3.1", "arousal_mean": "3"})
+    assert rows[1][1]["arousal_mean"] == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,c\n1,2\n", r"header: expected columns a, b; got 'no b' \(.*rows.csv, row 1\)"),
+        ("", "header: expected columns a, b; got 'no a, b'"),
+        ("a,b,a\n1,2,3\n", "header: expected each column once; got 'a'"),
+        ("a,b\n1,2\n1\n", r"row: expected 2 columns; got 1 \(.*rows.csv, row 3\)"),
+    ],
+)
+def test_named_rows_that_do_not_fit_are_refused(tmp_path, text, message):
+    with pytest.raises(DataError, match=message):
+        list(read_named(write(tmp_path, text), ",", ("a", "b")))
+
+
+@pytest.mark.parametrize("text", ["", "high", "nan", "inf"])
+def test_a_number_is_finite(tmp_path, text):
+    assert read_number(" 1e-3", "valence", tmp_path, 2) == 0.001
+    with pytest.raises(DataError, match=rf"valence: expected a number; got '{text}' \(.*, row 7\)"):
+        read_number(text, "valence", tmp_path, 7)

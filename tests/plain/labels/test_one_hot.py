@@ -47,3 +47,16 @@ def test_a_label_that_is_no_class_is_told_by_every_step():
 def test_nothing_is_asked_of_the_collection():
     assert (OneHot.front_ends, OneHot.columns) == ((), ())
     assert find_targets([], CLASSES).shape == (0,)
+
+
+def test_tags_and_numbers_are_as_they_are():
+    tagged = [Track("x", "/x", "", tags=("c", "a", "other")), Track("y", "/y", "", tags=())]
+    table = labels.build("none", CLASSES, refuse, kind="multi_label").fit(tagged)(tagged)
+    assert (table.kind, table.distributions.tolist()) == ("multi_label", [[1, 0, 1], [0, 0, 0]])
+    numbered = [Track("x", "/x", "", numbers={"a": 1.5}), Track("y", "/y", "", numbers={"a": -2})]
+    table = labels.build("none", ("a",), refuse, kind="regression").fit(numbered)(numbered)
+    assert (table.kind, table.distributions.tolist()) == ("regression", [[1.5], [-2.0]])
+    with pytest.raises(DataError, match=r"numbers: expected a number of 'b'; got \['a'\] \(x\)"):
+        OneHot(("a", "b")).fit(numbered)
+    with pytest.raises(DataError, match="tracks: expected all of one kind"):
+        OneHot(CLASSES).fit([tagged[0], numbered[0]])

@@ -354,3 +354,32 @@ def test_import_loads_no_heavy_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# --- tags and numbers
+
+
+def test_tags_and_numbers_become_the_mean_of_the_neighbours():
+    frames = make_line([0, 1, 3, 7, 12])
+    lists = (("a",), ("a", "b"), (), ("b",), ("a",))
+    tagged = [Track(f"t{i:03d}", f"/{i}", "", tags=tags) for i, tags in enumerate(lists)]
+    source = build_source("sa", frames, n_neighbors=2)
+    table = source.fit(tagged)(tagged)
+    # neighbours, as above: 1 3 | 0 3 | 1 0 | 3 12 | 7 3
+    assert table.kind == "multi_label"
+    np.testing.assert_allclose(table.distributions, [[0.5, 0.5], [0.5, 0], [1, 0.5], [0.5, 0], [0, 0.5]])
+    values = (10.0, 20.0, 30.0, 40.0, 50.0)
+    numbered = [Track(f"t{i:03d}", f"/{i}", "", numbers={"a": v, "b": -v}) for i, v in enumerate(values)]
+    table = build_source("sa", frames, n_neighbors=2).fit(numbered)(numbered)
+    assert table.kind == "regression"
+    np.testing.assert_allclose(table.distributions[:, 0], [25, 20, 15, 40, 35])
+    np.testing.assert_allclose(table.distributions[:, 1], -table.distributions[:, 0])
+
+
+def test_a_distance_that_is_learned_from_classes_takes_no_tags():
+    tagged = [Track(f"t{i:03d}", f"/{i}", "", tags=("a",) * (i % 2)) for i in range(60)]
+    with pytest.raises(DataError, match="lmnn: expected false where tracks have tags or numbers"):
+        build_source("sb", {}).check(tagged)
+    taken = [name for name in labels.presets() if labels.takes_kind(name, "multi_label")]
+    assert set(taken) == {"none", "sa", "emb"}
+    assert all(labels.takes_kind(name, "single_label") for name in labels.presets())

@@ -138,3 +138,50 @@ def test_plain_values_are_json_and_no_one_elses(different):
 def test_a_source_that_is_only_checked_reads_nothing():
     with pytest.raises(DataError, match="features: expected a fitted collection; got 'musicnn'"):
         read_nothing(Track("t", "/t", "a"), "musicnn")
+
+
+# --- kinds ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_recipe_of_tags_or_numbers_takes_one_column_and_keeps_the_order_of_dimensions():
+    assert Recipe("x", ("rock",), kind="multi_label").classes == ("rock",)
+    assert Recipe("x", ("valence", "arousal"), kind="regression").classes == ("valence", "arousal")
+    with pytest.raises(RecipeError, match="alphabetical order"):
+        Recipe("x", ("rock", "jazz"), kind="multi_label")
+    with pytest.raises(RecipeError, match="two or more different names"):
+        Recipe("x", ("rock",))
+    with pytest.raises(RecipeError, match="kind: expected single_label, multi_label or regression; got 'tags'"):
+        Recipe("x", ("rock",), kind="tags")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"labels": "sb"}, "label source: expected auto, none, sa or emb where the kind is multi_label; got 'sb'"),
+        ({"labels": "none+agf-m"}, "label source: expected .* got 'agf-m'"),
+        (
+            {"training__loss": "huber"},
+            "training.loss: expected auto, mae or cross_entropy where the kind is multi_label",
+        ),
+        ({"training__loss": "mse"}, "training.loss: expected auto, mae or cross_entropy where"),
+        ({"calibration__method": "vector"}, "calibration.method: expected temperature or none where the kind"),
+        ({"uncertainty__samples": 5, "network__dropout": 0.3}, "uncertainty.samples: expected 0 where the kind"),
+        ({"choice__leave_out": "genre"}, "choice.leave_out: expected none where the kind"),
+        ({"kind": "regression", "aliases": {"a": "rock"}}, "aliases: expected .* where the kind is regression"),
+    ],
+)
+def test_what_tags_do_not_allow_is_refused_in_one_sentence(changes, message):
+    with pytest.raises(RecipeError, match=message):
+        Recipe("x", ("jazz", "rock"), kind="multi_label").override(**changes)
+
+
+def test_classes_take_no_loss_of_numbers():
+    with pytest.raises(RecipeError, match=r"training.loss: expected auto, mae, cross_entropy or kl where the kind"):
+        Recipe("x", ("jazz", "rock")).override(training__loss="huber")
+
+
+def test_a_kind_identifies_a_recipe_and_one_without_is_what_it_was():
+    single, tags = Recipe("x", ("jazz", "rock")), Recipe("x", ("jazz", "rock"), kind="multi_label")
+    assert "kind" not in single.as_identity()
+    assert tags.as_identity()["kind"] == "multi_label"
+    assert single.digest != tags.digest

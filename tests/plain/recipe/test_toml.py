@@ -401,3 +401,18 @@ def test_the_largest_integers_of_toml_are_read(tmp_path):
         read_recipe(write(tmp_path, MINIMAL + f"[split]\nseed = {2**63 - 1}\n"))
     with pytest.raises(RecipeError, match=r"seed: expected 0 to 2147483647; got -9223372036854775808 "):
         change_recipe(read_recipe("mood-sad"), {"split.seed": str(-(2**63))})
+
+
+@pytest.mark.parametrize("kind", ["multi_label", "regression"])
+def test_a_kind_is_written_and_read_again(tmp_path, kind):
+    recipe = Recipe("x", ("rock",), kind=kind)
+    for text in (render_recipe(recipe), render_short(recipe), render_short(recipe, explained=True)):
+        assert f'kind = "{kind}"' in text
+        (tmp_path / "x.toml").write_text(text)
+        assert read_recipe(str(tmp_path / "x.toml")) == recipe
+    assert change_recipe(recipe, {"network.hidden": "0"}).kind == kind
+
+
+def test_no_kind_is_written_for_classes():
+    assert "kind" not in render_short(Recipe("x", ("jazz", "rock")))
+    assert "\nkind" not in render_recipe(Recipe("x", ("jazz", "rock")))

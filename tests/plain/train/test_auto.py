@@ -11,10 +11,12 @@ from essentia_ldl.features.beside import find_networks
 from essentia_ldl.features.joint import joint_folders, read_joint
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Split
+from essentia_ldl.runs.calibrate import list_nested
+from essentia_ldl.runs.kind_scores import read_kind_run
 from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.runs.predictions import read_side
 from essentia_ldl.runs.solution import read_solution
-from essentia_ldl.runs.targets import read_targets
+from essentia_ldl.runs.targets import read_targets, read_truth
 from essentia_ldl.train.auto import describe_choice, fit_solved, summarize_again, summarize_choice
 from essentia_ldl.train.compose import plan_run
 
@@ -153,3 +155,57 @@ def test_an_extractor_stands_in_the_plan_with_all_that_the_card_says(names, coll
     assert known == find_networks(("net-1",), collection.home.graphs)[0].published
     assert (known.link, known.licence) == ("https://example.org/net-1.pb", "CC0")
     assert len(read_solution(tmp_path / "run").mean) == 6 + 200 * (len(names) - 1)
+
+
+# --- tags and numbers -----------------------------------------------------------------------------------------------
+
+
+def give_kind(collection, kind):
+    """Give the tracks of a collection a tag, or a number, that follows their features, and one that does not."""
+    tracks = []
+    for n, track in enumerate(collection.tracks):
+        told = {"tags": ("sad",) * (n % 2) + ("odd",) * (n % 3 == 0)}
+        if kind == "regression":
+            told = {"numbers": {"sad": 10.0 + 5 * (n % 2)}}
+        tracks.append(dataclasses.replace(track, label="", **told))
+    return dataclasses.replace(collection, tracks=tuple(tracks))
+
+
+@pytest.mark.parametrize(("kind", "classes"), [("multi_label", ("odd", "sad")), ("regression", ("sad",))])
+def test_tags_and_numbers_are_solved_chosen_and_scored_in_folds(collection_with_features, tmp_path, kind, classes):
+    collection = give_kind(collection_with_features(BOTH[:1], n_tracks=40), kind)
+    recipe = Recipe("x", classes, kind=kind).override(choice__networks=BOTH[:1], choice__layers="embedding")
+    ids, lines = tuple(track.id for track in collection.tracks), []
+    plan_run(tmp_path / "run", recipe, collection, Split(ids[:32], (), ids[32:]), say=lines.append)
+    plan = read_plan(tmp_path / "run")
+    assert (plan.kind, plan.classes, plan.training.solver) == (kind, classes, "solved")
+    assert read_solution(tmp_path / "run", kind).n_classes == len(classes)
+    truth = read_truth(plan)
+    (targets,) = read_targets(plan)
+    np.testing.assert_array_equal(targets[32:], truth[32:])  # test tracks are as they are
+    summary = summarize_choice(tmp_path / "run", recipe, collection)
+    column = summary["by_class"]["sad"]
+    if kind == "multi_label":
+        assert column["roc_auc"] > 0.9
+        assert summary["roc_auc"] == pytest.approx(np.mean([one["roc_auc"] for one in summary["by_class"].values()]))
+        assert "ROC-AUC" in lines[-1]
+    else:
+        assert column["r2"] > 0.5
+        assert "R2" in lines[-1]
+    assert summary["findings"] == []
+    assert summary["changed_by_resampling"] is None
+    calibrated = [read_kind_run(path) for path in list_nested(tmp_path / "run")]
+    assert len(calibrated) == 5
+    assert all(one.n_tracks < 32 for one in calibrated)  # each on the tracks of the others
+
+
+def test_noise_is_told_to_be_no_better_than_chance(collection_with_features, tmp_path):
+    collection = collection_with_features(BOTH[:1], n_tracks=40)
+    random = np.random.default_rng(5)
+    tracks = tuple(dataclasses.replace(t, label="", numbers={"x": float(random.normal())}) for t in collection.tracks)
+    collection = dataclasses.replace(collection, tracks=tracks)
+    recipe = Recipe("x", ("x",), kind="regression").override(choice__networks=BOTH[:1], choice__layers="embedding")
+    ids = tuple(track.id for track in tracks)
+    plan_run(tmp_path / "run", recipe, collection, Split(ids, (), ()), say=lambda line: None)
+    (finding,) = summarize_choice(tmp_path / "run", recipe, collection)["findings"]
+    assert finding.startswith("nothing beats chance: R2 ")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from essentia_ldl.nets.pretrained.tags import TAGS
+from essentia_ldl.tags import TAGS
 
 
 def test_tags():

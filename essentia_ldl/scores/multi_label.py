@@ -1,0 +1,238 @@
+"""Scores of tags: pure functions on numpy arrays, truth first.
+
+In: `targets` (n_tracks, n_tags) of 0 and 1, and `probabilities` (n_tracks, n_tags) from 0 to 1, each tag by itself.
+Out: one number per tag, NaN for a tag that no track or every track has (of precision and F: that no track has), or one
+number of all.
+
+References
+----------
+T. Fawcett, "An introduction to ROC analysis", Pattern Recognition Letters 27, 2006. J. Davis and M. Goadrich, "The
+relationship between precision-recall and ROC curves", ICML 2006: why precision is not interpolated linearly.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from essentia_ldl.errors import DataError, explain
+from essentia_ldl.scores import bootstrap
+
+
+def check_tags(targets: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return targets and probabilities (n_tracks, n_tags) float64.
+
+    Raises
+    ------
+    DataError
+        When shapes differ, a target is neither 0 nor 1, or a probability is not from 0 to 1.
+
+    Examples
+    --------
+    >>> check_tags([[0, 1]], [[0.2, 0.9]])[1].shape
+    (1, 2)
+    """
+    truth, rows = np.asarray(targets, dtype=np.float64), np.asarray(probabilities, dtype=np.float64)
+    if truth.ndim != 2 or truth.shape != rows.shape or 0 in truth.shape:
+        rule = "two arrays of one shape (n_tracks, n_tags)"
+        raise DataError(explain("tags", rule, (truth.shape, rows.shape), "scores", "Give one row per track."))
+    if not np.isin(truth, (0, 1)).all():
+        found = truth[~np.isin(truth, (0, 1))][0]
+        raise DataError(explain("targets", "0 or 1", found, "scores", "Score against tags, not smoothed ones."))
+    if not ((rows >= 0) & (rows <= 1 + 1e-6)).all():  # NaN fails both
+        raise DataError(explain("probabilities", "from 0 to 1", rows.min(), "scores", "Give probabilities."))
+    return truth, rows
+
+
+def score_roc_auc(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Return the area under the ROC curve of each tag: how often a track with it is above one without, ties by half.
+
+    Parameters
+    ----------
+    targets, probabilities : np.ndarray [shape=(n_tracks, n_tags)]
+        Tags as 0 and 1, and their probabilities.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_tags,), float64]
+        From 0 to 1; .5 is chance.
+
+    Examples
+    --------
+    >>> score_roc_auc([[0], [0], [1], [1]], [[0.1], [0.4], [0.35], [0.8]])
+    array([0.75])
+    """
+    truth, rows = check_tags(targets, probabilities)
+    weights = np.ones((1, len(truth)))
+    return np.array([_weigh_roc_auc(truth[:, k], rows[:, k], weights)[0] for k in range(truth.shape[1])])
+
+
+def score_average_precision(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Return the average precision of each tag, the area under its precision-recall curve (PR-AUC).
+
+    Parameters
+    ----------
+    targets, probabilities : np.ndarray [shape=(n_tracks, n_tags)]
+        Tags as 0 and 1, and their probabilities.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_tags,), float64]
+        From 0 to 1; the share of tracks that have the tag is chance.
+
+    Examples
+    --------
+    >>> score_average_precision([[0], [0], [1], [1]], [[0.1], [0.4], [0.35], [0.8]]).round(3)
+    array([0.833])
+    """
+    truth, rows = check_tags(targets, probabilities)
+    weights = np.ones((1, len(truth)))
+    return np.array([_weigh_precision(truth[:, k], rows[:, k], weights)[0] for k in range(truth.shape[1])])
+
+
+def score_f1(targets: np.ndarray, probabilities: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Return the F1 of each tag where a probability of its threshold or more says that a track has it.
+
+    Parameters
+    ----------
+    targets, probabilities : np.ndarray [shape=(n_tracks, n_tags)]
+        Tags as 0 and 1, and their probabilities.
+    thresholds : np.ndarray [shape=(n_tags,), float]
+        From `choose_thresholds`, of other tracks.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_tags,), float64]
+        From 0 to 1.
+
+    Examples
+    --------
+    >>> score_f1([[0], [1], [1]], [[0.1], [0.4], [0.8]], [0.5]).round(3)
+    array([0.667])
+    """
+    truth, rows = check_tags(targets, probabilities)
+    said = rows >= np.asarray(thresholds)
+    hits, wrong = (truth * said).sum(axis=0), (truth != said).sum(axis=0)
+    return np.where(truth.any(axis=0), 2 * hits / np.maximum(2 * hits + wrong, 1), np.nan)
+
+
+def score_instance_f(targets: np.ndarray, probabilities: np.ndarray, thresholds: np.ndarray) -> float:
+    """Return the instance-based F-score: the F1 of the tags of each track, averaged over tracks.
+
+    Parameters
+    ----------
+    targets, probabilities : np.ndarray [shape=(n_tracks, n_tags)]
+        Tags as 0 and 1, and their probabilities.
+    thresholds : np.ndarray [shape=(n_tags,), float]
+        Of each tag.
+
+    Returns
+    -------
+    float
+        From 0 to 1; a track without tags of which none is said counts 1.
+
+    References
+    ----------
+    Kim, Lee and Nam, "Comparison and analysis of SampleCNN architectures for audio classification", 2019, table II,
+    for task 4 of DCASE 2017.
+
+    Examples
+    --------
+    >>> score_instance_f([[1, 1], [0, 0]], [[0.9, 0.1], [0.2, 0.3]], [0.5, 0.5])
+    0.8333333333333333
+    """
+    truth, rows = check_tags(targets, probabilities)
+    said = rows >= np.asarray(thresholds)
+    hits, wrong = (truth * said).sum(axis=1), (truth != said).sum(axis=1)
+    return float(np.where(hits + wrong > 0, 2 * hits / np.maximum(2 * hits + wrong, 1), 1.0).mean())
+
+
+def choose_thresholds(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Return the threshold of each tag with the best F1, halfway to the next lower probability; .5 where there is none.
+
+    Parameters
+    ----------
+    targets, probabilities : np.ndarray [shape=(n_tracks, n_tags)]
+        Of tracks that neither train nor test.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_tags,), float64]
+        From 0 to 1.
+
+    Examples
+    --------
+    >>> choose_thresholds([[0], [1], [1]], [[0.2], [0.4], [0.8]]).round(3)
+    array([0.3])
+    """
+    truth, rows = check_tags(targets, probabilities)
+    found = np.full(truth.shape[1], 0.5)
+    for k in range(truth.shape[1]):
+        if not truth[:, k].any():
+            continue
+        values = np.unique(rows[:, k])
+        scores = [score_f1(truth[:, [k]], rows[:, [k]], [value])[0] for value in values]
+        best = int(np.argmax(scores))
+        found[k] = (values[best] + (values[best - 1] if best else 0.0)) / 2
+    return found
+
+
+def score_intervals(
+    targets: np.ndarray, probabilities: np.ndarray, groups: np.ndarray
+) -> dict[str, list[float] | None]:
+    """Return intervals of the mean ROC-AUC and the mean average precision, whole artists drawn.
+
+    Parameters
+    ----------
+    targets, probabilities : np.ndarray [shape=(n_tracks, n_tags)]
+        Tags as 0 and 1, and their probabilities.
+    groups : np.ndarray [shape=(n_tracks,), int]
+        From `bootstrap.group_tracks`.
+
+    Returns
+    -------
+    dict[str, list[float] or None]
+        roc_auc and pr_auc: lower and upper limit; None with fewer than two groups. A tag that a draw lacks is left out.
+
+    Examples
+    --------
+    >>> score_intervals(np.array([[0], [1]]), np.array([[0.1], [0.9]]), np.array([0, 0]))
+    {'roc_auc': None, 'pr_auc': None}
+    """
+    truth, rows = check_tags(targets, probabilities)
+    weights = bootstrap.draw_weights(np.asarray(groups))
+    if weights is None:
+        return {"roc_auc": None, "pr_auc": None}
+    found: dict[str, list[float] | None] = {}
+    for name, score in (("roc_auc", _weigh_roc_auc), ("pr_auc", _weigh_precision)):
+        values = np.stack([score(truth[:, k], rows[:, k], weights) for k in range(truth.shape[1])])
+        known = np.isfinite(values)
+        counts = known.sum(axis=0)
+        means = np.where(known, values, 0).sum(axis=0)[counts > 0] / counts[counts > 0]
+        found[name] = bootstrap.find_interval(means) if len(means) else None
+    return found
+
+
+def _sum_steps(truth: np.ndarray, values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sum the weights (n_draws, n_tracks) of positive and of negative tracks at each value, the highest first."""
+    order = np.argsort(-values, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(values[order]) != 0])
+    ordered = weights[:, order]
+    sums = (np.add.reduceat(ordered * one, starts, axis=1) for one in (truth[order], 1 - truth[order]))
+    return tuple(sums)
+
+
+def _weigh_roc_auc(truth: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the area of one tag for each row of weights, (n_draws,)."""
+    positive, negative = _sum_steps(truth, values, weights)
+    below = negative.sum(axis=1, keepdims=True) - np.cumsum(negative, axis=1)
+    pairs = positive.sum(axis=1) * negative.sum(axis=1)
+    wins = (positive * (below + negative / 2)).sum(axis=1)
+    return np.where(pairs > 0, wins / np.where(pairs > 0, pairs, 1), np.nan)
+
+
+def _weigh_precision(truth: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the average precision of one tag for each row of weights, (n_draws,)."""
+    positive, negative = _sum_steps(truth, values, weights)
+    hits, said = np.cumsum(positive, axis=1), np.cumsum(positive + negative, axis=1)
+    precision, total = hits / np.where(said > 0, said, 1), positive.sum(axis=1)
+    return np.where(total > 0, (precision * positive).sum(axis=1) / np.where(total > 0, total, 1), np.nan)

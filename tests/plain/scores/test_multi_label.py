@@ -1,0 +1,84 @@
+"""Scores of tags against scikit-learn and closed forms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from essentia_ldl.errors import DataError
+from essentia_ldl.scores import multi_label
+from essentia_ldl.scores.bootstrap import draw_weights
+
+RANDOM = np.random.default_rng(0)
+TARGETS = RANDOM.integers(0, 2, (60, 3))
+# one tag with many equal probabilities, as few patches give
+PROBABILITIES = np.clip(0.3 * TARGETS + RANDOM.random((60, 3)) * 0.7, 0, 1)
+PROBABILITIES[:, 2] = np.round(PROBABILITIES[:, 2], 1)
+THRESHOLDS = np.array([0.4, 0.5, 0.6])
+
+
+def test_areas_are_those_of_scikit_learn():
+    np.testing.assert_allclose(
+        multi_label.score_roc_auc(TARGETS, PROBABILITIES), metrics.roc_auc_score(TARGETS, PROBABILITIES, average=None)
+    )
+    np.testing.assert_allclose(
+        multi_label.score_average_precision(TARGETS, PROBABILITIES),
+        metrics.average_precision_score(TARGETS, PROBABILITIES, average=None),
+    )
+
+
+def test_f_scores_are_those_of_scikit_learn():
+    said = PROBABILITIES >= THRESHOLDS
+    np.testing.assert_allclose(
+        multi_label.score_f1(TARGETS, PROBABILITIES, THRESHOLDS), metrics.f1_score(TARGETS, said, average=None)
+    )
+    assert multi_label.score_instance_f(TARGETS, PROBABILITIES, THRESHOLDS) == pytest.approx(
+        metrics.f1_score(TARGETS, said, average="samples", zero_division=1.0)
+    )
+
+
+def test_thresholds_have_the_best_f1_of_all():
+    chosen = multi_label.choose_thresholds(TARGETS, PROBABILITIES)
+    best = multi_label.score_f1(TARGETS, PROBABILITIES, chosen)
+    for value in np.linspace(0, 1, 101):
+        assert np.all(best >= multi_label.score_f1(TARGETS, PROBABILITIES, np.full(3, value)) - 1e-12)
+    assert multi_label.choose_thresholds([[0], [0]], [[0.2], [0.9]]) == [0.5]  # a tag that no track has
+
+
+def test_a_tag_that_no_track_has_or_all_have_is_not_known():
+    targets, probabilities = np.array([[0, 1], [0, 1]]), np.array([[0.1, 0.2], [0.3, 0.4]])
+    assert np.isnan(multi_label.score_roc_auc(targets, probabilities)).all()
+    precision = multi_label.score_average_precision(targets, probabilities)
+    assert np.isnan(precision[0])
+    assert precision[1] == 1
+    assert np.isnan(multi_label.score_f1(targets, probabilities, [0.5, 0.5])[0])
+
+
+def test_intervals_hold_the_score_and_are_wider_over_artists():
+    groups = np.arange(60) // 6
+    found = multi_label.score_intervals(TARGETS, PROBABILITIES, groups)
+    mean = multi_label.score_roc_auc(TARGETS, PROBABILITIES).mean()
+    assert found["roc_auc"][0] < mean < found["roc_auc"][1]
+    weights = draw_weights(groups)  # one draw by hand: tracks repeated as often as they were drawn
+    rows = np.repeat(np.arange(60), weights[0].astype(int))
+    expected = metrics.roc_auc_score(TARGETS[rows, 0], PROBABILITIES[rows, 0])
+    assert multi_label._weigh_roc_auc(TARGETS[:, 0], PROBABILITIES[:, 0], weights[:1])[0] == pytest.approx(expected)
+    expected = metrics.average_precision_score(TARGETS[rows, 0], PROBABILITIES[rows, 0])
+    assert multi_label._weigh_precision(TARGETS[:, 0], PROBABILITIES[:, 0], weights[:1])[0] == pytest.approx(expected)
+    assert multi_label.score_intervals(TARGETS, PROBABILITIES, np.zeros(60, int)) == {"roc_auc": None, "pr_auc": None}
+
+
+@pytest.mark.parametrize(
+    ("targets", "probabilities", "message"),
+    [
+        ([[0.5]], [[0.5]], "targets: expected 0 or 1"),
+        ([[1]], [[1.5]], "probabilities: expected from 0 to 1"),
+        ([[1]], [[np.nan]], "probabilities: expected from 0 to 1"),
+        ([[1, 0]], [[0.5]], "two arrays of one shape"),
+        ([1], [0.5], "two arrays of one shape"),
+    ],
+)
+def test_arrays_that_are_no_tags_are_refused(targets, probabilities, message):
+    with pytest.raises(DataError, match=message):
+        multi_label.score_roc_auc(targets, probabilities)
