@@ -163,6 +163,19 @@ OPENL3 = FrontEnd(
     ),
 )
 
+SAMPLECNN = FrontEnd(
+    name="samplecnn",
+    kind="waveform",
+    sample_rate_hz=22050,
+    frame_samples=1,
+    hop_samples=1,
+    n_bands=1,
+    patch_frames=3**10,  # 2.68 s
+    patch_hop_frames=3**10,
+    input_algorithm="FrameCutter",
+    predict_algorithm="TensorflowPredict",
+)
+
 ALL = {value.name: value for value in tuple(globals().values()) if isinstance(value, FrontEnd)}
 
 GENERAL = "TensorflowPredict"  # runs any graph and says nothing of what the graph reads
@@ -204,6 +217,7 @@ NETWORKS = {
     "dcnn": KnownNetwork(DCNN, is_cut=True, is_widened=True),
     "musicnn": KnownNetwork(MUSICNN, ("msd", "mtt")),
     "resnet": KnownNetwork(RESNET),
+    "samplecnn": KnownNetwork(SAMPLECNN),
     "vgg": KnownNetwork(MUSICNN, ("msd", "mtt")),
     "vggish": KnownNetwork(VGGISH, ("audioset",)),
 }
