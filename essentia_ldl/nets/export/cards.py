@@ -330,13 +330,15 @@ def _describe_front_end(front_end: FrontEnd) -> dict[str, Any]:
             "VectorRealToTensor": {"shape": [1, 1, 1, size], "patchHopSize": 1, "lastPatchMode": "discard"},
         }
     if front_end.predict_algorithm == frontends.GENERAL and front_end.kind == "mel":
+        n_fft = front_end.fft_samples or front_end.frame_samples
+        padding = {"zeroPadding": n_fft - front_end.frame_samples} if front_end.fft_samples else {}
         described["analysis"] = {
             "FrameCutter": {"frameSize": front_end.frame_samples, "hopSize": front_end.hop_samples},
-            "Windowing": {"type": "hann", "normalized": False},
+            "Windowing": {"type": "hann", "normalized": False, **padding},
             "Spectrum": {},
             "MelBands": {
                 "numberBands": front_end.n_bands,
-                "inputSize": front_end.frame_samples // 2 + 1,
+                "inputSize": n_fft // 2 + 1,
                 "sampleRate": front_end.sample_rate_hz,
                 **dict(front_end.input_parameters),
             },
