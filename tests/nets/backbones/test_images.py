@@ -37,7 +37,8 @@ def test_bands_are_one_channel(small):
 
 def test_statistics_can_be_kept(small):
     norms = [layer for layer in small.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    assert len(norms) > 10 and all(isinstance(layer, FixedBatchNormalization) for layer in norms)
+    assert len(norms) > 10
+    assert all(isinstance(layer, FixedBatchNormalization) for layer in norms)
 
 
 def test_it_squeezes_and_excites(small):
