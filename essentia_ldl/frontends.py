@@ -20,6 +20,13 @@ artist group factors to musical genre classification" (WWW 2018), table 1 and se
 of a track, where the authors' code takes 13. What the paper does not say of the patches is as in that code: 44.1 kHz,
 and half a patch from one to the next at inference. It does not say the frames of the MFCC either; they are those of the
 patches here, where the code's are twice as long (2048 samples at 22.05 kHz). The filters are those of `RESNET`.
+
+Front-ends of kind "waveform" are samples as they are decoded: a frame is one sample, and a patch is what a network
+hears at once. `SAMPLECNN` is that of Lee, Park, Kim and Nam (SMC 2017); three seconds at 16 kHz that of Dieleman and
+Schrauwen, "End-to-end learning for music audio" (ICASSP 2014), five seconds that of Won, Chun, Nieto and Serra,
+"Data-driven harmonic filters for audio representation learning" (ICASSP 2020), half of them from one patch to the next.
+Their twins are mel bands of the same patch, 128 of them, whose windows and hops are the filters and strides of a first
+convolution: powers of 2 in the first paper, powers of 3 in figure 4 of Kim, Lee and Nam (IEEE JSTSP 13(2), 2019).
 """
 
 from __future__ import annotations
@@ -163,7 +170,52 @@ OPENL3 = FrontEnd(
     ),
 )
 
+SAMPLECNN = FrontEnd(
+    name="samplecnn",
+    kind="waveform",
+    sample_rate_hz=22050,
+    frame_samples=1,
+    hop_samples=1,
+    n_bands=1,
+    patch_frames=3**10,  # 2.68 s
+    patch_hop_frames=3**10,
+    input_algorithm="FrameCutter",
+    predict_algorithm="TensorflowPredict",
+)
+
+WAVE_3S = dataclasses.replace(
+    SAMPLECNN, name="wave-3s", sample_rate_hz=16000, patch_frames=48000, patch_hop_frames=48000
+)
+
+WAVE_5S = dataclasses.replace(WAVE_3S, name="wave-5s", patch_frames=80000, patch_hop_frames=40000)
+
+FRAME_LEVEL = ((1024, 1024), (1024, 512), (512, 512), (512, 256), (256, 256))  # window and hop, or filter and stride
+POWERS_OF_3 = ((2187, 729), (729, 729), (729, 243), (243, 243), (243, 81), (81, 81))
+_TWIN_FFT = 2048  # so that no band is without a bin; 4096 for a longer window
+
+
+def _mirror(wave: FrontEnd, name: str, window: int, hop: int) -> FrontEnd:
+    """Make mel bands of the length of a waveform's patch: what its first convolution is compared with."""
+    n_frames, longest_hz = wave.patch_frames // hop, wave.sample_rate_hz / 2
+    return dataclasses.replace(
+        RESNET,
+        name=f"{name}-{window}-{hop}",
+        sample_rate_hz=wave.sample_rate_hz,
+        frame_samples=window,
+        fft_samples=_TWIN_FFT if window <= _TWIN_FFT else 2 * _TWIN_FFT,
+        hop_samples=hop,
+        n_bands=128,
+        patch_frames=n_frames,
+        patch_hop_frames=n_frames,
+        input_parameters=(("highFrequencyBound", longest_hz), *RESNET.input_parameters[1:]),
+    )
+
+
+FRAME_TWINS = {f"framecnn-mel-{w}-{h}": _mirror(WAVE_3S, "framecnn-mel", w, h) for w, h in FRAME_LEVEL}
+SAMPLE_TWINS = {f"samplecnn-mel-{w}-{h}": _mirror(SAMPLECNN, "samplecnn-mel", w, h) for w, h in POWERS_OF_3}
+
 ALL = {value.name: value for value in tuple(globals().values()) if isinstance(value, FrontEnd)}
+ALL |= {value.name: value for value in (*FRAME_TWINS.values(), *SAMPLE_TWINS.values())}
 
 GENERAL = "TensorflowPredict"  # runs any graph and says nothing of what the graph reads
 BY_PREDICTOR = {
@@ -191,19 +243,39 @@ class KnownNetwork:
         Whether several targets can share its first layers and have layers of their own above.
     is_widened : bool
         Whether it can be made as large as several.
+    family : str
+        File of nets/backbones that it is a variant of; empty where it has a file of its own name.
     """
 
     front_end: FrontEnd
     pretrained: tuple[str, ...] = ()
     is_cut: bool = False
     is_widened: bool = False
+    family: str = ""
 
 
-# One row per file of nets/backbones; tests hold it to the FRONT_END, CHECKPOINTS, GRAPHS, SHARED_UNTIL and widen there.
+IMAGE_NETWORKS = ("vgg16", "inceptionv3", "densenet121", "efficientnetb0", "resnet50")
+SAMPLECNN_BLOCKS = ("multi", "se", "res1", "res2", "rese1", "rese2", "rnn4", "rnn5")
+
+# One row per file of nets/backbones and per variant there; tests hold it to the FRONT_END, CHECKPOINTS, GRAPHS,
+# SHARED_UNTIL and widen there.
 NETWORKS = {
     "dcnn": KnownNetwork(DCNN, is_cut=True, is_widened=True),
+    "framecnn": KnownNetwork(WAVE_3S),
+    **{f"framecnn-{w}-{h}": KnownNetwork(WAVE_3S, family="framecnn") for w, h in FRAME_LEVEL},
+    **{name: KnownNetwork(front_end, family="framecnn") for name, front_end in FRAME_TWINS.items()},
+    "harmoniccnn": KnownNetwork(WAVE_5S),
+    "harmoniccnn-free": KnownNetwork(WAVE_5S, family="harmoniccnn"),
+    "images": KnownNetwork(MUSICNN),
+    **{name: KnownNetwork(MUSICNN, family="images") for name in IMAGE_NETWORKS},
     "musicnn": KnownNetwork(MUSICNN, ("msd", "mtt")),
+    "pons": KnownNetwork(MUSICNN),
+    "pons-wave": KnownNetwork(WAVE_3S, family="pons"),
     "resnet": KnownNetwork(RESNET),
+    "samplecnn": KnownNetwork(SAMPLECNN),
+    **{f"samplecnn-{name}": KnownNetwork(SAMPLECNN, family="samplecnn") for name in SAMPLECNN_BLOCKS},
+    **{f"samplecnn-{w}-{h}": KnownNetwork(SAMPLECNN, family="samplecnn") for w, h in POWERS_OF_3},
+    **{name: KnownNetwork(front_end, family="samplecnn") for name, front_end in SAMPLE_TWINS.items()},
     "vgg": KnownNetwork(MUSICNN, ("msd", "mtt")),
     "vggish": KnownNetwork(VGGISH, ("audioset",)),
 }

@@ -173,7 +173,8 @@ class FrontEnd:
     n_bands : int
         Values a frame: mel bands or coefficients.
     patch_frames, patch_hop_frames : int
-        Frames a patch and distance between patch starts. For "mfcc": the texture window.
+        Frames a patch and distance between patch starts. For "mfcc": the texture window. For "waveform", where a frame
+        is one sample: samples.
     input_algorithm, predict_algorithm : str
         Essentia's algorithms that make the frames and run a graph on them.
     fft_samples : int or None
@@ -250,7 +251,12 @@ class FrontEnd:
     @property
     def patch_samples(self) -> int:
         """Samples of the shortest signal that fills one patch (Essentia's FrameCutter centres the first frame)."""
-        return (self.patch_frames - 1) * self.hop_samples
+        return (self.patch_frames - 1) * self.hop_samples + (self.kind == "waveform")
+
+    @property
+    def patch_shape(self) -> tuple[int, ...]:
+        """Shape of a patch as a graph reads it: (n_frames, n_bands), or (n_samples,) of a waveform."""
+        return (self.patch_frames,) if self.kind == "waveform" else (self.patch_frames, self.n_bands)
 
     @property
     def patch_step_samples(self) -> int:

@@ -1,6 +1,7 @@
 """Features on disk. In: arrays from the sound zone; out: arrays for labels and networks.
 
-Layout: ``<root>/<front-end key>/<first two digits>/<content>.npy``, float32. `content` is the sha256 of the audio
+Layout: ``<root>/<front-end key>/<first two digits>/<content>.npy``, float32, or int16 samples of a front-end of
+waveforms (`features.samples`). `content` is the sha256 of the audio
 file's bytes, so a moved or renamed file keeps its features and a changed file gets new ones; the front-end's key
 holds a digest of its numbers and the version of Essentia, so a changed hop size never meets old features, nor does
 another Essentia; what another one made stays where it is and is made again. Variants of the audio, which are for
@@ -24,6 +25,7 @@ import numpy as np
 
 from essentia_ldl.arrays import read_array
 from essentia_ldl.errors import StoreError, explain
+from essentia_ldl.features.samples import find_dtype
 from essentia_ldl.files import digest_file, is_file_name, read_json, read_object, replacing, write_json
 from essentia_ldl.records import FrontEnd
 from essentia_ldl.urls import is_url, stat_url
@@ -119,7 +121,7 @@ class Store:
 
         Returns
         -------
-        np.ndarray [shape=(n_frames, n_bands), float32]
+        np.ndarray [shape=(n_frames, n_bands), float32 or int16]
 
         Raises
         ------
@@ -131,12 +133,13 @@ class Store:
             others = (array_path(folder, content) for _, folder in self._list_makers(front_end))
             path = next((other for other in others if other.is_file()), path)
         array = read_array(path, "features", "Run the command again.", mapped=True)
-        if array.ndim != 2 or array.shape[1] != front_end.n_bands or array.dtype != np.float32:
+        dtype = find_dtype(front_end)
+        if array.ndim != 2 or array.shape[1] != front_end.n_bands or array.dtype != dtype:
             path.unlink()
             raise StoreError(
                 explain(
                     "features",
-                    f"float32 (n_frames, {front_end.n_bands})",
+                    f"{dtype.name} (n_frames, {front_end.n_bands})",
                     (array.dtype.name, array.shape),
                     path,
                     "Run the command again.",
@@ -145,9 +148,9 @@ class Store:
         return array
 
     def write(self, content: str, front_end: FrontEnd, array: np.ndarray, variant: str = "") -> None:
-        """Write features atomically; array is (n_frames, n_bands), stored as float32."""
+        """Write features atomically; array is (n_frames, n_bands), stored as float32, or as int16 if of a waveform."""
         with replacing(self.path(content, front_end, variant)) as file:
-            np.save(file, np.ascontiguousarray(array, dtype=np.float32))
+            np.save(file, np.ascontiguousarray(array, dtype=find_dtype(front_end)))
 
     def is_complete(self, content: str, front_ends: Sequence[FrontEnd]) -> bool:
         """Tell whether a content's description and the features of all these front-ends exist."""

@@ -20,6 +20,7 @@ import numpy as np
 from essentia_ldl.arrays import opened_arrays
 from essentia_ldl.errors import StoreError, explain
 from essentia_ldl.files import replacing
+from essentia_ldl.records import FrontEnd
 
 SUFFIX = ".answers.npz"
 GAINS = (0.5, 0.25, 0.125)  # of the inputs: as loud as noise can be, it drives probabilities to 0 and 1
@@ -27,6 +28,7 @@ N_ROWS = len(GAINS)  # a whole batch of patches, and the rest of one
 N_LEVELS = 16
 SEED = 20261129
 RANGES = {"": (0.0, 6.0), "decibel": (-100.0, 30.0)}  # of mel bands, by compression: random patches fill it
+FULL_SCALE = (-1.0, 1.0)  # of a waveform
 MAX_BYTES = 2**24  # of a file that is read at all
 REMEDY = "Copy it there again, or delete it."
 
@@ -66,6 +68,11 @@ class GoldenAnswers:
                 raise StoreError(explain("golden answers", rule, f"{rows.dtype} {rows.shape}", name, REMEDY))
         if not self.values:
             raise StoreError(explain("golden answers", "at least one node", "none", self.input_name, REMEDY))
+
+
+def find_range(front_end: FrontEnd) -> tuple[float, float]:
+    """Return the smallest and the largest number that random patches of a front-end hold."""
+    return FULL_SCALE if front_end.kind == "waveform" else RANGES[front_end.compression]
 
 
 def name_answers(graph: Path | str) -> Path:

@@ -163,6 +163,9 @@ def find_front_end(card: GraphCard, where: str) -> FrontEnd:
         fits = len(shape) < 2 or shape[-2:] == [front_end.patch_frames, front_end.n_bands]
         rule = f"one that makes patches of {shape}, as the graph reads them"
         _check(fits, "inference.algorithm", rule, card.algorithm, where)
+    rule = f"{front_end.sample_rate_hz} Hz, at which {front_end.name} was trained"
+    fits = front_end.kind != "waveform" or card.sample_rate_hz == front_end.sample_rate_hz
+    _check(fits, "inference.sample_rate", rule, card.sample_rate_hz, where)
     names = ("patch_hop_frames", "resample_quality")
     return dataclasses.replace(
         front_end, **{name: int(card.extra.get(name, getattr(front_end, name))) for name in names}

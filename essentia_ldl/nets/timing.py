@@ -52,7 +52,7 @@ def measure(backbone: str, fine_tune: str, batch_size: int, n_repeats: int = N_R
     """
     tf.config.experimental.enable_op_determinism()  # as in training, where it costs time
     module = discover.load(BACKBONES, backbone)
-    patch = (module.FRONT_END.patch_frames, module.FRONT_END.n_bands)
+    patch = module.FRONT_END.patch_shape
     embed_s = 0.0
     if fine_tune == "head":
         body = module.build(module.FRONT_END)

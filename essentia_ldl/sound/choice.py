@@ -78,7 +78,7 @@ class Chooser:
         self.ran_essentia = False
         self._remembered = dict(remembered or {})
 
-    def choose(self, graph: str, input_name: str, nodes: Sequence[str], patch: tuple[int, int] | None = None) -> bool:
+    def choose(self, graph: str, input_name: str, nodes: Sequence[str], patch: tuple[int, ...] | None = None) -> bool:
         """Tell whether OpenVINO runs a graph.
 
         Parameters
@@ -87,8 +87,8 @@ class Chooser:
             The .pb and its input node.
         nodes : sequence of str
             All nodes that are wanted.
-        patch : tuple[int, int] or None
-            Frames and bands of a patch; None for a head.
+        patch : tuple[int, ...] or None
+            Shape of a patch; None for a head.
         """
         if self.engine == "essentia" or (self.engine == "auto" and not is_installed()):
             require_tensorflow(graph)
@@ -110,7 +110,7 @@ class Chooser:
         if self.engine == "openvino":
             self.warnings.append(f"{Path(graph).stem} runs in Essentia: only its own algorithm feeds it.")
 
-    def _find(self, graph: str, input_name: str, nodes: list[str], patch: tuple[int, int] | None) -> dict[str, Any]:
+    def _find(self, graph: str, input_name: str, nodes: list[str], patch: tuple[int, ...] | None) -> dict[str, Any]:
         beside = name_answers(graph)
         try:
             digest = digest_file(graph)
@@ -140,7 +140,7 @@ class Chooser:
         graph: str,
         input_name: str,
         nodes: list[str],
-        patch: tuple[int, int] | None,
+        patch: tuple[int, ...] | None,
         answers: GoldenAnswers | None,
     ) -> dict[str, Any]:
         """Compare OpenVINO with golden answers, or with Essentia; and where Essentia can run the graph, their times."""
@@ -182,7 +182,7 @@ def _open_essentia(graph: str, input_name: str, nodes: list[str]) -> Run:
     return run
 
 
-def _covers(answers: GoldenAnswers, input_name: str, nodes: list[str], patch: tuple[int, int] | None) -> bool:
+def _covers(answers: GoldenAnswers, input_name: str, nodes: list[str], patch: tuple[int, ...] | None) -> bool:
     fits = answers.inputs.ndim == 2 if patch is None else answers.inputs.shape[1:] == tuple(patch)
     return fits and answers.input_name == input_name and set(nodes) <= set(answers.values)
 
@@ -216,10 +216,10 @@ def compare_answers(run: Run, answers: GoldenAnswers, nodes: Sequence[str], wher
 
 
 def _open_shared(
-    graph: str, input_name: str, nodes: list[str], patch: tuple[int, int], run_whole: Run
+    graph: str, input_name: str, nodes: list[str], patch: tuple[int, ...], run_whole: Run
 ) -> SharedNetwork | None:
     """Open a graph with a shared front end; None when there is none, or it does not agree with the whole graph."""
-    shared = open_shared(graph, input_name, nodes, patch)
+    shared = open_shared(graph, input_name, nodes, patch) if len(patch) == 2 else None
     return shared if shared is not None and compare_shared(shared, run_whole, patch) <= TOLERANCE else None
 
 

@@ -1,9 +1,9 @@
 """What runs patches through graphs while a file is decoded. In: a pass over a file; out: rows by graph and node.
 
 A file is decoded once for all graphs. `PatchGraph` reads the mel patches that its front-end shares with others;
-`CompiledGraph` gets the bands after the pass, and runs their patches in OpenVINO; `SignalGraph` is a published
-extractor that only its own algorithm of Essentia feeds, and gets the whole signal. All are asked the same way: `want`
-nodes, `try_silence` before the first file, and after the pass `collect` the rows.
+`CompiledGraph` gets the bands after the pass, and runs their patches in OpenVINO; `SignalGraph`, a published extractor
+that only its own algorithm of Essentia feeds, and `waves.WaveGraph` get the whole signal. All are asked the same way:
+`want` nodes, `try_silence` before the first file, and after the pass `collect` the rows.
 
 Bands of a long file go to a folder and not to the pool.
 """
@@ -25,6 +25,7 @@ from essentia_ldl.sound.features import connect_bands
 from essentia_ldl.sound.graph import BATCH_PATCHES, load_graph, run_graph
 from essentia_ldl.sound.patches import StoredBands, cut_blocks, cut_patches
 from essentia_ldl.sound.shared import BLOCK_PATCHES, SharedNetwork, open_shared
+from essentia_ldl.sound.waves import WaveGraph
 
 
 class PatchGraph:
@@ -184,7 +185,7 @@ class SignalGraph:
         return {node: embedder(signal, last_patch) for node, embedder in self._embedders.items()}
 
 
-Graph = PatchGraph | CompiledGraph | SignalGraph
+Graph = PatchGraph | CompiledGraph | SignalGraph | WaveGraph
 
 
 def open_graph(
@@ -193,6 +194,8 @@ def open_graph(
     """Choose what runs a graph, by what its front-end reads; a precision asks for OpenVINO, where that is possible."""
     if front_end.kind == "embedding":
         return SignalGraph(graph, input_name, front_end)
+    if front_end.kind == "waveform":
+        return WaveGraph(graph, input_name, front_end, precision)
     if precision is not None:
         return CompiledGraph(graph, input_name, front_end, precision, shared)
     return PatchGraph(graph, input_name, front_end)
@@ -205,7 +208,7 @@ def connect_graphs(source: Source, graphs: Sequence[Graph], last_patch: str, fol
     ----------
     source : Source
         The pass.
-    graphs : sequence of PatchGraph, CompiledGraph or SignalGraph
+    graphs : sequence of PatchGraph, CompiledGraph, SignalGraph or WaveGraph
         Any number.
     last_patch : str
         "discard", or "repeat" to fill an unfinished patch, as Essentia's parameter `lastPatchMode`.
@@ -213,7 +216,7 @@ def connect_graphs(source: Source, graphs: Sequence[Graph], last_patch: str, fol
         Where the bands of compiled graphs go, for `find_stored_bands`; such a pass serves one file. None takes the
         pool.
     """
-    for rate_hz in {graph.front_end.sample_rate_hz for graph in graphs if isinstance(graph, SignalGraph)}:
+    for rate_hz in {graph.front_end.sample_rate_hz for graph in graphs if isinstance(graph, SignalGraph | WaveGraph)}:
         connect_signal(source, rate_hz)
     for key, front_end in _list_front_ends(graphs, PatchGraph | CompiledGraph).items():
         bands = connect_bands(source, front_end)

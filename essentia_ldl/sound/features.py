@@ -19,6 +19,7 @@ import numpy as np
 
 from essentia_ldl import frontends
 from essentia_ldl.errors import AudioError, explain
+from essentia_ldl.features.samples import find_dtype, to_int16
 from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.records import FrontEnd
 from essentia_ldl.sound.audio import probe_audio, require_file
@@ -36,12 +37,12 @@ def extract_features(path: str, front_ends: tuple[FrontEnd, ...]) -> tuple[dict[
     path : str
         Audio file.
     front_ends : tuple[FrontEnd, ...]
-        Kinds "mel" and "mfcc".
+        Kinds "mel", "mfcc" and "waveform".
 
     Returns
     -------
     features : dict[str, np.ndarray [shape=(n_frames, n_bands), float32]]
-        By name of the front-end.
+        By name of the front-end; of a waveform, int16 samples (n_samples, 1).
     duration_s : float
         Seconds of audio decoded.
 
@@ -75,7 +76,8 @@ def extract_features(path: str, front_ends: tuple[FrontEnd, ...]) -> tuple[dict[
                     "Leave the file out, or use a longer excerpt.",
                 )
             )
-        features[front_end.name] = np.ascontiguousarray(values, dtype=np.float32)
+        stored = to_int16(values) if front_end.kind == "waveform" else values
+        features[front_end.name] = np.ascontiguousarray(stored, dtype=find_dtype(front_end))
     return features, duration_s
 
 
@@ -87,6 +89,8 @@ def make_decoder(front_ends: tuple[FrontEnd, ...]) -> Decoder:
         for front_end in front_ends:
             if front_end.kind == "mfcc" and front_end.segment_duration_s is None:
                 connect_mfcc(source, front_end) >> (source.pool, front_end.name)
+            elif front_end.kind == "waveform":
+                source.signals[front_end.sample_rate_hz] >> (source.pool, front_end.name)
             elif front_end.kind == "mfcc":
                 end_s = front_end.segment_offset_s + front_end.segment_duration_s
                 trimmer = source.keep(ess.Trimmer(startTime=0, endTime=end_s, sampleRate=front_end.sample_rate_hz))

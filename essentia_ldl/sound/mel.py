@@ -33,11 +33,13 @@ VALID_SHARE = 0.5  # of a frame inside the window of 1 s: 199 frames of it
 def describe_chain(front_end: FrontEnd) -> dict[str, dict[str, Any]]:
     """Return the parameters of Windowing, Spectrum and MelBands of a front-end, by algorithm."""
     size = front_end.frame_samples
+    n_fft = front_end.fft_samples or size
+    padding = {"zeroPadding": n_fft - size} if n_fft > size else {}
     return {
-        "Windowing": {"type": "hann", "size": size, "normalized": False},
-        "Spectrum": {"size": size},
+        "Windowing": {"type": "hann", "size": size, "normalized": False, **padding},
+        "Spectrum": {"size": n_fft},
         "MelBands": {
-            "inputSize": size // 2 + 1,
+            "inputSize": n_fft // 2 + 1,
             "numberBands": front_end.n_bands,
             "sampleRate": float(front_end.sample_rate_hz),
             "log": False,

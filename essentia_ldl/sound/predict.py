@@ -38,6 +38,7 @@ from essentia_ldl.sound.engines import (
 from essentia_ldl.sound.heads import CompiledHead, Head
 from essentia_ldl.sound.merged import merge_graphs
 from essentia_ldl.sound.request import Request
+from essentia_ldl.sound.waves import WaveGraph
 from essentia_ldl.urls import local_copy
 from essentia_ldl.zones import follow_parent
 
@@ -93,7 +94,7 @@ class Predictor:
     def runs_essentia(self) -> bool:
         """True when a graph has run, or will run, in Essentia's TensorFlow."""
         runners = [*self._graphs.values(), *self._heads.values()]
-        return self._chooser.ran_essentia or not all(isinstance(one, CompiledGraph | CompiledHead) for one in runners)
+        return self._chooser.ran_essentia or not all(_is_compiled(one) for one in runners)
 
     def predict(self, path: str) -> list[Prediction]:
         """Run every model on one file.
@@ -164,7 +165,7 @@ class Predictor:
             precision = None
             if front_end.kind == "embedding":
                 self._chooser.leave(graph)
-            elif self._chooser.choose(graph, input_name, wanted[graph], (front_end.patch_frames, front_end.n_bands)):
+            elif self._chooser.choose(graph, input_name, wanted[graph], front_end.patch_shape):
                 precision = self._chooser.precision
             opening = (input_name, front_end, precision, graph in self._chooser.shared)
             groups.setdefault(opening, {})[graph] = wanted[graph]
@@ -177,7 +178,7 @@ class Predictor:
         """Open graphs that differ in their files alone; those that have most of their weights in common run as one."""
         opened: dict[str, Graph] = {}
         alone = dict(wanted)
-        for merged in merge_graphs(wanted, opening[0]) if opening[1].kind != "embedding" else ():
+        for merged in merge_graphs(wanted, opening[0]) if opening[1].kind == "mel" else ():
             runner = open_graph(merged.path, *opening)
             runner.want(list(dict.fromkeys(merged.nodes.values())))
             with contextlib.suppress(GraphError):  # which of them does not run is told by each alone
@@ -250,6 +251,11 @@ class Predictor:
         else:
             rows = self._heads[request.graph].measure_spread(outputs[request.patch_source])
         return {node.rpartition("/")[2]: float(values.mean()) for node, values in rows.items()}
+
+
+def _is_compiled(runner: Graph | Head | CompiledHead) -> bool:
+    """Tell whether OpenVINO runs it."""
+    return isinstance(runner, CompiledGraph | CompiledHead) or (isinstance(runner, WaveGraph) and runner.is_compiled)
 
 
 def _set_hop(front_end: FrontEnd, patch_hop_frames: int | None) -> FrontEnd:

@@ -17,6 +17,7 @@ import numpy as np
 from essentia_ldl import frontends
 from essentia_ldl.arrays import read_array, read_arrays
 from essentia_ldl.errors import EssentiaLdlError, GraphError, Reason, explain, find_full_disk
+from essentia_ldl.features.samples import to_int16
 from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.files import digest_file, read_json, write_json
 from essentia_ldl.models.answers import read_answers
@@ -29,6 +30,7 @@ from essentia_ldl.sound.extractors import Embedder, stack_tokens
 from essentia_ldl.sound.graph import load_graph, run_graph
 from essentia_ldl.sound.mel import compute_bands
 from essentia_ldl.sound.sampled import replay_samples
+from essentia_ldl.sound.waves import cut_signal, stream_file
 from essentia_ldl.zones import fail_step
 
 PROBABILITY_TOLERANCE = 1e-5  # absolute
@@ -88,9 +90,14 @@ def verify_run(run: Path) -> dict[str, Any]:
         write_json(exported / "verify.json", report)
         return report
     for audio in plan.places.audio:
+        stored = Store(plan.store).read(audio.content, plan.front_end)
+        if plan.front_end.kind == "waveform":
+            full = exported / f"{stems['full']}.pb"
+            report["audio"][audio.path] = replay_signal(audio.path, stored, plan.front_end, full)
+            continue
         report["audio"][audio.path] = replay_audio(
             audio.path,
-            Store(plan.store).read(audio.content, plan.front_end),
+            stored,
             plan.front_end,
             exported / f"{stems['full']}.pb",
             exported / f"{stems['head']}.pb" if stems.get("head") else None,
@@ -211,6 +218,49 @@ def replay_audio(
         answers = es.TensorflowPredict2D(graphFilename=str(head), output=head_card.output("predictions"))(embeddings)
         found["audio to head"] = measure_difference(ours, np.array(answers), node, head.name)
     return found
+
+
+def replay_signal(path: str, samples: np.ndarray, front_end: FrontEnd, full: Path) -> dict[str, float]:
+    """Compare what training heard, and what `predict` runs, with a plain Essentia pipeline on the same file.
+
+    Parameters
+    ----------
+    path : str
+        Audio file.
+    samples : np.ndarray [shape=(n_samples, 1), int16]
+        What the store holds for it.
+    front_end : FrontEnd
+        Of kind "waveform".
+    full : Path
+        The exported graph.
+
+    Returns
+    -------
+    dict[str, float]
+        Largest differences: of the samples, in steps of int16, and of the probabilities of the graph on our patches
+        and in the chain of its card.
+
+    Raises
+    ------
+    GraphError
+        When a sample is not MonoLoader's, rounded, or a probability differs by more than 1e-5.
+    """
+    card = GraphCard(read_json(full.with_suffix(".json")))
+    node = card.output("predictions")
+    with readable_audio(path) as readable:
+        signal = es.MonoLoader(
+            filename=readable, sampleRate=front_end.sample_rate_hz, resampleQuality=front_end.resample_quality
+        )()
+        theirs = stream_file(readable, str(full), card.input_name, node, front_end)
+    expected = to_int16(signal)
+    steps = np.abs(expected.astype(np.int32) - samples).max() if expected.shape == samples.shape else np.inf
+    if steps > 1:
+        rule = "MonoLoader's samples, rounded to int16"
+        raise GraphError(explain("stored audio", rule, f"{steps} steps off", path, "Delete the store, and run again."))
+    network = load_graph(full, card.input_name, [node])
+    parts = [run_graph(network, full, card.input_name, some, [node])[node] for some in cut_signal(signal, front_end)]
+    difference = measure_difference(np.concatenate(parts), theirs, node, full.name)
+    return {"steps of int16": float(steps), "audio to full graph": difference}
 
 
 def replay_extractor(path: str, stored: np.ndarray, extractor: ExtractorPlan, head: Path) -> dict[str, float]:

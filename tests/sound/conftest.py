@@ -23,7 +23,7 @@ import pytest
 from essentia_ldl.features.extractors import describe_extractor, plan_extractor
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import digest_file
-from essentia_ldl.frontends import MUSICNN
+from essentia_ldl.frontends import MUSICNN, of_network
 from essentia_ldl.models.folder import find_extractor, find_model, read_model
 from essentia_ldl.models.pretrained import are_built
 from essentia_ldl.sound.features import extract_track
@@ -340,11 +340,13 @@ def plan_from_scratch(root: Path, backbone: str, classes: tuple[str, str], train
     wavs = write_clips(root / backbone, [3.5] * 6, seed=60)
     plan = {
         **{"task": "genre", "name": "genre", "description": "", "classes": classes, "training": training},
-        **{"store": str(store.root), "graphs": str(root), "front_end": backbone},
+        **{"store": str(store.root), "graphs": str(root), "front_end": of_network(backbone).name},
         "network": {"backbone": backbone, "pretrained": None, "fine_tune": "none", "hidden": 0},
         "stems": {"full": f"genre-{backbone}-scratch", "head": None},
     }
-    return plan_run(root / backbone / "run", wavs, fill_store(store, wavs, front_ends=[backbone]), plan)
+    return plan_run(
+        root / backbone / "run", wavs, fill_store(store, wavs, front_ends=[of_network(backbone).name]), plan
+    )
 
 
 def plan_on_extractor(folder: Path, graphs: Path, name: str, wavs: list[Path], **network: object) -> Path:
@@ -397,6 +399,9 @@ def trained_runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     if "dcnn_run" in wanted:
         training = {"epochs": 6, "batch_size": 2, "learning_rate": 1e-3}
         found["dcnn_run"] = plan_from_scratch(root, "dcnn", GENRES, training)
+    if "wave_run" in wanted:
+        training = {"epochs": 3, "batch_size": 2, "learning_rate": 1e-3}
+        found["wave_run"] = plan_from_scratch(root, "framecnn", GENRES, training)
     if "resnet_run" in wanted:
         training = {"epochs": 12, "batch_size": 1, "learning_rate": 1e-4}
         found["resnet_run"] = plan_from_scratch(root, "resnet", GENRES, training)
@@ -439,6 +444,12 @@ def dcnn_run(trained_runs: dict[str, Path]) -> Path:
 def resnet_run(trained_runs: dict[str, Path]) -> Path:
     """A ResNet, trained on four tracks."""
     return trained_runs["resnet_run"]
+
+
+@pytest.fixture(scope="session")
+def wave_run(trained_runs: dict[str, Path]) -> Path:
+    """A frame-level CNN on samples, trained on four tracks."""
+    return trained_runs["wave_run"]
 
 
 @pytest.fixture(scope="session")

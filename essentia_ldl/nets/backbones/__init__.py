@@ -50,17 +50,31 @@ DENSE_NODES : tuple[str, str], optional
     Names of the nodes of the penultimate layer and of the logits, where they are not `model/dense_<n>/BiasAdd`.
 EMBEDDING_ACTIVATION : str, optional
     "relu" where EMBEDDING_NODE is the embedding after its ReLU.
+VARIANTS : Mapping[str, Mapping[str, object]], optional
+    Networks of the same family that have rows of their own: name -> what is otherwise, by the names here.
 PARAMETERS_50 : tuple[int, int], optional
     Trainable and non-trainable parameters of the whole network with 50 outputs, as published.
 """
 
 from __future__ import annotations
 
+import functools
 from types import ModuleType
 
-from essentia_ldl import discover
+from essentia_ldl import discover, frontends
 
 
 def load_backbone(name: str) -> ModuleType:
-    """Return the module of a network; raise `UnknownNameError` when there is none."""
-    return discover.load(__name__, name)
+    """Return the module of a network, or that of its family as the network differs; `UnknownNameError` for others."""
+    family = frontends.NETWORKS[name].family if name in frontends.NETWORKS else ""
+    return _vary(name, family) if family else discover.load(__name__, name)
+
+
+@functools.cache
+def _vary(name: str, family: str) -> ModuleType:
+    """Make a module like that of a family, with what is otherwise in one network of it."""
+    module = discover.load(__name__, family)
+    varied = ModuleType(f"{__name__}.{name}", module.__doc__)
+    changes = {"FRONT_END": frontends.of_network(name), **module.VARIANTS[name]}
+    vars(varied).update({key: value for key, value in vars(module).items() if not key.startswith("__")} | changes)
+    return varied

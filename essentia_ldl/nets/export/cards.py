@@ -148,7 +148,7 @@ def describe_classifier(
     card, network, front_end = dict(plan.card), plan.network, plan.front_end
     folder = f"{'classification-heads' if head else 'classifiers'}/{plan.task.replace('-', '_')}"
     inference: dict[str, Any] = {"sample_rate": front_end.sample_rate_hz, "algorithm": front_end.predict_algorithm}
-    shape: tuple[int, ...] = (front_end.patch_frames, front_end.n_bands)
+    shape = front_end.patch_shape
     if head:
         shape = (widths["embedding"],)
         inference["algorithm"] = "TensorflowPredict2D"
@@ -200,6 +200,7 @@ def describe_classifier(
                 *_note_members(plan, calibration),
                 *_note_origin(plan),
                 *_note_frames(plan),
+                *_note_samples(front_end),
             ],
             **extra,
         },
@@ -260,6 +261,17 @@ def _note_frames(plan: Plan) -> list[str]:
     return [f"Patches have exactly {n_frames} frames: VGG takes no others."]
 
 
+def _note_samples(front_end: FrontEnd) -> list[str]:
+    """Say how an Essentia pipeline runs a graph that reads samples; nothing of others."""
+    if front_end.kind != "waveform":
+        return []
+    chain = f"MonoLoader >> {' >> '.join(_describe_front_end(front_end)['analysis'])} >> TensorToPool"
+    return [
+        f"Reads samples, not bands, {front_end.patch_frames} at {front_end.sample_rate_hz} Hz: {chain} >> "
+        "TensorflowPredict, with the parameters of analysis."
+    ]
+
+
 def _describe_features(plan: Plan) -> dict[str, Any]:
     """Say which networks are below the classifier and what they learned; nothing for a network without others below."""
     if not plan.features:
@@ -311,6 +323,7 @@ def _tell_licence(one: Published) -> str:
     return "unknown, because its card names none" if one.licence == UNKNOWN_LICENCE else one.licence
 
 
+WHOLE_FRAMES = {"startFromZero": True, "validFrameThresholdRatio": 1, "silentFrames": "keep"}  # as they are, no others
 _OF_EXTRACTOR = ("name", "link", "sha256", "licence", "node", "size")
 _PROMISED = {"demo": False, "licence": "", "training_data_rights": "", "recipe_hash": ""}
 
@@ -323,14 +336,22 @@ def _describe_front_end(front_end: FrontEnd) -> dict[str, Any]:
         "patch_frames": front_end.patch_frames,
         "patch_hop_frames": front_end.patch_hop_frames,
     }
+    if front_end.kind == "waveform":
+        size, hop = front_end.patch_frames, front_end.patch_hop_frames
+        described["analysis"] = {
+            "FrameCutter": {"frameSize": size, "hopSize": hop, **WHOLE_FRAMES},
+            "VectorRealToTensor": {"shape": [1, 1, 1, size], "patchHopSize": 1, "lastPatchMode": "discard"},
+        }
     if front_end.predict_algorithm == frontends.GENERAL and front_end.kind == "mel":
+        n_fft = front_end.fft_samples or front_end.frame_samples
+        padding = {"zeroPadding": n_fft - front_end.frame_samples} if front_end.fft_samples else {}
         described["analysis"] = {
             "FrameCutter": {"frameSize": front_end.frame_samples, "hopSize": front_end.hop_samples},
-            "Windowing": {"type": "hann", "normalized": False},
+            "Windowing": {"type": "hann", "normalized": False, **padding},
             "Spectrum": {},
             "MelBands": {
                 "numberBands": front_end.n_bands,
-                "inputSize": front_end.frame_samples // 2 + 1,
+                "inputSize": n_fft // 2 + 1,
                 "sampleRate": front_end.sample_rate_hz,
                 **dict(front_end.input_parameters),
             },

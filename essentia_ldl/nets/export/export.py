@@ -10,7 +10,7 @@ one, and rewrites the card's `cards.VERSIONED_FIELDS`.
 in the run and holds what Keras answers:
 
 - ``graph`` : str, the file name ``<stem>.pb``; ``input`` : str, the input node; ``nodes`` : (n_nodes,) str;
-- ``patches_<i>`` : inputs, float32. Full graph: 0 is random (n, patch_frames, n_bands); 1 is cut from the first tracks
+- ``patches_<i>`` : inputs, float32. Full graph: 0 is random (n, *patch_shape); 1 is cut from the first tracks
   of the run; 2, when the network takes any number of frames, is random with 64 frames. Head: 0 is (n, d) embeddings of
   the first tracks of the run;
 - ``<node>_<i>`` : answers (n, size), float32, with every "/" of the node's name written as "__", for every node and i;
@@ -27,7 +27,7 @@ import numpy as np
 
 from essentia_ldl.choices import SINGLE_LABEL
 from essentia_ldl.files import replacing, write_json
-from essentia_ldl.models.answers import RANGES, write_answers
+from essentia_ldl.models.answers import find_range, write_answers
 from essentia_ldl.nets.backbones import load_backbone
 from essentia_ldl.nets.classifier import join
 from essentia_ldl.nets.export import cards, ensemble, nodes, sampling
@@ -131,9 +131,10 @@ def _load_embeddings(plan: Plan, body: Body) -> np.ndarray:
 
 
 def _gather_patches(plan: Plan) -> list[np.ndarray]:
-    inputs = [_draw_patches(plan, plan.front_end.patch_frames), _cut_grids(plan)]
+    shape = plan.front_end.patch_shape
+    inputs = [_draw_patches(plan, shape), _cut_grids(plan)]
     if has_free_time(plan):
-        inputs.append(_draw_patches(plan, REAL_TIME_FRAMES))
+        inputs.append(_draw_patches(plan, (REAL_TIME_FRAMES, *shape[1:])))
     return inputs
 
 
@@ -158,7 +159,7 @@ def _write(
     plain = model
     if plan.samples:
         model, wanted = sampling.attach(plan, model, wanted, calibration)
-    shape = model.input_shape[1:] if kind == "head" else (plan.front_end.patch_frames, plan.front_end.n_bands)
+    shape = model.input_shape[1:] if kind == "head" else plan.front_end.patch_shape
     graph = freeze_model(model, wanted, shape)
     data = graph.SerializeToString(deterministic=True)
     widths = {name: model.get_layer(name).output.shape[-1] for name in {node.layer for node in wanted}}
@@ -185,7 +186,7 @@ def _write(
     target = plan.folder / "export" / f"{stem}.pb"
     with replacing(target.with_name(f"{stem}.golden.npz")) as file:
         np.savez(file, **golden)
-    limits = RANGES[plan.front_end.compression]
+    limits = find_range(plan.front_end)
     if kind == "head":
         limits = float(inputs[0].min()), float(inputs[0].max())
     write_answers(target, extra["sha256"], nodes.PLACEHOLDER, shape, limits, evaluate)
@@ -202,7 +203,6 @@ def _cut_grids(plan: Plan) -> np.ndarray:
     return np.ascontiguousarray(np.concatenate([source.grid(row)[:GOLDEN_PATCHES] for row in rows]))
 
 
-def _draw_patches(plan: Plan, n_frames: int) -> np.ndarray:
+def _draw_patches(plan: Plan, shape: tuple[int, ...]) -> np.ndarray:
     random = np.random.default_rng(GOLDEN_SEED)
-    shape = (GOLDEN_PATCHES, n_frames, plan.front_end.n_bands)
-    return random.uniform(*RANGES[plan.front_end.compression], shape).astype(np.float32)
+    return random.uniform(*find_range(plan.front_end), (GOLDEN_PATCHES, *shape)).astype(np.float32)

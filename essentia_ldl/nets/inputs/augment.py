@@ -70,6 +70,8 @@ def change_gain(patches: np.ndarray, gains_db: np.ndarray, front_end: FrontEnd) 
     -------
     np.ndarray [shape=(n, n_frames, n_bands), float32]
     """
+    if front_end.kind == "waveform":
+        return (patches * 10 ** (np.asarray(gains_db)[:, None] / 20)).astype(np.float32)
     gains_db = np.asarray(gains_db, dtype=np.float64)[:, None, None]
     if front_end.compression == "decibel":
         return np.maximum(patches + gains_db, 10 * np.log10(DECIBEL_FLOOR)).astype(np.float32)

@@ -28,8 +28,8 @@ class HopBands(BandSource):
         self.n_patches = np.array([count_grid(n, self._grid) for n in n_frames], dtype=np.int64)
 
     def grid(self, row: int) -> np.ndarray:
-        """Return all patches of the grid of a track, shape (n_patches, patch_frames, n_bands), float32."""
-        return cut_grid(self._bands(row), self._grid)
+        """Return all patches of the grid of a track, shape (n_patches, *patch_shape), float32."""
+        return self._read_patches(cut_grid(self._bands(row), self._grid))
 
     def name_grid(self, row: int) -> tuple[str, int]:
         """Name the patches of a track: content, and frames from one to the next."""

@@ -26,11 +26,11 @@ class LowerPart:
     ----------
     model : keras.Model
         Patches -> activations.
-    patch : tuple[int, int]
-        Frames and bands of a patch.
+    patch : tuple[int, ...]
+        Shape of a patch.
     """
 
-    def __init__(self, model: keras.Model, patch: tuple[int, int]) -> None:
+    def __init__(self, model: keras.Model, patch: tuple[int, ...]) -> None:
         self.shape = tuple(model.compute_output_shape((1, *patch))[1:])  # of the activations of a patch
         self.kept: dict[tuple[str, int], np.ndarray] = {}
         self._compute = tf.function(

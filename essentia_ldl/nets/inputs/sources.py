@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from essentia_ldl.features.samples import to_float
 from essentia_ldl.features.store import Store, find_variant
 from essentia_ldl.nets.inputs.embeddings import FrozenNetwork
 from essentia_ldl.nets.inputs.patches import count_grid, cut_grid, cut_patch
@@ -62,7 +63,7 @@ class EmbeddingSource:
 
 
 class BandSource:
-    """Mel bands of all tracks of a run, mapped from disk, for a network that trains as a whole.
+    """Mel bands, or samples, of all tracks of a run, mapped from disk, for a network that trains as a whole.
 
     Parameters
     ----------
@@ -74,7 +75,7 @@ class BandSource:
 
     def __init__(self, plan: Plan) -> None:
         self.front_end = plan.front_end
-        self.shape = (plan.front_end.patch_frames, plan.front_end.n_bands)
+        self.shape = plan.front_end.patch_shape
         self._store = Store(plan.store)
         self._contents = [track.content for track in plan.tracks]
         n_frames = [len(self._store.read(content, self.front_end)) for content in self._contents]
@@ -82,13 +83,11 @@ class BandSource:
         self.n_choices = np.array([max(1, n - self.front_end.patch_frames + 1) for n in n_frames], dtype=np.int64)
 
     def take(self, rows: np.ndarray, choices: np.ndarray) -> np.ndarray:
-        """Return the patch that begins at a frame of each of some tracks, shape (n_rows, patch_frames, n_bands)."""
-        return np.stack(
-            [cut_patch(self._bands(row), start, self.front_end) for row, start in zip(rows, choices, strict=True)]
-        )
+        """Return the patch that begins at a frame of each of some tracks, shape (n_rows, *patch_shape)."""
+        return np.stack([self._cut(self._bands(row), start) for row, start in zip(rows, choices, strict=True)])
 
     def cut_variant(self, row: int, start: int, variant: str) -> np.ndarray:
-        """Return a patch of a variant of a track, or of itself where that is "", shape (patch_frames, n_bands).
+        """Return a patch of a variant of a track, or of itself where that is "", of the front-end's `patch_shape`.
 
         Parameters
         ----------
@@ -100,26 +99,35 @@ class BandSource:
             Name of a variant of the audio, one of `choices.AUDIO_VARIANTS`; "" is the track itself.
         """
         if not variant:
-            return cut_patch(self._bands(row), start, self.front_end)
+            return self._cut(self._bands(row), start)
         bands = self._store.read(self._contents[row], *find_variant(self.front_end, variant))
         n_choices = max(1, len(bands) - self.front_end.patch_frames + 1)
-        return cut_patch(bands, start * n_choices // int(self.n_choices[row]), self.front_end)
+        return self._cut(bands, start * n_choices // int(self.n_choices[row]))
 
     def place_grid(self, choices: np.ndarray) -> np.ndarray:
         """Return the first frames of patches of the grid."""
         return choices * self.front_end.patch_hop_frames
 
     def grid(self, row: int) -> np.ndarray:
-        """Return all patches of the grid of a track, shape (n_patches, patch_frames, n_bands), float32."""
-        return cut_grid(self._bands(row), self.front_end)
+        """Return all patches of the grid of a track, shape (n_patches, *patch_shape), float32."""
+        return self._read_patches(cut_grid(self._bands(row), self.front_end))
 
     def measure(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and variance of every band over all frames of some tracks, each (n_bands,), float32."""
+        if self.front_end.kind == "waveform":
+            return measure_frames(to_float(self._bands(row))[:, np.newaxis] for row in rows)
         return measure_frames(self._bands(row) for row in rows)
 
     def name_grid(self, row: int) -> tuple[str, int]:
         """Name the patches of a track, for who keeps what is made of them: content, frames from one to the next."""
         return self._contents[row], self.front_end.patch_hop_frames
+
+    def _cut(self, bands: np.ndarray, start: int) -> np.ndarray:
+        return self._read_patches(cut_patch(bands, start, self.front_end))
+
+    def _read_patches(self, patches: np.ndarray) -> np.ndarray:
+        """Return patches as the network reads them: samples of a waveform become float32."""
+        return to_float(patches) if self.front_end.kind == "waveform" else patches
 
     def _bands(self, row: int) -> np.ndarray:
         return self._store.read(self._contents[row], self.front_end)

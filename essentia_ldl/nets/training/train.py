@@ -175,7 +175,7 @@ def _open_lower(plan: Plan, model: keras.Model, known: Known) -> tuple[LowerPart
     lower, upper = split_model(model, module.FROZEN_UNTIL)
     place = (TOP, str(plan.store), str(plan.graphs), network.backbone, str(network.pretrained))
     if place not in known:
-        known[place] = LowerPart(lower, (front_end.patch_frames, front_end.n_bands))
+        known[place] = LowerPart(lower, front_end.patch_shape)
     return known[place], upper
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from essentia_ldl import discover, frontends
+from essentia_ldl.nets.backbones import load_backbone
 from essentia_ldl.nets.classifier import DenseLayers, build_network, build_tagger, split_model
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.shared import share
@@ -22,6 +23,8 @@ NARROW = SMALL | {  # for tests of what is built how, and not of how much
     "musicnn": {"n_midend": 4, "n_embedding": 8},
     "resnet": {"n_filters": 8},
     "vgg": {"n_filters": 16},
+    **{name: {"width": 4} for name in ("framecnn", "harmoniccnn", "pons", "samplecnn")},
+    "images": {"alpha": 0.35},
 }
 
 
@@ -34,7 +37,8 @@ def draw(n_frames: int, n: int = 3, n_bands: int = 96) -> np.ndarray:
 
 
 def draw_for(backbone, n: int = 3) -> np.ndarray:
-    return draw(backbone.FRONT_END.patch_frames, n, backbone.FRONT_END.n_bands)
+    shape = backbone.FRONT_END.patch_shape
+    return draw(shape[0], n, shape[1]) if len(shape) == 2 else draw(shape[0], n, 1)[..., 0] / 5
 
 
 @functools.cache
@@ -204,7 +208,9 @@ def test_pooled_features_are_interleaved():
 
 
 def test_the_plain_zone_knows_which_networks_can_be_cut_and_widened():
-    modules = {name: discover.load(BACKBONES, name) for name in discover.names(BACKBONES)}
     rows = frontends.NETWORKS
+    modules = {name: load_backbone(name) for name in rows}
+    assert {name for name, row in rows.items() if not row.family} == set(NAMES)
+    assert {n: row.front_end for n, row in rows.items()} == {n: module.FRONT_END for n, module in modules.items()}
     assert {n: row.is_cut for n, row in rows.items()} == {n: hasattr(m, "SHARED_UNTIL") for n, m in modules.items()}
     assert {n: row.is_widened for n, row in rows.items()} == {n: hasattr(m, "widen") for n, m in modules.items()}

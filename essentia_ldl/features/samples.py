@@ -1,0 +1,61 @@
+"""Decoded audio in the store: int16 samples, half of what float32 needs, which training maps from disk.
+
+In: a signal as Essentia decodes it, between -1 and 1. Out: int16, one step being 1 / 32768, and back. What decoders
+make beyond -1 and 1 is clipped, as a sound card would; inference reads the signal as it is.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from essentia_ldl.records import FrontEnd
+
+FULL_SCALE = 32768.0
+
+
+def find_dtype(front_end: FrontEnd) -> np.dtype:
+    """Return what the store keeps of a front-end: int16 of a waveform, float32 of anything else."""
+    return np.dtype(np.int16 if front_end.kind == "waveform" else np.float32)
+
+
+def to_int16(signal: np.ndarray) -> np.ndarray:
+    """Round a signal to int16.
+
+    Parameters
+    ----------
+    signal : np.ndarray [shape=(n_samples,), float32]
+        Between -1 and 1; what is beyond is clipped.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_samples, 1), int16]
+        As the store keeps it: a frame is one sample.
+
+    Examples
+    --------
+    >>> to_int16(np.array([0.0, 0.5, -2.0], dtype=np.float32)).ravel().tolist()
+    [0, 16384, -32768]
+    """
+    levels = np.rint(np.asarray(signal, dtype=np.float32) * np.float32(FULL_SCALE))
+    return np.clip(levels, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)[:, np.newaxis]
+
+
+def to_float(samples: np.ndarray) -> np.ndarray:
+    """Return samples as a network reads them.
+
+    Parameters
+    ----------
+    samples : np.ndarray [shape=(..., n_samples, 1), int16]
+        From the store.
+
+    Returns
+    -------
+    np.ndarray [shape=(..., n_samples), float32]
+        Between -1 and 1.
+
+    Examples
+    --------
+    >>> to_float(np.array([[16384], [-32768]], dtype=np.int16)).tolist()
+    [0.5, -1.0]
+    """
+    return samples[..., 0].astype(np.float32) / np.float32(FULL_SCALE)

@@ -1,0 +1,124 @@
+"""CNNs made for images, on mel bands as an image of one channel: those of `keras.applications`, with random weights.
+
+In: patches (batch, 187, 96) float32, log-compressed mel bands as MusiCNN reads them, each band shifted and scaled by
+its mean and deviation over the frames of the training tracks. Out: embedding (batch, d) float32, the mean of the last
+layer over time and bands, which goes straight to the classes: ``hidden = 0`` in a recipe. There are no published
+weights for one channel: they are trained from scratch.
+
+`images` is MobileNetV3 (small), a network of squeeze-and-excitation blocks; `vgg16`, `inceptionv3` (GoogLeNet's kin),
+`densenet121`, `efficientnetb0` and `resnet50` are called by their names. Keras has no SqueezeNet.
+
+References
+----------
+https://keras.io/api/applications: layers, and the papers they are from.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from essentia_ldl import frontends
+from essentia_ldl.nets.layers import FixedBatchNormalization
+from essentia_ldl.nets.runtime import keras
+from essentia_ldl.records import FrontEnd
+
+FRONT_END = frontends.MUSICNN
+EMBEDDING_SIZE = 576
+EMBEDDING_NODE = "model/embedding"
+EMBEDDING_OP = "Mean"
+N_DENSE = 0
+FREE_TIME = False
+INPUT_NORM = None
+INPUT_STANDARDIZE = "input_standardize"
+INPUT_DEVIATION_FLOOR = 0.1  # of log10(1 + 10000 x)
+FROZEN_UNTIL = "image"
+DEPTHS = (FROZEN_UNTIL, "embedding")
+
+CHECKPOINTS: dict[str, str] = {}
+CHECKPOINT_SIZES: dict[str, dict[str, object]] = {}
+CHECKPOINT_LAYERS: dict[str, str] = {}
+
+TAIL_DROPOUT = 0.2
+EPSILON = 1e-6
+WHITE = 255.0  # EfficientNetB0 divides by it
+# By network: the function of keras.applications, and what it is given beside an image.
+APPLICATIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "images": ("MobileNetV3Small", {"include_preprocessing": False}),
+    "vgg16": ("VGG16", {}),
+    "inceptionv3": ("InceptionV3", {}),
+    "densenet121": ("DenseNet121", {}),
+    "efficientnetb0": ("EfficientNetB0", {}),
+    "resnet50": ("ResNet50", {}),
+}
+SIZES = {"vgg16": 512, "inceptionv3": 2048, "densenet121": 1024, "efficientnetb0": 1280, "resnet50": 2048}
+
+
+def build(
+    front_end: FrontEnd = FRONT_END, *, frozen_statistics: bool = False, name: str = "images", alpha: float = 1.0
+) -> keras.Model:
+    """Build the network up to its embedding.
+
+    Parameters
+    ----------
+    front_end : FrontEnd
+        Gives frames and mel bands.
+    frozen_statistics : bool
+        Batch normalisation uses its stored statistics even in training.
+    name : str
+        Key of `APPLICATIONS`.
+    alpha : float
+        Filters are so many times the usual; of `images` alone.
+
+    Returns
+    -------
+    keras.Model
+        Patches (batch, n_frames, n_bands) float32 -> embedding (batch, d) float32.
+    """
+    kl = keras.layers
+    function, settings = APPLICATIONS[name]
+    patches = keras.Input((front_end.patch_frames, front_end.n_bands), name="patches")
+    x = FixedBatchNormalization(center=False, scale=False, epsilon=EPSILON, name=INPUT_STANDARDIZE)(patches)
+    x = kl.Reshape((front_end.patch_frames, front_end.n_bands, 1), name="image")(x)
+    if name == "efficientnetb0":
+        x = kl.Rescaling(WHITE, name="white")(x)
+    if alpha != 1:
+        settings = {**settings, "alpha": alpha}
+    body = getattr(keras.applications, function)(include_top=False, weights=None, input_tensor=x, **settings)
+    embedding = kl.GlobalAveragePooling2D(name="embedding")(body.layers[-1].output)
+    model = keras.Model(patches, embedding, name="backbone")
+    return _freeze_statistics(model) if frozen_statistics else model
+
+
+def tail(embedding: keras.KerasTensor, *, frozen_statistics: bool = False) -> keras.KerasTensor:
+    """Continue from the embedding to the next dense layer: dropout of a fifth.
+
+    Parameters
+    ----------
+    embedding : keras.KerasTensor [shape=(batch, d), float32]
+        Output of `build`.
+    frozen_statistics : bool
+        Part of the protocol; this tail has no batch normalisation.
+
+    Returns
+    -------
+    keras.KerasTensor [shape=(batch, d), float32]
+        Input of the next dense layer.
+    """
+    del frozen_statistics
+    return keras.layers.Dropout(TAIL_DROPOUT, name="tail_dropout")(embedding)
+
+
+def _freeze_statistics(model: keras.Model) -> keras.Model:
+    """Make a model like another whose batch normalisation uses its stored statistics even in training."""
+
+    def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
+        kind = FixedBatchNormalization if type(layer) is keras.layers.BatchNormalization else type(layer)
+        return kind.from_config(layer.get_config())
+
+    return keras.models.clone_model(model, clone_function=copy)
+
+
+VARIANTS = {
+    name: {"build": functools.partial(build, name=name), "EMBEDDING_SIZE": size} for name, size in SIZES.items()
+}

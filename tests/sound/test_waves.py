@@ -1,0 +1,180 @@
+"""Graphs that read samples: in Essentia, in OpenVINO, in a plain pipeline, and one whole run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import essentia.standard as es
+import numpy as np
+import pytest
+
+from essentia_ldl.errors import AudioError, CardError, GraphError
+from essentia_ldl.features.samples import to_int16
+from essentia_ldl.features.store import Store
+from essentia_ldl.frontends import MUSICNN, WAVE_3S
+from essentia_ldl.models.folder import read_model
+from essentia_ldl.runs.plan import read_plan
+from essentia_ldl.sound.choice import Chooser
+from essentia_ldl.sound.compiled import CompiledNetwork
+from essentia_ldl.sound.features import extract_features
+from essentia_ldl.sound.graph import load_graph, run_graph
+from essentia_ldl.sound.predict import Predictor
+from essentia_ldl.sound.request import Request
+from essentia_ldl.sound.verify import replay_signal, verify_run
+from essentia_ldl.sound.waves import WaveGraph, cut_signal, stream_file
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+INPUT, SOFTMAX = "model/Placeholder", "model/Softmax"
+RECURRENT = "samplecnn-rnn4"  # its loop is nothing that OpenVINO reads
+NETWORKS = ("samplecnn-rese2", RECURRENT, "harmoniccnn", "pons-wave", "images")  # framecnn is the run
+SHORT = dataclasses.replace(WAVE_3S, patch_frames=16384, patch_hop_frames=16384)
+
+
+@pytest.fixture(scope="module")
+def narrow(run_nets, tmp_path_factory) -> Path:
+    """A folder with a narrow network of every family."""
+    folder = tmp_path_factory.mktemp("waves")
+    status, said = run_nets(REPOSITORY / "tests" / "make_waves.py", folder)
+    assert status == 0, said
+    return folder
+
+
+@pytest.fixture(scope="module")
+def request_of(wave_run) -> Request:
+    """The trained network, as `predict` asks for it."""
+    model = read_model(wave_run / "export" / "genre-framecnn-scratch.pb")
+    return Request(model.name, str(model.graph), model.card)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NETWORKS)
+def test_both_engines_answer_what_keras_answers(name, narrow):
+    with np.load(narrow / f"{name}.npz") as arrays:
+        inputs, expected = arrays["inputs"], {str(node): arrays[str(node)] for node in arrays["nodes"]}
+    graph, nodes = narrow / f"{name}.pb", list(expected)
+    engines = [run_graph(load_graph(graph, INPUT, nodes), graph, INPUT, inputs, nodes)]
+    if name != RECURRENT:
+        engines.append(CompiledNetwork(graph, INPUT, nodes, 2).run(inputs))
+    for found in engines:
+        for node, values in expected.items():
+            scale = 1.0 if node in (SOFTMAX, "model/Sigmoid") else max(1.0, float(np.abs(values).max()))
+            np.testing.assert_allclose(found[node] / scale, values / scale, atol=1e-5, err_msg=node)
+
+
+# --- samples --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("rate_hz", "n_channels"), [(44100, 2), (16000, 1)])
+def test_stored_samples_are_those_of_a_loader(rate_hz, n_channels, make_signal, write_wav, tmp_path):
+    path = write_wav(tmp_path / "a.wav", make_signal(4, rate_hz, n_channels=n_channels), rate_hz)
+    features, duration_s = extract_features(str(path), (WAVE_3S, MUSICNN))
+    signal = es.MonoLoader(filename=str(path), sampleRate=16000, resampleQuality=4)()
+    np.testing.assert_array_equal(features["wave-3s"], to_int16(signal))
+    assert duration_s == pytest.approx(4, abs=0.1)
+    alone = extract_features(str(path), (MUSICNN,))[0]["musicnn"]
+    np.testing.assert_array_equal(features["musicnn"], alone)
+
+
+def test_a_clip_shorter_than_a_patch_is_told(make_signal, write_wav, tmp_path):
+    path = write_wav(tmp_path / "a.wav", make_signal(2))
+    with pytest.raises(AudioError, match=r"audio: expected at least 3\.00 s, one patch of wave-3s; got '2\.00 s'"):
+        extract_features(str(path), (WAVE_3S,))
+
+
+def test_patches_follow_each_other():
+    signal = np.arange(40000, dtype=np.float32)
+    blocks = list(cut_signal(signal, dataclasses.replace(SHORT, patch_frames=10000, patch_hop_frames=9000)))
+    assert [len(block) for block in blocks] == [2, 2]
+    assert np.concatenate(blocks)[:, 0].tolist() == [0, 9000, 18000, 27000]
+    [block] = cut_signal(signal[:6], dataclasses.replace(SHORT, patch_frames=10), "repeat")
+    assert block.tolist() == [[0, 1, 2, 3, 4, 5, 0, 1, 2, 3]]
+    assert not list(cut_signal(signal[:6], SHORT))
+
+
+# --- one run --------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_verified(wave_run):
+    report = verify_run(wave_run)
+    [nodes] = report["golden"].values()
+    assert nodes["model/Softmax"] < 1e-5
+    for found in report["audio"].values():
+        assert found["steps of int16"] == 0
+        assert found["audio to full graph"] < 1e-5
+
+
+def test_verification_refuses_other_samples(wave_run):
+    plan = read_plan(wave_run)
+    audio = plan.places.audio[0]
+    samples = Store(plan.store).read(audio.content, plan.front_end)
+    others, full = np.asarray(samples) + np.int16(2), wave_run / "export" / "genre-framecnn-scratch.pb"
+    with pytest.raises(GraphError, match="stored audio: expected MonoLoader's samples, rounded to int16"):
+        replay_signal(audio.path, others, plan.front_end, full)
+
+
+def test_the_card_tells_the_chain(wave_run):
+    card = json.loads((wave_run / "export" / "genre-framecnn-scratch.json").read_text())
+    assert card["schema"]["inputs"] == [{"name": INPUT, "type": "float", "shape": [48000]}]
+    assert card["inference"] == {"sample_rate": 16000, "algorithm": "TensorflowPredict"}
+    ours = card["essentia_ldl"]
+    assert ours["front_end"] == "wave-3s"
+    assert ours["analysis"]["FrameCutter"]["frameSize"] == 48000
+    chain = "MonoLoader >> FrameCutter >> VectorRealToTensor >> TensorToPool >> TensorflowPredict"
+    assert any(chain in note for note in ours["notes"])
+    cutter = es.FrameGenerator  # the same frames in standard mode
+    signal = np.arange(100000, dtype=np.float32)
+    wanted = ours["analysis"]["FrameCutter"]
+    frames = list(
+        cutter(
+            signal,
+            frameSize=wanted["frameSize"],
+            hopSize=wanted["hopSize"],
+            startFromZero=wanted["startFromZero"],
+            validFrameThresholdRatio=wanted["validFrameThresholdRatio"],
+        )
+    )
+    assert len(frames) == 2
+
+
+def test_predict_runs_it_in_both_engines_as_a_pipeline_does(request_of, song):
+    front_end = request_of.front_end
+    theirs = stream_file(str(song), request_of.graph, INPUT, SOFTMAX, front_end)
+    for engine in ("essentia", "openvino"):
+        [found] = Predictor([request_of], chooser=Chooser(engine)).predict(str(song))
+        assert found.segments.shape == theirs.shape
+        np.testing.assert_allclose(found.segments, theirs, atol=1e-5)
+        assert not found.notes
+
+
+def test_short_audio_is_repeated_and_told(request_of, make_signal, write_wav, tmp_path):
+    path = write_wav(tmp_path / "a.wav", make_signal(1.5))
+    [found] = Predictor([request_of]).predict(str(path))
+    assert found.segments.shape == (1, 2)
+    assert found.notes == ("padded: 1.5 s repeated to one patch of 3.00 s",)
+
+
+def test_another_sample_rate_is_refused(request_of):
+    fields = json.loads(json.dumps({**request_of.card.fields}))
+    fields["inference"]["sample_rate"] = 44100
+    other = dataclasses.replace(request_of, card=type(request_of.card)(fields))
+    rule = r"inference\.sample_rate: expected 16000 Hz, at which wave-3s was trained; got 44100"
+    with pytest.raises(CardError, match=rule):
+        _ = other.front_end
+
+
+def test_a_graph_that_does_not_load_is_told(tmp_path):
+    broken = tmp_path / "a.pb"
+    broken.write_bytes(b"no graph")
+    graph = WaveGraph(str(broken), INPUT, SHORT)
+    graph.want([SOFTMAX])
+    assert not graph.is_compiled
+    with pytest.raises(GraphError, match="graph: expected a frozen graph"):
+        graph.try_silence()
+
+
+def test_a_pipeline_says_when_there_is_no_patch(request_of, make_signal, write_wav, tmp_path):
+    path = write_wav(tmp_path / "a.wav", make_signal(1.5))
+    with pytest.raises(GraphError, match=r"pipeline: expected audio of at least 3\.00 s; got 'no patch'"):
+        stream_file(str(path), request_of.graph, INPUT, SOFTMAX, request_of.front_end)
