@@ -333,7 +333,7 @@ def read_kind_calibration(path: Path, model: str = "") -> KindCalibration:
     >>> read_kind_calibration(Path("missing.json"))
     Traceback (most recent call last):
     ...
-    essentia_ldl.errors.StoreError: ...
+    essentia_ldl.errors.StoreError: calibration: expected a file; got 'no file' (missing.json). Calibrate the run again.
     """
     if not Path(path).is_file():
         raise StoreError(explain("calibration", "a file", "no file", path, REMEDY))

@@ -53,7 +53,7 @@ def test_other_sources_or_layers_are_other_weights(monkeypatch):
     monkeypatch.setattr(pretrained, "CARD_FORMAT", 0)
     other = pretrained.describe_weights()
     pretrained.describe_weights.cache_clear()
-    monkeypatch.setattr(pretrained, "WEIGHT_FILES", ("tags.py",))
+    monkeypatch.setattr(pretrained, "WEIGHT_FILES", ("frozen.py",))
     assert pretrained.describe_weights() not in (before, other)
     pretrained.describe_weights.cache_clear()
     assert other != before

@@ -28,7 +28,9 @@ def write(make_model) -> Callable[..., str]:
 
     def run(form, *files, models=None, hop=None, **wanted):
         text = io.StringIO()
-        writer = Writer(text.write, form, models or [make_model()], Question(patch_hop_frames=hop, **wanted))
+        named = dict.fromkeys(one.model for predictions in files for one in predictions)
+        models = models or [make_model(name) for name in named] or [make_model()]
+        writer = Writer(text.write, form, models, Question(patch_hop_frames=hop, **wanted))
         for predictions in files:
             writer.add(list(predictions))
         writer.close()
