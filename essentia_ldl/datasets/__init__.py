@@ -37,7 +37,6 @@ __all__ = [
     "CollectionSummary",
     "describe_path",
     "find_layout",
-    "name_classes",
     "read_tracks",
     "summarise",
 ]
@@ -56,8 +55,8 @@ class CollectionSummary:
     Parameters
     ----------
     tracks : Mapping[str, int]
-        Tracks of each class, classes in alphabetical order. The tags of a multi-label collection and the dimensions of
-        a regression are its classes; a track counts in each of its own.
+        Tracks of each class, classes in alphabetical order. The tags of a multi-label collection are its classes, and
+        a track counts in each of its own; a regression has none.
     artists : Mapping[str, int]
         Known artists of each class; one who has tracks in two classes counts in both.
     n_tracks, n_artists : int
@@ -240,10 +239,10 @@ def summarise(tracks: Iterable[Track]) -> CollectionSummary:
     """
     tracks = list(tracks)
     known = [track for track in tracks if track.artist is not None]
-    counts = Counter(name for track in tracks for name in name_classes(track))
+    counts = Counter(name for track in tracks for name in track.names)
     artists: dict[str, set[str | None]] = {}
     for track in known:
-        for name in name_classes(track):
+        for name in track.names:
             artists.setdefault(name, set()).add(track.artist)
     return CollectionSummary(
         tracks=MappingProxyType({name: counts[name] for name in sorted(counts)}),
@@ -252,10 +251,3 @@ def summarise(tracks: Iterable[Track]) -> CollectionSummary:
         n_artists=len({track.artist for track in known}),
         n_without_artist=len(tracks) - len(known),
     )
-
-
-def name_classes(track: Track) -> tuple[str, ...]:
-    """Name what a track counts in: its tags, its dimensions, or its one label."""
-    if track.tags is not None:
-        return track.tags
-    return (track.label,) if track.numbers is None else tuple(track.numbers)

@@ -31,7 +31,6 @@ from tqdm import tqdm
 
 from essentia_ldl.choices import KINDS, MULTI_LABEL, SINGLE_LABEL
 from essentia_ldl.datasets import _plans, _styles, _synth, _traits, table
-from essentia_ldl.datasets._rows import read_named, read_number, row_error
 from essentia_ldl.errors import DataError, Reason, StoreError, explain
 from essentia_ldl.files import read_json
 from essentia_ldl.progress import hides_bars
@@ -70,33 +69,14 @@ def read_tracks(path: Path) -> list[Track]:
     DataError
         When the index is missing or broken.
     """
-    index = path / "index.csv"
     try:
         parameters = read_json(path / "demo.json")
     except OSError:
         parameters = {}
-    kind = parameters.get("kind", SINGLE_LABEL) if isinstance(parameters, dict) else SINGLE_LABEL
-    if kind == SINGLE_LABEL:
-        return table.read_tracks(index)
-    names = [str(name) for name in parameters.get("classes", ())]
-    return [_read_track(row, names, kind, (index, line)) for line, row in read_named(index, ",", ("path", *names))]
-
-
-def _read_track(row: dict[str, str], names: Sequence[str], kind: str, where: tuple[Path, int]) -> Track:
-    """Make the track of a row of an index with tags or dimensions."""
-    cells = {name: row[name] for name in names}
-    if kind == MULTI_LABEL and (wrong := [name for name, cell in cells.items() if cell not in ("0", "1")]):
-        raise row_error(f"tag {wrong[0]}", "0 or 1", cells[wrong[0]], *where, "Make the demo again.")
-    others = {name: cell for name, cell in row.items() if name not in (*names, "path", "artist", "split")}
-    return Track(
-        id=row["path"],
-        path=str(Path(os.path.abspath(where[0].parent)) / row["path"]),
-        label="",
-        artist=row.get("artist") or None,
-        columns=others,
-        tags=tuple(name for name, cell in cells.items() if cell == "1") if kind == MULTI_LABEL else None,
-        numbers=None if kind == MULTI_LABEL else {n: read_number(cell, n, *where) for n, cell in cells.items()},
-    )
+    kind, names = SINGLE_LABEL, ()
+    if isinstance(parameters, dict) and parameters.get("kind", kind) in KINDS:
+        kind, names = parameters.get("kind", kind), tuple(map(str, parameters.get("classes", ())))
+    return table.read_tracks(path / "index.csv", kind=kind, classes=names)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -255,7 +255,7 @@ class TargetsSettings:
 class DemoSettings:
     """Section [demo]: the collection that is synthesised when none is given."""
 
-    tracks: int = _key(0, "tracks per class; 0: as many as the task needs", "at least 0", lambda x: x >= 0)
+    tracks: int = _key(0, "tracks per class, in all of tags or numbers; 0: by the task", "at least 0", lambda x: x >= 0)
     artists: int = _key(0, "artists per class; 0: one for five tracks", "at least 0", lambda x: x >= 0)
     substyles: int = _key(0, "sub-styles a class, which artists keep to; 0: none", "0 to 16", lambda x: 0 <= x <= 16)
     seconds: float = _key(21.0, "length of a track", "8 to 600", lambda x: 8 <= x <= 600)

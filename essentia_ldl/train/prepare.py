@@ -126,7 +126,7 @@ def make_demo(
     recipe : Recipe
         Its classes, seed and section demo are meant.
     n_tracks, n_artists : int or None
-        Tracks and artists per class; None is the recipe's.
+        Tracks and artists per class, or in all where there are tags or dimensions; None is the recipe's.
     seed : int or None
         Another seed is another collection; None is the recipe's.
     replace : bool
@@ -145,7 +145,7 @@ def make_demo(
         duration_s=wanted.seconds,
     )
     seed = recipe.split.seed if seed is None else seed
-    return demo.build_demo(root, recipe.classes, size, seed=seed, replace=replace)
+    return demo.build_demo(root, recipe.classes, size, seed=seed, replace=replace, kind=recipe.kind)
 
 
 def prepare(

@@ -266,7 +266,7 @@ def test_a_demo_of_tags_has_tags_and_artists(tagged, tmp_path):
     assert counts.n_artists == 3
     loudness = {t.id: np.sqrt(np.mean(read_wav(t.path) ** 2)) for t in tracks}
     quiet = [loudness[t.id] for t in tracks if "quiet" in t.tags]
-    assert max(quiet) < min(loudness[t.id] for t in tracks if "quiet" not in t.tags)
+    assert np.mean(quiet) < 0.7 * np.mean([loudness[t.id] for t in tracks if "quiet" not in t.tags])
     assert json.loads((tagged / "demo.json").read_text())["kind"] == "multi_label"
     assert demo.build_demo(tagged, ("percussion", "quiet"), FEW, kind="multi_label") == tagged
     with pytest.raises(DataError, match="a demo of other parameters"):
@@ -298,9 +298,10 @@ def test_tags_and_dimensions_that_cannot_be_made_are_refused(classes, kind, mess
 
 
 def test_a_changed_index_of_tags_is_refused(tagged, tmp_path):
-    for name in ("demo.json", "index.csv"):
+    for name in ("demo.json", "index.csv", "audio/0001-track.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes((tagged / name).read_bytes())
     text = (tmp_path / "index.csv").read_text().replace("track.wav,0", "track.wav,2", 1)
     (tmp_path / "index.csv").write_text(text)
-    with pytest.raises(DataError, match=r"tag percussion: expected 0 or 1; got '2' \(.*index.csv, row \d\)"):
+    with pytest.raises(DataError, match=r"tag 'percussion': expected 1 or 0; got '2' \(.*index.csv, row \d\)"):
         datasets.read_tracks(tmp_path)
