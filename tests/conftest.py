@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gc
 import os
 import signal
 import socket
@@ -15,6 +16,12 @@ from pathlib import Path
 import pytest
 
 N_WORKERS = 2
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is there already out of every later search for garbage: thousands of tests, and imported libraries."""
+    gc.collect()
+    gc.freeze()
 
 
 def run_ip(*arguments: str) -> None:

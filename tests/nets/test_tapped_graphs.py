@@ -15,7 +15,8 @@ from essentia_ldl.nets.tapped import build_tapped
 from essentia_ldl.nets.tapped_graphs import main
 
 
-@pytest.mark.parametrize("second", ["msd-vgg", pytest.param("msd-musicnn", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("second", ["msd-vgg", "msd-musicnn"])
 def test_graphs_answer_what_keras_answers(tmp_path, random_graphs, second):
     paths = {name: tmp_path / "graphs" / f"{name}.pb" for name in ("mtt-vgg", second)}
     job = {"graphs": str(random_graphs), "layers": "deep", "networks": {name: str(p) for name, p in paths.items()}}

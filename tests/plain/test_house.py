@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import functools
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,12 @@ def parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"))
 
 
-MODULES = {path.relative_to(PACKAGE).as_posix(): parse(path) for path in PACKAGE.rglob("*.py")}
+def read_modules() -> Iterator[tuple[str, ast.Module]]:
+    """Parse the modules when a test wants them: not in each process that collects the tests."""
+    return ((module, parse(PACKAGE / module)) for module in MODULES)
+
+
+MODULES = [path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")]
 MODULE_NAMES = {
     "essentia_ldl." + name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in MODULES
 }
@@ -90,13 +96,13 @@ def test_the_place_of_a_test_is_known(module, test):
 
 
 def test_every_module_has_a_test_file_of_its_name():
-    missing = {module for module, tree in MODULES.items() if needs_test(module, tree)}
+    missing = {module for module, tree in read_modules() if needs_test(module, tree)}
     missing = {module for module in missing if not (TESTS / find_test(module)).is_file()}
     assert missing == WITHOUT_TEST
 
 
 def test_a_test_file_tests_something():
-    for module, tree in MODULES.items():
+    for module, tree in read_modules():
         path = TESTS / find_test(module)
         if needs_test(module, tree) and path.is_file():
             assert TEST.search(path.read_text("utf-8")), path
@@ -110,7 +116,7 @@ def test_no_module_is_long():
 def test_a_function_takes_few_parameters():
     many = {
         f"{module}: {function.name}"
-        for module, tree in MODULES.items()
+        for module, tree in read_modules()
         for function in list_functions(tree)
         if count_parameters(function) > PARAMETERS
     }
@@ -119,7 +125,7 @@ def test_a_function_takes_few_parameters():
 
 def test_nothing_is_called_transfer():
     """In this field it means to start from pretrained weights; several targets are called targets."""
-    found = {module for module, tree in MODULES.items() if any("transfer" in name.lower() for name in list_names(tree))}
+    found = {module for module, tree in read_modules() if any("transfer" in name.lower() for name in list_names(tree))}
     assert found == SAY_TRANSFER
 
 

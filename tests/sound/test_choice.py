@@ -83,6 +83,7 @@ def test_auto_takes_what_agrees_and_compares_once(graph, monkeypatch):
     assert (later.found, later.warnings, later.ran_essentia) == ({}, [], False)
 
 
+@pytest.mark.slow
 def test_other_nodes_bytes_or_patches_are_compared_anew(graph, graphs, tmp_path):
     chooser = Chooser("auto")
     other = tmp_path / "other.pb"

@@ -92,6 +92,7 @@ def test_a_worker_without_the_graph_is_one_sentence_and_what_was_done_stays(libr
     assert run(["music"], "out.csv", graphs, Workers(cluster=cluster.url))[0] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [None, "share", "url"])
 def test_extraction_fills_the_store_of_this_machine(library, cluster, share):
     place = (library / "share").as_uri() if share == "url" else share and str(library / "share")

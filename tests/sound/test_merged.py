@@ -51,7 +51,7 @@ def run_openvino(path: str, nodes: list[str], patches: np.ndarray) -> dict[str, 
     return CompiledNetwork(path, INPUT, nodes, 2).run(patches)
 
 
-@pytest.mark.parametrize("run", [run_essentia, run_openvino])
+@pytest.mark.parametrize("run", [run_essentia, pytest.param(run_openvino, marks=pytest.mark.slow)])
 def test_the_merged_graph_has_the_values_of_each(copies, run):
     [merged] = merge_graphs(dict.fromkeys(copies, NODES), INPUT)
     assert merged.graphs == set(copies)

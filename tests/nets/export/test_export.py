@@ -87,7 +87,7 @@ KINDS = {
     "solved": {"training": {"solver": "solved"}},
 }
 N_SOLVED = {"joint": 634 + 818, "solved": 200, "copy": 200, "beside": 456}
-QUICK = ("head", "solved")
+QUICK = ("head",)
 
 
 def draw_solution(size: int) -> Solution:
@@ -128,7 +128,7 @@ def exported(tmp_path_factory, write_run, store, random_graphs, exported_head):
 
 
 def of_kind(name: str, *more: object):
-    """Make parameters of a test: every kind but a few takes seconds to train and export."""
+    """Make parameters of a test: every kind but one takes seconds to train and export."""
     return pytest.param(name, *more, marks=[] if name in QUICK else pytest.mark.slow)
 
 
@@ -388,6 +388,7 @@ def test_a_copy_of_a_network_has_its_embedding_beside_another(copied):
     np.testing.assert_allclose(joint[:, 256:], embedding, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["copy", pytest.param("beside", marks=pytest.mark.slow)])
 def test_a_graph_with_an_extractor_inside_is_one_of_essentias(name, copied):
     path = copied[0](name)
@@ -431,6 +432,7 @@ def test_the_card_names_the_extractor_and_its_licence(copied):
     assert "Patches have exactly 187 frames, as copy-1 takes them." in own["notes"]
 
 
+@pytest.mark.slow
 def test_the_card_of_an_extractor_alone_names_no_network_of_ours(copied):
     find, graphs = copied
     alone = json.loads(find("copy").with_suffix(".json").read_text())["essentia_ldl"]
@@ -442,6 +444,7 @@ def test_the_card_of_an_extractor_alone_names_no_network_of_ours(copied):
     assert "extractors" not in ours
 
 
+@pytest.mark.slow
 def test_an_extractor_that_changed_since_is_not_exported(copied):
     find, graphs = copied
     path, run = graphs / "copy-1.pb", find("copy").parents[1]

@@ -258,6 +258,7 @@ def test_networks_under_one_name_are_one_in_a_process(trained):
     assert open_body(plan, known, 43) is not open_body(plan, known)
 
 
+@pytest.mark.slow
 def test_a_frozen_networks_hidden_layer_is_a_feature(make_run):
     """Artist groups on a frozen MusiCNN: the features are those of its heads."""
     make_run("first", **QUIET, network={"hidden": 6})

@@ -110,6 +110,7 @@ def test_a_call_that_kills_every_worker_is_lost_and_the_others_are_not(cluster, 
     assert isinstance(found[1], Lost)
 
 
+@pytest.mark.slow
 def test_a_cluster_that_does_not_answer_is_one_sentence(monkeypatch):
     monkeypatch.setattr(on_dask, "CONNECT_S", 1.0)
     start = time.monotonic()
@@ -136,7 +137,7 @@ def test_a_client_that_failed_is_closed_before_the_error_comes_out(monkeypatch):
         gc.enable()
 
 
-@pytest.mark.parametrize("n_failures", [1, on_dask.N_TRIES])
+@pytest.mark.parametrize("n_failures", [1, pytest.param(on_dask.N_TRIES, marks=pytest.mark.slow)])
 def test_a_client_whose_thread_starts_late_is_tried_again(cluster, monkeypatch, n_failures):
     import distributed
 

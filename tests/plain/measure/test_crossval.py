@@ -397,6 +397,7 @@ def test_whole_networks_train_one_at_a_time(work):
 # --- another hop ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_another_hop_is_another_run_whose_plans_say_so(work):
     usual, scores, _ = validate(baselines=())
     run, other, lines = validate(patch_hop=187, baselines=())
