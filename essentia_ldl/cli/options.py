@@ -91,7 +91,7 @@ def options_of_training(command: Any) -> Any:
     options = [
         DATA,
         *_LAYOUT,
-        click.option("--network", metavar="NAME", help="musicnn, vgg, vggish, resnet, dcnn (default: recipe)."),
+        click.option("--network", metavar="NAME", help="musicnn, vgg, samplecnn or another (default: recipe)."),
         click.option("--pretrained", metavar="NAME", help="msd or mtt, or audioset for vggish: weights to start from."),
         click.option("--extractor", metavar="NAME", help="A head on a published graph: a name in graphs/, or a .pb."),
         click.option("--extractor-output", metavar="NODE", help="Its output (default: its card's embeddings)."),

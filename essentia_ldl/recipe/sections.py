@@ -52,10 +52,13 @@ class SplitSettings:
 class NetworkSettings:
     """Section [network]."""
 
-    backbone: str = _key("musicnn", "musicnn, vgg, vggish, resnet or dcnn")
+    backbone: str = _key(
+        "musicnn",
+        "musicnn, vgg, vggish, resnet, dcnn, samplecnn, framecnn, harmoniccnn, pons, images, or a kin of theirs",
+    )
     pretrained: str = _choice(
         PRETRAINED,
-        "weights to start from: msd or mtt; audioset for vggish; resnet and dcnn have none",
+        "weights to start from: msd or mtt; audioset for vggish; the others have none",
     )
     fine_tune: str = _choice(
         FINE_TUNE,
