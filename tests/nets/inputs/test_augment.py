@@ -173,7 +173,7 @@ def test_an_augmented_training_goes_on_where_it_was_and_scores_plain_patches(mak
 
 def test_samples_become_louder_and_are_hidden_in_time():
     samples = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 1000)).astype(np.float32)
-    louder = change_gain(samples, np.array([6.0, -6.0]), SAMPLECNN)
+    louder = change_gain(samples, np.array([6.0, -6.0]), frontends.SAMPLECNN)
     np.testing.assert_allclose(louder, samples * [[10**0.3], [10**-0.3]], rtol=1e-6)
     assert louder.dtype == np.float32
     hidden = hide_stretches(samples, 0.5, 1, np.random.default_rng(1))
