@@ -17,13 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from essentia_ldl import discover
 from essentia_ldl.choices import TOP
 from essentia_ldl.files import write_json
+from essentia_ldl.nets.backbones import load_backbone
 from essentia_ldl.nets.classifier import build_head, build_network, split_model
 from essentia_ldl.nets.inputs.embeddings import BATCH_PATCHES
 from essentia_ldl.nets.runtime import keras, tf
-from essentia_ldl.runs.plan import BACKBONES
 from essentia_ldl.zones import end_step, follow_parent
 
 N_CLASSES = 10
@@ -36,7 +35,7 @@ def measure(backbone: str, fine_tune: str, batch_size: int, n_repeats: int = N_R
     Parameters
     ----------
     backbone : str
-        Name of a module of `essentia_ldl.nets.backbones`.
+        A row of `frontends.NETWORKS`.
     fine_tune : str
         "none", "all", "top" or "head".
     batch_size : int
@@ -51,7 +50,7 @@ def measure(backbone: str, fine_tune: str, batch_size: int, n_repeats: int = N_R
         seconds to compute what the frozen part makes of a patch, once and for all, 0 where nothing is frozen.
     """
     tf.config.experimental.enable_op_determinism()  # as in training, where it costs time
-    module = discover.load(BACKBONES, backbone)
+    module = load_backbone(backbone)
     patch = module.FRONT_END.patch_shape
     embed_s = 0.0
     if fine_tune == "head":

@@ -25,7 +25,7 @@ from essentia_ldl.sound.features import connect_bands
 from essentia_ldl.sound.graph import BATCH_PATCHES, load_graph, run_graph
 from essentia_ldl.sound.patches import StoredBands, cut_blocks, cut_patches
 from essentia_ldl.sound.shared import BLOCK_PATCHES, SharedNetwork, open_shared
-from essentia_ldl.sound.waves import WaveGraph
+from essentia_ldl.sound.waves import WAVES, WaveGraph, connect_waves, find_stored_signal
 
 
 class PatchGraph:
@@ -213,11 +213,13 @@ def connect_graphs(source: Source, graphs: Sequence[Graph], last_patch: str, fol
     last_patch : str
         "discard", or "repeat" to fill an unfinished patch, as Essentia's parameter `lastPatchMode`.
     folder : Path or None
-        Where the bands of compiled graphs go, for `find_stored_bands`; such a pass serves one file. None takes the
-        pool.
+        Where bands of compiled graphs and signals go, for `find_stored_bands`; such a pass serves one file. None takes
+        the pool.
     """
-    for rate_hz in {graph.front_end.sample_rate_hz for graph in graphs if isinstance(graph, SignalGraph | WaveGraph)}:
+    for rate_hz in {graph.front_end.sample_rate_hz for graph in graphs if isinstance(graph, SignalGraph)}:
         connect_signal(source, rate_hz)
+    for rate_hz in _list_rates(graphs):
+        connect_waves(source, rate_hz, folder)
     for key, front_end in _list_front_ends(graphs, PatchGraph | CompiledGraph).items():
         bands = connect_bands(source, front_end)
         readers = [graph for graph in graphs if graph.front_end.key == key]
@@ -231,7 +233,7 @@ def connect_graphs(source: Source, graphs: Sequence[Graph], last_patch: str, fol
 
 
 def find_stored_bands(pool: Mapping[str, np.ndarray], graphs: Iterable[Graph], folder: Path) -> dict[str, StoredBands]:
-    """Find the bands that a pass has written to a folder, by their name in the pool.
+    """Find the bands and signals that a pass has written to a folder, by their name in the pool.
 
     Parameters
     ----------
@@ -246,12 +248,17 @@ def find_stored_bands(pool: Mapping[str, np.ndarray], graphs: Iterable[Graph], f
     for key, front_end in _list_front_ends(graphs, CompiledGraph).items():
         n_frames = len(pool.get(f"{name_bands(front_end)}.levels", ()))
         found[name_bands(front_end)] = StoredBands(folder / key, n_frames, front_end.n_bands)
-    return found
+    return found | {f"{WAVES}.{rate_hz}": find_stored_signal(pool, rate_hz, folder) for rate_hz in _list_rates(graphs)}
 
 
 def name_bands(front_end: FrontEnd) -> str:
     """Name the bands of a front-end in the pool of a pass."""
     return f"bands.{abs(hash(front_end.key))}"
+
+
+def _list_rates(graphs: Iterable[Graph]) -> list[int]:
+    """List the sampling rates of the graphs that read samples."""
+    return sorted({graph.front_end.sample_rate_hz for graph in graphs if isinstance(graph, WaveGraph)})
 
 
 def _list_front_ends(graphs: Iterable[Graph], kind: Any) -> dict[str, FrontEnd]:

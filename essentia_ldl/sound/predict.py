@@ -202,7 +202,7 @@ class Predictor:
     @contextlib.contextmanager
     def _decode(self, path: str, last_patch: str) -> Iterator[tuple[Mapping[str, Any], float]]:
         """Decode a file once; yield what the graphs read of it, and the seconds of audio."""
-        if not (is_long(path) and any(isinstance(graph, CompiledGraph) for graph in self._graphs.values())):
+        if not (is_long(path) and any(isinstance(g, CompiledGraph | WaveGraph) for g in self._graphs.values())):
             yield self._decoder(last_patch).decode(path)
             return
         with tempfile.TemporaryDirectory(prefix="essentia-ldl-") as name:

@@ -10,6 +10,7 @@ numpy, because both engines, and audio shorter than a patch, want them at hand.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import essentia
@@ -18,10 +19,14 @@ import numpy as np
 
 from essentia_ldl.errors import GraphError, explain
 from essentia_ldl.records import FrontEnd
+from essentia_ldl.sound.audio import LEVEL_HOP_S
 from essentia_ldl.sound.compiled import CompiledNetwork
-from essentia_ldl.sound.extractors import SIGNAL
+from essentia_ldl.sound.decoder import Source
 from essentia_ldl.sound.graph import BATCH_PATCHES, load_graph, run_graph
-from essentia_ldl.sound.patches import cut_patches
+from essentia_ldl.sound.patches import StoredBands, cut_patches
+
+WAVES = "waves"
+SLACK_S = 0.2  # how much longer than told a stored signal may be that is of one run
 
 
 class WaveGraph:
@@ -60,7 +65,7 @@ class WaveGraph:
 
     def collect(self, pool: Mapping[str, np.ndarray], last_patch: str) -> dict[str, np.ndarray]:
         """Return the rows (n_patches, size) float32 of the signal of a pass by node; none when no patch was filled."""
-        signal = pool.get(f"{SIGNAL}.{self.front_end.sample_rate_hz}", np.zeros(0, np.float32))
+        signal = pool.get(f"{WAVES}.{self.front_end.sample_rate_hz}", np.zeros(0, np.float32))
         parts = [self._run(block) for block in cut_signal(signal, self.front_end, last_patch)]
         none = [np.zeros((0, 0), np.float32)]
         return {node: np.concatenate([part[node] for part in parts] or none) for node in self.nodes}
@@ -75,9 +80,29 @@ class WaveGraph:
         return run_graph(self._network, self.graph, self.input_name, patches, self.nodes)
 
 
-def cut_signal(signal: np.ndarray, front_end: FrontEnd, last_patch: str = "discard") -> Iterator[np.ndarray]:
+def connect_waves(source: Source, rate_hz: int, folder: Path | None = None) -> None:
+    """Collect the resampled signal of a pass in its pool, or in a file of a folder for `find_stored_signal`."""
+    if folder is None:
+        source.signals[rate_hz] >> (source.pool, f"{WAVES}.{rate_hz}")
+    else:
+        path = folder / f"{WAVES}.{rate_hz}"
+        source.signals[rate_hz] >> source.keep(ess.FileOutput(filename=str(path), mode="binary"))
+
+
+def find_stored_signal(pool: Mapping[str, np.ndarray], rate_hz: int, folder: Path) -> StoredBands:
+    """Find the signal that a pass, which must be gone, has written to a folder: frames of one sample."""
+    path = folder / f"{WAVES}.{rate_hz}"
+    n_written = path.stat().st_size // 4 if path.is_file() else 0
+    n_told = round(len(pool.get("source.levels", ())) * LEVEL_HOP_S * rate_hz)
+    # a file that was read once more at another rate stands there twice, and the last time counts
+    return StoredBands(path, n_written if n_written <= n_told + SLACK_S * rate_hz else n_told, 1)
+
+
+def cut_signal(
+    signal: np.ndarray | StoredBands, front_end: FrontEnd, last_patch: str = "discard"
+) -> Iterator[np.ndarray]:
     """Cut a signal (n_samples,) into blocks of patches (n, patch_frames), float32; see `cut_patches`."""
-    frames = np.asarray(signal, dtype=np.float32)[:, np.newaxis]
+    frames = signal if isinstance(signal, StoredBands) else np.asarray(signal, dtype=np.float32)[:, np.newaxis]
     size, hop = front_end.patch_frames, front_end.patch_hop_frames
     for block in cut_patches(frames, size, hop, BATCH_PATCHES, last_patch):
         yield np.ascontiguousarray(block[..., 0])

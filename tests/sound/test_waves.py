@@ -23,7 +23,7 @@ from essentia_ldl.sound.graph import load_graph, run_graph
 from essentia_ldl.sound.predict import Predictor
 from essentia_ldl.sound.request import Request
 from essentia_ldl.sound.verify import replay_signal, verify_run
-from essentia_ldl.sound.waves import WaveGraph, cut_signal, stream_file
+from essentia_ldl.sound.waves import WaveGraph, cut_signal, find_stored_signal, stream_file
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 INPUT, SOFTMAX = "model/Placeholder", "model/Softmax"
@@ -146,6 +146,25 @@ def test_predict_runs_it_in_both_engines_as_a_pipeline_does(request_of, song):
         assert found.segments.shape == theirs.shape
         np.testing.assert_allclose(found.segments, theirs, atol=1e-5)
         assert not found.notes
+
+
+@pytest.mark.parametrize("engine", ["essentia", "openvino"])
+def test_a_long_file_goes_through_the_disk(engine, request_of, song, monkeypatch):
+    """Memory does not grow with its length, and the answers are the same."""
+    predictor = Predictor([request_of], chooser=Chooser(engine))
+    [expected] = predictor.predict(str(song))
+    monkeypatch.setattr("essentia_ldl.sound.predict.is_long", lambda path: True)
+    [found] = predictor.predict(str(song))
+    np.testing.assert_array_equal(found.segments, expected.segments)
+
+
+def test_of_a_signal_that_stands_there_twice_the_last_counts(tmp_path):
+    np.concatenate([np.zeros(700), np.ones(1000)]).astype(np.float32).tofile(tmp_path / "waves.1000")
+    found = find_stored_signal({"source.levels": np.zeros(10)}, 1000, tmp_path)
+    assert len(found) == 1000
+    assert found[:].min() == 1
+    assert len(find_stored_signal({"source.levels": np.zeros(17)}, 1000, tmp_path)) == 1700
+    assert len(find_stored_signal({}, 16000, tmp_path)) == 0
 
 
 def test_short_audio_is_repeated_and_told(request_of, make_signal, write_wav, tmp_path):

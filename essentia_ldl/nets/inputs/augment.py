@@ -32,7 +32,7 @@ def hide_stretches(patches: np.ndarray, share: float, axis: int, random: np.rand
 
     Parameters
     ----------
-    patches : np.ndarray [shape=(n, n_frames, n_bands), float32]
+    patches : np.ndarray [shape=(n, n_frames, n_bands) or (n, n_samples), float32]
         Left as they are.
     share : float
         Of the axis, at most; how much is drawn uniformly from nothing to that.
@@ -50,8 +50,10 @@ def hide_stretches(patches: np.ndarray, share: float, axis: int, random: np.rand
     starts = random.integers(0, size - widths + 1)
     places = np.arange(size)
     hidden = (places >= starts[:, None]) & (places < (starts + widths)[:, None])
-    hidden = hidden[:, :, None] if axis == 1 else hidden[:, None, :]
-    return np.where(hidden, patches.mean(axis=(1, 2), keepdims=True, dtype=np.float32), patches)
+    if patches.ndim == 3:
+        hidden = hidden[:, :, None] if axis == 1 else hidden[:, None, :]
+    whole = tuple(range(1, patches.ndim))
+    return np.where(hidden, patches.mean(axis=whole, keepdims=True, dtype=np.float32), patches)
 
 
 def change_gain(patches: np.ndarray, gains_db: np.ndarray, front_end: FrontEnd) -> np.ndarray:

@@ -169,3 +169,17 @@ def test_an_augmented_training_goes_on_where_it_was_and_scores_plain_patches(mak
         train(make_run("scored", **TOP, training={"epochs": 1}), say=lambda _: None)
     plain = train(make_run("plain", **{**TOP, "augment": {}}, training=training), say=lambda _: None)
     assert plain["epochs"][1]["train_loss"] != whole["epochs"][1]["train_loss"]
+
+
+def test_samples_become_louder_and_are_hidden_in_time():
+    samples = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 1000)).astype(np.float32)
+    louder = change_gain(samples, np.array([6.0, -6.0]), frontends.SAMPLECNN)
+    np.testing.assert_allclose(louder, samples * [[10**0.3], [10**-0.3]], rtol=1e-6)
+    assert louder.dtype == np.float32
+    hidden = hide_stretches(samples, 0.5, 1, np.random.default_rng(1))
+    assert hidden.shape == samples.shape
+    for before, after in zip(samples, hidden, strict=True):
+        [places] = np.nonzero(before != after)
+        assert 0 < len(places) <= 500
+        assert np.array_equal(places, np.arange(places[0], places[-1] + 1))
+        np.testing.assert_allclose(after[places], before.mean(), atol=1e-6)
