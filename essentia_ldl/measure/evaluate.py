@@ -156,7 +156,7 @@ def _has_labels(model: Model, source: Source) -> bool:
     """Tell whether a model of tags is asked of a collection with one class per track, and so for the likeliest."""
     try:
         datasets.read_tracks(source.place, source.layout, source.options, model.card.classes, kind=model.card.kind)
-    except DataError:
+    except (DataError, UnknownNameError):
         if model.card.kind != MULTI_LABEL:
             return False
         return datasets.read_tracks(source.place, source.layout, source.options)[0].kind == SINGLE_LABEL

@@ -51,7 +51,7 @@ def test_without_data_the_demo_is_made_in_the_store(tmp_path, monkeypatch):
     root = tmp_path / "home" / "store" / "demo" / "mood-sad"
     assert find_data(RECIPE.override(split__seed=7), Source(None), here(), said.append) == (Source(str(root)), True)
     classes = ("non_sad", "sad")
-    assert made == [((root, classes, DemoSize(duration_s=21.0)), {"seed": 7, "replace": True})]
+    assert made == [((root, classes, DemoSize(duration_s=21.0)), {"seed": 7, "replace": True, "kind": "single_label"})]
     assert "demo collection" in said[0]
     find_data(
         RECIPE.override(demo__tracks=30, demo__artists=12, demo__substyles=3, demo__seconds=9.0),
@@ -59,7 +59,7 @@ def test_without_data_the_demo_is_made_in_the_store(tmp_path, monkeypatch):
         here(),
         print,
     )
-    assert made[1] == ((root, classes, DemoSize(30, 12, 3, 9.0)), {"seed": 0, "replace": True})
+    assert made[1] == ((root, classes, DemoSize(30, 12, 3, 9.0)), {"seed": 0, "replace": True, "kind": "single_label"})
 
 
 def test_a_collection_is_told_in_one_line(tmp_path, extracted):
