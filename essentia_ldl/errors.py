@@ -7,6 +7,9 @@ or stop it."
 
 from __future__ import annotations
 
+import errno
+import os
+
 
 class EssentiaLdlError(Exception):
     """Root of every error that essentia-ldl raises on purpose."""
@@ -62,6 +65,38 @@ class ClusterError(EssentiaLdlError, ConnectionError):
 
 class ImportOrderError(EssentiaLdlError, ImportError):
     """TensorFlow and Essentia were about to meet in one process, which would abort it."""
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def find_full_disk(error: Exception | str) -> DiskError | None:
+    """Tell a full disk from what is wrong with one file: whatever comes next would meet it too.
+
+    Parameters
+    ----------
+    error : Exception or str
+        Of the system, of a library that passes on no number (HDF5, numpy), or what another program printed.
+
+    Returns
+    -------
+    DiskError or None
+        What to raise in its place; None when no disk is full.
+
+    Examples
+    --------
+    >>> str(find_full_disk(OSError(errno.ENOSPC, "No space left on device", "a.wav")))
+    'The disk is full (a.wav). Free space and run the same command again.'
+    >>> find_full_disk(OSError(errno.ENOENT, "No such file or directory", "a.wav"))
+    """
+    if isinstance(error, DiskError):
+        return error
+    said = getattr(error, "errno", None) in _FULL or any(os.strerror(code) in str(error) for code in _FULL)
+    if not said:
+        return None
+    path = getattr(error, "filename", None)
+    which = f"The disk is full ({path})." if path else "A disk is full, that of the home or that of temporary files."
+    return DiskError(f"{which} Free space and run the same command again.")
 
 
 SHOWN, SAID, LONGEST = 80, 200, 1000  # characters of a value, of a reason, and of a path, a rule or a key

@@ -9,6 +9,7 @@ however that ends.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -157,12 +158,14 @@ def _run_round(
             return_as="generator_unordered",
             batch_size=1,
             pre_dispatch=1 if n_workers == 1 else "2 * n_jobs",
+            initializer=_begin,  # a worker that waits for its first job would outlive this process by minutes
+            initargs=(os.getpid(),),
         )
-        place = (str(markers), os.getpid())
-        resource_tracker.ensure_running()  # which would let workers hear Ctrl-C if they started it
+        with _quiet_trackers():
+            resource_tracker.ensure_running()  # which would let workers hear Ctrl-C if they started it
         with holding_interrupts():  # workers that are just starting do not tell the terminal of Ctrl-C
             results = parallel(
-                delayed(_work)(function, index, job, step, place) for index, job in waiting.copy().items()
+                delayed(_work)(function, index, job, step, str(markers)) for index, job in waiting.copy().items()
             )
         for index, result in results:
             done.add(index)
@@ -175,20 +178,37 @@ def _run_round(
             yield index, None
 
 
+@contextlib.contextmanager
+def _quiet_trackers() -> Iterator[None]:
+    """Keep the processes that tidy up after one that was killed from telling the terminal what they tidied."""
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, (before, "ignore:resource_tracker:UserWarning")))
+    try:
+        yield
+    finally:
+        os.environ.pop("PYTHONWARNINGS")
+        if before is not None:
+            os.environ["PYTHONWARNINGS"] = before
+
+
 def _has_semaphores() -> bool:
     """Tell whether processes can share semaphores: not where /dev/shm is missing, full or read-only."""
     try:
-        multiprocessing.get_context("fork").Lock()
+        with _quiet_trackers():
+            multiprocessing.get_context("fork").Lock()
     except (ImportError, OSError, ValueError):  # ValueError: a system without fork, which has them
         return "fork" not in multiprocessing.get_all_start_methods()
     return True
 
 
-def _work(function: str, index: int, job: dict[str, Any], step: str, place: tuple[str, int]) -> tuple[int, Any]:
-    """Run one job in a worker: Ctrl-C is the parent's business, and every error becomes a `Failure`."""
-    markers, parent = place
+def _begin(parent: int) -> None:
+    """Begin a worker: Ctrl-C is the business of the process that started it, and it ends soon after that one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     watch_parent(parent)
+
+
+def _work(function: str, index: int, job: dict[str, Any], step: str, markers: str) -> tuple[int, Any]:
+    """Run one job in a worker: every error becomes a `Failure`."""
     marker = Path(markers, str(index))
     marker.touch()
     os.environ["ESSENTIA_LDL_LEAN"] = "1"  # this process is ours alone: Essentia may start quickly

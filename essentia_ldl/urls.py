@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-from essentia_ldl.errors import AudioError, DataError, Reason, explain
+from essentia_ldl.errors import AudioError, DataError, Reason, explain, find_full_disk
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://|[a-z]+::")
 
@@ -134,7 +134,7 @@ def _download(url: str, target: str) -> None:
     except FileNotFoundError:
         raise AudioError(explain("audio", "an existing file", "nothing there", url, "Check the URL.")) from None
     except Exception as error:  # each file system has errors of its own
-        raise _refuse(url, error) from None
+        raise find_full_disk(error) or _refuse(url, error) from None
     if os.path.isdir(target):
         raise AudioError(explain("audio", "a file", "a folder", url, "Check the URL."))
 

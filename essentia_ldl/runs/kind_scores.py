@@ -229,8 +229,8 @@ def describe_scores(kind: str, score: Mapping[str, Any]) -> str:
         if kind == MULTI_LABEL
         else (("r2", "R2"), ("pearson", "Pearson"), ("ccc", "CCC"), ("mae", "MAE"), ("rmse", "RMSE"))
     )
-    told = [f"{word} {score[key]:.3g}" if key in ("mae", "rmse") else f"{word} {score[key]:.2f}"
-            for key, word in words if score.get(key) is not None]  # fmt: skip
+    forms = {"mae": ".3g", "rmse": ".3g"}  # in the unit of the numbers
+    told = [f"{word} {score[key]:{forms.get(key, '.2f')}}" for key, word in words if score.get(key) is not None]
     return ", ".join(told) or "nothing that can be scored"
 
 

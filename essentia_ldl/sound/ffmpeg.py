@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 
-from essentia_ldl.errors import AudioError, Reason, explain
+from essentia_ldl.errors import AudioError, Reason, explain, find_full_disk
 from essentia_ldl.sound.headers import read_wav_header
 
 LEAST_S, PER_MB_S = 60.0, 3.0  # of time
@@ -68,6 +68,9 @@ def _run(source: str, target: str, shown: str, longest_s: float, *options: str) 
             if isinstance(error, subprocess.TimeoutExpired):
                 raise _refuse(f"no end within {limit_s:.0f} s", shown) from None
             raise
+    full = find_full_disk(said)
+    if full is not None:
+        raise full
     if run.returncode != 0:
         raise _refuse(Reason((said.strip().splitlines() or ["ffmpeg failed"])[-1]), shown)
 

@@ -21,7 +21,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from essentia_ldl.errors import CardError, EssentiaLdlError, GraphError, Reason, explain
+from essentia_ldl.errors import CardError, EssentiaLdlError, GraphError, Reason, explain, find_full_disk
 from essentia_ldl.records import FrontEnd, Prediction
 from essentia_ldl.sound.audio import is_long
 from essentia_ldl.sound.choice import Chooser
@@ -276,6 +276,9 @@ def _answers(job: dict[str, Any], files: Iterable[str]) -> Iterator[dict[str, An
             with local_copy(path) as local:
                 predictions = [dataclasses.replace(one, path=path) for one in predictor.predict(local)]
         except (EssentiaLdlError, OSError, RuntimeError, MemoryError, ValueError) as error:
+            full = find_full_disk(error)
+            if full is not None:
+                raise full from None
             reason = str(error) if isinstance(error, EssentiaLdlError) else _describe(error, path)
             yield {"failure": path, "reason": reason}
             continue

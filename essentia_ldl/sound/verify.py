@@ -16,7 +16,7 @@ import numpy as np
 
 from essentia_ldl import frontends
 from essentia_ldl.arrays import read_array, read_arrays
-from essentia_ldl.errors import EssentiaLdlError, GraphError, Reason, explain
+from essentia_ldl.errors import EssentiaLdlError, GraphError, Reason, explain, find_full_disk
 from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.files import digest_file, read_json, write_json
 from essentia_ldl.models.answers import read_answers
@@ -310,7 +310,8 @@ def main(arguments: list[str]) -> int:
         except EssentiaLdlError as error:
             return fail_step(error)
         except (RuntimeError, ValueError, OSError) as error:
-            return fail_step(GraphError(f"verification: {Reason(error)} ({run}). Run `essentia-ldl doctor`."))
+            why = GraphError(f"verification: {Reason(error)} ({run}). Run `essentia-ldl doctor`.")
+            return fail_step(find_full_disk(error) or why)
         worst = max(value for nodes in report["golden"].values() for value in nodes.values())
         print(f"verified in Essentia: {len(report['golden'])} graphs, largest difference {worst:.1e}")
     return 0

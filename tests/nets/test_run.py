@@ -55,7 +55,8 @@ def test_error_is_one_line(make_run, capsys):
         (
             OSError(errno.ENOSPC, "No space left on device"),
             1,
-            "error: No space left on device (run). Put that right and run the same command again.\n",
+            "error: A disk is full, that of the home or that of temporary files. Free space and run the same command "
+            "again.\n",
         ),
     ],
 )

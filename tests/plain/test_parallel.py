@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from essentia_ldl import parallel
@@ -18,6 +19,7 @@ from essentia_ldl.zones import zone_environment
 
 JOBS = """
 import os, signal, time
+from pathlib import Path
 from essentia_ldl.errors import AudioError, StoreError, explain
 
 def double(job):
@@ -33,6 +35,10 @@ def fail(job):
     if kind:
         raise {"runtime": RuntimeError, "value": ValueError, "os": OSError, "memory": MemoryError}[kind]("why")
     return "fine"
+
+def wait(job):
+    Path(job["path"]).touch()
+    time.sleep(job["seconds"])
 
 def die(job):
     if job.get("how") == "kill":
@@ -149,6 +155,21 @@ def test_a_worker_that_died_once_costs_no_file(tmp_path):
     jobs = [{"path": str(tmp_path / str(n)), "how": n == 2} for n in range(6)]
     results = run("die_once", jobs)
     assert results == {job["path"]: job["path"] for job in jobs}
+
+
+@pytest.mark.parametrize("job", [pytest.param({"seconds": 60}, marks=pytest.mark.slow), {"seconds": 0}])
+def test_workers_end_with_a_process_that_was_killed_whether_they_have_a_job_or_wait_for_one(tmp_path, job):
+    code = RUN.format(before="", function="wait", jobs=[{"path": str(tmp_path / "begun"), **job}])
+    code = code.replace("print(sorted", "import time; time.sleep(60)\nprint(sorted")
+    with subprocess.Popen([sys.executable, "-c", code], env=zone_environment(), stderr=subprocess.PIPE) as process:
+        until = time.monotonic() + 60
+        while not (tmp_path / "begun").exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        workers = psutil.Process(process.pid).children(recursive=True)
+        assert sum("loky" in " ".join(one.cmdline()) for one in workers) >= 2
+        process.kill()
+        assert psutil.wait_procs(workers, timeout=20)[1] == []
+        assert process.stderr.read() == b"", "what tidies up after them says nothing either"
 
 
 def test_ctrl_c_is_the_parents_business():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from essentia_ldl.errors import AudioError, DataError
+from essentia_ldl.errors import AudioError, DataError, DiskError
 from essentia_ldl.urls import is_url, list_url, local_copy, stat_url
 
 SUFFIXES = (".wav", ".mp3")
@@ -90,6 +91,15 @@ def test_what_a_file_system_says_is_one_sentence(memory, monkeypatch):
     monkeypatch.setattr(type(memory), "get_file", deny)
     told = r"^memory://a\.wav cannot be read: Access Denied\. Check the URL, and the right to read it\.$"
     with pytest.raises(AudioError, match=told), local_copy("memory://a.wav"):
+        pass
+
+
+def test_a_full_disk_is_not_the_urls(memory, monkeypatch):
+    def fill(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(type(memory), "get_file", fill)
+    with pytest.raises(DiskError, match="A disk is full"), local_copy("memory://a.wav"):
         pass
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import errno
 import functools
 import importlib.util
 import json
@@ -706,6 +707,12 @@ def test_a_step_ends_with_its_status_and_at_most_one_line(capsys):
     assert end_step(lambda: fail(EssentiaLdlError("no weights. Build them."))) == 1
     assert end_step(lambda: fail(KeyboardInterrupt())) == 130
     assert capsys.readouterr().err == "error: no weights. Build them.\n"
+    assert end_step(lambda: fail(OSError(errno.ENOSPC, "No space left on device", "a.h5"))) == 1
+    assert end_step(lambda: fail(PermissionError(errno.EACCES, "Permission denied", "b.h5"))) == 1
+    assert capsys.readouterr().err == (
+        "error: The disk is full (a.h5). Free space and run the same command again.\n"
+        "error: Permission denied (b.h5). Put that right and run the same command again.\n"
+    )
     with pytest.raises(ZeroDivisionError):  # a fault of ours is no sentence for users
         end_step(lambda: fail(ZeroDivisionError()))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from essentia_ldl.errors import AudioError
+from essentia_ldl.errors import AudioError, DiskError
 from essentia_ldl.sound import ffmpeg
 from essentia_ldl.sound.headers import read_wav_header
 
@@ -34,3 +34,9 @@ def test_time_and_memory_are_bounded(song, tmp_path, monkeypatch):
     monkeypatch.setattr(ffmpeg, "MEMORY_BYTES", 1 << 20)
     with pytest.raises(AudioError, match="a file that ffmpeg decodes"):
         ffmpeg.decode(str(song), str(tmp_path / "a.wav"), "song")
+
+
+def test_a_full_disk_is_no_fault_of_the_file(song, tmp_path):
+    (tmp_path / "full.wav").symlink_to("/dev/full")
+    with pytest.raises(DiskError, match="A disk is full"):
+        ffmpeg.decode(str(song), str(tmp_path / "full.wav"), "song")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import re
@@ -18,7 +19,7 @@ import essentia.standard as es
 import numpy as np
 import pytest
 
-from essentia_ldl.errors import AudioError, CardError, GraphError
+from essentia_ldl.errors import AudioError, CardError, DiskError, GraphError
 from essentia_ldl.models.card import GraphCard
 from essentia_ldl.models.folder import Model
 from essentia_ldl.predict.ask import Question, predict_files
@@ -404,6 +405,24 @@ def test_name_that_is_not_utf8(odd_files):
 def test_same_file_twice(odd_files):
     files, answers = odd_files
     assert [answer[0].path for answer in answers[1:]] == files[1:]
+
+
+def test_a_full_disk_ends_the_pass_and_is_no_failure_of_a_file(monkeypatch):
+    class Full:
+        runs_essentia = False
+
+        def __init__(self, *settings):
+            pass
+
+        def predict(self, path):
+            raise OSError(errno.ENOSPC, "No space left on device", path)
+
+    monkeypatch.setattr(predict_module, "Predictor", Full)
+    job = {"models": [], "patch_hop_frames": None, "uncertainty": None, "onednn_accepted": True}
+    answers = predict_module._answers(job, ["a.wav", "b.wav"])
+    assert [sorted(next(answers)) for _ in range(2)] == [["found", "ready", "runs_essentia", "warnings"], ["start"]]
+    with pytest.raises(DiskError, match=r"The disk is full \(a\.wav\)"):
+        next(answers)
 
 
 def test_broken_model_ends_predict_files(shared_cache, song, load_request, graphs, tmp_path):

@@ -16,8 +16,10 @@ DEVICES = ("/dev/", "/proc/")
 
 
 def is_allowed(path: str, roots: tuple[str, ...]) -> bool:
-    """Tell whether a path, with its links followed, is below one of the folders, or a device."""
+    """Tell whether a path, with its links followed, is below one of the folders, a device, or Python's own cache."""
     real = os.path.realpath(path)
+    if "__pycache__" in real.split(os.sep):
+        return True
     return real.startswith(DEVICES) or any(real == root or real.startswith(root.rstrip("/") + "/") for root in roots)
 
 

@@ -9,11 +9,11 @@ import pytest
 from essentia_ldl.cluster.child import perform, run_job
 from essentia_ldl.cluster.held import drop_all
 from essentia_ldl.cluster.share import Share
-from essentia_ldl.errors import StoreError
+from essentia_ldl.errors import DiskError, StoreError
 from essentia_ldl.records import Failure
 
 JOBS = """
-import os, signal
+import errno, os, signal
 from pathlib import Path
 from essentia_ldl.errors import AudioError, StoreError
 
@@ -26,6 +26,8 @@ def work(job):
         raise ValueError("why")
     if kind == "store":
         raise StoreError("file: expected space.")
+    if kind == "full":
+        raise OSError(errno.ENOSPC, "No space left on device")
     if kind == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     if kind == "die once" and not os.path.exists(job["path"] + ".died"):
@@ -76,6 +78,11 @@ def test_an_error_of_a_file_is_its_failure(path, kind, reason):
 def test_a_store_that_cannot_be_written_is_an_error(path):
     with pytest.raises(StoreError, match="file: expected space"):
         perform(WORK, {"path": path, "kind": "store"}, "features")
+
+
+def test_a_full_disk_is_no_failure_of_the_file(path):
+    with pytest.raises(DiskError, match=r"^A disk is full, .*Free space and run the same command again\.$"):
+        run_job(WORK, {"path": path, "kind": "full"}, "features")
 
 
 @pytest.mark.slow

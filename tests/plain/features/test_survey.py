@@ -76,3 +76,17 @@ def test_a_survey_tells_how_folders_were_understood_and_what_was_passed_over_a3_
         "4 folders: 2 splits (test, train) of 2 classes (calm, sad)",
         "passed over: 1 file that is no audio (train/sad/cover.jpg)",
     )
+
+
+def test_tags_and_numbers_are_surveyed_as_what_they_are(tmp_path, home, asked):
+    make_folder(tmp_path, a="x 30", b="y 20", c="y 20")
+    table = tmp_path / "tags.csv"
+    table.write_text('path,artist,tags\na.wav,One,"rock,live"\nb.wav,Two,rock\nc.wav,Two,\n')
+    report = survey(Source(table), home)
+    assert (report.kind, report.n_tracks, report.classes) == ("multi_label", 3, {"live": 1, "rock": 2})
+    assert report.artists == {"live": 1, "rock": 2}
+    assert report.conflicts == (("b.wav (rock)", "c.wav (no tags)"),)
+    table.write_text("path,valence\na.wav,1.5\nb.wav,2\nc.wav,2\n")
+    report = survey(Source(table), home)
+    assert (report.kind, report.dimensions, report.classes) == ("regression", ("valence",), {})
+    assert report.duplicates == (("b.wav", "c.wav"),)

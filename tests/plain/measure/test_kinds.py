@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from essentia_ldl.collection.read import Source
 from essentia_ldl.errors import DataError
+from essentia_ldl.measure import evaluate
 from essentia_ldl.measure.kinds import (
     compare_kind_rows,
     gather_kind_row,
@@ -15,6 +17,7 @@ from essentia_ldl.measure.kinds import (
     write_answers,
 )
 from essentia_ldl.models.card import GraphCard
+from essentia_ldl.models.folder import Model
 from essentia_ldl.records import Split, Track
 from essentia_ldl.runs.folder import Fold
 from essentia_ldl.runs.predictions import Predictions, write_predictions
@@ -125,3 +128,19 @@ def test_answers_stand_beside_the_truth(tmp_path):
     tracks = [Track("a,b", "/a", "", numbers={"x": 1.5})]
     write_answers(tmp_path / "p.csv", tracks, np.array([[2.25]]), ("x",))
     assert (tmp_path / "p.csv").read_text() == 'id,"x, true",x\n"a,b",1.5,2.25\n'
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "expected"),
+    [
+        ("multi_label", "path,label\na.wav,rock\n", True),  # a published graph whose classes are asked one by one
+        ("multi_label", "path,tags\na.wav,rock\n", False),
+        ("multi_label", "path,label,tags\na.wav,x,rock\n", False),
+        ("regression", "path,label\na.wav,rock\n", False),
+    ],
+)
+def test_a_model_of_tags_can_be_asked_of_classes(tmp_path, kind, text, expected):
+    (tmp_path / "a.wav").touch()
+    (tmp_path / "t.csv").write_text(text)
+    model = Model("m", "m.pb", make_card(kind, TAGS))
+    assert evaluate._has_labels(model, Source(tmp_path / "t.csv")) is expected

@@ -85,3 +85,22 @@ def test_fewer_than_two_labels_are_no_task(tmp_path):
     with pytest.raises(EssentiaLdlError, match="two or more"):
         write_new_recipe("one", tmp_path / "t.csv", here())
     assert not (tmp_path / "home").exists()
+
+
+def test_a_recipe_of_tags_or_numbers_has_what_can_be_learned(tmp_path):
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).touch()
+    table, home = tmp_path / "t.csv", Home(tmp_path / "home")
+    table.write_text('path,tags\na.wav,"rock,music"\nb.wav,"music"\n')
+    created = write_new_recipe("tags", table, home, kind="multi_label")
+    assert (created.recipe.kind, created.recipe.classes) == ("multi_label", ("rock",))
+    assert created.notes == ("tags that all tracks have are left out: music",)
+    assert read_recipe("tags", home.recipes) == created.recipe
+    table.write_text("path,valence,arousal\na.wav,1,5\nb.wav,2,4\n")
+    created = write_new_recipe("mood", table, home, kind="regression")
+    assert created.recipe.classes == ("valence", "arousal")
+    table.write_text("path,tags\na.wav,music\nb.wav,music\n")
+    with pytest.raises(DataError, match="collection: expected a tag that some tracks have and others have not"):
+        write_new_recipe("none", table, home, kind="multi_label")
+    with pytest.raises(RecipeError, match="kind: expected single_label, multi_label or regression; got 'tags'"):
+        write_new_recipe("other", table, home, kind="tags")

@@ -6,8 +6,10 @@ import json
 
 import pytest
 
-from essentia_ldl.errors import DataError
+from essentia_ldl.collection.read import Source
+from essentia_ldl.errors import DataError, RecipeError
 from essentia_ldl.files import Home, read_json
+from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.runs import calibrate as calibrate_module
 from essentia_ldl.runs.predictions import read_side
 from essentia_ldl.train import ensemble as ensemble_module
@@ -79,3 +81,9 @@ def test_a_cross_validation_stands_alone(tmp_path, write_member):
 def test_a_name_that_is_no_file_name_is_refused(name):
     with pytest.raises(DataError, match="name: expected letters, digits and hyphens, at most 100 of them"):
         ensemble_module.make_ensemble(name, ["a", "b"], here())
+
+
+def test_tags_have_no_members(tmp_path):
+    recipe = Recipe("x", ("rock",), kind="multi_label", labels="none")
+    with pytest.raises(RecipeError, match="members: expected none where the kind is multi_label; got 3"):
+        ensemble_module.train_members(recipe, Source(tmp_path), 3, Home(tmp_path))

@@ -13,8 +13,9 @@ from essentia_ldl import labels
 from essentia_ldl.cli.main import main
 from essentia_ldl.cli.text.labels import describe_picture, describe_source
 from essentia_ldl.collection.read import Collection, Source
-from essentia_ldl.errors import DataError
+from essentia_ldl.errors import DataError, RecipeError
 from essentia_ldl.files import Home
+from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import Track
 from essentia_ldl.runs.targets import read_table
@@ -259,3 +260,11 @@ def test_help_lists_every_source():
     for command in ("labels", "train", "crossval"):
         result = CliRunner().invoke(main, [command, "--help"])
         assert ", ".join(labels.presets()) in " ".join(result.stdout.split())
+
+
+def test_tags_have_no_mass_to_show(tmp_path):
+    recipe = Recipe("x", ("rock",), kind="multi_label")
+    with pytest.raises(
+        RecipeError, match="kind: expected single_label, whose tracks have one class; got 'multi_label'"
+    ):
+        show_labels(recipe, Source(tmp_path), Asked(), here())

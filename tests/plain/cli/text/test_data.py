@@ -45,3 +45,10 @@ def test_a_survey_without_a_problem_says_so():
 
 def test_a_demo_is_told_by_its_folder():
     assert describe_demo(Path("/x/demo")) == ["/x/demo"]
+
+
+def test_tags_and_dimensions_are_called_so():
+    tags = Surveyed({"live": 1, "rock": 2}, {}, 0, (), (), (), (), (), n_tracks=2, kind="multi_label")
+    assert describe_survey(tags)[0] == "2 tracks, 2 tags"
+    numbers = Surveyed({}, {}, 0, (), (), (), (), (), n_tracks=5, kind="regression", dimensions=("valence", "arousal"))
+    assert describe_survey(numbers)[0] == "5 tracks with numbers: valence, arousal"
