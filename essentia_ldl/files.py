@@ -90,6 +90,16 @@ class Home:
         return self.store / "demo"
 
 
+PART = ".part-"  # how the name of a file begins that is not whole yet
+
+
+def sweep_parts(folder: Path) -> None:
+    """Remove what `replacing` left below a folder in processes that were killed; nobody else may write there now."""
+    for path in folder.rglob(f"{PART}*"):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a binary file that appears under its name only when the block ends well.
@@ -113,7 +123,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=".part-", dir=path.parent)
+        handle, temporary = tempfile.mkstemp(prefix=PART, dir=path.parent)
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from essentia_ldl.errors import DataError, StoreError, TrainingError, UnknownNameError, explain
-from essentia_ldl.files import Home, is_file_name, read_object, replacing, write_json
+from essentia_ldl.files import Home, is_file_name, read_object, replacing, sweep_parts, write_json
 from essentia_ldl.models.pretrained import describe_weights
 from essentia_ldl.records import Failure, Split
 from essentia_ldl.runs.names import CORRECTIONS, FAILURES, PLAN, RECIPE, SCORES, STATE
@@ -205,6 +205,7 @@ def locked(run: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise TrainingError(f"{run} is in use by another process. Wait for it or stop it.") from None
+        sweep_parts(run)
         yield
 
 

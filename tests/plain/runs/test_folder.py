@@ -104,6 +104,22 @@ def test_a_lock_ends_with_its_block_even_after_an_error(tmp_path):
         pass
 
 
+def test_who_takes_a_run_sweeps_what_a_killed_process_left_half_written(tmp_path):
+    run = make_run(tmp_path, "t", "f")
+    (run / "cell").mkdir()
+    for name in (".part-abc", "cell/.part-def", "cell/whole.json"):
+        (run / name).write_text("{}")
+    with locked(run):
+        (run / "cell" / ".part-now").write_text("")
+        with pytest.raises(TrainingError), locked(run):
+            pytest.fail("locked twice")
+        assert sorted(path.name for path in run.rglob("*") if path.is_file() and path.name != "lock") == [
+            ".part-now",
+            "run.json",
+            "whole.json",
+        ]
+
+
 def test_finishing_keeps_what_the_run_says(tmp_path):
     run = make_run(tmp_path, "t", "f")
     state = json.loads((run / "run.json").read_text())
