@@ -36,7 +36,7 @@ def test_blocks_follow_from_the_length(n_samples, n_blocks):
     model = samplecnn.build(dataclasses.replace(samplecnn.FRONT_END, patch_frames=n_samples), width=2)
     pools = [layer for layer in model.layers if isinstance(layer, keras.layers.MaxPooling1D)]
     assert len(pools) == n_blocks
-    assert pools[-1].output.shape[1] == 1
+    assert 1 <= pools[-1].output.shape[1] < 3, "a further block would leave nothing"
 
 
 @pytest.mark.parametrize("name", FAMILY)
