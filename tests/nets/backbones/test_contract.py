@@ -15,8 +15,9 @@ from essentia_ldl.nets.shared import share
 from essentia_ldl.runs.plan import BACKBONES
 
 NAMES = discover.names(BACKBONES)
-SLOW = {"vggish": pytest.mark.slow}  # whole, it has 72 million numbers
-WHOLE = [pytest.param(name, marks=SLOW.get(name, [])) for name in NAMES]
+LONG = {"images": pytest.mark.slow}  # many layers, which take seconds to build
+SLOW = LONG | {"vggish": pytest.mark.slow}  # whole, it has 72 million numbers
+WHOLE, BUILT = ([pytest.param(name, marks=marks.get(name, [])) for name in NAMES] for marks in (SLOW, LONG))
 SMALL = {"vggish": {"n_filters": (4, 4, 4, 4, 4, 4), "n_units": (8, 8)}}  # 72 million numbers are slow to draw
 NARROW = SMALL | {  # for tests of what is built how, and not of how much
     "dcnn": {"factor": 0.125},
@@ -95,7 +96,7 @@ def test_parameter_counts(name):
     assert (count(tagger.trainable_weights), count(tagger.non_trainable_weights)) == published
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BUILT)
 def test_time_axis(name):
     backbone = discover.load(BACKBONES, name)
     model = body_of(name)
@@ -108,7 +109,7 @@ def test_time_axis(name):
                 model(patches, training=False)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BUILT)
 @pytest.mark.parametrize(("fine_tune", "moves"), [("all", False), ("none", True)])
 def test_batch_statistics(name, fine_tune, moves):
     """Fine-tuning keeps the statistics and trains scale and offset; training from scratch learns the statistics."""
@@ -127,7 +128,7 @@ def test_batch_statistics(name, fine_tune, moves):
         assert (norm.gamma.path in trained, norm.beta.path in trained) == (expected, expected)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BUILT)
 def test_tasks_can_share_it(name):
     """Every network can be cut: what is before the cut is there once, the rest once per task."""
     backbone = discover.load(BACKBONES, name)
@@ -146,7 +147,7 @@ def test_tasks_can_share_it(name):
     assert f"{backbone.INPUT_NORM}/gamma" not in trained  # as in a network with one target
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BUILT)
 def test_the_last_layers_can_be_tuned_alone(name):
     """What is frozen is one part, what trains is the other, and both together are the network."""
     backbone = discover.load(BACKBONES, name)
@@ -163,7 +164,7 @@ def test_the_last_layers_can_be_tuned_alone(name):
     assert all(np.array_equal(v.numpy(), before[v.path]) for v in model.variables if v.path in before)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BUILT)
 def test_depths_are_layers_from_the_bottom_up(name):
     backbone = discover.load(BACKBONES, name)
     names = [layer.name for layer in body_of(name).layers]
@@ -179,7 +180,7 @@ def test_input_norm_trains_when_asked():
     assert f"{backbone.INPUT_NORM}/gamma" in {variable.path for variable in model.trainable_variables}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BUILT)
 def test_dropout_is_active_while_statistics_are_frozen(name):
     backbone = discover.load(BACKBONES, name)
     model, patches = tuned(name), draw_for(backbone, 1)

@@ -78,6 +78,7 @@ def test_what_is_learnt_of_the_widths(name, learnt):
     assert (again.free, again.sample_rate_hz, again.name) == (layer.free, 16000, "filters")
 
 
+@pytest.mark.slow
 def test_widths_are_learnt():
     """A loss reaches Q through the logarithm and the largest values."""
     model = harmoniccnn.build(dataclasses.replace(harmoniccnn.FRONT_END, patch_frames=SHORT), width=2)

@@ -90,6 +90,7 @@ def test_the_last_three_blocks_are_aggregated():
     np.testing.assert_array_equal(np.asarray(pooled)[:, 8:16], np.asarray(block).max(axis=1))
 
 
+@pytest.mark.slow
 def test_the_original_learns_by_heart(overfit):
     assert overfit("samplecnn", patch_frames=SHORT, width=8) < 0.1
 
