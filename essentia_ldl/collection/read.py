@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from essentia_ldl import datasets
-from essentia_ldl.choices import SINGLE_LABEL
+from essentia_ldl.choices import MULTI_LABEL, SINGLE_LABEL
 from essentia_ldl.collection.corrections import apply_corrections, read_corrections
 from essentia_ldl.collection.targets import check_tags_and_numbers
 from essentia_ldl.discover import unknown
@@ -127,7 +127,8 @@ def read_corrected(
     """
     corrections = source.corrections
     kind, record = recipe.kind, {}
-    found = datasets.read_tracks(source.place, source.layout, source.options, recipe.classes, say, kind)
+    asked = (*recipe.classes, *recipe.aliases) if kind == MULTI_LABEL else recipe.classes  # an alias may be a column
+    found = datasets.read_tracks(source.place, source.layout, source.options, asked, say, kind)
     if kind != SINGLE_LABEL:
         if corrections is not None:
             rule, remedy = f"none where the kind is {kind}", "Correct the table of the collection itself."

@@ -18,9 +18,10 @@ from essentia_ldl.errors import DataError, explain
 
 LISTS = ("tags", "tag")  # names of the column with lists
 NEAR_MISSES = ("genres", "labels", "moods", "instruments")
-_BETWEEN = re.compile(r"[,;|]")
+_BETWEEN = re.compile(r"[;|]")
+_ABSENT = ("nan", "none", "null", "<na>", "n/a")
 _TRUTHS = {**dict.fromkeys(("1", "1.0", "yes", "true"), True), **dict.fromkeys(("0", "0.0", "no", "false"), False)}
-_QUOTES = " \t'\"[](){}"
+_QUOTED = re.compile(r"""^(['"])(.*)\1$""")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +94,7 @@ def read_tags(asked: AskedColumns, names: Sequence[str], rows: Sequence[Row], pa
     column = asked.tags or next((name for name in LISTS if name in names and not asked.columns), None)
     if column is not None:
         _require(column, names)
-        return [_split(row.cells[column]) for row in rows]
+        return _split([row.cells[column].strip() for row in rows])
     for name in asked.columns:
         _require(name, names)
     columns = asked.columns or tuple(name for name in asked.classes if name in names) or _list_binary(names, rows)
@@ -153,8 +154,16 @@ def _require(name: str, names: Sequence[str]) -> None:
         raise unknown("column of the table", name, names)
 
 
-def _split(cell: str) -> tuple[str, ...]:
-    return tuple(tag for tag in (part.strip(_QUOTES) for part in _BETWEEN.split(cell)) if tag)
+def _split(cells: Sequence[str]) -> list[tuple[str, ...]]:
+    """Split the lists of a column; a comma stands between tags only where neither a semicolon nor ``|`` does."""
+    between = _BETWEEN if any(map(_BETWEEN.search, cells)) else re.compile(",")
+    found = []
+    for cell in cells:
+        is_list = cell[:1] + cell[-1:] in ("[]", "()", "{}") and len(cell) > 1  # as Python writes one
+        parts = between.split("" if cell.lower() in _ABSENT else cell[1:-1] if is_list else cell)
+        tags = (_QUOTED.sub(r"\2", part.strip()).strip() for part in parts)
+        found.append(tuple(tag for tag in tags if tag))
+    return found
 
 
 def _read_number(cell: str) -> float:

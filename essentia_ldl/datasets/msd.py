@@ -64,7 +64,10 @@ def matches(path: Path) -> bool:
         rows = list(itertools.islice(_read_cells(path), 2))
     except DataError:
         return False
-    return bool(rows) and (_is_id(rows[0][1]) or (len(rows) == 2 and _is_header(rows[0][1]) and _is_id(rows[1][1])))
+    if not rows or _is_id(rows[0][1]):
+        return bool(rows)
+    header = [name.strip().lower() for name in rows[0][1]]
+    return len(rows) == 2 and _is_header(header) and "path" not in header and _is_id(rows[1][1])
 
 
 def suit_options(classes: Iterable[str]) -> dict[str, object]:
@@ -149,6 +152,9 @@ def read_tracks(
         for number, row in sorted(found.items())
     ]
     tracks = leave_out(tracks, say) if drop_untagged else tracks
+    if split == "official" and not any(track.split for track in tracks):
+        remedy = "Add the column, or leave the option split out."
+        raise DataError(explain("split", "a column split that tells the sides", "none", path, remedy))
     return free_artists(tracks, say) if split == "official" else tracks
 
 

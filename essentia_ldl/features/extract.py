@@ -101,7 +101,8 @@ def _drop_copies(tracks: Sequence[Track], contents: Mapping[str, str]) -> tuple[
         groups[contents[track.id]].append(track)
     kept, failures = [], []
     for group in groups.values():
-        agree = len({track.told for track in group}) == 1
+        known = [(track.label, track.tags, track.numbers) for track in group]
+        agree = all(one == known[0] for one in known)
         kept += group[:1] if agree else []
         for track in group[1:] if agree else group:
             other = next(peer for peer in group if peer is not track)

@@ -40,6 +40,24 @@ def to_int16(signal: np.ndarray) -> np.ndarray:
     return np.clip(levels, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)[:, np.newaxis]
 
 
+def as_stored(values: np.ndarray, front_end: FrontEnd) -> np.ndarray:
+    """Return what a decoder made of a front-end as the store keeps it.
+
+    Parameters
+    ----------
+    values : np.ndarray [shape=(n_frames, n_bands) or (n_samples,), float32]
+        Frames, or the signal of a waveform.
+    front_end : FrontEnd
+        That they are of.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_frames, n_bands), float32, or (n_samples, 1), int16]
+    """
+    stored = to_int16(values) if front_end.kind == "waveform" else values
+    return np.ascontiguousarray(stored, dtype=find_dtype(front_end))
+
+
 def to_float(samples: np.ndarray) -> np.ndarray:
     """Return samples as a network reads them.
 

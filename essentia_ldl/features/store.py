@@ -150,7 +150,8 @@ class Store:
     def write(self, content: str, front_end: FrontEnd, array: np.ndarray, variant: str = "") -> None:
         """Write features atomically; array is (n_frames, n_bands), stored as float32, or as int16 if of a waveform."""
         with replacing(self.path(content, front_end, variant)) as file:
-            np.save(file, np.ascontiguousarray(array, dtype=find_dtype(front_end)))
+            # a signal that was not made samples yet would become zeros: numpy refuses floats that are to be whole
+            np.save(file, np.ascontiguousarray(np.asarray(array).astype(find_dtype(front_end), casting="same_kind")))
 
     def is_complete(self, content: str, front_ends: Sequence[FrontEnd]) -> bool:
         """Tell whether a content's description and the features of all these front-ends exist."""

@@ -169,8 +169,9 @@ def _evaluate_kind(model: Model, source: Source, home: Home, asked: object, outp
     if asked:
         rule, remedy = f"neither for a model of the kind {kind}", "Leave it out."
         raise DataError(explain("mapping and truth column", rule, asked, model.name, remedy))
-    found = datasets.read_tracks(data, source.layout, source.options, card.classes, kind=kind)
-    tracks = match_tracks(found, card, data)
+    aliases = find_aliases(card, home.recipes) if kind == MULTI_LABEL else {}
+    found = datasets.read_tracks(data, source.layout, source.options, (*card.classes, *aliases), kind=kind)
+    tracks = match_tracks(found, card, data, aliases)
     folder = _make_folder(output, model.name, home.runs)
     answered, failures = _predict(model, tracks, folder, home.graphs)
     runs.write_failures(folder / FAILURES, failures)

@@ -7,9 +7,11 @@ rows the one with the best mean ROC-AUC, or R2, is the best.
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,8 @@ from essentia_ldl.runs.folder import Fold
 from essentia_ldl.runs.kind_scores import name_main, read_kind_run, score_answers
 from essentia_ldl.runs.predictions import read_predictions
 from essentia_ldl.scores import bootstrap, statistics
+from essentia_ldl.scores.kind_calibration import score_log_loss
+from essentia_ldl.scores.multi_label import score_instance_f
 
 NO_BASELINE = "baselines are for tasks with one class per track"
 
@@ -108,13 +112,21 @@ def summarize_kind(kind: str, row: Mapping[str, Any]) -> dict[str, Any]:
     return {"kind": kind, **row["pooled"][0], **{key: row[key] for key in (f"{main}_mean", f"{main}_std")}}
 
 
-def match_tracks(tracks: Sequence[Track], card: GraphCard, where: object) -> list[Track]:
-    """Keep the tags or numbers of tracks that a model knows; `DataError` where there are none, or of another kind."""
+def match_tracks(
+    tracks: Sequence[Track], card: GraphCard, where: object, aliases: Mapping[str, str] = MappingProxyType({})
+) -> list[Track]:
+    """Keep the tags or numbers of tracks that a model knows; `DataError` where there are none, or of another kind.
+
+    `aliases` are tags of the collection -> tags of the model.
+    """
     kind = card.kind
     for track in tracks:
         if track.kind != kind:
             remedy = "Give it a collection with tags or numbers, as it was trained on."
             raise DataError(explain("collection", f"tracks of the kind {kind}", track.kind, where, remedy))
+    if aliases:
+        named = ({aliases.get(tag, tag) for tag in track.tags or ()} for track in tracks)
+        tracks = [dataclasses.replace(track, tags=tuple(tags)) for track, tags in zip(tracks, named, strict=True)]
     rows, _ = make_rows(tracks, card.classes)
     if kind == MULTI_LABEL and not rows.any():
         found = sorted({tag for track in tracks for tag in track.names})
@@ -129,8 +141,19 @@ def score_model(card: GraphCard, tracks: Sequence[Track], answers: np.ndarray) -
     told = card.extra.get("calibration") or {}
     by_class = told.get("thresholds" if kind == MULTI_LABEL else "half_widths") or {}
     limits = np.array([by_class.get(name, 0.5 if kind == MULTI_LABEL else np.nan) for name in classes], dtype=float)
-    groups = bootstrap.group_tracks(tracks)
-    return {"kind": kind, **score_answers(kind, make_rows(tracks, classes)[0], answers, classes, groups, limits)}
+    groups, truth = bootstrap.group_tracks(tracks), make_rows(tracks, classes)[0]
+    scores = {"kind": kind, **score_answers(kind, truth, answers, classes, groups, limits)}
+    if kind == MULTI_LABEL:
+        scores |= _score_said(truth, answers, limits)
+        scores["tags_of_no_track"] = [name for name, tracks in zip(classes, truth.T, strict=True) if not tracks.any()]
+    return scores
+
+
+def _score_said(truth: np.ndarray, answers: np.ndarray, thresholds: np.ndarray) -> dict[str, float]:
+    """Score all tags of a track at once: those that no track has, and perhaps nobody looked for, are left out."""
+    said = truth.any(axis=0)
+    rows = truth[:, said], answers[:, said]
+    return {"instance_f": score_instance_f(*rows, thresholds[said]), "log_loss": score_log_loss(*rows)}
 
 
 def write_answers(path: Path, tracks: Sequence[Track], answers: np.ndarray, classes: Sequence[str]) -> None:

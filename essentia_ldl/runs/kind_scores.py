@@ -215,8 +215,16 @@ def _score_tags(
 
 
 def keep_kind_out_of_fold(run: Path, cells: Sequence[Path]) -> None:
-    """Copy what the folds of a cross-validation said of their test tracks into the run of the final model."""
-    parts = [read_predictions(cell).select_patches("test") for cell in cells]
+    """Copy what the folds of a cross-validation said of their test tracks into the run of the final model.
+
+    A track counts once, with what the first repetition said: an interval made of copies would promise too much.
+    """
+    parts, seen = [], set()
+    for cell in cells:
+        part = read_predictions(cell).select_patches("test")
+        if seen.isdisjoint(part.ids.tolist()):
+            parts.append(part)
+            seen.update(part.ids.tolist())
     names = ("ids", "roles", "labels", "patch_logits", "n_patches", "truth")
     joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
     write_predictions(Path(run) / OUT_OF_FOLD, Predictions(classes=parts[0].classes, **joined))

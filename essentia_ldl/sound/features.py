@@ -19,7 +19,7 @@ import numpy as np
 
 from essentia_ldl import frontends
 from essentia_ldl.errors import AudioError, explain
-from essentia_ldl.features.samples import find_dtype, to_int16
+from essentia_ldl.features.samples import as_stored
 from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.records import FrontEnd
 from essentia_ldl.sound.audio import probe_audio, require_file
@@ -76,8 +76,7 @@ def extract_features(path: str, front_ends: tuple[FrontEnd, ...]) -> tuple[dict[
                     "Leave the file out, or use a longer excerpt.",
                 )
             )
-        stored = to_int16(values) if front_end.kind == "waveform" else values
-        features[front_end.name] = np.ascontiguousarray(stored, dtype=find_dtype(front_end))
+        features[front_end.name] = as_stored(values, front_end)
     return features, duration_s
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from essentia_ldl import frontends
 from essentia_ldl.errors import AudioError, Reason, explain
+from essentia_ldl.features.samples import as_stored
 from essentia_ldl.features.store import Store
 from essentia_ldl.sound.features import make_decoder
 from essentia_ldl.urls import local_copy
@@ -67,5 +68,5 @@ def extract_variant(job: dict[str, Any]) -> None:
             audio = Path(folder) / f"{variant}{suffix}"
             make_audio(local, audio, options)
             pool, _ = make_decoder((front_end,)).decode(str(audio))
-            store.write(job["content"], front_end, pool[front_end.name], variant)
+            store.write(job["content"], front_end, as_stored(pool[front_end.name], front_end), variant)
             audio.unlink()

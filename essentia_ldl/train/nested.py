@@ -34,7 +34,7 @@ from essentia_ldl.scores.calibration import (
     identity,
 )
 from essentia_ldl.scores.calibration_file import write_calibration
-from essentia_ldl.scores.kind_calibration import write_kind_calibration
+from essentia_ldl.scores.kind_calibration import INTERVAL, PLATT, make_identity, write_kind_calibration
 from essentia_ldl.train.choice import Chosen
 from essentia_ldl.train.solved import PatchAnswers
 
@@ -102,7 +102,11 @@ def _write_kind_nested(folder: Path, collection: Collection, recipe: Recipe, cho
     main = name_main(recipe.kind)
     for part in sorted(set(chosen.parts.tolist())):
         here, others = np.flatnonzero(chosen.parts == part), np.flatnonzero(chosen.parts != part)
-        found = fit_kind(recipe.kind, make_predictions(collection, recipe, chosen.own, others))
+        found = (
+            make_identity(PLATT if recipe.kind == MULTI_LABEL else INTERVAL, recipe.classes, NOT_ASKED)
+            if recipe.calibration.method == NONE
+            else fit_kind(recipe.kind, make_predictions(collection, recipe, chosen.own, others))
+        )
         one = make_predictions(collection, recipe, chosen.nested, here)
         one = dataclasses.replace(one, probabilities=answer_patches(recipe.kind, one, found).astype(np.float32))
         cell = name_nested(folder, part)

@@ -53,6 +53,15 @@ def test_a_variant_changes_what_its_name_says(bands):
     assert not np.array_equal(bands["mp3-64k"][:300], bands[""][:300])
 
 
+def test_a_variant_of_a_waveform_is_samples(tmp_path, write_wav):
+    path = str(write_wav(tmp_path / "sine.wav", 0.5 * np.sin(2 * np.pi * 1000 * np.arange(44100 * 4) / 44100)))
+    job = {"path": path, "content": CONTENT, "store": str(tmp_path / "store"), "front_end": "samplecnn"}
+    variants.extract_variant({**job, "variants": ["mp3-64k"]})
+    samples = Store(tmp_path / "store").read(CONTENT, frontends.SAMPLECNN, "mp3-64k")
+    assert (samples.dtype, samples.shape[1]) == (np.int16, 1)
+    assert np.abs(samples).max() == pytest.approx(16384, rel=0.1)
+
+
 def test_what_ffmpeg_refuses_is_one_sentence(tmp_path, monkeypatch):
     (tmp_path / "a.mp3").write_bytes(b"nothing")
     told = r"^ffmpeg could not make a variant of .*a\.mp3: .+\. Leave augment\.audio out, or the file\.$"

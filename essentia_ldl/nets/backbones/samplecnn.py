@@ -116,7 +116,9 @@ def build(
         if ends == "multi" and len(channels) - number < N_AGGREGATED:
             pooled.append(kl.GlobalMaxPooling1D(name=f"{name}_pool")(x))
     if ends.startswith("rnn"):
-        return keras.Model(inputs, kl.GRU(x.shape[-1], name="embedding")(x), name="backbone")
+        # the kernel of a GPU would stand in the graph, which has to run without one
+        x = kl.GRU(x.shape[-1], use_cudnn=False, name="embedding")(x)
+        return keras.Model(inputs, x, name="backbone")
     x = kl.Concatenate(name="pool")(pooled) if pooled else kl.GlobalMaxPooling1D(name="pool")(x)
     x = normalise(connect(x, x.shape[-1], "fc"), "fc_norm", frozen_statistics, BATCH_NORM_MOMENTUM)
     return keras.Model(inputs, kl.ReLU(name="embedding")(x), name="backbone")

@@ -81,3 +81,12 @@ def test_tracks_of_no_side_leave_a_collection_and_the_rest_of_it_stays(tmp_path)
     kept = keep_split(whole, Split(("c",), ("a",)))
     assert [track.id for track in kept.tracks] == ["a", "c"]
     assert dataclasses.replace(kept, tracks=tracks) == whole
+
+
+def test_aliases_of_tags_may_be_columns_of_their_own(tmp_path):
+    for name in "abc":
+        (tmp_path / f"{name}.wav").touch()
+    (tmp_path / "t.csv").write_text("path,rock,vocal,voice\na.wav,1,0,1\nb.wav,0,1,0\nc.wav,0,0,0\n")
+    recipe = Recipe("tags", ("rock", "vocal"), aliases={"voice": "vocal"}, kind="multi_label")
+    tracks = read_labelled(Source(tmp_path / "t.csv"), recipe)
+    assert [track.tags for track in tracks] == [("rock", "vocal"), ("vocal",), ()]

@@ -102,3 +102,17 @@ def test_a_folder_of_classes_is_no_collection_of_tags(tmp_path):
 )
 def test_whoever_does_not_ask_gets_what_the_table_looks_like(write, lines, kind):
     assert {track.kind for track in datasets.read_tracks(write(*lines))} == {kind}
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["rock (live)", "'80s", "vocals (female)"], [("rock (live)",), ("'80s",), ("vocals (female)",)]),
+        (["Air horn, truck horn; Car", "Car", "nan"], [("Air horn, truck horn", "Car"), ("Car",), ()]),
+        (["['rock', 'guitar']", '["jazz"]', "[]"], [("guitar", "rock"), ("jazz",), ()]),
+        (["None", "n/a", "rock,"], [(), (), ("rock",)]),
+    ],
+)
+def test_names_of_tags_stay_as_they_are_written(write, cells, expected):
+    rows = [f'{name}.wav,"{cell.replace(chr(34), chr(34) * 2)}"' for name, cell in zip("abc", cells, strict=True)]
+    assert read_tags(write("path,tags", *rows)) == expected

@@ -116,3 +116,16 @@ def test_two_files_of_one_id_and_broken_files_of_lastfm_are_refused(tmp_path):
         msd.read_tracks(root)
     with pytest.raises(DataError, match="option split: expected all or official; got 'x'"):
         msd.read_tracks(root, split="x")
+
+
+def test_sides_that_a_list_does_not_tell_are_asked_for(tmp_path):
+    path = write_audio(tmp_path) / "list.tsv"
+    path.write_text("track_id\ttags\n" + "".join(f"{number}\trock\n" for number in IDS))
+    with pytest.raises(DataError, match="split: expected a column split that tells the sides; got 'none'"):
+        datasets.read_tracks(path, options={"split": "official", "tags": "all"})
+
+
+def test_a_table_with_paths_is_a_table(tmp_path):
+    path = write_audio(tmp_path) / "list.csv"
+    path.write_text("track_id,path,label\n" + "".join(f"{number},audio/{number}.mp3,x\n" for number in IDS))
+    assert datasets.find_layout(path) == "table"

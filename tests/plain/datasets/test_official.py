@@ -50,10 +50,10 @@ def test_artists_on_one_side_stay_artists():
     assert not said
 
 
-def test_artists_on_two_sides_become_a_column_and_are_counted():
+def test_artists_on_two_sides_count_once_per_side_and_are_told():
     said: list[str] = []
     found = free_artists(make("aabb-", "rtvvt"), said.append)
-    assert [track.artist for track in found] == [None] * 5
+    assert [track.artist for track in found] == ["a (train)", "a (test)", "b", "b", None]
     assert [track.columns["artist"] for track in found] == ["a", "a", "b", "b", ""]
     assert [track.split for track in found] == ["train", "test", "valid", "valid", "test"]
     assert said[0].startswith("the official split has 1 of 2 artists on more than one side")

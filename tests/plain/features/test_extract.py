@@ -76,6 +76,16 @@ def test_of_copies_with_one_label_one_is_kept(tmp_path, home, asked):
     assert "expected each recording once; got 'the same bytes as sad/b.wav (sad)'" in done.failures[0].reason
 
 
+def test_of_copies_with_other_tags_or_numbers_none_is_kept(tmp_path, home, asked):
+    folder = make_folder(tmp_path / "d", x__a="same", x__b="same", x__c="1")
+    paths = [str(folder / "x" / f"{name}.wav") for name in "abc"]
+    tagged = [Track(path[-5], path, "", tags=tags) for path, tags in zip(paths, (("y",), (), ("y",)), strict=True)]
+    assert [track.id for track in extract(tagged, home, [MUSICNN]).tracks] == ["c"]
+    values = (1234567.0, 1234568.0, 1.0)
+    numbered = [Track(path[-5], path, "", numbers={"v": v}) for path, v in zip(paths, values, strict=True)]
+    assert [track.id for track in extract(numbered, home, [MUSICNN]).tracks] == ["c"]
+
+
 def test_of_copies_with_two_labels_none_is_kept(tmp_path, home, asked):
     folder = make_folder(tmp_path / "d", non_sad__a="same", non_sad__x="1", sad__b="same", sad__c="2", sad__d="same")
     done = extract(read_labelled(Source(folder), RECIPE), home, [MUSICNN])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from essentia_ldl.errors import StoreError
-from essentia_ldl.features.samples import FULL_SCALE, find_dtype, to_float, to_int16
+from essentia_ldl.features.samples import FULL_SCALE, as_stored, find_dtype, to_float, to_int16
 from essentia_ldl.features.store import Store
 from essentia_ldl.frontends import ALL, MUSICNN, SAMPLECNN
 
@@ -55,3 +55,11 @@ def test_numbers_of_another_kind_are_refused(front_end, made, tmp_path):
     with pytest.raises(StoreError, match=rf"features: expected {find_dtype(front_end).name} \(n_frames, "):
         store.read(CONTENT, front_end)
     assert not path.exists()
+
+
+def test_a_signal_that_was_not_made_samples_is_not_stored_as_zeros(tmp_path):
+    with pytest.raises(TypeError, match="same_kind"):
+        Store(tmp_path).write(CONTENT, SAMPLECNN, np.full((5, 1), 0.5, np.float32))
+    stored = as_stored(np.full(5, 0.5, np.float32), SAMPLECNN)
+    assert (stored.dtype, stored.shape, int(stored[0, 0])) == (np.int16, (5, 1), 16384)
+    assert as_stored(np.ones((2, 96)), MUSICNN).dtype == np.float32

@@ -144,3 +144,22 @@ def test_a_model_of_tags_can_be_asked_of_classes(tmp_path, kind, text, expected)
     (tmp_path / "t.csv").write_text(text)
     model = Model("m", "m.pb", make_card(kind, TAGS))
     assert evaluate._has_labels(model, Source(tmp_path / "t.csv")) is expected
+
+
+def test_aliases_of_a_recipe_are_tags_of_the_model():
+    card = make_card("multi_label", TAGS)
+    tracks = [Track("a", "/a", "", tags=("gtr",)), Track("b", "/b", "", tags=("rock", "x"))]
+    assert [track.tags for track in match_tracks(tracks, card, "t.csv", {"gtr": "guitar"})] == [
+        ("guitar",),
+        ("rock", "x"),
+    ]
+
+
+def test_a_tag_that_nobody_looked_for_spoils_no_score():
+    card = make_card("multi_label", TAGS)
+    tracks = [Track("a", "/a", "", tags=("rock",)), Track("b", "/b", "", tags=())]
+    scores = score_model(card, tracks, np.array([[0.9, 0.9], [0.9, 0.1]]))
+    assert scores["tags_of_no_track"] == ["guitar"]
+    assert scores["instance_f"] == 1.0
+    assert scores["log_loss"] == pytest.approx(-np.log(0.9))
+    assert scores["by_class"]["guitar"]["roc_auc"] is None

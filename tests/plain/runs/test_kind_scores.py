@@ -135,7 +135,7 @@ def test_what_folds_said_calibrates_the_final_model(write_run):
     first, second = write_run("multi_label", "first"), write_run("multi_label", "second")
     keep_out_of_fold(first.folder, [first.folder, second.folder])
     found = calibrate_run(first.folder)
-    assert (found.n_tracks, found.fitted_on) == (60, "out-of-fold tracks")
+    assert (found.n_tracks, found.fitted_on) == (30, "out-of-fold tracks"), "tracks of a repetition count once"
 
 
 def test_a_tag_that_no_test_track_has_is_left_out_of_the_mean():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from sklearn import metrics
@@ -82,3 +84,19 @@ def test_intervals_hold_the_score_and_are_wider_over_artists():
 def test_arrays_that_are_no_tags_are_refused(targets, probabilities, message):
     with pytest.raises(DataError, match=message):
         multi_label.score_roc_auc(targets, probabilities)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_threshold_is_the_best_of_all(seed):
+    draw = np.random.default_rng(seed)
+    truth, rows = draw.integers(0, 2, (40, 2)), draw.integers(0, 12, (40, 2)) / 11  # with ties
+    for k, found in enumerate(multi_label.choose_thresholds(truth, rows)):
+        tried = [multi_label.score_f1(truth[:, [k]], rows[:, [k]], [value])[0] for value in np.unique(rows)]
+        assert multi_label.score_f1(truth[:, [k]], rows[:, [k]], [found])[0] == max(tried)
+
+
+def test_thresholds_of_many_tracks_take_no_long_time():
+    draw = np.random.default_rng(0)
+    start = time.monotonic()
+    multi_label.choose_thresholds(draw.integers(0, 2, (50_000, 2)), draw.random((50_000, 2)))
+    assert time.monotonic() - start < 5
