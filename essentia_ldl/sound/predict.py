@@ -261,6 +261,12 @@ def _is_compiled(runner: Graph | Head | CompiledHead) -> bool:
 def _set_hop(front_end: FrontEnd, patch_hop_frames: int | None) -> FrontEnd:
     if patch_hop_frames is None:
         return front_end
+    if front_end.kind == "waveform":
+        rule, remedy = (
+            "none for a network that hears samples",
+            "Leave it out, or name models that read bands by --model.",
+        )
+        raise GraphError(explain("patch hop", rule, patch_hop_frames, front_end.name, remedy))
     return dataclasses.replace(front_end, patch_hop_frames=patch_hop_frames, patch_hop_samples=None)
 
 

@@ -19,6 +19,7 @@ import essentia.standard as es
 import numpy as np
 import pytest
 
+from essentia_ldl import frontends
 from essentia_ldl.errors import AudioError, CardError, DiskError, GraphError
 from essentia_ldl.models.card import GraphCard
 from essentia_ldl.models.folder import Model
@@ -405,6 +406,14 @@ def test_name_that_is_not_utf8(odd_files):
 def test_same_file_twice(odd_files):
     files, answers = odd_files
     assert [answer[0].path for answer in answers[1:]] == files[1:]
+
+
+def test_a_hop_of_frames_is_none_of_samples():
+    with pytest.raises(
+        GraphError, match=r"patch hop: expected none for a network that hears samples; got 93 \(samplecnn"
+    ):
+        predict_module._set_hop(frontends.SAMPLECNN, 93)
+    assert predict_module._set_hop(frontends.SAMPLECNN, None) is frontends.SAMPLECNN
 
 
 def test_a_full_disk_ends_the_pass_and_is_no_failure_of_a_file(monkeypatch):

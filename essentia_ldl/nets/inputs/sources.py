@@ -17,6 +17,8 @@ from essentia_ldl.nets.inputs.embeddings import FrozenNetwork
 from essentia_ldl.nets.inputs.patches import count_grid, cut_grid, cut_patch
 from essentia_ldl.runs.plan import Plan
 
+PIECE_SAMPLES = 1 << 20
+
 
 class EmbeddingSource:
     """Embeddings of all tracks of a run, for a head on a frozen network.
@@ -115,8 +117,14 @@ class BandSource:
     def measure(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and variance of every band over all frames of some tracks, each (n_bands,), float32."""
         if self.front_end.kind == "waveform":
-            return measure_frames(to_float(self._bands(row))[:, np.newaxis] for row in rows)
+            return measure_frames(piece for row in rows for piece in self._iterate_samples(row))
         return measure_frames(self._bands(row) for row in rows)
+
+    def _iterate_samples(self, row: int) -> Iterator[np.ndarray]:
+        """Yield the samples of a track a million at a time, (n, 1) float32: tracks may be hours long."""
+        samples = self._bands(row)
+        for start in range(0, len(samples), PIECE_SAMPLES):
+            yield to_float(samples[start : start + PIECE_SAMPLES])[:, np.newaxis]
 
     def name_grid(self, row: int) -> tuple[str, int]:
         """Name the patches of a track, for who keeps what is made of them: content, frames from one to the next."""
