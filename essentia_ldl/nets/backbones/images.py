@@ -40,6 +40,7 @@ CHECKPOINT_SIZES: dict[str, dict[str, object]] = {}
 CHECKPOINT_LAYERS: dict[str, str] = {}
 
 TAIL_DROPOUT = 0.2
+BATCH_NORM_MOMENTUM = 0.9  # in place of up to 0.999, which wants thousands of steps; see resnet: it serves small sets
 EPSILON = 1e-6
 WHITE = 255.0  # EfficientNetB0 divides by it
 # By network: the function of keras.applications, and what it is given beside an image.
@@ -87,6 +88,9 @@ def build(
     body = getattr(keras.applications, function)(include_top=False, weights=None, input_tensor=x, **settings)
     embedding = kl.GlobalAveragePooling2D(name="embedding")(body.layers[-1].output)
     model = keras.Model(patches, embedding, name="backbone")
+    for layer in model.layers:
+        if type(layer) is keras.layers.BatchNormalization:
+            layer.momentum = BATCH_NORM_MOMENTUM
     return _freeze_statistics(model) if frozen_statistics else model
 
 
