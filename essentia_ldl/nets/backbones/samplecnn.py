@@ -116,8 +116,8 @@ def build(
         if ends == "multi" and len(channels) - number < N_AGGREGATED:
             pooled.append(kl.GlobalMaxPooling1D(name=f"{name}_pool")(x))
     if ends.startswith("rnn"):
-        # the kernel of a GPU would stand in the graph, which has to run without one
-        x = kl.GRU(x.shape[-1], use_cudnn=False, name="embedding")(x)
+        # neither a loop, which Essentia refuses, nor the kernel of a GPU may stand in the graph
+        x = kl.GRU(x.shape[-1], unroll=True, use_cudnn=False, name="embedding")(x)
         return keras.Model(inputs, x, name="backbone")
     x = kl.Concatenate(name="pool")(pooled) if pooled else kl.GlobalMaxPooling1D(name="pool")(x)
     x = normalise(connect(x, x.shape[-1], "fc"), "fc_norm", frozen_statistics, BATCH_NORM_MOMENTUM)
