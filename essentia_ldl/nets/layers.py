@@ -90,3 +90,24 @@ def convolve(
 def connect(x: keras.KerasTensor, n_units: int, name: str) -> keras.KerasTensor:
     """Apply a dense layer without activation, so that its BiasAdd can be an output of an exported graph."""
     return keras.layers.Dense(n_units, kernel_initializer=he_initialiser(), name=name)(x)
+
+
+def drop(embedding: keras.KerasTensor, *, rate: float, frozen_statistics: bool = False) -> keras.KerasTensor:
+    """Continue from an embedding to the next dense layer by a dropout alone: the tail of most backbones.
+
+    Parameters
+    ----------
+    embedding : keras.KerasTensor [shape=(batch, d), float32]
+        Output of a backbone.
+    rate : float
+        Of the dropout.
+    frozen_statistics : bool
+        Part of the protocol; this tail has no batch normalisation.
+
+    Returns
+    -------
+    keras.KerasTensor [shape=(batch, d), float32]
+        Input of the next dense layer.
+    """
+    del frozen_statistics
+    return keras.layers.Dropout(rate, name="tail_dropout")(embedding)

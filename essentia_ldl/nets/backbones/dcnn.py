@@ -25,8 +25,10 @@ J. Kim, M. Won, X. Serra and C. C. S. Liem, "Transfer learning of artist group f
 
 from __future__ import annotations
 
+import functools
+
 from essentia_ldl import frontends
-from essentia_ldl.nets.layers import FixedBatchNormalization, connect, he_initialiser, normalise
+from essentia_ldl.nets.layers import FixedBatchNormalization, connect, drop, he_initialiser, normalise
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.records import FrontEnd
 
@@ -107,23 +109,7 @@ def build(front_end: FrontEnd = FRONT_END, *, frozen_statistics: bool = False, f
     return keras.Model(patches, kl.ELU(name="embedding")(x), name="backbone")
 
 
-def tail(embedding: keras.KerasTensor, *, frozen_statistics: bool = False) -> keras.KerasTensor:
-    """Continue from the embedding to the next dense layer: dropout of one half.
-
-    Parameters
-    ----------
-    embedding : keras.KerasTensor [shape=(batch, d), float32]
-        Output of `build`.
-    frozen_statistics : bool
-        Part of the protocol; this tail has no batch normalisation.
-
-    Returns
-    -------
-    keras.KerasTensor [shape=(batch, d), float32]
-        Input of the next dense layer.
-    """
-    del frozen_statistics
-    return keras.layers.Dropout(TAIL_DROPOUT, name="tail_dropout")(embedding)
+tail = functools.partial(drop, rate=TAIL_DROPOUT)
 
 
 def widen(n_networks: int, n_outputs: int) -> dict[str, object]:

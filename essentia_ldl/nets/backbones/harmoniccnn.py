@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl import frontends
-from essentia_ldl.nets.layers import connect, he_initialiser, normalise
+from essentia_ldl.nets.layers import connect, drop, he_initialiser, normalise
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.records import FrontEnd
 
@@ -167,23 +167,7 @@ def build(
     return keras.Model(samples, kl.ReLU(name="embedding")(x), name="backbone")
 
 
-def tail(embedding: keras.KerasTensor, *, frozen_statistics: bool = False) -> keras.KerasTensor:
-    """Continue from the embedding to the next dense layer: dropout of one half.
-
-    Parameters
-    ----------
-    embedding : keras.KerasTensor [shape=(batch, d), float32]
-        Output of `build`.
-    frozen_statistics : bool
-        Part of the protocol; this tail has no batch normalisation.
-
-    Returns
-    -------
-    keras.KerasTensor [shape=(batch, d), float32]
-        Input of the next dense layer.
-    """
-    del frozen_statistics
-    return keras.layers.Dropout(TAIL_DROPOUT, name="tail_dropout")(embedding)
+tail = functools.partial(drop, rate=TAIL_DROPOUT)
 
 
 def _convolve(x: keras.KerasTensor, n_channels: int, name: str, frozen_statistics: bool) -> keras.KerasTensor:

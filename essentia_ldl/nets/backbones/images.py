@@ -19,7 +19,7 @@ import functools
 from typing import Any
 
 from essentia_ldl import frontends
-from essentia_ldl.nets.layers import FixedBatchNormalization
+from essentia_ldl.nets.layers import FixedBatchNormalization, drop
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.records import FrontEnd
 
@@ -94,23 +94,7 @@ def build(
     return _freeze_statistics(model) if frozen_statistics else model
 
 
-def tail(embedding: keras.KerasTensor, *, frozen_statistics: bool = False) -> keras.KerasTensor:
-    """Continue from the embedding to the next dense layer: dropout of a fifth.
-
-    Parameters
-    ----------
-    embedding : keras.KerasTensor [shape=(batch, d), float32]
-        Output of `build`.
-    frozen_statistics : bool
-        Part of the protocol; this tail has no batch normalisation.
-
-    Returns
-    -------
-    keras.KerasTensor [shape=(batch, d), float32]
-        Input of the next dense layer.
-    """
-    del frozen_statistics
-    return keras.layers.Dropout(TAIL_DROPOUT, name="tail_dropout")(embedding)
+tail = functools.partial(drop, rate=TAIL_DROPOUT)
 
 
 def _freeze_statistics(model: keras.Model) -> keras.Model:

@@ -20,8 +20,10 @@ scale" (ISMIR 2018), section 3; https://github.com/jordipons/music-audio-tagging
 
 from __future__ import annotations
 
+import functools
+
 from essentia_ldl import frontends
-from essentia_ldl.nets.layers import FixedBatchNormalization, connect, convolve, normalise
+from essentia_ldl.nets.layers import FixedBatchNormalization, connect, convolve, drop, normalise
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.records import FrontEnd
 
@@ -88,23 +90,7 @@ def build(front_end: FrontEnd = FRONT_END, *, frozen_statistics: bool = False, w
     return keras.Model(inputs, x, name="backbone")
 
 
-def tail(embedding: keras.KerasTensor, *, frozen_statistics: bool = False) -> keras.KerasTensor:
-    """Continue from the embedding to the next dense layer: dropout of one half.
-
-    Parameters
-    ----------
-    embedding : keras.KerasTensor [shape=(batch, d), float32]
-        Output of `build`.
-    frozen_statistics : bool
-        Part of the protocol; this tail has no batch normalisation.
-
-    Returns
-    -------
-    keras.KerasTensor [shape=(batch, d), float32]
-        Input of the next dense layer.
-    """
-    del frozen_statistics
-    return keras.layers.Dropout(TAIL_DROPOUT, name="tail_dropout")(embedding)
+tail = functools.partial(drop, rate=TAIL_DROPOUT)
 
 
 def _look(front_end: FrontEnd, width: int, frozen_statistics: bool) -> tuple[keras.KerasTensor, keras.KerasTensor]:

@@ -34,7 +34,7 @@ import functools
 import math
 
 from essentia_ldl import frontends
-from essentia_ldl.nets.layers import FixedBatchNormalization, connect, he_initialiser, normalise
+from essentia_ldl.nets.layers import FixedBatchNormalization, connect, drop, he_initialiser, normalise
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.records import FrontEnd
 
@@ -124,23 +124,7 @@ def build(
     return keras.Model(inputs, kl.ReLU(name="embedding")(x), name="backbone")
 
 
-def tail(embedding: keras.KerasTensor, *, frozen_statistics: bool = False) -> keras.KerasTensor:
-    """Continue from the embedding to the next dense layer: dropout of one half.
-
-    Parameters
-    ----------
-    embedding : keras.KerasTensor [shape=(batch, d), float32]
-        Output of `build`.
-    frozen_statistics : bool
-        Part of the protocol; this tail has no batch normalisation.
-
-    Returns
-    -------
-    keras.KerasTensor [shape=(batch, d), float32]
-        Input of the next dense layer.
-    """
-    del frozen_statistics
-    return keras.layers.Dropout(TAIL_DROPOUT, name="tail_dropout")(embedding)
+tail = functools.partial(drop, rate=TAIL_DROPOUT)
 
 
 def keep(embedding: keras.KerasTensor, *, frozen_statistics: bool = False) -> keras.KerasTensor:

@@ -12,8 +12,10 @@ version of the weights of the Python package musicnn 0.1.0.
 
 from __future__ import annotations
 
+import functools
+
 from essentia_ldl import frontends
-from essentia_ldl.nets.layers import convolve, normalise
+from essentia_ldl.nets.layers import convolve, drop, normalise
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.records import FrontEnd
 
@@ -89,20 +91,4 @@ def build(
     return keras.Model(patches, kl.Reshape((n_values,), name="embedding")(x), name="backbone")
 
 
-def tail(embedding: keras.KerasTensor, *, frozen_statistics: bool = False) -> keras.KerasTensor:
-    """Continue from the embedding to the next dense layer: dropout of one half.
-
-    Parameters
-    ----------
-    embedding : keras.KerasTensor [shape=(batch, d), float32]
-        Output of `build`.
-    frozen_statistics : bool
-        Part of the protocol; this tail has no batch normalisation.
-
-    Returns
-    -------
-    keras.KerasTensor [shape=(batch, d), float32]
-        Input of the next dense layer.
-    """
-    del frozen_statistics
-    return keras.layers.Dropout(TAIL_DROPOUT, name="tail_dropout")(embedding)
+tail = functools.partial(drop, rate=TAIL_DROPOUT)
