@@ -20,7 +20,8 @@ from essentia_ldl.errors import DataError, explain
 FRONT_END_KINDS = ("mel", "waveform", "embedding", "mfcc")
 COMPRESSIONS = ("", "decibel")
 ROLES = ("train", "valid", "test")
-TABLE_KINDS = ("single_label", "multi_label", "regression")  # as `choices.KINDS`; records need no other module
+# As `choices.KINDS`: records need no other module, and choices do without the numpy that records load.
+_LABEL, _TAGS, _NUMBERS = TABLE_KINDS = ("single_label", "multi_label", "regression")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,9 +85,9 @@ class Track:
     @property
     def kind(self) -> str:
         """What is known of it, one of `TABLE_KINDS`: a label, tags or numbers."""
-        return (
-            TABLE_KINDS[1] if self.tags is not None else TABLE_KINDS[2] if self.numbers is not None else TABLE_KINDS[0]
-        )
+        if self.tags is not None:
+            return _TAGS
+        return _LABEL if self.numbers is None else _NUMBERS
 
     @property
     def told(self) -> str:
@@ -98,7 +99,7 @@ class Track:
     @property
     def names(self) -> tuple[str, ...]:
         """The classes that it is in: its label, or its tags; none where it has numbers."""
-        return (self.label,) if self.kind == TABLE_KINDS[0] else self.tags or ()
+        return (self.label,) if self.kind == _LABEL else self.tags or ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -289,7 +290,7 @@ class LabelTable:
     ids: tuple[str, ...]
     classes: tuple[str, ...]
     distributions: np.ndarray
-    kind: str = TABLE_KINDS[0]
+    kind: str = _LABEL
 
     def __post_init__(self) -> None:
         if self.kind not in TABLE_KINDS:
@@ -320,10 +321,10 @@ class LabelTable:
 def _find_wrong_rows(table: np.ndarray, kind: str) -> tuple[str, np.ndarray]:
     """Return what rows of a kind must be, and which are not, (n_tracks,) bool."""
     is_wrong = ~np.isfinite(table).all(axis=1)
-    if kind == "regression":
+    if kind == _NUMBERS:
         return "finite numbers", is_wrong
     with np.errstate(invalid="ignore"):
-        if kind == "multi_label":
+        if kind == _TAGS:
             return "values from 0 to 1", is_wrong | (table < 0).any(axis=1) | (table > 1 + 1e-6).any(axis=1)
         sums = table.sum(axis=1)
         return "probabilities that sum to 1", is_wrong | (np.abs(sums - 1) > 1e-4) | (table < 0).any(axis=1)

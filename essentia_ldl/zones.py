@@ -220,7 +220,7 @@ def end_step(work: Callable[[], None]) -> int:
     Parameters
     ----------
     work : callable
-        Raises `EssentiaLdlError` for what users can put right.
+        Raises `EssentiaLdlError`, or an error of the system such as a full disk, for what users can put right.
 
     Returns
     -------

@@ -19,7 +19,7 @@ from essentia_ldl.errors import DataError, explain
 LISTS = ("tags", "tag")  # names of the column with lists
 NEAR_MISSES = ("genres", "labels", "moods", "instruments")
 _BETWEEN = re.compile(r"[;|]")
-_ABSENT = ("nan", "none", "null", "<na>", "n/a")
+ABSENT = ("nan", "none", "null", "<na>", "n/a")  # what a cell that need not be filled says where it is empty
 _TRUTHS = {**dict.fromkeys(("1", "1.0", "yes", "true"), True), **dict.fromkeys(("0", "0.0", "no", "false"), False)}
 _QUOTED = re.compile(r"""^(['"])(.*)\1$""")
 
@@ -160,7 +160,7 @@ def _split(cells: Sequence[str]) -> list[tuple[str, ...]]:
     found = []
     for cell in cells:
         is_list = cell[:1] + cell[-1:] in ("[]", "()", "{}") and len(cell) > 1  # as Python writes one
-        parts = between.split("" if cell.lower() in _ABSENT else cell[1:-1] if is_list else cell)
+        parts = between.split("" if cell.lower() in ABSENT else cell[1:-1] if is_list else cell)
         tags = (_QUOTED.sub(r"\2", part.strip()).strip() for part in parts)
         found.append(tuple(tag for tag in tags if tag))
     return found

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from essentia_ldl import tables
 from essentia_ldl.choices import MULTI_LABEL, REGRESSION, SINGLE_LABEL
-from essentia_ldl.datasets._columns import AskedColumns, Row, find_kind, hint_at_kind, read_numbers, read_tags
+from essentia_ldl.datasets._columns import ABSENT, AskedColumns, Row, find_kind, hint_at_kind, read_numbers, read_tags
 from essentia_ldl.datasets._names import read_role
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.progress import be_silent
@@ -30,7 +30,6 @@ _SYNONYMS = {
     "path": ("file", "filename", "file_name", "filepath", "file_path", "audio", "track"),
     "label": ("class", "genre", "mood", "tag", "category", "target", "labels"),
 }
-_ABSENT = ("nan", "none", "null", "<na>", "n/a")  # what a column that need not be filled says where it is empty
 
 
 def matches(path: Path) -> bool:
@@ -109,8 +108,8 @@ def read_tracks(
             del values["label"]
         if not label and kind == SINGLE_LABEL:
             raise _error("label", "a class name", label, where, "Fill it, or drop the row.")
-        split = None if side.lower() in ("", *_ABSENT) else read_role(side)
-        if side and split is None and side.lower() not in _ABSENT:
+        split = None if side.lower() in ("", *ABSENT) else read_role(side)
+        if side and split is None and side.lower() not in ABSENT:
             raise _error("split", "train, valid, test or nothing", side, where, "Correct the column.")
         file = files.find(track_id)
         if file in row_of:

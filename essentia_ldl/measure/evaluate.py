@@ -94,12 +94,14 @@ def evaluate(
             explain("model", "a classifier", model.card.fields["type"], model.name, "Name a model that was trained.")
         )
     classes = model.card.classes
-    if model.card.kind != SINGLE_LABEL and not _has_labels(model, source):
-        return _evaluate_kind(model, source, home, mapping or truth, output)
-    found = datasets.read_tracks(data, source.layout, source.options, kind=SINGLE_LABEL)
-    table = map_labels(
-        [track.label for track in found], classes, mapping or {}, find_aliases(model.card, home.recipes), data
-    )
+    aliases = find_aliases(model.card, home.recipes)
+    found = _read_tracks(model, source, aliases)
+    if found[0].kind != SINGLE_LABEL:
+        if mapping or truth:
+            rule, remedy = f"neither for a model of the kind {model.card.kind}", "Leave it out."
+            raise DataError(explain("mapping and truth column", rule, mapping or truth, model.name, remedy))
+        return _evaluate_kind(model, match_tracks(found, model.card, data, aliases), data, home, output)
+    table = map_labels([track.label for track in found], classes, mapping or {}, aliases, data)
     ignored = set() if IGNORE in classes else {label for label, name in table.items() if name == IGNORE}
     tracks = [track for track in found if track.label not in ignored]
     if not tracks:
@@ -107,15 +109,8 @@ def evaluate(
     known = read_truth(tracks, classes, truth, data)  # checked before the long work
     folder = _make_folder(output, model.name, home.runs)
 
-    answered, failures = _predict(model, tracks, folder, home.graphs)
-    runs.write_failures(folder / FAILURES, failures)
-    used = [track for track in tracks if track.path in answered]
-    if not used:
-        remedy = f"First: {failures[0].reason}"
-        raise DataError(explain("tracks", "at least one that can be used", 0, folder / FAILURES, remedy))
-
+    used, probabilities, failures = _ask(model, tracks, folder, home.graphs)
     targets = np.array([classes.index(table[track.label]) for track in used])
-    probabilities = np.array([answered[track.path] for track in used], dtype=np.float64)
     groups = bootstrap.group_tracks(used)
     scores: dict[str, Any] = {
         "model": model.name,
@@ -152,34 +147,26 @@ def evaluate(
     return Evaluated(folder, scores, tuple(failures))
 
 
-def _has_labels(model: Model, source: Source) -> bool:
-    """Tell whether a model of tags is asked of a collection with one class per track, and so for the likeliest."""
+def _read_tracks(model: Model, source: Source, aliases: Mapping[str, str]) -> list[Track]:
+    """Read a collection as a model is asked of it; one of tags may be asked of classes, and so for the likeliest."""
+    place, kind, classes = (source.place, source.layout, source.options), model.card.kind, model.card.classes
+    if kind == SINGLE_LABEL:
+        return datasets.read_tracks(*place, kind=kind)
+    if kind == MULTI_LABEL:  # an alias may be a column
+        classes = (*classes, *aliases)
     try:
-        datasets.read_tracks(source.place, source.layout, source.options, model.card.classes, kind=model.card.kind)
+        return datasets.read_tracks(*place, classes, kind=kind)
     except (DataError, UnknownNameError):
-        if model.card.kind != MULTI_LABEL:
-            return False
-        return datasets.read_tracks(source.place, source.layout, source.options)[0].kind == SINGLE_LABEL
-    return False
+        found = datasets.read_tracks(*place) if kind == MULTI_LABEL else ()
+        if found and found[0].kind == SINGLE_LABEL:
+            return found
+        raise
 
 
-def _evaluate_kind(model: Model, source: Source, home: Home, asked: object, output: str | None) -> Evaluated:
+def _evaluate_kind(model: Model, tracks: Sequence[Track], data: object, home: Home, output: str | None) -> Evaluated:
     """Do what `evaluate` does for a model of tags or numbers; tags that it does not know are passed over."""
-    data, card, kind = source.place, model.card, model.card.kind
-    if asked:
-        rule, remedy = f"neither for a model of the kind {kind}", "Leave it out."
-        raise DataError(explain("mapping and truth column", rule, asked, model.name, remedy))
-    aliases = find_aliases(card, home.recipes) if kind == MULTI_LABEL else {}
-    found = datasets.read_tracks(data, source.layout, source.options, (*card.classes, *aliases), kind=kind)
-    tracks = match_tracks(found, card, data, aliases)
-    folder = _make_folder(output, model.name, home.runs)
-    answered, failures = _predict(model, tracks, folder, home.graphs)
-    runs.write_failures(folder / FAILURES, failures)
-    used = [track for track in tracks if track.path in answered]
-    if not used:
-        remedy = f"First: {failures[0].reason}"
-        raise DataError(explain("tracks", "at least one that can be used", 0, folder / FAILURES, remedy))
-    answers = np.array([answered[track.path] for track in used], dtype=np.float64)
+    card, folder = model.card, _make_folder(output, model.name, home.runs)
+    used, answers, failures = _ask(model, tracks, folder, home.graphs)
     scores = {
         "model": model.name,
         "sha256": card.extra.get("sha256"),
@@ -211,6 +198,19 @@ def _make_folder(output: str | None, name: str, runs: Path) -> Path:
         remedy = "Choose another, or try again."
         raise StoreError(f"The folder {folder} cannot be made: {error.strerror}. {remedy}") from None
     return folder
+
+
+def _ask(
+    model: Model, tracks: Sequence[Track], folder: Path, graphs: Path
+) -> tuple[list[Track], np.ndarray, list[Failure]]:
+    """Return the tracks that a model answers, its answers (n_tracks, n_classes) float64, and the failures, written."""
+    answered, failures = _predict(model, tracks, folder, graphs)
+    runs.write_failures(folder / FAILURES, failures)
+    used = [track for track in tracks if track.path in answered]
+    if not used:
+        remedy = f"First: {failures[0].reason}"
+        raise DataError(explain("tracks", "at least one that can be used", 0, folder / FAILURES, remedy))
+    return used, np.array([answered[track.path] for track in used], dtype=np.float64), failures
 
 
 def _predict(

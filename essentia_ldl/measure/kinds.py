@@ -124,7 +124,7 @@ def match_tracks(
         if track.kind != kind:
             remedy = "Give it a collection with tags or numbers, as it was trained on."
             raise DataError(explain("collection", f"tracks of the kind {kind}", track.kind, where, remedy))
-    if aliases:
+    if aliases and kind == MULTI_LABEL:
         named = ({aliases.get(tag, tag) for tag in track.tags or ()} for track in tracks)
         tracks = [dataclasses.replace(track, tags=tuple(tags)) for track, tags in zip(tracks, named, strict=True)]
     rows, _ = make_rows(tracks, card.classes)

@@ -72,14 +72,13 @@ def calibrate_kind_run(plan: Plan, method: str, *, strict: bool = False) -> Kind
     run, digest = plan.folder, digest_file(plan.folder / WEIGHTS)
     pooled = (run / OUT_OF_FOLD / PREDICTIONS).is_file()
     sample = read_predictions(run / OUT_OF_FOLD if pooled else run).select_patches("test" if pooled else "valid")
-    kind = PLATT if plan.kind == MULTI_LABEL else INTERVAL
     if method == NONE:
-        found = make_identity(kind, plan.classes, NOT_ASKED, model=digest)
+        found = leave_kind(plan.kind, plan.classes, NOT_ASKED, model=digest)
     elif not len(sample.ids):
         if strict:
             remedy = "Train with split.valid_share above 0, or by crossval --refit."
             raise DataError(explain("tracks to calibrate on", "one at least", 0, run, remedy))
-        found = make_identity(kind, plan.classes, "no track was kept for validation", model=digest)
+        found = leave_kind(plan.kind, plan.classes, "no track was kept for validation", model=digest)
     else:
         found = fit_kind(plan.kind, sample, digest, f"{OUT_OF_FOLD if pooled else 'validation'} tracks")
     whole = read_predictions(run)
@@ -87,6 +86,11 @@ def calibrate_kind_run(plan: Plan, method: str, *, strict: bool = False) -> Kind
     write_predictions(run, dataclasses.replace(whole, probabilities=values))
     write_kind_calibration(run / FILE, found)
     return found
+
+
+def leave_kind(kind: str, classes: Sequence[str], reason: str, model: str = "") -> KindCalibration:
+    """Return the calibration of tags or numbers that changes nothing, and why."""
+    return make_identity(PLATT if kind == MULTI_LABEL else INTERVAL, classes, reason, model=model)
 
 
 def fit_kind(kind: str, sample: Predictions, model: str = "", fitted_on: str = "") -> KindCalibration:

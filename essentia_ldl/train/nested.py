@@ -19,7 +19,7 @@ from essentia_ldl.collection.read import Collection
 from essentia_ldl.labels.one_hot import make_rows
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.runs.calibrate import name_nested
-from essentia_ldl.runs.kind_scores import answer_patches, fit_kind, name_main, score_answers
+from essentia_ldl.runs.kind_scores import answer_patches, fit_kind, leave_kind, name_main, score_answers
 from essentia_ldl.runs.predictions import Predictions, write_predictions
 from essentia_ldl.runs.score import compare_calibrations, score_predictions
 from essentia_ldl.scores import metrics
@@ -34,7 +34,7 @@ from essentia_ldl.scores.calibration import (
     identity,
 )
 from essentia_ldl.scores.calibration_file import write_calibration
-from essentia_ldl.scores.kind_calibration import INTERVAL, PLATT, make_identity, write_kind_calibration
+from essentia_ldl.scores.kind_calibration import write_kind_calibration
 from essentia_ldl.train.choice import Chosen
 from essentia_ldl.train.solved import PatchAnswers
 
@@ -103,7 +103,7 @@ def _write_kind_nested(folder: Path, collection: Collection, recipe: Recipe, cho
     for part in sorted(set(chosen.parts.tolist())):
         here, others = np.flatnonzero(chosen.parts == part), np.flatnonzero(chosen.parts != part)
         found = (
-            make_identity(PLATT if recipe.kind == MULTI_LABEL else INTERVAL, recipe.classes, NOT_ASKED)
+            leave_kind(recipe.kind, recipe.classes, NOT_ASKED)
             if recipe.calibration.method == NONE
             else fit_kind(recipe.kind, make_predictions(collection, recipe, chosen.own, others))
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pytest
 
 from essentia_ldl.collection.read import Source
-from essentia_ldl.errors import DataError
+from essentia_ldl.errors import DataError, UnknownNameError
 from essentia_ldl.measure import evaluate
 from essentia_ldl.measure.kinds import (
     compare_kind_rows,
@@ -143,7 +145,10 @@ def test_a_model_of_tags_can_be_asked_of_classes(tmp_path, kind, text, expected)
     (tmp_path / "a.wav").touch()
     (tmp_path / "t.csv").write_text(text)
     model = Model("m", "m.pb", make_card(kind, TAGS))
-    assert evaluate._has_labels(model, Source(tmp_path / "t.csv")) is expected
+    found = None
+    with pytest.raises(UnknownNameError) if kind == "regression" else contextlib.nullcontext():
+        found = evaluate._read_tracks(model, Source(tmp_path / "t.csv"), {})[0].kind
+    assert (found == "single_label") is expected
 
 
 def test_aliases_of_a_recipe_are_tags_of_the_model():
