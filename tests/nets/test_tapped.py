@@ -44,11 +44,12 @@ def test_networks_side_by_side_answer_as_each_alone(random_graphs):
     np.testing.assert_allclose(found, np.concatenate(alone, axis=1), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layers", "networks"),
     [
-        pytest.param("embedding", ("msd-musicnn", "mtt-musicnn"), marks=pytest.mark.slow),
-        pytest.param("15", ("msd-musicnn", "mtt-musicnn"), marks=pytest.mark.slow),
+        ("embedding", ("msd-musicnn", "mtt-musicnn")),
+        ("15", ("msd-musicnn", "mtt-musicnn")),
         ("15", ("msd-musicnn",)),
     ],
 )

@@ -8,6 +8,7 @@ from essentia_ldl.files import read_json
 from essentia_ldl.nets import timing
 
 
+@pytest.mark.slow
 def test_a_head_is_measured_with_its_frozen_network(tmp_path):
     path = tmp_path / "costs.json"
     assert timing.main([str(path), "vgg:head", "--batch-size", "4"]) == 0

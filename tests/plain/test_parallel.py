@@ -137,7 +137,8 @@ def test_only_the_file_that_kills_its_worker_fails(how):
     assert results == {path: path for path in results}
 
 
-@pytest.mark.parametrize("killers", [pytest.param((0, 1), marks=pytest.mark.slow), (3, 12)])
+@pytest.mark.slow
+@pytest.mark.parametrize("killers", [(0, 1), (3, 12)])
 def test_two_killers_are_both_found(killers):
     jobs = [{"path": f"{n:02}", "how": "kill" if n in killers else None} for n in range(14)]
     results = run("die", jobs)

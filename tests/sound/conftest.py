@@ -7,6 +7,7 @@ The base graphs are built once by the nets zone in a process of its own and kept
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -179,6 +180,25 @@ def run_python() -> Callable[..., subprocess.CompletedProcess]:
         return subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=timeout_s)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def measure_growth(run_python: Callable[..., subprocess.CompletedProcess]) -> Callable[..., int]:
+    """A function (script, *arguments) -> kB of resident memory by which a process grew between two of its measurements.
+
+    The script calls ``rss()`` and prints what it found as a json list. The least growth counts: what a file leaves
+    grows in every stretch, what an allocator keeps for later in some.
+    """
+
+    def measure(script: str, *arguments: str) -> int:
+        rss = "rss = lambda: int(open('/proc/self/statm').read().split()[1]) * 4\n"
+        done = run_python("-c", rss + script, *arguments)
+        assert done.returncode == 0, done.stderr
+        found = json.loads(done.stdout.splitlines()[-1])
+        assert len(found) > 2
+        return min(after - before for before, after in itertools.pairwise(found))
+
+    return measure
 
 
 @pytest.fixture(scope="session")

@@ -109,6 +109,7 @@ def test_extraction_fills_the_store_of_this_machine(library, cluster, share):
         np.testing.assert_array_equal(Store(library / "there/store").read(content, MUSICNN), expected)
 
 
+@pytest.mark.slow
 def test_a_store_that_workers_do_not_see_is_one_sentence(library, cluster, monkeypatch):
     monkeypatch.setattr("essentia_ldl.features.extract.Store.is_complete", lambda self, content, front_ends: False)
     tracks = [Track("0", str(library / "music/0.wav"), "a")]

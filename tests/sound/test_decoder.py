@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 import essentia.streaming as ess
@@ -46,6 +45,7 @@ def test_a_network_that_is_used_again_answers_as_a_new_one(files, quality):
             np.testing.assert_array_equal(found[name], values)
 
 
+@pytest.mark.slow
 def test_a_network_that_is_used_again_is_as_fast_as_a_new_one(write_wav, make_signal, tmp_path):
     """Essentia's mixer takes what is left at the end of a file, and no more than that from then on: here one sample."""
     leaves_one = str(write_wav(tmp_path / "leaves_one.wav", make_signal(1, 44100, n_channels=2)[: 3 * 4096 + 1], 44100))
@@ -120,16 +120,8 @@ def test_a_branch_that_got_nothing_is_not_in_the_answer(files):
     assert "late" not in Decoder((16000,), connect_late).decode(files[0])[0]
 
 
-def measure_growth(run_python, script: str, *arguments: str, **environment: str) -> list[int]:
-    """Run a script that prints its resident memory in kB as a json list; return it without the warm-up."""
-    measure = "rss = lambda: int(open('/proc/self/statm').read().split()[1]) * 4\n"
-    done = run_python("-c", measure + script, *arguments, **environment)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 @pytest.mark.slow
-def test_memory_does_not_grow_with_the_number_of_files(files, run_python):
+def test_memory_does_not_grow_with_the_number_of_files(files, measure_growth):
     """Case A9: 150 files took 3.1 GB. A network for each file, as before, keeps some 1,500 kB of it."""
     script = (
         "import json, sys\n"
@@ -140,15 +132,14 @@ def test_memory_does_not_grow_with_the_number_of_files(files, run_python):
         "    path = sys.argv[1 + i % (len(sys.argv) - 1)]\n"
         "    probe_audio(path)\n"
         "    make_decoder((MUSICNN,)).decode(path)\n"
-        "    found += [rss()] if i in (59, 299) else []\n"
+        "    found += [rss()] if i in (59, 179, 299) else []\n"
         "print(json.dumps(found))\n"
     )
-    before, after = measure_growth(run_python, script, *files)
-    assert after - before < 240 * 10, "kB of 240 files"
+    assert measure_growth(script, *files) < 120 * 10, "kB of 120 files"
 
 
 @pytest.mark.slow
-def test_memory_of_predict_does_not_grow_with_the_number_of_files(files, graphs, run_python):
+def test_memory_of_predict_does_not_grow_with_the_number_of_files(files, graphs, measure_growth):
     """Case A9, as `predict folder/` does it.
 
     With a network for each file, TensorFlow's graph in it would keep 12,000 kB and more of it."""
@@ -160,10 +151,10 @@ def test_memory_of_predict_does_not_grow_with_the_number_of_files(files, graphs,
         "graph = sys.argv[1]\n"
         "card = GraphCard(json.load(open(graph.replace('.pb', '.json'))))\n"
         "predictor, found = Predictor([Request('msd', graph, card)]), []\n"
-        "for i in range(80):\n"
+        "for i in range(120):\n"
         "    predictor.predict(sys.argv[2 + i % (len(sys.argv) - 2)])\n"
-        "    found += [rss()] if i in (39, 79) else []\n"
+        "    found += [rss()] if i in (39, 79, 119) else []\n"
         "print(json.dumps(found))\n"
     )
-    before, after = measure_growth(run_python, script, str(graphs / "msd-musicnn-1.pb"), *files)
-    assert after - before < 40 * 100, "kB of 40 files, of which some are shorter than a patch and decoded twice"
+    grown = measure_growth(script, str(graphs / "msd-musicnn-1.pb"), *files)
+    assert grown < 40 * 100, "kB of 40 files, of which some are shorter than a patch and decoded twice"

@@ -81,6 +81,7 @@ def test_a_job_keeps_the_vector_and_its_names(tmp_path, clip, described):
     assert read_json(folder / "names.json") == described[1]
 
 
+@pytest.mark.slow
 def test_a_collection_is_described_once_and_a_file_that_fails_is_a_failure(
     tmp_path, monkeypatch, clip, make_signal, write_wav
 ):

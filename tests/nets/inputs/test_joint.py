@@ -31,6 +31,7 @@ def open_network(store, graphs, **changes):
     return JointNetwork(store.root, graphs, dataclasses.replace(WANTED, **changes))
 
 
+@pytest.mark.slow
 def test_features_are_those_of_the_grid_and_kept_for_each_network(bands, random_graphs):
     store, arrays = bands
     body = open_network(store, random_graphs)

@@ -26,6 +26,7 @@ def plan(make_run):
     return read_plan(make_run(n_tracks=3, n_frames=290, evaluation_hop_frames=40))
 
 
+@pytest.mark.slow
 def test_the_upper_part_on_what_is_kept_says_what_the_network_says(parts, plan):
     model, lower, upper = parts
     bands = BandSource(plan)

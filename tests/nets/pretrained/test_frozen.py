@@ -234,6 +234,7 @@ def test_a_whole_network_starts_from_the_graph_and_is_exported_under_the_legacy_
     assert (ops["model/vggish/fc2/Relu"], ops["model/logits/BiasAdd"]) == ("Relu", "BiasAdd")
 
 
+@pytest.mark.slow
 def test_a_head_reads_what_the_graph_publishes(make_vggish_run):
     folder = make_vggish_run("head")
     train(folder)

@@ -74,6 +74,7 @@ def test_history_and_best_weights(make_run):
     assert float(np.mean(LOSSES["cross_entropy"](targets, logits))) == pytest.approx(min(costs), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_same_seed_same_numbers(make_run, tmp_path):
     """Whether the embeddings were there before makes no difference, nor does the number of runs in the process."""
     settings = {"store": tmp_path / "new store", "n_frames": 190, "n_tracks": 12, "network": {"backbone": "vgg"}}

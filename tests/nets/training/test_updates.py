@@ -80,7 +80,8 @@ def test_without_class_weights_every_track_weighs_one(make_run):
     np.testing.assert_array_equal(read_plan(folder).weights, 1)
 
 
-@pytest.mark.parametrize("smooth", [0.0, pytest.param(0.2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("smooth", [0.0, 0.2])
 def test_the_recall_of_a_rare_class_rises_with_class_weights(make_run, tmp_path, random_graphs, smooth):
     recall, losses = {}, {}
     for kind in ("none", "balanced"):
@@ -106,6 +107,7 @@ def test_the_recall_of_a_rare_class_rises_with_class_weights(make_run, tmp_path,
     assert losses["balanced"] != losses["none"], "validation is weighted too"
 
 
+@pytest.mark.slow
 def test_weights_of_balanced_classes_change_no_bit(make_run):
     found = []
     for kind in ("none", "balanced"):

@@ -77,6 +77,7 @@ def test_bad_arrays_are_errors_of_ours(data):
         ArtistGroups(2, 4).fit(X)
 
 
+@pytest.mark.slow
 def test_scikit_learn_accepts_it(check):
     reason = "fit_transform gives a track the row of its artist, and transform that of a new artist of one track"
     names = ["check_transformer_data_not_an_array", "check_transformer_general"]

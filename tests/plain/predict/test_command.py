@@ -265,13 +265,10 @@ print(done.n_kept)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "n_jobs"),
-    [
-        *(pytest.param(form, "1", marks=pytest.mark.slow) for form in ("csv", "json", "jsonl", "text")),
-        ("csv", "3"),
-        pytest.param("text", "3", marks=pytest.mark.slow),
-    ],
+    [*((form, "1") for form in ("csv", "json", "jsonl", "text")), ("csv", "3"), ("text", "3")],
 )
 def test_killed_again_and_again_it_ends_with_the_same_bytes(library, form, n_jobs):
     Path("music").mkdir()

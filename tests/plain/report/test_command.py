@@ -230,7 +230,7 @@ def browser(tmp_path_factory):
     browser.process.wait()
 
 
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("width", [390, pytest.param(1280, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("classes", [("non_sad", "sad"), MANY])
 @pytest.mark.parametrize("kind", ["train", "crossval"])
 def test_a_browser_shows_every_section_without_an_error(made, browser, kind, classes, width):
