@@ -10,7 +10,7 @@ Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13 (perc
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from essentia_ldl.records import Track
 N_RESAMPLES = 2000
 LEVEL = 0.95
 _N_AT_ONCE = 100
+_N_WEIGHTS = 2_500_000  # draws times tracks that are held at once
 
 
 def group_tracks(tracks: Sequence[Track]) -> np.ndarray:
@@ -89,8 +90,8 @@ def resample_sums(
     return np.concatenate(parts).reshape(n_resamples, *values.shape[1:])
 
 
-def draw_weights(groups: np.ndarray, n_resamples: int = N_RESAMPLES, seed: int = 0) -> np.ndarray | None:
-    """Return how often each track is in each draw of groups, (n_resamples, n_tracks), for scores that are no sums.
+def draw_weights(groups: np.ndarray, n_resamples: int = N_RESAMPLES, seed: int = 0) -> Iterator[np.ndarray]:
+    """Give how often each track is in each draw of groups, some draws at a time, for scores that are no sums.
 
     Parameters
     ----------
@@ -99,19 +100,24 @@ def draw_weights(groups: np.ndarray, n_resamples: int = N_RESAMPLES, seed: int =
     n_resamples, seed : int
         Draws, the same as those of `resample_sums`.
 
-    Returns
-    -------
-    np.ndarray or None
-        None when there are fewer than two groups.
+    Yields
+    ------
+    np.ndarray [shape=(n_draws, n_tracks), float64]
+        Together `n_resamples` draws, at most some 20 MB at a time; nothing when there are fewer than two groups.
 
     Examples
     --------
-    >>> draw_weights(np.array([0, 0, 1]), n_resamples=1).shape
-    (1, 3)
+    >>> [weights.shape for weights in draw_weights(np.array([0, 0, 1]), n_resamples=2)]
+    [(2, 3)]
     """
     n_groups = int(groups.max()) + 1
-    drawn = resample_sums(np.eye(n_groups), np.arange(n_groups), n_resamples, seed)
-    return None if drawn is None else drawn[:, groups]
+    if n_groups < 2:
+        return
+    shares, generator = np.full(n_groups, 1 / n_groups), np.random.default_rng(seed)
+    n_at_once = max(1, min(_N_AT_ONCE, _N_WEIGHTS // len(groups)))
+    for first in range(0, n_resamples, n_at_once):
+        drawn = generator.multinomial(n_groups, shares, size=min(n_at_once, n_resamples - first))
+        yield np.take(drawn, groups, axis=1).astype(np.float64)
 
 
 def find_interval(statistics: np.ndarray, level: float = LEVEL) -> list[float]:

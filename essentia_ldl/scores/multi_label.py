@@ -12,6 +12,8 @@ relationship between precision-recall and ROC curves", ICML 2006: why precision 
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from essentia_ldl.errors import DataError, explain
@@ -201,12 +203,15 @@ def score_intervals(
     {'roc_auc': None, 'pr_auc': None}
     """
     truth, rows = check_tags(targets, probabilities)
-    weights = bootstrap.draw_weights(np.asarray(groups))
-    if weights is None:
-        return {"roc_auc": None, "pr_auc": None}
+    orders = [np.argsort(-rows[:, k], kind="stable") for k in range(rows.shape[1])]
+    drawn: dict[str, list[np.ndarray]] = {"roc_auc": [], "pr_auc": []}
+    for weights in bootstrap.draw_weights(np.asarray(groups)):
+        scores = [_weigh(truth[:, k], rows[:, k], weights, order) for k, order in enumerate(orders)]
+        for part, values in zip(drawn.values(), zip(*scores, strict=True), strict=True):
+            part.append(np.stack(values))
     found: dict[str, list[float] | None] = {}
-    for name, score in (("roc_auc", _weigh_roc_auc), ("pr_auc", _weigh_precision)):
-        values = np.stack([score(truth[:, k], rows[:, k], weights) for k in range(truth.shape[1])])
+    for name, parts in drawn.items():
+        values = np.concatenate(parts, axis=1) if parts else np.empty((len(orders), 0))
         known = np.isfinite(values)
         counts = known.sum(axis=0)
         means = np.where(known, values, 0).sum(axis=0)[counts > 0] / counts[counts > 0]
@@ -214,27 +219,78 @@ def score_intervals(
     return found
 
 
-def _sum_steps(truth: np.ndarray, values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sum the weights (n_draws, n_tracks) of positive and of negative tracks at each value, the highest first."""
-    order = np.argsort(-values, kind="stable")
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Steps:
+    """Sums of weights at the values that a tag's positive tracks have, the highest first.
+
+    Parameters
+    ----------
+    places : np.ndarray [shape=(n_steps,), int]
+        Of these values among all.
+    n_values : int
+        All values.
+    positive, negative : np.ndarray [shape=(n_draws, n_steps), float64]
+        Of the tracks that have the value.
+    hits, said : np.ndarray [shape=(n_draws, n_steps), float64]
+        Of positive and of all tracks that have it or a higher one.
+    n_negative : np.ndarray [shape=(n_draws, 1), float64]
+        Of all negative tracks.
+    """
+
+    places: np.ndarray
+    n_values: int
+    positive: np.ndarray
+    negative: np.ndarray
+    hits: np.ndarray
+    said: np.ndarray
+    n_negative: np.ndarray
+
+
+def _sum_steps(truth: np.ndarray, values: np.ndarray, weights: np.ndarray, order: np.ndarray) -> _Steps:
+    """Sum weights (n_draws, n_tracks) where the tracks in `order` have values that do not grow."""
     starts = np.flatnonzero(np.r_[True, np.diff(values[order]) != 0])
-    ordered = weights[:, order]
-    sums = (np.add.reduceat(ordered * one, starts, axis=1) for one in (truth[order], 1 - truth[order]))
-    return tuple(sums)
+    ends = np.r_[starts[1:], len(order)]
+    is_positive = truth[order] > 0
+    n_before = np.r_[0, np.cumsum(is_positive)]  # positive tracks before each place
+    places = np.flatnonzero(n_before[ends] > n_before[starts])
+    starts, ends, n_values = starts[places], ends[places], len(starts)
+    sums = np.zeros((len(weights), len(order) + 1))
+    np.cumsum(np.take(weights, order, axis=1), axis=1, out=sums[:, 1:])
+    hit_sums = np.zeros((len(weights), n_before[-1] + 1))
+    np.cumsum(np.take(weights, order[is_positive], axis=1), axis=1, out=hit_sums[:, 1:])
+    said, hits = np.take(sums, ends, axis=1), np.take(hit_sums, n_before[ends], axis=1)
+    positive = hits - np.take(hit_sums, n_before[starts], axis=1)
+    negative = said - np.take(sums, starts, axis=1) - positive
+    return _Steps(places, n_values, positive, negative, hits, said, sums[:, -1:] - hit_sums[:, -1:])
 
 
-def _weigh_roc_auc(truth: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the area of one tag for each row of weights, (n_draws,)."""
-    positive, negative = _sum_steps(truth, values, weights)
-    below = negative.sum(axis=1, keepdims=True) - np.cumsum(negative, axis=1)
-    pairs = positive.sum(axis=1) * negative.sum(axis=1)
-    wins = (positive * (below + negative / 2)).sum(axis=1)
+def _score_area(steps: _Steps) -> np.ndarray:
+    """Return the area of one tag for each draw, (n_draws,)."""
+    below = steps.n_negative - (steps.said - steps.hits)
+    pairs = steps.positive.sum(axis=1) * steps.n_negative[:, 0]
+    wins = (steps.positive * (below + steps.negative / 2)).sum(axis=1)
     return np.where(pairs > 0, wins / np.where(pairs > 0, pairs, 1), np.nan)
 
 
+def _score_precision(steps: _Steps) -> np.ndarray:
+    """Return the average precision of one tag for each draw, (n_draws,)."""
+    precision, total = steps.hits / np.where(steps.said > 0, steps.said, 1), steps.positive.sum(axis=1)
+    parts = np.zeros((len(total), steps.n_values))  # summed over all values, whose rounding is the same for all draws
+    parts[:, steps.places] = precision * steps.positive
+    return np.where(total > 0, parts.sum(axis=1) / np.where(total > 0, total, 1), np.nan)
+
+
+def _weigh(
+    truth: np.ndarray, values: np.ndarray, weights: np.ndarray, order: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return area and average precision of one tag for each row of weights (n_draws, n_tracks), both (n_draws,)."""
+    steps = _sum_steps(truth, values, weights, order)
+    return _score_area(steps), _score_precision(steps)
+
+
+def _weigh_roc_auc(truth: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    return _weigh(truth, values, weights, np.argsort(-values, kind="stable"))[0]
+
+
 def _weigh_precision(truth: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the average precision of one tag for each row of weights, (n_draws,)."""
-    positive, negative = _sum_steps(truth, values, weights)
-    hits, said = np.cumsum(positive, axis=1), np.cumsum(positive + negative, axis=1)
-    precision, total = hits / np.where(said > 0, said, 1), positive.sum(axis=1)
-    return np.where(total > 0, (precision * positive).sum(axis=1) / np.where(total > 0, total, 1), np.nan)
+    return _weigh(truth, values, weights, np.argsort(-values, kind="stable"))[1]

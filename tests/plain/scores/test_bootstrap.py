@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -84,3 +85,28 @@ def test_an_artist_with_the_name_of_a_track_is_another_group():
 def test_an_interval_leaves_the_same_share_on_both_sides(level):
     low, high = bootstrap.find_interval(np.arange(10_001) / 10_000, level)
     assert (low, high) == pytest.approx(((1 - level) / 2, (1 + level) / 2))
+
+
+# --- draws for scores that are no sums ------------------------------------------------------------------------------
+
+
+def test_weights_are_the_draws_of_the_sums_however_many_are_held_at_once(monkeypatch):
+    groups = np.arange(30) // 2
+    whole = np.concatenate(list(bootstrap.draw_weights(groups, 150, seed=2)))
+    assert whole.shape == (150, 30)
+    np.testing.assert_array_equal(whole[:, ::2], bootstrap.resample_sums(np.eye(15), np.arange(15), 150, seed=2))
+    monkeypatch.setattr(bootstrap, "_N_WEIGHTS", 7 * 30)
+    parts = list(bootstrap.draw_weights(groups, 150, seed=2))
+    assert max(len(part) for part in parts) == 7
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    assert list(bootstrap.draw_weights(np.zeros(3, int))) == []
+
+
+def test_drawing_needs_no_square_of_the_groups():
+    tracemalloc.start()
+    try:
+        assert sum(weights[0, 0] >= 0 for weights in bootstrap.draw_weights(np.arange(8000), 101)) == 2
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 50e6  # 8000 x 8000 numbers are 512 MB

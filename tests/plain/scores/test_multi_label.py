@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -62,13 +63,37 @@ def test_intervals_hold_the_score_and_are_wider_over_artists():
     found = multi_label.score_intervals(TARGETS, PROBABILITIES, groups)
     mean = multi_label.score_roc_auc(TARGETS, PROBABILITIES).mean()
     assert found["roc_auc"][0] < mean < found["roc_auc"][1]
-    weights = draw_weights(groups)  # one draw by hand: tracks repeated as often as they were drawn
+    weights = next(draw_weights(groups))  # one draw by hand: tracks repeated as often as they were drawn
     rows = np.repeat(np.arange(60), weights[0].astype(int))
     expected = metrics.roc_auc_score(TARGETS[rows, 0], PROBABILITIES[rows, 0])
     assert multi_label._weigh_roc_auc(TARGETS[:, 0], PROBABILITIES[:, 0], weights[:1])[0] == pytest.approx(expected)
     expected = metrics.average_precision_score(TARGETS[rows, 0], PROBABILITIES[rows, 0])
     assert multi_label._weigh_precision(TARGETS[:, 0], PROBABILITIES[:, 0], weights[:1])[0] == pytest.approx(expected)
     assert multi_label.score_intervals(TARGETS, PROBABILITIES, np.zeros(60, int)) == {"roc_auc": None, "pr_auc": None}
+
+
+def test_the_memory_of_intervals_grows_with_the_tracks_and_not_with_their_square():
+    targets, probabilities = np.arange(4000)[:, None] % 2, np.random.default_rng(2).random((4000, 1))
+    tracemalloc.start()
+    try:
+        assert multi_label.score_intervals(targets, probabilities, np.arange(4000))["roc_auc"] is not None
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 60e6  # 4000 x 4000 numbers are 128 MB, and 2000 draws of them 64 MB
+
+
+def test_intervals_are_percentiles_of_the_scores_of_each_draw():
+    """All draws at once, as scikit-learn scores them."""
+    groups = np.arange(60) // 3
+    weights = np.concatenate(list(draw_weights(groups)))[:, :60]
+    found = multi_label.score_intervals(TARGETS, PROBABILITIES, groups)
+    areas = [multi_label._weigh_roc_auc(TARGETS[:, k], PROBABILITIES[:, k], weights) for k in range(3)]
+    assert found["roc_auc"] == pytest.approx(np.percentile(np.mean(areas, axis=0), [2.5, 97.5]).tolist())
+    for row in (0, 17, 1999):
+        rows = np.repeat(np.arange(60), weights[row].astype(int))
+        expected = metrics.roc_auc_score(TARGETS[rows], PROBABILITIES[rows], average=None)
+        np.testing.assert_allclose([area[row] for area in areas], expected)
 
 
 @pytest.mark.parametrize(
