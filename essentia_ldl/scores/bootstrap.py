@@ -19,7 +19,7 @@ from essentia_ldl.records import Track
 N_RESAMPLES = 2000
 LEVEL = 0.95
 _N_AT_ONCE = 100
-_N_WEIGHTS = 2_500_000  # draws times tracks that are held at once
+_N_WEIGHTS = 1_000_000  # draws times tracks that are held at once
 
 
 def group_tracks(tracks: Sequence[Track]) -> np.ndarray:
@@ -103,7 +103,7 @@ def draw_weights(groups: np.ndarray, n_resamples: int = N_RESAMPLES, seed: int =
     Yields
     ------
     np.ndarray [shape=(n_draws, n_tracks), float64]
-        Together `n_resamples` draws, at most some 20 MB at a time; nothing when there are fewer than two groups.
+        Together `n_resamples` draws, at most some 8 MB at a time; nothing when there are fewer than two groups.
 
     Examples
     --------
