@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from essentia_ldl.choices import MULTI_LABEL
-from essentia_ldl.linear.solve import GRADIENT_TOLERANCE, JITTER, MAX_STEPS
+from essentia_ldl.linear.solve import GRADIENT_TOLERANCE, JITTER, Loss, descend, take_steps
 from essentia_ldl.scores.multi_label import score_roc_auc
 from essentia_ldl.scores.regression import score_numbers
 
@@ -69,6 +69,11 @@ def solve_kind(kind: str, products: np.ndarray, targets: np.ndarray, strengths: 
     -------
     list of (dual, bias)
         dual (n, n_columns) and bias (n_columns,), float64, for each strength in its order.
+
+    Raises
+    ------
+    DataError
+        When a solution of tags is not reached.
     """
     solve = _solve_tags if kind == MULTI_LABEL else _solve_numbers
     return solve(products, targets, strengths)
@@ -91,30 +96,49 @@ def _solve_numbers(products: np.ndarray, targets: np.ndarray, strengths: Sequenc
 def _solve_tags(products: np.ndarray, targets: np.ndarray, strengths: Sequence[float]) -> list[Answer]:
     """Minimise the mean binary cross-entropy of each tag plus strength / 2 times the squared length of its weights."""
     from scipy.linalg import cholesky, solve_triangular
-    from scipy.optimize import minimize
 
     n, n_tags = targets.shape
     root = cholesky(products + JITTER * np.trace(products) / n * np.eye(n), lower=True)
     prior = np.clip(targets.mean(axis=0), 0.5 / n, 1 - 0.5 / n)
-    start = np.concatenate([np.zeros(n * n_tags), np.log(prior / (1 - prior))])
+    start = np.concatenate([np.zeros((n, n_tags)), np.log(prior / (1 - prior))[None]])
     found: dict[float, Answer] = {}
     for strength in sorted(set(strengths), reverse=True):
-
-        def evaluate(values: np.ndarray, strength: float = strength) -> tuple[float, np.ndarray]:
-            coordinates, bias = values[: n * n_tags].reshape(n, n_tags), values[n * n_tags :]
-            logits = root @ coordinates + bias
-            loss = (np.logaddexp(0, logits) - targets * logits).sum() / n
-            slopes = (0.5 * (1 + np.tanh(logits / 2)) - targets) / n
-            gradient = root.T @ slopes + strength * coordinates
-            total = loss + strength / 2 * np.sum(coordinates**2)
-            return float(total), np.concatenate([gradient.ravel(), slopes.sum(axis=0)])
-
-        options = {"maxiter": MAX_STEPS, "gtol": GRADIENT_TOLERANCE, "ftol": 1e-12, "maxcor": 20}
-        bounds = [(None, None)] * (n * n_tags) + [(-15.0, 15.0)] * n_tags  # of a tag that no training track has
-        start = minimize(evaluate, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
-        coordinates = start[: n * n_tags].reshape(n, n_tags)
-        found[strength] = solve_triangular(root, coordinates, lower=True, trans="T"), start[n * n_tags :].copy()
+        start = _descend(root, targets, strength, start)
+        found[strength] = solve_triangular(root, start[:-1], lower=True, trans="T"), start[-1].copy()
     return [found[strength] for strength in strengths]
+
+
+def _descend(root: np.ndarray, targets: np.ndarray, strength: float, start: np.ndarray) -> np.ndarray:
+    """Return coordinates, the bias in the last row, (n + 1, n_tags), from where to begin.
+
+    All tags at once, which is one product of matrices per step; a tag that needs more steps than the others goes on by
+    itself.
+    """
+    n, n_tags = targets.shape
+    bounds = [(None, None)] * (n * n_tags) + [(-15.0, 15.0)] * n_tags  # of a tag that no training track has
+    found = take_steps(_make_loss(root, targets, strength), start.ravel(), bounds)
+    solved = found.x.reshape(n + 1, n_tags)
+    if not found.success:
+        slopes = np.abs(found.jac).reshape(n + 1, n_tags).max(axis=0)
+        for k in np.flatnonzero(~(slopes < GRADIENT_TOLERANCE)):
+            loss = _make_loss(root, targets[:, [k]], strength)
+            solved[:, k] = descend(loss, solved[:, k].copy(), strength, bounds[: n * n_tags : n_tags] + bounds[-1:])
+    return solved
+
+
+def _make_loss(root: np.ndarray, targets: np.ndarray, strength: float) -> Loss:
+    n, n_tags = targets.shape
+
+    def evaluate(values: np.ndarray) -> tuple[float, np.ndarray]:
+        coordinates, bias = values[: n * n_tags].reshape(n, n_tags), values[n * n_tags :]
+        logits = root @ coordinates + bias
+        loss = (np.logaddexp(0, logits) - targets * logits).sum() / n
+        slopes = (0.5 * (1 + np.tanh(logits / 2)) - targets) / n
+        gradient = root.T @ slopes + strength * coordinates
+        total = loss + strength / 2 * np.sum(coordinates**2)
+        return float(total), np.concatenate([gradient.ravel(), slopes.sum(axis=0)])
+
+    return evaluate
 
 
 def score_kind(

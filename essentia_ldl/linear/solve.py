@@ -12,15 +12,21 @@ D. Liu and J. Nocedal, "On the limited memory BFGS method for large scale optimi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
+from essentia_ldl.errors import DataError, explain
+
 JITTER = 1e-7  # of the mean of the diagonal: centred tracks are one dimension short of their number
 GRADIENT_TOLERANCE = 1e-6
-MAX_STEPS = 500
+MAX_STEPS = 500  # of a descent, which goes on from there
+MAX_DESCENTS = 10
+STEEPEST = 1e-3  # slope that is left where these end: with a steeper one, nothing was solved
 MAX_SCALINGS = 1000
 SCALING_TOLERANCE = 1e-9
+Loss = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 
 def smooth_targets(products: np.ndarray, one_hot: np.ndarray, share: float, n_neighbors: int = 30) -> np.ndarray:
@@ -122,9 +128,13 @@ def solve(
     list of (dual, bias)
         dual is (n, n_classes), bias (n_classes,), both float64, for each strength in its order: logits of tracks are
         their inner products with the training tracks times dual, plus bias.
+
+    Raises
+    ------
+    DataError
+        When a solution is not reached.
     """
     from scipy.linalg import cholesky, solve_triangular
-    from scipy.optimize import minimize
 
     n, n_classes = targets.shape
     root = cholesky(products + JITTER * np.trace(products) / n * np.eye(n), lower=True)
@@ -145,8 +155,52 @@ def solve(
             total = loss + strength / 2 * np.sum(coordinates**2)
             return float(total), np.concatenate([gradient.ravel(), slopes.sum(axis=0)])
 
-        options = {"maxiter": MAX_STEPS, "gtol": GRADIENT_TOLERANCE, "ftol": 1e-12, "maxcor": 20}
-        start = minimize(evaluate, start, jac=True, method="L-BFGS-B", options=options).x
+        start = descend(evaluate, start, strength)
         coordinates = start[: n * n_classes].reshape(n, n_classes)
         found[strength] = solve_triangular(root, coordinates, lower=True, trans="T"), start[n * n_classes :].copy()
     return [found[strength] for strength in strengths]
+
+
+def take_steps(evaluate: Loss, start: np.ndarray, bounds: Sequence | None = None) -> Any:
+    """Minimise a loss by at most `MAX_STEPS` steps.
+
+    Parameters
+    ----------
+    evaluate : callable
+        Values -> loss and its slopes.
+    start : np.ndarray [shape=(n_values,), float64]
+        Where to begin.
+    bounds : sequence of pairs or None
+        Lowest and highest value, or None, of each.
+
+    Returns
+    -------
+    scipy.optimize.OptimizeResult
+        Not all that end are solved: `success` says it, and `status` is 1 where the steps ran out.
+    """
+    from scipy.optimize import minimize
+
+    options = {"maxiter": MAX_STEPS, "gtol": GRADIENT_TOLERANCE, "ftol": 1e-12, "maxcor": 20}
+    return minimize(evaluate, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+
+
+def descend(evaluate: Loss, start: np.ndarray, strength: float, bounds: Sequence | None = None) -> np.ndarray:
+    """Minimise a loss as `take_steps` does, going on where steps ran out, and make sure that it was done.
+
+    `strength` is that of the penalty, for the error.
+
+    Raises
+    ------
+    DataError
+        When slopes of `STEEPEST` or more are left.
+    """
+    for _ in range(MAX_DESCENTS):
+        found = take_steps(evaluate, start, bounds)
+        start = found.x
+        if found.status != 1:
+            break
+    steepest = float(np.abs(found.jac).max())
+    if not found.success and not steepest < STEEPEST:
+        where, remedy = f"strength {strength:g} of the penalty", "Look for features that are damaged or far too large."
+        raise DataError(explain("slope where the classifier is solved", f"below {STEEPEST:g}", steepest, where, remedy))
+    return start

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
+from essentia_ldl.errors import DataError
+from essentia_ldl.linear import solve
 from essentia_ldl.linear.choose import TEMPERATURES
 from essentia_ldl.linear.kinds import mix_neighbors, score_kind, solve_kind
 
@@ -32,6 +34,26 @@ def test_each_tag_is_a_logistic_regression(number):
     for k in range(2):
         model = LogisticRegression(C=1 / (50 * STRENGTHS[number]), tol=1e-8, max_iter=5000).fit(FEATURES, tags[:, k])
         np.testing.assert_allclose((PRODUCTS @ dual + bias)[:, k], model.decision_function(FEATURES), atol=2e-3)
+
+
+def test_a_tag_is_solved_beside_others_that_need_more_steps():
+    """Features so large that the steps of all tags together run out: each is what it would be alone."""
+    random = np.random.default_rng(0)
+    features = random.normal(size=(60, 100)) * np.geomspace(1, 0.01, 100)
+    products = 1e5 * (features @ features.T) / np.square(features).sum(axis=1).mean()
+    tags = (random.random((60, 3)) < [0.05, 0.3, 0.5]).astype(float)
+    together = solve_kind("multi_label", products, tags, (3.0, 1.0, 0.3))
+    for k in range(3):
+        alone = solve_kind("multi_label", products, tags[:, [k]], (3.0, 1.0, 0.3))
+        for (dual, bias), (one, its_bias) in zip(together, alone, strict=True):
+            np.testing.assert_allclose(products @ dual[:, k] + bias[k], products @ one[:, 0] + its_bias[0], atol=0.01)
+
+
+def test_tags_that_are_not_solved_are_told(monkeypatch):
+    monkeypatch.setattr(solve, "MAX_STEPS", 1)
+    monkeypatch.setattr(solve, "MAX_DESCENTS", 1)
+    with pytest.raises(DataError, match=r"slope where the classifier is solved: expected below 0.001; got 0.*0.01 of"):
+        solve_kind("multi_label", PRODUCTS, np.eye(50)[:, :2], (0.01,))
 
 
 def test_a_tag_that_no_track_has_stays_unlikely():
