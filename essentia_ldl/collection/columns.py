@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from essentia_ldl.errors import DataError, explain
@@ -70,7 +71,8 @@ def leave_out_value(tracks: Sequence[Track], column: str, value: str) -> tuple[l
     others = [track for track in tracks if track.columns[column] != value]
     rest = [track for track in others if track.artist not in artists]
     names = sorted({name for track in tracks for name in track.names})
-    counts = {name: sum(name in track.names for track in rest) for name in names}
+    training = Counter(name for track in rest for name in track.names)
+    counts = {name: training[name] for name in names}
     if not all(counts.values()):
         found = ", ".join(f"{n} {name}" for name, n in counts.items())
         found += f"; {len(held_out)} tracks test, {len(others) - len(rest)} more are of artists who test"

@@ -23,7 +23,7 @@ import numpy as np
 from essentia_ldl.choices import SINGLE_LABEL
 from essentia_ldl.collection.parts import choose_parts, group_of, partition
 from essentia_ldl.collection.sides import Aim, is_small, place_groups
-from essentia_ldl.collection.strata import draw_folds, draw_side
+from essentia_ldl.collection.strata import draw_folds, draw_side, draw_validation
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.records import ROLES, Split, Track
 
@@ -120,7 +120,7 @@ def fold_tracks(tracks: Sequence[Track], n_folds: int = 5, valid_share: float = 
     -------
     list[Split]
         One per fold. Every track is in exactly one `test`; each fold has a `valid` of its own, which is empty only
-        where every class of its training side has one artist.
+        where every class of its training side has one artist; of tags and numbers, where no artist can be spared.
 
     Raises
     ------
@@ -181,7 +181,8 @@ def describe(split: Split, tracks: Iterable[Track]) -> SplitSummary:
         if unknown:
             raise _error("track of the split", "an id of the collection", unknown[0], side, "Split again.")
         here = [by_id[track_id] for track_id in getattr(split, side)]
-        counts[side] = MappingProxyType({name: sum(name in track.names for track in here) for name in classes})
+        found = Counter(name for track in here for name in track.names)
+        counts[side] = MappingProxyType({name: found[name] for name in classes})
         artists[side] = len({track.artist for track in here if track.artist is not None})
         n_without += sum(track.artist is None for track in here)
     return SplitSummary(MappingProxyType(counts), MappingProxyType(artists), n_without == 0, n_without)
@@ -296,7 +297,7 @@ def _fold_strata(tracks: list[Track], n_folds: int, valid_share: float, seed: in
         sides = {"test": [track for track, part in zip(tracks, part_of, strict=True) if part == fold], "valid": []}
         sides["train"] = [track for track, part in zip(tracks, part_of, strict=True) if part != fold]
         if valid_share:
-            sides["train"], sides["valid"] = draw_side(sides["train"], valid_share, "valid", seed + fold)
+            sides["train"], sides["valid"] = draw_validation(sides["train"], valid_share, seed + fold)
         splits.append(_build_split(sides))
     return splits
 

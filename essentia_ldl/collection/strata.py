@@ -12,6 +12,7 @@ K. Sechidis, G. Tsoumakas and I. Vlahavas, "On the stratification of multi-label
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,8 +33,10 @@ def make_strata(tracks: Sequence[Track]) -> tuple[np.ndarray, list[str]]:
     """
     if tracks[0].kind == MULTI_LABEL:
         names = sorted({tag for track in tracks for tag in track.names})
-        rows = np.array([[tag in track.names for tag in names] for track in tracks], dtype=np.int64)
-        return rows.reshape(len(tracks), len(names)), names
+        places, rows = {tag: number for number, tag in enumerate(names)}, np.zeros((len(tracks), len(names)), np.int64)
+        for row, track in zip(rows, tracks, strict=True):
+            row[[places[tag] for tag in track.names]] = 1
+        return rows, names
     columns, names = [], []
     for name in tracks[0].numbers or {}:
         values = np.array([track.numbers[name] for track in tracks])
@@ -63,12 +66,8 @@ def place_tracks(tracks: Sequence[Track], shares: Sequence[float], seed: int, ar
     np.ndarray [shape=(n_tracks,), int64]
         From 0 on; a side may lack a tag.
     """
-    rows, _ = make_strata(tracks)
-    keys = {group: number for number, group in enumerate(dict.fromkeys(group_of(track) for track in tracks))}
-    groups = np.array([keys[group_of(track)] for track in tracks])
-    counts, sizes = np.zeros((len(keys), rows.shape[1]), dtype=np.int64), np.bincount(groups)
-    np.add.at(counts, groups, rows)
-    best, least = np.zeros(len(keys), dtype=np.int64), np.inf
+    counts, sizes, groups = _count_groups(tracks)
+    best, least = np.zeros(len(counts), dtype=np.int64), np.inf
     for attempt in range(N_TRIES):
         random = np.random.default_rng([seed % 2**32, attempt])
         sides = _stratify(counts, sizes, np.asarray(shares), random)
@@ -78,27 +77,54 @@ def place_tracks(tracks: Sequence[Track], shares: Sequence[float], seed: int, ar
     return best[groups]
 
 
+def _count_groups(tracks: Sequence[Track]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what each group has of each column, its tracks, and the group of each track."""
+    rows, _ = make_strata(tracks)
+    numbers: dict[tuple[str, str], int] = {}
+    groups = np.array([numbers.setdefault(group_of(track), len(numbers)) for track in tracks])
+    counts = np.zeros((len(numbers), rows.shape[1]), dtype=np.int64)
+    np.add.at(counts, groups, rows)
+    return counts, np.bincount(groups), groups
+
+
 def _stratify(counts: np.ndarray, sizes: np.ndarray, shares: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Place groups (n_groups, n_columns) one after another; return the side of each, (n_groups,)."""
-    wanted, free = np.outer(shares, counts.sum(axis=0)), shares * sizes.sum()
-    sides, order = np.full(len(counts), -1), random.permutation(len(counts))
-    while (sides < 0).any():
-        open_groups = order[sides[order] < 0]
-        left = counts[open_groups].sum(axis=0)
-        if left.any():
-            column = int(np.where(left > 0, left, left.max() + 1).argmin())
-            having = open_groups[counts[open_groups, column] > 0]
-            group = int(having[counts[having, column].argmax()])
-            lacking = wanted[:, column]
-        else:
-            group = int(open_groups[sizes[open_groups].argmax()])
-            lacking = free
-        most = np.flatnonzero(lacking >= lacking.max() - 1e-9)
-        side = int(most[free[most].argmax()])
+    """Place groups (n_groups, n_columns) one after another; return the side of each, (n_groups,).
+
+    The time grows with the groups and with what they have: every column has its groups in the order in which it would
+    place them, and skips those that stand already. Lists, because a step is too small for arrays.
+    """
+    order = random.permutation(len(counts))
+    queues = [_queue(order, counts[:, column]) for column in range(counts.shape[1])]
+    queue_of_rest = _queue(order, sizes)  # of groups that have no column, which stand last
+    held = [(row.nonzero()[0].tolist(), row[row > 0].tolist()) for row in counts]
+    totals = counts.sum(axis=0)
+    wanted, free = np.outer(shares, totals).tolist(), (shares * sizes.sum()).tolist()
+    none_left = int(totals.max(initial=0)) + 1  # stands for 0 where the least is looked for
+    left = [int(total) or none_left for total in totals]
+    sides, n_tracks = [-1] * len(counts), sizes.tolist()
+    for _ in range(len(counts)):
+        least = min(left, default=none_left)
+        column = left.index(least) if least < none_left else -1
+        queue = queues[column] if column >= 0 else queue_of_rest
+        group = queue.pop()
+        while sides[group] >= 0:
+            group = queue.pop()
+        lacking = [row[column] for row in wanted] if column >= 0 else free
+        enough = max(lacking) - 1e-9
+        side = max((number for number, lacks in enumerate(lacking) if lacks >= enough), key=free.__getitem__)
         sides[group] = side
-        wanted[side] -= counts[group]
-        free[side] -= sizes[group]
-    return sides
+        free[side] -= n_tracks[group]
+        row = wanted[side]
+        for column, count in zip(*held[group], strict=True):
+            row[column] -= count
+            left[column] = left[column] - count or none_left
+    return np.array(sides)
+
+
+def _queue(order: np.ndarray, counts: np.ndarray) -> list[int]:
+    """List the groups that have tracks, from the end: those with most tracks, of equals the first in order."""
+    having = order[counts[order] > 0]
+    return having[np.argsort(-counts[having], kind="stable")][::-1].tolist()
 
 
 def _rate(counts: np.ndarray, sizes: np.ndarray, sides: np.ndarray, shares: np.ndarray, are_folds: bool) -> float:
@@ -109,7 +135,8 @@ def _rate(counts: np.ndarray, sizes: np.ndarray, sides: np.ndarray, shares: np.n
     training, n_training = (counts.sum(axis=0) - held, n_tracks - n_held) if are_folds else (held[:1], n_held[:1])
     lost = ((training == 0) | (training == n_training[:, None])).sum() + (n_held == 0).sum()
     absent = (held[1 - are_folds :] == 0).sum()
-    deviation = np.abs(held / total - shares[:, None]).mean() + np.abs(n_held / n_tracks - shares).max()
+    apart = np.abs(held / total - shares[:, None])
+    deviation = (apart.mean() if apart.size else 0.0) + np.abs(n_held / n_tracks - shares).max()
     return float(1e6 * lost + absent + deviation)
 
 
@@ -125,13 +152,38 @@ def draw_side(tracks: Sequence[Track], share: float, side: str, seed: int) -> tu
     if n_groups < 2:
         remedy = f"Add artists, or set the {side} share to 0."
         raise DataError(explain(f"artists to draw the {side} side from", "two or more", n_groups, "split", remedy))
-    side_of = place_tracks(tracks, (1 - share, share), seed)
-    rest = [track for track, number in zip(tracks, side_of, strict=True) if number == 0]
-    drawn = [track for track, number in zip(tracks, side_of, strict=True) if number == 1]
+    rest, drawn = _part(tracks, share, seed)
     _check_training(rest, tracks, f"{side} side")
-    if not drawn:
-        raise DataError(explain(f"{side} side", "one track at least", 0, "split", f"Raise the {side} share."))
     return rest, drawn
+
+
+def draw_validation(tracks: Sequence[Track], share: float, seed: int) -> tuple[list[Track], list[Track]]:
+    """Part the tracks that a fold does not test into (rest, drawn), as `draw_side` does.
+
+    Nothing is drawn where all are of one artist, or every draw would leave a tag without a track that trains, as a
+    class of one artist is not drawn from.
+    """
+    if len({group_of(track) for track in tracks}) > 1:
+        rest, drawn = _part(tracks, share, seed)
+        if _find_lost(rest, tracks) is None:
+            return rest, drawn
+    return list(tracks), []
+
+
+def _part(tracks: Sequence[Track], share: float, seed: int) -> tuple[list[Track], list[Track]]:
+    side_of = place_tracks(tracks, (1 - share, share), seed)
+    if not side_of.any():  # as much as all artists together is wanted of the first side: one is drawn all the same
+        side_of = _spare_artist(tracks, seed)
+    return tuple([track for track, side in zip(tracks, side_of, strict=True) if side == n] for n in (0, 1))
+
+
+def _spare_artist(tracks: Sequence[Track], seed: int) -> np.ndarray:
+    """Put the artist on side 1 without whom the others lose least, of equals the one with fewest tracks."""
+    counts, sizes, groups = _count_groups(tracks)
+    rest, n_rest = counts.sum(axis=0) - counts, sizes.sum() - sizes
+    lost = ((rest == 0) | (rest == n_rest[:, None])).sum(axis=1)
+    order = np.random.default_rng(seed % 2**32).permutation(len(counts))
+    return (groups == order[np.lexsort((sizes[order], lost[order]))[0]]).astype(np.int64)
 
 
 def draw_folds(tracks: Sequence[Track], n_folds: int, seed: int) -> np.ndarray:
@@ -154,8 +206,14 @@ def draw_folds(tracks: Sequence[Track], n_folds: int, seed: int) -> np.ndarray:
 
 
 def _check_training(rest: Sequence[Track], tracks: Sequence[Track], where: str) -> None:
-    for tag in sorted({tag for track in tracks for tag in track.names}):
-        n_here = sum(tag in track.names for track in rest)
-        if n_here in (0, len(rest)):
-            rule, remedy = "training tracks with it and without it", "Add artists who have it, and others who have not."
-            raise DataError(explain(f"tag {tag!r}", rule, f"{n_here} of {len(rest)} have it", where, remedy))
+    lost = _find_lost(rest, tracks)
+    if lost is not None:
+        rule, remedy = "training tracks with it and without it", "Add artists who have it, and others who have not."
+        raise DataError(explain(f"tag {lost[0]!r}", rule, f"{lost[1]} of {len(rest)} have it", where, remedy))
+
+
+def _find_lost(rest: Sequence[Track], tracks: Sequence[Track]) -> tuple[str, int] | None:
+    """Find the first tag that none or all of the tracks that train have, and how many; None where there is none."""
+    counts = Counter(tag for track in rest for tag in track.names)
+    tags = sorted({tag for track in tracks for tag in track.names})
+    return next(((tag, counts[tag]) for tag in tags if counts[tag] in (0, len(rest))), None)
