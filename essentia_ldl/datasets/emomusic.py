@@ -94,11 +94,14 @@ def read_tracks(
         if track_id in tracks or not song:
             raise row_error("song_id", "a number, each song once", song, table, line, "Drop the row.")
         numbers = {name: read_number(row[f"mean_{name}"], f"mean_{name}", table, line) for name in DIMENSIONS}
-        known = information.get(song, {})
+        line_of_set, known = information.get(song, (0, {}))
         side = _SIDE_OF.get(known.get(_SET, "").lower())
         if split == "mediaeval" and side is None:
-            rule, value = "development or evaluation", known.get(_SET, "no row")
-            raise row_error(f"{_SET} of song {song}", rule, value, table.with_name(_INFO), line, "Correct the row.")
+            what, rule = f"{_SET} of song {song}", "development or evaluation"
+            if not known:
+                found = f"no row of it in {_INFO}"
+                raise row_error(what, rule, found, table, line, "Add the song there, or drop the row.")
+            raise row_error(what, rule, known[_SET], table.with_name(_INFO), line_of_set, "Correct the row.")
         columns = {f"{name}_std": row[f"std_{name}"] for name in DIMENSIONS if f"std_{name}" in row}
         tracks[track_id] = Track(
             id=track_id,
@@ -121,8 +124,8 @@ def _find_table(path: Path) -> Path | None:
     return next((Path(os.path.abspath(table)) for table in places if table.is_file()), None)
 
 
-def _read_information(table: Path) -> Mapping[str, Mapping[str, str]]:
-    """Read what songs_info.csv says of every song; empty when there is none."""
+def _read_information(table: Path) -> Mapping[str, tuple[int, Mapping[str, str]]]:
+    """Read what songs_info.csv says of every song, and in which row; empty when there is none."""
     if not table.is_file():
         return {}
-    return {row["song_id"]: row for _, row in read_named(table, ",", ("song_id", "Artist", _SET))}
+    return {row["song_id"]: (line, row) for line, row in read_named(table, ",", ("song_id", "Artist", _SET))}

@@ -89,6 +89,13 @@ def test_an_unknown_set_and_other_tables_are_refused(tmp_path):
     root = write_emomusic(tmp_path / "a", info=INFO.replace("evaluation", "both"))
     with pytest.raises(DataError, match="Mediaeval 2013 set of song 4: expected development or evaluation; got 'both'"):
         emomusic.read_tracks(root, split="mediaeval")
+    header, *songs = INFO.splitlines(keepends=True)
+    turned = write_emomusic(tmp_path / "b", info=header + "".join(reversed(songs)).replace("evaluation", "both"))
+    with pytest.raises(DataError, match=r"of song 4: .*got 'both' \(.*songs_info\.csv, row 2\)"):  # 4 in the other
+        emomusic.read_tracks(turned, split="mediaeval")
+    lacking = write_emomusic(tmp_path / "c", info=header + songs[0] + songs[2])
+    with pytest.raises(DataError, match=r"of song 3: .*got 'no row of it in songs_.*static_annotations\.csv, row 3\)"):
+        emomusic.read_tracks(lacking, split="mediaeval")
     with pytest.raises(DataError, match="option split: expected all or mediaeval; got 'x'"):
         emomusic.read_tracks(root, split="x")
     (tmp_path / "static_annotations.csv").write_text("musicId,Arousal(mean),Valence(mean)\n1,0.4,0.5\n")  # PMEmo's
