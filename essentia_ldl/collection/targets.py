@@ -7,13 +7,18 @@ track has, or that all have, cannot be learned, nor can a number that never chan
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
 
 from essentia_ldl.choices import MULTI_LABEL
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.records import Track
+
+ROUNDED = 0.01  # of a deviation, that 32 bits may change
 
 
 def check_tags_and_numbers(
@@ -46,7 +51,8 @@ def check_tags_and_numbers(
     Raises
     ------
     DataError
-        When a track lacks a number, a tag is of no track or of all, or a number is the same everywhere.
+        When a track lacks a number, a tag is of no track or of all, a number is the same everywhere, or numbers are
+        beyond what 32 bits hold.
     """
     if tracks[0].kind == MULTI_LABEL:
         return _check_tags(tracks, classes, aliases, where, say)
@@ -63,7 +69,19 @@ def check_tags_and_numbers(
         if len(values) < 2:
             found, remedy = f"{values.pop():g} everywhere", "Leave it out of the recipe's classes."
             raise DataError(explain(f"numbers of {name!r}", "two or more that differ", found, where, remedy))
+        _check_range(name, np.array(sorted(values)), where)
     return kept
+
+
+def _check_range(name: str, values: np.ndarray, where: object) -> None:
+    """Raise `DataError` where networks, which compute with 32 bits, would not tell numbers apart or not hold them."""
+    with np.errstate(all="ignore"):
+        narrow = values.astype(np.float32)
+        deviation, whole = float(narrow.std()), float(values.std())
+    if not (math.isfinite(deviation) and abs(deviation - whole) <= ROUNDED * whole):
+        rule = "numbers that 32 bits tell apart and hold"
+        found, remedy = f"{values[0]:.9g} to {values[-1]:.9g}", "Shift and scale them, such as to 0 to 1."
+        raise DataError(explain(f"numbers of {name!r}", rule, found, where, remedy))
 
 
 def _check_tags(

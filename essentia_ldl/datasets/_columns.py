@@ -1,26 +1,37 @@
 """Tags and numbers in the columns of a table: cells flow in, the tags or the numbers of every row flow out.
 
 Tags stand in one column as a list (``rock, guitar``; comma, semicolon or ``|`` between them), or in one column per tag
-with 1 and 0, or yes and no. Numbers stand in one column per dimension.
+with 1 and 0, or yes and no. A list goes before columns of 1 and 0 that say nothing of its tags; where both tell of the
+same tags and contradict each other, the table is refused. Numbers stand in one column per dimension.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from essentia_ldl.choices import MULTI_LABEL, REGRESSION, SINGLE_LABEL
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import DataError, explain
+from essentia_ldl.progress import be_silent
 
 LISTS = ("tags", "tag")  # names of the column with lists
 NEAR_MISSES = ("genres", "labels", "moods", "instruments")
 _BETWEEN = re.compile(r"[;|]")
 ABSENT = ("nan", "none", "null", "<na>", "n/a")  # what a cell that need not be filled says where it is empty
 _TRUTHS = {**dict.fromkeys(("1", "1.0", "yes", "true"), True), **dict.fromkeys(("0", "0.0", "no", "false"), False)}
+# Columns that tell which track it is, when it was made or which part of it is meant: no dimension of music.
+_NO_DIMENSION = re.compile(
+    r"(.*[^a-z])?((track|song|music|clip|file)?id|ids|index|idx|year|date|fold"
+    r"|(duration|length|start|end|begin|offset|onset)([ _-]?\(?(s|ms|secs?|seconds|samples|min|minutes)\)?)?)"
+    r"|unnamed: 0"
+)
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_FEWEST_NUMBERED = 5  # rows, from which integers that rise from row to row number them
 _QUOTED = re.compile(r"""^(['"])(.*)\1$""")
 
 
@@ -65,7 +76,13 @@ def find_kind(asked: AskedColumns, names: Sequence[str], rows: Sequence[Row]) ->
     return REGRESSION if _list_numeric(names, rows) else SINGLE_LABEL
 
 
-def read_tags(asked: AskedColumns, names: Sequence[str], rows: Sequence[Row], path: Path) -> list[tuple[str, ...]]:
+def read_tags(
+    asked: AskedColumns,
+    names: Sequence[str],
+    rows: Sequence[Row],
+    path: Path,
+    say: Callable[[str], object] = be_silent,
+) -> list[tuple[str, ...]]:
     """Read the tags of every row.
 
     Parameters
@@ -78,6 +95,8 @@ def read_tags(asked: AskedColumns, names: Sequence[str], rows: Sequence[Row], pa
         Of the table.
     path : Path
         For messages.
+    say : callable
+        Gets a sentence on columns of 1 and 0 that are passed over.
 
     Returns
     -------
@@ -89,12 +108,20 @@ def read_tags(asked: AskedColumns, names: Sequence[str], rows: Sequence[Row], pa
     UnknownNameError
         When a column that is asked for is not there.
     DataError
-        When there are no columns of tags, or a cell is neither 1 nor 0.
+        When there are no columns of tags, a cell is neither 1 nor 0, or a list and columns contradict each other.
     """
     column = asked.tags or next((name for name in LISTS if name in names and not asked.columns), None)
     if column is not None:
         _require(column, names)
-        return _split([row.cells[column].strip() for row in rows])
+        lists = _split([row.cells[column].strip() for row in rows])
+        others = () if asked.tags else _list_binary(names, rows)
+        listed = {tag for tags in lists for tag in tags}
+        if not asked.classes or not set(asked.classes) <= set(others) or not listed.isdisjoint(asked.classes):
+            _compare(column, lists, others, rows, path)
+            if others:
+                say(f"tags are those of the column {column!r}; {_tell(others)} passed over (option columns=A,B)")
+            return lists
+        say(f"tags are the columns of 1 and 0; the column {column!r} has none of the task's (option tags={column})")
     for name in asked.columns:
         _require(name, names)
     columns = asked.columns or tuple(name for name in asked.classes if name in names) or _list_binary(names, rows)
@@ -119,11 +146,29 @@ def read_tags(asked: AskedColumns, names: Sequence[str], rows: Sequence[Row], pa
     return found
 
 
-def read_numbers(asked: AskedColumns, names: Sequence[str], rows: Sequence[Row], path: Path) -> list[dict[str, float]]:
-    """Read the numbers of every row; parameters and errors as those of `read_tags`."""
-    columns = asked.columns or asked.classes or _list_numeric(names, rows)
-    for name in columns:
+def read_numbers(
+    asked: AskedColumns,
+    names: Sequence[str],
+    rows: Sequence[Row],
+    path: Path,
+    say: Callable[[str], object] = be_silent,
+) -> list[dict[str, float]]:
+    """Read the numbers of every row; parameters and errors as those of `read_tags`.
+
+    Where no dimensions are named, columns that are plainly none are left out, and `say` gets a sentence on them.
+    """
+    columns = asked.columns or asked.classes or _list_dimensions(_list_numeric(names, rows), rows, say)
+    for name in asked.columns:
         _require(name, names)
+    if lacking := [name for name in columns if name not in names]:
+        numeric = _list_numeric(names, rows)
+        near = str(unknown("dimension", lacking[0], names)).rsplit(". ", 1)[-1] if names else ""
+        remedy = f"{near} Add the column, or leave the dimension out of the recipe's classes.".strip()
+        if "label" in names and not numeric:
+            remedy = f"Give a table of labels to a task whose kind is {SINGLE_LABEL}."
+        elif not numeric and any(name in names for name in LISTS):
+            remedy = f"Give a table of tags to a task whose kind is {MULTI_LABEL}."
+        raise DataError(explain(f"dimension {lacking[0]!r}", "a column of its name", list(names), path, remedy))
     if not columns:
         remedy = "Add a column per dimension, or name them by the option columns=A,B."
         if "label" in names:
@@ -141,11 +186,53 @@ def read_numbers(asked: AskedColumns, names: Sequence[str], rows: Sequence[Row],
     return found
 
 
+def _list_dimensions(numeric: Sequence[str], rows: Sequence[Row], say: Callable[[str], object]) -> tuple[str, ...]:
+    """Leave out the columns that are no dimension, where others remain, and say which are taken."""
+    kept = tuple(name for name in numeric if not _is_no_dimension(name, [row.cells[name].strip() for row in rows]))
+    kept = kept or tuple(numeric)
+    left_out = [name for name in numeric if name not in kept]
+    if left_out:
+        say(f"dimensions are {', '.join(kept)}; {_tell(left_out)} no dimension and left out (option columns=A,B)")
+    elif kept:
+        say(f"dimensions are {', '.join(kept)}")
+    return kept
+
+
+def _is_no_dimension(name: str, cells: Sequence[str]) -> bool:
+    """Tell whether a column is named as one that is none, or numbers the rows."""
+    if _NO_DIMENSION.fullmatch(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()):
+        return True
+    if len(cells) < _FEWEST_NUMBERED or not all(map(_INTEGER.fullmatch, cells)):
+        return False
+    values = list(map(int, cells))
+    return all(first < second for first, second in itertools.pairwise(values))
+
+
+def _tell(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return f"the column {shown} is" if len(names) == 1 else f"the columns {shown} are"
+
+
+def _compare(
+    column: str, lists: Sequence[tuple[str, ...]], others: Sequence[str], rows: Sequence[Row], path: Path
+) -> None:
+    """Raise `DataError` where a column of 1 and 0 says something else of a tag than the list does."""
+    listed = {tag for tags in lists for tag in tags}
+    for name in others:
+        for tags, row in zip(lists, rows, strict=True):
+            truth = _TRUTHS[row.cells[name].strip().lower()]
+            if name in listed and truth != (name in tags):
+                found = f"{row.cells[name]!r} where the column {column!r} has {row.cells[column]!r}"
+                remedy = f"Name the option tags={column} or columns=A,B, or correct it."
+                what, rule = f"tag {name!r}", "the same in both columns"
+                raise DataError(explain(what, rule, found, f"{path}, row {row.line}", remedy))
+
+
 def hint_at_kind(names: Sequence[str], rows: Sequence[Row]) -> str:
     """Say which kind a table without labels is of; empty where it is of none."""
     if any(name in names for name in LISTS) or _list_binary(names, rows):
         return f"For its tags set kind to {MULTI_LABEL}."
-    numeric = _list_numeric(names, rows)
+    numeric = _list_dimensions(_list_numeric(names, rows), rows, be_silent)
     return f"For numbers such as {numeric[0]!r} set kind to {REGRESSION}." if numeric else ""
 
 

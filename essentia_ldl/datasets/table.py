@@ -53,7 +53,8 @@ def read_tracks(
     path : Path
         CSV or TSV file.
     say : callable
-        Gets a sentence on paths that are there in another spelling, and one on paths that are not there.
+        Gets a sentence on paths that are there in another spelling, one on paths that are not there, and one on columns
+        that were chosen or passed over.
     kind : str or None
         One of `choices.KINDS`; None is what the table looks like.
     classes : tuple[str, ...]
@@ -62,7 +63,7 @@ def read_tracks(
         Name of the column with lists of tags; None is "tags" where it is there.
     columns : str or None
         Names of the columns that are tags or dimensions, with commas between them; None are those of the classes, or
-        else all that have 1 and 0, or numbers.
+        else all that have 1 and 0, or numbers that may be dimensions: no ids, years, durations or places.
 
     Returns
     -------
@@ -137,10 +138,10 @@ def read_tracks(
     for sentence in files.describe():
         say(sentence)
     if kind == MULTI_LABEL:
-        lists = read_tags(asked, keys, rows, path)
+        lists = read_tags(asked, keys, rows, path, say)
         return [dataclasses.replace(track, tags=one) for track, one in zip(tracks, lists, strict=True)]
     if kind == REGRESSION:
-        numbers = read_numbers(asked, keys, rows, path)
+        numbers = read_numbers(asked, keys, rows, path, say)
         return [dataclasses.replace(track, tags=None, numbers=n) for track, n in zip(tracks, numbers, strict=True)]
     return tracks
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import tempfile
+from pathlib import Path
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from essentia_ldl import datasets
 from essentia_ldl.errors import DataError, UnknownNameError
@@ -70,6 +76,15 @@ def test_a_number_that_is_none_is_told_with_its_row(write, cell):
         read_numbers(path, classes=("valence",))
 
 
+def test_a_dimension_without_a_column_is_told_with_the_nearest(write):
+    path = write("path,valence", "a.wav,1", "b.wav,2.5")
+    with pytest.raises(DataError, match=r"^dimension 'valance': .*\(.*table\.csv\)\. Did you mean 'valence'\? Add the"):
+        read_numbers(path, classes=("valance",))
+    other = write("path", "a.wav", "b.wav")
+    with pytest.raises(DataError, match=r"^dimension 'valence': expected a column of its name; got \[\] .*\. Add"):
+        read_numbers(other, classes=("valence",))
+
+
 def test_a_table_of_another_kind_is_told_by_its_remedy(write):
     tags = write("path,tags", "a.wav,rock", "b.wav,")
     with pytest.raises(DataError, match=r"header: expected a column 'label'; .* For its tags set kind to multi_label"):
@@ -116,3 +131,112 @@ def test_whoever_does_not_ask_gets_what_the_table_looks_like(write, lines, kind)
 def test_names_of_tags_stay_as_they_are_written(write, cells, expected):
     rows = [f'{name}.wav,"{cell.replace(chr(34), chr(34) * 2)}"' for name, cell in zip("abc", cells, strict=True)]
     assert read_tags(write("path,tags", *rows)) == expected
+
+
+# --- tables that can be read in two ways ----------------------------------------------------------------------------
+
+
+def test_a_list_goes_before_columns_that_say_nothing_of_its_tags_and_it_is_told(write):
+    path, said = write("path,tags,live,year", "a.wav,rock,1,1999", "b.wav,jazz,0,2000", "c.wav,,1,2001"), []
+    assert read_tags(path, say=said.append) == [("rock",), ("jazz",), ()]
+    assert said == ["tags are those of the column 'tags'; the column live is passed over (option columns=A,B)"]
+    assert read_tags(path, options={"columns": "live"}) == [("live",), (), ("live",)]
+    said.clear()
+    assert read_tags(path, options={"tags": "tags"}, say=said.append) == [("rock",), ("jazz",), ()]
+    assert said == []
+
+
+def test_columns_are_read_where_all_tags_of_the_task_are_columns_and_none_is_in_the_list(write):
+    path, said = write("path,tags,live,fast", "a.wav,rock,1,0", "b.wav,jazz,0,1", "c.wav,,1,1"), []
+    assert read_tags(path, classes=("live", "fast"), say=said.append) == [("live",), ("fast",), ("fast", "live")]
+    assert said == ["tags are the columns of 1 and 0; the column 'tags' has none of the task's (option tags=tags)"]
+    assert read_tags(path, classes=("rock", "live")) == [("rock",), ("jazz",), ()]
+
+
+def test_a_list_and_columns_that_contradict_each_other_are_refused_with_the_row(write):
+    path = write("path,tags,rock", 'a.wav,"rock,live",1', "b.wav,rock,0", "c.wav,,0")
+    with pytest.raises(DataError, match=r"^tag 'rock': expected the same in both columns; got .*0.* \(.*csv, row 3\)"):
+        read_tags(path)
+    assert read_tags(path, options={"tags": "tags"}) == [("live", "rock"), ("rock",), ()]
+    assert read_tags(path, options={"columns": "rock"}) == [("rock",), (), ()]
+    alike = write("path,tags,rock", 'a.wav,"rock,live",1', "b.wav,,0", "c.wav,rock,yes")
+    assert read_tags(alike) == [("live", "rock"), (), ("rock",)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "track_id",
+        "id",
+        "songId",
+        "TrackID",
+        "year",
+        "Year",
+        "duration",
+        "duration_s",
+        "start (s)",
+        "end",
+        "segment start",
+    ],
+)
+def test_columns_that_are_plainly_no_dimension_are_left_out_and_told(write, name):
+    path, said = write(f"path,{name},valence", "a.wav,7.5,5.5", "b.wav,9.5,1", "c.wav,1.5,2"), []
+    assert [list(one) for one in read_numbers(path, say=said.append)] == [["valence"]] * 3
+    assert said == [f"dimensions are valence; the column {name} is no dimension and left out (option columns=A,B)"]
+    assert list(read_numbers(path, options={"columns": f"{name},valence"})[0]) == [name, "valence"]
+    assert list(read_numbers(path, classes=(name,))[0]) == [name]
+
+
+def test_numbers_of_the_rows_are_no_dimension_and_what_is_taken_is_told(tmp_path):
+    for n in range(5):
+        (tmp_path / f"{n}.wav").touch()
+    path, said = tmp_path / "table.csv", []
+    rows = [f"{n}.wav,{1000 + 7 * n},{(n * 3) % 5},{n / 2}" for n in range(5)]
+    path.write_text("\n".join(["path,msd,valid,idle", *rows]) + "\n")
+    assert [list(one) for one in read_numbers(path, say=said.append)] == [["valid", "idle"]] * 5
+    assert said == ["dimensions are valid, idle; the column msd is no dimension and left out (option columns=A,B)"]
+
+
+def test_a_year_is_a_dimension_where_there_is_no_other(write):
+    path, said = write("path,year", "a.wav,1990", "b.wav,2001", "c.wav,1985"), []
+    assert read_numbers(path, say=said.append)[0] == {"year": 1990.0}
+    assert said == ["dimensions are year"]
+
+
+# --- any tags -------------------------------------------------------------------------------------------------------
+
+NAME = st.text("abcé&-' ", min_size=1, max_size=8).map(str.strip).filter(lambda name: name.strip("'"))
+LISTS = st.lists(st.lists(NAME.filter(lambda name: "'" not in (name[0], name[-1])), max_size=4), min_size=3, max_size=3)
+
+
+@settings(max_examples=40, deadline=None, database=None, derandomize=True)
+@given(LISTS, st.sampled_from([",", ", ", ";", " | "]), st.booleans())
+def test_lists_of_any_tags_are_read_as_they_were_written(lists, separator, as_python):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "table.csv")
+        with path.open("w", encoding="utf-8", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["path", "tags"])
+            for name, tags in zip("abc", lists, strict=True):
+                rows.writerow([f"{name}.wav", str(tags) if as_python else separator.join(tags)])
+                path.with_name(f"{name}.wav").touch()
+        assert read_tags(path) == [tuple(sorted(set(tags))) for tags in lists]
+
+
+@settings(max_examples=25, deadline=None, database=None, derandomize=True)
+@given(LISTS)
+def test_columns_of_any_tags_say_what_their_list_says(lists):
+    names = sorted({tag for tags in lists for tag in tags})
+    truths = {name: [name in tags for tags in lists] for name in names}
+    both = [name for name in names if len(set(truths[name])) == 2]
+    if not both:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "table.csv")
+        with path.open("w", encoding="utf-8", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["path", *both])
+            for number, name in enumerate("abc"):
+                rows.writerow([f"{name}.wav", *(int(truths[tag][number]) for tag in both)])
+                path.with_name(f"{name}.wav").touch()
+        assert read_tags(path) == [tuple(sorted(set(tags) & set(both))) for tags in lists]
