@@ -54,7 +54,7 @@ def test_bands_in_a_file_are_cut_as_those_in_memory(tmp_path, last_patch):
     bands = draw(33)
     path = tmp_path / "bands"
     path.write_bytes(draw(7).tobytes() + bands.tobytes())  # what stands before is of an earlier run
-    stored = StoredBands(path, len(bands), N_BANDS)
+    stored = StoredBands(path, len(bands), N_BANDS, 7)
     np.testing.assert_array_equal(stored[:], bands)
     np.testing.assert_array_equal(stored[30:99], bands[30:])
     assert len(stored[5:5]) == 0
