@@ -15,7 +15,7 @@ import pytest
 from essentia_ldl.errors import AudioError, CardError, GraphError
 from essentia_ldl.features.samples import to_float, to_int16
 from essentia_ldl.features.store import Store
-from essentia_ldl.frontends import MUSICNN, SAMPLECNN, WAVE_3S, WAVE_5S
+from essentia_ldl.frontends import MUSICNN, SAMPLECNN, WAVE_3S, WAVE_5S, of_network
 from essentia_ldl.models.folder import read_model
 from essentia_ldl.records import FrontEnd
 from essentia_ldl.runs.plan import read_plan
@@ -64,6 +64,34 @@ def test_both_engines_answer_what_keras_answers(name, narrow):
         for node, values in expected.items():
             scale = 1.0 if node in (SOFTMAX, "model/Sigmoid") else max(1.0, float(np.abs(values).max()))
             np.testing.assert_allclose(found[node] / scale, values / scale, atol=1e-5, err_msg=node)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["samplecnn-rese2", "harmoniccnn", "pons-wave"])
+def test_a_sample_less_or_more_than_whole_patches(name, narrow):
+    """Each network answers, in either engine, of as many patches as training has, and of the same."""
+    front_end, graph = of_network(name), narrow / f"{name}.pb"
+    with np.load(narrow / f"{name}.npz") as arrays:
+        size = arrays["inputs"].shape[1]
+    hop = size * front_end.patch_hop_frames // front_end.patch_frames
+    front_end = dataclasses.replace(front_end, patch_frames=size, patch_hop_frames=hop)
+    engines = [WaveGraph(str(graph), INPUT, front_end, precision) for precision in (None, "f32")]
+    network = load_graph(graph, INPUT, [SOFTMAX])
+    for engine in engines:
+        engine.want([SOFTMAX])
+    noise = np.random.default_rng(6).uniform(-0.5, 0.5, size + 2 * hop + 1).astype(np.float32)
+    for n_patches in (1, 2, 3):
+        for more in (-1, 0, 1):
+            signal = noise[: size + (n_patches - 1) * hop + more]
+            starts = range(0, len(signal) - size + 1, hop)
+            assert len(starts) == n_patches - (more < 0)
+            patches = np.array([signal[i : i + size] for i in starts])
+            for engine in engines:
+                found = engine.collect({f"waves.{front_end.sample_rate_hz}": signal}, "discard")[SOFTMAX]
+                assert len(found) == len(starts)
+                if len(starts):
+                    expected = run_graph(network, graph, INPUT, patches, [SOFTMAX])[SOFTMAX]
+                    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 # --- samples --------------------------------------------------------------------------------------------------------
@@ -269,3 +297,68 @@ def test_a_pipeline_says_when_there_is_no_patch(request_of, make_signal, write_w
     path = write_wav(tmp_path / "a.wav", make_signal(1.5))
     with pytest.raises(GraphError, match=r"pipeline: expected audio of at least 3\.00 s; got 'no patch'"):
         stream_file(str(path), request_of.graph, INPUT, SOFTMAX, request_of.front_end)
+
+
+# --- bad input ------------------------------------------------------------------------------------------------------
+
+
+def test_samples_of_many_channels_are_their_mean(make_signal, write_wav, tmp_path):
+    """Essentia opens at most two; of whole steps of int16, eight of which are added exactly."""
+    channels = make_signal(4, 16000, seed=3, n_channels=8)
+    path = write_wav(tmp_path / "eight.wav", channels, 16000)
+    found = extract_features(str(path), (WAVE_3S,))[0]["wave-3s"]
+    expected = np.round(channels * 32767).mean(axis=1)
+    np.testing.assert_allclose(found[:, 0], expected, atol=1)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "sentence"), [(0, "a file with content; got '0 bytes'"), (4, "sound; got 'silence'")]
+)
+def test_what_holds_no_sound_never_trains(seconds, sentence, write_wav, tmp_path):
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"")
+    if seconds:
+        write_wav(path, np.zeros(seconds * 16000), 16000)
+    with pytest.raises(AudioError, match=f"audio: expected {sentence}"):
+        extract_track({"path": str(path), "store": str(tmp_path / "store"), "front_ends": ["wave-3s"]})
+    assert not list((tmp_path / "store").rglob("*.npy"))
+
+
+@pytest.mark.slow
+def test_the_command_says_one_sentence_of_what_cannot_be_used(request_of, run_python, make_signal, write_wav, tmp_path):
+    """A short file is repeated, eight channels are mixed; nothing to hear and a card of another rate are refused."""
+    graphs, music, name = tmp_path / "graphs", tmp_path / "music", request_of.name
+    graphs.mkdir()
+    music.mkdir()
+    for path in Path(request_of.graph).parent.glob(f"{name}.*"):
+        (graphs / path.name).write_bytes(path.read_bytes())
+    signal = make_signal(7, 16000, seed=4)
+    write_wav(music / "good.wav", signal, 16000)
+    write_wav(music / "eight.wav", np.stack([signal] * 8, axis=1), 16000)
+    write_wav(music / "short.wav", signal[:24000], 16000)
+    write_wav(music / "silent.wav", 0 * signal, 16000)
+    (music / "empty.wav").touch()
+
+    def predict(*files: Path) -> tuple[int, str, str]:
+        command = ("-m", "essentia_ldl", "predict", "-m", name, "--format", "json")
+        done = run_python(*command, *map(str, files), ESSENTIA_LDL_HOME=str(tmp_path))
+        assert "Traceback" not in done.stdout + done.stderr
+        return done.returncode, done.stdout, done.stderr
+
+    status, said, errors = predict(music)
+    assert status == 1
+    told = {Path(one["path"]).name: one for one in json.loads(said)}
+    assert "expected a file with content; got '0 bytes'" in errors + said
+    assert "expected sound; got 'silence'" in errors + said
+    good, eight, short = (told[f"{one}.wav"]["probabilities"] for one in ("good", "eight", "short"))
+    assert list(good) == list(eight) == list(short) == list(request_of.card.classes)
+    np.testing.assert_allclose(list(eight.values()), list(good.values()), atol=1e-3)
+    assert "padded: 1.5 s repeated to one patch of 3.00 s" in errors + said
+
+    card = json.loads((graphs / f"{name}.json").read_text())
+    card["inference"]["sample_rate"] = 44100
+    (graphs / f"{name}.json").write_text(json.dumps(card))
+    status, said, errors = predict(music / "good.wav")
+    rule = "expected 16000 Hz, at which wave-3s was trained; got 44100"
+    assert (status, said) == (1, "")
+    assert errors == f"error: inference.sample_rate: {rule} ({name}). Export or copy the model again.\n"
