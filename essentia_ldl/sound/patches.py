@@ -7,11 +7,14 @@ of which only the frames of a block are ever in memory.
 from __future__ import annotations
 
 import dataclasses
+import errno
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from essentia_ldl.errors import find_full_disk
 from essentia_ldl.sound.decoder import SPAN
 
 
@@ -67,8 +70,15 @@ def find_stored(pool: Mapping[str, np.ndarray], name: str, path: Path, n_bands: 
     -------
     StoredBands
         Exactly what the run that counts has written, also where the file was read twice; no frame where none ran.
+
+    Raises
+    ------
+    DiskError
+        When the file is shorter: Essentia writes to a full disk without a word.
     """
     first, last = (int(place) for place in pool.get(f"{SPAN}{name}", (0, 0)))
+    if last and (not path.is_file() or path.stat().st_size < 4 * n_bands * last):
+        raise find_full_disk(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)))
     return StoredBands(path, last - first, n_bands, first)
 
 
