@@ -156,9 +156,9 @@ def test_memory_of_predict_does_not_grow_with_the_number_of_files(files, graphs,
         "graph = sys.argv[1]\n"
         "card = GraphCard(json.load(open(graph.replace('.pb', '.json'))))\n"
         "predictor, found = Predictor([Request('msd', graph, card)]), []\n"
-        "for i in range(120):\n"
+        "for i in range(160):\n"
         "    predictor.predict(sys.argv[2 + i % (len(sys.argv) - 2)])\n"
-        "    found += [rss()] if i in (39, 79, 119) else []\n"
+        "    found += [rss()] if i in (39, 79, 119, 159) else []\n"
         "print(json.dumps(found))\n"
     )
     grown = measure_growth(script, str(graphs / "msd-musicnn-1.pb"), *files)
