@@ -16,7 +16,7 @@ from pathlib import Path
 
 from essentia_ldl.choices import MULTI_LABEL, REGRESSION, SINGLE_LABEL
 from essentia_ldl.discover import unknown
-from essentia_ldl.errors import DataError, explain
+from essentia_ldl.errors import DataError, UnknownNameError, explain
 from essentia_ldl.progress import be_silent
 
 LISTS = ("tags", "tag")  # names of the column with lists
@@ -168,7 +168,7 @@ def read_numbers(
             remedy = f"Give a table of labels to a task whose kind is {SINGLE_LABEL}."
         elif not numeric and any(name in names for name in LISTS):
             remedy = f"Give a table of tags to a task whose kind is {MULTI_LABEL}."
-        raise DataError(explain(f"dimension {lacking[0]!r}", "a column of its name", list(names), path, remedy))
+        raise UnknownNameError(explain(f"dimension {lacking[0]!r}", "a column of its name", list(names), path, remedy))
     if not columns:
         remedy = "Add a column per dimension, or name them by the option columns=A,B."
         if "label" in names:

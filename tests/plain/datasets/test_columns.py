@@ -78,10 +78,14 @@ def test_a_number_that_is_none_is_told_with_its_row(write, cell):
 
 def test_a_dimension_without_a_column_is_told_with_the_nearest(write):
     path = write("path,valence", "a.wav,1", "b.wav,2.5")
-    with pytest.raises(DataError, match=r"^dimension 'valance': .*\(.*table\.csv\)\. Did you mean 'valence'\? Add the"):
+    with pytest.raises(
+        UnknownNameError, match=r"^dimension 'valance': .*\(.*table\.csv\)\. Did you mean 'valence'\? Add the"
+    ):
         read_numbers(path, classes=("valance",))
     other = write("path", "a.wav", "b.wav")
-    with pytest.raises(DataError, match=r"^dimension 'valence': expected a column of its name; got \[\] .*\. Add"):
+    with pytest.raises(
+        UnknownNameError, match=r"^dimension 'valence': expected a column of its name; got \[\] .*\. Add"
+    ):
         read_numbers(other, classes=("valence",))
 
 
