@@ -247,6 +247,7 @@ class TrainingPlan:
     solver: str = DESCENT  # "solved": no epochs, the linear head is that of solution.npz
     rate_factor: float = 1.0  # from the rate of a group of layers to that of the one below it, above a frozen part
     warmup_epochs: int = 0  # the first of them, in which what is above the embedding trains alone
+    mixed_precision: bool = False  # layers compute in 16 bits
 
     def __post_init__(self) -> None:
         check_kinds(TrainingPlan, vars(self))
@@ -395,6 +396,6 @@ class TaskPlan:
         check_name("task", self.name)
         if self.loss and self.loss not in LOSSES[1:]:
             raise TrainingError(explain("loss", " or ".join(LOSSES[1:]), self.loss, f"task {self.name}", REMEDY))
+        rule = " or ".join(CLASS_WEIGHTS)
         if self.class_weights and self.class_weights not in CLASS_WEIGHTS:
-            rule = " or ".join(CLASS_WEIGHTS)
             raise TrainingError(explain("class_weights", rule, self.class_weights, f"task {self.name}", REMEDY))
