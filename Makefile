@@ -16,7 +16,7 @@ SEED ?= 0
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help install train graphs table2 agf test test-slow test-plain test-sound test-nets test-hostile hostile test-oldest lint bench docs clean
+.PHONY: help install train graphs table2 agf test test-slow test-plain test-sound test-nets test-commands test-hostile hostile test-oldest lint bench docs clean
 help:
 	@sed -n '1,7s/^# //p' Makefile
 
@@ -44,13 +44,15 @@ agf: $(READY)
 # Essentia and TensorFlow cannot share a process, so each zone has its own, and of the three two run at once. Sound and
 # nets prepare trained runs and networks once per process, one thread each; plain tests, which take a worker on each
 # core, start when the first of them ends, so that no core waits for the other. Byte code is kept whatever the
-# environment says: without it every process that a test starts compiles the package again.
-test test-slow test-plain test-sound test-nets test-oldest: export PYTHONDONTWRITEBYTECODE =
+# environment says: without it every process that a test starts compiles the package again. The long tests of whole
+# commands, which wait for processes of either zone, take as long as all others of sound: they are a share of their own.
+COMMANDS := $(patsubst %,tests/sound/test_%.py,public notebook artist_groups table2 tags_and_numbers)
+test test-slow test-plain test-sound test-nets test-commands test-oldest: export PYTHONDONTWRITEBYTECODE =
 test: $(READY)
 	@$(MAKE) --no-print-directory -k -j2 --output-sync=target test-sound test-nets test-plain test-hostile
 
 test-slow: $(READY)
-	@$(MAKE) --no-print-directory -k -j2 --output-sync=target MARK=slow test-sound test-nets test-plain test-hostile
+	@$(MAKE) --no-print-directory -k -j2 --output-sync=target MARK=slow test-commands test-sound test-nets test-plain test-hostile
 
 test-plain: $(READY)
 	@echo "== tests/plain, $(MARK)"
@@ -58,7 +60,12 @@ test-plain: $(READY)
 
 test-sound test-nets: test-%: $(READY)
 	@echo "== tests/$*, $(MARK)"
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/$* -m "$(MARK)" $(PYTEST)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/$* -m "$(MARK)" $(PYTEST) \
+		$(if $(filter sound-slow,$*-$(MARK)),$(COMMANDS:%=--ignore=%))
+
+test-commands: $(READY)
+	@echo "== $(COMMANDS)"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(COMMANDS) -m slow $(PYTEST)
 
 # Damaged files in under a minute; a kill, a full disk and two at once are among the long tests. `hostile` is all of it at
 # full size, which takes about an hour; what broke a promise lies in build/hostile.

@@ -55,7 +55,7 @@ GROUPS: tuple[tuple[Mapping[str, Any], Mapping[str, str]], ...] = (
     (ONE, {"one network, solved": "auto"}),
     ({"network__hidden": 0}, {"linear, descended": "none"}),
 )
-SHORT_S, LONG_S, N_ROUNDS = 30, 330, 5
+SHORT_S, LONG_S = 30, 330
 HEAD = ("", "balanced accuracy", "ECE", "NLL", "JSD", "s to train")
 
 
@@ -75,7 +75,7 @@ def time_training(recipe: Recipe, labels: str, measured: Measured) -> float:
         return count_seconds() - start
 
 
-def time_patches(models: Sequence[str]) -> None:
+def time_patches(models: Sequence[str], n_rounds: int) -> None:
     """Print the milliseconds per patch of models, per engine: the median of rounds."""
     front_end = frontends.MUSICNN
     patch_s = front_end.patch_hop_frames * front_end.hop_samples / front_end.sample_rate_hz
@@ -85,7 +85,7 @@ def time_patches(models: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="essentia-ldl-bench-") as folder:
         short, long = (write_audio(Path(folder, f"{seconds}.wav"), seconds) for seconds in (SHORT_S, LONG_S))
         found: dict[tuple[str, str], list[float]] = {(model, name): [] for model in models for name in engines}
-        for number in range(N_ROUNDS + 1):
+        for number in range(n_rounds + 1):
             for model, name in found:
                 command = [sys.executable, "-m", "essentia_ldl", "predict", "-m", model, *engines[name]]
                 seconds = measure([*command, long])[0] - measure([*command, short])[0]
@@ -115,12 +115,13 @@ def main() -> None:
     parser.add_argument("task", nargs="?")
     parser.add_argument("table", nargs="?")
     parser.add_argument("--time", action="append", metavar="MODEL")
+    parser.add_argument("--rounds", type=int, default=5, help="of --time")
     parser.add_argument("--column")
     parser.add_argument("--truth")
     parser.add_argument("--repeats", type=int, default=3)
     asked = parser.parse_args()
     if asked.time:
-        time_patches(asked.time)
+        time_patches(asked.time, asked.rounds)
         return
     if asked.table is None:
         parser.error("expected a task and a table of tracks, or --time")

@@ -11,7 +11,6 @@ from typing import Any
 
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import StoreError, explain
-from essentia_ldl.features.room import tell_room
 from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.files import Home
 from essentia_ldl.parallel import run_jobs
@@ -70,7 +69,6 @@ def extract(
     others = store.describe_makers(known, front_ends)
     if others and say is not None:
         say(others)
-    tell_room(jobs, front_ends, home, n_jobs, say)
     for job, result in run_jobs("essentia_ldl.sound.features:extract_track", jobs, "features", n_jobs, home=home):
         if isinstance(result, Failure):
             failures.append(result)

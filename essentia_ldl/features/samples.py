@@ -11,6 +11,7 @@ import numpy as np
 from essentia_ldl.records import FrontEnd
 
 FULL_SCALE = 32768.0
+PIECE_SAMPLES = 1 << 20
 
 
 def find_dtype(front_end: FrontEnd) -> np.dtype:
@@ -36,8 +37,12 @@ def to_int16(signal: np.ndarray) -> np.ndarray:
     >>> to_int16(np.array([0.0, 0.5, -2.0], dtype=np.float32)).ravel().tolist()
     [0, 16384, -32768]
     """
-    levels = np.rint(np.asarray(signal, dtype=np.float32) * np.float32(FULL_SCALE))
-    return np.clip(levels, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)[:, np.newaxis]
+    signal = np.asarray(signal, dtype=np.float32)
+    samples = np.empty((len(signal), 1), np.int16)
+    for first in range(0, len(signal), PIECE_SAMPLES):  # a signal may be long, and each step takes as much again
+        levels = np.rint(signal[first : first + PIECE_SAMPLES] * np.float32(FULL_SCALE))
+        samples[first : first + PIECE_SAMPLES, 0] = np.clip(levels, -FULL_SCALE, FULL_SCALE - 1)
+    return samples
 
 
 def as_stored(values: np.ndarray, front_end: FrontEnd) -> np.ndarray:

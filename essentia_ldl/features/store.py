@@ -17,7 +17,7 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +152,17 @@ class Store:
         with replacing(self.path(content, front_end, variant)) as file:
             # a signal that was not made samples yet would become zeros: numpy refuses floats that are to be whole
             np.save(file, np.ascontiguousarray(np.asarray(array).astype(find_dtype(front_end), casting="same_kind")))
+
+    def write_pieces(
+        self, content: str, front_end: FrontEnd, n_frames: int, pieces: Iterable[np.ndarray], variant: str = ""
+    ) -> None:
+        """Write features atomically that come in pieces, of `n_frames` in all: the same bytes as `write`."""
+        dtype = find_dtype(front_end)
+        header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False}
+        with replacing(self.path(content, front_end, variant)) as file:
+            np.lib.format.write_array_header_1_0(file, {**header, "shape": (n_frames, front_end.n_bands)})
+            for piece in pieces:
+                file.write(np.ascontiguousarray(piece.astype(dtype, casting="same_kind", copy=False)).data)
 
     def is_complete(self, content: str, front_ends: Sequence[FrontEnd]) -> bool:
         """Tell whether a content's description and the features of all these front-ends exist."""

@@ -102,16 +102,16 @@ def probe_audio(path: str) -> AudioInfo:
         return AudioInfo(container, duration_s, rate_hz, n_channels)
 
 
-def is_long(path: str) -> bool:
+def is_long(path: str, longest_s: float = LONG_S) -> bool:
     """Tell whether a file holds more than half an hour, by its header, or by its size where that says nothing."""
     with contextlib.suppress(OSError):
         size = os.path.getsize(path)
-        if size < LONG_S * 32_000 / 8:
+        if size < longest_s * 32_000 / 8:
             return False
         with _plain_name(path) as plain:
             header = read_wav_header(plain) if sniff_container(plain) == "wav" else None
             declared_s = header[0] if header else _metadata(plain)[0]
-        return (declared_s or size / (256_000 / 8)) > LONG_S
+        return (declared_s or size / (256_000 / 8)) > longest_s
     return False
 
 

@@ -17,6 +17,7 @@ import contextlib
 import dataclasses
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import essentia
@@ -37,6 +38,7 @@ from essentia_ldl.sound.audio import (
 from essentia_ldl.sound.headers import SLACK_S
 
 FALLBACK_RATE_HZ = 44100
+SPAN = "span of "  # and a name of `Source.stored`: its key in what `decode` returns
 
 
 def _measure(pool: dict[str, np.ndarray], rate_hz: int) -> float:
@@ -46,11 +48,20 @@ def _measure(pool: dict[str, np.ndarray], rate_hz: int) -> float:
 
 @dataclasses.dataclass
 class Source:
-    """What `connect` attaches to: Essentia's sources of mono samples by sampling rate, and the pool that collects."""
+    """What `connect` attaches to: Essentia's sources of mono samples by sampling rate, and the pool that collects.
+
+    What goes to files stands in `stored`, each stream by its name.
+    """
 
     signals: dict[int, object]
     pool: essentia.Pool
     algorithms: list[object] = dataclasses.field(default_factory=list)
+    stored: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def store(self, stream: Any, name: str, path: Path) -> None:
+        """Send a stream to a file of raw float32 values, for `patches.find_stored`; such a network serves one file."""
+        stream >> self.keep(ess.FileOutput(filename=str(path), mode="binary"))
+        self.stored[name] = stream
 
     def keep(self, algorithm: object) -> object:
         """Hold a reference to an algorithm as long as the network, and return it."""
@@ -77,6 +88,7 @@ class Decoder:
         self._rate_hz = 0
         self._loader = ess.AudioLoader()
         self._source = source = Source({}, essentia.Pool())
+        self._n_written: dict[str, int] = {}
         self._loader.sampleRate >> (source.pool, "source.rate")
         for unused in ("md5", "bit_rate", "codec"):
             getattr(self._loader, unused) >> None
@@ -101,7 +113,8 @@ class Decoder:
         Returns
         -------
         pool : dict[str, np.ndarray]
-            What the branches collected, by their names; a branch that got nothing is not in it.
+            What the branches collected, by their names; a branch that got nothing is not in it. Of what went to a file,
+            the first value and the one behind the last, by `SPAN` and its name: what `patches.find_stored` reads.
         duration_s : float
             Seconds of audio decoded, to 0.1 s.
 
@@ -136,6 +149,18 @@ class Decoder:
             open_loader(self._loader, readable, path)
             pool = self._run(path, true_rate_hz)
         return pool, true_rate_hz
+
+    def _find_spans(self) -> dict[str, np.ndarray]:
+        """Tell where the run that has just ended wrote into files: first value and the one behind the last, by name.
+
+        A file that is read twice, at another rate or as ffmpeg decodes it, stands twice in what it was written to.
+        """
+        spans = {}
+        for name, stream in self._source.stored.items():
+            first = self._n_written.get(name, 0)
+            self._n_written[name] = first + stream.totalProduced()  # a reset begins to count anew
+            spans[f"{SPAN}{name}"] = np.array([first, self._n_written[name]])
+        return spans
 
     def _list_mixed(self) -> list[Any]:
         """Return what reads the mixed signal."""
@@ -185,7 +210,7 @@ class Decoder:
         pool.clear()
         try:
             essentia.run(self._loader)
-            return {name: pool[name] for name in pool.descriptorNames()}
+            return {name: pool[name] for name in pool.descriptorNames()} | self._find_spans()
         except RuntimeError as error:
             reason, remedy = Reason(error), "Re-encode the file, or leave it out."
             raise AudioError(explain("audio", "a stream that decodes", reason, path, remedy)) from None

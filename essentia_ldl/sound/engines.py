@@ -23,7 +23,7 @@ from essentia_ldl.sound.decoder import Source
 from essentia_ldl.sound.extractors import SIGNAL, Embedder, connect_signal
 from essentia_ldl.sound.features import connect_bands
 from essentia_ldl.sound.graph import BATCH_PATCHES, load_graph, run_graph
-from essentia_ldl.sound.patches import StoredBands, cut_blocks, cut_patches
+from essentia_ldl.sound.patches import StoredBands, cut_blocks, cut_patches, find_stored
 from essentia_ldl.sound.shared import BLOCK_PATCHES, SharedNetwork, open_shared
 from essentia_ldl.sound.waves import WAVES, WaveGraph, connect_waves, find_stored_signal
 
@@ -246,8 +246,8 @@ def find_stored_bands(pool: Mapping[str, np.ndarray], graphs: Iterable[Graph], f
     """
     found = {}
     for key, front_end in _list_front_ends(graphs, CompiledGraph).items():
-        n_frames = len(pool.get(f"{name_bands(front_end)}.levels", ()))
-        found[name_bands(front_end)] = StoredBands(folder / key, n_frames, front_end.n_bands)
+        name = name_bands(front_end)
+        found[name] = find_stored(pool, name, folder / key, front_end.n_bands)
     return found | {f"{WAVES}.{rate_hz}": find_stored_signal(pool, rate_hz, folder) for rate_hz in _list_rates(graphs)}
 
 
@@ -266,15 +266,11 @@ def _list_front_ends(graphs: Iterable[Graph], kind: Any) -> dict[str, FrontEnd]:
 
 
 def _connect_keeper(source: Source, bands: Any, front_end: FrontEnd, folder: Path | None) -> None:
-    """Keep bands in the pool, or in a file; then the pool gets one number per frame, which tells how many there are."""
-    name = name_bands(front_end)
+    """Keep bands in the pool, or in a file."""
     if folder is None:
-        bands >> (source.pool, name)
-        return
-    bands >> source.keep(ess.FileOutput(filename=str(folder / front_end.key), mode="binary"))
-    level = source.keep(ess.RMS())
-    bands >> level.array
-    level.rms >> (source.pool, f"{name}.levels")
+        bands >> (source.pool, name_bands(front_end))
+    else:
+        source.store(bands, name_bands(front_end), folder / front_end.key)
 
 
 def _connect_patches(source: Source, bands: Any, front_end: FrontEnd, last_patch: str) -> ess.VectorRealToTensor:

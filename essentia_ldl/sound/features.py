@@ -3,14 +3,20 @@
 Mel bands come from the same Essentia algorithms that `predict` and any Essentia pipeline run (rule 1 of the design).
 MFCC follow section 4.2 of the LDL paper: one segment of 15 s that starts at 5 s; a track shorter than 20 s moves the
 start forward, one shorter than 15 s is repeated up to 15 s, so that every track gives the same number of windows.
-A front-end of MFCC without a segment takes the whole track, frame by frame, so that a long one needs no more memory
-than its coefficients.
+A front-end of MFCC without a segment takes the whole track, frame by frame.
+
+What is computed of a long file goes to the disk and from there into the store in pieces, so that an hour needs no more
+memory than a minute.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import gc
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import essentia.standard as es
@@ -21,16 +27,21 @@ from essentia_ldl import frontends
 from essentia_ldl.errors import AudioError, explain
 from essentia_ldl.features.samples import as_stored
 from essentia_ldl.features.store import Store, array_path
+from essentia_ldl.files import PART
 from essentia_ldl.records import FrontEnd
-from essentia_ldl.sound.audio import probe_audio, require_file
+from essentia_ldl.sound.audio import LONG_S, is_long, probe_audio, require_file
 from essentia_ldl.sound.decoder import Decoder, Source
 from essentia_ldl.sound.extractors import embed_content
 from essentia_ldl.sound.mel import connect_mel
+from essentia_ldl.sound.patches import StoredBands, find_stored
 from essentia_ldl.urls import local_copy
+
+LONG_SIGNAL_S = 600.0  # decoded audio above this goes through the disk: in memory it takes 12 bytes per sample
+PIECE_VALUES = 1 << 20  # of what is written at once
 
 
 def extract_features(path: str, front_ends: tuple[FrontEnd, ...]) -> tuple[dict[str, np.ndarray], float]:
-    """Decode a file once and compute the frames of every front-end.
+    """Decode a file once and compute the frames of every front-end, in memory: see `store_features` for long files.
 
     Parameters
     ----------
@@ -55,52 +66,123 @@ def extract_features(path: str, front_ends: tuple[FrontEnd, ...]) -> tuple[dict[
     pool, duration_s = make_decoder(front_ends).decode(path)
     features = {}
     for front_end in front_ends:
-        values = pool.get(front_end.name, np.zeros((0, 0), np.float32))
-        if front_end.segment_duration_s is not None:
-            features[front_end.name] = compute_mfcc(cut_segment(values, front_end), front_end)
-            continue
-        whole = front_end.kind == "mfcc"
-        n_least = 1 + front_end.frame_samples // front_end.hop_samples if whole else front_end.patch_frames
-        if len(values) < n_least:
-            # The first frame is centred on the first sample and the last is past the end: a frame less tells how long
-            # the track is at most, where the duration is rounded up to 0.1 s.
-            least_s, found_s = (
-                max(0, n - 1) * front_end.hop_samples / front_end.sample_rate_hz for n in (n_least, len(values))
-            )
-            raise AudioError(
-                explain(
-                    "audio",
-                    f"at least {least_s:.2f} s, one {'frame' if whole else 'patch'} of {front_end.name}",
-                    f"{min(duration_s, found_s):.2f} s",
-                    path,
-                    "Leave the file out, or use a longer excerpt.",
-                )
-            )
-        features[front_end.name] = as_stored(values, front_end)
+        frames = _find_frames(pool, front_end)
+        _require_patch(len(frames), front_end, path, duration_s)
+        features[front_end.name] = as_stored(frames, front_end)
     return features, duration_s
+
+
+def store_features(store: Store, content: str, path: str, front_ends: tuple[FrontEnd, ...], variant: str = "") -> float:
+    """Decode a file once and write the frames of every front-end into the store; return the seconds of audio.
+
+    Parameters
+    ----------
+    store : Store
+        What is filled, of all front-ends or of none.
+    content : str
+        Of the track.
+    path : str
+        Audio file: the track, or a variant of it.
+    front_ends : tuple[FrontEnd, ...]
+        As of `extract_features`, which says what is raised.
+    variant : str
+        Name of the variant; "" is the track itself.
+    """
+    waves = any(front_end.kind == "waveform" for front_end in front_ends)
+    if not is_long(path, LONG_SIGNAL_S if waves else LONG_S):
+        features, duration_s = extract_features(path, front_ends)
+        for front_end in front_ends:
+            store.write(content, front_end, features[front_end.name], variant)
+        return duration_s
+    store.root.mkdir(
+        parents=True, exist_ok=True
+    )  # which has room, as was estimated, where a folder of the system may not
+    with tempfile.TemporaryDirectory(prefix=PART, dir=store.root) as name:
+        folder = Path(name)
+        pool, duration_s = _make_decoder(front_ends, folder).decode(path)
+        gc.collect()  # frees the network, which then writes its last frames
+        stored = {front_end: _find_frames(pool, front_end, folder) for front_end in front_ends}
+        for front_end, frames in stored.items():
+            _require_patch(len(frames), front_end, path, duration_s)
+        for front_end, frames in stored.items():
+            store.write_pieces(content, front_end, len(frames), _cut_pieces(frames, front_end), variant)
+    return duration_s
+
+
+def _cut_pieces(frames: np.ndarray | StoredBands, front_end: FrontEnd) -> Iterator[np.ndarray]:
+    """Yield frames as the store keeps them, a few megabytes at a time."""
+    size = max(1, PIECE_VALUES // front_end.n_bands)
+    for first in range(0, len(frames), size):
+        piece = frames[first : first + size]
+        yield as_stored(piece[:, 0] if front_end.kind == "waveform" else piece, front_end)
+
+
+def _find_frames(
+    pool: Mapping[str, np.ndarray], front_end: FrontEnd, folder: Path | None = None
+) -> np.ndarray | StoredBands:
+    """Return the frames of a front-end that a pass has computed, (n_frames, n_bands), or its signal (n_samples,)."""
+    if front_end.segment_duration_s is not None:
+        return compute_mfcc(cut_segment(pool.get(front_end.name, np.zeros(0, np.float32)), front_end), front_end)
+    if folder is not None:
+        return find_stored(pool, front_end.name, folder / front_end.name, front_end.n_bands)
+    return pool.get(front_end.name, np.zeros((0, 0), np.float32))
+
+
+def _require_patch(n_frames: int, front_end: FrontEnd, path: str, duration_s: float) -> None:
+    """Raise `AudioError` when a track does not fill one patch, or one frame of MFCC over the whole track."""
+    whole = front_end.kind == "mfcc"
+    if front_end.segment_duration_s is not None:  # a shorter track is repeated
+        return
+    n_least = 1 + front_end.frame_samples // front_end.hop_samples if whole else front_end.patch_frames
+    if n_frames < n_least:
+        # The first frame is centred on the first sample and the last is past the end: a frame less tells how long
+        # the track is at most, where the duration is rounded up to 0.1 s.
+        least_s, found_s = (
+            max(0, n - 1) * front_end.hop_samples / front_end.sample_rate_hz for n in (n_least, n_frames)
+        )
+        raise AudioError(
+            explain(
+                "audio",
+                f"at least {least_s:.2f} s, one {'frame' if whole else 'patch'} of {front_end.name}",
+                f"{min(duration_s, found_s):.2f} s",
+                path,
+                "Leave the file out, or use a longer excerpt.",
+            )
+        )
 
 
 @functools.cache
 def make_decoder(front_ends: tuple[FrontEnd, ...]) -> Decoder:
     """Make the network that computes some front-ends, once per process: Essentia frees none."""
+    return _make_decoder(front_ends)
+
+
+def _make_decoder(front_ends: tuple[FrontEnd, ...], folder: Path | None = None) -> Decoder:
+    """Make a network that collects in its pool, or, of one file, in a folder, in files named as the front-ends."""
 
     def connect(source: Source) -> None:
         for front_end in front_ends:
-            if front_end.kind == "mfcc" and front_end.segment_duration_s is None:
-                connect_mfcc(source, front_end) >> (source.pool, front_end.name)
-            elif front_end.kind == "waveform":
-                source.signals[front_end.sample_rate_hz] >> (source.pool, front_end.name)
-            elif front_end.kind == "mfcc":
+            if front_end.segment_duration_s is not None:
                 end_s = front_end.segment_offset_s + front_end.segment_duration_s
                 trimmer = source.keep(ess.Trimmer(startTime=0, endTime=end_s, sampleRate=front_end.sample_rate_hz))
                 source.signals[front_end.sample_rate_hz] >> trimmer.signal
                 trimmer.signal >> (source.pool, front_end.name)
+                continue
+            frames = _connect_frames(source, front_end)
+            if folder is None:
+                frames >> (source.pool, front_end.name)
             else:
-                bands = connect_bands(source, front_end)
-                bands >> (source.pool, front_end.name)
+                source.store(frames, front_end.name, folder / front_end.name)
 
     rates_hz = tuple(sorted({front_end.sample_rate_hz for front_end in front_ends}))
     return Decoder(rates_hz, connect, front_ends[0].resample_quality)
+
+
+def _connect_frames(source: Source, front_end: FrontEnd) -> Any:
+    """Attach what computes a front-end of the whole signal; return the source of its frames."""
+    if front_end.kind == "waveform":
+        return source.signals[front_end.sample_rate_hz]
+    return connect_mfcc(source, front_end) if front_end.kind == "mfcc" else connect_bands(source, front_end)
 
 
 def connect_bands(source: Source, front_end: FrontEnd) -> Any:
@@ -235,10 +317,7 @@ def _fill(store: Store, file: tuple[str, str], wanted: tuple[FrontEnd, ...], ext
         store.write_info(content, {"duration_s": embed_content(path, content, extractor)})
     if not store.is_complete(content, wanted):
         missing = tuple(front_end for front_end in wanted if not store.has(content, front_end)) or wanted[:1]
-        features, duration_s = extract_features(path, missing)
-        for front_end in missing:
-            store.write(content, front_end, features[front_end.name])
-        store.write_info(content, {"duration_s": duration_s})
+        store.write_info(content, {"duration_s": store_features(store, content, path, missing)})
 
 
 def probe_track(job: dict[str, Any]) -> dict[str, Any]:

@@ -7,29 +7,37 @@ of which only the frames of a block are ever in memory.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import errno
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from essentia_ldl.errors import find_full_disk
+from essentia_ldl.sound.decoder import SPAN
+
 
 @dataclasses.dataclass(frozen=True)
 class StoredBands:
-    """Bands in a file of raw float32 frames.
+    """Bands, or a signal, in a file of raw float32 frames.
 
     Parameters
     ----------
     path : Path
-        Essentia's FileOutput wrote it.
+        Essentia's FileOutput wrote it; where there are no frames it need not exist.
     n_frames : int
-        The last ones of the file that count; what stands before them is of an earlier run.
+        Frames that count.
     n_bands : int
-        Numbers of a frame.
+        Numbers of a frame; 1 of a signal.
+    first_frame : int
+        The first frame that counts; what stands before it is of an earlier run.
     """
 
     path: Path
     n_frames: int
     n_bands: int
+    first_frame: int = 0
 
     def __len__(self) -> int:
         return self.n_frames
@@ -37,10 +45,41 @@ class StoredBands:
     def __getitem__(self, frames: slice) -> np.ndarray:
         """Read frames; (n, n_bands) float32."""
         first, last, _ = frames.indices(self.n_frames)
-        n_before = self.path.stat().st_size // (4 * self.n_bands) - self.n_frames
         n_values = max(0, last - first) * self.n_bands
-        values = np.fromfile(self.path, np.float32, n_values, offset=4 * self.n_bands * (n_before + first))
-        return values.reshape(-1, self.n_bands)
+        if not n_values:
+            return np.zeros((0, self.n_bands), np.float32)
+        offset = 4 * self.n_bands * (self.first_frame + first)
+        return np.fromfile(self.path, np.float32, n_values, offset=offset).reshape(-1, self.n_bands)
+
+
+def find_stored(pool: Mapping[str, np.ndarray], name: str, path: Path, n_bands: int) -> StoredBands:
+    """Find what a pass wrote to a file by `decoder.Source.store`.
+
+    Parameters
+    ----------
+    pool : Mapping[str, np.ndarray]
+        Of the pass, which must be gone: Essentia writes the last frames when it is freed.
+    name : str
+        Of the stream.
+    path : Path
+        Its file.
+    n_bands : int
+        Numbers of a frame.
+
+    Returns
+    -------
+    StoredBands
+        Exactly what the run that counts has written, also where the file was read twice; no frame where none ran.
+
+    Raises
+    ------
+    DiskError
+        When the file is shorter: Essentia writes to a full disk without a word.
+    """
+    first, last = (int(place) for place in pool.get(f"{SPAN}{name}", (0, 0)))
+    if last and (not path.is_file() or path.stat().st_size < 4 * n_bands * last):
+        raise find_full_disk(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)))
+    return StoredBands(path, last - first, n_bands, first)
 
 
 def cut_patches(

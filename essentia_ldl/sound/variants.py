@@ -13,9 +13,8 @@ from typing import Any
 
 from essentia_ldl import frontends
 from essentia_ldl.errors import AudioError, Reason, explain
-from essentia_ldl.features.samples import as_stored
 from essentia_ldl.features.store import Store
-from essentia_ldl.sound.features import make_decoder
+from essentia_ldl.sound.features import store_features
 from essentia_ldl.urls import local_copy
 
 RATE_HZ = 44100
@@ -67,6 +66,5 @@ def extract_variant(job: dict[str, Any]) -> None:
             suffix, options = COMMANDS[variant]
             audio = Path(folder) / f"{variant}{suffix}"
             make_audio(local, audio, options)
-            pool, _ = make_decoder((front_end,)).decode(str(audio))
-            store.write(job["content"], front_end, as_stored(pool[front_end.name], front_end), variant)
+            store_features(store, job["content"], str(audio), (front_end,), variant)
             audio.unlink()

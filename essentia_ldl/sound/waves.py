@@ -19,14 +19,12 @@ import numpy as np
 
 from essentia_ldl.errors import GraphError, explain
 from essentia_ldl.records import FrontEnd
-from essentia_ldl.sound.audio import LEVEL_HOP_S
 from essentia_ldl.sound.compiled import CompiledNetwork
 from essentia_ldl.sound.decoder import Source
 from essentia_ldl.sound.graph import BATCH_PATCHES, load_graph, run_graph
-from essentia_ldl.sound.patches import StoredBands, cut_patches
+from essentia_ldl.sound.patches import StoredBands, cut_patches, find_stored
 
 WAVES = "waves"
-SLACK_S = 0.2  # how much longer than told a stored signal may be that is of one run
 
 
 class WaveGraph:
@@ -82,20 +80,17 @@ class WaveGraph:
 
 def connect_waves(source: Source, rate_hz: int, folder: Path | None = None) -> None:
     """Collect the resampled signal of a pass in its pool, or in a file of a folder for `find_stored_signal`."""
+    name = f"{WAVES}.{rate_hz}"
     if folder is None:
-        source.signals[rate_hz] >> (source.pool, f"{WAVES}.{rate_hz}")
+        source.signals[rate_hz] >> (source.pool, name)
     else:
-        path = folder / f"{WAVES}.{rate_hz}"
-        source.signals[rate_hz] >> source.keep(ess.FileOutput(filename=str(path), mode="binary"))
+        source.store(source.signals[rate_hz], name, folder / name)
 
 
 def find_stored_signal(pool: Mapping[str, np.ndarray], rate_hz: int, folder: Path) -> StoredBands:
     """Find the signal that a pass, which must be gone, has written to a folder: frames of one sample."""
-    path = folder / f"{WAVES}.{rate_hz}"
-    n_written = path.stat().st_size // 4 if path.is_file() else 0
-    n_told = round(len(pool.get("source.levels", ())) * LEVEL_HOP_S * rate_hz)
-    # a file that was read once more at another rate stands there twice, and the last time counts
-    return StoredBands(path, n_written if n_written <= n_told + SLACK_S * rate_hz else n_told, 1)
+    name = f"{WAVES}.{rate_hz}"
+    return find_stored(pool, name, folder / name, 1)
 
 
 def cut_signal(

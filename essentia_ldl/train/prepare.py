@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from collections.abc import Collection as Ids
 from pathlib import Path
 from typing import Any
 
 from essentia_ldl import frontends, taps
 from essentia_ldl import labels as label_sources
-from essentia_ldl.choices import CHOSEN, REGRESSION
+from essentia_ldl.choices import AUDIO_VARIANTS, CHOSEN, REGRESSION
 from essentia_ldl.collection import columns, splits
 from essentia_ldl.collection.corrections import describe_corrections
 from essentia_ldl.collection.read import Collection, Source, read_corrected
@@ -24,7 +25,8 @@ from essentia_ldl.features.beside import check_ambiguous, find_networks
 from essentia_ldl.features.extract import extract
 from essentia_ldl.features.extractors import read_extractor
 from essentia_ldl.features.joint import QUALITIES, make_joint_features
-from essentia_ldl.features.store import Store
+from essentia_ldl.features.room import count_lacking, tell_room
+from essentia_ldl.features.store import Store, find_variant
 from essentia_ldl.features.variants import make_variants, require_ffmpeg
 from essentia_ldl.files import Home
 from essentia_ldl.models import folder as models
@@ -222,6 +224,7 @@ def prepare(
             columns.check_column([track for track in tracks if track.id in chosen.union(split.valid)], column)
         for name in list_sources(recipe, needs.labels):
             build_source(recipe, name).check(train)
+    _tell_room(recipe, tracks, (wanted, training if needs.bands else ()), home, n_jobs, say)
     collection = extract(tracks, home, [frontends.get(name) for name in wanted], n_jobs, **extractor, say=say)
     present = {name for track in collection.tracks for name in track.names}
     for name in recipe.classes:
@@ -258,6 +261,27 @@ def prepare(
                 if one is not None:
                     make_joint_features(one, tuple(dict.fromkeys(names)), layers, QUALITIES, n_jobs, say)
     return collection
+
+
+def _tell_room(
+    recipe: Recipe,
+    tracks: Sequence[Track],
+    wanted: tuple[Sequence[str], Ids[str]],
+    home: Home,
+    n_jobs: int | None,
+    say: Say,
+) -> None:
+    """Tell the room that decoded audio will take: of every track, and of the variants of those that train.
+
+    What is wanted are names of front-ends, and the ids of tracks that have variants.
+    """
+    store, (names, training) = Store(home.store), wanted
+    lacking = count_lacking(tracks, [(frontends.get(name), "") for name in names], store)
+    if training and recipe.augment.audio:
+        front_end = frontends.of_network(recipe.network.backbone)
+        variants = [find_variant(front_end, name) for kind in recipe.augment.audio for name in AUDIO_VARIANTS[kind]]
+        lacking += count_lacking([track for track in tracks if track.id in training], variants, store)
+    tell_room(lacking, home, n_jobs, say)
 
 
 def _describe(collection: Collection, n_jobs: int | None, say: Say) -> None:

@@ -27,8 +27,10 @@ from essentia_ldl.files import digest_file
 from essentia_ldl.frontends import MUSICNN, of_network
 from essentia_ldl.models.folder import find_extractor, find_model, read_model
 from essentia_ldl.models.pretrained import are_built
+from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.sound.features import extract_track
 from essentia_ldl.sound.request import Request
+from essentia_ldl.train.prepare import make_demo
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXTRACTOR_RUNS = ("fake-effnet-bs64-1", "fake-maest-5s-1", "vggish")
@@ -272,6 +274,27 @@ def graphs(run_nets: Callable[..., tuple[int, str]]) -> Path:
         reason = f"the released weights cannot be had: {said.strip()}"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)  # a check that is skipped in CI checks nothing
     return folder
+
+
+@pytest.fixture(scope="session")
+def demo_home(graphs: Path, tmp_path_factory: pytest.TempPathFactory, cut_wavs) -> Callable[[Path], Path]:
+    """A function (folder) -> a new home there with the base graphs and the demo of mood-sad, 12 tracks per class.
+
+    Seven seconds of a track are left, three patches, where the whole has thirteen; and all homes have one store, where
+    a test finds what another one has extracted.
+    """
+    store = tmp_path_factory.mktemp("demo") / "store"
+    recipe = read_recipe("mood-sad").override(demo__tracks=12, demo__artists=6)
+    cut_wavs(make_demo(store / "demo" / recipe.task, recipe) / "audio", 7.0)
+
+    def make(home: Path) -> Path:
+        (home / "graphs").mkdir(parents=True)
+        for path in graphs.iterdir():
+            (home / "graphs" / path.name).symlink_to(path)
+        (home / "store").symlink_to(store)
+        return home
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import time
 
 import essentia.streaming as ess
@@ -9,9 +11,12 @@ import numpy as np
 import pytest
 
 from essentia_ldl.errors import AudioError
+from essentia_ldl.frontends import MUSICNN
 from essentia_ldl.sound import audio
 from essentia_ldl.sound import decoder as decoder_module
 from essentia_ldl.sound.decoder import Decoder, Source
+from essentia_ldl.sound.features import connect_bands
+from essentia_ldl.sound.patches import find_stored
 
 
 def connect(source: Source) -> None:
@@ -151,10 +156,44 @@ def test_memory_of_predict_does_not_grow_with_the_number_of_files(files, graphs,
         "graph = sys.argv[1]\n"
         "card = GraphCard(json.load(open(graph.replace('.pb', '.json'))))\n"
         "predictor, found = Predictor([Request('msd', graph, card)]), []\n"
-        "for i in range(120):\n"
+        "for i in range(160):\n"
         "    predictor.predict(sys.argv[2 + i % (len(sys.argv) - 2)])\n"
-        "    found += [rss()] if i in (39, 79, 119) else []\n"
+        "    found += [rss()] if i in (39, 79, 119, 159) else []\n"
         "print(json.dumps(found))\n"
     )
     grown = measure_growth(script, str(graphs / "msd-musicnn-1.pb"), *files)
     assert grown < 40 * 100, "kB of 40 files, of which some are shorter than a patch and decoded twice"
+
+
+# --- files of a pass -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("told_hz", [44100, 22050, 48000])
+def test_what_went_to_files_is_exactly_what_the_last_reading_gave(
+    told_hz, write_wav, make_signal, tmp_path, monkeypatch
+):
+    """A header that tells another rate makes a file stand twice in what it was written to: not a sample too many."""
+    path = str(write_wav(tmp_path / "a.wav", make_signal(3.337, 44100, seed=5), 44100))
+    expected, _ = Decoder((16000,), connect).decode(path)
+    opened = decoder_module.open_audio
+
+    @contextlib.contextmanager
+    def open_wrongly(*given):
+        with opened(*given) as (readable, declared_s, _):
+            yield readable, declared_s, told_hz
+
+    def connect_files(source: Source) -> None:
+        source.store(source.signals[16000], "signal", tmp_path / "signal")
+        source.store(connect_bands(source, MUSICNN), "bands", tmp_path / "bands")
+
+    monkeypatch.setattr(decoder_module, "open_audio", open_wrongly)
+    decoder = Decoder((16000,), connect_files)
+    pool, _ = decoder.decode(path)
+    del decoder
+    gc.collect()
+    n_runs = 1 if told_hz == 44100 else 2
+    for name, n_bands in (("signal", 1), ("bands", 96)):
+        found = find_stored(pool, name, tmp_path / name, n_bands)
+        np.testing.assert_array_equal(found[:], expected[name].reshape(-1, n_bands))
+        assert (found.first_frame > 0) is (n_runs == 2)
+        assert (tmp_path / name).stat().st_size == 4 * n_bands * (found.first_frame + len(found))

@@ -272,6 +272,44 @@ def test_failed_track_leaves_no_features(make_signal, write_wav, tmp_path):
     assert not list(store.rglob("*.npy"))
 
 
+@pytest.fixture
+def all_are_long(monkeypatch):
+    """Make every file one that goes through the disk, in many pieces."""
+    monkeypatch.setattr(features, "is_long", lambda path, longest_s: True)
+    monkeypatch.setattr(features, "PIECE_VALUES", 5000)
+
+
+def test_a_long_file_leaves_the_same_bytes_in_the_store(song, tmp_path, request):
+    names = ["wave-3s", "samplecnn", "musicnn", "vggish", "mfcc", "mfcc-frames-25"]
+    job = {"path": str(song), "front_ends": names}
+    expected = extract_track({**job, "store": str(tmp_path / "memory")})
+    request.getfixturevalue("all_are_long")
+    assert extract_track({**job, "store": str(tmp_path / "disk")}) == expected
+    memory, disk = Store(tmp_path / "memory"), Store(tmp_path / "disk")
+    for front_end in map(frontends.get, names):
+        paths = [store.path(expected["content"], front_end) for store in (memory, disk)]
+        assert paths[0].read_bytes() == paths[1].read_bytes(), front_end.name
+    found = {path.relative_to(disk.root) for path in disk.root.rglob("*")}
+    assert found == {path.relative_to(memory.root) for path in memory.root.rglob("*")}, "nothing else is left"
+
+
+@pytest.mark.usefixtures("all_are_long")
+def test_a_long_file_that_fills_no_patch_leaves_nothing(make_signal, write_wav, tmp_path):
+    path = write_wav(tmp_path / "a.wav", make_signal(2.9))
+    with pytest.raises(AudioError, match=r"audio: expected at least 3\.00 s, one patch of wave-3s; got '2\.90 s'"):
+        extract_track({"path": str(path), "store": str(tmp_path / "store"), "front_ends": ["mfcc", "wave-3s"]})
+    assert not list((tmp_path / "store").rglob("*.npy"))
+    assert not list((tmp_path / "store").glob(".part*"))
+
+
+def test_decoded_audio_counts_as_long_from_ten_minutes(song, monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(features, "is_long", lambda path, longest_s: asked.append(longest_s))
+    for name in ("musicnn", "wave-3s"):
+        extract_track({"path": str(song), "store": str(tmp_path / "store"), "front_ends": [name]})
+    assert asked == [1800, 600]
+
+
 def test_full_disk_is_a_store_error(song, tmp_path):
     (tmp_path / "store").write_text("a file where the folder should be")
     with pytest.raises(StoreError, match="could not be written"):

@@ -68,11 +68,8 @@ def test_what_is_stored_holds_and_names_no_folder_of_a_machine():
 
 
 @pytest.mark.slow
-def test_the_cells_run_in_silence_and_show_what_is_stored(graphs, run_python, tmp_path):
-    home = tmp_path / "notebook-home"
-    (home / "graphs").mkdir(parents=True)
-    for path in graphs.iterdir():
-        (home / "graphs" / path.name).symlink_to(path)
+def test_the_cells_run_in_silence_and_show_what_is_stored(demo_home, run_python, tmp_path):
+    demo_home(tmp_path / "notebook-home")
     out = tmp_path / "out.ipynb"
     script = DOCS / "extensions" / "run.py"
     done = run_python(str(script), str(DOCS / "notebook.ipynb"), str(tmp_path), str(out), timeout_s=1500)

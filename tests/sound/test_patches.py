@@ -7,7 +7,9 @@ import essentia.streaming as ess
 import numpy as np
 import pytest
 
-from essentia_ldl.sound.patches import StoredBands, cut_blocks, cut_patches
+from essentia_ldl.errors import DiskError
+from essentia_ldl.sound.decoder import SPAN
+from essentia_ldl.sound.patches import StoredBands, cut_blocks, cut_patches, find_stored
 
 N_FRAMES, N_BANDS = 10, 4
 
@@ -54,11 +56,20 @@ def test_bands_in_a_file_are_cut_as_those_in_memory(tmp_path, last_patch):
     bands = draw(33)
     path = tmp_path / "bands"
     path.write_bytes(draw(7).tobytes() + bands.tobytes())  # what stands before is of an earlier run
-    stored = StoredBands(path, len(bands), N_BANDS)
+    stored = StoredBands(path, len(bands), N_BANDS, 7)
     np.testing.assert_array_equal(stored[:], bands)
     np.testing.assert_array_equal(stored[30:99], bands[30:])
     assert len(stored[5:5]) == 0
     np.testing.assert_array_equal(join(stored, 4, 2, last_patch), join(bands, 4, 2, last_patch))
+
+
+def test_a_file_that_is_not_whole_was_written_to_a_full_disk(tmp_path):
+    """Essentia's FileOutput does not say so; half a track would become features."""
+    (tmp_path / "bands").write_bytes(draw(10).tobytes()[:-1])
+    for name, n_frames in (("bands", 10), ("none", 1)):
+        with pytest.raises(DiskError, match=rf"The disk is full \(.*{name}\)\. Free space"):
+            find_stored({f"{SPAN}x": np.array([0, n_frames])}, "x", tmp_path / name, N_BANDS)
+    assert len(find_stored({f"{SPAN}x": np.array([3, 9])}, "x", tmp_path / "bands", N_BANDS)) == 6
 
 
 @pytest.mark.parametrize("last_patch", ["discard", "repeat"])

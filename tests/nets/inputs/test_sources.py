@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import types
+
 import numpy as np
 import pytest
 
+from essentia_ldl.features.store import Store
+from essentia_ldl.frontends import WAVE_3S
 from essentia_ldl.nets.inputs import below_head
 from essentia_ldl.nets.inputs.embeddings import open_embeddings
 from essentia_ldl.nets.inputs.sources import BandSource, EmbeddingSource, iterate_grid, measure_frames
@@ -102,3 +107,24 @@ def test_bands_are_measured_over_all_frames_of_some_tracks(make_run):
     mean, variance = source.measure(np.array([1, 4]))
     np.testing.assert_allclose(mean, frames.mean(axis=0), rtol=1e-6)
     np.testing.assert_allclose(variance, frames.var(axis=0), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("n_samples", "n_patches"), [(30, 1), (100, 1), (199, 1), (200, 2), (250, 2)])
+def test_patches_of_samples_stay_on_the_disk_until_they_are_taken(tmp_path, n_samples, n_patches):
+    front_end = dataclasses.replace(WAVE_3S, patch_frames=100, patch_hop_frames=100)
+    samples = np.random.default_rng(2).integers(-32768, 32767, (n_samples, 1), dtype=np.int16)
+    Store(tmp_path).write("ab" * 32, front_end, samples)
+    track = types.SimpleNamespace(content="ab" * 32)
+    source = BandSource(types.SimpleNamespace(front_end=front_end, store=tmp_path, tracks=[track]))
+    grid = source.grid(0)
+    assert (len(grid), grid.shape) == (n_patches, (n_patches, 100))
+    expected = np.resize(samples[: 100 * n_patches, 0], (n_patches, 100)).astype(np.float32) / 32768
+    np.testing.assert_array_equal(grid, expected)
+    np.testing.assert_array_equal(grid[n_patches - 1], expected[-1])
+    np.testing.assert_array_equal(np.concatenate(list(iterate_grid(source, np.array([0, 0])))), [*expected, *expected])
+    assert grid[:1].dtype == np.float32
+    if n_samples >= 100:
+        held = grid._patches
+        while not isinstance(held, np.memmap) and held.base is not None:
+            held = held.base
+        assert isinstance(held, np.memmap), "a view of the file, and no copy"

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from essentia_ldl.errors import StoreError
+from essentia_ldl.features import samples as samples_module
 from essentia_ldl.features.samples import FULL_SCALE, as_stored, find_dtype, to_float, to_int16
 from essentia_ldl.features.store import Store
 from essentia_ldl.frontends import ALL, MUSICNN, SAMPLECNN
@@ -63,3 +64,10 @@ def test_a_signal_that_was_not_made_samples_is_not_stored_as_zeros(tmp_path):
     stored = as_stored(np.full(5, 0.5, np.float32), SAMPLECNN)
     assert (stored.dtype, stored.shape, int(stored[0, 0])) == (np.int16, (5, 1), 16384)
     assert as_stored(np.ones((2, 96)), MUSICNN).dtype == np.float32
+
+
+def test_a_signal_is_rounded_piece_by_piece_to_the_same(monkeypatch):
+    signal = np.random.default_rng(1).uniform(-1.5, 1.5, 1000).astype(np.float32)
+    expected = to_int16(signal)
+    monkeypatch.setattr(samples_module, "PIECE_SAMPLES", 7)
+    np.testing.assert_array_equal(to_int16(signal), expected)

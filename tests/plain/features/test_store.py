@@ -14,7 +14,7 @@ import pytest
 from essentia_ldl.errors import StoreError
 from essentia_ldl.features import store as store_module
 from essentia_ldl.features.store import Store
-from essentia_ldl.frontends import MFCC, MUSICNN
+from essentia_ldl.frontends import MFCC, MUSICNN, SAMPLECNN
 
 CONTENT = hashlib.sha256(b"track").hexdigest()
 
@@ -47,6 +47,19 @@ def test_features_come_back_as_float32(store):
     expected = store.root / MUSICNN.key / CONTENT[:2] / f"{CONTENT}.npy"
     assert store.path(CONTENT, MUSICNN) == expected
     assert expected.is_file()
+
+
+@pytest.mark.parametrize(("front_end", "dtype"), [(MUSICNN, np.float32), (SAMPLECNN, np.int16)])
+@pytest.mark.parametrize("n_frames", [0, 3, 10, 11])
+def test_features_that_come_in_pieces_are_the_same_bytes(store, front_end, dtype, n_frames):
+    array = np.arange(n_frames * front_end.n_bands, dtype=dtype).reshape(n_frames, front_end.n_bands)
+    store.write(CONTENT, front_end, array)
+    expected = store.path(CONTENT, front_end).read_bytes()
+    store.path(CONTENT, front_end).unlink()
+    store.write_pieces(CONTENT, front_end, n_frames, (array[i : i + 5] for i in range(0, n_frames, 5)))
+    assert store.path(CONTENT, front_end).read_bytes() == expected
+    store.write_pieces(CONTENT, front_end, n_frames, [array], "tempo-94")
+    assert store.path(CONTENT, front_end, "tempo-94").read_bytes() == expected
 
 
 def test_features_that_are_not_there_are_a_store_error(store):

@@ -80,7 +80,7 @@ def count_by_pairs(points, targets, components, n_neighbors, lambda_):
         pytest.param(*(150, 2, {"n_components": 12, "lambda_": 0.8, "lmnn_neighbors": 1}), marks=pytest.mark.slow),
         pytest.param(*(120, 4, {"n_components": 12, "standardize": False}), marks=pytest.mark.slow),
         pytest.param(*(90, 3, {"n_components": 2}), marks=pytest.mark.slow),  # discriminants
-        (80, 3, {"n_components": 40, "max_iter": 200}),  # the identity
+        pytest.param(*(80, 3, {"n_components": 40, "max_iter": 200}), marks=pytest.mark.slow),  # the identity
         pytest.param(*(80, 2, {"n_components": 6, "init": "random", "learn_rate": 1e-3}), marks=pytest.mark.slow),
         pytest.param(
             *(80, 2, {"n_components": 6, "init": "identity", "lambda_": 0.0, "learn_rate": 1e-5}),
@@ -123,7 +123,7 @@ def test_neighbours_after_it_are_those_after_metric_learn(seed):
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 5])
-@pytest.mark.parametrize("block", [_descent._BLOCK, 64, 1])
+@pytest.mark.parametrize("block", [_descent._BLOCK, 64, pytest.param(1, marks=pytest.mark.slow)])
 def test_objective_and_slope_are_those_of_pairs_counted_one_by_one(monkeypatch, n_classes, block):
     monkeypatch.setattr(_descent, "_BLOCK", block)
     points, targets = make_points(50, n_classes, 12, seed=n_classes)

@@ -121,6 +121,29 @@ def test_too_few_tracks_are_told_before_the_extraction(tmp_path, extracted):
     assert extracted["front_ends"] == []
 
 
+def test_room_is_told_of_all_tracks_and_of_variants_of_those_that_train(tmp_path, extracted, monkeypatch):
+    """Before the extraction, and once: 20 tracks, and of those that train another quality and two tempi."""
+    told = []
+    monkeypatch.setattr(prepare_module, "tell_room", lambda lacking, *rest: told.append(dict(lacking)))
+    monkeypatch.setattr(prepare_module, "make_variants", lambda *told: None)
+    monkeypatch.setattr("essentia_ldl.features.variants.shutil.which", lambda name: name)
+    changes = {"network__backbone": "samplecnn", "network__pretrained": None, "network__fine_tune": "none"}
+    recipe = RECIPE.override(**changes, augment__audio=("quality", "tempo"))
+    split = []
+
+    def draw(tracks):
+        assert not extracted["front_ends"]
+        split[:] = [split_tracks(tracks, 0.4)]
+        return split
+
+    prepare(recipe, Source(make_tracks(tmp_path / "data")), Needs(("none",), draw), here(), 1, [].append)
+    (lacking,) = told
+    counts = {Path(path).name: count for path, count in lacking.items()}
+    training = {Path(name).name for name in split[0].train}
+    assert 0 < len(training) < 20
+    assert counts == {f"{n:02}.wav": 22050 * (4 if f"{n:02}.wav" in training else 1) for n in range(20)}
+
+
 def test_a_column_that_settings_are_chosen_by_is_checked_before_the_extraction(tmp_path, extracted):
     data, recipe = make_tracks(tmp_path / "data"), RECIPE.override(labels="auto", choice__leave_out="genre")
     needs = Needs(("auto",), lambda tracks: [split_tracks(tracks, 0.0)])
