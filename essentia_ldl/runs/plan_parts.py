@@ -1,8 +1,7 @@
 """The parts of a plan: network, extractor, training, tracks, tasks and places, checked when they are made.
 
 In: what a recipe says, or tables of `plan.json`. Out: frozen records that `plan.Plan` holds. Every value is of the kind
-that its field is annotated with, and a name that becomes part of a path cannot lead out of the folder that it is looked
-for in.
+that its field is annotated with, and a name that becomes part of a path cannot lead out of its folder.
 """
 
 from __future__ import annotations
@@ -396,6 +395,6 @@ class TaskPlan:
         check_name("task", self.name)
         if self.loss and self.loss not in LOSSES[1:]:
             raise TrainingError(explain("loss", " or ".join(LOSSES[1:]), self.loss, f"task {self.name}", REMEDY))
-        rule = " or ".join(CLASS_WEIGHTS)
         if self.class_weights and self.class_weights not in CLASS_WEIGHTS:
+            rule = " or ".join(CLASS_WEIGHTS)
             raise TrainingError(explain("class_weights", rule, self.class_weights, f"task {self.name}", REMEDY))

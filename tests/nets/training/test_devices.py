@@ -34,40 +34,35 @@ def stop(run, epoch):
         raise KeyboardInterrupt
     return train_epoch(run, epoch)
 train.build_model = build
-one, two, cut = (Path(name) for name in sys.argv[1:])
+one, two = (Path(name) for name in sys.argv[1:])
 pair = ("CPU:0", "CPU:1")
 assert find_devices() == ()
 train.train(one)
-train.train(two, devices=pair)
 updates.Run.train_epoch = stop
 try:
-    train.train(cut, devices=pair, checkpoint_every_s=0)
+    train.train(two, devices=pair, checkpoint_every_s=0)
 except KeyboardInterrupt:
     updates.Run.train_epoch = train_epoch
-train.train(cut, devices=pair)
+train.train(two, devices=pair)
 """
 
 
 @pytest.mark.slow
 def test_two_devices_learn_what_one_learns(make_dcnn):
-    """Batches of 5 and 6: shares of 2 and 3 rows, and of 3 and 3."""
-    changes = {"n_tracks": 11, "roles": ("train",), "training": {"epochs": 4, "batch_size": 5, "l2": 1e-3}}
-    folders = [make_dcnn(name, **changes) for name in ("one", "two", "cut")]
+    """Batches of 5 and 6: shares of 2 and 3 rows, and of 3 and 3; that of two devices is stopped and goes on."""
+    changes = {"n_tracks": 11, "roles": ("train",), "training": {"epochs": 3, "batch_size": 5, "l2": 1e-3}}
+    folders = [make_dcnn(name, **changes) for name in ("one", "two")]
     child = subprocess.run([sys.executable, "-c", CHILD, *folders], capture_output=True, text=True, timeout=500)
     assert child.returncode == 0, child.stderr
-    one, two, cut = (json.loads((folder / "history.json").read_text())["epochs"] for folder in folders)
+    one, two = (json.loads((folder / "history.json").read_text())["epochs"] for folder in folders)
     assert one[-1]["train_loss"] < 0.9 * one[0]["train_loss"]
-    np.testing.assert_allclose([e["train_loss"] for e in two], [e["train_loss"] for e in one], rtol=1e-3)
-    assert two == cut
-    with (
-        np.load(folders[0] / "weights.npz") as a,
-        np.load(folders[1] / "weights.npz") as b,
-        np.load(folders[2] / "weights.npz") as c,
-    ):
+    np.testing.assert_allclose([e["train_loss"] for e in two], [e["train_loss"] for e in one], rtol=1e-4)
+    with np.load(folders[0] / "weights.npz") as a, np.load(folders[1] / "weights.npz") as b:
         assert any(name.endswith("moving_mean") for name in a.files)
         for name in a.files:
-            np.testing.assert_allclose(b[name], a[name], rtol=1e-2, atol=2e-3, err_msg=name)
-            assert np.array_equal(b[name], c[name]), name
+            # an offset that a normalisation takes away again has gradients of rounding alone, six of 0.001
+            atol = 2e-4 if name.endswith(("kernel", "gamma")) else 12e-3
+            np.testing.assert_allclose(b[name], a[name], rtol=1e-3, atol=atol, err_msg=name)
 
 
 def test_one_device_and_small_heads_need_no_strategy(make_run):
