@@ -146,7 +146,7 @@ def test_a_model_of_tags_can_be_asked_of_classes(tmp_path, kind, text, expected)
     (tmp_path / "t.csv").write_text(text)
     model = Model("m", "m.pb", make_card(kind, TAGS))
     found = None
-    refused = pytest.raises(DataError, match="dimension 'guitar': expected a column .* whose kind is single_label")
+    refused = pytest.raises(DataError, match=r"dimension 'guitar': expected a column .* whose kind is single_label")
     with refused if kind == "regression" else contextlib.nullcontext():
         found = evaluate._read_tracks(model, Source(tmp_path / "t.csv"), {})[0].kind
     assert (found == "single_label") is expected
