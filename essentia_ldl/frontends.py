@@ -22,11 +22,12 @@ and half a patch from one to the next at inference. It does not say the frames o
 patches here, where the code's are twice as long (2048 samples at 22.05 kHz). The filters are those of `RESNET`.
 
 Front-ends of kind "waveform" are samples as they are decoded: a frame is one sample, and a patch is what a network
-hears at once. `SAMPLECNN` is that of Lee, Park, Kim and Nam (SMC 2017); three seconds at 16 kHz that of Dieleman and
+hears at once. `SAMPLECNN` is that of Lee, Park, Kim and Nam (SMC 2017), one second at its rate that of table 1 of Kim,
+Lee and Nam (IEEE JSTSP 13(2), 2019) for Speech Commands and DCASE; three seconds at 16 kHz that of Dieleman and
 Schrauwen, "End-to-end learning for music audio" (ICASSP 2014), five seconds that of Won, Chun, Nieto and Serra,
 "Data-driven harmonic filters for audio representation learning" (ICASSP 2020), half of them from one patch to the next.
 Their twins are mel bands of the same patch, 128 of them, whose windows and hops are the filters and strides of a first
-convolution: powers of 2 in the first paper, powers of 3 in figure 4 of Kim, Lee and Nam (IEEE JSTSP 13(2), 2019).
+convolution: powers of 2 in the first paper, powers of 3 in figure 4 of Kim, Lee and Nam.
 """
 
 from __future__ import annotations
@@ -183,6 +184,8 @@ SAMPLECNN = FrontEnd(
     predict_algorithm="TensorflowPredict",
 )
 
+SAMPLECNN_1S = dataclasses.replace(SAMPLECNN, name="samplecnn-1s", patch_frames=22050, patch_hop_frames=22050)
+
 WAVE_3S = dataclasses.replace(
     SAMPLECNN, name="wave-3s", sample_rate_hz=16000, patch_frames=48000, patch_hop_frames=48000
 )
@@ -274,6 +277,7 @@ NETWORKS = {
     "resnet": KnownNetwork(RESNET),
     "samplecnn": KnownNetwork(SAMPLECNN),
     **{f"samplecnn-{name}": KnownNetwork(SAMPLECNN, family="samplecnn") for name in SAMPLECNN_BLOCKS},
+    **{name: KnownNetwork(SAMPLECNN_1S, family="samplecnn") for name in ("samplecnn-1s", "samplecnn-1s-se")},
     **{f"samplecnn-{w}-{h}": KnownNetwork(SAMPLECNN, family="samplecnn") for w, h in POWERS_OF_3},
     **{name: KnownNetwork(front_end, family="samplecnn") for name, front_end in SAMPLE_TWINS.items()},
     "vgg": KnownNetwork(MUSICNN, ("msd", "mtt")),

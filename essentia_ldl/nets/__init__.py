@@ -29,10 +29,13 @@ The map, in the order of the imports: a module imports only from what stands abo
         sources      inputs of a training: embeddings or bands, row by row
         lower        what the frozen lower layers of a network make of bands, kept for a run
         augment      training patches changed at random
+        ahead        the next batch, made while a step computes
         evaluation_hop    sources with another distance between patches
     training/
         losses       distributions and logits -> one number per row
         depths       groups of layers that learn at rates of their own
+        devices      one network on several devices
+        precision    training in 16 bits
         updates      a model with its optimiser: what an epoch does
         shared_updates    the same for several targets
         checkpoints  the state that a killed training goes on from

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from essentia_ldl import frontends, taps
 from essentia_ldl import labels as label_sources
-from essentia_ldl.choices import ALL, HEAD, LOSSES_OF, SINGLE_LABEL, TOP, is_loss, join_choices
+from essentia_ldl.choices import ALL, HEAD, LOSSES_OF, SCRATCH, SINGLE_LABEL, TOP, is_loss, join_choices
 from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.recipe.sections import AugmentSettings, NetworkSettings, TrainingSettings
 
@@ -29,6 +29,14 @@ def check_tuning(network: NetworkSettings, training: TrainingSettings, networks:
             rule = f"{default:g} unless one pretrained network is tuned"
             remedy = "Leave it out, or set network.fine_tune to top or all."
             raise RecipeError(explain(f"training.{key}", rule, value, where, remedy))
+
+
+def check_precision(network: NetworkSettings, training: TrainingSettings, networks: str, where: str) -> None:
+    """Raise `RecipeError` when 16 bits are wanted where no whole network trains; parameters as of `check_tuning`."""
+    if training.mixed_precision and (network.fine_tune not in (ALL, SCRATCH) or networks != "none"):
+        rule = "false unless one whole network trains: heads, solved or not, are computed in 32 bits"
+        remedy = "Leave it out, or set network.fine_tune to all or none."
+        raise RecipeError(explain("training.mixed_precision", rule, True, where, remedy))
 
 
 def check_augment(network: NetworkSettings, augment: AugmentSettings, networks: str, where: str) -> None:

@@ -19,7 +19,15 @@ from essentia_ldl.choices import CHOSEN, KINDS, REGRESSION, SINGLE_LABEL, join_c
 from essentia_ldl.discover import names, unknown
 from essentia_ldl.errors import SHOWN, DataError, RecipeError, explain, show
 from essentia_ldl.files import Home
-from essentia_ldl.recipe.checks import check_augment, check_joint, check_kind, check_loss, check_targets, check_tuning
+from essentia_ldl.recipe.checks import (
+    check_augment,
+    check_joint,
+    check_kind,
+    check_loss,
+    check_precision,
+    check_targets,
+    check_tuning,
+)
 from essentia_ldl.recipe.sections import (
     ADDED,
     RENAMED,
@@ -139,6 +147,7 @@ class Recipe:
             frontends.check_pretrained(self.network.backbone, self.network.pretrained)
         check_joint(self.network, self.target_networks, where)
         check_tuning(self.network, self.training, self.target_networks, where)
+        check_precision(self.network, self.training, self.target_networks, where)
         check_augment(self.network, self.augment, self.target_networks, where)
         check_targets(self.sources, self.target_networks, self.network, where)
         asked = {

@@ -148,6 +148,11 @@ class TrainingSettings:
         "at least 0",
         lambda x: x >= 0,
     )
+    mixed_precision: bool = _key(
+        False,
+        "with fine_tune all or none: compute in 16 bits, float16 on a graphics card and bfloat16 elsewhere; what is "
+        "exported computes in 32",
+    )
 
 
 def _is_share_or_auto(text: str) -> bool:
@@ -313,7 +318,7 @@ SECTIONS = {
 }
 
 ADDED = {
-    "training": ("rate_factor", "warmup_epochs"),
+    "training": ("rate_factor", "warmup_epochs", "mixed_precision"),
     "augment": ("time_mask", "band_mask", "mixup", "gain_db", "shift_frames", "audio"),
     "network": ("backbones", "layers"),
     "choice": ("speed", "music", "networks", "layers", "smoothing", "leave_out"),

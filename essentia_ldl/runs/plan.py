@@ -181,6 +181,9 @@ class Plan:
             raise TrainingError(explain("fine_tune", rule, found, where, REMEDY))
         if self.tasks and self.network.fine_tune == TOP:
             raise TrainingError(explain("fine_tune", "all or none, with several targets", TOP, where, REMEDY))
+        if self.training.mixed_precision and (self.tasks or self.network.fine_tune in (HEAD, TOP)):
+            rule = "false unless one whole network with one target trains"
+            raise TrainingError(explain("mixed_precision", rule, True, where, REMEDY))
         if self.augment != AugmentPlan() and (self.tasks or self.network.fine_tune == HEAD):
             rule = "nothing unless layers of a network with one target train"
             raise TrainingError(explain("augment", rule, self.network.fine_tune, where, REMEDY))

@@ -1,8 +1,7 @@
 """The parts of a plan: network, extractor, training, tracks, tasks and places, checked when they are made.
 
 In: what a recipe says, or tables of `plan.json`. Out: frozen records that `plan.Plan` holds. Every value is of the kind
-that its field is annotated with, and a name that becomes part of a path cannot lead out of the folder that it is looked
-for in.
+that its field is annotated with, and a name that becomes part of a path cannot lead out of its folder.
 """
 
 from __future__ import annotations
@@ -247,6 +246,7 @@ class TrainingPlan:
     solver: str = DESCENT  # "solved": no epochs, the linear head is that of solution.npz
     rate_factor: float = 1.0  # from the rate of a group of layers to that of the one below it, above a frozen part
     warmup_epochs: int = 0  # the first of them, in which what is above the embedding trains alone
+    mixed_precision: bool = False  # layers compute in 16 bits
 
     def __post_init__(self) -> None:
         check_kinds(TrainingPlan, vars(self))

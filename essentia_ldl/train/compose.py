@@ -160,6 +160,7 @@ def compose_plan(folder: Path, recipe: Recipe, collection: Collection, split: Sp
             halvings=wanted.halvings,
             rate_factor=training.rate_factor,
             warmup_epochs=training.warmup_epochs,
+            mixed_precision=training.mixed_precision,
         ),
         augment=AugmentPlan(**dataclasses.asdict(recipe.augment)),
         tracks=tuple(

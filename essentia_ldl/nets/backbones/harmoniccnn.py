@@ -10,7 +10,10 @@ beta = 24.7. The slide names alpha and beta as what is learnt; the authors' code
 `harmoniccnn`; `harmoniccnn-free` learns all three. With 50 outputs `harmoniccnn` has 3 631 551 trainable numbers.
 
 The spectrogram is a matrix product with cosines and sines under a Hann window, whose operations every TensorFlow and
-OpenVINO know; the authors' code pads the ends by reflection where this one puts silence.
+OpenVINO know. RFFT in its place, which TensorFlow 2.5 knows too, answers the same and is no quicker: alternating in
+Essentia's TensorFlow, five seconds at a time, it took 1.17 times the processor time for the filters alone, 1.09 times
+for a network 16 channels wide and 1.02 times for the whole one, which spends 4 % of its time there. The authors' code
+pads the ends by reflection where this one puts silence.
 
 References
 ----------

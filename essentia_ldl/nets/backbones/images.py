@@ -6,7 +6,8 @@ layer over time and bands, which goes straight to the classes: ``hidden = 0`` in
 weights for one channel: they are trained from scratch.
 
 `images` is MobileNetV3 (small), a network of squeeze-and-excitation blocks; `vgg16`, `inceptionv3` (GoogLeNet's kin),
-`densenet121`, `efficientnetb0` and `resnet50` are called by their names. Keras has no SqueezeNet.
+`densenet121`, `efficientnetb0` and `resnet50` are called by their names. All of them freeze into operations that
+TensorFlow 2.5 knows, and 1.15. Keras has no SqueezeNet.
 
 References
 ----------

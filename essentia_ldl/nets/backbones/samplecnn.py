@@ -10,22 +10,24 @@ the deviation of the training tracks' samples, which are weights like others.
 numbers is the same, 1 869 874 with 50 outputs. The others are the extended ones of the comparison, with its blocks:
 
     basic      convolution of 3, batch normalisation, ReLU, pooling of 3
-    se         as basic, each channel scaled by what two dense layers make of the channels' means
+    se         as basic, then each channel scaled by what two dense layers make of the channels' means
     res-n      n convolutions of 3 and a shortcut, which a convolution of 1 widens where the number of channels changes
     rese-n     as res-n, scaled like se before the shortcut is added
 
 All of these but the original aggregate several levels. The number of blocks follows from the length: 9 for 3^10
-samples, 8 for 22 050. A longer first convolution takes the place of the first blocks (`samplecnn-729-243`: filter and
-stride), and so do mel bands (`samplecnn-mel-729-243`: window and hop), as in figure 4. "with RNN" of its table 1 is not
-in the authors' code: here a recurrent layer of gated units, as many as the channels below, reads what the first blocks
-say in time, and its last state is the embedding; no dropout follows.
+samples, 8 for 22 050, which is a second: `samplecnn-1s`, and with SE blocks `samplecnn-1s-se`. A longer first
+convolution takes the place of the first blocks (`samplecnn-729-243`: filter and stride), and so do mel bands
+(`samplecnn-mel-729-243`: window and hop), as in figure 4. "with RNN" of its table 1 is not in the authors' code: here a
+recurrent layer of gated units, as many as the channels below, reads what the first blocks say in time, and its last
+state is the embedding; no dropout follows.
 
 References
 ----------
 J. Lee, J. Park, K. L. Kim and J. Nam, "Sample-level deep convolutional neural networks for music auto-tagging using raw
 waveforms" (SMC 2017): the original.
 T. Kim, J. Lee and J. Nam, "Comparison and analysis of SampleCNN architectures for audio classification" (IEEE JSTSP
-13(2), 2019): table 1, figures 2 to 4, section IV; an amplifying ratio of 1 / 8 as in its code.
+13(2), 2019): table 1, figures 2 to 4, section IV; https://github.com/tae-jun/sampleaudio for what the paper leaves out:
+the amplifying ratio of 1 / 8, the pooling before an SE block's scale, the channels of eight blocks.
 """
 
 from __future__ import annotations
@@ -106,13 +108,14 @@ def build(
     else:
         inputs = keras.Input((front_end.patch_frames, front_end.n_bands), name="patches")
         x = kl.Activation("linear", name="stem_relu")(standardize(inputs))
-    channels = list_channels(count_blocks(x.shape[1]), width)
+    stride = first[1] if front_end.kind == "waveform" else front_end.hop_samples
+    channels = list_channels(count_blocks(x.shape[1]), width, count_blocks(stride) - 1)
     if ends.startswith("rnn"):
         channels = channels[: int(ends.removeprefix("rnn"))]
     pooled = []
     for number, n_channels in enumerate(channels, start=1):
         name = f"block_{number}" if number < len(channels) else "last_block"
-        x = kl.MaxPooling1D(LENGTH, name=name)(_add_block(x, n_channels, name, block, frozen_statistics))
+        x = _add_block(x, n_channels, name, block, frozen_statistics)
         if ends == "multi" and len(channels) - number < N_AGGREGATED:
             pooled.append(kl.GlobalMaxPooling1D(name=f"{name}_pool")(x))
     if ends.startswith("rnn"):
@@ -138,19 +141,32 @@ def count_blocks(n_steps: int) -> int:
     return math.floor(math.log(n_steps * (1 + 1e-9), LENGTH))
 
 
-def list_channels(n_blocks: int, width: int) -> list[int]:
-    """List the channels of blocks, the last of nine: two of the width, six of twice as many, one of four times."""
-    return [width, width, *[2 * width] * 6, 4 * width][-n_blocks:]
+def list_channels(n_blocks: int, width: int, n_replaced: int = 0) -> list[int]:
+    """List the channels of blocks, which double at the third and at the last one.
+
+    Parameters
+    ----------
+    n_blocks : int
+        That there are.
+    width : int
+        Channels of the first two.
+    n_replaced : int
+        Blocks before them, in place of which there is something else.
+    """
+    last = n_blocks + n_replaced - 1
+    return [width * 2 ** ((i >= 2) + (i == last != 2)) for i in range(n_replaced, last + 1)]
 
 
 def _add_block(
     x: keras.KerasTensor, n_channels: int, name: str, block: str, frozen_statistics: bool
 ) -> keras.KerasTensor:
-    """Add a block up to its ReLU."""
+    """Add a block, the last layer of which has its name."""
     kl = keras.layers
     if not block.startswith("res"):
-        y = _convolve(x, n_channels, f"{name}_conv", frozen_statistics)
-        return kl.ReLU(name=f"{name}_relu")(_excite(y, name) if block == "se" else y)
+        y = kl.ReLU(name=f"{name}_relu")(_convolve(x, n_channels, f"{name}_conv", frozen_statistics))
+        if block != "se":
+            return kl.MaxPooling1D(LENGTH, name=name)(y)
+        return _excite(kl.MaxPooling1D(LENGTH, name=f"{name}_pooled")(y), name, name)
     y = x
     for number in range(1, int(block[-1]) + 1):
         if number > 1:
@@ -158,19 +174,20 @@ def _add_block(
             y = kl.Dropout(BLOCK_DROPOUT, name=f"{name}_dropout_{number - 1}")(y)
         y = _convolve(y, n_channels, f"{name}_conv_{number}", frozen_statistics)
     if block.startswith("rese"):
-        y = _excite(y, name)
+        y = _excite(y, name, f"{name}_scaled")
     if x.shape[-1] != n_channels:
         x = _convolve(x, n_channels, f"{name}_shortcut", frozen_statistics, size=(1, 1))
-    return kl.ReLU(name=f"{name}_relu")(kl.Add(name=f"{name}_sum")([y, x]))
+    y = kl.ReLU(name=f"{name}_relu")(kl.Add(name=f"{name}_sum")([y, x]))
+    return kl.MaxPooling1D(LENGTH, name=name)(y)
 
 
-def _excite(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+def _excite(x: keras.KerasTensor, name: str, end: str) -> keras.KerasTensor:
     """Scale every channel by a number between 0 and 1 that two dense layers make of all channels' means."""
     kl, n_channels = keras.layers, x.shape[-1]
     y = kl.GlobalAveragePooling1D(name=f"{name}_squeeze")(x)
     y = kl.ReLU(name=f"{name}_excite_relu")(connect(y, max(1, round(SQUEEZE * n_channels)), f"{name}_excite_1"))
     y = kl.Activation("sigmoid", name=f"{name}_gate")(connect(y, n_channels, f"{name}_excite_2"))
-    return kl.Multiply(name=f"{name}_scaled")([x, kl.Reshape((1, n_channels), name=f"{name}_wide")(y)])
+    return kl.Multiply(name=end)([x, kl.Reshape((1, n_channels), name=f"{name}_wide")(y)])
 
 
 def _convolve(
@@ -185,7 +202,9 @@ def _describe_variants() -> dict[str, dict[str, object]]:
     """Say what each network of `frontends.NETWORKS` has otherwise."""
     multi = {"EMBEDDING_SIZE": 1024}
     found: dict[str, dict[str, object]] = {
-        "samplecnn-multi": {"build": functools.partial(build, ends="multi"), **multi}
+        "samplecnn-1s": {},
+        "samplecnn-1s-se": {"build": functools.partial(build, block="se", ends="multi"), **multi},
+        "samplecnn-multi": {"build": functools.partial(build, ends="multi"), **multi},
     }
     for block in ("se", "res1", "res2", "rese1", "rese2"):
         found[f"samplecnn-{block}"] = {"build": functools.partial(build, block=block, ends="multi"), **multi}

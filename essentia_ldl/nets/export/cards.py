@@ -178,6 +178,7 @@ def describe_classifier(
             "backbone": network.backbone if _stands_on_ours(plan) else None,
             "pretrained": network.pretrained if _stands_on_ours(plan) else None,
             "fine_tune": network.fine_tune,
+            **({"mixed_precision": True} if plan.training.mixed_precision else {}),
             **_describe_augmentation(plan),
             **_describe_features(plan),
             **_describe_extractor(plan),

@@ -64,6 +64,7 @@ class LowerSource:
         self.shape = lower.shape
         self.n_patches = self.n_choices = bands.n_patches
         self.keeps = int(bands.n_patches.sum()) * int(np.prod(self.shape)) * 4 <= KEPT_BYTES
+        self.reads_disk = not self.keeps
         if self.keeps:
             missing = [row for row in range(len(self.n_patches)) if bands.name_grid(row) not in lower.kept]
             for row in tqdm(missing, desc="lower layers", unit="track", disable=hides_bars()):

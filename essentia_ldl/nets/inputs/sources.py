@@ -35,6 +35,7 @@ class EmbeddingSource:
 
     def __init__(self, plan: Plan, extractor: FrozenNetwork) -> None:
         self._extractor = extractor if getattr(extractor, "lazy", False) else None
+        self.reads_disk = self._extractor is not None
         self._contents = [track.content for track in plan.tracks]
         if self._extractor is not None:
             self.n_patches = np.asarray(extractor.count(self._contents), dtype=np.int64)
@@ -100,6 +101,7 @@ class BandSource:
     """
 
     evaluation_batch = 8
+    reads_disk = True
 
     def __init__(self, plan: Plan) -> None:
         self.front_end = plan.front_end

@@ -23,9 +23,10 @@ afterwards; the logits stay.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,6 +45,8 @@ from essentia_ldl.nets.networks import build_model
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.trained_weights import write_weights
 from essentia_ldl.nets.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from essentia_ldl.nets.training.devices import Strategy, find_devices, open_strategy
+from essentia_ldl.nets.training.precision import choose_policy, use_policy
 from essentia_ldl.nets.training.shared_updates import SharedRun
 from essentia_ldl.nets.training.solved import describe_solution, read_fitting, set_solution
 from essentia_ldl.nets.training.updates import Run, rescale
@@ -101,6 +104,7 @@ def train(
     *,
     extractors: Known | None = None,
     checkpoint_every_s: float = CHECKPOINT_EVERY_S,
+    devices: Sequence[str] | None = None,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Train the network of a run folder, or go on where it was stopped.
@@ -113,6 +117,9 @@ def train(
         Frozen networks of earlier runs of this process, added to; see `below_head.open_body`.
     checkpoint_every_s : float
         Seconds between checkpoints; one is also written at the end.
+    devices : sequence of str or None
+        That share the batches of a network that trains as a whole, such as ("GPU:0", "GPU:1"); None are all graphics
+        cards that TensorFlow sees.
     say : Callable[[str], None]
         Takes lines for the user.
 
@@ -141,14 +148,29 @@ def train(
     # Only now: how much was drawn before depends on which embeddings were there already.
     keras.utils.set_random_seed(plan.seed)
     tf.config.experimental.enable_op_determinism()
-    model = build_model(plan, pretrained=True)
+    strategy = open_strategy(plan, find_devices() if devices is None else devices)
+    with contextlib.nullcontext() if strategy is None else strategy.scope():
+        return _train(plan, source, strategy, extractors, checkpoint_every_s, say)
+
+
+def _train(
+    plan: Plan,
+    source: EmbeddingSource | BandSource | LowerSource,
+    strategy: Strategy | None,
+    extractors: Known,
+    checkpoint_every_s: float,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """Train a network where its variables are to be, and write what a run keeps."""
+    with use_policy(choose_policy(plan)):
+        model = build_model(plan, pretrained=True)
     _standardize(plan, source, model)
     trained, bands, lower = model, source, None
     if plan.network.fine_tune == TOP:
         lower, trained = _open_lower(plan, model, extractors)
         source = LowerSource(source, lower)
     augmenter = None if plan.augment == AugmentPlan() else Augmenter(plan, bands, lower)
-    run = SharedRun(plan, source, trained) if plan.tasks else Run(plan, source, trained, augmenter)
+    run = (SharedRun if plan.tasks else Run)(plan, source, trained, augmenter, strategy)
     if plan.training.solver == SOLVED:
         set_solution(plan, model)
         run.targets = read_targets(plan)  # it answers numbers as they are
@@ -159,6 +181,10 @@ def train(
             rescale(model, run.unit)
     write_weights(plan.folder / WEIGHTS, model)
     write_history(plan.folder, history)
+    if plan.training.mixed_precision:  # predictions are those of the network that leaves
+        model = build_model(plan, pretrained=False)
+        model.set_weights(run.model.get_weights())
+        run.infer = run.compile_answer(model)
     if not plan.predictions:
         return history
     if plan.evaluation_hop_frames is not None:
@@ -201,7 +227,8 @@ def _loop(run: Run, checkpoint_every_s: float, say: Callable[[str], None]) -> di
     plateau, best, best_epoch, elapsed = Plateau(), run.snapshot(), 0, 0.0
     digest = digest_training(plan, run.targets)
     saved = read_checkpoint(path, digest)
-    if saved is not None and len(saved.history) <= training.epochs:
+    # of another policy, on a machine of another kind, it has other variables
+    if saved is not None and len(saved.values) == len(run.variables) and len(saved.history) <= training.epochs:
         run.restore(saved.values)
         history, best, best_epoch, elapsed = saved.history, saved.best, saved.best_epoch, saved.elapsed_s
         plateau = Plateau(saved.best_cost, saved.n_worse)

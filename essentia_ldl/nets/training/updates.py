@@ -6,8 +6,9 @@ one value per patch, times the weight of its track; L2 is half the sum of square
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,16 @@ import numpy as np
 from essentia_ldl.choices import MULTI_LABEL, REGRESSION, SINGLE_LABEL
 from essentia_ldl.errors import TrainingError, explain
 from essentia_ldl.nets.backbones import load_backbone
+from essentia_ldl.nets.inputs.ahead import Batch, make_ahead
 from essentia_ldl.nets.inputs.augment import Augmenter
 from essentia_ldl.nets.inputs.lower import LowerSource
 from essentia_ldl.nets.inputs.patches import draw_epoch
 from essentia_ldl.nets.inputs.sources import BandSource, EmbeddingSource, iterate_grid
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.training.depths import Group, group_variables
+from essentia_ldl.nets.training.devices import Strategy, share_statistics, spread_step
 from essentia_ldl.nets.training.losses import LOSSES_BY_KIND
+from essentia_ldl.nets.training.precision import guard, match_scales, scale_cost
 from essentia_ldl.runs.plan import Plan
 from essentia_ldl.runs.targets import read_targets
 from essentia_ldl.scores.multi_label import score_roc_auc
@@ -44,6 +48,8 @@ class Run:
         Inputs -> logits.
     augmenter : Augmenter or None
         Makes the batches of a training, in place of `source`, where its patches are changed.
+    strategy : tf.distribute.MirroredStrategy or None
+        Of the devices that share the batches, with a copy of `model` on each; None is one device.
     """
 
     def __init__(
@@ -52,8 +58,12 @@ class Run:
         source: EmbeddingSource | BandSource | LowerSource,
         model: keras.Model,
         augmenter: Augmenter | None = None,
+        strategy: Strategy | None = None,
     ) -> None:
         self.plan, self.source, self.model, self.augmenter = plan, source, model, augmenter
+        self.strategy = strategy
+        if strategy is not None:
+            share_statistics(model)
         self.train_rows, self.valid_rows = plan.rows("train"), plan.rows("valid")
         self.targets = read_targets(plan)  # one array per task
         self.weights, self.losses = plan.weights, LOSSES_BY_KIND[plan.kind]
@@ -75,8 +85,14 @@ class Run:
             groups = group_variables(self.model, ends, training.rate_factor)
             self.step = self.compile_step(self.model, groups=groups)
             self.warm_step = self.compile_step(self.model, groups=groups[:1], optimizers=self.optimizers[:1])
+        self.infer = self.compile_answer(self.model)
+
+    def compile_answer(self, model: keras.Model) -> Callable[..., tf.Tensor]:
+        """Make what answers (inputs) -> logits, float32, in inference mode."""
         inputs = tf.TensorSpec((None, *self.source.shape), tf.float32)
-        self.infer = tf.function(lambda x: self.model(x, training=False), input_signature=[inputs], autograph=False)
+        return tf.function(
+            lambda x: tf.cast(model(x, training=False), tf.float32), input_signature=[inputs], autograph=False
+        )
 
     def compile_step(
         self,
@@ -100,27 +116,39 @@ class Run:
         """
         training, loss = self.plan.training, self.losses[loss_name] if loss_name else self.loss
         groups = groups or (Group(1.0, model.trainable_variables),)
-        optimizers = optimizers or [self._add_optimizer(group) for group in groups]
+        optimizers = optimizers or [self._add_optimizer(group, model) for group in groups]
         variables = [variable for group in groups for variable in group.variables]
         starts = np.cumsum([0, *(len(group.variables) for group in groups)])
         kernels = [variable for variable in variables if variable.name == "kernel"]
-        inputs = tf.TensorSpec((None, *self.source.shape), tf.float32)
-        targets = tf.TensorSpec((None, model.output_shape[-1]), tf.float32)
+        signature = [
+            tf.TensorSpec((None, *self.source.shape), tf.float32),
+            tf.TensorSpec((None, model.output_shape[-1]), tf.float32),
+            tf.TensorSpec((None,), tf.float32),
+        ]
 
-        @tf.function(input_signature=[inputs, targets, tf.TensorSpec((None,), tf.float32)], autograph=False)
-        def step(x: tf.Tensor, t: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
+        def update(x: tf.Tensor, t: tf.Tensor, w: tf.Tensor, n_rows: tf.Tensor | None = None) -> tf.Tensor:
+            """Train on a batch, or on one of the shares of a batch of so many rows."""
             with tf.GradientTape() as tape:
-                data_loss = tf.reduce_mean(w * loss(t, model(x, training=True)))
-                cost = data_loss + training.l2 * tf.add_n([tf.nn.l2_loss(kernel.value) for kernel in kernels])
+                losses, l2 = w * loss(t, tf.cast(model(x, training=True), tf.float32)), training.l2
+                if n_rows is None:
+                    data_loss = tf.reduce_mean(losses)
+                else:
+                    data_loss, l2 = tf.reduce_sum(losses) / n_rows, l2 / self.strategy.num_replicas_in_sync
+                cost = data_loss + l2 * tf.add_n([tf.nn.l2_loss(kernel.value) for kernel in kernels])
+                cost = scale_cost(cost, optimizers)
             gradients = tape.gradient(cost, [v.value for v in variables])
-            for optimizer, group, start in zip(optimizers, groups, starts[:-1], strict=True):
-                optimizer.apply(gradients[start : start + len(group.variables)], group.variables)
+            parts = [gradients[start:end] for start, end in itertools.pairwise(starts)]
+            for optimizer, group, part in zip(optimizers, groups, match_scales(parts, optimizers), strict=True):
+                optimizer.apply(part, group.variables)
             return data_loss
 
-        return step
+        if self.strategy is not None:
+            return spread_step(self.strategy, update, signature)
+        return tf.function(lambda x, t, w: update(x, t, w), input_signature=signature, autograph=False)
 
-    def _add_optimizer(self, group: Group) -> keras.Optimizer:
-        optimizer = keras.optimizers.Adam(self.plan.training.learning_rate * group.factor, epsilon=ADAM_EPSILON)
+    def _add_optimizer(self, group: Group, model: keras.Model) -> keras.Optimizer:
+        adam = keras.optimizers.Adam(self.plan.training.learning_rate * group.factor, epsilon=ADAM_EPSILON)
+        optimizer = guard(adam, model)
         optimizer.build(group.variables)
         self.optimizers.append(optimizer)
         self.factors.append(group.factor)
@@ -134,7 +162,7 @@ class Run:
     @property
     def rate(self) -> float:
         """The learning rate, that of the head where others are lower."""
-        return float(self.optimizers[0].learning_rate)
+        return float(self.optimizers[0].learning_rate.numpy())
 
     @rate.setter
     def rate(self, value: float) -> None:
@@ -165,12 +193,15 @@ class Run:
             starts.pop()  # a last batch of one joins the one before it: its batch normalisation would be all zeros
         total = 0.0
         update = self.warm_step if epoch < self.plan.training.warmup_epochs else self.step
-        for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
-            picked = order[start:end]
-            rows = self.train_rows[picked]
-            value = float(update(*self._take(rows, choices[picked], random)))
-            total += check_loss(value, epoch) * len(rows)
+        parts = (order[start:end] for start, end in itertools.pairwise([*starts, len(order)]))
+        batches = (self._take(self.train_rows[part], choices[part], random) for part in parts)
+        for batch in self._make_ahead(batches):
+            total += check_loss(float(update(*batch)), epoch) * len(batch[0])
         return total / len(order)
+
+    def _make_ahead(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """Let the next batch be made during a step, where it comes from the disk: a copy in memory costs less."""
+        return make_ahead(batches) if self.augmenter is not None or self.source.reads_disk else batches
 
     def _take(self, rows: np.ndarray, choices: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, ...]:
         """Return inputs, targets and weights of a batch, changed where there is an augmenter."""
@@ -185,7 +216,8 @@ class Run:
 
     def predict(self, rows: np.ndarray) -> np.ndarray:
         """Return the logits of every patch of the grid of some tracks, one track after the other."""
-        return np.concatenate([self.infer(batch).numpy() for batch in iterate_grid(self.source, rows)])
+        batches = self._make_ahead(iterate_grid(self.source, rows))
+        return np.concatenate([self.infer(batch).numpy() for batch in batches])
 
     def mean_probabilities(self, logits: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Return the mean of the probabilities of each track's patches, shape (n_rows, n_classes), float32."""

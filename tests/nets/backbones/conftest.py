@@ -15,7 +15,9 @@ from essentia_ldl.nets.runtime import keras, tf
 N_CLIPS = 32
 
 
-def learn(name: str, *, patch_frames: int = 0, n_steps: int = 40, rate: float = 3e-3, **size: object) -> float:
+def learn(
+    name: str, *, patch_frames: int = 0, n_bands: int = 0, n_steps: int = 40, rate: float = 1e-2, **size: object
+) -> float:
     """Train a network on noise with labels drawn at random; return its loss on that noise, by that of chance.
 
     Parameters
@@ -24,6 +26,8 @@ def learn(name: str, *, patch_frames: int = 0, n_steps: int = 40, rate: float = 
         A row of `frontends.NETWORKS`.
     patch_frames : int
         Frames or samples of a patch, fewer than the network's own; 0 for its own.
+    n_bands : int
+        Of a patch; 0 for the network's own.
     n_steps : int
         Steps over all clips.
     rate : float
@@ -34,22 +38,28 @@ def learn(name: str, *, patch_frames: int = 0, n_steps: int = 40, rate: float = 
     keras.utils.set_random_seed(0)
     module = load_backbone(name)
     front_end = module.FRONT_END
-    if patch_frames:
-        front_end = dataclasses.replace(front_end, patch_frames=patch_frames)
+    changes = {"patch_frames": patch_frames, "n_bands": n_bands}
+    front_end = dataclasses.replace(front_end, **{key: value for key, value in changes.items() if value})
     varied = type(module)(module.__name__)
     vars(varied).update({**vars(module), "FRONT_END": front_end})
     model = build_network(varied, 2, DenseLayers(0), fine_tune="none", size=size)
     random = np.random.default_rng(1)
     x = tf.constant(random.uniform(-1, 1, (N_CLIPS, *front_end.patch_shape)).astype(np.float32))
     y = tf.constant(np.eye(2, dtype=np.float32)[random.integers(0, 2, N_CLIPS)])
-    optimizer, variables = keras.optimizers.Adam(rate), model.trainable_variables
-    optimizer.build(variables)
+    variables = [variable.value for variable in model.trainable_variables]
+    sizes = [int(np.prod(variable.shape)) for variable in variables]
+    whole = keras.Variable(np.concatenate([variable.numpy().ravel() for variable in variables]))
+    optimizer = keras.optimizers.Adam(rate)  # of all numbers as one: most of the time of a short training is tracing
+    optimizer.build([whole])
 
     @tf.function(autograph=False)
     def step() -> tf.Tensor:
         with tf.GradientTape() as tape:
             cost = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(y, model(x, training=True)))
-        optimizer.apply(tape.gradient(cost, [variable.value for variable in variables]), variables)
+        gradients = tape.gradient(cost, variables)
+        optimizer.apply([tf.concat([tf.reshape(gradient, [-1]) for gradient in gradients], axis=0)], [whole])
+        for variable, part in zip(variables, tf.split(whole.value, sizes), strict=True):
+            variable.assign(tf.reshape(part, variable.shape))
         return cost
 
     for _ in range(n_steps):

@@ -59,4 +59,4 @@ def test_statistics_follow_a_small_collection():
 
 @pytest.mark.slow
 def test_it_learns_by_heart(overfit):
-    assert overfit("images", patch_frames=48, alpha=0.35, n_steps=100, rate=3e-3) < 0.1
+    assert overfit("images", patch_frames=32, n_bands=32, alpha=0.35, n_steps=60) < 0.1

@@ -78,7 +78,8 @@ def test_what_is_promised_is_there_though_the_plan_says_nothing(plan):
 
 
 def test_changes_of_training_patches_are_told_where_there_were_any(make_run):
-    assert "augment" not in describe(read_plan(make_run("plain", n_tracks=6))).fields["essentia_ldl"]
+    plain = describe(read_plan(make_run("plain", n_tracks=6))).fields["essentia_ldl"]
+    assert not {"augment", "mixed_precision"} & set(plain)
     settings = {"mixup": 0.2, "audio": ["mp3"]}
     plan = read_plan(make_run("changed", n_tracks=6, network={"fine_tune": "all"}, augment=settings))
     card = describe(plan, head=False)

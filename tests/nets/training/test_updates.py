@@ -28,6 +28,20 @@ def test_no_batch_is_of_one_track_where_statistics_are_learnt(narrow, make_dcnn,
     assert seen == sizes
 
 
+def test_batches_that_are_made_ahead_are_those_that_are_made_in_turn(narrow, make_dcnn, monkeypatch):
+    plan = read_plan(make_dcnn(augment={"mixup": 0.4, "gain_db": 3.0}))
+    source = BandSource(plan)
+    run = updates.Run(plan, source, build_model(plan, pretrained=False), updates.Augmenter(plan, source, None))
+    seen = []
+    run.step = lambda *batch: (seen.append(batch), np.float32(1.0))[1]
+    run.train_epoch(3)
+    monkeypatch.setattr(updates, "make_ahead", lambda batches: batches)
+    run.train_epoch(3)
+    for ahead, in_turn in zip(seen[:3], seen[3:], strict=True):
+        for one, other in zip(ahead, in_turn, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
 def unbalance(folder, n_rare: int, smooth: float = 0.0) -> None:
     """Leave `n_rare` sad tracks on the training side, and blur all labels."""
     plan = json.loads((folder / "plan.json").read_text())

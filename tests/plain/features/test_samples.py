@@ -34,7 +34,12 @@ def test_patches_become_what_a_network_reads():
 
 
 def test_only_waveforms_are_int16():
-    assert {name for name, one in ALL.items() if find_dtype(one) == np.int16} == {"samplecnn", "wave-3s", "wave-5s"}
+    assert {name for name, one in ALL.items() if find_dtype(one) == np.int16} == {
+        "samplecnn",
+        "samplecnn-1s",
+        "wave-3s",
+        "wave-5s",
+    }
     assert {find_dtype(one).name for one in ALL.values()} == {"int16", "float32"}
 
 

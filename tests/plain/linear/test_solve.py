@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from essentia_ldl.errors import DataError
-from essentia_ldl.linear import solve as solver
+from essentia_ldl.linear import solve as solve_module
 from essentia_ldl.linear.solve import balance_targets, smooth_targets, solve, weigh_tracks
 
 
@@ -49,10 +49,10 @@ def test_steps_that_run_out_go_on_and_a_solution_that_is_not_reached_is_told(mon
     features, _, one_hot = make_tracks()
     products, weights = features @ features.T, weigh_tracks(one_hot)
     ((dual, bias),) = solve(products, one_hot, weights, [0.01])
-    monkeypatch.setattr(solver, "MAX_STEPS", 5)
+    monkeypatch.setattr(solve_module, "MAX_STEPS", 5)
     ((found, its_bias),) = solve(products, one_hot, weights, [0.01])
     np.testing.assert_allclose(products @ found + its_bias, products @ dual + bias, atol=1e-2)
-    monkeypatch.setattr(solver, "MAX_DESCENTS", 1)
+    monkeypatch.setattr(solve_module, "MAX_DESCENTS", 1)
     with pytest.raises(DataError, match=r"slope where the classifier is solved: expected below 0.001; got 0.*0.01 of"):
         solve(products, one_hot, weights, [0.01])
 

@@ -39,6 +39,7 @@ def different() -> Recipe:
         training__loss="kl",
         training__rate_factor=0.5,
         training__warmup_epochs=2,
+        training__mixed_precision=True,
         augment__time_mask=0.1,
         augment__band_mask=0.2,
         augment__mixup=0.3,

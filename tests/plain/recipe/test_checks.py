@@ -6,7 +6,7 @@ import pytest
 
 from essentia_ldl import frontends
 from essentia_ldl.errors import RecipeError
-from essentia_ldl.recipe.checks import check_augment, check_joint, check_targets, check_tuning
+from essentia_ldl.recipe.checks import check_augment, check_joint, check_precision, check_targets, check_tuning
 from essentia_ldl.recipe.sections import AugmentSettings, NetworkSettings, TrainingSettings
 
 
@@ -76,6 +76,15 @@ def test_rates_of_depths_where_there_are_none(network, training, networks, messa
 def test_depths_of_a_pretrained_network_have_rates(fine_tune):
     training = TrainingSettings(rate_factor=0.4, warmup_epochs=3)
     check_tuning(NetworkSettings(fine_tune=fine_tune), training, "none", "recipe x")
+
+
+@pytest.mark.parametrize(("fine_tune", "networks"), [("head", "none"), ("top", "none"), ("all", "shared")])
+def test_16_bits_where_no_whole_network_trains(fine_tune, networks):
+    training = TrainingSettings(mixed_precision=True)
+    with pytest.raises(RecipeError, match=r"training\.mixed_precision: expected false unless one whole.*solved or not"):
+        check_precision(NetworkSettings(fine_tune=fine_tune), training, networks, "recipe x")
+    for able in ("all", "none"):
+        check_precision(NetworkSettings(fine_tune=able), training, "none", "recipe x")
 
 
 def test_patches_that_no_network_learns_cannot_be_changed():

@@ -53,7 +53,8 @@ def test_the_digest_changes_with_any_value_and_not_with_the_order(different, sid
                 if is_joint and field.name == "layers"
                 else plain
             )
-            if name == "augment" or field.name in ("rate_factor", "warmup_epochs"):  # of a network that is tuned
+            whole = ("rate_factor", "warmup_epochs", "mixed_precision")  # of a network that is tuned
+            if name == "augment" or field.name in whole:
                 start = plain.override(network__fine_tune="all")
             digests.add(start.override(**{f"{name}__{field.name}": value}).digest)
             n_values += 1

@@ -100,6 +100,7 @@ NETWORK, TRAINING = {"backbone": "musicnn", "pretrained": "msd"}, {"epochs": 3}
         ({"front_end": "vggish"}, "front_end: expected musicnn; got 'vggish'"),
         ({"features": ["features/g"], "network": {"backbone": "musicnn", "fine_tune": "none"}}, "head, over features"),
         ({"training": {"epoch": 3}}, "unexpected keyword"),
+        ({"training": {"epochs": 3, "mixed_precision": True}}, "mixed_precision: expected false unless one whole"),
         ({"augment": {"mixup": 0.2}}, "augment: expected nothing unless layers of a network with one target train"),
         (
             {"tasks": [{"name": "g", "classes": ["a", "b"]}], "network": {**NETWORK, "fine_tune": "top"}},
