@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from essentia_ldl.collection.read import Source
-from essentia_ldl.errors import DataError
+from essentia_ldl.errors import DataError, UnknownNameError
 from essentia_ldl.measure import evaluate
 from essentia_ldl.measure.kinds import (
     compare_kind_rows,
@@ -146,7 +146,9 @@ def test_a_model_of_tags_can_be_asked_of_classes(tmp_path, kind, text, expected)
     (tmp_path / "t.csv").write_text(text)
     model = Model("m", "m.pb", make_card(kind, TAGS))
     found = None
-    refused = pytest.raises(DataError, match=r"dimension 'guitar': expected a column .* whose kind is single_label")
+    refused = pytest.raises(
+        UnknownNameError, match=r"dimension 'guitar': expected a column .* whose kind is single_label"
+    )
     with refused if kind == "regression" else contextlib.nullcontext():
         found = evaluate._read_tracks(model, Source(tmp_path / "t.csv"), {})[0].kind
     assert (found == "single_label") is expected
