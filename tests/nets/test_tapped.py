@@ -69,6 +69,7 @@ def test_a_network_of_another_size_is_refused(random_graphs, monkeypatch):
         build_tapped(random_graphs, ["msd-musicnn"], "deep")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layers", ["embedding", "deep"])
 def test_an_extractor_stands_beside_the_others_with_its_embedding(layers, random_graphs, write_published, tmp_path):
     (tmp_path / "mtt-vgg-1.weights.h5").symlink_to(random_graphs / "mtt-vgg-1.weights.h5")

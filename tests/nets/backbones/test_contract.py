@@ -110,7 +110,7 @@ def test_time_axis(name):
 
 
 @pytest.mark.parametrize("name", BUILT)
-@pytest.mark.parametrize(("fine_tune", "moves"), [("all", False), ("none", True)])
+@pytest.mark.parametrize(("fine_tune", "moves"), [("all", False), pytest.param("none", True, marks=pytest.mark.slow)])
 def test_batch_statistics(name, fine_tune, moves):
     """Fine-tuning keeps the statistics and trains scale and offset; training from scratch learns the statistics."""
     backbone = discover.load(BACKBONES, name)

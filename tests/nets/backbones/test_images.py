@@ -30,17 +30,20 @@ def test_count_of_vgg16():
     assert model.output_shape == (None, module.EMBEDDING_SIZE)
 
 
+@pytest.mark.slow
 def test_bands_are_one_channel(small):
     assert small.get_layer("image").output.shape == (None, 187, 96, 1)
     assert small.layers[-1].name == "embedding"
 
 
+@pytest.mark.slow
 def test_statistics_can_be_kept(small):
     norms = [layer for layer in small.layers if isinstance(layer, keras.layers.BatchNormalization)]
     assert len(norms) > 10
     assert all(isinstance(layer, FixedBatchNormalization) for layer in norms)
 
 
+@pytest.mark.slow
 def test_it_squeezes_and_excites(small):
     """MobileNetV3 has such blocks: a product of two layers, one of which has one value per channel."""
     gates = [

@@ -114,7 +114,7 @@ def test_the_softmax_reads_calibrated_logits_and_the_logits_stay(trained, export
         np.testing.assert_allclose(golden["model__Softmax_0"], expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("value", [0.05, 0.7, 1.7, 40.0])
+@pytest.mark.parametrize("value", [0.05, *(pytest.param(value, marks=pytest.mark.slow) for value in (0.7, 1.7, 40.0))])
 def test_a_temperature_never_changes_the_class_of_a_patch(trained, export_with, value):
     graph = (
         export_with(temperature(value, model=calibrate_module.digest_weights(trained)), head_only=True) / f"{HEAD}.pb"
@@ -125,6 +125,7 @@ def test_a_temperature_never_changes_the_class_of_a_patch(trained, export_with, 
     np.testing.assert_array_equal(before.argmax(axis=1), after.argmax(axis=1))
 
 
+@pytest.mark.slow
 def test_a_temperature_costs_one_multiplication_and_one_constant(trained, export_with):
     digest = calibrate_module.digest_weights(trained)
     plain = read_graph(trained / "export" / f"{HEAD}.pb")

@@ -94,6 +94,7 @@ def test_missing_weights_are_told_at_once(bands, tmp_path):
         open_network(bands[0], tmp_path)
 
 
+@pytest.mark.slow
 def test_an_extractor_stands_beside_a_network(bands, random_graphs, write_published, tmp_path):
     store, arrays = bands
     (tmp_path / "msd-musicnn-1.weights.h5").symlink_to(random_graphs / "msd-musicnn-1.weights.h5")

@@ -46,7 +46,7 @@ def solve(n_features: int) -> Solution:
     ("network", "n_features"),
     [
         ({"hidden": 0}, 200),
-        ({"hidden": 100}, 200),
+        pytest.param({"hidden": 100}, 200, marks=pytest.mark.slow),
         pytest.param(
             *({"hidden": 0, "backbones": ["msd-musicnn", "mtt-musicnn"], "layers": "embedding"}, 400),
             marks=pytest.mark.slow,

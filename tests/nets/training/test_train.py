@@ -281,6 +281,7 @@ def test_nan_is_an_error(make_run):
         train(make_run(training={"learning_rate": math.inf}))
 
 
+@pytest.mark.slow
 def test_epochs_can_be_added(make_run, trained_head):
     folder = make_run("grown", training={"epochs": 5})
     train(folder)
