@@ -19,7 +19,9 @@ def pool(values: np.ndarray, pooling: str) -> np.ndarray:
     return {"mean": np.mean, "max": np.max}[pooling](values.astype(np.float64), axis=axes) if pooling else values
 
 
-@pytest.mark.parametrize("network", ["mtt-musicnn", "msd-vgg", "mtt-vgg"])
+@pytest.mark.parametrize(
+    "network", [*(pytest.param(name, marks=pytest.mark.slow) for name in ("mtt-musicnn", "msd-vgg")), "mtt-vgg"]
+)
 def test_every_layer_is_pooled_and_in_its_place(network, random_graphs):
     backbone, dataset = taps.get_network(network)
     tagger = load_tagger(random_graphs, backbone, dataset)

@@ -107,7 +107,8 @@ def test_samples_of_two_models_are_drawn_apart(sampled_run, tmp_path):
     assert merged.nodes[str(source), wanted[1]] != merged.nodes[str(copy), wanted[1]]
 
 
-@pytest.mark.parametrize("engine", ["essentia", pytest.param("openvino", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["essentia", "openvino"])
 def test_models_on_one_network_answer_as_each_alone(graphs, copies, song, engine):
     card = GraphCard(json.loads((graphs / "msd-musicnn-1.json").read_text()))
     requests = [Request(f"m{i}", graph, card) for i, graph in enumerate(copies)]

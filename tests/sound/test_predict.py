@@ -493,6 +493,7 @@ def test_the_process_tells_what_it_has_compared(own_cache, song, load_request, g
     np.testing.assert_allclose(answer[0].segments, expected[0].segments, atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 def test_an_engine_that_is_not_installed_is_one_sentence(own_cache, song, load_request, graphs, tmp_path, monkeypatch):
     (tmp_path / "openvino.py").write_text("raise ImportError('libopenvino is not there')\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))

@@ -77,6 +77,7 @@ def test_answers_that_travel_off_by_1e_4(copied_run):
     assert_refused(copied_run, rf"model/Softmax: expected what Keras computed, to 1e-05; got .*{FULL}\.pb")
 
 
+@pytest.mark.slow
 def test_a_run_without_answers_that_travel_passes(copied_run):
     for path in (copied_run / "export").glob("*.answers.npz"):
         path.unlink()

@@ -16,7 +16,8 @@ from essentia_ldl.runs.plan import BACKBONES
 
 NAMES = discover.names(BACKBONES)
 LONG = {"images": pytest.mark.slow}  # many layers, which take seconds to build
-SLOW = LONG | {"vggish": pytest.mark.slow}  # whole, it has 72 million numbers
+# whole, they have millions of numbers
+SLOW = LONG | dict.fromkeys(("harmoniccnn", "pons", "vggish"), pytest.mark.slow)
 WHOLE, BUILT = ([pytest.param(name, marks=marks.get(name, [])) for name in NAMES] for marks in (SLOW, LONG))
 SMALL = {"vggish": {"n_filters": (4, 4, 4, 4, 4, 4), "n_units": (8, 8)}}  # 72 million numbers are slow to draw
 NARROW = SMALL | {  # for tests of what is built how, and not of how much

@@ -48,7 +48,7 @@ def run_released_graph(wheel, name, patches):
 
 
 @pytest.mark.parametrize(
-    "stem", [pytest.param(s, marks=[] if s.startswith("msd") else pytest.mark.slow) for s in sorted(BASE)]
+    "stem", [pytest.param(s, marks=[] if s.startswith("msd-vgg") else pytest.mark.slow) for s in sorted(BASE)]
 )
 def test_equals_the_released_graph(wheel, stem):
     backbone_name, dataset = BASE[stem]

@@ -98,6 +98,7 @@ def interrupt_after(monkeypatch, n_epochs):
     monkeypatch.setattr(updates.Run, "train_epoch", train_epoch)
 
 
+@pytest.mark.slow
 def test_resume_gives_the_same_numbers(make_run, trained_head, monkeypatch):
     expected, whole = trained_head
     folder = make_run("cut")
@@ -312,6 +313,7 @@ def test_broken_plans(make_run):
         train(folder)
 
 
+@pytest.mark.slow
 def test_missing_bands(make_run, tmp_path):
     folder = make_run(store=tmp_path / "s", n_tracks=6, n_frames=190)
     next((tmp_path / "s").rglob("*.npy")).unlink()
@@ -385,7 +387,7 @@ def write_targets(folder, kind):
         (folder / name).write_text("\n".join(lines) + "\n")
 
 
-@pytest.mark.parametrize("kind", ["multi_label", "regression"])
+@pytest.mark.parametrize("kind", ["multi_label", pytest.param("regression", marks=pytest.mark.slow)])
 def test_a_head_learns_tags_and_numbers(make_run, kind):
     folder = make_run(training={"epochs": 60, "learning_rate": 0.01})
     write_targets(folder, kind)

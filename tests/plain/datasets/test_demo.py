@@ -95,6 +95,7 @@ def test_the_task_is_neither_trivial_nor_hopeless(mood, tmp_path):
     assert 0.75 <= balanced_accuracy_score(labels, estimates) <= 0.95
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(small, tmp_path):
     again = demo.build_demo(tmp_path / "again", ("non_sad", "sad"), SMALL)  # the order of the classes is nothing
     other = demo.build_demo(tmp_path / "other", ("sad", "non_sad"), SMALL, seed=1)

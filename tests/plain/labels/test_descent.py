@@ -122,6 +122,7 @@ def test_neighbours_after_it_are_those_after_metric_learn(seed):
     np.testing.assert_array_equal(*orders)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_classes", [2, 3, 5])
 @pytest.mark.parametrize("block", [_descent._BLOCK, 64, pytest.param(1, marks=pytest.mark.slow)])
 def test_objective_and_slope_are_those_of_pairs_counted_one_by_one(monkeypatch, n_classes, block):

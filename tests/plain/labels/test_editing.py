@@ -49,6 +49,7 @@ def test_the_own_label_does_not_vote():
     assert not edit_tracks(points, targets, 1)[0][0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [1, 3, 7])
 @pytest.mark.parametrize("seed", range(3))
 def test_two_classes_as_a_left_out_classifier_of_scikit_learn(k, seed):

@@ -89,6 +89,7 @@ def test_scaler_and_model_know_the_tracks_given_and_no_other(name):
         np.testing.assert_allclose(model[0].scale_, rows.std(axis=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", baselines.GRIDS)
 def test_test_tracks_change_nothing_but_their_own_rows(tmp_path, thin_grids, name):
     tracks = make_tracks()
@@ -131,6 +132,7 @@ def test_every_fit_keeps_off_test_tracks_and_inner_folds_off_validation(tmp_path
         assert not {artist_of[i] for i in ids} & {artist_of[i] for i in rest}, "inner folds are grouped by artist"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", baselines.GRIDS)
 @pytest.mark.parametrize("classes", [CLASSES, ("a", "b", "c")])
 def test_classes_that_differ_are_told_apart_in_the_layout_of_a_network(tmp_path, thin_grids, name, classes):

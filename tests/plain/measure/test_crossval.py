@@ -254,6 +254,7 @@ def test_music_to_adapt_to_is_left_to_train(work):
         crossval_module.cross_validate(RECIPE, Source("x", adapt="folder"), Comparison(("auto",)), here())
 
 
+@pytest.mark.slow
 def test_what_is_there_is_not_done_again(work):
     run, scores, _ = validate(("none", "none"))
     assert work["trained"] == ["none-0-0", "none-0-1", "none-0-2"]
@@ -288,6 +289,7 @@ def test_a_baseline_without_features_is_left_out_and_the_table_says_so(work):
     assert "48 of 48 missing" in scores["baselines_left_out"]["mfcc-svm"]
 
 
+@pytest.mark.slow
 def test_baselines_that_are_not_asked_for_do_not_run_and_go_into_the_same_run_later(work):
     run, scores, _ = validate(("none",), baselines=())
     assert scores["baselines"] == {}
@@ -579,6 +581,7 @@ def test_the_final_model_is_trained_on_all_tracks_as_the_folds_chose(work, final
     assert measured["crossval"]["calibration"] == {key: found[key] for key in ("before", "after", "n_changed")}
 
 
+@pytest.mark.slow
 def test_the_final_model_of_the_same_folds_is_not_trained_twice(work, final):
     for _ in range(2):
         refit.refit(measure(to_refit=True, baselines=()), RECIPE, [].append)

@@ -82,6 +82,7 @@ def test_the_command_writes_both_files_and_fails_in_one_sentence(make_writer):
     assert done.output.startswith("error: run: expected the name of a finished run")
 
 
+@pytest.mark.slow
 def test_files_that_do_not_fit_one_another_are_told_in_one_sentence(make_writer):
     """Case C1: readable json, with a value of another type."""
     folder = make_writer(n_tracks=6).train()

@@ -72,6 +72,7 @@ def test_a_shift_of_all_features_is_taken_off():
     np.testing.assert_allclose(moved.score(2 * features + 4), solution.score(features))
 
 
+@pytest.mark.slow
 def test_plan_card_and_report_say_what_was_adapted(collections, tmp_path):
     train, target = collections
     recipe = Recipe("mood-sad", CLASSES).override(choice__networks=BOTH[:1], choice__layers="deep")

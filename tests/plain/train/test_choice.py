@@ -181,6 +181,7 @@ def test_the_report_says_what_was_tried_and_chosen(chosen):
     assert report["chosen"]["backbones"] == list(found.fitted.setting.features.backbones)
 
 
+@pytest.mark.slow
 def test_two_choices_are_the_same(collection_with_features):
     recipe, collection = make_recipe(networks=BOTH[:1], layers="embedding"), collection_with_features(BOTH)
     one, two = (make_choice(recipe, collection) for _ in range(2))
