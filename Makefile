@@ -52,7 +52,7 @@ test: $(READY)
 	@$(MAKE) --no-print-directory -k -j2 --output-sync=target test-sound test-nets test-plain test-hostile
 
 test-slow: $(READY)
-	@$(MAKE) --no-print-directory -k -j2 --output-sync=target MARK=slow test-commands test-sound test-nets test-plain test-hostile
+	@$(MAKE) --no-print-directory -k -j2 --output-sync=target MARK=slow test-nets test-sound test-commands test-plain test-hostile
 
 test-plain: $(READY)
 	@echo "== tests/plain, $(MARK)"
