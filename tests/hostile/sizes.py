@@ -11,7 +11,7 @@ KILLED = {"predict": 0.35, "report": 0.2, "train": 0.2, "crossval": 0.12}  # of 
 class Sizes:
     """How much one run does, as the environment says."""
 
-    n_inputs = int(os.environ.get("HOSTILE_INPUTS") or 40)
+    n_inputs = int(os.environ.get("HOSTILE_INPUTS") or 60)
     n_kills = int(os.environ.get("HOSTILE_KILLS") or 1)
     seed = int(os.environ.get("HOSTILE_SEED") or 0)
 
