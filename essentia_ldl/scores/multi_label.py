@@ -206,7 +206,8 @@ def score_intervals(
     orders = [np.argsort(-rows[:, k], kind="stable") for k in range(rows.shape[1])]
     drawn: dict[str, list[np.ndarray]] = {"roc_auc": [], "pr_auc": []}
     for weights in bootstrap.draw_weights(np.asarray(groups)):
-        scores = [_weigh(truth[:, k], rows[:, k], weights, order) for k, order in enumerate(orders)]
+        steps = (_sum_steps(truth[:, k], rows[:, k], weights, order) for k, order in enumerate(orders))  # one at a time
+        scores = [(_score_area(one), _score_precision(one)) for one in steps]
         for part, values in zip(drawn.values(), zip(*scores, strict=True), strict=True):
             part.append(np.stack(values))
     found: dict[str, list[float] | None] = {}
@@ -280,17 +281,11 @@ def _score_precision(steps: _Steps) -> np.ndarray:
     return np.where(total > 0, parts.sum(axis=1) / np.where(total > 0, total, 1), np.nan)
 
 
-def _weigh(
-    truth: np.ndarray, values: np.ndarray, weights: np.ndarray, order: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return area and average precision of one tag for each row of weights (n_draws, n_tracks), both (n_draws,)."""
-    steps = _sum_steps(truth, values, weights, order)
-    return _score_area(steps), _score_precision(steps)
-
-
 def _weigh_roc_auc(truth: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    return _weigh(truth, values, weights, np.argsort(-values, kind="stable"))[0]
+    """Return the area of one tag for each row of weights (n_draws, n_tracks), (n_draws,)."""
+    return _score_area(_sum_steps(truth, values, weights, np.argsort(-values, kind="stable")))
 
 
 def _weigh_precision(truth: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    return _weigh(truth, values, weights, np.argsort(-values, kind="stable"))[1]
+    """Return the average precision of one tag for each row of weights (n_draws, n_tracks), (n_draws,)."""
+    return _score_precision(_sum_steps(truth, values, weights, np.argsort(-values, kind="stable")))

@@ -58,8 +58,14 @@ class Source:
     algorithms: list[object] = dataclasses.field(default_factory=list)
     stored: dict[str, Any] = dataclasses.field(default_factory=dict)
 
-    def store(self, stream: Any, name: str, path: Path) -> None:
-        """Send a stream to a file of raw float32 values, for `patches.find_stored`; such a network serves one file."""
+    def collect(self, stream: Any, name: str, path: Path | None = None) -> None:
+        """Collect a stream in the pool, or in a file of raw float32 values for `patches.find_stored`.
+
+        A network with such a file serves one audio file.
+        """
+        if path is None:
+            stream >> (self.pool, name)
+            return
         stream >> self.keep(ess.FileOutput(filename=str(path), mode="binary"))
         self.stored[name] = stream
 

@@ -229,7 +229,7 @@ def connect_graphs(source: Source, graphs: Sequence[Graph], last_patch: str, fol
             for graph in streaming:
                 graph.connect(source, patches)
         if any(isinstance(graph, CompiledGraph) for graph in readers):
-            _connect_keeper(source, bands, front_end, folder)
+            source.collect(bands, name_bands(front_end), folder and folder / key)
 
 
 def find_stored_bands(pool: Mapping[str, np.ndarray], graphs: Iterable[Graph], folder: Path) -> dict[str, StoredBands]:
@@ -263,14 +263,6 @@ def _list_rates(graphs: Iterable[Graph]) -> list[int]:
 
 def _list_front_ends(graphs: Iterable[Graph], kind: Any) -> dict[str, FrontEnd]:
     return {graph.front_end.key: graph.front_end for graph in graphs if isinstance(graph, kind)}
-
-
-def _connect_keeper(source: Source, bands: Any, front_end: FrontEnd, folder: Path | None) -> None:
-    """Keep bands in the pool, or in a file."""
-    if folder is None:
-        bands >> (source.pool, name_bands(front_end))
-    else:
-        source.store(bands, name_bands(front_end), folder / front_end.key)
 
 
 def _connect_patches(source: Source, bands: Any, front_end: FrontEnd, last_patch: str) -> ess.VectorRealToTensor:

@@ -168,11 +168,8 @@ def _make_decoder(front_ends: tuple[FrontEnd, ...], folder: Path | None = None) 
                 source.signals[front_end.sample_rate_hz] >> trimmer.signal
                 trimmer.signal >> (source.pool, front_end.name)
                 continue
-            frames = _connect_frames(source, front_end)
-            if folder is None:
-                frames >> (source.pool, front_end.name)
-            else:
-                source.store(frames, front_end.name, folder / front_end.name)
+            path = folder and folder / front_end.name
+            source.collect(_connect_frames(source, front_end), front_end.name, path)
 
     rates_hz = tuple(sorted({front_end.sample_rate_hz for front_end in front_ends}))
     return Decoder(rates_hz, connect, front_ends[0].resample_quality)

@@ -53,7 +53,7 @@ class StoredBands:
 
 
 def find_stored(pool: Mapping[str, np.ndarray], name: str, path: Path, n_bands: int) -> StoredBands:
-    """Find what a pass wrote to a file by `decoder.Source.store`.
+    """Find what a pass wrote to a file by `decoder.Source.collect`.
 
     Parameters
     ----------

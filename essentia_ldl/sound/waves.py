@@ -81,10 +81,7 @@ class WaveGraph:
 def connect_waves(source: Source, rate_hz: int, folder: Path | None = None) -> None:
     """Collect the resampled signal of a pass in its pool, or in a file of a folder for `find_stored_signal`."""
     name = f"{WAVES}.{rate_hz}"
-    if folder is None:
-        source.signals[rate_hz] >> (source.pool, name)
-    else:
-        source.store(source.signals[rate_hz], name, folder / name)
+    source.collect(source.signals[rate_hz], name, folder and folder / name)
 
 
 def find_stored_signal(pool: Mapping[str, np.ndarray], rate_hz: int, folder: Path) -> StoredBands:

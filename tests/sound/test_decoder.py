@@ -183,8 +183,8 @@ def test_what_went_to_files_is_exactly_what_the_last_reading_gave(
             yield readable, declared_s, told_hz
 
     def connect_files(source: Source) -> None:
-        source.store(source.signals[16000], "signal", tmp_path / "signal")
-        source.store(connect_bands(source, MUSICNN), "bands", tmp_path / "bands")
+        source.collect(source.signals[16000], "signal", tmp_path / "signal")
+        source.collect(connect_bands(source, MUSICNN), "bands", tmp_path / "bands")
 
     monkeypatch.setattr(decoder_module, "open_audio", open_wrongly)
     decoder = Decoder((16000,), connect_files)

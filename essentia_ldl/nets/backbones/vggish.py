@@ -17,7 +17,7 @@ other networks; it has no part in an exported graph.
 from __future__ import annotations
 
 from essentia_ldl import frontends
-from essentia_ldl.nets.layers import connect, convolve
+from essentia_ldl.nets.layers import connect, convolve, drop
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.records import FrontEnd
 
@@ -115,6 +115,5 @@ def tail(embedding: keras.KerasTensor, *, frozen_statistics: bool = False) -> ke
     keras.KerasTensor [shape=(batch, n_embedding), float32]
         Input of the next dense layer.
     """
-    del frozen_statistics
-    x = keras.layers.ReLU(name="tail_relu")(embedding)
-    return keras.layers.Dropout(TAIL_DROPOUT, name="tail_dropout")(x)
+    rectified = keras.layers.ReLU(name="tail_relu")(embedding)
+    return drop(rectified, rate=TAIL_DROPOUT, frozen_statistics=frozen_statistics)
