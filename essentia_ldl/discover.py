@@ -48,10 +48,15 @@ def load(package: str, name: str) -> ModuleType:
     return importlib.import_module(f"{package}.{name}")
 
 
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Return the sentence that helps who wrote a name that does not exist: the nearest one, where one is near."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    return f"Did you mean {near[0]!r}?" if near else "Take one of these." if known else "Make one first."
+
+
 def unknown(what: str, name: str, known: Iterable[str]) -> UnknownNameError:
     """Make the error for a name that does not exist, with the nearest name as the remedy."""
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-    remedy = f"Did you mean {near[0]!r}?" if near else "Take one of these." if known else "Make one first."
     rule = "one of " + ", ".join(known) if known else "one that exists (there are none yet)"
-    return UnknownNameError(explain(what, rule, name, "by name", remedy))
+    return UnknownNameError(explain(what, rule, name, "by name", suggest(name, known)))

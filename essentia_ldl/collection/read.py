@@ -15,7 +15,7 @@ from essentia_ldl import datasets
 from essentia_ldl.choices import MULTI_LABEL, SINGLE_LABEL
 from essentia_ldl.collection.corrections import apply_corrections, read_corrections
 from essentia_ldl.collection.targets import check_tags_and_numbers
-from essentia_ldl.discover import unknown
+from essentia_ldl.discover import suggest
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.files import Home
 from essentia_ldl.recipe.recipe import Recipe
@@ -140,7 +140,7 @@ def read_corrected(
     for track in found:
         label = recipe.aliases.get(track.label, track.label)
         if label not in recipe.classes:
-            hint = str(unknown("label", label, recipe.classes)).rsplit(". ", 1)[-1]
+            hint = suggest(label, recipe.classes)
             raise DataError(
                 explain(
                     "label",

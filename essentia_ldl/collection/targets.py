@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from essentia_ldl.choices import MULTI_LABEL
-from essentia_ldl.discover import unknown
+from essentia_ldl.discover import suggest
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.records import Track
 
@@ -60,7 +60,7 @@ def check_tags_and_numbers(
     for track in tracks:
         for name in classes:
             if name not in (track.numbers or {}):
-                hint = str(unknown("dimension", name, track.numbers or {})).rsplit(". ", 1)[-1]
+                hint = suggest(name, track.numbers or {})
                 found, remedy = sorted(track.numbers or {}), f"{hint} Add the column, or correct the recipe's classes."
                 raise DataError(explain("dimension", f"a number of {name!r} for every track", found, track.id, remedy))
         kept.append(dataclasses.replace(track, numbers={name: track.numbers[name] for name in classes}))
@@ -100,7 +100,7 @@ def _check_tags(
     counts = Counter(tag for track in kept for tag in track.tags)
     for name in classes:
         if not counts[name]:
-            near = str(unknown("tag", name, others)).rsplit(". ", 1)[-1] if others else "Correct the table."
+            near = suggest(name, others) if others else "Correct the table."
             remedy = f"{near} Add tracks of it, or leave it out of the recipe's classes."
             raise DataError(explain(f"tag {name!r}", "at least one track that has it", 0, where, remedy))
         if counts[name] == len(kept):

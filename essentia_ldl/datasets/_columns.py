@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from essentia_ldl.choices import MULTI_LABEL, REGRESSION, SINGLE_LABEL
-from essentia_ldl.discover import unknown
+from essentia_ldl.discover import suggest, unknown
 from essentia_ldl.errors import DataError, UnknownNameError, explain
 from essentia_ldl.progress import be_silent
 
@@ -162,7 +162,7 @@ def read_numbers(
         _require(name, names)
     if lacking := [name for name in columns if name not in names]:
         numeric = _list_numeric(names, rows)
-        near = str(unknown("dimension", lacking[0], names)).rsplit(". ", 1)[-1] if names else ""
+        near = suggest(lacking[0], names) if names else ""
         remedy = f"{near} Add the column, or leave the dimension out of the recipe's classes.".strip()
         if "label" in names and not numeric:
             remedy = f"Give a table of labels to a task whose kind is {SINGLE_LABEL}."

@@ -54,3 +54,12 @@ def test_the_remedy_is_the_nearest_name():
     assert "one that exists (there are none yet)" in str(discover.unknown("model", "x", []))
     assert str(discover.unknown("model", "x", [])).endswith("Make one first.")
     assert "one of a, b, c;" in str(discover.unknown("model", "x", iter("cab")))
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [(("jazz", "rock"), "Did you mean 'rock'?"), (("jazz",), "Take one of these."), ((), "Make one first.")],
+)
+def test_a_suggestion_is_the_remedy_of_the_error(known, expected):
+    assert discover.suggest("rokc", known) == expected
+    assert str(discover.unknown("genre", "rokc", known)).endswith(expected)
