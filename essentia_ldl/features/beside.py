@@ -85,7 +85,7 @@ def describe_published(model: Model) -> Published:
     """Take from a model's card what it is as an extractor; raises `CardError` as `find_networks`."""
     card, where = model.card, model.name
     refuse_head(model)
-    if "layers" in card.extra:
+    if "layer_sizes" in card.extra:
         return _describe_own(model)
     _check_patches(card, where)
     outputs = [one for one in card.fields["schema"]["outputs"] if one.get("output_purpose") == "embeddings"]
@@ -105,13 +105,13 @@ def describe_published(model: Model) -> Published:
 
 def _describe_own(model: Model) -> Published:
     """Take from the card of a network that was trained here what its layers are; raises `CardError`."""
-    card, where, layers = model.card, model.name, model.card.extra["layers"]
+    card, where, layers = model.card, model.name, model.card.extra["layer_sizes"]
     front_end, remedy = find_front_end(card, where), "Train it again, with --fine-tune none."
     whole = isinstance(layers, list) and all(isinstance(one, list) and len(one) == 2 for one in layers)
     whole = whole and all(isinstance(name, str) and type(size) is int and size > 0 for name, size in layers)
     if not whole or not 0 < len(layers) <= MOST_LAYERS:
         rule = f"names and sizes of one to {MOST_LAYERS} layers"
-        raise CardError(explain("essentia_ldl.layers", rule, layers, where, remedy))
+        raise CardError(explain("essentia_ldl.layer_sizes", rule, layers, where, remedy))
     backbone = card.extra.get("backbone")
     if backbone not in frontends.NETWORKS or frontends.of_network(backbone).name != front_end.name:
         raise CardError(explain("essentia_ldl.backbone", f"one that reads {front_end.name}", backbone, where, remedy))

@@ -182,7 +182,7 @@ def _write(
     if nodes.OWN in widths:
         own = _list_own(plan)
         names = [tap.layer for tap in own]
-        extra["layers"] = [list(pair) for pair in zip(names, measure_own(model, own), strict=True)]
+        extra["layer_sizes"] = [list(pair) for pair in zip(names, measure_own(model, own), strict=True)]
     card = cards.describe_classifier(plan, wanted, widths, extra, calibration, head=kind == "head")
 
     exact = [node for node in wanted if not node.sampled]

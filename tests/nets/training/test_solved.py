@@ -70,7 +70,7 @@ def test_what_was_solved_is_what_the_network_says(make_run, network, n_features)
     (epoch,) = read_history(run, curves=True)["epochs"]
     assert epoch["epoch"] == history["best_epoch"] == 1
     assert epoch["train_loss"] > 0
-    assert _describe_epochs(history) == "a solved linear head"
+    assert _describe_epochs(history) == "a solved head"
 
 
 def make_machine(n_features: int, n_vectors: int = 30) -> RadialSolution:
