@@ -7,12 +7,11 @@ In: arrays of whoever fitted it. Out: a frozen `RadialSolution`, whose logits ar
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 
 import numpy as np
 
 from essentia_ldl.errors import DataError, explain
-from essentia_ldl.linear.solution import REMEDY
+from essentia_ldl.linear.solution import REMEDY, check_arrays, digest_arrays, freeze_arrays
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -46,26 +45,13 @@ class RadialSolution:
     gamma: np.ndarray
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            try:
-                values = np.array(getattr(self, field.name), dtype=np.float64)
-            except (TypeError, ValueError) as error:
-                raise DataError(explain(field.name, "numbers", error, "solution", REMEDY)) from None
-            if not np.all(np.isfinite(values)):
-                raise DataError(explain(field.name, "finite numbers", "NaN or infinite", "solution", REMEDY))
-            values.setflags(write=False)
-            object.__setattr__(self, field.name, values)
+        freeze_arrays(self)
         if self.vectors.ndim != 2 or self.dual.ndim != 2 or 0 in (*self.vectors.shape, *self.dual.shape):
             shapes = (self.vectors.shape, self.dual.shape)
             raise DataError(explain("vectors and dual", "(n, d) and (n, n_classes)", shapes, "solution", REMEDY))
         (n_vectors, d), n_classes = self.vectors.shape, self.dual.shape[1]
         shapes = {"mean": (d,), "scale": (d,), "dual": (n_vectors, n_classes), "bias": (n_classes,), "gamma": ()}
-        for name, shape in shapes.items():
-            if getattr(self, name).shape != shape:
-                raise DataError(explain(name, f"shape {shape}", getattr(self, name).shape, "solution", REMEDY))
-        for name in ("scale", "gamma"):
-            if np.any(getattr(self, name) <= 0):
-                raise DataError(explain(name, "above 0", float(getattr(self, name).min()), "solution", REMEDY))
+        check_arrays(self, shapes, ("scale", "gamma"))
 
     @property
     def n_features(self) -> int:
@@ -90,8 +76,7 @@ class RadialSolution:
     @property
     def digest(self) -> str:
         """Return the sha256 of its numbers."""
-        parts = [getattr(self, field.name).tobytes() for field in dataclasses.fields(self)]
-        return hashlib.sha256(b"".join([repr((self.vectors.shape, self.n_classes)).encode(), *parts])).hexdigest()
+        return digest_arrays(self, (*self.vectors.shape, self.n_classes))
 
     def fold(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Put gamma into the features: the kernel is ``exp(-|(x - shift) * factor - v|^2)``.
