@@ -34,6 +34,8 @@ from essentia_ldl.records import FrontEnd
 EMBEDDING, DEEP, ALL = LAYERS
 N_TAGS = 50
 UNKNOWN_LICENCE = "unknown"
+MOST_LAYERS = 5  # of a network that have numbers
+LAYERS_NODE = "model/layers"  # where the graph of a network that was trained here answers them
 REMEDY = "Start the run again."
 
 

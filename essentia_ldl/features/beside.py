@@ -20,8 +20,6 @@ from essentia_ldl.records import FrontEnd
 from essentia_ldl.taps import UNKNOWN_LICENCE, Network, Published
 
 # What of an analysis a patch does not show: its name, the network, and how production goes on from patch to patch.
-MOST_LAYERS = 5
-LAYERS_NODE = "model/layers"  # of a graph of a network that was trained here
 _NOT_OF_PATCHES = ("name", "kind", "predict_algorithm", "patch_hop_frames", "patch_hop_samples", "resample_quality")
 
 
@@ -109,8 +107,8 @@ def _describe_own(model: Model) -> Published:
     front_end, remedy = find_front_end(card, where), "Train it again, with --fine-tune none."
     whole = isinstance(layers, list) and all(isinstance(one, list) and len(one) == 2 for one in layers)
     whole = whole and all(isinstance(name, str) and type(size) is int and size > 0 for name, size in layers)
-    if not whole or not 0 < len(layers) <= MOST_LAYERS:
-        rule = f"names and sizes of one to {MOST_LAYERS} layers"
+    if not whole or not 0 < len(layers) <= taps.MOST_LAYERS:
+        rule = f"names and sizes of one to {taps.MOST_LAYERS} layers"
         raise CardError(explain("essentia_ldl.layer_sizes", rule, layers, where, remedy))
     backbone = card.extra.get("backbone")
     if backbone not in frontends.NETWORKS or frontends.of_network(backbone).name != front_end.name:
@@ -122,7 +120,7 @@ def _describe_own(model: Model) -> Published:
         )
     link = str(card.fields.get("link") or f"{where}.pb")
     size, sha256 = sum(size for _, size in layers), digest_graph(model.graph)
-    return Published(where, size, sha256, card.input_name, LAYERS_NODE, link, read_licence(card), layers, backbone)
+    return Published(where, size, sha256, card.input_name, taps.LAYERS_NODE, link, read_licence(card), layers, backbone)
 
 
 def _check_patches(card: GraphCard, where: str) -> None:

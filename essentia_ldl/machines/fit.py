@@ -35,7 +35,7 @@ COSTS = (0.1, 2.0, 8.0, 32.0)
 AUTO_GAMMA = 0.0  # one over the number of features
 GAMMAS = (*(2.0**power for power in range(-3, -14, -2)), AUTO_GAMMA)
 TUBE = 0.1  # deviations of a number within which an error costs nothing: scikit-learn's default
-MAX_STEPS = 200_000  # of one machine: it is taken as it is then, and is rarely the one that is chosen
+MAX_STEPS = 200_000  # of one machine, which is taken as it is then
 
 
 @dataclasses.dataclass(frozen=True)

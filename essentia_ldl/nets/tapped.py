@@ -22,7 +22,6 @@ from essentia_ldl.nets.pretrained.weights import load_tagger
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.taps import Network
 
-N_OWN = 5  # layers of a network that have numbers
 EMBEDDING = "embedding"  # name of the layer that puts everything side by side
 
 
@@ -72,7 +71,7 @@ def list_own(backbone: str, module: ModuleType) -> tuple[taps.Tap, ...]:
     known = sorted((tap for part in taps.TAPS.get(backbone, ()) for tap in part if tap.number), key=_number)
     if known:
         return tuple(known)
-    return tuple(taps.Tap(name, "mean", 0, n) for n, name in enumerate(module.DEPTHS[-N_OWN:], start=1))
+    return tuple(taps.Tap(name, "mean", 0, n) for n, name in enumerate(module.DEPTHS[-taps.MOST_LAYERS :], start=1))
 
 
 def _number(tap: taps.Tap) -> int:

@@ -14,6 +14,7 @@ from types import ModuleType
 from essentia_ldl.choices import REGRESSION, SINGLE_LABEL
 from essentia_ldl.scores.calibration import Calibration
 from essentia_ldl.scores.kind_calibration import KindCalibration
+from essentia_ldl.taps import LAYERS_NODE
 
 OWN = "layers"  # layer of a network that puts its own taps side by side
 PLACEHOLDER = "model/Placeholder"
@@ -21,7 +22,6 @@ SOFTMAX = "model/Softmax"
 SIGMOID = "model/Sigmoid"
 IDENTITY = "model/Identity"
 FEATURES = "model/features"
-LAYERS = "model/layers"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +125,7 @@ def joint_nodes(hidden: int, n_networks: int, layers: str) -> tuple[Node, ...]:
 
 def layers_node() -> Node:
     """Return the node of what is tapped of a network that was trained as a whole, see `nets.tapped.tap_own`."""
-    return Node(LAYERS, OWN, "concatenation", "", "layers from the bottom up, each averaged, side by side")
+    return Node(LAYERS_NODE, OWN, "concatenation", "", "layers from the bottom up, each averaged, side by side")
 
 
 def _embedding(backbone: ModuleType) -> Node:
