@@ -19,14 +19,16 @@ LOSSES_OF = {
 AUTO_LOSS = {MULTI_LABEL: "cross_entropy", REGRESSION: "squared_error"}
 CLASS_WEIGHTS = ("balanced", "none")
 ACTIVATIONS = ("relu", "elu")
-# Labels that stand for a linear classifier which is solved: with settings that are chosen by folds, or on all networks
-# with targets half smoothed or not at all.
-AUTO, JOINT, JOINT_ONE_HOT = CHOSEN = ("auto", "joint", "joint-one-hot")
+# Labels that stand for a classifier on frozen features which is solved: a linear one with settings that are chosen by
+# folds, or on all networks with targets half smoothed or not at all; support vector machines on all layers.
+AUTO, JOINT, JOINT_ONE_HOT, SVM = CHOSEN = ("auto", "joint", "joint-one-hot", "svm")
 CHOSEN_IN_WORDS = {
     AUTO: "a linear classifier on pretrained networks, which are chosen by folds with layers and smoothing, see choice",
     JOINT: "the same on all networks, each class half that of a track's nearest ones in the space of their features",
     JOINT_ONE_HOT: "the same on all networks with the classes as they are",
+    SVM: "support vector machines on the averages of layers 1 to 5 of these networks; kernel and cost chosen by folds",
 }
+LINEAR, RBF = KERNELS = ("linear", "rbf")
 SPEEDS = ("balanced", "fast", "best")
 MUSIC = ("same", "other")
 # What is made of the audio of training tracks, by name: variants in the store, whose names say how they are made.

@@ -21,6 +21,10 @@ of a track, where the authors' code takes 13. What the paper does not say of the
 and half a patch from one to the next at inference. It does not say the frames of the MFCC either; they are those of the
 patches here, where the code's are twice as long (2048 samples at 22.05 kHz). The filters are those of `RESNET`.
 
+`CHOI` is that of Choi, Fazekas, Sandler and Cho, "Transfer learning for music classification and regression tasks"
+(ISMIR 2017), section 3.1: 12 kHz, windows of 512 samples, hop 256, 96 mel bands in decibels, patches of 29 s. A patch
+of 1360 frames needs 28.99 s, so that clips of 29 s have one. The filters are those of `RESNET`.
+
 Front-ends of kind "waveform" are samples as they are decoded: a frame is one sample, and a patch is what a network
 hears at once. `SAMPLECNN` is that of Lee, Park, Kim and Nam (SMC 2017), one second at its rate that of table 1 of Kim,
 Lee and Nam (IEEE JSTSP 13(2), 2019) for Speech Commands and DCASE; three seconds at 16 kHz that of Dieleman and
@@ -148,6 +152,18 @@ DCNN = dataclasses.replace(
     compression="decibel",
 )
 
+CHOI = dataclasses.replace(
+    RESNET,
+    name="choi",
+    sample_rate_hz=12000,
+    frame_samples=512,
+    hop_samples=256,
+    patch_frames=1360,  # 29 s
+    patch_hop_frames=1360,
+    input_parameters=(("highFrequencyBound", 6000.0), *RESNET.input_parameters[1:]),
+    compression="decibel",
+)
+
 OPENL3 = FrontEnd(
     name="openl3",
     kind="embedding",
@@ -248,6 +264,8 @@ class KnownNetwork:
         Whether it can be made as large as several.
     family : str
         File of nets/backbones that it is a variant of; empty where it has a file of its own name.
+    depths : tuple[str, ...]
+        Of a network with weights to start from, the layers that it can be frozen up to, from the bottom.
     """
 
     front_end: FrontEnd
@@ -255,14 +273,16 @@ class KnownNetwork:
     is_cut: bool = False
     is_widened: bool = False
     family: str = ""
+    depths: tuple[str, ...] = ()
 
 
 IMAGE_NETWORKS = ("vgg16", "inceptionv3", "densenet121", "efficientnetb0", "resnet50")
 SAMPLECNN_BLOCKS = ("multi", "se", "res1", "res2", "rese1", "rese2", "rnn4", "rnn5")
 
 # One row per file of nets/backbones and per variant there; tests hold it to the FRONT_END, CHECKPOINTS, GRAPHS,
-# SHARED_UNTIL and widen there.
+# SHARED_UNTIL, widen and DEPTHS there.
 NETWORKS = {
+    "choi": KnownNetwork(CHOI),
     "dcnn": KnownNetwork(DCNN, is_cut=True, is_widened=True),
     "framecnn": KnownNetwork(WAVE_3S),
     **{f"framecnn-{w}-{h}": KnownNetwork(WAVE_3S, family="framecnn") for w, h in FRAME_LEVEL},
@@ -271,7 +291,7 @@ NETWORKS = {
     "harmoniccnn-free": KnownNetwork(WAVE_5S, family="harmoniccnn"),
     "images": KnownNetwork(MUSICNN),
     **{name: KnownNetwork(MUSICNN, family="images") for name in IMAGE_NETWORKS},
-    "musicnn": KnownNetwork(MUSICNN, ("msd", "mtt")),
+    "musicnn": KnownNetwork(MUSICNN, ("msd", "mtt"), depths=("front", "pooled", "embedding")),
     "pons": KnownNetwork(MUSICNN),
     "pons-wave": KnownNetwork(WAVE_3S, family="pons"),
     "resnet": KnownNetwork(RESNET),
@@ -280,8 +300,10 @@ NETWORKS = {
     **{name: KnownNetwork(SAMPLECNN_1S, family="samplecnn") for name in ("samplecnn-1s", "samplecnn-1s-se")},
     **{f"samplecnn-{w}-{h}": KnownNetwork(SAMPLECNN, family="samplecnn") for w, h in POWERS_OF_3},
     **{name: KnownNetwork(front_end, family="samplecnn") for name, front_end in SAMPLE_TWINS.items()},
-    "vgg": KnownNetwork(MUSICNN, ("msd", "mtt")),
-    "vggish": KnownNetwork(VGGISH, ("audioset",)),
+    "vgg": KnownNetwork(MUSICNN, ("msd", "mtt"), depths=("pool_1", "pool_2", "pool_3", "pool_4", "embedding")),
+    "vggish": KnownNetwork(
+        VGGISH, ("audioset",), depths=("pool1", "pool2", "pool3", "pool4", "fc1_2_relu", "embedding")
+    ),
 }
 
 
@@ -295,6 +317,13 @@ def get_network(backbone: str) -> KnownNetwork:
 def of_network(backbone: str) -> FrontEnd:
     """Return the front-end that a network reads; raise `UnknownNameError` when there is no such network."""
     return get_network(backbone).front_end
+
+
+def check_depth(backbone: str, layer: str) -> None:
+    """Raise `UnknownNameError` when a network cannot be frozen up to a layer of that name: the error lists those."""
+    depths = get_network(backbone).depths
+    if layer not in depths:
+        raise unknown(f"layer of {backbone}", layer, depths)
 
 
 def check_pretrained(backbone: str, pretrained: str) -> None:

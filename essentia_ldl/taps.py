@@ -29,10 +29,13 @@ from essentia_ldl.choices import LAYERS, join_choices
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.files import is_file_name
+from essentia_ldl.records import FrontEnd
 
 EMBEDDING, DEEP, ALL = LAYERS
 N_TAGS = 50
 UNKNOWN_LICENCE = "unknown"
+MOST_LAYERS = 5  # of a network that have numbers
+LAYERS_NODE = "model/layers"  # where the graph of a network that was trained here answers them
 REMEDY = "Start the run again."
 
 
@@ -76,6 +79,11 @@ class Published:
         Where its card says that it is published.
     licence : str
         What its card says of that; "unknown" where it says nothing.
+    layers : tuple[tuple[str, int], ...]
+        Of a network that was trained here, names and sizes of its layers 1 to 5, which `node` answers side by side;
+        empty where only the embeddings are known.
+    backbone : str
+        Of such a network, which of `frontends.NETWORKS` it is; empty elsewhere.
     """
 
     name: str
@@ -85,8 +93,11 @@ class Published:
     node: str
     link: str
     licence: str
+    layers: tuple[tuple[str, int], ...] = ()
+    backbone: str = ""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", tuple((name, size) for name, size in self.layers))  # json knows lists only
         if not is_file_name(self.name) or self.size < 1:
             raise RecipeError(explain("extractor", "a plain name, and a size", (self.name, self.size), "plan", REMEDY))
 
@@ -109,6 +120,17 @@ class Network:
     deep: tuple[Tap, ...]
     more: tuple[Tap, ...] = ()
     published: Published | None = None
+
+    @property
+    def front_end(self) -> FrontEnd:
+        """What it reads."""
+        own = self.published is not None and self.published.backbone
+        return frontends.of_network(own) if own else FRONT_END
+
+    @property
+    def hop_frames(self) -> int:
+        """Frames from one patch to the next where features are made."""
+        return HOP_FRAMES if self.front_end == FRONT_END else self.front_end.patch_hop_frames
 
 
 _MIDDLE = ("midend_1_norm", "midend_2_sum", "midend_3_sum")
@@ -154,7 +176,12 @@ def describe_network(network: str | Network) -> Network:
 
 
 def place_extractor(published: Published) -> Network:
-    """Return an extractor as a network, whose only layer is its embedding."""
+    """Return an extractor as a network: its layers where the card has them, the last of which is its embedding."""
+    if published.layers:
+        names = [*(name for name, _ in published.layers[:-1]), EMBEDDING]
+        sizes = [size for _, size in published.layers]
+        own = tuple(Tap(name, "mean", size, n) for n, (name, size) in enumerate(zip(names, sizes, strict=True), 1))
+        return Network(published.name, own, (), published)
     return Network(published.name, (Tap(EMBEDDING, "", published.size),), (), published)
 
 
@@ -193,9 +220,15 @@ def check_backbones(backbones: Sequence[str | Network], where: str) -> None:
     UnknownNameError
         When there is no network of a name.
     RecipeError
-        When a name repeats.
+        When a name repeats, or two networks read different patches.
     """
-    _check_once([describe_network(network).name for network in backbones], "network.backbones", where)
+    found = [describe_network(network) for network in backbones]
+    _check_once([network.name for network in found], "network.backbones", where)
+    read = {network.front_end.name: network.name for network in found}
+    if len(read) > 1:
+        rule, remedy = "networks that read the same patches", "Name those of one front-end."
+        told = ", ".join(f"{name} reads those of {front_end}" for front_end, name in read.items())
+        raise RecipeError(explain("network.backbones", rule, told, where, remedy))
 
 
 def check_layers(layers: str, where: str) -> None:
@@ -251,7 +284,13 @@ def _list_layers(network: str | Network, layers: str) -> tuple[Tap, ...]:
     """List what a choice of layers takes of a network, in the order of the columns."""
     check_layers(layers, "taps")
     found = describe_network(network)
-    return found.deep if found.published is not None else _select(found.deep, found.more, layers)
+    if found.published is not None and not found.published.layers:
+        return found.deep
+    chosen = _select(found.deep, found.more, layers)
+    if not chosen or (found.published is not None and layers.isdecimal() and len(chosen) < len(layers)):
+        known = "".join(str(tap.number) for tap in found.deep)
+        raise RecipeError(explain("network.layers", f"some of {known}", layers, found.name, "Leave the others out."))
+    return chosen
 
 
 def count_columns(network: str | Network, layers: str) -> int:

@@ -60,7 +60,7 @@ def train(
         None is silence. Nothing goes to the terminal, and no bars are drawn.
     **settings
         network : str
-            "musicnn", "vgg", "vggish", "resnet" or "dcnn".
+            "musicnn", "vgg", "vggish", "resnet", "dcnn", "choi" or another.
         pretrained : str
             Weights to start from: "msd", "mtt", or "audioset" for vggish.
         extractor, extractor_output : str

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from essentia_ldl import taps
+from essentia_ldl import frontends, taps
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import CardError, RecipeError, explain
 from essentia_ldl.files import is_file_name
@@ -83,6 +83,8 @@ def describe_published(model: Model) -> Published:
     """Take from a model's card what it is as an extractor; raises `CardError` as `find_networks`."""
     card, where = model.card, model.name
     refuse_head(model)
+    if "layer_sizes" in card.extra:
+        return _describe_own(model)
     _check_patches(card, where)
     outputs = [one for one in card.fields["schema"]["outputs"] if one.get("output_purpose") == "embeddings"]
     if len(outputs) != 1:
@@ -97,6 +99,28 @@ def describe_published(model: Model) -> Published:
     link = str(card.fields.get("link") or f"{where}.pb")
     node = outputs[0]["name"]
     return Published(where, size, digest_graph(model.graph), card.input_name, node, link, read_licence(card))
+
+
+def _describe_own(model: Model) -> Published:
+    """Take from the card of a network that was trained here what its layers are; raises `CardError`."""
+    card, where, layers = model.card, model.name, model.card.extra["layer_sizes"]
+    front_end, remedy = find_front_end(card, where), "Train it again, with --fine-tune none."
+    whole = isinstance(layers, list) and all(isinstance(one, list) and len(one) == 2 for one in layers)
+    whole = whole and all(isinstance(name, str) and type(size) is int and size > 0 for name, size in layers)
+    if not whole or not 0 < len(layers) <= taps.MOST_LAYERS:
+        rule = f"names and sizes of one to {taps.MOST_LAYERS} layers"
+        raise CardError(explain("essentia_ldl.layer_sizes", rule, layers, where, remedy))
+    backbone = card.extra.get("backbone")
+    if backbone not in frontends.NETWORKS or frontends.of_network(backbone).name != front_end.name:
+        raise CardError(explain("essentia_ldl.backbone", f"one that reads {front_end.name}", backbone, where, remedy))
+    if front_end.kind != "mel":
+        remedy = "Take one that reads mel bands, or train the network itself on your task, with --fine-tune none."
+        raise CardError(
+            explain("network", "one that reads mel bands", f"{backbone}, which reads samples", where, remedy)
+        )
+    link = str(card.fields.get("link") or f"{where}.pb")
+    size, sha256 = sum(size for _, size in layers), digest_graph(model.graph)
+    return Published(where, size, sha256, card.input_name, taps.LAYERS_NODE, link, read_licence(card), layers, backbone)
 
 
 def _check_patches(card: GraphCard, where: str) -> None:

@@ -23,7 +23,7 @@ from essentia_ldl.features.joint_store import FeaturePlaces, Named, read_joint
 from essentia_ldl.features.store import array_path
 from essentia_ldl.files import Home, write_json
 from essentia_ldl.parallel import count_workers, run_jobs
-from essentia_ldl.records import Failure
+from essentia_ldl.records import Failure, FrontEnd
 from essentia_ldl.taps import Network
 from essentia_ldl.zones import run_zone
 
@@ -90,7 +90,8 @@ def make_joint_features(
             continue
         start = time.monotonic()
         say(f"features of {len(found)} networks for {len(jobs)} tracks, resampling quality {quality}")
-        _run(jobs, networks, home, quality, n_jobs)
+        grid = joint_store.read_front_end(quality, None, found[0].front_end), found[0].hop_frames
+        _run(jobs, networks, home, grid, n_jobs)
         say(f"features: {time.monotonic() - start:.0f} s")
 
 
@@ -123,7 +124,7 @@ def _prepare(networks: Sequence[Network], layers: str, home: Home) -> dict[str, 
             published = {"published": [dataclasses.asdict(one) for one in known]} if known else {}
             write_json(job, {"graphs": str(home.graphs), "layers": stored, "networks": lacking, **published})
             run_zone("essentia_ldl.nets.tapped_graphs", str(job))
-    patch = [taps.FRONT_END.patch_frames, taps.FRONT_END.n_bands]
+    patch = list(networks[0].front_end.patch_shape)  # that of all
     choices = {network: joint_store.find_choice(name, home.store) for network, name in names.items()}
     jobs = [
         {"path": str(graphs[network]), "input_name": INPUT, "node": NODE, "patch": patch, "choice": str(path)}
@@ -147,13 +148,18 @@ def _prepare(networks: Sequence[Network], layers: str, home: Home) -> dict[str, 
 
 
 def _run(
-    jobs: Sequence[dict[str, Any]], networks: dict[str, dict[str, str]], home: Home, quality: int, n_jobs: int | None
+    jobs: Sequence[dict[str, Any]],
+    networks: dict[str, dict[str, str]],
+    home: Home,
+    grid: tuple[FrontEnd, int],
+    n_jobs: int | None,
 ) -> None:
-    front_end, n_workers = joint_store.read_front_end(quality), count_workers(n_jobs)
+    """Run networks on files; `grid` is what they read, and the frames from one patch to the next."""
+    (front_end, hop_frames), n_workers = grid, count_workers(n_jobs)
     told = {
         "store": str(home.store),
         "front_end": dataclasses.asdict(front_end),
-        "hop_frames": taps.HOP_FRAMES,
+        "hop_frames": hop_frames,
         "n_threads": max(1, count_workers() // n_workers),
     }
     full = [

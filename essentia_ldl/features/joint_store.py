@@ -45,13 +45,13 @@ class FeaturePlaces:
     graphs: Path
 
 
-def read_front_end(quality: int, hop_frames: int | None = None) -> FrontEnd:
+def read_front_end(quality: int, hop_frames: int | None = None, own: FrontEnd = taps.FRONT_END) -> FrontEnd:
     """Return what the networks read, at a resampling quality, with another hop between patches where one is given.
 
-    Stored bands are those of the hop of the front-end itself.
+    Stored bands are those of the hop of the front-end itself, which is `own`.
     """
-    hop = taps.FRONT_END.patch_hop_frames if hop_frames is None else hop_frames
-    return dataclasses.replace(taps.FRONT_END, resample_quality=quality, patch_hop_frames=hop)
+    hop = own.patch_hop_frames if hop_frames is None else hop_frames
+    return dataclasses.replace(own, resample_quality=quality, patch_hop_frames=hop)
 
 
 def name_network(network: str | Network, layers: str, graphs: Path) -> str:
@@ -125,7 +125,7 @@ def find_folders(
     quality : int
         Of resampling.
     hop_frames : int or None
-        Frames between patches; None is `taps.HOP_FRAMES`.
+        Frames between patches; None is each network's own, `taps.HOP_FRAMES` of the released ones.
     engine : str or None
         One of `ENGINES`; None is the one that was chosen for each network on this store.
 
@@ -141,9 +141,11 @@ def find_folders(
     UnknownNameError, CardError, GraphError
         As `beside.find_networks`.
     """
-    key = read_front_end(quality, taps.HOP_FRAMES if hop_frames is None else hop_frames).key
     found = {}
     for network in networks:
+        known = find_network(network, places.graphs)
+        hop = known.hop_frames if hop_frames is None else hop_frames
+        key = read_front_end(quality, hop, known.front_end).key
         name = name_network(network, layers, places.graphs)
         made_by = engine or find_engine(name, places.store)
         found[network] = places.store / f"{key}-{name}{'' if made_by == TENSORFLOW else f'-{made_by}'}"

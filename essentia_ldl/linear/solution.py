@@ -7,13 +7,44 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
 from essentia_ldl.errors import DataError, explain
 
 REMEDY = "Solve the head again."
+
+
+def freeze_arrays(record: Any) -> None:
+    """Make every field of a frozen record an array of float64 that is not written to; `DataError` where it is none."""
+    for field in dataclasses.fields(record):
+        try:
+            values = np.array(getattr(record, field.name), dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise DataError(explain(field.name, "numbers", error, "solution", REMEDY)) from None
+        values.setflags(write=False)
+        object.__setattr__(record, field.name, values)
+
+
+def check_arrays(record: Any, shapes: Mapping[str, tuple[int, ...]], positive: Sequence[str]) -> None:
+    """Raise `DataError` when arrays have other shapes, are not finite, or not above 0 where they must be."""
+    for name, shape in shapes.items():
+        if getattr(record, name).shape != shape:
+            raise DataError(explain(name, f"shape {shape}", getattr(record, name).shape, "solution", REMEDY))
+    for field in dataclasses.fields(record):
+        if not np.all(np.isfinite(getattr(record, field.name))):
+            raise DataError(explain(field.name, "finite numbers", "NaN or infinite", "solution", REMEDY))
+    for name in positive:
+        if np.any(getattr(record, name) <= 0):
+            raise DataError(explain(name, "above 0", float(getattr(record, name).min()), "solution", REMEDY))
+
+
+def digest_arrays(record: Any, shape: tuple[int, ...]) -> str:
+    """Return the sha256 of a shape and of the arrays of a record."""
+    parts = [getattr(record, field.name).tobytes() for field in dataclasses.fields(record)]
+    return hashlib.sha256(b"".join([repr(shape).encode(), *parts])).hexdigest()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -42,25 +73,12 @@ class Solution:
     LEAST: ClassVar[int] = 2  # columns
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            try:
-                values = np.array(getattr(self, field.name), dtype=np.float64)
-            except (TypeError, ValueError) as error:
-                raise DataError(explain(field.name, "numbers", error, "solution", REMEDY)) from None
-            values.setflags(write=False)
-            object.__setattr__(self, field.name, values)
+        freeze_arrays(self)
         if self.kernel.ndim != 2 or 0 in self.kernel.shape or self.kernel.shape[1] < self.LEAST:
             rule = "(d, n_classes), of one feature and two classes at least"
             raise DataError(explain("kernel", rule, self.kernel.shape, "solution", REMEDY))
         d, n_classes = self.kernel.shape
-        for name, shape in (("mean", (d,)), ("scale", (d,)), ("bias", (n_classes,))):
-            if getattr(self, name).shape != shape:
-                raise DataError(explain(name, f"shape {shape}", getattr(self, name).shape, "solution", REMEDY))
-        for field in dataclasses.fields(self):
-            if not np.all(np.isfinite(getattr(self, field.name))):
-                raise DataError(explain(field.name, "finite numbers", "NaN or infinite", "solution", REMEDY))
-        if np.any(self.scale <= 0):
-            raise DataError(explain("scale", "above 0", float(self.scale.min()), "solution", REMEDY))
+        check_arrays(self, {"mean": (d,), "scale": (d,), "bias": (n_classes,)}, ("scale",))
 
     @property
     def n_features(self) -> int:
@@ -75,8 +93,7 @@ class Solution:
     @property
     def digest(self) -> str:
         """Return the sha256 of its numbers."""
-        parts = [getattr(self, field.name).tobytes() for field in dataclasses.fields(self)]
-        return hashlib.sha256(b"".join([repr(self.kernel.shape).encode(), *parts])).hexdigest()
+        return digest_arrays(self, self.kernel.shape)
 
     def fold(self) -> tuple[np.ndarray, np.ndarray]:
         """Return kernel and bias of one dense layer on features that are not standardised.

@@ -24,6 +24,8 @@ from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home
 from essentia_ldl.measure import baselines
 from essentia_ldl.measure.folds import describe_folds, draw_folds
+from essentia_ldl.measure.kind_baselines import NAME as MFCC_SVM
+from essentia_ldl.measure.kind_baselines import run_kind_baseline
 from essentia_ldl.measure.kinds import NO_BASELINE, compare_kind_rows, gather_kind_row
 from essentia_ldl.measure.rows import TruthColumn, compare_rows, find_findings, gather_row, read_truth
 from essentia_ldl.recipe.recipe import Recipe
@@ -184,8 +186,14 @@ def cross_validate(
         solved = next((name for name in sources if name in CHOSEN), "none")
         readers = _list_readers(run, recipe.override(labels=solved), collection, n_jobs, say)
         is_kind = recipe.kind != SINGLE_LABEL
-        asked = {} if is_kind else {name: readers[name] for name in comparison.baselines}
-        problems = baselines.run_baselines(asked, run, folds, tracks, recipe.classes, say)
+        able = (MFCC_SVM,) if is_kind else comparison.baselines
+        asked = {name: readers[name] for name in comparison.baselines if name in able}
+        if is_kind:
+            given = (run, folds, tracks, recipe.classes, say)
+            problems = run_kind_baseline(readers[MFCC_SVM], *given) if asked else {}
+            problems |= {name: NO_BASELINE for name in comparison.baselines if name not in able}
+        else:
+            problems = baselines.run_baselines(asked, run, folds, tracks, recipe.classes, say)
         scores = describe_folds(recipe, tracks, folds, drawn.n_repeats, column)
         scores["patch_hop_frames"] = read_plan(folds[0].cell(run, sources[0])).patch_hop_frames
 
@@ -197,7 +205,7 @@ def cross_validate(
 
         scores["sources"] = gather(sources)
         scores["baselines"] = gather(name for name in asked if name not in problems)
-        scores["baselines_left_out"] = dict.fromkeys(comparison.baselines, NO_BASELINE) if is_kind else dict(problems)
+        scores["baselines_left_out"] = dict(problems)
         known = truth is not None
         scores["listeners"] = {"column": truth.column, "class": recipe.classes[truth.positive]} if known else None
         if is_kind:

@@ -29,7 +29,7 @@ from essentia_ldl.scores import bootstrap, statistics
 from essentia_ldl.scores.kind_calibration import score_log_loss
 from essentia_ldl.scores.multi_label import score_instance_f
 
-NO_BASELINE = "baselines are for tasks with one class per track"
+NO_BASELINE = "for tasks with one class per track"
 
 
 def gather_kind_row(

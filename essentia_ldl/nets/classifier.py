@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl.choices import ALL, TOP
-from essentia_ldl.nets.layers import FixedBatchNormalization, connect
+from essentia_ldl.nets.layers import FixedBatchNormalization, RadialKernel, connect
 from essentia_ldl.nets.runtime import keras
 
 STANDARDIZE = "standardize"
+KERNEL = "kernel"
 DROPOUTS = ("embedding_dropout", "hidden_dropout")
 VARIANCE_FLOOR = 1e-6  # added to the variance: a dimension that never changes stays finite
 ACTIVATIONS = {"relu": keras.layers.ReLU, "elu": keras.layers.ELU}
@@ -99,6 +100,28 @@ def build_head(n_inputs: int, n_classes: int, dense: DenseLayers = PUBLISHED) ->
     return keras.Model(embedding, _classify(x, n_classes, dense), name="network")
 
 
+def build_machine(n_inputs: int, n_vectors: int, n_classes: int) -> keras.Model:
+    """Build support vector machines with a radial kernel on a frozen network.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Size of the embedding.
+    n_vectors : int
+        Support vectors of all classes.
+    n_classes : int
+        Number of classes.
+
+    Returns
+    -------
+    keras.Model
+        Embeddings (batch, n_inputs) float32 -> logits (batch, n_classes) float32, the decision values.
+    """
+    embedding = keras.Input((n_inputs,), name="embeddings")
+    x = RadialKernel(n_vectors, name=KERNEL)(embedding)
+    return keras.Model(embedding, connect(x, n_classes, "logits"), name="network")
+
+
 def set_statistics(model: keras.Model, mean: np.ndarray, variance: np.ndarray, layer: str = STANDARDIZE) -> None:
     """Give a layer that shifts and scales the mean and variance of every dimension over training tracks, each (d,)."""
     model.get_layer(layer).set_weights([mean, variance])
@@ -147,9 +170,14 @@ def build_network(
         # The layer itself stays trainable: a frozen batch normalisation would not learn its statistics either.
         norm.gamma.trainable = norm.beta.trainable = False
     if fine_tune == TOP:
-        for layer in split_model(model, backbone.FROZEN_UNTIL)[0].layers:
-            layer.trainable = False
+        freeze_lower(model, backbone.FROZEN_UNTIL)
     return model
+
+
+def freeze_lower(model: keras.Model, cut: str) -> None:
+    """Let nothing train up to a layer of that name; `cut` as that of `split_model`."""
+    for layer in split_model(model, cut)[0].layers:
+        layer.trainable = False
 
 
 def split_model(model: keras.Model, cut: str) -> tuple[keras.Model, keras.Model]:

@@ -8,6 +8,8 @@ recipe (https://github.com/xaviliz/musicnn-training).
 
 from __future__ import annotations
 
+from typing import Any
+
 from essentia_ldl.nets.runtime import keras, tf
 
 BATCH_NORM_EPSILON = 1e-3
@@ -30,6 +32,43 @@ class FixedBatchNormalization(keras.layers.BatchNormalization):
         """Normalise with the stored statistics, whatever `training` says."""
         del training
         return super().call(inputs, training=False, mask=mask)
+
+
+class RadialKernel(keras.layers.Layer):
+    """Radial kernel of features with support vectors, ``exp(-|(x - shift) * factor - v|^2)``, which does not train.
+
+    Parameters
+    ----------
+    n_vectors : int
+        Support vectors.
+    **settings
+        Of every layer, such as its name.
+    """
+
+    def __init__(self, n_vectors: int, **settings: Any) -> None:
+        super().__init__(**{**settings, "trainable": False})
+        self.n_vectors = n_vectors
+
+    def build(self, shape: tuple[int | None, int]) -> None:
+        """Make the weights: shift and factor (d,), vectors (d, n_vectors), and their squared lengths (n_vectors,)."""
+        names = {"shift": (shape[-1],), "factor": (shape[-1],), "vectors": (shape[-1], self.n_vectors)}
+        names["squares"] = (self.n_vectors,)
+        for name, size in names.items():
+            setattr(self, name, self.add_weight(shape=size, initializer="zeros", trainable=False, name=name))
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Return the kernel (n, n_vectors) of features (n, d)."""
+        x = (inputs - self.shift) * self.factor
+        distances = tf.reduce_sum(tf.square(x), axis=1, keepdims=True) - 2 * tf.matmul(x, self.vectors) + self.squares
+        return tf.exp(-tf.maximum(distances, 0.0))  # rounding may leave less than none
+
+    def compute_output_shape(self, shape: tuple[int | None, int]) -> tuple[int | None, int]:
+        """Return (n, n_vectors)."""
+        return shape[0], self.n_vectors
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what a copy of the layer is made of."""
+        return {**super().get_config(), "n_vectors": self.n_vectors}
 
 
 def normalise(

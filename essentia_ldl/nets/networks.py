@@ -5,10 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from essentia_ldl import discover, taps
+from essentia_ldl.choices import ALL, TOP
 from essentia_ldl.errors import TrainingError, explain
 from essentia_ldl.models import folder as models
 from essentia_ldl.nets.backbones import load_backbone
-from essentia_ldl.nets.classifier import DenseLayers, build_head, build_network, copy_weights
+from essentia_ldl.nets.classifier import (
+    DenseLayers,
+    build_head,
+    build_machine,
+    build_network,
+    copy_weights,
+    freeze_lower,
+)
 from essentia_ldl.nets.pretrained import frozen
 from essentia_ldl.nets.pretrained.weights import load_tagger
 from essentia_ldl.nets.runtime import keras
@@ -46,16 +54,26 @@ def build_model(plan: Plan, *, pretrained: bool) -> keras.Model:
 def _build_single(plan: Plan) -> keras.Model:
     network, n_classes = plan.network, len(plan.classes)
     dense = DenseLayers(network.hidden, network.dropout, network.activation, network.standardize)
+    if network.n_vectors:
+        return build_machine(count_embedding(plan), network.n_vectors, n_classes)
     if network.fine_tune == "head":
         return build_head(count_embedding(plan), n_classes, dense)
-    return build_network(
+    model = build_network(
         load_backbone(network.backbone),
         n_classes,
         dense,
-        fine_tune=network.fine_tune,
+        fine_tune=ALL if network.fine_tune == TOP else network.fine_tune,
         train_input_norm=network.train_input_norm,
         size=find_size(plan),
     )
+    if network.fine_tune == TOP:
+        freeze_lower(model, find_frozen(network))
+    return model
+
+
+def find_frozen(network: NetworkPlan) -> str:
+    """Return the name of the last layer that stays frozen where the last layers of a network train."""
+    return network.frozen_until or load_backbone(network.backbone).FROZEN_UNTIL
 
 
 def find_size(plan: Plan) -> dict[str, Any]:

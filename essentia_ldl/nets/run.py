@@ -101,7 +101,7 @@ def train_network(folder: Path) -> None:
 
 def _describe_epochs(history: dict[str, Any]) -> str:
     if history["stopped"] == SOLVED:
-        return "a solved linear head"
+        return "a solved head"
     return f"trained {len(history['epochs'])} epochs{_describe_limit(history)}, best is epoch {history['best_epoch']}"
 
 

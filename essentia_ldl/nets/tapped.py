@@ -10,8 +10,10 @@ Choi, Fazekas, Sandler and Cho, "Transfer learning for music classification and 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 from essentia_ldl import taps
 from essentia_ldl.errors import WeightsError, explain
@@ -60,8 +62,51 @@ def tap_layers(tagger: keras.Model, backbone: str, layers: str, name: str) -> ke
     return keras.Model(tagger.input, joined, name=name)
 
 
+def list_own(backbone: str, module: ModuleType) -> tuple[taps.Tap, ...]:
+    """List the layers of a network that other tasks can read once it is trained, from the bottom, five at most.
+
+    They are those of `taps.TAPS` that have numbers, and of other networks the ends of its groups of depth. Their sizes
+    are those of the model that has them, and 0 here.
+    """
+    known = sorted((tap for part in taps.TAPS.get(backbone, ()) for tap in part if tap.number), key=_number)
+    if known:
+        return tuple(known)
+    return tuple(taps.Tap(name, "mean", 0, n) for n, name in enumerate(module.DEPTHS[-taps.MOST_LAYERS :], start=1))
+
+
+def _number(tap: taps.Tap) -> int:
+    return tap.number
+
+
+def tap_own(model: keras.Model, own: Sequence[taps.Tap], name: str) -> keras.Model:
+    """Add an output to a network: layers of its own, each averaged over its positions, side by side.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Patches -> logits.
+    own : sequence of Tap
+        From `list_own`.
+    name : str
+        Of the new layer.
+
+    Returns
+    -------
+    keras.Model
+        Patches -> logits and (batch, d) float32, with the layers and weights of `model`.
+    """
+    values = [(model.get_layer(tap.layer).output, tap) for tap in own]
+    parts = [_pool(x, dataclasses.replace(tap, pooling="mean")) if len(x.shape) > 2 else x for x, tap in values]
+    return keras.Model(model.input, [model.output, keras.layers.Concatenate(name=name)(parts)], name="network")
+
+
+def measure_own(model: keras.Model, own: Sequence[taps.Tap]) -> list[int]:
+    """Return how many numbers each of some layers has once it is averaged."""
+    return [int(model.get_layer(tap.layer).output.shape[-1]) for tap in own]
+
+
 def _pool(values: keras.KerasTensor, tap: taps.Tap) -> keras.KerasTensor:
-    kl, label = keras.layers, f"{tap.layer}_{tap.pooling}"
+    kl, label = keras.layers, f"{tap.layer}_{tap.pooling}_tap"
     kinds = {
         ("mean", 3): kl.GlobalAveragePooling1D,
         ("max", 3): kl.GlobalMaxPooling1D,
@@ -99,7 +144,8 @@ def build_tapped(graphs: Path, networks: Sequence[str | Network], layers: str) -
     bodies = []
     for network in map(taps.describe_network, networks):
         if network.published is not None:
-            bodies.append(load_published(graphs, network.published))
+            columns = taps.slice_layers(network, layers)
+            bodies.append(load_published(graphs, network.published, columns))
             continue
         name = network.name
         backbone, dataset = taps.get_network(name)
@@ -108,7 +154,8 @@ def build_tapped(graphs: Path, networks: Sequence[str | Network], layers: str) -
             return keras.Model(tagger.input, tagger.get_layer(EMBEDDING).output, name="backbone")
         bodies.append(tap_layers(load_tagger(graphs, backbone, dataset), backbone, layers, name.replace("-", "_")))
     frames = {body.input_shape[1] for body in bodies} - {None}
-    patches = keras.Input((frames.pop() if frames else None, taps.FRONT_END.n_bands), name="patches")
+    n_bands = taps.describe_network(networks[0]).front_end.n_bands  # all read the same
+    patches = keras.Input((frames.pop() if frames else None, n_bands), name="patches")
     parts = [body(patches) for body in bodies]
     if len(parts) == 1:
         return keras.Model(patches, keras.layers.Identity(name=EMBEDDING)(parts[0]), name="backbone")

@@ -44,10 +44,9 @@ def write_graphs(graphs: Path, layers: str, networks: dict[str, str], published:
     GraphError
         When an extractor cannot stand beside other networks in a graph.
     """
-    front_end = taps.FRONT_END
     wanted = taps.place_extractors(tuple(networks), published)
     for network, path in zip(wanted, networks.values(), strict=True):
-        shape = (front_end.patch_frames, front_end.n_bands)
+        shape = taps.describe_network(network).front_end.patch_shape
         graph = freeze_model(build_tapped(graphs, [network], layers), [NODE], shape)
         with replacing(path) as file:
             file.write(graph.SerializeToString(deterministic=True))

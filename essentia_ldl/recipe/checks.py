@@ -12,7 +12,7 @@ from essentia_ldl.recipe.sections import AugmentSettings, NetworkSettings, Train
 
 
 def check_tuning(network: NetworkSettings, training: TrainingSettings, networks: str, where: str) -> None:
-    """Raise `RecipeError` when depths are to learn at rates of their own where there are no pretrained depths.
+    """Refuse depths that are to learn at rates of their own, or not at all, where there are no pretrained depths.
 
     Parameters
     ----------
@@ -22,6 +22,13 @@ def check_tuning(network: NetworkSettings, training: TrainingSettings, networks:
         "none", "separate", "shared" or "wide": networks that learn targets first.
     where : str
         Name of the recipe, for the message.
+
+    Raises
+    ------
+    RecipeError
+        When a key is set that the network cannot follow.
+    UnknownNameError
+        When the network has no layer of the name that it is to be frozen up to.
     """
     for key, default in (("rate_factor", 1.0), ("warmup_epochs", 0)):
         value = getattr(training, key)
@@ -29,6 +36,11 @@ def check_tuning(network: NetworkSettings, training: TrainingSettings, networks:
             rule = f"{default:g} unless one pretrained network is tuned"
             remedy = "Leave it out, or set network.fine_tune to top or all."
             raise RecipeError(explain(f"training.{key}", rule, value, where, remedy))
+    if network.frozen_until:
+        if network.fine_tune != TOP:
+            rule, remedy = "none unless network.fine_tune is top", "Leave it out, or set network.fine_tune to top."
+            raise RecipeError(explain("network.frozen_until", rule, network.frozen_until, where, remedy))
+        frontends.check_depth(network.backbone, network.frozen_until)
 
 
 def check_precision(network: NetworkSettings, training: TrainingSettings, networks: str, where: str) -> None:

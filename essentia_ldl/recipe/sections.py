@@ -14,10 +14,12 @@ from essentia_ldl.choices import (
     AUDIO_VARIANTS,
     CLASS_WEIGHTS,
     FINE_TUNE,
+    KERNELS,
     LOSSES,
     MUSIC,
     PRETRAINED,
     SPEEDS,
+    SVM,
     TARGET_NETWORKS,
     is_loss,
     join_choices,
@@ -54,7 +56,7 @@ class NetworkSettings:
 
     backbone: str = _key(
         "musicnn",
-        "musicnn, vgg, vggish, resnet, dcnn, samplecnn, framecnn, harmoniccnn, pons, images, or a kin of theirs",
+        "musicnn, vgg, vggish, resnet, dcnn, choi, samplecnn, framecnn, harmoniccnn, pons, images, or a kin of theirs",
     )
     pretrained: str = _choice(
         PRETRAINED,
@@ -64,6 +66,9 @@ class NetworkSettings:
         FINE_TUNE,
         "head: frozen network, quick; top: its last layers train too; all: the whole network; none: from scratch, "
         "without pretrained weights",
+    )
+    frozen_until: str = _key(
+        "", "with fine_tune top: the last layer that stays frozen, such as pool_4 of vgg; empty: the network's own"
     )
     hidden: int = _key(
         100,
@@ -98,6 +103,7 @@ class NetworkSettings:
         "an extractor has its embedding alone",
         "embedding, deep, all, or some of the digits 1 to 5 in their order",
         taps.is_layers,
+        may_be_number=True,
     )
 
     def __post_init__(self) -> None:
@@ -183,6 +189,7 @@ class ChoiceSettings:
         "their layers: embedding or deep, or as network.layers; empty: chosen",
         "a choice of layers, or empty",
         lambda x: not x or taps.is_layers(x),
+        may_be_number=True,
     )
     smoothing: str = _key(
         "auto",
@@ -191,10 +198,17 @@ class ChoiceSettings:
         _is_share_or_auto,
         may_be_number=True,
     )
+    kernels: tuple[str, ...] = _key(
+        (),
+        f"of labels {SVM}: {join_choices(KERNELS)}, or both; a graph of rbf holds its support vectors; empty: both",
+        f"some of {', '.join(KERNELS)}",
+        lambda x: set(x) <= set(KERNELS),
+    )
     leave_out: str = _key("", "column whose values are the folds, such as genre; empty: folds of whole artists")
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "networks", tuple(self.networks))
+        object.__setattr__(self, "kernels", tuple(self.kernels))
         taps.check_names(self.networks, "choice.networks", "recipe, [choice]")
 
 
@@ -320,8 +334,8 @@ SECTIONS = {
 ADDED = {
     "training": ("rate_factor", "warmup_epochs", "mixed_precision"),
     "augment": ("time_mask", "band_mask", "mixup", "gain_db", "shift_frames", "audio"),
-    "network": ("backbones", "layers"),
-    "choice": ("speed", "music", "networks", "layers", "smoothing", "leave_out"),
+    "network": ("backbones", "layers", "frozen_until"),
+    "choice": ("speed", "music", "networks", "layers", "smoothing", "kernels", "leave_out"),
 }  # keys by section that files of older runs do not have
 RENAMED = {"transfer": "targets"}  # what the files of older runs call a section
 

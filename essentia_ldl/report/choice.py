@@ -33,7 +33,7 @@ def draw_choice(page: Page) -> str:
 def _draw_tried(found: Mapping[str, Any]) -> str:
     best: dict[tuple[Any, ...], Mapping[str, Any]] = {}
     for one in found["tried"]:
-        key = (*one["backbones"], one["layers"], one["smoothing"])
+        key = (*one["backbones"], one["layers"], one["smoothing"], one.get("kernel"))
         if key not in best or one["log_loss"] < best[key]["log_loss"]:
             best[key] = one
     rows = [_draw_row(one, found["chosen"]) for one in best.values()]
@@ -43,8 +43,10 @@ def _draw_tried(found: Mapping[str, Any]) -> str:
 
 
 def _draw_row(one: Mapping[str, Any], chosen: Mapping[str, Any]) -> Sequence[str]:
-    same = all(one[key] == chosen[key] for key in ("backbones", "layers", "smoothing", "strength"))
-    names = shown(", ".join(one["backbones"]))
+    keys = ("backbones", "layers", "smoothing", "strength", "kernel", "gamma", "standardized")
+    same = all(one.get(key) == chosen.get(key) for key in keys)
+    kernel = f", {one['kernel']} kernel" if "kernel" in one else ""
+    names = shown(", ".join(one["backbones"]) + kernel)
     cells = [
         f"<b>{names} (chosen)</b>" if same else names,
         shown(one["layers"]),

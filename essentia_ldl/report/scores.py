@@ -95,7 +95,7 @@ def _facts(results: Results) -> list[tuple[str, object]]:
     if results.kind != CROSSVAL:
         history = results.histories[results.sources[0]][0]
         epoch = f"{history['best_epoch']} of {len(history['epochs'])}, loss {history['loss']}"
-        facts.append(("kept epoch", epoch) if plan.training.solver != SOLVED else ("training", "a linear head, solved"))
+        facts.append(("kept epoch", epoch) if plan.training.solver != SOLVED else ("training", "a head, solved"))
     record = results.corrections
     if record:
         changed = f"{record['n_changed']} changed, {record['n_confirmed']} confirmed, {record['n_dropped']} left out"

@@ -34,6 +34,10 @@ def _list(check: Callable[[object], bool]) -> Callable[[object], bool]:
     return lambda value: isinstance(value, list | tuple) and all(map(check, value))
 
 
+def _is_sized(value: object) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 2 and _is_text(value[0]) and _is_whole(value[1])
+
+
 def _object(check: Callable[[object], bool]) -> Callable[[object], bool]:
     return lambda value: _is_object(value) and all(map(check, value.values()))
 
@@ -47,6 +51,7 @@ KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "tuple[str, ...]": ("a list of texts", _list(_is_text)),
     "tuple[int, ...]": ("a list of whole numbers", _list(_is_whole)),
     "tuple[tuple[int, ...], ...]": ("rows of whole numbers", _list(_list(_is_whole))),
+    "tuple[tuple[str, int], ...]": ("rows of a text and a whole number", _list(_is_sized)),
     "tuple[Mapping, ...]": ("a list of objects", _list(_is_object)),
     "Mapping[str, Any]": ("an object", _is_object),
     "Mapping[str, str]": ("an object of texts", _object(_is_text)),

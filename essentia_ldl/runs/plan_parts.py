@@ -13,18 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from essentia_ldl import taps
-from essentia_ldl.choices import (
-    ACTIVATIONS,
-    AUDIO_VARIANTS,
-    CLASS_WEIGHTS,
-    DESCENT,
-    FINE_TUNE,
-    LOSSES,
-    SOLVERS,
-    is_loss,
-    join_choices,
-)
+from essentia_ldl import choices, frontends, taps
+from essentia_ldl.choices import AUDIO_VARIANTS, CLASS_WEIGHTS, DESCENT, LOSSES, SOLVERS, is_loss, join_choices
 from essentia_ldl.errors import TrainingError, explain
 from essentia_ldl.files import is_file_name
 from essentia_ldl.records import ROLES
@@ -149,6 +139,10 @@ class NetworkPlan:
         What of them is read: "embedding", "deep", "all", or some of the digits 1 to 5.
     published : tuple[taps.Published, ...]
         The user's extractors among them.
+    frozen_until : str
+        With "top", the last layer that stays frozen; empty for the network's own.
+    n_vectors : int
+        Support vectors of a solved machine with a radial kernel; 0 for a head without one.
     """
 
     backbone: str
@@ -165,6 +159,8 @@ class NetworkPlan:
     backbones: tuple[str, ...] = ()
     layers: str = taps.EMBEDDING
     published: tuple[taps.Published, ...] = ()
+    frozen_until: str = ""
+    n_vectors: int = 0
 
     def __post_init__(self) -> None:
         check_kinds(NetworkPlan, vars(self))
@@ -175,10 +171,10 @@ class NetworkPlan:
         taps.check_layers(self.layers, PLAN)
         if self.backbones and self.fine_tune != "head":
             raise TrainingError(explain("fine_tune", "head, with backbones", self.fine_tune, PLAN, REMEDY))
-        if self.activation not in ACTIVATIONS:
+        if self.activation not in choices.ACTIVATIONS:
             raise TrainingError(explain("activation", "relu or elu", self.activation, PLAN, REMEDY))
-        if self.fine_tune not in FINE_TUNE:
-            raise TrainingError(explain("fine_tune", join_choices(FINE_TUNE), self.fine_tune, PLAN, REMEDY))
+        if self.fine_tune not in choices.FINE_TUNE:
+            raise TrainingError(explain("fine_tune", join_choices(choices.FINE_TUNE), self.fine_tune, PLAN, REMEDY))
         if self.fine_tune != "none" and self.pretrained is None:
             remedy = "Use fine_tune none to train without."
             raise TrainingError(explain("pretrained", "the name of weights", None, PLAN, remedy))
@@ -186,6 +182,8 @@ class NetworkPlan:
             object.__setattr__(self, "pretrained", None)
         if self.pretrained is not None:
             check_name("pretrained", self.pretrained)
+        if self.frozen_until and self.fine_tune == choices.TOP:
+            frontends.check_depth(self.backbone, self.frozen_until)
 
     @property
     def networks(self) -> tuple[str | taps.Network, ...]:

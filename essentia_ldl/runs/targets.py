@@ -91,7 +91,7 @@ def digest_training(plan: Plan, targets: tuple[np.ndarray, ...]) -> str:
     """
     network, training = dataclasses.asdict(plan.network), dataclasses.asdict(plan.training)
     training.pop("epochs")
-    _drop_defaults(network, NetworkPlan, ("backbones", "layers", "published"))
+    _drop_defaults(network, NetworkPlan, ("backbones", "layers", "published", "frozen_until", "n_vectors"))
     _drop_defaults(training, TrainingPlan, ("solver", "rate_factor", "warmup_epochs", "mixed_precision"))
     parts = {
         "classes": plan.classes,

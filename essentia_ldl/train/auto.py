@@ -18,21 +18,25 @@ import numpy as np
 
 from essentia_ldl.choices import MULTI_LABEL, SINGLE_LABEL, SOLVED
 from essentia_ldl.collection.read import Collection, keep_split
+from essentia_ldl.errors import DataError, explain
 from essentia_ldl.labels.one_hot import make_rows
 from essentia_ldl.linear.choose import Fitted
+from essentia_ldl.machines.radial import RadialSolution
+from essentia_ldl.models.folder import base_name
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import LabelTable, Split
 from essentia_ldl.runs.calibrate import OUT_OF_FOLD
 from essentia_ldl.runs.plan import Plan
 from essentia_ldl.runs.predictions import write_predictions
-from essentia_ldl.runs.solution import write_solution
+from essentia_ldl.runs.solution import read_solution, write_solution
 from essentia_ldl.runs.targets import name_table, read_report, write_report, write_table, write_truth
-from essentia_ldl.taps import EMBEDDING, HOP_FRAMES, NETWORKS
+from essentia_ldl.taps import EMBEDDING, HOP_FRAMES, NETWORKS, describe_network
 from essentia_ldl.train.adapt import adapt, describe_adaptation
 from essentia_ldl.train.choice import describe_setting, make_choice, make_grid, report_choice
 from essentia_ldl.train.nested import find_kind_findings, make_predictions, write_nested
 
 N_HIDDEN = 100
+BYTES = 4  # of a number in a graph
 
 
 def fit_solved(
@@ -68,6 +72,8 @@ def fit_solved(
     if chosen.nested is not None:
         report["nested"] = write_nested(folder, inside, recipe, chosen)
     fitted = chosen.fitted
+    if say is not None:
+        check_size(fitted, collection.home.graphs)
     if collection.target is not None:
         fitted = adapt(fitted, collection.target)
         report["adapted"] = describe_adaptation(collection.target)
@@ -82,6 +88,7 @@ def fit_solved(
     # The embedding of one network has the interface of Essentia's heads, whose first layer has 100 units.
     names = setting.features.backbones
     is_head = len(names) == 1 and names[0] in NETWORKS and setting.features.layers == EMBEDDING
+    is_head = is_head and not isinstance(fitted.solution, RadialSolution)
     n_hidden = N_HIDDEN if is_head and 2 * len(recipe.classes) <= N_HIDDEN else 0
     return recipe.override(
         network__layers=setting.features.layers,  # before the backbones: a single embedding needs none
@@ -167,10 +174,12 @@ def describe_choice(report: Mapping[str, Any]) -> str:
     if "reason" in report:
         return f"no choice of settings: {report['reason']}"
     chosen, cheapest = report["chosen"], report["cheapest"]
+    how = f"{chosen['smoothing']:.0%} smoothed, strength {chosen['strength']:g}"
+    if "kernel" in chosen:
+        how = f"{chosen['kernel']} kernel, C {chosen['C']:g}"
     text = (
         f"chosen among {report['n_settings']} settings: {', '.join(chosen['backbones'])}, {chosen['layers']} layers, "
-        f"{chosen['smoothing']:.0%} smoothed, strength {chosen['strength']:g} "
-        f"({_show_scores(chosen)} on the folds that chose it)"
+        f"{how} ({_show_scores(chosen)} on the folds that chose it)"
     )
     if cheapest["cost"] < chosen["cost"]:
         ratio = chosen["cost"] / cheapest["cost"]
@@ -184,8 +193,27 @@ def _show_scores(one: Mapping[str, Any]) -> str:
     return f"ROC-AUC {one['roc_auc']:.3f}" if "roc_auc" in one else f"R2 {one['r2']:.3f}"
 
 
+def check_size(fitted: Fitted, graphs: Path) -> None:
+    """Raise `DataError` when the support vectors of a radial machine take more room than the networks below it."""
+    solution = fitted.solution
+    if not isinstance(solution, RadialSolution):
+        return
+    stems = [base_name(*NETWORKS[n]) if n in NETWORKS else n for n in fitted.setting.features.backbones]
+    below = sum((graphs / f"{stem}.pb").stat().st_size for stem in stems)
+    size = BYTES * solution.n_numbers
+    if size > below:
+        megabytes = f"{size / 1e6:.1f} MB of {solution.n_vectors} support vectors"
+        rule = f"at most the {below / 1e6:.1f} MB of the networks below it"
+        remedy = "Take the linear kernel, whose graph has none, with --set 'choice.kernels=[\"linear\"]'."
+        raise DataError(explain("rbf machine", rule, megabytes, "the graph that it would be", remedy))
+
+
 def solve_plan(plan: Plan) -> Plan:
     """Mark a plan as solved, its validation tracks as trained."""
+    solution = read_solution(plan.folder, plan.kind)
+    if isinstance(solution, RadialSolution):
+        plan = dataclasses.replace(plan, network=dataclasses.replace(plan.network, n_vectors=solution.n_vectors))
     tracks = tuple(dataclasses.replace(t, role="train") if t.role == "valid" else t for t in plan.tracks)
     training = dataclasses.replace(plan.training, solver=SOLVED)
-    return dataclasses.replace(plan, tracks=tracks, training=training, evaluation_hop_frames=HOP_FRAMES)
+    hop = describe_network(plan.network.networks[0]).hop_frames if plan.network.networks else HOP_FRAMES
+    return dataclasses.replace(plan, tracks=tracks, training=training, evaluation_hop_frames=hop)

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from essentia_ldl.choices import JOINT, JOINT_ONE_HOT, MULTI_LABEL, SINGLE_LABEL
+from essentia_ldl.choices import JOINT, JOINT_ONE_HOT, KERNELS, MULTI_LABEL, SINGLE_LABEL, SVM
 from essentia_ldl.collection import columns, splits
 from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import DataError
 from essentia_ldl.features.joint import QUALITIES
+from essentia_ldl.linear import choose as linear
 from essentia_ldl.linear.choose import (
     WITHIN_ERRORS,
     Explored,
@@ -28,18 +29,19 @@ from essentia_ldl.linear.choose import (
     Tracks,
     Tried,
     choose,
-    explore,
     find_training,
-    fit,
     list_left_out,
 )
 from essentia_ldl.linear.kinds import STRENGTHS as KIND_STRENGTHS
+from essentia_ldl.machines import explore as machines
+from essentia_ldl.machines.fit import MachineGrid, MachineSetting, check_targets
 from essentia_ldl.progress import hides_bars
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Track
 from essentia_ldl.taps import DEEP, EMBEDDING, NETWORKS
 from essentia_ldl.train.solved import PatchAnswers, answer_patches, gather_tracks, make_feature_set
 
+Grid = SettingGrid | MachineGrid
 N_PARTS = 5
 SCORES_OF = {SINGLE_LABEL: ("log_loss", "balanced_accuracy"), MULTI_LABEL: ("log_loss", "roc_auc")}
 HALF = 0.5
@@ -47,6 +49,7 @@ SHARES = {"same": (0.0, 0.3), "other": (HALF,)}
 SHARES_BY_COLUMN = (0.0, 0.15, 0.3, HALF)  # where folds show what smoothing is worth on other music
 DEFAULT_STRENGTH = 0.01  # where tracks are too few for a choice
 BASE = "msd-musicnn"
+EVERY = "12345"
 MANY_TRACKS = 1000
 # From the cheapest to the dearest; each with both choices of layers.
 COMBINATIONS = ((BASE,), tuple(NETWORKS))
@@ -99,7 +102,8 @@ def list_feature_sets(recipe: Recipe) -> tuple[FeatureSet, ...]:
         combinations = tuple((name,) for name in recipe.choice.networks)
         if len(combinations) > 1:
             combinations = (*combinations, recipe.choice.networks)
-    layers = (recipe.choice.layers,) if recipe.choice.layers else (EMBEDDING, DEEP)
+    usual = (EVERY,) if recipe.labels == SVM else (EMBEDDING, DEEP)
+    layers = (recipe.choice.layers,) if recipe.choice.layers else usual
     return tuple(
         make_feature_set(names, one)
         for names in combinations
@@ -107,8 +111,10 @@ def list_feature_sets(recipe: Recipe) -> tuple[FeatureSet, ...]:
     )
 
 
-def make_grid(recipe: Recipe) -> SettingGrid:
+def make_grid(recipe: Recipe) -> Grid:
     """Return everything that a recipe lets a choice try."""
+    if recipe.labels == SVM:
+        return MachineGrid(list_feature_sets(recipe), recipe.choice.kernels or KERNELS)
     shares = SHARES_BY_COLUMN if recipe.choice.leave_out else SHARES[recipe.choice.music]
     if recipe.choice.smoothing != "auto":
         shares = (float(recipe.choice.smoothing),)
@@ -175,15 +181,17 @@ def make_choice(recipe: Recipe, collection: Collection, nest: bool = True) -> Ch
     grid = make_grid(recipe)
     tracks = gather_tracks(collection, grid.features, recipe.classes)
     parts = draw_parts(collection.tracks, recipe.split.seed, recipe.choice.leave_out)
+    if recipe.labels == SVM and (nest or tracks.kind != MULTI_LABEL):  # a fold may lack a rare tag
+        check_targets(tracks.one_hot, tracks.kind, recipe.classes)
     tolerance = 0.0 if recipe.choice.speed == "best" else WITHIN_ERRORS
     explored = explore_all(tracks, parts, grid, nest)
     singles = {one.left_out[0]: one for one in explored if len(one.left_out) == 1}
-    whole, unchosen = np.arange(len(parts)), Setting(grid.features[-1], grid.shares[0], DEFAULT_STRENGTH)
+    whole, unchosen = np.arange(len(parts)), _take_usual(grid)
     if not singles or len(singles) < len(set(parts.tolist())):
         reason = _explain(collection.tracks, parts, singles, recipe.choice.leave_out)
-        return Chosen(fit(tracks, whole, unchosen), None, parts, reason=reason)
+        return Chosen(_fit(tracks, whole, unchosen), None, parts, reason=reason)
     choice = choose(tracks, parts, explored, tolerance=tolerance)
-    fitted = fit(tracks, whole, choice.setting)
+    fitted = _fit(tracks, whole, choice.setting)
     fits = {(part, choice.setting): _fit_without(tracks, parts, part, choice.setting) for part in singles}
     if not nest:
         (own,) = _answer(collection, parts, [lambda part: fits[part, choice.setting]])
@@ -205,7 +213,19 @@ def make_choice(recipe: Recipe, collection: Collection, nest: bool = True) -> Ch
 
 
 def _fit_without(tracks: Tracks, parts: np.ndarray, part: int, setting: Setting) -> Fitted:
-    return fit(tracks, find_training(tracks, parts, [part]), setting)
+    return _fit(tracks, find_training(tracks, parts, [part]), setting)
+
+
+def _fit(tracks: Tracks, train: np.ndarray, setting: Setting | MachineSetting) -> Fitted:
+    solver = machines if isinstance(setting, MachineSetting) else linear
+    return solver.fit(tracks, train, setting)
+
+
+def _take_usual(grid: Grid) -> Setting | MachineSetting:
+    """Return what is taken where tracks are too few for a choice: a linear kernel at the second cost of its grid."""
+    if isinstance(grid, MachineGrid):
+        return MachineSetting(grid.features[-1], grid.kernels[0], grid.costs[1])
+    return Setting(grid.features[-1], grid.shares[0], DEFAULT_STRENGTH)
 
 
 def _explain(tracks: Sequence[Track], parts: np.ndarray, singles: Mapping[int, Explored], column: str) -> str:
@@ -216,16 +236,16 @@ def _explain(tracks: Sequence[Track], parts: np.ndarray, singles: Mapping[int, E
     return f"without {column} {missing.columns[column]} a class has no track left to train on"
 
 
-def explore_all(tracks: Tracks, parts: np.ndarray, grid: SettingGrid, nest: bool = True) -> list[Explored]:
+def explore_all(tracks: Tracks, parts: np.ndarray, grid: Grid, nest: bool = True) -> list[Explored]:
     """Explore every entry of `list_left_out`, pairs only to nest, with a bar; what lacks a class is left out."""
     from threadpoolctl import threadpool_limits
     from tqdm import tqdm
 
-    found = []
+    found, solver = [], machines if isinstance(grid, MachineGrid) else linear
     with threadpool_limits(1 if len(parts) < MANY_TRACKS else None):  # threads cost more than they give on few tracks
         todo = [left_out for left_out in list_left_out(parts) if nest or len(left_out) == 1]
         for left_out in tqdm(todo, desc="settings", unit="fit", disable=hides_bars()):
-            one = explore(tracks, parts, left_out, grid)
+            one = solver.explore(tracks, parts, left_out, grid)
             if one is not None:
                 found.append(one)
     return found
@@ -245,18 +265,20 @@ def _answer(
     return [PatchAnswers.join(one) for one in ordered]
 
 
-def describe_setting(setting: Setting) -> str:
+def describe_setting(setting: Setting | MachineSetting) -> str:
     """Say a setting in words, such as "msd-musicnn and msd-vgg, deep layers, targets 30 % smoothed, strength 0.1"."""
     names = setting.features.backbones
     networks = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
     layers = {EMBEDDING: "embeddings", DEEP: "deep layers"}.get(
         setting.features.layers, f"layers {setting.features.layers}"
     )
+    if isinstance(setting, MachineSetting):
+        return f"{networks}, {layers}, {setting.describe()}"
     share = f"targets {setting.share:.0%} smoothed" if setting.share else "targets not smoothed"
     return f"{networks}, {layers}, {share}, strength {setting.strength:g}"
 
 
-def report_choice(chosen: Chosen, grid: SettingGrid, kind: str = SINGLE_LABEL) -> dict[str, Any]:
+def report_choice(chosen: Chosen, grid: Grid, kind: str = SINGLE_LABEL) -> dict[str, Any]:
     """Return what a choice was made among and how, ready for json; the scores are those of the kind of the targets."""
     report: dict[str, Any] = {
         "n_settings": grid.size,
@@ -274,12 +296,13 @@ def report_choice(chosen: Chosen, grid: SettingGrid, kind: str = SINGLE_LABEL) -
     }
 
 
-def _plain(setting: Setting) -> dict[str, Any]:
+def _plain(setting: Setting | MachineSetting) -> dict[str, Any]:
     return {
         "backbones": list(setting.features.backbones),
         "layers": setting.features.layers,
         "smoothing": setting.share,
         "strength": setting.strength,
+        **(setting.plain if isinstance(setting, MachineSetting) else {}),
     }
 
 

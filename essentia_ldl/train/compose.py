@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ from essentia_ldl.runs.plan import (
     write_plan,
 )
 from essentia_ldl.runs.targets import name_table, write_report, write_table, write_truth
-from essentia_ldl.taps import Published
+from essentia_ldl.taps import Network, Published
 from essentia_ldl.train import multi_target
 from essentia_ldl.train.adapt import describe_adaptation
 from essentia_ldl.train.auto import fit_solved, solve_plan
@@ -137,6 +137,12 @@ def plan_run(
 def compose_plan(folder: Path, recipe: Recipe, collection: Collection, split: Split, wanted: Wanted = PLAIN) -> Plan:
     """Resolve a recipe into the plan of one training; parameters as those of `plan_run`. Nothing is written."""
     network, training = recipe.network, recipe.training
+    beside = find_networks(network.backbones, collection.home.graphs)
+    planned = NetworkPlan(**dataclasses.asdict(network), published=_list_published(beside))
+    front_end = frontends.of_network(network.backbone)
+    if beside and beside[0].front_end != front_end:  # that of networks of the user's own
+        front_end = beside[0].front_end
+        planned = dataclasses.replace(planned, backbone=beside[0].published.backbone)
     extractor = read_extractor(network, collection.home.graphs) if network.extractor else None
     card = _card_fields(recipe, collection)
     if wanted.metrics:
@@ -147,8 +153,8 @@ def compose_plan(folder: Path, recipe: Recipe, collection: Collection, split: Sp
         name=recipe.task.replace("-", " "),
         description=recipe.description,
         classes=recipe.classes,
-        front_end=frontends.of_network(network.backbone) if extractor is None else extractor.front_end,
-        network=NetworkPlan(**dataclasses.asdict(network), published=_list_published(recipe, collection)),
+        front_end=front_end if extractor is None else extractor.front_end,
+        network=planned,
         training=TrainingPlan(
             epochs=recipe.n_epochs,
             batch_size=training.batch_size,
@@ -183,9 +189,8 @@ def compose_plan(folder: Path, recipe: Recipe, collection: Collection, split: Sp
     )
 
 
-def _list_published(recipe: Recipe, collection: Collection) -> tuple[Published, ...]:
-    found = find_networks(recipe.network.backbones, collection.home.graphs)
-    return tuple(network.published for network in found if network.published is not None)
+def _list_published(networks: Sequence[Network]) -> tuple[Published, ...]:
+    return tuple(network.published for network in networks if network.published is not None)
 
 
 def _describe_extractor(extractor: Extractor, collection: Collection) -> ExtractorPlan:

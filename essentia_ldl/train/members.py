@@ -29,7 +29,7 @@ MEMBERS = "members"  # folder of the members of a run
 # What of a plan's network decides which weights there are, and what they read.
 SAME_NETWORK = (
     *("backbone", "pretrained", "fine_tune", "hidden", "standardize", "extractor", "extractor_output"),
-    *("backbones", "layers"),
+    *("backbones", "layers", "n_vectors"),
 )
 _TRAIN_IT = "Train that run to its end."
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from essentia_ldl import frontends, taps
 from essentia_ldl import labels as label_sources
-from essentia_ldl.choices import AUDIO_VARIANTS, CHOSEN, REGRESSION
+from essentia_ldl.choices import AUDIO_VARIANTS, CHOSEN, REGRESSION, SVM
 from essentia_ldl.collection import columns, splits
 from essentia_ldl.collection.corrections import describe_corrections
 from essentia_ldl.collection.read import Collection, Source, read_corrected
@@ -184,30 +184,31 @@ def prepare(
     check_sampling(recipe)
     is_solved = any(name in CHOSEN for name in needs.labels)
     if source.adapt is not None:
-        if not is_solved:
+        if not is_solved or SVM in needs.labels:
             remedy = "Leave --adapt out, or what asks for other labels."
             raise RecipeError(explain("adapt", "labels auto or joint", ", ".join(needs.labels), recipe.task, remedy))
         list_unlabelled(source.adapt)
-    for named in (recipe.network.backbones, recipe.choice.networks):
+    front_end = frontends.of_network(recipe.network.backbone)
+    for named in (recipe.choice.networks, recipe.network.backbones):
         check_ambiguous(named, home.graphs)
-        find_networks(named, home.graphs)
+        if found := find_networks(named, home.graphs):
+            front_end = found[0].front_end  # that of all
     source, is_demo = find_data(recipe, source, home, say)
     tracks, corrected = read_corrected(source, recipe, say)
     if corrected:
         say(describe_corrections(corrected))
     network = recipe.network
-    bands_of = frontends.of_network(recipe.network.backbone).name
     read = label_front_ends(recipe, needs.labels)
     wanted = [name for name in read if name not in (embeddings.NAME, label_sources.DESCRIPTORS)]
     extractor: dict[str, Any] = {}
     if needs.bands or not wanted or embeddings.NAME in read:
         if network.extractor:
-            found = read_extractor(network, home.graphs)
-            extractor = {"extractor": found.as_job(Store(home.store))}
+            job = read_extractor(network, home.graphs).as_job(Store(home.store))
+            extractor = {"extractor": job}
         elif (network.backbone, network.pretrained) in models.USERS_GRAPHS and network.fine_tune != "none":
             models.require_weights(home.graphs, network.backbone, network.pretrained)  # before the long work
     if not extractor and (needs.bands or not wanted or embeddings.NAME in read):
-        wanted = list(dict.fromkeys([bands_of, *wanted]))
+        wanted = list(dict.fromkeys([front_end.name, *wanted]))
     column = recipe.choice.leave_out if is_solved else ""
     require_ffmpeg(recipe.augment.audio)
     training: set[str] = set()
@@ -240,7 +241,6 @@ def prepare(
     say(f"{len(collection.tracks)} tracks ({counts}){left_out}")
     collection = dataclasses.replace(collection, corrections=corrected, is_demo=is_demo)
     if needs.bands and recipe.augment.audio:
-        front_end = frontends.of_network(network.backbone)
         make_variants(collection, training, front_end, recipe.augment.audio, n_jobs, say)
     if label_sources.DESCRIPTORS in read:
         _describe(collection, n_jobs, say)

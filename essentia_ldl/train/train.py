@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from essentia_ldl import __version__
+from essentia_ldl.choices import SVM
 from essentia_ldl.collection import splits
 from essentia_ldl.collection.read import Collection, Source
 from essentia_ldl.errors import StoreError, explain
@@ -187,10 +188,10 @@ def plan_drop_in(run: Path, recipe: Recipe, collection: Collection, split: Split
     -------
     tuple[Path, ...]
         The folder ``drop-in`` of a classifier on the embeddings of msd-musicnn alone, its settings chosen in the same
-        way; empty where the run is that already, or must not choose that network.
+        way; empty where the run is that already, must not choose that network, or has machines on other layers.
     """
     allowed = recipe.choice.networks or tuple(NETWORKS)
-    is_free = not recipe.network.backbones and BASE in allowed
+    is_free = not recipe.network.backbones and BASE in allowed and recipe.labels != SVM
     if not is_free or not read_plan(run).network.backbones:
         return ()
     folder = run / DROP_IN

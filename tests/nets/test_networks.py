@@ -52,6 +52,19 @@ def test_only_networks_that_can_grow_are_made_wider(make_dcnn, make_run):
         build_model(read_plan(make_run("tuned", network={**scratch, "fine_tune": "all"})), pretrained=False)
 
 
+@pytest.mark.parametrize(("layer", "n_trained"), [("", 2), ("pool_4", 1), ("pool_1", 4), ("embedding", 0)])
+def test_a_network_is_frozen_up_to_the_layer_that_is_named(layer, n_trained, make_run):
+    """Above it, convolutions with their normalisations train; its own choice leaves two of five blocks."""
+    network = {"backbone": "vgg", "fine_tune": "top", "frozen_until": layer}
+    trained = {
+        v.path.split("/")[0]
+        for v in build_model(read_plan(make_run(network=network)), pretrained=False).trainable_variables
+    }
+    blocks = [name for name in trained if name.startswith("convolution_") and not name.endswith("_norm")]
+    assert sorted(blocks) == [f"convolution_{number}" for number in range(6 - n_trained, 6)]
+    assert {"hidden", "logits"} <= trained
+
+
 def test_scratch_initialisation_is_he(make_run):
     plan = read_plan(make_run(network={"fine_tune": "none", "backbone": "vgg"}))
     assert plan.network.pretrained is None

@@ -127,3 +127,37 @@ def test_an_extractor_has_a_plain_name_and_a_size():
     for changes in ({"name": "../net"}, {"size": 0}):
         with pytest.raises(RecipeError, match="extractor: expected a plain name, and a size"):
             dataclasses.replace(PUBLISHED, **changes)
+
+
+# --- a network of one's own -----------------------------------------------------------------------------------------
+
+OWN = dataclasses.replace(
+    PUBLISHED, size=160, layers=[[f"pool_{n}", 32] for n in range(1, 5)] + [["embedding", 32]], backbone="choi"
+)
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [
+        ("12345", range(160)),
+        ("2", range(32, 64)),
+        ("15", [*range(32), *range(128, 160)]),
+        ("embedding", range(128, 160)),
+    ],
+)
+def test_any_of_its_layers_is_taken(layers, expected):
+    network = taps.place_extractor(OWN)
+    assert np.array_equal(taps.slice_layers(network, layers), list(expected))
+    assert taps.count_columns(network, layers) == len(list(expected))
+    assert (network.front_end.name, network.hop_frames) == ("choi", network.front_end.patch_hop_frames)
+
+
+def test_layers_that_it_has_not_are_told():
+    three = dataclasses.replace(OWN, size=96, layers=OWN.layers[:3])
+    with pytest.raises(RecipeError, match=r"network\.layers: expected some of 123; got '135'"):
+        taps.slice_layers(taps.place_extractor(three), "135")
+
+
+def test_networks_side_by_side_read_the_same_patches():
+    with pytest.raises(RecipeError, match="networks that read the same patches; got 'msd-vgg reads those of musicnn, "):
+        taps.check_backbones(["msd-vgg", taps.place_extractor(OWN)], "here")

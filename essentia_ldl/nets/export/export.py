@@ -22,6 +22,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +37,7 @@ from essentia_ldl.nets.inputs.below_head import Body, Known, open_body
 from essentia_ldl.nets.inputs.sources import BandSource
 from essentia_ldl.nets.networks import build_model, has_free_time
 from essentia_ldl.nets.runtime import keras
+from essentia_ldl.nets.tapped import list_own, measure_own, tap_own
 from essentia_ldl.nets.trained_weights import read_weights
 from essentia_ldl.runs.calibrate import digest_weights
 from essentia_ldl.runs.names import WEIGHTS
@@ -44,6 +46,7 @@ from essentia_ldl.scores import calibration as calibration_module
 from essentia_ldl.scores.calibration import Calibration
 from essentia_ldl.scores.calibration_file import read_calibration
 from essentia_ldl.scores.kind_calibration import KindCalibration, read_kind_calibration
+from essentia_ldl.taps import Tap
 
 GOLDEN_TRACKS = 2
 GOLDEN_PATCHES = 4
@@ -92,8 +95,18 @@ def export(folder: Path, *, extractors: Known | None = None) -> list[Path]:
         if plan.extractor is not None:
             return written  # the network below the head is not ours
         model = join(extractor.model, model)
-    written.append(_write(plan, "full", model, _list_nodes(plan), _gather_patches(plan), calibration))
+    wanted = _list_nodes(plan)
+    if own := _list_own(plan):
+        model, wanted = tap_own(model, own, nodes.OWN), (*wanted, nodes.layers_node())
+    written.append(_write(plan, "full", model, wanted, _gather_patches(plan), calibration))
     return written
+
+
+def _list_own(plan: Plan) -> tuple[Tap, ...]:
+    """List the layers that a graph offers to other tasks: those of one network on bands that was trained as a whole."""
+    if plan.network.fine_tune == "head" or plan.samples or plan.tasks or plan.front_end.kind != "mel":
+        return ()
+    return list_own(plan.network.backbone, load_backbone(plan.network.backbone))
 
 
 def _list_nodes(plan: Plan) -> tuple[nodes.Node, ...]:
@@ -165,7 +178,11 @@ def _write(
     widths = {name: model.get_layer(name).output.shape[-1] for name in {node.layer for node in wanted}}
     if kind == "head":
         widths["embedding"] = shape[0]
-    extra = {"tensorflow_ops": list_versions(graph), "sha256": hashlib.sha256(data).hexdigest()}
+    extra: dict[str, Any] = {"tensorflow_ops": list_versions(graph), "sha256": hashlib.sha256(data).hexdigest()}
+    if nodes.OWN in widths:
+        own = _list_own(plan)
+        names = [tap.layer for tap in own]
+        extra["layer_sizes"] = [list(pair) for pair in zip(names, measure_own(model, own), strict=True)]
     card = cards.describe_classifier(plan, wanted, widths, extra, calibration, head=kind == "head")
 
     exact = [node for node in wanted if not node.sampled]

@@ -14,7 +14,9 @@ from types import ModuleType
 from essentia_ldl.choices import REGRESSION, SINGLE_LABEL
 from essentia_ldl.scores.calibration import Calibration
 from essentia_ldl.scores.kind_calibration import KindCalibration
+from essentia_ldl.taps import LAYERS_NODE
 
+OWN = "layers"  # layer of a network that puts its own taps side by side
 PLACEHOLDER = "model/Placeholder"
 SOFTMAX = "model/Softmax"
 SIGMOID = "model/Sigmoid"
@@ -119,6 +121,11 @@ def joint_nodes(hidden: int, n_networks: int, layers: str) -> tuple[Node, ...]:
     side_by_side = f", {n_networks} networks side by side" if n_networks > 1 else ""
     text = f"layers as features ({layers}){side_by_side}"
     return (*head_nodes(hidden), Node(FEATURES, "embedding", "concatenation", "embeddings", text))
+
+
+def layers_node() -> Node:
+    """Return the node of what is tapped of a network that was trained as a whole, see `nets.tapped.tap_own`."""
+    return Node(LAYERS_NODE, OWN, "concatenation", "", "layers from the bottom up, each averaged, side by side")
 
 
 def _embedding(backbone: ModuleType) -> Node:

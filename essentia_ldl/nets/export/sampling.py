@@ -26,9 +26,9 @@ import numpy as np
 
 from essentia_ldl.choices import HEAD, TOP
 from essentia_ldl.errors import GraphError, explain
-from essentia_ldl.nets.backbones import load_backbone
 from essentia_ldl.nets.classifier import DROPOUTS, split_model
 from essentia_ldl.nets.export.nodes import Node
+from essentia_ldl.nets.networks import find_frozen
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.runs.plan import Plan
 from essentia_ldl.scores.calibration import Calibration
@@ -230,7 +230,7 @@ def _plan_samples(plan: Plan, model: keras.Model, calibration: Calibration) -> D
     """Sample the dropout layers that were active in training: those below what was trained were not."""
     active = {HEAD: DROPOUTS}.get(plan.network.fine_tune)
     if plan.network.fine_tune == TOP:
-        upper = split_model(model, load_backbone(plan.network.backbone).FROZEN_UNTIL)[1]
+        upper = split_model(model, find_frozen(plan.network))[1]
         active = tuple(layer.name for layer in upper.layers)
     dropouts = find_dropouts(model, active)
     return DropoutSamples(tuple(dropouts), plan.samples, calibration)

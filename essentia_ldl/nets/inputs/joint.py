@@ -42,7 +42,7 @@ class Wanted:
     quality : int
         Of resampling.
     hop_frames : int or None
-        Frames between the starts of patches; None is `taps.HOP_FRAMES`.
+        Frames between the starts of patches; None is the networks' own, `taps.HOP_FRAMES` of the released ones.
     """
 
     backbones: tuple[str | Network, ...]
@@ -72,8 +72,10 @@ class JointNetwork:
     def __init__(self, store: Path, graphs: Path, wanted: Wanted) -> None:
         self.graphs, self.wanted = Path(graphs), wanted
         self._store, self._places = Store(store), FeaturePlaces(Path(store), Path(graphs))
-        hop = taps.HOP_FRAMES if wanted.hop_frames is None else wanted.hop_frames
-        self._grid = read_front_end(wanted.quality, hop)
+        first = taps.describe_network(wanted.backbones[0])  # all read the same
+        self._front_end = first.front_end
+        hop = first.hop_frames if wanted.hop_frames is None else wanted.hop_frames
+        self._grid = read_front_end(wanted.quality, hop, first.front_end)
         named = (wanted.backbones, wanted.layers, self._places, wanted.quality, wanted.hop_frames)
         self._made = find_folders(*named)
         self._own = find_folders(*named, engine=TENSORFLOW)
@@ -139,7 +141,7 @@ class JointNetwork:
             return
         stored = taps.find_stored(self.wanted.layers)
         model = self._tap(stored)
-        bands_of = read_front_end(self.wanted.quality)
+        bands_of = read_front_end(self.wanted.quality, None, self._front_end)
 
         @tf.function(input_signature=[tf.TensorSpec(model.input_shape, tf.float32)], autograph=False)
         def compute(patches: tf.Tensor) -> tf.Tensor:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from essentia_ldl import taps
 from essentia_ldl.errors import GraphError, Reason, explain
 from essentia_ldl.files import digest_file
@@ -19,7 +21,6 @@ from essentia_ldl.taps import Published
 
 GraphDef = tf.compat.v1.GraphDef
 REMEDY = "Take another extractor, or train a head on this one with --extractor."
-SHAPE = (taps.FRONT_END.patch_frames, taps.FRONT_END.n_bands)
 
 
 class FrozenGraph(keras.layers.Layer):
@@ -31,26 +32,30 @@ class FrozenGraph(keras.layers.Layer):
         With the input as its only placeholder.
     published : Published
         Its input, its output, and the size of that.
+    columns : np.ndarray [shape=(n,), int]
+        Of the output, what is taken.
     **settings
         Of every layer, such as its name, which is the prefix of the nodes.
     """
 
-    def __init__(self, graph: GraphDef, published: Published, **settings: Any) -> None:
+    def __init__(self, graph: GraphDef, published: Published, columns: np.ndarray, **settings: Any) -> None:
         super().__init__(trainable=False, **settings)
-        self._bytes, self._published = graph.SerializeToString(), published
+        self._bytes, self._published, self._columns = graph.SerializeToString(), published, columns
         self._run = tf.function(self._import, autograph=False)
 
     def call(self, patches: tf.Tensor) -> tf.Tensor:
-        """Return embeddings (n, size) of patches (n, n_frames, n_bands)."""
+        """Return embeddings (n, n_columns) of patches (n, n_frames, n_bands)."""
         # A graph in the making takes the nodes as they are, which needs no function.
         return self._run(patches) if tf.executing_eagerly() else self._import(patches)
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, int]:
-        """Return (n, size)."""
-        return shape[0], self._published.size
+        """Return (n, n_columns)."""
+        return shape[0], len(self._columns)
 
     def _import(self, patches: tf.Tensor) -> tf.Tensor:
-        return import_nodes(self._bytes, self._published, patches, self.name)
+        found = import_nodes(self._bytes, self._published, patches, self.name)
+        is_whole = len(self._columns) == self._published.size
+        return found if is_whole else tf.gather(found, self._columns.astype(np.int32), axis=1)
 
 
 def import_nodes(data: bytes, published: Published, patches: tf.Tensor, prefix: str) -> tf.Tensor:
@@ -62,7 +67,7 @@ def import_nodes(data: bytes, published: Published, patches: tf.Tensor, prefix: 
     return found
 
 
-def load_published(graphs: Path, published: Published) -> keras.Model:
+def load_published(graphs: Path, published: Published, columns: np.ndarray | None = None) -> keras.Model:
     """Load a published extractor.
 
     Parameters
@@ -71,11 +76,13 @@ def load_published(graphs: Path, published: Published) -> keras.Model:
         Folder with its graph.
     published : Published
         What the run knows of it.
+    columns : np.ndarray [shape=(n,), int] or None
+        Of its output, what is taken, see `taps.slice_layers`; None is all of it.
 
     Returns
     -------
     keras.Model
-        Patches (n, n_frames, n_bands) float32 -> embeddings (n, size) float32; nothing in it trains.
+        Patches (n, n_frames, n_bands) float32 -> embeddings (n, n_columns) float32; nothing in it trains.
 
     Raises
     ------
@@ -91,9 +98,10 @@ def load_published(graphs: Path, published: Published) -> keras.Model:
         rule = f"the bytes that this run read, sha256 {published.sha256[:16]}"
         remedy = "Put that file there again, or run train again with the new one."
         raise GraphError(explain("extractor", rule, found[:16], path, remedy))
-    graph = cut_graph(read_graph(path), published)
+    graph, patch = cut_graph(read_graph(path), published), taps.place_extractor(published).front_end.patch_shape
+    columns = np.arange(published.size) if columns is None else columns
     with tf.Graph().as_default():
-        patches = tf.compat.v1.placeholder(tf.float32, (None, *SHAPE))
+        patches = tf.compat.v1.placeholder(tf.float32, (None, *patch))
         try:
             answer = import_nodes(graph.SerializeToString(), published, patches, "proof")
         except (ValueError, KeyError, tf.errors.OpError) as error:
@@ -104,9 +112,9 @@ def load_published(graphs: Path, published: Published) -> keras.Model:
         rule = f"float32 (any number of patches, {published.size}), as its card says"
         remedy = "Correct the shape in the card, or take another extractor."
         raise GraphError(explain(published.node, rule, (answer.dtype.name, shape), name, remedy))
-    inputs = keras.Input(SHAPE, name="patches")
+    inputs = keras.Input(patch, name="patches")
     prefix = name_prefix(name)
-    return keras.Model(inputs, FrozenGraph(graph, published, name="graph")(inputs), name=prefix)
+    return keras.Model(inputs, FrozenGraph(graph, published, columns, name="graph")(inputs), name=prefix)
 
 
 def cut_graph(graph: GraphDef, published: Published) -> GraphDef:

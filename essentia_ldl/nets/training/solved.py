@@ -13,12 +13,13 @@ import numpy as np
 
 from essentia_ldl.choices import SOLVED
 from essentia_ldl.errors import TrainingError, explain
+from essentia_ldl.nets.classifier import KERNEL
 from essentia_ldl.nets.inputs.sources import iterate_grid
 from essentia_ldl.nets.networks import count_embedding
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.training.updates import Run, check_loss
 from essentia_ldl.runs.plan import Plan
-from essentia_ldl.runs.solution import Solution, read_solution
+from essentia_ldl.runs.solution import RadialSolution, Solution, read_solution
 
 
 def pair_linear(
@@ -60,7 +61,7 @@ def pair_linear(
     return first_kernel, first_bias, second_kernel, np.zeros(n_classes)
 
 
-def read_fitting(plan: Plan) -> Solution:
+def read_fitting(plan: Plan) -> Solution | RadialSolution:
     """Read the solution of a head, and see that it is one of the network that is planned.
 
     Parameters
@@ -70,12 +71,12 @@ def read_fitting(plan: Plan) -> Solution:
 
     Returns
     -------
-    Solution
+    Solution or RadialSolution
 
     Raises
     ------
     TrainingError
-        When the plan's network is no linear head, or reads something else than was solved.
+        When the plan's network is no solved head, or reads something else than was solved.
     StoreError
         When solution.npz is missing or damaged.
     """
@@ -92,13 +93,23 @@ def read_fitting(plan: Plan) -> Solution:
     if found != expected:
         rule = f"{expected[0]} features and {expected[1]} classes"
         raise TrainingError(explain("solution", rule, found, plan.folder, "Solve the head again."))
+    n_vectors = solution.n_vectors if isinstance(solution, RadialSolution) else 0
+    if n_vectors != network.n_vectors:
+        rule, remedy = str(network.n_vectors), "Solve the head again."
+        raise TrainingError(explain("support vectors", rule, n_vectors, plan.folder, remedy))
     return solution
 
 
 def set_solution(plan: Plan, model: keras.Model) -> None:
     """Give a head, as `networks.build_model` makes it, the weights of its solution; raises as `read_fitting`."""
     network = plan.network
-    kernel, bias = read_fitting(plan).fold()
+    solution = read_fitting(plan)
+    if isinstance(solution, RadialSolution):
+        shift, factor, vectors = solution.fold()
+        model.get_layer(KERNEL).set_weights([shift, factor, vectors.T, np.square(vectors).sum(axis=1)])
+        model.get_layer("logits").set_weights([solution.dual, solution.bias])
+        return
+    kernel, bias = solution.fold()
     if not network.hidden:
         model.get_layer("logits").set_weights([kernel, bias])
         return

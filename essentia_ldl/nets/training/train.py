@@ -41,7 +41,7 @@ from essentia_ldl.nets.inputs.below_head import Known, open_body
 from essentia_ldl.nets.inputs.evaluation_hop import open_source
 from essentia_ldl.nets.inputs.lower import LowerPart, LowerSource
 from essentia_ldl.nets.inputs.sources import BandSource, EmbeddingSource, iterate_grid
-from essentia_ldl.nets.networks import build_model
+from essentia_ldl.nets.networks import build_model, find_frozen
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.trained_weights import write_weights
 from essentia_ldl.nets.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
@@ -197,9 +197,9 @@ def _train(
 def _open_lower(plan: Plan, model: keras.Model, known: Known) -> tuple[LowerPart, keras.Model]:
     """Return the lower part of a network, which does not learn and may be that of an earlier run, and the upper."""
     network, front_end = plan.network, plan.front_end
-    module = load_backbone(network.backbone)
-    lower, upper = split_model(model, module.FROZEN_UNTIL)
-    place = (TOP, str(plan.store), str(plan.graphs), network.backbone, str(network.pretrained))
+    cut = find_frozen(network)
+    lower, upper = split_model(model, cut)
+    place = (TOP, str(plan.store), str(plan.graphs), network.backbone, str(network.pretrained), cut)
     if place not in known:
         known[place] = LowerPart(lower, front_end.patch_shape)
     return known[place], upper

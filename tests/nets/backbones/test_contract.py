@@ -21,6 +21,7 @@ SLOW = LONG | dict.fromkeys(("harmoniccnn", "pons", "vggish"), pytest.mark.slow)
 WHOLE, BUILT = ([pytest.param(name, marks=marks.get(name, [])) for name in NAMES] for marks in (SLOW, LONG))
 SMALL = {"vggish": {"n_filters": (4, 4, 4, 4, 4, 4), "n_units": (8, 8)}}  # 72 million numbers are slow to draw
 NARROW = SMALL | {  # for tests of what is built how, and not of how much
+    "choi": {"n_filters": 4},
     "dcnn": {"factor": 0.125},
     "musicnn": {"n_midend": 4, "n_embedding": 8},
     "resnet": {"n_filters": 8},
@@ -216,4 +217,6 @@ def test_the_plain_zone_knows_which_networks_can_be_cut_and_widened():
     assert {name for name, row in rows.items() if not row.family} == set(NAMES)
     assert {n: row.front_end for n, row in rows.items()} == {n: module.FRONT_END for n, module in modules.items()}
     assert {n: row.is_cut for n, row in rows.items()} == {n: hasattr(m, "SHARED_UNTIL") for n, m in modules.items()}
+    with_weights = {n for n, module in modules.items() if module.CHECKPOINTS or hasattr(module, "GRAPH_LAYERS")}
+    assert {n: row.depths for n, row in rows.items() if row.depths} == {n: modules[n].DEPTHS for n in with_weights}
     assert {n: row.is_widened for n, row in rows.items()} == {n: hasattr(m, "widen") for n, m in modules.items()}

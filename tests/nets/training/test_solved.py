@@ -6,8 +6,10 @@ import json
 
 import numpy as np
 import pytest
+from sklearn.metrics.pairwise import rbf_kernel
 
 from essentia_ldl.errors import StoreError, TrainingError
+from essentia_ldl.nets.export.export import export
 from essentia_ldl.nets.inputs.below_head import open_body
 from essentia_ldl.nets.run import _describe_epochs
 from essentia_ldl.nets.training.solved import pair_linear
@@ -15,7 +17,7 @@ from essentia_ldl.nets.training.train import train
 from essentia_ldl.runs.outcome import read_history
 from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.runs.predictions import read_predictions
-from essentia_ldl.runs.solution import Solution, write_solution
+from essentia_ldl.runs.solution import RadialSolution, Solution, write_solution
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 50])
@@ -68,7 +70,44 @@ def test_what_was_solved_is_what_the_network_says(make_run, network, n_features)
     (epoch,) = read_history(run, curves=True)["epochs"]
     assert epoch["epoch"] == history["best_epoch"] == 1
     assert epoch["train_loss"] > 0
-    assert _describe_epochs(history) == "a solved linear head"
+    assert _describe_epochs(history) == "a solved head"
+
+
+def make_machine(n_features: int, n_vectors: int = 30) -> RadialSolution:
+    random = np.random.default_rng(6)
+    mean, scale = random.normal(size=n_features), np.full(n_features, 1.5)
+    vectors, dual = random.normal(size=(n_vectors, n_features)), random.normal(0, 2, (n_vectors, 2))
+    return RadialSolution(mean, scale, vectors, dual, random.normal(size=2), np.array(0.5 / n_features))
+
+
+@pytest.mark.parametrize(("layers", "n_features"), [("embedding", 200), ("135", 825)])
+def test_a_radial_machine_is_what_the_network_says_and_what_leaves(make_run, layers, n_features):
+    """The graph answers within float32 what scikit-learn's formula says in float64."""
+    network = {"hidden": 0, "backbones": ["msd-musicnn"], "layers": layers, "n_vectors": 30}
+    stems = {"full": "mood_sad-joint-1", "head": None}
+    run = make_run(n_tracks=6, n_frames=190, network=network, training={"solver": "solved"}, stems=stems)
+    solution = make_machine(n_features)
+    write_solution(run, solution)
+    train(run, say=lambda _: None)
+    plan, found = read_plan(run), read_predictions(run)
+    features = np.concatenate(open_body(plan, {}).load([track.content for track in plan.tracks]))
+    kernel = rbf_kernel((features - solution.mean) / solution.scale, solution.vectors, gamma=float(solution.gamma))
+    expected = kernel @ solution.dual + solution.bias
+    assert expected.std() > 0.05
+    np.testing.assert_allclose(found.patch_logits, expected, atol=1e-4)
+    (graph,) = export(run)
+    with np.load(graph.with_name("mood_sad-joint-1.golden.npz")) as golden:
+        assert str(golden["input"]) == "model/Placeholder"
+        assert golden["model__dense__BiasAdd_1"].shape[1] == 2
+    assert json.loads(graph.with_suffix(".json").read_text())["essentia_ldl"]["tensorflow_ops"] == ["1.15.0", "2.5.0"]
+
+
+def test_a_machine_of_another_size_is_refused(make_run):
+    network = {"hidden": 0, "n_vectors": 30}
+    run = make_run(n_tracks=6, n_frames=190, network=network, training={"solver": "solved"})
+    write_solution(run, make_machine(200, n_vectors=29))
+    with pytest.raises(TrainingError, match="support vectors: expected 30; got 29"):
+        train(run, say=lambda _: None)
 
 
 def test_the_loss_is_that_of_the_training_tracks(make_run):

@@ -146,3 +146,51 @@ def test_runs_are_told_apart_by_the_bytes_of_extractors_alone(graphs):
     assert before == [digest_file(graphs / "published-net-1.pb")]
     write_extractor(graphs, "published-net-1", b"another graph")
     assert identify_networks(("published-net-1",), graphs) != before
+
+
+# --- a network that was trained here --------------------------------------------------------------------------------
+
+
+def write_own(folder: Path, backbone: str = "choi", front_end: str = "choi", sizes: object = None) -> None:
+    sizes = [[f"pool_{n}", 32] for n in range(1, 6)] if sizes is None else sizes
+    ours = {"backbone": backbone, "front_end": front_end, "layer_sizes": sizes, "licence": "mine"}
+    rate = {"inference": {"sample_rate": 12000, "algorithm": "TensorflowPredict"}}
+    write_extractor(folder, "my_tags-choi-scratch-1", shape=(1360, 96), essentia_ldl=ours, **rate)
+
+
+def find_own(folder: Path) -> taps.Network:
+    (found,) = find_networks(("my_tags-choi-scratch-1",), folder)
+    return found
+
+
+def test_a_network_of_one_s_own_has_its_layers(graphs):
+    write_own(graphs)
+    found = find_own(graphs)
+    assert [(tap.size, tap.number) for tap in found.deep] == [(32, n) for n in range(1, 6)]
+    assert (found.published.node, found.published.size, found.published.licence) == ("model/layers", 160, "mine")
+    assert found.front_end.name == "choi"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sizes": [["pool_1", 0]]}, r"essentia_ldl\.layer_sizes: expected names and sizes of one to 5 layers"),
+        ({"sizes": "deep"}, r"essentia_ldl\.layer_sizes"),
+        ({"sizes": [["pool_1", 32]] * 6}, r"essentia_ldl\.layer_sizes"),
+        ({"backbone": "vgg"}, r"essentia_ldl\.backbone: expected one that reads choi; got 'vgg'"),
+        ({"backbone": "chio"}, r"essentia_ldl\.backbone"),
+    ],
+)
+def test_layers_that_a_card_does_not_tell_right(changes, message, graphs):
+    write_own(graphs, **changes)
+    with pytest.raises(CardError, match=message):
+        find_own(graphs)
+
+
+def test_a_network_that_hears_waveforms_is_refused(graphs):
+    write_own(graphs, backbone="samplecnn", front_end="samplecnn")
+    card = json.loads((graphs / "my_tags-choi-scratch-1.json").read_text())
+    card["inference"]["sample_rate"] = 22050
+    (graphs / "my_tags-choi-scratch-1.json").write_text(json.dumps(card))
+    with pytest.raises(CardError, match="expected one that reads mel bands; got 'samplecnn, which reads samples'"):
+        find_own(graphs)

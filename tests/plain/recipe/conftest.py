@@ -51,6 +51,7 @@ def different() -> Recipe:
         choice__networks=("msd-vgg", "msd-musicnn"),
         choice__layers="deep",
         choice__smoothing="0.25",
+        choice__kernels=("rbf",),
         choice__leave_out="genre",
         targets__networks="none",
         targets__hidden=8,
@@ -68,6 +69,13 @@ def different() -> Recipe:
         demo__substyles=3,
         demo__seconds=9.5,
     )
+
+
+@pytest.fixture
+def frozen() -> Recipe:
+    """Make a recipe of a network that is frozen up to a layer of its own choice."""
+    network = {"network__fine_tune": "top", "network__frozen_until": "front"}
+    return Recipe("genre-5", ("blues", "jazz", "rock'n'roll")).override(**network)
 
 
 @pytest.fixture

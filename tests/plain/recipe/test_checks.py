@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from essentia_ldl import frontends
-from essentia_ldl.errors import RecipeError
+from essentia_ldl.errors import RecipeError, UnknownNameError
 from essentia_ldl.recipe.checks import check_augment, check_joint, check_precision, check_targets, check_tuning
 from essentia_ldl.recipe.sections import AugmentSettings, NetworkSettings, TrainingSettings
 
@@ -76,6 +78,21 @@ def test_rates_of_depths_where_there_are_none(network, training, networks, messa
 def test_depths_of_a_pretrained_network_have_rates(fine_tune):
     training = TrainingSettings(rate_factor=0.4, warmup_epochs=3)
     check_tuning(NetworkSettings(fine_tune=fine_tune), training, "none", "recipe x")
+
+
+@pytest.mark.parametrize("layer", frontends.NETWORKS["vgg"].depths)
+def test_a_network_is_frozen_up_to_a_layer_that_it_has(layer):
+    network = NetworkSettings(backbone="vgg", fine_tune="top", frozen_until=layer)
+    check_tuning(network, TrainingSettings(), "none", "recipe x")
+    with pytest.raises(RecipeError, match=r"network\.frozen_until: expected none unless network\.fine_tune is top"):
+        check_tuning(dataclasses.replace(network, fine_tune="all"), TrainingSettings(), "none", "recipe x")
+
+
+def test_a_layer_that_does_not_exist_lists_those_that_do():
+    network = NetworkSettings(backbone="vgg", fine_tune="top", frozen_until="pool_7")
+    listed = "embedding, pool_1, pool_2, pool_3, pool_4"
+    with pytest.raises(UnknownNameError, match=rf"layer of vgg: expected one of {listed}; got 'pool_7'"):
+        check_tuning(network, TrainingSettings(), "none", "recipe x")
 
 
 @pytest.mark.parametrize(("fine_tune", "networks"), [("head", "none"), ("top", "none"), ("all", "shared")])

@@ -47,14 +47,15 @@ def test_the_epochs_are_those_of_the_mode():
     assert [plain.override(network__fine_tune=mode).n_epochs for mode in ("head", "all", "none")] == [3, 3, 4]
 
 
-def test_the_digest_changes_with_any_value_and_not_with_the_order(different, side_by_side):
+def test_the_digest_changes_with_any_value_and_not_with_the_order(different, side_by_side, frozen):
     plain = Recipe("genre-5", ("blues", "jazz", "rock'n'roll"))
     digests = {plain.digest, different.digest}
     n_values = 0
     for name, cls in SECTIONS.items():
         for field in dataclasses.fields(cls):
             is_joint = name == "network" and field.name in ("backbones", "layers")
-            value = getattr(getattr(side_by_side if is_joint else different, name), field.name)
+            is_frozen = field.name == "frozen_until"
+            value = getattr(getattr(side_by_side if is_joint else frozen if is_frozen else different, name), field.name)
             start = (
                 plain.override(network__backbones=("msd-vgg", "mtt-vgg"))
                 if is_joint and field.name == "layers"
@@ -63,6 +64,7 @@ def test_the_digest_changes_with_any_value_and_not_with_the_order(different, sid
             whole = ("rate_factor", "warmup_epochs", "mixed_precision")  # of a network that is tuned
             if name == "augment" or field.name in whole:
                 start = plain.override(network__fine_tune="all")
+            start = plain.override(network__fine_tune="top") if is_frozen else start
             digests.add(start.override(**{f"{name}__{field.name}": value}).digest)
             n_values += 1
     for name in ("description", "aliases", "labels", "label_settings"):

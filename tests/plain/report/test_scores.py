@@ -86,7 +86,7 @@ def test_networks_side_by_side_and_a_solved_head_are_named():
     results.plan.learned, results.plan.training.solver = None, "solved"
     facts = dict(_facts(results))
     assert facts["network"] == "msd-musicnn, mtt-vgg side by side (layers: deep), head only"
-    assert facts["training"] == "a linear head, solved"
+    assert facts["training"] == "a head, solved"
     assert "kept epoch" not in facts
 
 

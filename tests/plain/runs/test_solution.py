@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from essentia_ldl.errors import StoreError
-from essentia_ldl.runs.solution import FILE, Solution, read_solution, write_solution
+from essentia_ldl.runs.solution import FILE, RadialSolution, Solution, read_solution, write_solution
 
 
 @pytest.fixture
@@ -23,6 +23,16 @@ def test_what_is_written_is_read(tmp_path, solution):
         assert np.array_equal(getattr(again, name), getattr(solution, name))
     assert again.digest == solution.digest
     assert (again.n_features, again.n_classes) == (7, 3)
+
+
+def test_a_radial_machine_is_read_as_one(tmp_path):
+    random = np.random.default_rng(0)
+    numbers = {"mean": (7,), "vectors": (4, 7), "dual": (4, 3), "bias": (3,)}
+    machine = RadialSolution(**{k: random.normal(size=v) for k, v in numbers.items()}, scale=np.ones(7), gamma=0.5)
+    write_solution(tmp_path, machine)
+    again = read_solution(tmp_path)
+    assert type(again) is RadialSolution
+    assert again.digest == machine.digest
 
 
 def test_files_that_hold_no_solution(tmp_path, solution):

@@ -7,8 +7,13 @@ import dataclasses
 import numpy as np
 import pytest
 
+from essentia_ldl.errors import DataError
 from essentia_ldl.features.beside import find_networks
 from essentia_ldl.features.joint import joint_folders, read_joint
+from essentia_ldl.linear.choose import Fitted
+from essentia_ldl.linear.solution import Solution
+from essentia_ldl.machines.fit import MachineSetting
+from essentia_ldl.machines.radial import RadialSolution
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Split
 from essentia_ldl.runs.calibrate import list_nested
@@ -17,8 +22,9 @@ from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.runs.predictions import read_side
 from essentia_ldl.runs.solution import read_solution
 from essentia_ldl.runs.targets import read_targets, read_truth
-from essentia_ldl.train.auto import describe_choice, fit_solved, summarize_again, summarize_choice
+from essentia_ldl.train.auto import check_size, describe_choice, fit_solved, summarize_again, summarize_choice
 from essentia_ldl.train.compose import plan_run
+from essentia_ldl.train.solved import make_feature_set
 
 CLASSES = ("non_sad", "sad")
 BOTH = ("msd-musicnn", "mtt-vgg")
@@ -209,3 +215,40 @@ def test_noise_is_told_to_be_no_better_than_chance(collection_with_features, tmp
     plan_run(tmp_path / "run", recipe, collection, Split(ids, (), ()), say=lambda line: None)
     (finding,) = summarize_choice(tmp_path / "run", recipe, collection)["findings"]
     assert finding.startswith("nothing beats chance: R2 ")
+
+
+# --- support vectors ------------------------------------------------------------------------------------------------
+
+
+def test_a_radial_machine_larger_than_its_networks_is_refused(tmp_path):
+    """In one sentence with the reason; what is as large as they are is not."""
+    numbers = {"mean": (4,), "vectors": (10, 4), "dual": (10, 2), "bias": (2,)}
+    machine = RadialSolution(**{k: np.ones(v) for k, v in numbers.items()}, scale=np.ones(4), gamma=1.0)
+    fitted = Fitted(MachineSetting(make_feature_set(("msd-vgg", "mine-1"), "12345"), "rbf", 2.0), machine, np.eye(2))
+    room = 4 * machine.n_numbers
+    (tmp_path / "msd-vgg-1.pb").write_bytes(bytes(room - 100))
+    (tmp_path / "mine-1.pb").write_bytes(bytes(100))
+    check_size(fitted, tmp_path)
+    (tmp_path / "mine-1.pb").write_bytes(bytes(99))
+    with pytest.raises(
+        DataError, match=r"rbf machine: expected at most the .* MB of the networks below it; got .*10 supp"
+    ):
+        check_size(fitted, tmp_path)
+    linear = Solution(np.zeros(4), np.ones(4), np.ones((4, 2)), np.zeros(2))
+    check_size(dataclasses.replace(fitted, solution=linear), tmp_path)
+
+
+@pytest.mark.parametrize("kernel", ["linear", "rbf"])
+def test_machines_are_planned_as_any_solved_head(kernel, write_collection, tmp_path):
+    collection = write_collection(tmp_path, BOTH[:1], n_tracks=40)
+    (collection.home.graphs / "msd-musicnn-1.pb").write_bytes(bytes(10**6))
+    recipe = Recipe("mood-sad", CLASSES, labels="svm").override(
+        choice__networks=BOTH[:1], choice__layers="deep", choice__kernels=(kernel,)
+    )
+    ids = tuple(track.id for track in collection.tracks)
+    lines: list[str] = []
+    plan = plan_run(tmp_path / "run", recipe, collection, Split(ids[:28], ids[28:32], ids[32:]), say=lines.append)
+    assert (plan.network.backbones, plan.network.layers, plan.network.hidden) == (BOTH[:1], "deep", 0)
+    solution = read_solution(tmp_path / "run")
+    assert plan.network.n_vectors == (solution.n_vectors if kernel == "rbf" else 0)
+    assert f"{kernel} kernel, C " in lines[0]

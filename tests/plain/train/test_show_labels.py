@@ -259,7 +259,7 @@ def test_artists_that_cannot_be_grouped_are_told_before_the_features_are_compute
 def test_help_lists_every_source():
     for command in ("labels", "train", "crossval"):
         result = CliRunner().invoke(main, [command, "--help"])
-        assert ", ".join(labels.presets()) in " ".join(result.stdout.split())
+        assert ", ".join(labels.presets()) in " ".join(result.stdout.split()).replace("- ", "-")  # broken at hyphens
 
 
 def test_tags_have_no_mass_to_show(tmp_path):
