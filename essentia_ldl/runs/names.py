@@ -12,4 +12,7 @@ CORRECTIONS = "corrections.json"
 FAILURES = "failures.csv"
 WEIGHTS = "weights.npz"
 HISTORY = "history.json"
+CHECKPOINT = "checkpoint.npz"
 SCORES = "scores.json"
+VARIANTS = "variants.npz"  # what a graph answers to variants of the tracks that test it
+SPEED = "speed.json"
