@@ -54,7 +54,8 @@ class NetworkSettings:
 
     backbone: str = _key(
         "musicnn",
-        "musicnn, vgg, vggish, resnet, dcnn, samplecnn, framecnn, harmoniccnn, pons, images, or a kin of theirs",
+        "musicnn, vgg, vggish, resnet, dcnn, samplecnn, framecnn, harmoniccnn, pons, images, fcn, crnn, "
+        "shortchunk, attention, or a kin of theirs",
     )
     pretrained: str = _choice(
         PRETRAINED,

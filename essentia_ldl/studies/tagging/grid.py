@@ -72,8 +72,9 @@ SCALES = {
     FULL: Scale(1.0, stages.PUBLISHED, n_folds=5),
     DEMO: Scale(
         0.125,
-        ("adam 3e-3 24", "sgd 1e-2 4", "sgd 1e-3 2", "sgd 1e-4 2"),
+        ("adam 3e-3 12", "sgd 1e-2 2", "sgd 1e-3 1", "sgd 1e-4 1"),
         batch_size=8,
+        demo=(64, 30.0),
         variants=(
             *("pitch-down-2", "pitch-up-2", "tempo-71", "tempo-141"),
             *("noise-1", "noise-10", "drc-music-standard", "drc-radio"),

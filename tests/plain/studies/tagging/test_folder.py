@@ -33,7 +33,8 @@ def test_other_settings_of_an_interrupted_one_are_refused_in_one_sentence(tmp_pa
         take_folder(tmp_path, change(batch_size=8), again=False)
     assert str(caught.value) == (
         f"settings of the benchmark: expected those of {run.name}, which was interrupted; got "
-        f"'training.batch_size 8 in place of 16' ({run}). Give the same settings to go on, or --again to begin a new benchmark."
+        f"'training.batch_size 8 in place of 16' ({run}). Give the same "
+        "settings to go on, or --again to begin a new benchmark."
     )
     assert take_folder(tmp_path, change(batch_size=8), again=True)[0] != run
 
