@@ -26,6 +26,13 @@ def require_ffmpeg(kinds: Sequence[str]) -> None:
         raise AudioError(explain(f"augment.audio {', '.join(needing)}", rule, "none", "PATH", remedy))
 
 
+def require_deforming(names: Sequence[str]) -> None:
+    """Raise `AudioError` when there are variants to make for a test, and no ffmpeg to make them."""
+    if names and shutil.which("ffmpeg") is None:
+        rule, remedy = "ffmpeg on the PATH, which makes them", "Install it, and run the same command again."
+        raise AudioError(explain("variants of the audio", rule, "none", "PATH", remedy))
+
+
 def make_variants(
     collection: Collection,
     ids: Ids[str],
@@ -106,9 +113,7 @@ def deform(
     names : sequence of str
         Variants, which ffmpeg makes.
     """
-    if names and shutil.which("ffmpeg") is None:
-        remedy = "Install it, or leave what is made by it out."
-        raise AudioError(explain("deformations", "ffmpeg on the PATH", "none", "PATH", remedy))
+    require_deforming(names)
     store, jobs = Store(collection.home.store), []
     for track in collection.tracks:
         content = collection.contents[track.id]

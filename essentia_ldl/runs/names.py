@@ -15,4 +15,5 @@ HISTORY = "history.json"
 CHECKPOINT = "checkpoint.npz"
 SCORES = "scores.json"
 VARIANTS = "variants.npz"  # what a graph answers to variants of the tracks that test it
+ORIGINAL = "original"  # among them, the tracks themselves
 SPEED = "speed.json"

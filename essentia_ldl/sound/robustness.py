@@ -22,14 +22,13 @@ from essentia_ldl.features.store import Store
 from essentia_ldl.files import read_json, replacing, write_json
 from essentia_ldl.models.card import GraphCard
 from essentia_ldl.records import FrontEnd
-from essentia_ldl.runs.names import SPEED, VARIANTS
+from essentia_ldl.runs.names import ORIGINAL, SPEED, VARIANTS
 from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.sound.graph import BATCH_PATCHES, load_graph, run_graph
 from essentia_ldl.sound.patches import cut_patches
 from essentia_ldl.sound.verify import verify_run
 from essentia_ldl.zones import end_step, follow_parent
 
-ORIGINAL = "original"
 N_TIMED, N_PATCHES_TIMED = 3, 4
 
 

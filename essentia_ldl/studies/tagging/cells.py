@@ -15,12 +15,12 @@ import numpy as np
 
 from essentia_ldl.arrays import opened_arrays, read_arrays
 from essentia_ldl.collection.read import Collection, keep_split
-from essentia_ldl.errors import StoreError, explain
+from essentia_ldl.errors import DataError, StoreError, explain
 from essentia_ldl.files import read_object
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Split
 from essentia_ldl.runs import folder as runs
-from essentia_ldl.runs.names import CHECKPOINT, SCORES, SPEED, VARIANTS, WEIGHTS
+from essentia_ldl.runs.names import CHECKPOINT, ORIGINAL, SCORES, SPEED, VARIANTS, WEIGHTS
 from essentia_ldl.runs.outcome import write_scores
 from essentia_ldl.runs.predictions import read_predictions
 from essentia_ldl.scores.multi_label import score_average_precision, score_roc_auc
@@ -29,7 +29,6 @@ from essentia_ldl.studies.parameters import count_parameters
 from essentia_ldl.train.compose import Wanted, plan_run
 from essentia_ldl.zones import run_zone
 
-ORIGINAL = "original"
 TOLERANCE = 1e-3  # between the mean probabilities of Keras and of the graph in Essentia
 
 
@@ -76,6 +75,7 @@ def measure_cell(
     run_zone("essentia_ldl.sound.robustness", str(folder), *variants)
     scores = score_cell(folder, variants)
     write_scores(folder, scores)
+    (folder / CHECKPOINT).unlink(missing_ok=True)  # hundreds of megabytes, which nothing needs any more
     return scores
 
 
@@ -100,6 +100,8 @@ def score_cell(folder: Path, variants: Sequence[str]) -> dict[str, Any]:
     ------
     StoreError
         When the graph in Essentia and the trained network disagree on a track, or a file is damaged.
+    DataError
+        When no tag has test tracks of both kinds.
     """
     predictions = read_predictions(folder)
     tested = predictions.select("test")
@@ -110,6 +112,9 @@ def score_cell(folder: Path, variants: Sequence[str]) -> dict[str, Any]:
     if not difference <= TOLERANCE:
         rule, remedy = f"those of the trained network within {TOLERANCE:g}", "Delete the folder and run again."
         raise StoreError(explain("answers in Essentia", rule, f"{difference:.2g} apart", folder, remedy))
+    if not np.any((truth.min(axis=0) == 0) & (truth.max(axis=0) == 1)):
+        rule, remedy = "a tag that some of them have and others have not", "Add tracks, or take fewer folds."
+        raise DataError(explain("test tracks", rule, f"none of {truth.shape[1]} tags", folder, remedy))
     roc_auc, pr_auc = score_roc_auc(truth, tested.probabilities), score_average_precision(truth, tested.probabilities)
     return {
         **score_means(truth, tested.probabilities),

@@ -22,7 +22,7 @@ from essentia_ldl.errors import DataError, explain
 from essentia_ldl.features.extract import extract
 from essentia_ldl.features.room import count_lacking, tell_room
 from essentia_ldl.features.store import Store
-from essentia_ldl.features.variants import deform
+from essentia_ldl.features.variants import deform, require_deforming
 from essentia_ldl.files import Home, read_object, write_json
 from essentia_ldl.recipe.new import list_classes
 from essentia_ldl.recipe.recipe import Recipe
@@ -170,7 +170,7 @@ def measure(source: Source, asked: Terms, home: Home, n_jobs: int | None = None,
     EssentiaLdlError
         Whatever else goes wrong; what was measured stays.
     """
-    other = None if asked.against is None else results.read_benchmark(asked.against)
+    other = None if asked.against is None else results.read_benchmark(asked.against)  # told before the long work
     scale = get_scale(asked.scale or (DEMO if source.data is None else FULL))
     scale = dataclasses.replace(scale, n_folds=asked.folds or scale.n_folds)
     networks = choose_networks(asked.networks, scale)
@@ -181,9 +181,12 @@ def measure(source: Source, asked: Terms, home: Home, n_jobs: int | None = None,
     for name, why in left_out.items():
         say(f"{name} is left out: {why}")
     work = _Work(tracks, recipes, scale, home, left_out)
-    work.draw(tracks)  # what cannot be drawn is told before the long work
+    if asked.folds and work.has_split:
+        say("the collection has a split of its own, so that there are no folds")
+    work.draw(tracks)  # what cannot be drawn is told before the long work, too
+    require_deforming(scale.variants)
     settings = _describe(source, work)
-    run, done = take_folder(home.runs, settings, asked.again or asked.dry_run) if not asked.dry_run else (None, False)
+    run, done = (None, False) if asked.dry_run else take_folder(home.runs, settings, asked.again)
     cells = [cell for cell in work.cells if run is None or not cell.is_done(run)]
     _say_estimate(work, cells, n_jobs, say)
     if run is None:

@@ -7,9 +7,9 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from essentia_ldl.arrays import read_arrays
-from essentia_ldl.errors import StoreError
+from essentia_ldl.errors import DataError, StoreError
 from essentia_ldl.files import write_json
-from essentia_ldl.runs.predictions import read_predictions
+from essentia_ldl.runs.predictions import Predictions, read_predictions, write_predictions
 from essentia_ldl.studies.tagging.cells import Entry, read_cells, score_cell, score_means
 
 VARIANTS = ("noise-10", "pitch-up-2")
@@ -54,3 +54,14 @@ def test_what_has_scores_is_done(tmp_path):
     write_json(one.folder(tmp_path) / "scores.json", {"roc_auc": 0.5})
     assert [one.is_done(tmp_path), other.is_done(tmp_path)] == [True, False]
     assert read_cells(tmp_path, [one, other]) == {one: {"roc_auc": 0.5}}
+
+
+def test_test_tracks_that_tell_nothing_are_refused(make_cell):
+    folder = make_cell()
+    found = read_predictions(folder)
+    same = np.ones_like(found.truth)
+    write_predictions(
+        folder, Predictions(found.ids, found.roles, found.labels, found.classes, found.probabilities, truth=same)
+    )
+    with pytest.raises(DataError, match="test tracks: expected a tag that some of them have and others have not"):
+        score_cell(folder, VARIANTS)
