@@ -9,6 +9,7 @@ recipe (https://github.com/xaviliz/musicnn-training).
 from __future__ import annotations
 
 from essentia_ldl.nets.runtime import keras, tf
+from essentia_ldl.records import FrontEnd
 
 BATCH_NORM_EPSILON = 1e-3
 BATCH_NORM_MOMENTUM = 0.99
@@ -118,6 +119,45 @@ def convolve_2d(
     settings = {"strides": strides, "padding": "same", "kernel_initializer": he_initialiser()}
     x = keras.layers.Conv2D(n_filters, 3, name=f"{name}_conv", **settings)(x)
     return normalise(x, f"{name}_norm", frozen_statistics, momentum)
+
+
+def open_bands(
+    front_end: FrontEnd, name: str, frozen_statistics: bool, momentum: float
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Make the input of a network that sees mel bands as an image of one channel, and normalise it.
+
+    Parameters
+    ----------
+    front_end : FrontEnd
+        Gives frames and bands, both fixed.
+    name : str
+        Of the normalisation, which has one scale for all bands.
+    frozen_statistics, momentum : bool and float
+        As in `normalise`.
+
+    Returns
+    -------
+    patches : keras.KerasTensor [shape=(batch, n_frames, n_bands), float32]
+        The input.
+    x : keras.KerasTensor [shape=(batch, n_frames, n_bands, 1), float32]
+        What follows.
+    """
+    patches = keras.Input(front_end.patch_shape, name="patches")
+    x = keras.layers.Reshape((*front_end.patch_shape, 1), name="expand")(patches)
+    return patches, normalise(x, name, frozen_statistics, momentum)
+
+
+def add_pooled_block(
+    x: keras.KerasTensor,
+    n_filters: int,
+    pool: int | tuple[int, int],
+    name: str,
+    frozen_statistics: bool,
+    momentum: float,
+) -> keras.KerasTensor:
+    """Apply what `convolve_2d` does, ReLU and a pooling of the largest value, which is the layer of the name."""
+    x = convolve_2d(x, n_filters, name, frozen_statistics, momentum)
+    return keras.layers.MaxPooling2D(pool, name=name)(keras.layers.ReLU(name=f"{name}_relu")(x))
 
 
 def add_strided_block(

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl import frontends
-from essentia_ldl.nets.layers import add_strided_block, connect, drop, he_initialiser, normalise
+from essentia_ldl.nets.layers import add_strided_block, connect, drop, he_initialiser, open_bands
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.records import FrontEnd
 
@@ -128,9 +128,7 @@ def build(front_end: FrontEnd = FRONT_END, *, frozen_statistics: bool = False, w
         Patches (batch, n_frames, n_bands) float32 -> embedding (batch, 2 * width) float32.
     """
     kl = keras.layers
-    patches = keras.Input(front_end.patch_shape, name="patches")
-    x = kl.Reshape((*front_end.patch_shape, 1), name="expand")(patches)
-    x = normalise(x, INPUT_NORM, frozen_statistics, BATCH_NORM_MOMENTUM)
+    patches, x = open_bands(front_end, INPUT_NORM, frozen_statistics, BATCH_NORM_MOMENTUM)
     for number, factor in enumerate(FACTORS, start=1):
         strides = (2 if number <= N_TIME_STRIDES else 1, 2)
         x = add_strided_block(x, factor * width, strides, f"block_{number}", frozen_statistics, BATCH_NORM_MOMENTUM)

@@ -20,7 +20,7 @@ from __future__ import annotations
 import functools
 
 from essentia_ldl import frontends
-from essentia_ldl.nets.layers import convolve_2d, drop, narrow_sizes, normalise
+from essentia_ldl.nets.layers import add_pooled_block, drop, narrow_sizes, open_bands
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.records import FrontEnd
 
@@ -63,13 +63,9 @@ def build(front_end: FrontEnd = FRONT_END, *, frozen_statistics: bool = False, w
         Patches (batch, n_frames, n_bands) float32 -> embedding (batch, width // 2) float32.
     """
     kl, n_units = keras.layers, max(1, width // 2)
-    patches = keras.Input(front_end.patch_shape, name="patches")
-    x = kl.Reshape((*front_end.patch_shape, 1), name="expand")(patches)
-    x = normalise(x, INPUT_NORM, frozen_statistics, BATCH_NORM_MOMENTUM)
+    patches, x = open_bands(front_end, INPUT_NORM, frozen_statistics, BATCH_NORM_MOMENTUM)
     for number, (factor, pool) in enumerate(BLOCKS, start=1):
-        name = f"block_{number}"
-        x = convolve_2d(x, factor * width, name, frozen_statistics, BATCH_NORM_MOMENTUM)
-        x = kl.MaxPooling2D(pool, name=name)(kl.ReLU(name=f"{name}_relu")(x))
+        x = add_pooled_block(x, factor * width, pool, f"block_{number}", frozen_statistics, BATCH_NORM_MOMENTUM)
     x = kl.Reshape((x.shape[1], x.shape[2] * x.shape[3]), name="steps")(x)
     # neither a loop, which Essentia refuses, nor the kernel of a GPU may stand in the graph
     x = kl.GRU(n_units, return_sequences=True, unroll=True, use_cudnn=False, name="recurrent")(x)

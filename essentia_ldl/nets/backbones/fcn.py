@@ -20,7 +20,7 @@ from __future__ import annotations
 import functools
 
 from essentia_ldl import frontends
-from essentia_ldl.nets.layers import convolve_2d, drop, narrow_sizes, normalise
+from essentia_ldl.nets.layers import add_pooled_block, drop, narrow_sizes, open_bands
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.records import FrontEnd
 
@@ -62,15 +62,10 @@ def build(front_end: FrontEnd = FRONT_END, *, frozen_statistics: bool = False, w
     keras.Model
         Patches (batch, n_frames, n_bands) float32 -> embedding (batch, width) float32.
     """
-    kl = keras.layers
-    patches = keras.Input(front_end.patch_shape, name="patches")
-    x = kl.Reshape((*front_end.patch_shape, 1), name="expand")(patches)
-    x = normalise(x, INPUT_NORM, frozen_statistics, BATCH_NORM_MOMENTUM)
+    patches, x = open_bands(front_end, INPUT_NORM, frozen_statistics, BATCH_NORM_MOMENTUM)
     for number, (factor, pool) in enumerate(BLOCKS, start=1):
-        name = f"block_{number}"
-        x = convolve_2d(x, factor * width, name, frozen_statistics, BATCH_NORM_MOMENTUM)
-        x = kl.MaxPooling2D(pool, name=name)(kl.ReLU(name=f"{name}_relu")(x))
-    return keras.Model(patches, kl.Reshape((width,), name="embedding")(x), name="backbone")
+        x = add_pooled_block(x, factor * width, pool, f"block_{number}", frozen_statistics, BATCH_NORM_MOMENTUM)
+    return keras.Model(patches, keras.layers.Reshape((width,), name="embedding")(x), name="backbone")
 
 
 narrow = functools.partial(narrow_sizes, width=WIDTH)

@@ -19,7 +19,15 @@ from __future__ import annotations
 import functools
 
 from essentia_ldl import frontends
-from essentia_ldl.nets.layers import add_strided_block, connect, convolve_2d, drop, narrow_sizes, normalise
+from essentia_ldl.nets.layers import (
+    add_pooled_block,
+    add_strided_block,
+    connect,
+    drop,
+    narrow_sizes,
+    normalise,
+    open_bands,
+)
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.records import FrontEnd
 
@@ -68,16 +76,10 @@ def build(
         Patches (batch, n_frames, n_bands) float32 -> embedding (batch, 4 * width) float32.
     """
     kl = keras.layers
-    patches = keras.Input(front_end.patch_shape, name="patches")
-    x = kl.Reshape((*front_end.patch_shape, 1), name="expand")(patches)
-    x = normalise(x, INPUT_NORM, frozen_statistics, BATCH_NORM_MOMENTUM)
+    patches, x = open_bands(front_end, INPUT_NORM, frozen_statistics, BATCH_NORM_MOMENTUM)
     for number, factor in enumerate(FACTORS, start=1):
-        name = f"block_{number}"
-        if residual:
-            x = add_strided_block(x, factor * width, (2, 2), name, frozen_statistics, BATCH_NORM_MOMENTUM)
-            continue
-        x = convolve_2d(x, factor * width, name, frozen_statistics, BATCH_NORM_MOMENTUM)
-        x = kl.MaxPooling2D(2, name=name)(kl.ReLU(name=f"{name}_relu")(x))
+        add = add_strided_block if residual else add_pooled_block
+        x = add(x, factor * width, (2, 2), f"block_{number}", frozen_statistics, BATCH_NORM_MOMENTUM)
     x = connect(kl.GlobalMaxPooling2D(name="pool")(x), x.shape[-1], "fc")
     x = normalise(x, "fc_norm", frozen_statistics, BATCH_NORM_MOMENTUM)
     return keras.Model(patches, kl.ReLU(name="embedding")(x), name="backbone")
