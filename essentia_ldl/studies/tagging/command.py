@@ -188,7 +188,7 @@ def measure(source: Source, asked: Terms, home: Home, n_jobs: int | None = None,
     settings = _describe(source, work)
     run, done = (None, False) if asked.dry_run else take_folder(home.runs, settings, asked.again)
     cells = [cell for cell in work.cells if run is None or not cell.is_done(run)]
-    _say_estimate(work, cells, n_jobs, say)
+    cells = _say_estimate(work, cells, n_jobs, say)
     if run is None:
         return Benchmarked(home.runs)
     failures: tuple[Failure, ...] = ()
@@ -260,29 +260,31 @@ def _count_bytes(path: str) -> int | None:
         return None
 
 
-def _say_estimate(work: _Work, cells: Sequence[Entry], n_jobs: int | None, say: Say) -> None:
-    """Say how long what is not measured takes here, from a measured training step of every network."""
+def _say_estimate(work: _Work, cells: Sequence[Entry], n_jobs: int | None, say: Say) -> list[Entry]:
+    """Say how long what is not measured takes here, from a measured training step; return it, the quickest first."""
     n_cells = len(work.cells)
     say(f"{n_cells} trainings, {n_cells - len(cells)} done before, {len(cells)} to do")
     if not cells:
-        return
+        return []
     store, size, width = Store(work.home.store), work.recipe.training.batch_size, work.scale.width
     names = {name: f"{name}:none{'' if width == 1 else f':{width:g}'}" for name in {cell.network for cell in cells}}
     say("measuring a training step of each network")
     store.root.mkdir(parents=True, exist_ok=True)
     costs = estimates.measure_costs(store.root / "costs.json", sorted(names.values()), size)
-    durations, total = estimates.find_durations(work.tracks, store, n_jobs), 0.0
+    durations = estimates.find_durations(work.tracks, store, n_jobs)
+    seconds: dict[str, float] = {}
     for name, recipe in work.recipes.items():
-        n_waiting = sum(cell.network == name for cell in cells)
-        if n_waiting:
+        if name in names:
             n_folds = work.n_folds if work.n_folds > 1 else None
-            seconds = estimates.estimate_training(costs[names[name]], recipe, len(work.tracks), durations, n_folds)
+            whole = estimates.estimate_training(costs[names[name]], recipe, len(work.tracks), durations, n_folds)
             n_tested = len(work.tracks) * (TEST_SHARE if n_folds is None else 1 / n_folds)
             asked = n_tested * len(work.scale.variants) * estimates.count_patches(recipe, durations)
-            one = seconds / (n_folds or 1) + asked * costs[names[name]].patch_s + AROUND_S
-            total += n_waiting * one
-            say(f"{name:<16} {recipe.n_epochs:>4} epochs  {estimates.describe_length(one):>11} a training")
-    say(f"together about {estimates.describe_length(total)} here, without features; a stopped one goes on where it was")
+            seconds[name] = whole / (n_folds or 1) + asked * costs[names[name]].patch_s + AROUND_S
+            length = estimates.describe_length(seconds[name])
+            say(f"{name:<16} {recipe.n_epochs:>4} epochs  {length:>11} a training")
+    total = estimates.describe_length(sum(seconds[cell.network] for cell in cells))
+    say(f"together about {total} here, without features; a stopped one goes on where it was")
+    return sorted(cells, key=lambda cell: seconds[cell.network])
 
 
 def _measure_cells(

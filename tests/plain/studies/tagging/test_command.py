@@ -87,7 +87,7 @@ def test_a_stopped_benchmark_goes_on_to_the_same_json(table, home, measured):
     assert (run / "benchmark.html").is_file(), "with what there is"
     measured["limit"] = 99
     done = measure(table, TERMS, home, say=said.append)
-    assert (done.folder, measured["cells"]) == (run, ["samplecnn-0", "shortchunk-0"])
+    assert (done.folder, sorted(measured["cells"])) == (run, ["samplecnn-0", "shortchunk-0"])
     assert "2 trainings, 1 done before, 1 to do" in said
     whole = measure(table, Terms(scale="smallest", again=True), home, say=lambda _: None)
     assert whole.folder != run
@@ -144,6 +144,15 @@ def test_networks_that_hear_longer_than_the_tracks_are_left_out(table, home, mea
     measured["durations"] = [1.0]
     with pytest.raises(DataError, match="benchmark: expected tracks that fill a patch of one network at least"):
         measure(table, TERMS, home, say=lambda _: None)
+
+
+def test_the_quickest_network_comes_first(table, home, measured, monkeypatch):
+    def measure_costs(path, names, size):
+        return {name: estimates.Cost(size, 0.1 if "shortchunk" in name else 0.2, 0.0, 0.0) for name in names}
+
+    monkeypatch.setattr(estimates, "measure_costs", measure_costs)
+    measure(table, TERMS, home, say=lambda _: None)
+    assert measured["cells"] == ["shortchunk-0", "samplecnn-0"]
 
 
 def test_a_dry_run_tells_the_time_and_leaves_nothing(table, home, measured):
