@@ -116,6 +116,7 @@ class _Work:
     scale: Scale
     home: Home
     left_out: Mapping[str, str]
+    is_demo: bool
 
     @property
     def recipe(self) -> Recipe:
@@ -175,12 +176,12 @@ def measure(source: Source, asked: Terms, home: Home, n_jobs: int | None = None,
     scale = dataclasses.replace(scale, n_folds=asked.folds or scale.n_folds)
     networks = choose_networks(asked.networks, scale)
     recipe = adapt_recipe(_find_recipe(source, asked.task, home, say), scale, asked.changes)
-    source, _ = find_data(recipe, source, home, say)
+    source, is_demo = find_data(recipe, source, home, say)
     tracks = read_labelled(source, recipe)
     recipes, left_out = _leave_out(list_recipes(recipe, networks), tracks, home, n_jobs)
     for name, why in left_out.items():
         say(f"{name} is left out: {why}")
-    work = _Work(tracks, recipes, scale, home, left_out)
+    work = _Work(tracks, recipes, scale, home, left_out, is_demo)
     if asked.folds and work.has_split:
         say("the collection has a split of its own, so that there are no folds")
     work.draw(tracks)  # what cannot be drawn is told before the long work, too
@@ -266,7 +267,7 @@ def _say_estimate(work: _Work, cells: Sequence[Entry], n_jobs: int | None, say: 
     say(f"{n_cells} trainings, {n_cells - len(cells)} done before, {len(cells)} to do")
     if not cells:
         return []
-    store, size, width = Store(work.home.store), work.recipe.training.batch_size, work.scale.width
+    store, size, width = Store(work.home.store), work.recipe.training.batch_size, work.recipe.network.width
     names = {name: f"{name}:none{'' if width == 1 else f':{width:g}'}" for name in {cell.network for cell in cells}}
     say("measuring a training step of each network")
     store.root.mkdir(parents=True, exist_ok=True)
@@ -310,6 +311,7 @@ def _prepare(work: _Work, n_jobs: int | None, say: Say) -> tuple[Collection, lis
     lacking = count_lacking(work.tracks, [(front_end, "") for front_end in wanted], Store(work.home.store))
     tell_room(lacking, work.home, n_jobs, say)
     collection = extract(work.tracks, work.home, wanted, n_jobs, say=say)
+    collection = dataclasses.replace(collection, is_demo=work.is_demo)
     present = {tag for track in collection.tracks for tag in track.names}
     missing = [tag for tag in work.recipe.classes if tag not in present]
     if missing:

@@ -127,14 +127,14 @@ def _draw_changes(found: Mapping[str, Any]) -> str:
     values = [row["scores"]["roc_auc"] for row in networks.values()]
     values += [row["variants"][name]["roc_auc"] for row in networks.values() for name in asked]
     y = (min(values) - 0.02, max(values) + 0.02)
-    figures, heads = [], []
+    figures, heads = [], {}
     for kind, names in DEFORMATIONS.items():
         chosen = {name: strength for name, strength in names.items() if name in asked}
         if not chosen:
             continue
-        heads += chosen
         zero = UNCHANGED[kind]
         words = {strength: _describe_strength(kind, name, strength) for name, strength in chosen.items()}
+        heads |= {name: f"{SHORT[kind]} {words[strength]}".strip() for name, strength in chosen.items()}
         curves = {
             network: {zero: row["scores"]["roc_auc"]}
             | {strength: row["variants"][name]["roc_auc"] for name, strength in chosen.items()}
@@ -149,13 +149,14 @@ def _draw_changes(found: Mapping[str, Any]) -> str:
         ]
         for row in networks.values()
     ]
-    drops = table(["network", *(shown(name) for name in heads)], rows, "bars")
+    drops = table(["network", *(shown(words) for words in heads.values())], rows, "bars")
     return (
         f'{draw_key(list(networks))}<div class="figures wide">{"".join(figures)}</div>'
         f"<p>ROC-AUC less that of the music as it is:</p>{drops}"
     )
 
 
+SHORT = {"pitch": "pitch", "tempo": "speed", "noise": "noise", "compression": ""}
 CAPTIONS = {
     "pitch": "Pitch moved by semitones, the tempo as it was.",
     "tempo": "Tempo changed, the pitch as it was: below 1 slower, above quicker.",
@@ -166,7 +167,7 @@ CAPTIONS = {
 
 def _describe_strength(kind: str, name: str, strength: float) -> str:
     if kind == "compression":
-        return name.removeprefix("drc-").replace("-", " ")
+        return name.rpartition("-")[2]
     return {"pitch": f"{strength:+.0f}", "tempo": f"{strength:.2f}", "noise": f"{strength:.0%}"}[kind]
 
 
