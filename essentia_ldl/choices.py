@@ -38,6 +38,14 @@ AUDIO_VARIANTS = {
     "pitch": ("pitch-up-1", "pitch-down-1"),
     "tempo": ("tempo-106", "tempo-94"),
 }
+# What is made of the audio of tracks that test a network, to see what it bears: kind, variants, each with the strength
+# that its name tells and a word for it. Strength 0 is the track itself.
+DEFORMATIONS = {
+    "pitch": {"pitch-down-2": -2.0, "pitch-down-1": -1.0, "pitch-up-1": 1.0, "pitch-up-2": 2.0},  # semitones
+    "tempo": {"tempo-71": 0.7071, "tempo-84": 0.8409, "tempo-119": 1.1892, "tempo-141": 1.4142},  # speed
+    "noise": {"noise-1": 0.01, "noise-5": 0.05, "noise-10": 0.1, "noise-40": 0.4},  # share of white noise
+    "compression": {"drc-music-light": 1.0, "drc-music-standard": 2.0, "drc-speech": 3.0, "drc-radio": 4.0},  # in order
+}
 LAYERS = ("embedding", "deep", "all")  # or some of the digits 1 to 5, see `taps`
 DESCENT, SOLVED = SOLVERS = ("", "solved")
 SEPARATE, SHARED, WIDE = TARGET_NETWORKS = ("separate", "shared", "wide")

@@ -30,8 +30,13 @@ hears at once. `SAMPLECNN` is that of Lee, Park, Kim and Nam (SMC 2017), one sec
 Lee and Nam (IEEE JSTSP 13(2), 2019) for Speech Commands and DCASE; three seconds at 16 kHz that of Dieleman and
 Schrauwen, "End-to-end learning for music audio" (ICASSP 2014), five seconds that of Won, Chun, Nieto and Serra,
 "Data-driven harmonic filters for audio representation learning" (ICASSP 2020), half of them from one patch to the next.
-Their twins are mel bands of the same patch, 128 of them, whose windows and hops are the filters and strides of a first
-convolution: powers of 2 in the first paper, powers of 3 in figure 4 of Kim, Lee and Nam.
+`MEL96_29S`, `MEL128_4S` and `MEL128_15S` are those of Won, Ferraro, Bogdanov and Serra, "Evaluation of CNN-based
+automatic music tagging models" (SMC 2020), with the lengths of its section 3 and, where it names no number, those of
+the authors' code (https://github.com/minzwon/sota-music-tagging-models): Hann windows of 512 samples, one every 256, up
+to half the rate, decibels of the power of triangles on the scale of HTK whose tops are 1. Its spectrum of 257 bins
+leaves the lowest triangles without a bin; here the window is filled up with silence to 2048 samples, and none is empty.
+The twins of waveforms are mel bands of the same patch, 128 of them, whose windows and hops are the filters and
+strides of a first convolution: powers of 2 in the first paper, powers of 3 in figure 4 of Kim, Lee and Nam.
 """
 
 from __future__ import annotations
@@ -208,6 +213,32 @@ WAVE_3S = dataclasses.replace(
 
 WAVE_5S = dataclasses.replace(WAVE_3S, name="wave-5s", patch_frames=80000, patch_hop_frames=40000)
 
+MEL96_29S = dataclasses.replace(
+    RESNET,
+    name="mel96-29s",
+    sample_rate_hz=16000,
+    frame_samples=512,
+    fft_samples=2048,
+    hop_samples=256,
+    patch_frames=1813,
+    patch_hop_frames=1813,
+    compression="decibel",
+    input_parameters=(
+        ("highFrequencyBound", 8000.0),
+        ("lowFrequencyBound", 0.0),
+        ("normalize", "unit_max"),
+        ("type", "power"),
+        ("warpingFormula", "htkMel"),
+        ("weighting", "linear"),
+    ),
+)
+
+MEL128_4S = dataclasses.replace(  # 59 049 samples, 3.69 s
+    MEL96_29S, name="mel128-4s", n_bands=128, patch_frames=231, patch_hop_frames=231
+)
+
+MEL128_15S = dataclasses.replace(MEL128_4S, name="mel128-15s", patch_frames=938, patch_hop_frames=938)
+
 FRAME_LEVEL = ((1024, 1024), (1024, 512), (512, 512), (512, 256), (256, 256))  # window and hop, or filter and stride
 POWERS_OF_3 = ((2187, 729), (729, 729), (729, 243), (243, 243), (243, 81), (81, 81))
 _TWIN_FFT = 2048  # so that no band is without a bin; 4096 for a longer window
@@ -262,6 +293,8 @@ class KnownNetwork:
         Whether several targets can share its first layers and have layers of their own above.
     is_widened : bool
         Whether it can be made as large as several.
+    is_narrowed : bool
+        Whether it can be made with narrower layers.
     family : str
         File of nets/backbones that it is a variant of; empty where it has a file of its own name.
     depths : tuple[str, ...]
@@ -272,6 +305,7 @@ class KnownNetwork:
     pretrained: tuple[str, ...] = ()
     is_cut: bool = False
     is_widened: bool = False
+    is_narrowed: bool = False
     family: str = ""
     depths: tuple[str, ...] = ()
 
@@ -280,27 +314,37 @@ IMAGE_NETWORKS = ("vgg16", "inceptionv3", "densenet121", "efficientnetb0", "resn
 SAMPLECNN_BLOCKS = ("multi", "se", "res1", "res2", "rese1", "rese2", "rnn4", "rnn5")
 
 # One row per file of nets/backbones and per variant there; tests hold it to the FRONT_END, CHECKPOINTS, GRAPHS,
-# SHARED_UNTIL, widen and DEPTHS there.
+# SHARED_UNTIL, widen, narrow and DEPTHS there.
 NETWORKS = {
+    "attention": KnownNetwork(MEL128_15S, is_narrowed=True),
     "choi": KnownNetwork(CHOI),
+    "crnn": KnownNetwork(MEL96_29S, is_narrowed=True),
     "dcnn": KnownNetwork(DCNN, is_cut=True, is_widened=True),
+    "fcn": KnownNetwork(MEL96_29S, is_narrowed=True),
     "framecnn": KnownNetwork(WAVE_3S),
     **{f"framecnn-{w}-{h}": KnownNetwork(WAVE_3S, family="framecnn") for w, h in FRAME_LEVEL},
     **{name: KnownNetwork(front_end, family="framecnn") for name, front_end in FRAME_TWINS.items()},
-    "harmoniccnn": KnownNetwork(WAVE_5S),
-    "harmoniccnn-free": KnownNetwork(WAVE_5S, family="harmoniccnn"),
+    "harmoniccnn": KnownNetwork(WAVE_5S, is_narrowed=True),
+    "harmoniccnn-free": KnownNetwork(WAVE_5S, family="harmoniccnn", is_narrowed=True),
     "images": KnownNetwork(MUSICNN),
     **{name: KnownNetwork(MUSICNN, family="images") for name in IMAGE_NETWORKS},
-    "musicnn": KnownNetwork(MUSICNN, ("msd", "mtt"), depths=("front", "pooled", "embedding")),
+    "musicnn": KnownNetwork(MUSICNN, ("msd", "mtt"), is_narrowed=True, depths=("front", "pooled", "embedding")),
     "pons": KnownNetwork(MUSICNN),
     "pons-wave": KnownNetwork(WAVE_3S, family="pons"),
     "resnet": KnownNetwork(RESNET),
-    "samplecnn": KnownNetwork(SAMPLECNN),
-    **{f"samplecnn-{name}": KnownNetwork(SAMPLECNN, family="samplecnn") for name in SAMPLECNN_BLOCKS},
-    **{name: KnownNetwork(SAMPLECNN_1S, family="samplecnn") for name in ("samplecnn-1s", "samplecnn-1s-se")},
-    **{f"samplecnn-{w}-{h}": KnownNetwork(SAMPLECNN, family="samplecnn") for w, h in POWERS_OF_3},
-    **{name: KnownNetwork(front_end, family="samplecnn") for name, front_end in SAMPLE_TWINS.items()},
-    "vgg": KnownNetwork(MUSICNN, ("msd", "mtt"), depths=("pool_1", "pool_2", "pool_3", "pool_4", "embedding")),
+    "samplecnn": KnownNetwork(SAMPLECNN, is_narrowed=True),
+    **{f"samplecnn-{name}": KnownNetwork(SAMPLECNN, family="samplecnn", is_narrowed=True) for name in SAMPLECNN_BLOCKS},
+    **{
+        name: KnownNetwork(SAMPLECNN_1S, family="samplecnn", is_narrowed=True)
+        for name in ("samplecnn-1s", "samplecnn-1s-se")
+    },
+    **{f"samplecnn-{w}-{h}": KnownNetwork(SAMPLECNN, family="samplecnn", is_narrowed=True) for w, h in POWERS_OF_3},
+    **{name: KnownNetwork(front_end, family="samplecnn", is_narrowed=True) for name, front_end in SAMPLE_TWINS.items()},
+    "shortchunk": KnownNetwork(MEL128_4S, is_narrowed=True),
+    "shortchunk-res": KnownNetwork(MEL128_4S, family="shortchunk", is_narrowed=True),
+    "vgg": KnownNetwork(
+        MUSICNN, ("msd", "mtt"), is_narrowed=True, depths=("pool_1", "pool_2", "pool_3", "pool_4", "embedding")
+    ),
     "vggish": KnownNetwork(
         VGGISH, ("audioset",), depths=("pool1", "pool2", "pool3", "pool4", "fc1_2_relu", "embedding")
     ),

@@ -1,4 +1,4 @@
-"""Narrow networks of every family that hears waveforms, frozen: `python tests/make_waves.py FOLDER`.
+"""Narrow networks of the families that hear waveforms, and of the benchmark's: `python tests/make_waves.py FOLDER`.
 
 In: nothing. Out: per network ``<name>.pb``, and ``<name>.npz`` with inputs and what Keras answers to them. Patches are
 shorter than the networks' own, so that a second of TensorFlow makes them all.
@@ -25,6 +25,11 @@ NETWORKS = {
     "harmoniccnn": {"patch_frames": 8192, "width": 4},
     "pons-wave": {"patch_frames": 24000, "width": 1},
     "images": {"patch_frames": 48, "alpha": 0.35},
+    "attention": {"patch_frames": 64, "width": 4},
+    "crnn": {"patch_frames": 192, "width": 4},
+    "fcn": {"patch_frames": 1280, "width": 2},
+    "shortchunk": {"patch_frames": 128, "width": 2},
+    "shortchunk-res": {"patch_frames": 128, "width": 2},
 }
 
 
@@ -36,10 +41,14 @@ def write(folder: Path, name: str, patch_frames: int, **size: object) -> None:
     front_end = dataclasses.replace(original.FRONT_END, patch_frames=patch_frames)
     vars(module).update({**vars(original), "FRONT_END": front_end})
     model, nodes = build_network(module, 2, DenseLayers(0), fine_tune="none", size=size), classifier_nodes(module, 0)
-    graph = freeze_model(model, nodes, front_end.patch_shape)
-    (folder / f"{name}.pb").write_bytes(graph.SerializeToString(deterministic=True))
     low, high = find_range(front_end)
     inputs = np.random.default_rng(0).uniform(low, high, (3, *front_end.patch_shape)).astype(np.float32)
+    if front_end.compression == "decibel":  # without statistics, values of -100 go up through all layers
+        norm = model.get_layer(original.INPUT_NORM)
+        norm.moving_mean.assign([inputs.mean()])
+        norm.moving_variance.assign([inputs.var()])
+    graph = freeze_model(model, nodes, front_end.patch_shape)
+    (folder / f"{name}.pb").write_bytes(graph.SerializeToString(deterministic=True))
     answers = {node: value.numpy() for node, value in build_evaluator(model, nodes)(inputs).items()}
     np.savez(folder / f"{name}.npz", inputs=inputs, nodes=np.array(list(answers)), **answers)
 

@@ -26,7 +26,7 @@ from essentia_ldl.cli.options import (
     resolve_source,
     resolve_truth,
 )
-from essentia_ldl.cli.studies import agf_command, table2_command
+from essentia_ldl.cli.studies import agf_command, benchmark_command, table2_command
 from essentia_ldl.files import Home
 from essentia_ldl.runs.names import FAILURES
 
@@ -227,6 +227,7 @@ def crossval_command(task: str, sources: tuple[str, ...], to_refit: bool, **opti
 
 main.add_command(table2_command)
 main.add_command(agf_command)
+main.add_command(benchmark_command)
 
 
 @main.command("evaluate")

@@ -62,3 +62,30 @@ def agf_command(data: str | None, layout: str | None, options: dict[str, str], j
     show(describe_artist_groups(done))
     if done.failures:
         fail(f"{len(done.failures)} files were left out: see {done.folder}/{FAILURES}.")
+
+
+@click.command("benchmark")
+@click.argument("data", required=False)
+@click.option("--task", metavar="TASK", help="Recipe of tags (default: the tags of DATA).")
+@click.option("--scale", metavar="NAME", help="full, demo or smallest (default: full; without DATA demo).")
+@click.option("--networks", multiple=True, callback=read_names, metavar="NAMES", help="fcn,crnn,... (default: nine).")
+@click.option("--folds", type=click.IntRange(1), metavar="N", help="Where DATA has no split (default: 5).")
+@click.option("--against", metavar="JSON", help="benchmark.json of another run, or its folder, to compare with.")
+@click.option("--again", is_flag=True, help="Begin a new one, whatever was interrupted or has ended.")
+@click.option("--dry-run", is_flag=True, help="Stop after the estimated time.")
+@SET
+@layout
+@JOBS
+def benchmark_command(
+    data: str | None, layout: str | None, options: dict[str, str], jobs: int | None, **asked: Any
+) -> None:
+    """Compare networks that tag music on DATA: accuracy, cost and what they bear, as Won et al. (2020) do."""
+    from essentia_ldl.cli.text.studies import describe_benchmark
+    from essentia_ldl.collection.read import Source
+    from essentia_ldl.studies.tagging.command import Terms, measure
+
+    source = Source(data, layout, options)
+    done = measure(source, Terms(**asked), Home.from_environment(), jobs, click.echo)
+    show(describe_benchmark(done))
+    if done.failures:
+        fail(f"{len(done.failures)} files were left out: see {done.folder}/{FAILURES}.")

@@ -1,6 +1,7 @@
-"""Variants of the audio of training tracks: bands that the store lacks are made, once. In: a collection and names.
+"""Variants of the audio of tracks: bands that the store lacks are made, once. In: a collection and names.
 
-Out: features under the key of each variant (`choices.AUDIO_VARIANTS`), which training reads beside those of the track.
+Out: features under the key of each variant: of training tracks (`choices.AUDIO_VARIANTS`), which training reads beside
+those of the track, or of tracks that test what a network bears (`choices.DEFORMATIONS`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,13 @@ def require_ffmpeg(kinds: Sequence[str]) -> None:
     if needing and shutil.which("ffmpeg") is None:
         rule, remedy = "ffmpeg on the PATH", "Install it, or leave them out of augment.audio."
         raise AudioError(explain(f"augment.audio {', '.join(needing)}", rule, "none", "PATH", remedy))
+
+
+def require_deforming(names: Sequence[str]) -> None:
+    """Raise `AudioError` when there are variants to make for a test, and no ffmpeg to make them."""
+    if names and shutil.which("ffmpeg") is None:
+        rule, remedy = "ffmpeg on the PATH, which makes them", "Install it, and run the same command again."
+        raise AudioError(explain("variants of the audio", rule, "none", "PATH", remedy))
 
 
 def make_variants(
@@ -75,12 +83,50 @@ def make_variants(
         made = [name for name in missing if find_variant(front_end, name)[1]]
         if made:
             by_function["sound.variants:extract_variant"].append(
-                {**told, "front_end": front_end.name, "variants": made}
+                {**told, "front_ends": [front_end.name], "variants": made}
             )
     n_lacking = len({job["path"] for jobs in by_function.values() for job in jobs})
     if n_lacking:
         say(f"variants of the audio of {n_lacking} tracks: {', '.join(kinds)}")
     for function, jobs in by_function.items():
-        for _, result in run_jobs(f"essentia_ldl.{function}", jobs, "variants", n_jobs):
-            if isinstance(result, Failure):
-                raise StoreError(result.reason)
+        _run(function, jobs, n_jobs)
+
+
+def deform(
+    collection: Collection,
+    ids: Ids[str],
+    front_ends: Sequence[FrontEnd],
+    names: Sequence[str],
+    n_jobs: int | None = None,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Compute what several front-ends make of variants of some tracks, where the store lacks it.
+
+    Parameters
+    ----------
+    collection, n_jobs, say
+        As of `make_variants`, which says what is raised.
+    ids : collection of str
+        Ids of the tracks.
+    front_ends : sequence of FrontEnd
+        Each file is made once for all of them.
+    names : sequence of str
+        Variants, which ffmpeg makes.
+    """
+    require_deforming(names)
+    store, jobs = Store(collection.home.store), []
+    for track in collection.tracks:
+        content = collection.contents[track.id]
+        missing = [name for name in names if not all(store.has(content, one, name) for one in front_ends)]
+        if track.id in ids and missing:
+            told = {"path": track.path, "content": content, "store": str(store.root)}
+            jobs.append({**told, "front_ends": [one.name for one in front_ends], "variants": missing})
+    if jobs:
+        say(f"variants of the audio of {len(jobs)} tracks, {len(names)} of each")
+    _run("sound.variants:extract_variant", jobs, n_jobs)
+
+
+def _run(function: str, jobs: Sequence[dict], n_jobs: int | None) -> None:
+    for _, result in run_jobs(f"essentia_ldl.{function}", jobs, "variants", n_jobs):
+        if isinstance(result, Failure):
+            raise StoreError(result.reason)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from essentia_ldl.nets.runtime import keras, tf
+from essentia_ldl.records import FrontEnd
 
 BATCH_NORM_EPSILON = 1e-3
 BATCH_NORM_MOMENTUM = 0.99
@@ -124,6 +125,132 @@ def convolve(
     return kind(n_filters, kernel, padding=padding, activation="relu", kernel_initializer=he_initialiser(), name=name)(
         x
     )
+
+
+def convolve_2d(
+    x: keras.KerasTensor,
+    n_filters: int,
+    name: str,
+    frozen_statistics: bool,
+    momentum: float,
+    strides: tuple[int, int] = (1, 1),
+) -> keras.KerasTensor:
+    """Apply a 3x3 convolution and batch normalisation, without activation.
+
+    Parameters
+    ----------
+    x : keras.KerasTensor [shape=(batch, time, n_bands, n_channels), float32]
+        Input.
+    n_filters : int
+        Number of output channels.
+    name : str
+        The convolution is ``<name>_conv``, the normalisation ``<name>_norm``.
+    frozen_statistics, momentum : bool and float
+        As in `normalise`.
+    strides : tuple[int, int]
+        Frames and bands.
+
+    Returns
+    -------
+    keras.KerasTensor [shape=(batch, time / strides[0], n_bands / strides[1], n_filters), float32]
+        Output.
+    """
+    settings = {"strides": strides, "padding": "same", "kernel_initializer": he_initialiser()}
+    x = keras.layers.Conv2D(n_filters, 3, name=f"{name}_conv", **settings)(x)
+    return normalise(x, f"{name}_norm", frozen_statistics, momentum)
+
+
+def open_bands(
+    front_end: FrontEnd, name: str, frozen_statistics: bool, momentum: float
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Make the input of a network that sees mel bands as an image of one channel, and normalise it.
+
+    Parameters
+    ----------
+    front_end : FrontEnd
+        Gives frames and bands, both fixed.
+    name : str
+        Of the normalisation, which has one scale for all bands.
+    frozen_statistics, momentum : bool and float
+        As in `normalise`.
+
+    Returns
+    -------
+    patches : keras.KerasTensor [shape=(batch, n_frames, n_bands), float32]
+        The input.
+    x : keras.KerasTensor [shape=(batch, n_frames, n_bands, 1), float32]
+        What follows.
+    """
+    patches = keras.Input(front_end.patch_shape, name="patches")
+    x = keras.layers.Reshape((*front_end.patch_shape, 1), name="expand")(patches)
+    return patches, normalise(x, name, frozen_statistics, momentum)
+
+
+def add_pooled_block(
+    x: keras.KerasTensor,
+    n_filters: int,
+    pool: int | tuple[int, int],
+    name: str,
+    frozen_statistics: bool,
+    momentum: float,
+) -> keras.KerasTensor:
+    """Apply what `convolve_2d` does, ReLU and a pooling of the largest value, which is the layer of the name."""
+    x = convolve_2d(x, n_filters, name, frozen_statistics, momentum)
+    return keras.layers.MaxPooling2D(pool, name=name)(keras.layers.ReLU(name=f"{name}_relu")(x))
+
+
+def add_strided_block(
+    x: keras.KerasTensor,
+    n_filters: int,
+    strides: tuple[int, int],
+    name: str,
+    frozen_statistics: bool,
+    momentum: float,
+) -> keras.KerasTensor:
+    """Apply two 3x3 convolutions, the first of them with strides, and a third with these strides around them.
+
+    Parameters
+    ----------
+    x : keras.KerasTensor [shape=(batch, time, n_bands, n_channels), float32]
+        Input.
+    n_filters : int
+        Number of output channels.
+    strides : tuple[int, int]
+        Frames and bands.
+    name : str
+        Of the ReLU of the sum, the last layer, and the beginning of the other names.
+    frozen_statistics, momentum : bool and float
+        As in `normalise`.
+
+    Returns
+    -------
+    keras.KerasTensor [shape=(batch, time / strides[0], n_bands / strides[1], n_filters), float32]
+        Output.
+
+    References
+    ----------
+    https://github.com/minzwon/sota-music-tagging-models: the block of its networks with residual connections.
+    """
+    kl = keras.layers
+    y = convolve_2d(x, n_filters, f"{name}_1", frozen_statistics, momentum, strides)
+    y = convolve_2d(kl.ReLU(name=f"{name}_1_relu")(y), n_filters, f"{name}_2", frozen_statistics, momentum)
+    around = convolve_2d(x, n_filters, f"{name}_3", frozen_statistics, momentum, strides)
+    return kl.ReLU(name=name)(kl.Add(name=f"{name}_sum")([y, around]))
+
+
+def narrow_sizes(share: float, *, least: int = 1, **sizes: int) -> dict[str, int]:
+    """Return sizes of layers made so many times as large, such as half: the `narrow` of most backbones.
+
+    Parameters
+    ----------
+    share : float
+        From 0 to 1, above 0.
+    least : int
+        No size becomes smaller.
+    **sizes : int
+        By the names of the backbone's `build`.
+    """
+    return {name: max(least, round(share * size)) for name, size in sizes.items()}
 
 
 def connect(x: keras.KerasTensor, n_units: int, name: str) -> keras.KerasTensor:

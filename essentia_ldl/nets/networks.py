@@ -77,11 +77,16 @@ def find_frozen(network: NetworkPlan) -> str:
 
 
 def find_size(plan: Plan) -> dict[str, Any]:
-    """Return the keyword arguments of the backbone's `build` that the pretrained weights, or `n_networks`, ask for."""
+    """Return the keyword arguments of the backbone's `build` that weights, `n_networks` or `width` ask for."""
     network = plan.network
     if network.n_networks > 1:
         return widen(network, len(plan.classes))
     module = load_backbone(network.backbone)
+    if network.width != 1:
+        if not hasattr(module, "narrow"):
+            remedy = "Train it as it is."
+            raise TrainingError(explain("width", "1", network.width, f"network {network.backbone}", remedy))
+        return dict(module.narrow(network.width))
     if network.pretrained is not None and (network.backbone, network.pretrained) in models.USERS_GRAPHS:
         return frozen.read_size(models.weights_file(plan.graphs, network.backbone, network.pretrained), module)
     return dict(module.CHECKPOINT_SIZES.get(network.pretrained, {}))

@@ -1,8 +1,8 @@
-"""How long a network takes here: `python -m essentia_ldl.nets.timing FILE NETWORK:FINE_TUNE ...`.
+"""How long a network takes here: `python -m essentia_ldl.nets.timing FILE NETWORK:FINE_TUNE[:WIDTH] ...`.
 
-In: names of networks, each with "none", "all", "top" or "head". Out: a json file with the seconds of a training step
-and of the evaluation of a patch, measured on random numbers: what a step costs depends neither on the data nor on the
-weights.
+In: names of networks, each with "none", "all", "top" or "head", and a share where layers are narrower. Out: a json file
+with the seconds of a training step and of the evaluation of a patch, measured on random numbers: what a step costs
+depends neither on the data nor on the weights.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ N_CLASSES = 10
 N_REPEATS = 3
 
 
-def measure(backbone: str, fine_tune: str, batch_size: int, n_repeats: int = N_REPEATS) -> dict[str, Any]:
+def measure(
+    backbone: str, fine_tune: str, batch_size: int, n_repeats: int = N_REPEATS, width: float = 1.0
+) -> dict[str, Any]:
     """Measure a network.
 
     Parameters
@@ -42,6 +44,8 @@ def measure(backbone: str, fine_tune: str, batch_size: int, n_repeats: int = N_R
         Tracks per step.
     n_repeats : int
         Times each is done; the quickest counts.
+    width : float
+        Layers so many times as wide; with "none" only, where the network can be made narrower.
 
     Returns
     -------
@@ -58,7 +62,8 @@ def measure(backbone: str, fine_tune: str, batch_size: int, n_repeats: int = N_R
         embed_s = _time_evaluation(body, patch, n_repeats)
         model, shape = build_head(module.EMBEDDING_SIZE, N_CLASSES), (module.EMBEDDING_SIZE,)
     else:
-        model = build_network(module, N_CLASSES, fine_tune=fine_tune)
+        size = module.narrow(width) if width != 1 else None
+        model = build_network(module, N_CLASSES, fine_tune=fine_tune, size=size)
         shape = patch
         if fine_tune == TOP:  # what its upper layers read is computed once and for all
             body, model = split_model(model, module.FROZEN_UNTIL)
@@ -111,7 +116,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     def work() -> None:
-        found = {name: measure(*name.split(":"), options.batch_size) for name in options.networks}
+        found = {}
+        for name in options.networks:
+            backbone, fine_tune, *width = name.split(":")
+            shares = {"width": float(width[0])} if width else {}
+            found[name] = measure(backbone, fine_tune, options.batch_size, **shares)
         write_json(options.file, found)
 
     return end_step(work)

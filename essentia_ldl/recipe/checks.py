@@ -43,6 +43,28 @@ def check_tuning(network: NetworkSettings, training: TrainingSettings, networks:
         frontends.check_depth(network.backbone, network.frozen_until)
 
 
+def check_stages(network: NetworkSettings, training: TrainingSettings, networks: str, where: str) -> None:
+    """Raise `RecipeError` when optimisers one after the other are wanted of a head; parameters as of `check_tuning`."""
+    tuned = training.rate_factor != 1 or training.warmup_epochs
+    if training.stages and (network.fine_tune not in (ALL, SCRATCH) or networks != "none" or tuned):
+        rule = "none unless one whole network trains, all of it at one rate"
+        remedy = "Leave them out, or set network.fine_tune to all or none."
+        raise RecipeError(explain("training.stages", rule, list(training.stages), where, remedy))
+
+
+def check_width(network: NetworkSettings, networks: str, where: str) -> None:
+    """Raise `RecipeError` when a network cannot be narrower, or keeps its weights; parameters as of `check_tuning`."""
+    if network.width == 1:
+        return
+    if network.fine_tune != SCRATCH or networks != "none":
+        rule, remedy = "1 unless one network is trained from scratch", "Set network.fine_tune to none."
+        raise RecipeError(explain("network.width", rule, network.width, where, remedy))
+    if not frontends.get_network(network.backbone).is_narrowed:
+        able = ", ".join(name for name, row in frontends.NETWORKS.items() if row.is_narrowed and not row.family)
+        rule, remedy = f"1 with {network.backbone}", f"Leave it out, or take one of {able}."
+        raise RecipeError(explain("network.width", rule, network.width, where, remedy))
+
+
 def check_precision(network: NetworkSettings, training: TrainingSettings, networks: str, where: str) -> None:
     """Raise `RecipeError` when 16 bits are wanted where no whole network trains; parameters as of `check_tuning`."""
     if training.mixed_precision and (network.fine_tune not in (ALL, SCRATCH) or networks != "none"):

@@ -76,7 +76,7 @@ def write_new_recipe(
         raise RecipeError(explain("kind", join_choices(KINDS), kind, task, "Take one of them."))
     notes: list[str] = []
     tracks = datasets.read_tracks(Path(data), layout, options, say=notes.append, kind=kind)
-    classes = _list_classes(tracks, kind, data, notes)
+    classes = list_classes(tracks, kind, data, notes)
     if len(classes) < 2 and kind == SINGLE_LABEL:
         raise DataError(explain("collection", "two or more labels", list(classes), data, "Add tracks of another."))
     genre = {"n_components": 64, "n_neighbors": 10}
@@ -96,7 +96,7 @@ def write_new_recipe(
     return Created(path, recipe, tuple(notes))
 
 
-def _list_classes(tracks: Sequence[Track], kind: str, data: object, notes: list[str]) -> tuple[str, ...]:
+def list_classes(tracks: Sequence[Track], kind: str, data: object, notes: list[str]) -> tuple[str, ...]:
     """List labels, tags that some tracks have and some have not, or dimensions in the order of the columns."""
     if kind == SINGLE_LABEL:
         return tuple(sorted({track.label for track in tracks}))

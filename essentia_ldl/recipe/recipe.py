@@ -25,8 +25,10 @@ from essentia_ldl.recipe.checks import (
     check_kind,
     check_loss,
     check_precision,
+    check_stages,
     check_targets,
     check_tuning,
+    check_width,
 )
 from essentia_ldl.recipe.sections import (
     ADDED,
@@ -45,6 +47,7 @@ from essentia_ldl.recipe.sections import (
     check_section,
 )
 from essentia_ldl.records import Track
+from essentia_ldl.stages import count_epochs
 
 LONGEST_TASK = 100  # characters: it begins the names of files, which have 255
 TASK_RULE = f"letters, digits and hyphens, at most {LONGEST_TASK} of them"
@@ -137,15 +140,16 @@ class Recipe:
             if source not in known:
                 raise unknown("label source", source, known)
             label_sources.build(source, self.classes, read_nothing, self.label_settings.get(source), kind=self.kind)
-        if self.network.backbone not in frontends.NETWORKS:
-            raise unknown("network", self.network.backbone, frontends.NETWORKS)
+        frontends.get_network(self.network.backbone)
         check_loss(self.kind, self.training.loss, where)
         for section in SECTIONS:
             check_section(getattr(self, section), f"{where}, [{section}]")
         if self.network.fine_tune != "none" and not self.network.extractor:
             frontends.check_pretrained(self.network.backbone, self.network.pretrained)
         check_joint(self.network, self.target_networks, where)
+        check_width(self.network, self.target_networks, where)
         check_tuning(self.network, self.training, self.target_networks, where)
+        check_stages(self.network, self.training, self.target_networks, where)
         check_precision(self.network, self.training, self.target_networks, where)
         check_augment(self.network, self.augment, self.target_networks, where)
         check_targets(self.sources, self.target_networks, self.network, where)
@@ -230,6 +234,8 @@ class Recipe:
     @property
     def n_epochs(self) -> int:
         """Epochs that this recipe trains."""
+        if self.training.stages:
+            return count_epochs(self.training.stages)
         return self.training.epochs_from_scratch if self.network.fine_tune == "none" else self.training.epochs
 
     def as_dict(self) -> dict[str, Any]:

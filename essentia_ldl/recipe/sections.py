@@ -9,7 +9,7 @@ import dataclasses
 import math
 from typing import Any
 
-from essentia_ldl import taps
+from essentia_ldl import stages, taps
 from essentia_ldl.choices import (
     AUDIO_VARIANTS,
     CLASS_WEIGHTS,
@@ -56,7 +56,8 @@ class NetworkSettings:
 
     backbone: str = _key(
         "musicnn",
-        "musicnn, vgg, vggish, resnet, dcnn, choi, samplecnn, framecnn, harmoniccnn, pons, images, or a kin of theirs",
+        "musicnn, vgg, vggish, resnet, dcnn, choi, samplecnn, framecnn, harmoniccnn, pons, images, fcn, crnn, "
+        "shortchunk, attention, or a kin of theirs",
     )
     pretrained: str = _choice(
         PRETRAINED,
@@ -87,6 +88,12 @@ class NetworkSettings:
     )
     train_input_norm: bool = _key(
         False, "with fine_tune all or none: also train gamma and beta of the input BatchNorm (four times slower)"
+    )
+    width: float = _key(
+        1.0,
+        "with fine_tune none: layers so many times as wide, such as 0.25, where a network can be made narrower",
+        "above 0, at most 1",
+        lambda x: 0 < x <= 1,
     )
     extractor: str = _key(
         "", "a published extractor in place of the backbone: a name in graphs/ or a .pb with its .json; needs head"
@@ -141,6 +148,13 @@ class TrainingSettings:
         "balanced: the loss of a track weighs by the inverse of how many training tracks its class has; none: 1, "
         "as all tracks with tags or numbers weigh",
     )
+    stages: tuple[str, ...] = _key(
+        (),
+        "optimisers one after the other, in place of Adam with the rate that halves: each adam or sgd (Nesterov, "
+        f"momentum .9), rate and epochs, such as {', '.join(stages.PUBLISHED)}; the best weights go on; empty: Adam",
+        f"a list, each {stages.RULE}",
+        stages.are_stages,
+    )
     rate_factor: float = _key(
         1.0,
         "with fine_tune top or all: from the learning rate of a block of layers to that of the one below it, such as "
@@ -159,6 +173,9 @@ class TrainingSettings:
         "with fine_tune all or none: compute in 16 bits, float16 on a graphics card and bfloat16 elsewhere; what is "
         "exported computes in 32",
     )
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stages", tuple(self.stages))
 
 
 def _is_share_or_auto(text: str) -> bool:
@@ -332,9 +349,9 @@ SECTIONS = {
 }
 
 ADDED = {
-    "training": ("rate_factor", "warmup_epochs", "mixed_precision"),
+    "training": ("stages", "rate_factor", "warmup_epochs", "mixed_precision"),
     "augment": ("time_mask", "band_mask", "mixup", "gain_db", "shift_frames", "audio"),
-    "network": ("backbones", "layers", "frozen_until"),
+    "network": ("width", "backbones", "layers", "frozen_until"),
     "choice": ("speed", "music", "networks", "layers", "smoothing", "kernels", "leave_out"),
 }  # keys by section that files of older runs do not have
 RENAMED = {"transfer": "targets"}  # what the files of older runs call a section

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import datetime
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 
-from essentia_ldl import __version__, labels
+from essentia_ldl import labels
 from essentia_ldl.errors import AudioError, EssentiaLdlError, Reason, StoreError, explain
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home, replacing
@@ -25,7 +23,7 @@ from essentia_ldl.report.excerpts import find_ffmpeg, read_excerpt
 from essentia_ldl.report.groups import draw_groups
 from essentia_ldl.report.kinds import NO_AUDIT, KindResults, draw_kind_sections, read_kind_results
 from essentia_ldl.report.map import place_tracks
-from essentia_ldl.report.page import Page, Section
+from essentia_ldl.report.page import Page, Section, wrap_page
 from essentia_ldl.report.pictures import shown
 from essentia_ldl.report.results import CROSSVAL, Results, read_results
 from essentia_ldl.report.scores import draw_confusion, draw_curves_section, draw_scores, draw_summary
@@ -46,10 +44,6 @@ SECTIONS = (
     Section("map", "Map", "Which tracks sound alike?", draw_maps),
     Section("audit", "Label audit", "Which labels should somebody listen to again?", draw_doubts),
     Section("failures", "Files left out", "Which files could not be used?", draw_failures),
-)
-# Nothing of the page may come from elsewhere; players open files of this computer or what is in the page.
-POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; media-src file: data:; img-src data:"
 )
 
 
@@ -137,7 +131,7 @@ def _write_kind_report(results: KindResults) -> Reported:
     about = plan.description or ", ".join(plan.classes)
     page = results.folder / "report.html"
     with replacing(page) as file:
-        file.write(_wrap(kind, results.folder.name, (plan.task, about), links, bodies).encode("utf-8"))
+        file.write(wrap_page(kind, results.folder.name, (plan.task, about), links, bodies).encode("utf-8"))
     return Reported((NO_AUDIT,), (), page, None)
 
 
@@ -228,24 +222,4 @@ def draw_page(page: Page) -> str:
     )
     kind = "Cross-validation" if results.kind == CROSSVAL else "Training"
     about = results.recipe.description or ", ".join(results.recipe.classes)
-    return _wrap(kind, results.folder.name, (results.recipe.task, about), links, bodies)
-
-
-def _wrap(kind: str, run: str, about: tuple[str, str], links: str, bodies: str) -> str:
-    """Put sections into a page with the name of the run; `about` are the task and what it is."""
-    task, described = about
-    made = f"essentia-ldl {__version__}, {datetime.date.today().isoformat()}"
-    parts = resources.files("essentia_ldl.report")
-    style, script = ((parts / f"report.{suffix}").read_text("utf-8") for suffix in ("css", "js"))
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        f"<title>{shown(task)}: {kind.lower()}</title><style>{style}</style></head>\n"
-        f'<body data-task="{shown(task)}"><header><p class="eyebrow">{kind} · {shown(run)}</p>'
-        f"<h1>{shown(task)}</h1><p class=lede>{shown(described)}</p></header>"
-        f'<nav aria-label="sections">{links}</nav>\n<main>{bodies}</main>\n'
-        f"<footer>{shown(made)}. Every number is from {shown(run)}/.</footer>\n"
-        f"<script>{script}</script></body></html>\n"
-    )
+    return wrap_page(kind, results.folder.name, (results.recipe.task, about), links, bodies)

@@ -6,13 +6,21 @@ In: numbers and names of `Results`; out: HTML. Text of the user's goes through `
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Callable, Mapping, Sequence
+from importlib import resources
 
 import numpy as np
 
+from essentia_ldl import __version__
 from essentia_ldl.report.doubts import Doubts, Judged
 from essentia_ldl.report.pictures import shown
 from essentia_ldl.report.results import Results
+
+# Nothing of the page may come from elsewhere; players open files of this computer or what is in the page.
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; media-src file: data:; img-src data:"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,3 +111,35 @@ def draw_matrix(matrix: np.ndarray, classes: Sequence[str], name: str, digits: s
         rows.append(f'<tr><th scope="row">{shown(label)}</th>{"".join(cells)}</tr>')
     body = f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(rows)}</tbody>"
     return f'<div class="scroll"><table class="matrix{many}"><caption>{name}</caption>{body}</table></div>'
+
+
+def wrap_page(kind: str, run: str, about: tuple[str, str], links: str, bodies: str) -> str:
+    """Put sections into a page.
+
+    Parameters
+    ----------
+    kind : str
+        Of the run, such as "Training".
+    run : str
+        Its name.
+    about : tuple[str, str]
+        The task, and what it is.
+    links, bodies : str
+        HTML of the links to the sections, and of the sections.
+    """
+    task, described = about
+    made = f"essentia-ldl {__version__}, {datetime.date.today().isoformat()}"
+    parts = resources.files("essentia_ldl.report")
+    style, script = ((parts / f"report.{suffix}").read_text("utf-8") for suffix in ("css", "js"))
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
+        f"<title>{shown(task)}: {kind.lower()}</title><style>{style}</style></head>\n"
+        f'<body data-task="{shown(task)}"><header><p class="eyebrow">{kind} · {shown(run)}</p>'
+        f"<h1>{shown(task)}</h1><p class=lede>{shown(described)}</p></header>"
+        f'<nav aria-label="sections">{links}</nav>\n<main>{bodies}</main>\n'
+        f"<footer>{shown(made)}. Every number is from {shown(run)}/.</footer>\n"
+        f"<script>{script}</script></body></html>\n"
+    )

@@ -52,22 +52,35 @@ def find_ticks(low: float, high: float, count: int = 5) -> np.ndarray:
     return np.arange(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1) * step
 
 
-class _Frame:
-    """Axes: numbers to places, with the ticks and names drawn."""
+class Frame:
+    """Axes: numbers to places, with the ticks and names drawn.
+
+    Parameters
+    ----------
+    x, y : tuple[float, float]
+        Ranges.
+    height : float
+        Of the picture.
+    name : str
+        What the horizontal axis is.
+    """
 
     def __init__(self, x: tuple[float, float], y: tuple[float, float], height: float, name: str) -> None:
         self.x, self.y, self.height = x, y, height
         self.bottom, self.name = height - BOTTOM, name
 
     def across(self, value: float) -> float:
+        """Return the horizontal place of a value."""
         low, high = self.x
         return LEFT + (value - low) / ((high - low) or 1) * (WIDTH - LEFT - RIGHT)
 
     def up(self, value: float) -> float:
+        """Return the vertical place of a value."""
         low, high = self.y
         return self.bottom - (value - low) / ((high - low) or 1) * (self.bottom - TOP)
 
     def draw(self, x_ticks: Sequence[float], y_ticks: Sequence[float], unit: str = "") -> list[str]:
+        """Draw the axes with some ticks; the unit is that of the vertical ones."""
         parts = []
         for value in y_ticks:
             parts.append(line(LEFT, self.up(value), WIDTH - RIGHT, self.up(value), "grid"))
@@ -92,7 +105,7 @@ def draw_histogram(edges: np.ndarray, before: np.ndarray, after: np.ndarray, mea
     title : str
         What it is of.
     """
-    frame = _Frame((-0.06, 1.06), (0, 100), 200, "mass on the track's own class")
+    frame = Frame((-0.06, 1.06), (0, 100), 200, "mass on the track's own class")
     parts = frame.draw([0, 0.2, 0.4, 0.6, 0.8, 1], [0, 25, 50, 75, 100], " %")
     width = (frame.across(edges[1]) - frame.across(edges[0])) * 0.86
     for low, high, first, second in zip(edges[:-1], edges[1:], before, after, strict=True):
@@ -143,7 +156,7 @@ def draw_curves(
     values = values[np.isfinite(values)]
     y = y or (min(0.0, values.min()), values.max() * 1.05 or 1.0)
     last = max(len(curve) for curve, _ in curves)
-    frame = _Frame((1, max(last, 2)), y, 200, "epoch")
+    frame = Frame((1, max(last, 2)), y, 200, "epoch")
     parts = frame.draw([*{1, *find_ticks(1, last, 4).astype(int).tolist()}], find_ticks(*y))
     for epoch in halvings:
         parts.append(line(frame.across(epoch), TOP, frame.across(epoch), frame.bottom, "halving"))
@@ -203,7 +216,7 @@ def draw_scatter(truth: np.ndarray, estimates: np.ndarray, names: Sequence[str],
     low, high = float(min(truth.min(), estimates.min())), float(max(truth.max(), estimates.max()))
     margin = 0.04 * ((high - low) or 1)
     span = (low - margin, high + margin)
-    frame = _Frame(span, span, WIDTH - 20, "truth (upwards: estimate)")
+    frame = Frame(span, span, WIDTH - 20, "truth (upwards: estimate)")
     ticks = find_ticks(low, high)
     parts = frame.draw(ticks, ticks)
     parts.append(line(frame.across(span[0]), frame.up(span[0]), frame.across(span[1]), frame.up(span[1]), "mean"))

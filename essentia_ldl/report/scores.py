@@ -279,7 +279,7 @@ def draw_curves_section(page: Page) -> str:
     accuracy = [_number(epoch["valid_accuracy"]) for epoch in epochs]
     loss = [(train, "c1"), *([(valid, "c2")] if np.isfinite(valid).any() else [])]
     picture = draw_curves(loss, f"loss ({history['loss']})", "Loss by epoch", best, halvings=halvings)
-    dashed = " Dotted: learning rate halved." if halvings else ""
+    dashed = " Dotted: learning rate lowered." if halvings else ""
     names = '<i class="key c1"></i> training' + (', <i class="key c2"></i> validation' if len(loss) > 1 else "")
     figures = [figure(picture, f"Loss ({history['loss']}): {names}.{dashed}")]
     if np.isfinite(accuracy).any():

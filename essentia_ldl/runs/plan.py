@@ -184,6 +184,9 @@ class Plan:
         if self.training.mixed_precision and (self.tasks or self.network.fine_tune in (HEAD, TOP)):
             rule = "false unless one whole network with one target trains"
             raise TrainingError(explain("mixed_precision", rule, True, where, REMEDY))
+        if self.training.stages and (self.tasks or self.network.fine_tune in (HEAD, TOP)):
+            rule = "none unless one whole network with one target trains"
+            raise TrainingError(explain("stages", rule, list(self.training.stages), where, REMEDY))
         if self.augment != AugmentPlan() and (self.tasks or self.network.fine_tune == HEAD):
             rule = "nothing unless layers of a network with one target train"
             raise TrainingError(explain("augment", rule, self.network.fine_tune, where, REMEDY))

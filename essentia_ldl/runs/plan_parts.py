@@ -20,24 +20,7 @@ from essentia_ldl.files import is_file_name
 from essentia_ldl.records import ROLES
 from essentia_ldl.runs.kinds import find_wrong
 from essentia_ldl.runs.names import PLAN
-
-__all__ = [
-    "BACKBONES",
-    "REMEDY",
-    "AugmentPlan",
-    "ExtractorPlan",
-    "LearnedTargets",
-    "NetworkPlan",
-    "Places",
-    "PlannedAudio",
-    "PlannedTrack",
-    "TaskPlan",
-    "TrainingPlan",
-    "check_kinds",
-    "check_name",
-    "choose_loss",
-    "make_part",
-]
+from essentia_ldl.stages import RULE, are_stages
 
 BACKBONES = "essentia_ldl.nets.backbones"
 REMEDY = "Start the run again with essentia-ldl train."
@@ -137,6 +120,8 @@ class NetworkPlan:
         first. Empty for a single network of which the embedding is read.
     layers : str
         What of them is read: "embedding", "deep", "all", or some of the digits 1 to 5.
+    width : float
+        From scratch only: layers so many times as wide.
     published : tuple[taps.Published, ...]
         The user's extractors among them.
     frozen_until : str
@@ -158,6 +143,7 @@ class NetworkPlan:
     n_networks: int = 1
     backbones: tuple[str, ...] = ()
     layers: str = taps.EMBEDDING
+    width: float = 1.0
     published: tuple[taps.Published, ...] = ()
     frozen_until: str = ""
     n_vectors: int = 0
@@ -171,6 +157,8 @@ class NetworkPlan:
         taps.check_layers(self.layers, PLAN)
         if self.backbones and self.fine_tune != "head":
             raise TrainingError(explain("fine_tune", "head, with backbones", self.fine_tune, PLAN, REMEDY))
+        if not 0 < self.width <= 1 or (self.width != 1 and self.fine_tune != "none"):
+            raise TrainingError(explain("width", "above 0, at most 1, from scratch", self.width, PLAN, REMEDY))
         if self.activation not in choices.ACTIVATIONS:
             raise TrainingError(explain("activation", "relu or elu", self.activation, PLAN, REMEDY))
         if self.fine_tune not in choices.FINE_TUNE:
@@ -245,6 +233,7 @@ class TrainingPlan:
     rate_factor: float = 1.0  # from the rate of a group of layers to that of the one below it, above a frozen part
     warmup_epochs: int = 0  # the first of them, in which what is above the embedding trains alone
     mixed_precision: bool = False  # layers compute in 16 bits
+    stages: tuple[str, ...] = ()  # optimisers one after the other, see `stages`; empty: Adam and the plateau rule
 
     def __post_init__(self) -> None:
         check_kinds(TrainingPlan, vars(self))
@@ -257,6 +246,9 @@ class TrainingPlan:
         for field, least in (("epochs", 1), ("batch_size", 1), ("patience", 1), ("warmup_epochs", 0)):
             if getattr(self, field) < least:
                 raise TrainingError(explain(field, f"at least {least}", getattr(self, field), PLAN, REMEDY))
+        object.__setattr__(self, "stages", tuple(self.stages))
+        if not are_stages(self.stages) or (self.stages and self.halvings is not None):
+            raise TrainingError(explain("stages", f"each {RULE}", list(self.stages), PLAN, REMEDY))
         if not 0 < self.rate_factor <= 1:
             raise TrainingError(explain("rate_factor", "above 0, at most 1", self.rate_factor, PLAN, REMEDY))
         if not is_loss(self.loss):

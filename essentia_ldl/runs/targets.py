@@ -91,8 +91,8 @@ def digest_training(plan: Plan, targets: tuple[np.ndarray, ...]) -> str:
     """
     network, training = dataclasses.asdict(plan.network), dataclasses.asdict(plan.training)
     training.pop("epochs")
-    _drop_defaults(network, NetworkPlan, ("backbones", "layers", "published", "frozen_until", "n_vectors"))
-    _drop_defaults(training, TrainingPlan, ("solver", "rate_factor", "warmup_epochs", "mixed_precision"))
+    _drop_defaults(network, NetworkPlan, ("width", "backbones", "layers", "published", "frozen_until", "n_vectors"))
+    _drop_defaults(training, TrainingPlan, ("solver", "rate_factor", "warmup_epochs", "mixed_precision", "stages"))
     parts = {
         "classes": plan.classes,
         "front_end": plan.front_end.numbers_key,  # the fingerprint of a run tells versions of Essentia apart

@@ -40,7 +40,9 @@ LONG_SIGNAL_S = 600.0  # decoded audio above this goes through the disk: in memo
 PIECE_VALUES = 1 << 20  # of what is written at once
 
 
-def extract_features(path: str, front_ends: tuple[FrontEnd, ...]) -> tuple[dict[str, np.ndarray], float]:
+def extract_features(
+    path: str, front_ends: tuple[FrontEnd, ...], whole: bool = True
+) -> tuple[dict[str, np.ndarray], float]:
     """Decode a file once and compute the frames of every front-end, in memory: see `store_features` for long files.
 
     Parameters
@@ -49,6 +51,8 @@ def extract_features(path: str, front_ends: tuple[FrontEnd, ...]) -> tuple[dict[
         Audio file.
     front_ends : tuple[FrontEnd, ...]
         Kinds "mel", "mfcc" and "waveform".
+    whole : bool
+        Whether a track has to fill a patch; a variant of one that does, such as a quicker one, may be shorter.
 
     Returns
     -------
@@ -67,7 +71,7 @@ def extract_features(path: str, front_ends: tuple[FrontEnd, ...]) -> tuple[dict[
     features = {}
     for front_end in front_ends:
         frames = _find_frames(pool, front_end)
-        _require_patch(len(frames), front_end, path, duration_s)
+        _require_patch(len(frames), front_end, path, duration_s, whole)
         features[front_end.name] = as_stored(frames, front_end)
     return features, duration_s
 
@@ -90,7 +94,7 @@ def store_features(store: Store, content: str, path: str, front_ends: tuple[Fron
     """
     waves = any(front_end.kind == "waveform" for front_end in front_ends)
     if not is_long(path, LONG_SIGNAL_S if waves else LONG_S):
-        features, duration_s = extract_features(path, front_ends)
+        features, duration_s = extract_features(path, front_ends, whole=not variant)
         for front_end in front_ends:
             store.write(content, front_end, features[front_end.name], variant)
         return duration_s
@@ -103,7 +107,7 @@ def store_features(store: Store, content: str, path: str, front_ends: tuple[Fron
         gc.collect()  # frees the network, which then writes its last frames
         stored = {front_end: _find_frames(pool, front_end, folder) for front_end in front_ends}
         for front_end, frames in stored.items():
-            _require_patch(len(frames), front_end, path, duration_s)
+            _require_patch(len(frames), front_end, path, duration_s, whole=not variant)
         for front_end, frames in stored.items():
             store.write_pieces(content, front_end, len(frames), _cut_pieces(frames, front_end), variant)
     return duration_s
@@ -128,12 +132,12 @@ def _find_frames(
     return pool.get(front_end.name, np.zeros((0, 0), np.float32))
 
 
-def _require_patch(n_frames: int, front_end: FrontEnd, path: str, duration_s: float) -> None:
-    """Raise `AudioError` when a track does not fill one patch, or one frame of MFCC over the whole track."""
-    whole = front_end.kind == "mfcc"
+def _require_patch(n_frames: int, front_end: FrontEnd, path: str, duration_s: float, whole: bool) -> None:
+    """Raise `AudioError` when a track does not fill one patch, or one frame of MFCC or of what need not be whole."""
+    frame = front_end.kind == "mfcc"
     if front_end.segment_duration_s is not None:  # a shorter track is repeated
         return
-    n_least = 1 + front_end.frame_samples // front_end.hop_samples if whole else front_end.patch_frames
+    n_least = 1 + front_end.frame_samples // front_end.hop_samples if frame or not whole else front_end.patch_frames
     if n_frames < n_least:
         # The first frame is centred on the first sample and the last is past the end: a frame less tells how long
         # the track is at most, where the duration is rounded up to 0.1 s.
@@ -143,7 +147,7 @@ def _require_patch(n_frames: int, front_end: FrontEnd, path: str, duration_s: fl
         raise AudioError(
             explain(
                 "audio",
-                f"at least {least_s:.2f} s, one {'frame' if whole else 'patch'} of {front_end.name}",
+                f"at least {least_s:.2f} s, one {'frame' if frame or not whole else 'patch'} of {front_end.name}",
                 f"{min(duration_s, found_s):.2f} s",
                 path,
                 "Leave the file out, or use a longer excerpt.",

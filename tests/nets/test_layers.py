@@ -7,7 +7,15 @@ import math
 import numpy as np
 import pytest
 
-from essentia_ldl.nets.layers import BATCH_NORM_EPSILON, connect, convolve, normalise
+from essentia_ldl.nets.layers import (
+    BATCH_NORM_EPSILON,
+    add_strided_block,
+    connect,
+    convolve,
+    convolve_2d,
+    narrow_sizes,
+    normalise,
+)
 from essentia_ldl.nets.runtime import keras
 
 
@@ -66,3 +74,30 @@ def test_kernels_are_drawn_by_he():
     kernel, bias = model.get_layer("dense").get_weights()
     assert kernel.std() == pytest.approx(math.sqrt(2 / 400), rel=0.02)
     assert not bias.any()
+
+
+def test_sizes_are_narrowed_to_whole_numbers():
+    assert narrow_sizes(0.125, width=128, n_units=200) == {"width": 16, "n_units": 25}
+    assert narrow_sizes(0.001, least=2, width=64) == {"width": 2}
+    assert narrow_sizes(1.0, width=7) == {"width": 7}
+
+
+def test_a_strided_block_halves_and_adds_two_ways():
+    """Where the two convolutions add nothing, what is left is the third around them."""
+    x = keras.Input((6, 4, 3))
+    model = keras.Model(x, add_strided_block(x, 5, (2, 1), "block", True, 0.9))
+    assert model.output_shape == (None, 3, 4, 5)
+    assert model.layers[-1].name == "block"
+    values = np.random.default_rng(0).normal(size=(2, 6, 4, 3)).astype(np.float32)
+    layer = model.get_layer("block_2_conv")
+    layer.set_weights([np.zeros_like(weight) for weight in layer.get_weights()])
+    around = model.get_layer("block_3_conv")(values).numpy() / np.sqrt(1 + BATCH_NORM_EPSILON)
+    np.testing.assert_allclose(model(values), np.maximum(around, 0), atol=1e-5)
+
+
+def test_a_convolution_is_normalised_and_has_no_activation():
+    x = keras.Input((4, 4, 1))
+    model = keras.Model(x, convolve_2d(x, 2, "one", False, 0.9, (2, 2)))
+    assert [layer.name for layer in model.layers[1:]] == ["one_conv", "one_norm"]
+    assert model.output_shape == (None, 2, 2, 2)
+    assert model.predict(np.random.default_rng(0).normal(size=(4, 4, 4, 1)), verbose=0).min() < 0

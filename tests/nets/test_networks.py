@@ -65,6 +65,22 @@ def test_a_network_is_frozen_up_to_the_layer_that_is_named(layer, n_trained, mak
     assert {"hidden", "logits"} <= trained
 
 
+@pytest.mark.parametrize("backbone", ["musicnn", pytest.param("vgg", marks=pytest.mark.slow)])
+def test_a_narrow_network_has_a_share_of_the_numbers(backbone, make_run):
+    """A quarter of the width is about a sixteenth of what lies between two layers, and a quarter of the rest."""
+    scratch = {"backbone": backbone, "fine_tune": "none", "hidden": 0}
+    sizes = [
+        count(build_model(read_plan(make_run(f"{n}", network=scratch | more)), pretrained=False).trainable_weights)
+        for n, more in enumerate(({}, {"width": 0.25}))
+    ]
+    assert sizes[0] / 16 < sizes[1] < sizes[0] / 4
+
+
+def test_a_network_that_cannot_be_narrower_is_told(make_dcnn):
+    with pytest.raises(TrainingError, match=r"width: expected 1; got 0\.5 \(network dcnn\)"):
+        build_model(read_plan(make_dcnn(network={"width": 0.5})), pretrained=False)
+
+
 def test_scratch_initialisation_is_he(make_run):
     plan = read_plan(make_run(network={"fine_tune": "none", "backbone": "vgg"}))
     assert plan.network.pretrained is None

@@ -33,6 +33,14 @@ def test_the_last_layers_are_measured_with_what_is_frozen_below_them():
     assert row["step_s"] > 0
 
 
+@pytest.mark.slow
+def test_a_narrow_network_is_quicker(tmp_path):
+    path = tmp_path / "costs.json"
+    assert timing.main([str(path), "fcn:none", "fcn:none:0.0625", "--batch-size", "2"]) == 0
+    whole, narrow = read_json(path).values()
+    assert narrow["step_s"] < whole["step_s"]
+
+
 def test_an_unknown_network_is_one_line(tmp_path, capsys):
     assert timing.main([str(tmp_path / "costs.json"), "vgx:none"]) == 1
     assert "vgg" in capsys.readouterr().err

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import wave
 
 import numpy as np
 import pytest
 
 from essentia_ldl import frontends
-from essentia_ldl.choices import AUDIO_VARIANTS
+from essentia_ldl.choices import AUDIO_VARIANTS, DEFORMATIONS
 from essentia_ldl.errors import AudioError
 from essentia_ldl.features.store import Store, find_variant
 from essentia_ldl.sound import variants
@@ -23,7 +24,7 @@ def bands(needs_ffmpeg, tmp_path_factory, write_wav):
     """Bands of a sine of 1 kHz and of all of its variants, by variant."""
     folder = tmp_path_factory.mktemp("variants")
     path = str(write_wav(folder / "sine.wav", 0.5 * np.sin(2 * np.pi * 1000 * np.arange(44100 * 5) / 44100)))
-    job = {"path": path, "content": CONTENT, "store": str(folder / "store"), "front_end": "musicnn"}
+    job = {"path": path, "content": CONTENT, "store": str(folder / "store"), "front_ends": ["musicnn"]}
     variants.extract_variant({**job, "variants": list(variants.COMMANDS)})
     content = extract_track({"path": path, "store": job["store"], "front_ends": ["musicnn"]})["content"]
     store = Store(folder / "store")
@@ -37,23 +38,44 @@ def find_peak(values):
 
 def test_every_variant_that_is_no_quality_has_a_command():
     own = {name for names in AUDIO_VARIANTS.values() for name in names if find_variant(frontends.MUSICNN, name)[1]}
-    assert own == set(variants.COMMANDS)
+    tested = {name for names in DEFORMATIONS.values() for name in names}
+    assert own | tested == set(variants.COMMANDS)
 
 
 def test_a_variant_changes_what_its_name_says(bands):
     n_frames, peak = len(bands[""]), find_peak(bands[""])
     for name, values in bands.items():
-        speed = {"tempo-106": 1.06, "tempo-94": 0.94}.get(name, 1.0)
+        speed = ({"tempo-106": 1.06, "tempo-94": 0.94} | DEFORMATIONS["tempo"]).get(name, 1.0)
         assert len(values) == pytest.approx(n_frames / speed, abs=6), name
         assert values.dtype == np.float32
         moved = find_peak(values) - peak
-        assert np.sign(moved) == {"pitch-up-1": 1, "pitch-down-1": -1}.get(name, 0), name
+        assert np.sign(moved) == np.sign(DEFORMATIONS["pitch"].get(name, 0)), name
     assert not np.array_equal(bands["mp3-64k"][:300], bands[""][:300])
+
+
+def test_the_stronger_a_deformation_is_the_further_it_goes(bands):
+    far = {name: np.abs(bands[name][60:120] - bands[""][60:120]).mean() for name in DEFORMATIONS["noise"]}
+    assert list(far.values()) == sorted(far.values())
+    assert far["noise-1"] > 0
+    loud = {name: bands[name][60:120].max() for name in DEFORMATIONS["compression"]}
+    assert all(np.isfinite(list(loud.values())))
+    assert all(not np.array_equal(bands[name][60:120], bands[""][60:120]) for name in loud)
+
+
+def test_noise_is_the_same_in_every_file_and_has_its_share(needs_ffmpeg, tmp_path, write_wav):
+    """Silence with a tenth of uniform noise has a deviation of 0.1 / sqrt(3)."""
+    path = str(write_wav(tmp_path / "silence.wav", np.zeros(44100)))
+    for name in ("one", "two"):
+        variants.make_audio(path, tmp_path / f"{name}.wav", variants.COMMANDS["noise-10"][1])
+    assert (tmp_path / "one.wav").read_bytes() == (tmp_path / "two.wav").read_bytes()
+    with wave.open(str(tmp_path / "one.wav")) as file:
+        samples = np.frombuffer(file.readframes(44100), "<i2") / 32768
+    assert samples.std() == pytest.approx(0.1 / np.sqrt(3), rel=0.02)
 
 
 def test_a_variant_of_a_waveform_is_samples(needs_ffmpeg, tmp_path, write_wav):
     path = str(write_wav(tmp_path / "sine.wav", 0.5 * np.sin(2 * np.pi * 1000 * np.arange(44100 * 4) / 44100)))
-    job = {"path": path, "content": CONTENT, "store": str(tmp_path / "store"), "front_end": "samplecnn"}
+    job = {"path": path, "content": CONTENT, "store": str(tmp_path / "store"), "front_ends": ["samplecnn"]}
     variants.extract_variant({**job, "variants": ["mp3-64k"]})
     samples = Store(tmp_path / "store").read(CONTENT, frontends.SAMPLECNN, "mp3-64k")
     assert (samples.dtype, samples.shape[1]) == (np.int16, 1)
@@ -96,6 +118,6 @@ def test_the_last_layers_learn_changed_patches_of_training_tracks_and_the_graph_
     assert plan["augment"]["audio"] == list(AUDIO_VARIANTS)
     training = {track["content"] for track in plan["tracks"] if track["role"] == "train"}
     assert 0 < len(training) < len(plan["tracks"])
-    for name in variants.COMMANDS:
+    for name in ("mp3-64k", "pitch-up-1", "pitch-down-1", "tempo-106", "tempo-94"):
         kept = (tmp_path / "store" / f"{frontends.MUSICNN.key}-{name}").rglob("*.npy")
         assert {path.stem for path in kept} == training

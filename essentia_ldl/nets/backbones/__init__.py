@@ -36,6 +36,8 @@ SHARED_UNTIL : str, optional
     Name of the last layer that several targets share (`nets.shared`); "embedding" where it is missing.
 widen(n_networks, n_outputs) -> dict[str, object], optional
     Keyword arguments of `build` for one network with as many trainable numbers as several with so many outputs.
+narrow(share) -> dict[str, object], optional
+    Keyword arguments of `build` for a network whose layers are that much as wide.
 CHECKPOINTS : Mapping[str, str]
     Released networks: data set ("msd") -> name in the wheel of the weights ("MSD_musicnn"); may be empty.
 CHECKPOINT_SIZES : Mapping[str, Mapping[str, object]]

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl import frontends
-from essentia_ldl.nets.layers import connect, drop, he_initialiser, normalise
+from essentia_ldl.nets.layers import connect, drop, he_initialiser, narrow_sizes, normalise
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.records import FrontEnd
 
@@ -54,6 +54,7 @@ LOWEST, HIGHEST, PER_SEMITONE = 24, 88, 2  # notes in MIDI's numbers: C1, and E6
 ALPHA, BETA, Q = 0.1079, 24.7, 1.0
 FLOOR = 1e-10  # of a power, in decibels -100
 POOLS = ((2, 2),) * 6 + ((2, 3),)  # bands and frames
+WIDTH = 128
 TAIL_DROPOUT = 0.5
 BATCH_NORM_MOMENTUM = 0.9  # see resnet: it serves small sets
 
@@ -132,7 +133,7 @@ def make_transform() -> np.ndarray:
 
 
 def build(
-    front_end: FrontEnd = FRONT_END, *, frozen_statistics: bool = False, width: int = 128, free: bool = False
+    front_end: FrontEnd = FRONT_END, *, frozen_statistics: bool = False, width: int = WIDTH, free: bool = False
 ) -> keras.Model:
     """Build the network up to its embedding.
 
@@ -170,6 +171,7 @@ def build(
     return keras.Model(samples, kl.ReLU(name="embedding")(x), name="backbone")
 
 
+narrow = functools.partial(narrow_sizes, width=WIDTH)
 tail = functools.partial(drop, rate=TAIL_DROPOUT)
 
 

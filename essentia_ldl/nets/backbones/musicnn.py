@@ -13,8 +13,10 @@ sums are taken after batch normalisation, and maximum and mean of a channel stan
 
 from __future__ import annotations
 
+import functools
+
 from essentia_ldl import frontends
-from essentia_ldl.nets.layers import connect, convolve, normalise
+from essentia_ldl.nets.layers import connect, convolve, narrow_sizes, normalise
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.records import FrontEnd
 
@@ -31,6 +33,7 @@ PARAMETERS_50 = (787159, 4920)
 
 N_TIMBRAL = 204  # int(1.6 * 128)
 N_TEMPORAL = 51  # int(1.6 * 32)
+N_MIDEND = 64
 TIMBRAL_FRAMES = 7
 TIMBRAL_BANDS = {"timbral_74": 0.4, "timbral_77": 0.7}  # share of the bands that a filter spans
 TEMPORAL_FRAMES = {"temporal_128": 128, "temporal_64": 64, "temporal_32": 32}
@@ -68,7 +71,9 @@ def build(
     front_end: FrontEnd = FRONT_END,
     *,
     frozen_statistics: bool = False,
-    n_midend: int = 64,
+    n_timbral: int = N_TIMBRAL,
+    n_temporal: int = N_TEMPORAL,
+    n_midend: int = N_MIDEND,
     n_embedding: int = EMBEDDING_SIZE,
 ) -> keras.Model:
     """Build the network up to its embedding.
@@ -79,6 +84,8 @@ def build(
         Gives the number of mel bands.
     frozen_statistics : bool
         Batch normalisation uses its stored statistics even in training.
+    n_timbral, n_temporal : int
+        Filters of each of the two timbral and of the three temporal convolutions.
     n_midend : int
         Filters of each of the three convolutions in the middle.
     n_embedding : int
@@ -103,13 +110,13 @@ def build(
     branches = []
     for name, share in TIMBRAL_BANDS.items():
         span = int(share * n_bands)
-        y = convolve(padded, N_TIMBRAL, (TIMBRAL_FRAMES, span), name)
-        branches.append(_max_over_bands(y, name, (1, n_bands - span + 1), N_TIMBRAL, frozen_statistics))
+        y = convolve(padded, n_timbral, (TIMBRAL_FRAMES, span), name)
+        branches.append(_max_over_bands(y, name, (1, n_bands - span + 1), n_timbral, frozen_statistics))
     # Bands first, time second: a temporal filter then reads neighbouring numbers, which makes it twice as fast.
     sideways = kl.Permute((2, 1, 3), name="bands_first")(x)
     for name, frames in TEMPORAL_FRAMES.items():
-        y = convolve(sideways, N_TEMPORAL, (1, frames), name, padding="same")
-        branches.append(_max_over_bands(y, name, (n_bands, 1), N_TEMPORAL, frozen_statistics))
+        y = convolve(sideways, n_temporal, (1, frames), name, padding="same")
+        branches.append(_max_over_bands(y, name, (n_bands, 1), n_temporal, frozen_statistics))
     front = kl.Concatenate(axis=2, name="front")(branches)
 
     middle = []
@@ -129,6 +136,11 @@ def build(
     pooled = kl.Reshape((2 * n_features,), name="pooled")(kl.Concatenate(axis=2, name="pairs")(columns))
     pooled = kl.Dropout(DROPOUT, name="pool_dropout")(normalise(pooled, "pool_norm", frozen_statistics))
     return keras.Model(patches, connect(pooled, n_embedding, "embedding"), name="backbone")
+
+
+narrow = functools.partial(
+    narrow_sizes, n_timbral=N_TIMBRAL, n_temporal=N_TEMPORAL, n_midend=N_MIDEND, n_embedding=EMBEDDING_SIZE
+)
 
 
 def tail(embedding: keras.KerasTensor, *, frozen_statistics: bool = False) -> keras.KerasTensor:

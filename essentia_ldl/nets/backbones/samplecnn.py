@@ -36,7 +36,7 @@ import functools
 import math
 
 from essentia_ldl import frontends
-from essentia_ldl.nets.layers import FixedBatchNormalization, connect, drop, he_initialiser, normalise
+from essentia_ldl.nets.layers import FixedBatchNormalization, connect, drop, he_initialiser, narrow_sizes, normalise
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.records import FrontEnd
 
@@ -61,6 +61,7 @@ LENGTH = 3  # of a convolution, of its stride in the first, of a pooling
 N_AGGREGATED = 3  # blocks
 SQUEEZE = 0.125  # units of the first dense layer that scales channels, per channel
 BLOCK_DROPOUT = 0.2  # between the convolutions of a block
+WIDTH = 128
 TAIL_DROPOUT = 0.5
 BATCH_NORM_MOMENTUM = 0.9  # see resnet: it serves small sets
 EPSILON = 1e-6
@@ -71,7 +72,7 @@ def build(
     front_end: FrontEnd = FRONT_END,
     *,
     frozen_statistics: bool = False,
-    width: int = 128,
+    width: int = WIDTH,
     block: str = "basic",
     first: tuple[int, int] = (LENGTH, LENGTH),
     ends: str = "last",
@@ -127,6 +128,7 @@ def build(
     return keras.Model(inputs, kl.ReLU(name="embedding")(x), name="backbone")
 
 
+narrow = functools.partial(narrow_sizes, width=WIDTH)
 tail = functools.partial(drop, rate=TAIL_DROPOUT)
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 
 from essentia_ldl import frontends
-from essentia_ldl.nets.layers import convolve, drop, normalise
+from essentia_ldl.nets.layers import convolve, drop, narrow_sizes, normalise
 from essentia_ldl.nets.runtime import keras
 from essentia_ldl.records import FrontEnd
 
@@ -35,6 +35,7 @@ PARAMETERS_50 = (605748, 1282)
 # statistics on real music. The Python code of the package runs both with the first table.
 POOLS = (((4, 1), (2, 2)), ((2, 2), (2, 2)), ((2, 2), (2, 2)), ((2, 2), (2, 2)), ((4, 4), (4, 4)))
 POOLS_MSD = (((4, 1), (4, 1)), ((1, 4), (1, 4)), *POOLS[2:])
+N_FILTERS = 128
 CONVOLUTION_DROPOUT = 0.25
 TAIL_DROPOUT = 0.5
 
@@ -52,7 +53,7 @@ def build(
     front_end: FrontEnd = FRONT_END,
     *,
     frozen_statistics: bool = False,
-    n_filters: int = 128,
+    n_filters: int = N_FILTERS,
     pools: tuple[tuple[tuple[int, int], tuple[int, int]], ...] = POOLS,
 ) -> keras.Model:
     """Build the network up to its embedding.
@@ -91,4 +92,5 @@ def build(
     return keras.Model(patches, kl.Reshape((n_values,), name="embedding")(x), name="backbone")
 
 
+narrow = functools.partial(narrow_sizes, n_filters=N_FILTERS)
 tail = functools.partial(drop, rate=TAIL_DROPOUT)

@@ -54,7 +54,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     facts = checkpoint._asdict()
     del facts["values"], facts["best"]
     with replacing(path) as file:
-        np.savez(file, facts=np.array(json.dumps(facts)), **arrays)
+        np.savez(file, facts=np.array(json.dumps(facts)), elapsed_s=np.array(checkpoint.elapsed_s), **arrays)
 
 
 def read_checkpoint(path: Path, digest: str) -> Checkpoint | None:

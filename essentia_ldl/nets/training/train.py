@@ -5,7 +5,8 @@ In: a run folder with `plan.json` and `labels.csv`, features of the store, base 
 
 The recipe is that of MTG's classifiers (https://github.com/xaviliz/musicnn-training): Adam, one random patch per track
 and epoch, L2 on kernels (half the sum of squares times `l2`), the cost of the validation tracks on the patch grid
-after every epoch, and `step_plateau`. What an epoch does depends on the seed and the number of the epoch alone.
+after every epoch, and `step_plateau`. What an epoch does depends on the seed and the number of the epoch alone. With
+`stages` optimisers and rates are those of the stages, and the best weights go on from one to the next.
 
 A plan with `halvings` has its schedule from elsewhere (the folds of a cross-validation): the rate halves after those
 epochs, and the last epoch is the result. With `class_weights` "balanced" the losses of a track, in training and in
@@ -51,7 +52,7 @@ from essentia_ldl.nets.training.shared_updates import SharedRun
 from essentia_ldl.nets.training.solved import describe_solution, read_fitting, set_solution
 from essentia_ldl.nets.training.updates import Run, rescale
 from essentia_ldl.progress import hides_bars
-from essentia_ldl.runs.names import WEIGHTS
+from essentia_ldl.runs.names import CHECKPOINT, WEIGHTS
 from essentia_ldl.runs.outcome import write_history
 from essentia_ldl.runs.plan import AugmentPlan, Plan, read_plan
 from essentia_ldl.runs.predictions import Predictions, write_predictions
@@ -222,7 +223,7 @@ def _standardize(plan: Plan, source: EmbeddingSource | BandSource, model: keras.
 
 def _loop(run: Run, checkpoint_every_s: float, say: Callable[[str], None]) -> dict[str, Any]:
     plan, training = run.plan, run.plan.training
-    path = plan.folder / "checkpoint.npz"
+    path = plan.folder / CHECKPOINT
     history: list[dict[str, Any]] = []
     plateau, best, best_epoch, elapsed = Plateau(), run.snapshot(), 0, 0.0
     digest = digest_training(plan, run.targets)
@@ -254,6 +255,7 @@ def _loop(run: Run, checkpoint_every_s: float, say: Callable[[str], None]) -> di
                 stopped = "max_hours"
                 break
             start = time.monotonic()
+            run.begin_epoch(epoch, best)
             train_loss = run.train_epoch(epoch)
             valid_loss, accuracy = run.validate() if run.valid_rows.size else (None, None)
             rate = run.rate
@@ -264,7 +266,7 @@ def _loop(run: Run, checkpoint_every_s: float, say: Callable[[str], None]) -> di
                 improved, halve = True, epoch + 1 in training.halvings
             if improved:
                 best, best_epoch = run.snapshot(), epoch + 1
-            if halve:
+            if halve and not training.stages:
                 run.rate = rate / 2
             history.append(
                 {

@@ -30,8 +30,10 @@ from essentia_ldl.runs.plan import Plan
 from essentia_ldl.runs.targets import read_targets
 from essentia_ldl.scores.multi_label import score_roc_auc
 from essentia_ldl.scores.regression import score_numbers
+from essentia_ldl.stages import find_stage, read_stage
 
 AUGMENT_STREAM = 1 << 32  # beside the draws of `draw_epoch`, and those of tasks
+SGD_MOMENTUM = 0.9
 ADAM_EPSILON = 1e-8  # TensorFlow 1's default, which the recipe used
 
 
@@ -73,12 +75,18 @@ class Run:
             self.targets = ((self.targets[0] - self.unit[0]) / self.unit[1],)
         self.optimizers: list[keras.Optimizer] = []
         self.factors: list[float] = []  # of the rate, one per optimiser
+        self.staged: dict[str, Callable[..., tf.Tensor]] = {}  # steps of the optimisers that follow one another
         self.build()
 
     def build(self) -> None:
         """Make the optimisers and compile what trains and what predicts."""
         training, network = self.plan.training, self.plan.network
-        if training.rate_factor == 1 and not training.warmup_epochs:
+        if training.stages:
+            for name in dict.fromkeys(read_stage(text).optimizer for text in training.stages):
+                optimizer = self._add_optimizer(Group(1.0, self.model.trainable_variables), self.model, name)
+                self.staged[name] = self.compile_step(self.model, optimizers=[optimizer])
+            self.step = self.warm_step = self.staged[read_stage(training.stages[0]).optimizer]
+        elif training.rate_factor == 1 and not training.warmup_epochs:
             self.step = self.warm_step = self.compile_step(self.model)
         else:
             ends = load_backbone(network.backbone).DEPTHS
@@ -146,9 +154,13 @@ class Run:
             return spread_step(self.strategy, update, signature)
         return tf.function(lambda x, t, w: update(x, t, w), input_signature=signature, autograph=False)
 
-    def _add_optimizer(self, group: Group, model: keras.Model) -> keras.Optimizer:
-        adam = keras.optimizers.Adam(self.plan.training.learning_rate * group.factor, epsilon=ADAM_EPSILON)
-        optimizer = guard(adam, model)
+    def _add_optimizer(self, group: Group, model: keras.Model, name: str = "adam") -> keras.Optimizer:
+        rate = self.plan.training.learning_rate * group.factor
+        if name == "sgd":
+            made = keras.optimizers.SGD(rate, momentum=SGD_MOMENTUM, nesterov=True)
+        else:
+            made = keras.optimizers.Adam(rate, epsilon=ADAM_EPSILON)
+        optimizer = guard(made, model)
         optimizer.build(group.variables)
         self.optimizers.append(optimizer)
         self.factors.append(group.factor)
@@ -168,6 +180,19 @@ class Run:
     def rate(self, value: float) -> None:
         for optimizer, factor in zip(self.optimizers, self.factors, strict=True):
             optimizer.learning_rate.assign(value * factor)
+
+    def begin_epoch(self, epoch: int, best: list[np.ndarray]) -> None:
+        """Take up the optimiser and the rate of an epoch's stage, and the best weights where the stage begins.
+
+        The state of the optimisers is that of the best weights, too.
+        """
+        if not self.staged:
+            return
+        stage, begins = find_stage(self.plan.training.stages, epoch)
+        if begins:
+            self.restore(best)
+        self.step = self.staged[stage.optimizer]
+        self.rate = stage.learning_rate
 
     def snapshot(self) -> list[np.ndarray]:
         """Copy `variables`."""

@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 
-from essentia_ldl.arrays import read_arrays
 from essentia_ldl.choices import SEPARATE, SHARED, WIDE
 from essentia_ldl.collection import splits
 from essentia_ldl.collection.read import Collection
@@ -38,6 +37,7 @@ from essentia_ldl.scores import metrics
 from essentia_ldl.scores.calibration import NONE
 from essentia_ldl.studies.artist_groups.comparison import SPLITS
 from essentia_ldl.studies.artist_groups.paper import LETTERS, order_targets
+from essentia_ldl.studies.parameters import count_parameters
 from essentia_ldl.train import multi_target
 from essentia_ldl.train.compose import Wanted, compose_plan
 from essentia_ldl.train.multi_target import Target
@@ -298,17 +298,10 @@ def score_cell(folder: Path, cell: Trial, networks: Sequence[Path], *, redrawn: 
         "accuracy": float(np.mean(answers == truth)),
         "n_test": len(truth),
         "n_train": n_train,
-        "parameters": sum(_count_parameters(place / WEIGHTS) for place in (folder, *networks)),
+        "parameters": sum(count_parameters(place / WEIGHTS) for place in (folder, *networks)),
     }
     write_scores(folder, scores)
     return scores
-
-
-def _count_parameters(path: Path) -> int:
-    """Count the numbers of a network that are trained."""
-    kept = ("moving_mean", "moving_variance")
-    arrays = read_arrays(path, "weights")
-    return sum(array.size for name, array in arrays.items() if name.rsplit("/", 1)[-1] not in kept)
 
 
 def read_rows(run: Path) -> Iterator[dict[str, Any]]:

@@ -17,7 +17,7 @@ from essentia_ldl.runs.plan import BACKBONES
 NAMES = discover.names(BACKBONES)
 LONG = {"images": pytest.mark.slow}  # many layers, which take seconds to build
 # whole, they have millions of numbers
-SLOW = LONG | dict.fromkeys(("harmoniccnn", "pons", "vggish"), pytest.mark.slow)
+SLOW = LONG | dict.fromkeys(("attention", "harmoniccnn", "pons", "shortchunk", "vggish"), pytest.mark.slow)
 WHOLE, BUILT = ([pytest.param(name, marks=marks.get(name, [])) for name in NAMES] for marks in (SLOW, LONG))
 SMALL = {"vggish": {"n_filters": (4, 4, 4, 4, 4, 4), "n_units": (8, 8)}}  # 72 million numbers are slow to draw
 NARROW = SMALL | {  # for tests of what is built how, and not of how much
@@ -29,6 +29,10 @@ NARROW = SMALL | {  # for tests of what is built how, and not of how much
     **{name: {"width": 4} for name in ("framecnn", "pons", "samplecnn")},
     "harmoniccnn": {"width": 16},  # of a narrower embedding two draws of dropout may leave the same
     "images": {"alpha": 0.35},
+    "attention": {"width": 8},
+    "crnn": {"width": 16},
+    "fcn": {"width": 16},
+    "shortchunk": {"width": 4},
 }
 
 
@@ -220,3 +224,4 @@ def test_the_plain_zone_knows_which_networks_can_be_cut_and_widened():
     with_weights = {n for n, module in modules.items() if module.CHECKPOINTS or hasattr(module, "GRAPH_LAYERS")}
     assert {n: row.depths for n, row in rows.items() if row.depths} == {n: modules[n].DEPTHS for n in with_weights}
     assert {n: row.is_widened for n, row in rows.items()} == {n: hasattr(m, "widen") for n, m in modules.items()}
+    assert {n: row.is_narrowed for n, row in rows.items()} == {n: hasattr(m, "narrow") for n, m in modules.items()}

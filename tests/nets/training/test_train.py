@@ -407,3 +407,40 @@ def test_a_head_learns_tags_and_numbers(make_run, kind):
         first = found["patch_logits"][: found["n_patches"][0]].mean(0)
     np.testing.assert_allclose(found["probabilities"][0], first, rtol=1e-5)
     assert np.array_equal(predictions(folder)["patch_logits"], found["patch_logits"])
+
+
+def test_stages_follow_one_another_from_the_best_weights(narrow_vgg, make_run, monkeypatch):
+    """Rates are those of the stages; where one begins, what it finds are the best weights so far."""
+    stages = ["adam 1e-2 3", "sgd 1e-3 2", "sgd 1e-4 1"]
+    found = []
+    begin = updates.Run.begin_epoch
+
+    def look(run, epoch, best):
+        begin(run, epoch, best)
+        found.append(
+            (epoch, run.step is run.staged["sgd"], [np.array_equal(*p) for p in zip(best, run.snapshot(), strict=True)])
+        )
+
+    monkeypatch.setattr(updates.Run, "begin_epoch", look)
+    network = {"backbone": "vgg", "fine_tune": "none", "pretrained": None}
+    changes = {"network": network, "training": {"epochs": 6, "stages": stages}, "export": False}
+    history = train(make_run("staged", **changes), say=lambda _: None)
+    np.testing.assert_allclose([e["learning_rate"] for e in history["epochs"]], [1e-2] * 3 + [1e-3] * 2 + [1e-4])
+    assert [is_sgd for _, is_sgd, _ in found] == [False] * 3 + [True] * 3
+    for epoch, _, same in found:
+        if epoch in (3, 5):
+            assert sum(not one for one in same) <= 2, "all but the two rates"
+
+
+@pytest.mark.slow
+def test_stages_go_on_where_a_training_was_stopped(narrow_vgg, make_run, monkeypatch):
+    network = {"backbone": "vgg", "fine_tune": "none", "pretrained": None}
+    stages = {"epochs": 5, "stages": ["adam 1e-2 2", "sgd 1e-3 2", "sgd 1e-4 1"]}
+    whole = train(make_run("whole", network=network, training=stages, export=False), say=lambda _: None)
+    folder = make_run("stopped", network=network, training={**stages, "epochs": 3}, export=False)
+    train(folder, say=lambda _: None)
+    path = folder / "plan.json"
+    plan = json.loads(path.read_text())
+    plan["training"]["epochs"] = 5
+    path.write_text(json.dumps(plan))
+    assert train(folder, say=lambda _: None) == whole

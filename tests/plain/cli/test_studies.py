@@ -11,6 +11,8 @@ from essentia_ldl.files import Home
 from essentia_ldl.records import Failure
 from essentia_ldl.studies.artist_groups import command as artist_groups
 from essentia_ldl.studies.artist_groups.command import Experiment, Selection
+from essentia_ldl.studies.tagging import command as tagging
+from essentia_ldl.studies.tagging.command import Benchmarked, Terms
 
 
 @pytest.fixture
@@ -51,3 +53,18 @@ def test_agf_ends_with_1_when_files_were_left_out(asked, tmp_path):
     done = CliRunner().invoke(main, ["agf"])
     assert done.exit_code == 1
     assert f"1 files were left out: see {tmp_path}/run/failures.csv." in done.stderr
+
+
+def test_benchmark_hands_on_what_it_was_asked(tmp_path, monkeypatch):
+    monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path))
+    calls = []
+    failed = (Failure("/a.wav", "features", "a is bad."),)
+    monkeypatch.setattr(
+        tagging, "measure", lambda *given: (calls.append(given[:4]), Benchmarked(tmp_path, failures=failed))[1]
+    )
+    options = ["--networks", "fcn,crnn", "--scale", "demo", "--folds", "3", "--against", "x.json", "--again"]
+    done = CliRunner().invoke(main, ["benchmark", "d", *options, "--set", "split.seed=1", "--jobs", "2", "--dry-run"])
+    assert (done.exit_code, len(calls)) == (1, 1)
+    assert "1 files were left out" in done.stderr
+    expected = Terms(None, "demo", ("fcn", "crnn"), 3, {"split.seed": "1"}, "x.json", again=True, dry_run=True)
+    assert calls == [(Source("d"), expected, Home(tmp_path), 2)]

@@ -64,3 +64,28 @@ def test_a_variant_that_cannot_be_made_is_told(collection, asked, monkeypatch):
     )
     with pytest.raises(StoreError, match="no"):
         variants.make_variants(collection, {"a"}, frontends.MUSICNN, ("mp3",), say=lambda _: None)
+
+
+def test_deformations_are_made_of_some_tracks_for_all_front_ends_at_once(collection, asked):
+    said = []
+    front_ends = (frontends.MUSICNN, frontends.VGGISH)
+    store, content = Store(collection.home.store), collection.contents["b"]
+    store.write(content, frontends.MUSICNN, np.zeros((3, 96)), "noise-10")
+    variants.deform(collection, {"b"}, front_ends, ("noise-10", "drc-radio"), say=said.append)
+    ((function, job),) = asked
+    assert (function, job["content"], job["variants"]) == ("extract_variant", content, ["noise-10", "drc-radio"])
+    assert job["front_ends"] == ["musicnn", "vggish"]
+    assert said == ["variants of the audio of 1 tracks, 2 of each"]
+    for front_end in front_ends:
+        for name in ("noise-10", "drc-radio"):
+            store.write(content, front_end, np.zeros((3, front_end.n_bands)), name)
+    asked.clear()
+    variants.deform(collection, {"b"}, front_ends, ("noise-10", "drc-radio"), say=pytest.fail)
+    assert asked == []
+
+
+def test_without_ffmpeg_nothing_is_deformed(collection, monkeypatch):
+    monkeypatch.setattr(variants.shutil, "which", lambda name: None)
+    variants.require_deforming(())
+    with pytest.raises(AudioError, match="variants of the audio: expected ffmpeg on the PATH, which makes them"):
+        variants.deform(collection, {"a"}, (frontends.MUSICNN,), ("noise-10",))

@@ -83,3 +83,10 @@ def side_by_side() -> Recipe:
     """Make a recipe of several networks."""
     networks = {"network__backbones": ("mtt-vgg", "msd-musicnn"), "network__layers": "deep"}
     return Recipe("genre-5", ("blues", "jazz", "rock'n'roll")).override(**networks)
+
+
+@pytest.fixture
+def from_scratch() -> Recipe:
+    """Make a recipe of a narrow network that is trained in stages."""
+    changes = {"network__width": 0.25, "training__stages": ("adam 1e-4 3", "sgd 1e-3 1")}
+    return Recipe("genre-5", ("blues", "jazz", "rock'n'roll")).override(network__fine_tune="none", **changes)

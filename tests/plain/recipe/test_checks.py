@@ -8,7 +8,15 @@ import pytest
 
 from essentia_ldl import frontends
 from essentia_ldl.errors import RecipeError, UnknownNameError
-from essentia_ldl.recipe.checks import check_augment, check_joint, check_precision, check_targets, check_tuning
+from essentia_ldl.recipe.checks import (
+    check_augment,
+    check_joint,
+    check_precision,
+    check_stages,
+    check_targets,
+    check_tuning,
+    check_width,
+)
 from essentia_ldl.recipe.sections import AugmentSettings, NetworkSettings, TrainingSettings
 
 
@@ -115,3 +123,39 @@ def test_patches_that_no_network_learns_cannot_be_changed():
     for fine_tune in ("top", "all", "none"):
         check_augment(NetworkSettings(fine_tune=fine_tune), changed, "none", "recipe x")
     check_augment(NetworkSettings(), AugmentSettings(), "separate", "recipe x")
+
+
+@pytest.mark.parametrize("backbone", frontends.NETWORKS)
+def test_networks_that_cannot_be_narrower_are_refused(backbone):
+    network = NetworkSettings(backbone=backbone, fine_tune="none", width=0.5)
+    if frontends.NETWORKS[backbone].is_narrowed:
+        check_width(network, "none", "recipe x")
+    else:
+        with pytest.raises(RecipeError, match=rf"network\.width: expected 1 with {backbone}; got 0\.5"):
+            check_width(network, "none", "recipe x")
+
+
+def test_pretrained_weights_keep_their_width():
+    check_width(NetworkSettings(), "separate", "recipe x")
+    for fine_tune, networks in (("all", "none"), ("none", "separate")):
+        with pytest.raises(RecipeError, match=r"network\.width: expected 1 unless one network is trained from scratch"):
+            check_width(NetworkSettings(fine_tune=fine_tune, width=0.5), networks, "recipe x")
+
+
+@pytest.mark.parametrize(
+    ("network", "training", "networks"),
+    [
+        ({"fine_tune": "head"}, {}, "none"),
+        ({"fine_tune": "top"}, {}, "none"),
+        ({"fine_tune": "none"}, {}, "shared"),
+        ({"fine_tune": "all"}, {"rate_factor": 0.5}, "none"),
+        ({"fine_tune": "all"}, {"warmup_epochs": 1}, "none"),
+    ],
+)
+def test_stages_are_those_of_one_whole_network(network, training, networks):
+    settings = TrainingSettings(stages=("adam 1e-4 2",), **training)
+    with pytest.raises(RecipeError, match=r"training\.stages: expected none unless one whole network trains"):
+        check_stages(NetworkSettings(**network), settings, networks, "recipe x")
+    check_stages(NetworkSettings(**network), TrainingSettings(**training), networks, "recipe x")
+    for fine_tune in ("all", "none"):
+        check_stages(NetworkSettings(fine_tune=fine_tune), TrainingSettings(stages=("adam 1 2",)), "none", "recipe x")

@@ -45,17 +45,20 @@ def test_every_row_of_the_networks_trains_from_a_recipe(name):
 def test_the_epochs_are_those_of_the_mode():
     plain = Recipe("x", ("a", "b")).override(training__epochs=3, training__epochs_from_scratch=4)
     assert [plain.override(network__fine_tune=mode).n_epochs for mode in ("head", "all", "none")] == [3, 3, 4]
+    staged = plain.override(network__fine_tune="none", training__stages=("adam 1e-4 5", "sgd 1e-3 2"))
+    assert staged.n_epochs == 7
 
 
-def test_the_digest_changes_with_any_value_and_not_with_the_order(different, side_by_side, frozen):
+def test_the_digest_changes_with_any_value_and_not_with_the_order(different, side_by_side, frozen, from_scratch):
     plain = Recipe("genre-5", ("blues", "jazz", "rock'n'roll"))
     digests = {plain.digest, different.digest}
     n_values = 0
     for name, cls in SECTIONS.items():
         for field in dataclasses.fields(cls):
             is_joint = name == "network" and field.name in ("backbones", "layers")
-            is_frozen = field.name == "frozen_until"
-            value = getattr(getattr(side_by_side if is_joint else frozen if is_frozen else different, name), field.name)
+            is_frozen, is_scratch = field.name == "frozen_until", field.name in ("width", "stages")
+            recipe = side_by_side if is_joint else frozen if is_frozen else from_scratch if is_scratch else different
+            value = getattr(getattr(recipe, name), field.name)
             start = (
                 plain.override(network__backbones=("msd-vgg", "mtt-vgg"))
                 if is_joint and field.name == "layers"
@@ -65,6 +68,8 @@ def test_the_digest_changes_with_any_value_and_not_with_the_order(different, sid
             if name == "augment" or field.name in whole:
                 start = plain.override(network__fine_tune="all")
             start = plain.override(network__fine_tune="top") if is_frozen else start
+            if is_scratch:
+                start = plain.override(network__fine_tune="none")
             digests.add(start.override(**{f"{name}__{field.name}": value}).digest)
             n_values += 1
     for name in ("description", "aliases", "labels", "label_settings"):

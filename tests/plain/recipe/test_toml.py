@@ -200,8 +200,8 @@ def test_a_whole_number_may_stand_for_a_float(tmp_path):
 # --- writing --------------------------------------------------------------------------------------------------------
 
 
-def test_a_rendered_recipe_reads_as_the_same(tmp_path, different, side_by_side, frozen):
-    recipes = (different, side_by_side, frozen)
+def test_a_rendered_recipe_reads_as_the_same(tmp_path, different, side_by_side, frozen, from_scratch):
+    recipes = (different, side_by_side, frozen, from_scratch)
     for name, cls in SECTIONS.items():
         for field in dataclasses.fields(cls):
             values = [getattr(getattr(recipe, name), field.name) for recipe in recipes]
@@ -245,8 +245,8 @@ def test_a_shipped_recipe_means_what_the_long_file_meant(task):
     recipe = read_recipe(task, None)
     values, defaults = recipe.as_dict(), Recipe("x", ("a", "b")).as_dict()
     assert values.pop("augment") == defaults["augment"]  # what there was not yet
-    later = {"training": ("rate_factor", "warmup_epochs", "mixed_precision")}
-    later |= {"network": ("frozen_until",), "choice": ("kernels",)}
+    later = {"training": ("stages", "rate_factor", "warmup_epochs", "mixed_precision")}
+    later |= {"network": ("width", "frozen_until"), "choice": ("kernels",)}
     for section, keys in later.items():
         for key in keys:
             assert values[section].pop(key) == defaults[section][key]

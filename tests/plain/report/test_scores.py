@@ -128,7 +128,7 @@ def test_curves_show_what_was_measured_and_where_the_learning_rate_was_halved():
     html = draw(draw_curves_section, histories={"none+agf-m": [history]})
     assert html.count("<svg") == 1, "nothing was validated"
     assert html.count('class="halving"') == 1
-    assert "Dotted: learning rate halved." in html
+    assert "Dotted: learning rate lowered." in html
     history = make_history([1, 0.5], [0.5, 0.75], [0.1, 0.1])
     html = draw(draw_curves_section, histories={"none+agf-m": [history]})
     assert html.count("<svg") == 2

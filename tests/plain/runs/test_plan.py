@@ -199,7 +199,7 @@ def test_every_kind_of_field_is_checked_or_a_record():
     records = {"Path", "FrontEnd", "NetworkPlan", "TrainingPlan", "Places", "ExtractorPlan", "LearnedTargets"}
     records.add("AugmentPlan")
     lists = {f"tuple[{name}, ...]" for name in ("PlannedTrack", "PlannedAudio", "TaskPlan", "Path", "taps.Published")}
-    parts = [getattr(plan_parts, name) for name in plan_parts.__all__ if name[0].isupper()]
+    parts = [kind for kind in vars(plan_parts).values() if getattr(kind, "__module__", "") == plan_parts.__name__]
     for kind in (Plan, taps.Published, *parts):
         for field in dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else ():
             annotation = str(field.type).removesuffix(" | None")
