@@ -42,10 +42,9 @@ strides of a first convolution: powers of 2 in the first paper, powers of 3 in f
 from __future__ import annotations
 
 import dataclasses
-import re
 
 from essentia_ldl.discover import unknown
-from essentia_ldl.errors import CardError, RecipeError, explain
+from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.records import FrontEnd
 
 MUSICNN = FrontEnd(
@@ -268,14 +267,6 @@ ALL = {value.name: value for value in tuple(globals().values()) if isinstance(va
 ALL |= {value.name: value for value in (*FRAME_TWINS.values(), *SAMPLE_TWINS.values())}
 
 GENERAL = "TensorflowPredict"  # runs any graph and says nothing of what the graph reads
-BY_PREDICTOR = {
-    front_end.predict_algorithm: front_end
-    for front_end in ALL.values()
-    if front_end.predict_algorithm not in ("", GENERAL)
-}
-# The cards of Essentia's OpenL3 name no algorithm; the names of the files say what the graphs read.
-_OPENL3_NAME = re.compile(r"openl3-(env|music)-mel(?P<n_bands>\d+)-")
-
 COMPRESSED = {"": f"log10(1 + {LOG_SCALE:.0f} x)", "decibel": f"10 log10(max(x, {DECIBEL_FLOOR:.0e}))"}  # in words
 
 
@@ -379,38 +370,6 @@ def check_pretrained(backbone: str, pretrained: str) -> None:
     if pretrained not in known:
         remedy = f"Use --pretrained {known[0]}, or --fine-tune none to train without."
         raise RecipeError(explain("pretrained", " or ".join(known), pretrained, f"network {backbone}", remedy))
-
-
-def of_algorithm(algorithm: str, where: str, name: str = "", stem: str = "") -> FrontEnd:
-    """Return the front-end of a graph.
-
-    Parameters
-    ----------
-    algorithm : str
-        The Essentia algorithm of its card.
-    where : str
-        Name of the model, for the message.
-    name : str
-        Front-end that its card names; asked where the algorithm runs any graph.
-    stem : str
-        Name of the graph's file; asked for OpenL3, whose cards say less than the name.
-
-    Raises
-    ------
-    CardError
-        When nothing says what the graph reads, or it reads what no chain here makes.
-    """
-    if algorithm in BY_PREDICTOR:
-        return BY_PREDICTOR[algorithm]
-    if algorithm == GENERAL and name in ALL and ALL[name].predict_algorithm == GENERAL:
-        return ALL[name]
-    if (found := _OPENL3_NAME.match(stem)) is not None:
-        if int(found["n_bands"]) == OPENL3.n_bands:
-            return OPENL3
-        rule = f"OpenL3 with {OPENL3.n_bands} mel bands"
-        raise CardError(explain("extractor", rule, stem, where, "Take the one with mel128 in its name."))
-    known = f"one of {', '.join(sorted(BY_PREDICTOR))}"
-    raise CardError(explain("inference.algorithm", known, algorithm, where, "Run it with Essentia."))
 
 
 def get(name: str) -> FrontEnd:

@@ -11,6 +11,7 @@ from essentia_ldl import frontends
 from essentia_ldl.choices import MULTI_LABEL, REGRESSION, SINGLE_LABEL
 from essentia_ldl.errors import CardError, explain
 from essentia_ldl.files import is_file_name
+from essentia_ldl.models.algorithms import BY_PREDICTOR, of_algorithm
 from essentia_ldl.records import FrontEnd
 
 REMEDY = "Export or copy the model again."
@@ -153,12 +154,12 @@ def find_front_end(card: GraphCard, where: str) -> FrontEnd:
     CardError
         When no front-end has that algorithm; for TensorflowPredict, when neither card nor name tells the front-end.
     """
-    front_end = frontends.of_algorithm(card.algorithm, where, str(card.extra.get("front_end", "")), where)
+    front_end = of_algorithm(card.algorithm, where, str(card.extra.get("front_end", "")), where)
     if front_end is frontends.MAEST:
         shape = card.fields["schema"]["inputs"][0].get("shape") or []
         if len(shape) >= 2 and type(shape[-2]) is int and shape[-2] > 1 and shape[-1] == front_end.n_bands:
             front_end = dataclasses.replace(front_end, patch_frames=shape[-2], patch_hop_frames=shape[-2] - 1)
-    elif card.extra and card.algorithm in frontends.BY_PREDICTOR:  # shapes in cards of others are not always right
+    elif card.extra and card.algorithm in BY_PREDICTOR:  # shapes in cards of others are not always right
         shape = [size for size in card.fields["schema"]["inputs"][0].get("shape") or [] if type(size) is int]
         fits = len(shape) < 2 or shape[-2:] == [front_end.patch_frames, front_end.n_bands]
         rule = f"one that makes patches of {shape}, as the graph reads them"

@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from essentia_ldl import frontends
 from essentia_ldl.content import AUDIO_SUFFIXES
 from essentia_ldl.datasets.folder import PassedOver, walk_audio
 from essentia_ldl.errors import AudioError, DataError, GraphError, explain
+from essentia_ldl.models.algorithms import of_algorithm
 from essentia_ldl.models.card import find_front_end
 from essentia_ldl.models.folder import Model, choose_models, find_extractor, find_model, list_models
 from essentia_ldl.predict import worker
@@ -303,7 +303,7 @@ def _front_end(model: Model) -> FrontEnd:
         return find_front_end(model.card, model.name)
     own = model.card.extra
     name, stem = str(own.get("front_end", "")), str(embedding.get("model_name", ""))
-    front_end = frontends.of_algorithm(embedding["algorithm"], model.name, name, stem)
+    front_end = of_algorithm(embedding["algorithm"], model.name, name, stem)
     names = ("patch_frames", "patch_hop_frames")
     return dataclasses.replace(front_end, **{name: int(own.get(name, getattr(front_end, name))) for name in names})
 

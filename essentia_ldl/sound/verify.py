@@ -20,6 +20,7 @@ from essentia_ldl.errors import EssentiaLdlError, GraphError, Reason, explain, f
 from essentia_ldl.features.samples import to_int16
 from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.files import digest_file, read_json, write_json
+from essentia_ldl.models.algorithms import of_algorithm
 from essentia_ldl.models.answers import read_answers
 from essentia_ldl.models.card import GraphCard, find_front_end
 from essentia_ldl.records import FrontEnd
@@ -294,7 +295,7 @@ def replay_extractor(path: str, stored: np.ndarray, extractor: ExtractorPlan, he
     else:
         predict = getattr(es, front_end.predict_algorithm)
         numbers = {"input": extractor_card.input_name, "output": extractor.node}
-        if front_end.patch_frames != frontends.of_algorithm(front_end.predict_algorithm, head.name).patch_frames:
+        if front_end.patch_frames != of_algorithm(front_end.predict_algorithm, head.name).patch_frames:
             numbers |= {"patchSize": front_end.patch_frames, "patchHopSize": front_end.patch_hop_frames}
         answers = predict(graphFilename=str(original), **numbers)(signal)
         embeddings = stack_tokens(np.asarray(answers, dtype=np.float32), original.stem)

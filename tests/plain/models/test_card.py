@@ -9,6 +9,7 @@ import pytest
 
 from essentia_ldl import frontends
 from essentia_ldl.errors import CardError
+from essentia_ldl.models.algorithms import BY_PREDICTOR
 from essentia_ldl.models.card import GraphCard, find_front_end
 
 FIELDS = {
@@ -115,18 +116,18 @@ def test_a_huge_value_is_not_echoed_whole():
 # --- the front-end --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("algorithm", frontends.BY_PREDICTOR)
+@pytest.mark.parametrize("algorithm", BY_PREDICTOR)
 def test_the_algorithm_tells_the_front_end(algorithm):
     fields = change("inference/algorithm", algorithm)
     del fields["schema"]["inputs"][0]["shape"]
-    assert find_front_end(GraphCard(fields), "m-1") == frontends.BY_PREDICTOR[algorithm]
+    assert find_front_end(GraphCard(fields), "m-1") == BY_PREDICTOR[algorithm]
 
 
 @pytest.mark.parametrize("algorithm", ["TensorflowPredictVGGish", "TensorflowPredictEffnetDiscogs"])
 def test_an_algorithm_that_makes_other_patches_than_a_graph_of_ours_reads_is_refused(algorithm):
     """Case C8: it gave other numbers, or ended the process; shapes in cards of others are not always right."""
     fields = change("inference/algorithm", algorithm)
-    assert find_front_end(GraphCard(fields), "m-1") == frontends.BY_PREDICTOR[algorithm]
+    assert find_front_end(GraphCard(fields), "m-1") == BY_PREDICTOR[algorithm]
     with pytest.raises(CardError, match=r"inference\.algorithm: expected one that makes patches of \[187, 96\], as"):
         find_front_end(GraphCard({**fields, "essentia_ldl": {"demo": True}}), "m-1")
 
