@@ -135,12 +135,13 @@ def index(
     if not output.is_file:
         remedy = "Give the name of a file with -o, such as lib.index."
         raise StoreError(explain("index", "a file to write", output.path or "a terminal", "output", remedy))
+    read_at = _stat(output.target)
     before = read_library(output.path) if os.path.exists(output.path) else None
     model, maker = _choose_maker(embedding, None if output.again else before, graphs, output.path)
     known = read_music(music, say)
     old = {} if before is None or output.again else {entry.path: row for row, entry in enumerate(before.entries)}
     there = {path: _stat(path) for path in dict.fromkeys([*old, *known])}
-    gone = [path for path in old if path not in known and not is_url(path) and there[path][0] == NOWHERE]
+    gone = {path for path in old if path not in known and not is_url(path) and there[path][0] == NOWHERE}
     files = [path for path in there if path not in gone]
     kept = {path: old[path] for path in files if path in old and _is_same(before.entries[old[path]], there[path])}
     question = Question(segments=True, engine=embedding.engine, precision=embedding.precision)
@@ -157,6 +158,8 @@ def index(
     writers: list[LibraryWriter] = []
 
     def make_writer(stream: TextIO) -> LibraryWriter:
+        if _stat(output.target) != read_at:  # nobody else writes it from here on
+            raise StoreError(f"{output.path} was written by another process meanwhile. Give the same command again.")
         width = len(files) * maker.n_vectors, len(model.card.classes)
         writer = LibraryWriter(stream, maker, width, lambda path: (there[path], known.get(path)))
         for path, row in kept.items():

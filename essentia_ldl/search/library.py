@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -66,6 +67,11 @@ class Entry:
         Empty where they are not known.
     columns : Mapping[str, str]
         What else a table said of it, such as genre and title.
+
+    Raises
+    ------
+    StoreError
+        When a value is of another kind.
     """
 
     path: str
@@ -75,6 +81,13 @@ class Entry:
     artist: str = ""
     label: str = ""
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        texts = (self.path, self.artist, self.label, *self.columns, *self.columns.values())
+        numbers = type(self.size) is int and type(self.time_ns) is int and math.isfinite(self.duration_s)
+        if not (all(isinstance(text, str) for text in texts) and self.path and numbers):
+            rule = "path, artist, label and columns as texts, and finite numbers"
+            raise StoreError(explain("track of an index", rule, dataclasses.astuple(self), "index", REMEDY))
 
 
 @dataclasses.dataclass(frozen=True)

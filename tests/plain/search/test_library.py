@@ -79,3 +79,9 @@ def test_another_version_and_no_index_are_told(tmp_path, monkeypatch):
     np.savez(tmp_path / "strange.npz", head=head)
     with pytest.raises(StoreError, match="expected a whole file of the command index"):
         read_library(tmp_path / "strange.npz")
+
+
+@pytest.mark.parametrize("wrong", [("", 1.0, 1, 1), ("a", float("nan"), 1, 1), ("a", 1.0, "1", 1), ("a", 1.0, 1, 1, 7)])
+def test_a_track_checks_itself(wrong):
+    with pytest.raises(StoreError, match="track of an index: expected path"):
+        Entry(*wrong)
