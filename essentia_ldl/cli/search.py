@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import click
@@ -59,8 +60,9 @@ def index_command(
     help="m3u8: a playlist.",
 )
 @click.option("-o", "--output", metavar="FILE", help="Write there instead of on the terminal.")
+@click.option("--page", metavar="FILE", help="Also write a page with a map to click and hear.")
 @ENGINE
-def similar_command(query: str, index: str, form: str, output: str | None, **wanted: Any) -> None:
+def similar_command(query: str, index: str, form: str, output: str | None, page: str | None, **limits: Any) -> None:
     """Find the tracks of an index that sound like a track, or like what an artist plays.
 
     The track need not be in the index: the model of the index embeds it then.
@@ -69,12 +71,19 @@ def similar_command(query: str, index: str, form: str, output: str | None, **wan
     from essentia_ldl.predict.overwrite import refuse_overwriting
     from essentia_ldl.predict.write import Output
     from essentia_ldl.search.lists import write_json, write_playlist
+    from essentia_ldl.search.page import MOST_TRACKS, write_page
     from essentia_ldl.search.similar import Limits, similar
 
     document = Output("text", output)
-    if document.is_file:
-        refuse_overwriting(output, [], [query, index])
-    found = similar(query, index, Limits(**wanted), Home.from_environment().graphs, _warn)
+    for path in (output, page):
+        if path is not None and Output("text", path).is_file:
+            refuse_overwriting(path, [], [query, index])
+    n = limits.pop("n")
+    n_asked = n if page is None else max(n, MOST_TRACKS)
+    found = similar(query, index, Limits(n_asked, **limits), Home.from_environment().graphs, _warn)
+    if page is not None:
+        write_page(page, found, n, index)
+    found = dataclasses.replace(found, neighbours=found.neighbours[:n])
     texts = {"json": write_json, "m3u8": write_playlist}
     with document.open() as stream:
         stream.write(texts[form](found) if form in texts else "\n".join(describe_similar(found)) + "\n")

@@ -235,8 +235,8 @@ def write_document(
             path = found.path if failed else found[0].path
             journal.add(path, found if failed else task.shorten(found), task.question.segments)
         with output.open() as stream, _open_table(output.failures) as failures:  # the table appears first
-            answers = journal.read(kept)
-            bar = tqdm(answers, "writing", len(task.files), leave=False, unit="file", disable=hides_bars())
+            hidden = hides_bars() or len(task.files) < 2
+            bar = tqdm(journal.read(kept), "writing", len(task.files), leave=False, unit="file", disable=hidden)
             done = _write(bar, make_writer(stream), None, failures)
         journal.remove()
     return dataclasses.replace(done, n_kept=n_kept)

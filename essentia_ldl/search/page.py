@@ -7,6 +7,7 @@ is. The map is t-SNE's: neighbours are near one another, and long distances mean
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -21,7 +22,7 @@ from essentia_ldl.report.map import place_tracks
 from essentia_ldl.report.page import table
 from essentia_ldl.report.pictures import shown
 from essentia_ldl.search.nearest import SEED
-from essentia_ldl.search.similar import Similar, open_index
+from essentia_ldl.search.similar import ARTIST, Similar, open_index
 from essentia_ldl.urls import is_url
 
 MOST_TRACKS = 1000  # of a map: t-SNE takes some ten seconds, and the eye no more
@@ -82,6 +83,8 @@ def _draw(found: Similar, tracks: list[dict[str, str]], places: np.ndarray, n: i
         one = tracks[number]
         name = f'<button type="button" class="class" data-track="{number}">{shown(one["title"])}</button>'
         rows.append([name, shown(one["artist"]), shown(one["label"]), one["similarity"]])
+    listing = table(["title", "artist", "label", "cosine"], rows)
+    title = found.query if found.kind == ARTIST else os.path.basename(found.query)
     notes = "".join(f"<p>{shown(note)}</p>" for note in found.notes)
     style = (resources.files("essentia_ldl.report") / "report.css").read_text("utf-8")
     script = (resources.files("essentia_ldl.search") / "map.js").read_text("utf-8")
@@ -91,12 +94,12 @@ def _draw(found: Similar, tracks: list[dict[str, str]], places: np.ndarray, n: i
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
-        f"<title>{shown(found.query)}</title><style>{style}</style></head>\n"
-        f'<body><header><p class="eyebrow">like {found.kind} · {shown(found.model)}</p><h1>{shown(found.query)}</h1>'
+        f"<title>{shown(title)}</title><style>{style}</style></head>\n"
+        f'<body><header><p class="eyebrow">like {found.kind} · {shown(found.model)}</p><h1>{shown(title)}</h1>'
         f"<p class=lede>{len(tracks)} tracks, near where they sound alike. Click one to hear it.</p></header>\n"
-        f'<main><section><h2>Map</h2><div class="keys" role="group" aria-label="colours">{columns}</div>'
+        f'<main><section class=half><h2>Map</h2><div class="keys" role="group" aria-label="colours">{columns}</div>'
         f'{_draw_map(tracks, places, n)}<div class="keys" id="keys"></div><div class="picked" id="picked"></div>'
-        f"</section><section><h2>Nearest</h2>{table(['title', 'artist', 'label', 'cosine'], rows)}{notes}</section>"
+        f"</section><section class=half><h2>Nearest</h2>{listing}{notes}</section>"
         f'</main>\n<script type="application/json" id="tracks">{data}</script>'
         f"<script>{script}</script></body></html>\n"
     )
@@ -114,7 +117,7 @@ def list_columns(tracks: list[dict[str, Any]]) -> list[str]:
 
 
 def _draw_map(tracks: list[dict[str, str]], places: np.ndarray, n: int) -> str:
-    """Draw a dot per track, larger for those that are listed and largest for the query."""
+    """Draw a dot per track, the nearest above the others; those that are listed are larger, the query is largest."""
     spread = max(float(np.abs(places).max(initial=0.0)), 1e-12)
     at = WIDTH / 2 + places / spread * (WIDTH / 2 - MARGIN)
     dots = []
@@ -122,7 +125,8 @@ def _draw_map(tracks: list[dict[str, str]], places: np.ndarray, n: int) -> str:
     for number, (track, (x, y)) in enumerate(zip(tracks, at, strict=True)):
         radius = 9 if track["similarity"] == QUERY else 6 if number < n_listed else 3.5
         name = shown(f"{track['artist']} – {track['title']}" if track["artist"] else track["title"])
+        kind = "pt chosen" if track["similarity"] == QUERY else "pt"
         at_xy = f'cx="{x:.1f}" cy="{y:.1f}" r="{radius}"'
-        dots.append(f'<circle class="pt" data-track="{number}" {at_xy}><title>{name}</title></circle>')
+        dots.append(f'<circle class="{kind}" data-track="{number}" {at_xy}><title>{name}</title></circle>')
     size = f'viewBox="0 0 {WIDTH} {WIDTH}" style="fill: var(--soft)"'
-    return f'<svg class="picture map" {size} role="img" aria-label="map">{"".join(dots)}</svg>'
+    return f'<svg class="picture map" {size} role="img" aria-label="map">{"".join(reversed(dots))}</svg>'

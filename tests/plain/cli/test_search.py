@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from essentia_ldl.cli.main import main
 from essentia_ldl.search import index as index_module
+from essentia_ldl.search import page as page_module
 from essentia_ldl.search import similar as similar_module
 from essentia_ldl.search.index import Embedding, Indexed
 from essentia_ldl.search.similar import Limits, Neighbour, Similar
@@ -67,3 +68,15 @@ def test_the_index_is_not_written_over(run, tmp_path):
     done = run("similar", "q", "--index", str(path), "-o", str(path))
     assert (done.exit_code, path.read_text()) == (1, "an index")
     assert "expected a file that is not read" in done.output
+
+
+def test_a_page_asks_for_more_tracks_than_are_shown(run, monkeypatch, tmp_path):
+    written = []
+    monkeypatch.setattr(page_module, "write_page", lambda *given: written.append(given))
+    done = run("similar", "q", "--index", "lib.index", "-n", "3", "--page", str(tmp_path / "map.html"))
+    assert done.stdout.startswith("0.500  Nina")
+    assert run.calls[0][2] == Limits(1000)
+    assert written == [(str(tmp_path / "map.html"), FOUND, 3, "lib.index")]
+    (tmp_path / "lib.index").write_text("an index")
+    path = str(tmp_path / "lib.index")
+    assert "expected a file that is not read" in run("similar", "q", "--index", path, "--page", path).output
