@@ -48,6 +48,7 @@ Verbs, which are commands:
   predict/      models on files and folders
   measure/      cross-validation, baselines, and an exported graph on another collection
   report/       a finished run as one page
+  search/       an index of embeddings, and what is near a track or an artist in it
   studies/      the experiments of the papers, measured
   doctor        the installation
   estimators/   smoothing, calibration and artist groups on plain arrays; the only place made of scikit-learn's classes
@@ -73,10 +74,12 @@ _PLACES = {
     "VectorScaler": "estimators.scalers",
     "cross_validate": "api.training",
     "evaluate": "api.asking",
+    "index": "api.search",
     "new_recipe": "api.training",
     "predict": "api.asking",
     "read_tracks": "datasets",
     "report": "api.asking",
+    "similar": "api.search",
     "train": "api.training",
 }
 __all__ = list(_PLACES)

@@ -1,6 +1,8 @@
 from essentia_ldl.api.asking import evaluate as evaluate
 from essentia_ldl.api.asking import predict as predict
 from essentia_ldl.api.asking import report as report
+from essentia_ldl.api.search import index as index
+from essentia_ldl.api.search import similar as similar
 from essentia_ldl.api.training import cross_validate as cross_validate
 from essentia_ldl.api.training import new_recipe as new_recipe
 from essentia_ldl.api.training import train as train
@@ -22,9 +24,11 @@ __all__ = [
     "VectorScaler",
     "cross_validate",
     "evaluate",
+    "index",
     "new_recipe",
     "predict",
     "read_tracks",
     "report",
+    "similar",
     "train",
 ]

@@ -9,7 +9,6 @@ import os
 import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any
 
 from essentia_ldl.api.outcomes import EvaluatedModel, PredictedFile, WrittenPredictions, WrittenReport
 from essentia_ldl.api.pages import draw_facts, frame
@@ -23,9 +22,9 @@ from essentia_ldl.api.settings import (
     find_home,
     find_source,
     find_truth,
+    name_path,
     telling,
 )
-from essentia_ldl.errors import DataError, explain
 from essentia_ldl.files import Home
 from essentia_ldl.measure import evaluate as evaluate_module
 from essentia_ldl.models.folder import Model
@@ -173,9 +172,9 @@ def predict(
     given, place, say = check_settings(settings, HowToPredict), find_home(home), say or be_silent
     names = (models,) if isinstance(models, str | os.PathLike) else tuple(models or ())
     wanted = {name: given[name] for name in _QUESTION if name in given}
-    question = Question(tuple(map(_name, names)), patch_hop_frames=given.get("patch_hop"), **wanted)
+    question = Question(tuple(map(name_path, names)), patch_hop_frames=given.get("patch_hop"), **wanted)
     paths = list(audio) if isinstance(audio, Iterable) and not isinstance(audio, str) else [audio]
-    places, workers = [_name(path) for path in paths], Workers(given.get("jobs"), place.cluster)
+    places, workers = [name_path(path) for path in paths], Workers(given.get("jobs"), place.cluster)
     if out is None:
         found, problems = find_models(question.models, place.graphs)
         for problem in problems:
@@ -183,18 +182,11 @@ def predict(
         files = expand_files(places, say)
         answers = predict_in_order(found, files, place.graphs, question, workers, lambda line: say(f"warning: {line}"))
         return PredictionStream(files, found, answers)
-    path = _name(out)
+    path = name_path(out)
     output = Output(given.get("format") or choose_form(path), path, given.get("again", False))
     with telling(say):
         done = command.predict(places, question, output, place.graphs, say, workers)
     return WrittenPredictions(**vars(done), path=path)
-
-
-def _name(path: Any) -> str:
-    """Return a path as text; `DataError` for what is none."""
-    if isinstance(path, str | os.PathLike):
-        return os.fspath(path)
-    raise DataError(explain("path", "a text or a path", type(path).__name__, "predict", "Give the path of a file."))
 
 
 def evaluate(

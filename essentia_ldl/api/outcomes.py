@@ -14,11 +14,15 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl.api import pages
+from essentia_ldl.files import replacing
 from essentia_ldl.measure.crossval import Measured
 from essentia_ldl.measure.evaluate import Evaluated
 from essentia_ldl.predict.command import Predicted
 from essentia_ldl.records import Failure, Prediction
 from essentia_ldl.report.command import Reported
+from essentia_ldl.search.index import Indexed
+from essentia_ldl.search.lists import describe_json, write_playlist
+from essentia_ldl.search.similar import Similar
 from essentia_ldl.train.train import Trained
 
 
@@ -232,3 +236,63 @@ class WrittenReport(Reported):
 
     def _repr_html_(self) -> str:
         return pages.frame("report", [pages.draw_facts([("page", self.page), ("audit", self.audit)])])
+
+
+@dataclasses.dataclass(frozen=True)
+class WrittenIndex(Indexed):
+    """What `index` leaves.
+
+    Parameters
+    ----------
+    path : str
+        The index.
+    model : str
+        What made its vectors.
+    n_tracks, n_artists, n_new, n_kept, n_dropped, n_failures : int
+        Tracks and known artists of the index; what is new, was kept, is gone, and could not be used.
+    has_graph : bool
+        Whether there are so many vectors that a graph of neighbours was built.
+    """
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values, ready for json."""
+        return as_plain(self)
+
+    def _repr_html_(self) -> str:
+        return pages.frame(self.path, [pages.draw_facts([(k, v) for k, v in self.as_dict().items() if k != "path"])])
+
+
+@dataclasses.dataclass(frozen=True)
+class FoundTracks(Similar):
+    """What `similar` finds.
+
+    Parameters
+    ----------
+    query, kind : str
+        What was asked, a "track" or an "artist".
+    model : str
+        What made the vectors.
+    neighbours : tuple[Neighbour, ...]
+        The nearest first, with path, similarity (cosine), artist, label and columns.
+    gone : tuple[str, ...]
+        Tracks that would have been among them, whose files are gone.
+    notes : tuple[str, ...]
+        What the user should know, in sentences.
+
+    Examples
+    --------
+    >>> FoundTracks("a.mp3", "track", "msd-musicnn-1", ()).as_dict()["tracks"]
+    []
+    """
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return query, tracks and notes as plain values, ready for json."""
+        return describe_json(self)
+
+    def write_playlist(self, path: str | os.PathLike[str]) -> None:
+        """Write the tracks as a playlist (extended M3U, UTF-8)."""
+        with replacing(path) as file:
+            file.write(write_playlist(self).encode("utf-8", "surrogateescape"))
+
+    def _repr_html_(self) -> str:
+        return pages.draw_found(self)

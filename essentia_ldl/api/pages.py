@@ -119,6 +119,16 @@ def draw_file(found: Any) -> str:
     return frame(found.path, parts)
 
 
+def draw_found(found: Any) -> str:
+    """Draw a `FoundTracks`: the nearest first, with a bar for the cosine, and what the user should know."""
+    rows = []
+    for one in found.neighbours:
+        words = [shown(one.artist or "–"), shown(one.title), shown(one.label), f"{one.similarity:.3f}"]
+        rows.append([*words, _draw_bar(max(0.0, one.similarity)), shown(one.path)])
+    notes = [f"<p>{shown(note)}</p>" for note in found.notes]
+    return frame(found.query, [table(["artist", "title", "label", "cosine", "", "file"], rows), *notes])
+
+
 def _draw_bar(share: float) -> str:
     return (
         '<svg viewBox="0 0 100 8" width="100" height="8" role="img" aria-hidden="true">'

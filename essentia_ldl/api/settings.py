@@ -32,7 +32,7 @@ _KINDS: dict[Any, tuple[str, tuple[type, ...]]] = {
     Mapping: ("a dict", (Mapping,)),
     str: ("a text", (str,)),
 }
-_LEAST = {"jobs": 1, "members": 2, "folds": 2, "repeats": 1, "epochs": 1, "patch_hop": 1}
+_LEAST = {"jobs": 1, "members": 2, "folds": 2, "repeats": 1, "epochs": 1, "patch_hop": 1, "vectors": 1}
 Place = str | os.PathLike[str]
 
 
@@ -108,6 +108,31 @@ class HowToPredict(TypedDict, total=False):
     format: str
     again: bool
     jobs: int
+
+
+class HowToIndex(TypedDict, total=False):
+    """What is made of each track of an index, and how it is computed."""
+
+    extractor_output: str
+    vectors: int
+    engine: str
+    precision: str
+    again: bool
+    jobs: int
+
+
+class HowToFind(TypedDict, total=False):
+    """Which tracks of an index are left out, and what embeds a track that it does not have."""
+
+    not_same_artist: bool
+    engine: str
+
+
+def name_path(path: object) -> str:
+    """Return a path as text; `DataError` for what is none."""
+    if isinstance(path, str | os.PathLike):
+        return os.fspath(path)
+    raise DataError(explain("path", "a text or a path", type(path).__name__, "predict", "Give the path of a file."))
 
 
 def check_settings(settings: Mapping[str, Any], kind: type) -> dict[str, Any]:

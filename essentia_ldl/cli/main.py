@@ -14,9 +14,12 @@ from essentia_ldl.cli.options import (
     ADAPT,
     CLUSTER,
     DATA,
+    ENGINE,
     JOBS,
     LABELS,
     LEFT_OUT,
+    PRECISION,
+    PROCESSES,
     SourceOption,
     layout,
     options_of_training,
@@ -26,6 +29,7 @@ from essentia_ldl.cli.options import (
     resolve_source,
     resolve_truth,
 )
+from essentia_ldl.cli.search import index_command, similar_command
 from essentia_ldl.cli.studies import agf_command, benchmark_command, table2_command
 from essentia_ldl.files import Home
 from essentia_ldl.runs.names import FAILURES
@@ -311,24 +315,12 @@ def models_command() -> None:
 )
 @click.option("--uncertainty", is_flag=True, help="Also show entropies in nats, and what samples or members say.")
 @click.option("--min-confidence", type=click.FloatRange(0, 1), metavar="P", help='Say "uncertain" below P.')
-@click.option(
-    "--engine",
-    type=click.Choice(["auto", "essentia", "openvino"]),
-    default="auto",
-    show_default=True,
-    help="auto: OpenVINO where it is installed and agrees with Essentia to 1e-5 on this machine.",
-)
-@click.option(
-    "--precision",
-    type=click.Choice(["f32", "bf16"]),
-    default="f32",
-    show_default=True,
-    help="bf16 (OpenVINO only): nearly twice as fast, but probabilities differ by up to .016.",
-)
+@ENGINE
+@PRECISION
 @click.option("--notes", is_flag=True, help='Last column of the csv: what was done to a file, such as "padded".')
 @click.option("-o", "--output", metavar="FILE", help="Write there instead of on the terminal; goes on when stopped.")
 @click.option("--again", is_flag=True, help="Start anew, although the same command was stopped.")
-@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes of one thread (default: one per core).")
+@PROCESSES
 @CLUSTER
 def predict_command(
     audio: tuple[str, ...],
@@ -369,6 +361,10 @@ def predict_command(
     if done.n_failures:
         where = f": see {document.failures}." if document.is_file else "."
         fail(f"{done.n_failures} files could not be used{where}" if done.n_failures > 1 else "")
+
+
+main.add_command(index_command)
+main.add_command(similar_command)
 
 
 @main.command("doctor")

@@ -139,6 +139,29 @@ def describe_extractor(model: Model, node: str = "") -> Extractor:
     if front_end.predict_algorithm == frontends.GENERAL and front_end.kind != "embedding":
         remedy = "Train the network itself on your task, with --network and --fine-tune none."
         raise CardError(explain("extractor", "a published one", f"a {front_end.name} of ours", model.name, remedy))
+    node = choose_output(model, node)
+    sha256 = digest_graph(model.graph)
+    link = str(card.fields.get("link", f"{model.name}.pb"))
+    algorithm = front_end.predict_algorithm  # where the card names none, as those of OpenL3
+    return Extractor(model.name, model.graph, algorithm, card.input_name, node, link, front_end, sha256)
+
+
+def choose_output(model: Model, node: str = "") -> str:
+    """Return the node of a network whose values are embeddings.
+
+    Parameters
+    ----------
+    model : Model
+        Which is no head.
+    node : str
+        The node that the user wants; empty takes the card's output of purpose "embeddings".
+
+    Raises
+    ------
+    CardError
+        When the card has no such output or several, or the graph has no node of that name.
+    """
+    card = model.card
     if not node:
         outputs = [o for o in card.fields["schema"]["outputs"] if o.get("output_purpose") == "embeddings"]
         names = [output["name"] for output in outputs]
@@ -152,10 +175,7 @@ def describe_extractor(model: Model, node: str = "") -> Extractor:
     if node not in known and node.partition(":")[0].encode() not in Path(model.graph).read_bytes():
         rule = "a node of the graph; its card names " + ", ".join(known)
         raise CardError(explain("extractor output", rule, node, model.name, "Correct it."))
-    sha256 = digest_graph(model.graph)
-    link = str(card.fields.get("link", f"{model.name}.pb"))
-    algorithm = front_end.predict_algorithm  # where the card names none, as those of OpenL3
-    return Extractor(model.name, model.graph, algorithm, card.input_name, node, link, front_end, sha256)
+    return node
 
 
 def plan_extractor(extractor: Extractor, store: Store, content: str) -> dict[str, Any]:

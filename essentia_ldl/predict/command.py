@@ -11,9 +11,9 @@ import csv
 import dataclasses
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from essentia_ldl.errors import StoreError, explain
 from essentia_ldl.models.answers import SUFFIX as ANSWERS
@@ -31,6 +31,18 @@ N_TOLD = 5  # failures that the terminal shows when all are in a table
 TABLE = "path,reason\n"
 PADDED = "padded"  # what the note of a file begins with that is shorter than a patch
 Answers = Iterable[list[Prediction] | Failure]
+
+
+class DocumentWriter(Protocol):
+    """What writes a document: answers one after another, and its end."""
+
+    shows_notes: bool
+
+    def add(self, predictions: list[Prediction]) -> None:
+        """Write what the models say of one file."""
+
+    def close(self) -> None:
+        """End the document."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,30 +101,61 @@ def predict(
         When there is no model or no file, a model cannot run at all, or the output cannot be opened, is an input, or
         is written by another process.
     """
-    from tqdm import tqdm
-
     models, problems = find_models(question.models, graphs)
     for problem in problems:
         say(f"warning: {problem}")
-    files = expand_files(audio, say)
-    # a bar belongs on a terminal that does not show the answers themselves
-    shows = len(files) > 1 and not hides_bars() and (output.path is not None or not sys.stdout.isatty())
+    task = Task(audio, expand_files(audio, say), models, question, graphs, workers)
+    if not output.is_file:
+        with output.open() as stream:
+            writer = Writer(stream.write, output.form, models, question)
+            return _write(task.answer(task.files, output, say), writer, stream, None)
+    return write_document(task, output, output.form, lambda stream: _make_writer(stream, output, models, question), say)
 
-    def warn(sentence: str) -> None:
-        with tqdm.external_write_mode(file=sys.stderr):
-            say(f"warning: {sentence}")
 
-    def ask(waiting: Sequence[str]) -> Iterator[list[Prediction] | Failure]:
-        if not output.is_file or is_alone(len(waiting), workers):
-            yield from predict_in_order(models, waiting, graphs, question, workers, warn)
-            return
-        # a journal takes them as they come, so that the fewest are lost when the command is killed
-        yield from (answer for _, answer in predict_many(models, waiting, graphs, question, workers, warn))
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """Files for models, and who does it.
 
-    def answer(waiting: Sequence[str]) -> Iterator[list[Prediction] | Failure]:
-        n_told, n_kept = 0, len(files) - len(waiting)
-        with tqdm(total=len(files), initial=n_kept, unit="file", disable=not shows) as bar:
-            for found in ask(waiting):
+    Parameters
+    ----------
+    audio : Sequence[str]
+        What the user named.
+    files : Sequence[str]
+        The files that this means, each once.
+    models : Sequence[Model]
+        What runs on them.
+    question : Question
+        What is wanted of the models.
+    graphs : Path
+        The folder of models.
+    workers : Workers
+        How many processes predict, and where.
+    kept : Collection[str]
+        Files whose answers the document has already.
+    shorten : callable
+        Makes of an answer what the journal is to keep.
+    """
+
+    audio: Sequence[str]
+    files: Sequence[str]
+    models: Sequence[Model]
+    question: Question
+    graphs: Path
+    workers: Workers = ANYBODY
+    kept: Collection[str] = ()
+    shorten: Callable[[list[Prediction]], list[Prediction]] = list
+
+    def answer(
+        self, waiting: Sequence[str], output: Output, say: Callable[[str], object]
+    ) -> Iterator[list[Prediction] | Failure]:
+        """Yield what becomes of the files that wait, under a bar, and tell of the first failures, or of all."""
+        from tqdm import tqdm
+
+        # a bar belongs on a terminal that does not show the answers themselves
+        shows = len(self.files) > 1 and not hides_bars() and (output.path is not None or not sys.stdout.isatty())
+        n_told, n_kept = 0, len(self.files) - len(waiting)
+        with tqdm(total=len(self.files), initial=n_kept, unit="file", disable=not shows) as bar:
+            for found in self._ask(waiting, output, say):
                 bar.update()
                 if isinstance(found, Failure):
                     n_told += 1
@@ -121,30 +164,85 @@ def predict(
                             say(f"error: {found.reason}")
                 yield found
 
-    if not output.is_file:
-        with output.open() as stream:
-            return _write(answer(files), Writer(stream.write, output.form, models, question), stream, None)
-    parts = list_parts(models, graphs)
+    def _ask(
+        self, waiting: Sequence[str], output: Output, say: Callable[[str], object]
+    ) -> Iterator[list[Prediction] | Failure]:
+        from tqdm import tqdm
+
+        def warn(sentence: str) -> None:
+            with tqdm.external_write_mode(file=sys.stderr):
+                say(f"warning: {sentence}")
+
+        asked = (self.models, waiting, self.graphs, self.question, self.workers, warn)
+        if not output.is_file or is_alone(len(waiting), self.workers):
+            yield from predict_in_order(*asked)
+            return
+        # a journal takes them as they come, so that the fewest are lost when the command is killed
+        yield from (answer for _, answer in predict_many(*asked))
+
+
+def write_document(
+    task: Task,
+    output: Output,
+    form: str,
+    make_writer: Callable[[TextIO], DocumentWriter],
+    say: Callable[[str], object],
+    *,
+    replaces: bool = False,
+) -> Predicted:
+    """Write a file of what models say, through a journal beside it, so that a command that was stopped goes on.
+
+    Parameters
+    ----------
+    task : Task
+        Files and models.
+    output : Output
+        The file.
+    form : str
+        What tells documents of the same models and options apart, in the journal.
+    make_writer : callable
+        From the stream of the file to what writes answers into it, in the order of the files.
+    say : callable
+        Gets a line for every model or file that cannot be used, as it is met.
+    replaces : bool
+        Whether the caller has judged that what stands there may be replaced.
+
+    Returns
+    -------
+    Predicted
+        How many failures there were.
+
+    Raises
+    ------
+    EssentiaLdlError
+        When a model cannot run at all, or the output cannot be opened, is an input, or is written by another process.
+    """
+    from tqdm import tqdm
+
+    parts = list_parts(task.models, task.graphs)
     read = [str(Path(part.graph).with_suffix(suffix)) for _, part in parts for suffix in (".pb", ".json", ANSWERS)]
-    refuse_overwriting(output.path, audio, [*files, *read])
+    refuse_overwriting(output.path, task.audio, [*task.files, *read], replaces)
     _check_table(output.failures)
-    asked = identify(parts, question, output.form)
-    with Journal(output.target, asked, files, output.again) as journal:
+    with Journal(output.target, identify(parts, task.question, form), task.files, output.again) as journal:
         sweep_parts(output.target)
-        waiting = journal.list_missing()
-        n_kept = len(files) - len(waiting)
-        if n_kept:
-            say(f"{n_kept} of {len(files)} files were done before; going on with the others.")
-        for found in answer(waiting):
-            journal.add(found.path if isinstance(found, Failure) else found[0].path, found, question.segments)
+        kept = frozenset(task.kept)
+        waiting = [path for path in journal.list_missing() if path not in kept]
+        n_kept = len(task.files) - len(waiting)
+        if n_kept > len(kept):
+            say(f"{n_kept} of {len(task.files)} files were done before; going on with the others.")
+        for found in task.answer(waiting, output, say):
+            failed = isinstance(found, Failure)
+            path = found.path if failed else found[0].path
+            journal.add(path, found if failed else task.shorten(found), task.question.segments)
         with output.open() as stream, _open_table(output.failures) as failures:  # the table appears first
-            kept = tqdm(journal.read(), "writing", len(files), leave=False, unit="file", disable=not shows)
-            done = _write(kept, _make_writer(stream, output, models, question), None, failures)
+            hidden = hides_bars() or len(task.files) < 2
+            bar = tqdm(journal.read(kept), "writing", len(task.files), leave=False, unit="file", disable=hidden)
+            done = _write(bar, make_writer(stream), None, failures)
         journal.remove()
     return dataclasses.replace(done, n_kept=n_kept)
 
 
-def _make_writer(stream: TextIO, output: Output, models: Sequence[Model], question: Question) -> Writer | ParquetWriter:
+def _make_writer(stream: TextIO, output: Output, models: Sequence[Model], question: Question) -> DocumentWriter:
     if output.form == "parquet":
         return ParquetWriter(stream.buffer, models, question)
     return Writer(stream.write, output.form, models, question)
@@ -152,7 +250,7 @@ def _make_writer(stream: TextIO, output: Output, models: Sequence[Model], questi
 
 def _write(
     answers: Answers,
-    writer: Writer | ParquetWriter,
+    writer: DocumentWriter,
     live: TextIO | None,
     failures: Callable[[Failure], object] | None,
 ) -> Predicted:

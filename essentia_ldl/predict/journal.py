@@ -15,7 +15,7 @@ import json
 import os
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -161,8 +161,8 @@ class Journal:
             raise _name_document(error, self._document) from None
         self._places[path] = place
 
-    def read(self) -> Iterator[list[Prediction] | Failure]:
-        """Yield what became of every file, in the order of the files.
+    def read(self, left_out: Collection[str] = ()) -> Iterator[list[Prediction] | Failure]:
+        """Yield what became of every file but those that are left out, in the order of the files.
 
         Raises
         ------
@@ -171,6 +171,8 @@ class Journal:
         """
         with os.fdopen(os.dup(self._file), "rb") as stream:
             for path, place in self._places.items():
+                if path in left_out:
+                    continue
                 if place == NOWHERE:
                     raise StoreError(explain("journal", "an answer for every file", "none", path, "Run it again."))
                 stream.seek(place)

@@ -54,7 +54,7 @@ def _is_card(path: str) -> bool:
     return isinstance(value, dict) and any(key in value for key in KEYS_OF_CARDS)
 
 
-def refuse_overwriting(path: str, audio: Sequence[str], inputs: Sequence[str]) -> None:
+def refuse_overwriting(path: str, audio: Sequence[str], inputs: Sequence[str], replaces: bool = False) -> None:
     """Refuse an output that would cost the user a file.
 
     Parameters
@@ -65,6 +65,8 @@ def refuse_overwriting(path: str, audio: Sequence[str], inputs: Sequence[str]) -
         The arguments: files, folders and patterns.
     inputs : sequence of str
         All files that are read: audio, graphs and cards.
+    replaces : bool
+        Whether the caller knows what stands there, so that its content is not judged.
 
     Raises
     ------
@@ -77,6 +79,8 @@ def refuse_overwriting(path: str, audio: Sequence[str], inputs: Sequence[str]) -
         own = os.stat(target)
         if any(_is_same(own, name) for name in inputs):
             raise StoreError(explain("output", "a file that is not read", "an input", path, remedy))
+        if replaces:
+            return
         try:
             found = describe_content(target)
         except OSError as error:

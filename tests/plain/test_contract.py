@@ -16,7 +16,8 @@ import essentia_ldl as ldl
 from essentia_ldl import scores
 
 PACKAGE = Path(essentia_ldl.__file__).resolve().parent
-ON_THE_DEMO = {"cross_validate", "evaluate", "predict", "report", "train"}  # run in tests/sound/test_public.py
+# run in tests/sound/test_public.py
+ON_THE_DEMO = {"cross_validate", "evaluate", "index", "predict", "report", "similar", "train"}
 NAMES = [info.name for info in pkgutil.iter_modules(scores.__path__) if not info.name.startswith("_")]
 SCORES = [importlib.import_module(f"{scores.__name__}.{name}") for name in NAMES]
 FUNCTIONS = {

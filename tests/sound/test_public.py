@@ -5,15 +5,16 @@ from __future__ import annotations
 import pytest
 
 NOTEBOOK = """
-import doctest, pathlib, sys
+import doctest, pathlib, shutil, sys
 import tensorflow
 import essentia_ldl as ldl
 
 folder, song = pathlib.Path(sys.argv[1]), sys.argv[2]
-for name in ("train", "predict", "evaluate", "report", "cross_validate"):
+copy = shutil.copy(song, folder / "copy.wav")
+for name in ("train", "predict", "evaluate", "report", "cross_validate", "index", "similar"):
     function = getattr(ldl, name)
     (test,) = doctest.DocTestFinder().find(function, name, module=sys.modules[function.__module__])
-    test.globs.update(folder=folder, song=song)
+    test.globs.update(folder=folder, song=song, copy=copy)
     assert test.examples
     failed = doctest.DocTestRunner().run(test).failed
     print(name, "failed" if failed else "ran")
@@ -37,6 +38,6 @@ def test_the_examples_of_the_commands_run_beside_tensorflow(demo_home, run_pytho
     (home / "recipes" / "mood-sad.toml").write_text(SMALL)
     done = run_python("-c", NOTEBOOK, str(home), str(song), timeout_s=1500)
     assert done.returncode == 0, done.stdout + done.stderr
-    ran = [f"{name} ran" for name in ("train", "predict", "evaluate", "report", "cross_validate")]
+    ran = [f"{name} ran" for name in ("train", "predict", "evaluate", "report", "cross_validate", "index", "similar")]
     told = [line for line in done.stdout.splitlines() if line.endswith((" ran", " failed")) or " True" in line]
     assert told == [*ran, "shows True", "False True"], done.stdout + done.stderr

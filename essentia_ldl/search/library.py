@@ -1,0 +1,165 @@
+"""The file of an index: unit vectors of tracks, what is known of them, and which model made them.
+
+An archive of arrays (.npz) under the name that the user chose: ``head`` (json as bytes: format, maker, tracks),
+``vectors``, ``starts``, and ``graph`` where there are many vectors. It is written whole by `index.index`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from essentia_ldl.arrays import opened_arrays
+from essentia_ldl.errors import StoreError, explain
+
+FORMAT = "essentia-ldl index 1"
+REMEDY = "Delete it and index the music again, or name another file."
+AGAIN = "Index the music again with --again."
+
+
+@dataclasses.dataclass(frozen=True)
+class Maker:
+    """What made the vectors of an index; vectors of two makers do not compare.
+
+    Parameters
+    ----------
+    model : str
+        Name of the model.
+    sha256 : str
+        Of its graph.
+    node : str
+        The output that was read.
+    n_vectors : int
+        Vectors per track, at most.
+    patch_hop_frames : int or None
+        Distance between patches; None is that of the model's card.
+    precision : str
+        "f32" or "bf16".
+    """
+
+    model: str
+    sha256: str
+    node: str
+    n_vectors: int = 1
+    patch_hop_frames: int | None = None
+    precision: str = "f32"
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A track of an index.
+
+    Parameters
+    ----------
+    path : str
+        Absolute, or a URL.
+    duration_s : float
+        Seconds of audio decoded.
+    size, time_ns : int
+        Of the file when it was indexed: bytes, and when its content changed last.
+    artist, label : str
+        Empty where they are not known.
+    columns : Mapping[str, str]
+        What else a table said of it, such as genre and title.
+
+    Raises
+    ------
+    StoreError
+        When a value is of another kind.
+    """
+
+    path: str
+    duration_s: float
+    size: int
+    time_ns: int
+    artist: str = ""
+    label: str = ""
+    columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        texts = (self.path, self.artist, self.label, *self.columns, *self.columns.values())
+        numbers = type(self.size) is int and type(self.time_ns) is int and math.isfinite(self.duration_s)
+        if not (all(isinstance(text, str) for text in texts) and self.path and numbers):
+            rule = "path, artist, label and columns as texts, and finite numbers"
+            raise StoreError(explain("track of an index", rule, dataclasses.astuple(self), "index", REMEDY))
+
+
+@dataclasses.dataclass(frozen=True)
+class Library:
+    """An index in memory.
+
+    Parameters
+    ----------
+    maker : Maker
+        What made the vectors.
+    entries : tuple[Entry, ...]
+        The tracks.
+    units : np.ndarray [shape=(n_vectors, d), float32]
+        Unit vectors, those of one track side by side, tracks in the order of the entries.
+    starts : np.ndarray [shape=(n_tracks,), int64]
+        Row of the first vector of each track.
+    graph : bytes
+        Of `nearest.build_graph`; empty where there is none.
+
+    Raises
+    ------
+    StoreError
+        When the parts do not fit one another.
+    """
+
+    maker: Maker
+    entries: tuple[Entry, ...]
+    units: np.ndarray
+    starts: np.ndarray
+    graph: bytes = b""
+
+    def __post_init__(self) -> None:
+        n_tracks, shape = len(self.entries), self.units.shape
+        fits = self.units.ndim == 2 and self.units.dtype == np.float32 and self.starts.shape == (n_tracks,)
+        ends = np.append(self.starts, len(self.units))
+        fits = fits and (ends[0] == 0) and bool(np.all(np.diff(ends) > 0)) if n_tracks else len(self.units) == 0
+        if not fits:
+            rule = f"vectors of {n_tracks} tracks"
+            raise StoreError(explain("index", rule, f"{shape} and {self.starts.shape}", self.maker.model, REMEDY))
+
+    def rows(self, track: int) -> np.ndarray:
+        """Return the vectors (n, d) of a track, by its place among the entries."""
+        end = self.starts[track + 1] if track + 1 < len(self.starts) else len(self.units)
+        return self.units[self.starts[track] : end]
+
+
+def write_library(library: Library, file: BinaryIO) -> None:
+    """Write an index into a file that is open for writing."""
+    tracks = [dataclasses.astuple(entry) for entry in library.entries]
+    head = json.dumps({"format": FORMAT, "maker": dataclasses.asdict(library.maker), "tracks": tracks})
+    parts = {"head": np.frombuffer(head.encode(), np.uint8), "vectors": library.units, "starts": library.starts}
+    if library.graph:
+        parts["graph"] = np.frombuffer(library.graph, np.uint8)
+    np.savez(file, **parts)
+
+
+def read_library(path: str | Path) -> Library:
+    """Read an index.
+
+    Raises
+    ------
+    StoreError
+        When it is missing, damaged, no index, or one that another version of the toolkit wrote.
+    """
+    if not Path(path).is_file():
+        remedy = "Make it with `essentia-ldl index MUSIC -o FILE`, or check the name."
+        raise StoreError(explain("index", "a file of the command index", "nothing there", path, remedy))
+    with opened_arrays(Path(path), "index", REMEDY, "a whole file of the command index") as arrays:
+        head = json.loads(arrays["head"].tobytes())
+        if head["format"] != FORMAT:
+            rule = f"one of this version ({FORMAT})"
+            raise StoreError(explain("index", rule, head["format"], path, REMEDY))
+        entries = tuple(Entry(*values) for values in head["tracks"])
+        graph = arrays["graph"].tobytes() if "graph" in arrays else b""
+        return Library(Maker(**head["maker"]), entries, arrays["vectors"], arrays["starts"], graph)
