@@ -54,9 +54,7 @@ def test_a_layer_that_stays_frozen_is_one_of_the_network_that_is_named():
     options = {"network": "vgg", "fine_tune": "top", "changes": {"network.frozen_until": "pool_4"}}
     network = apply_options(RECIPE, options).network
     assert (network.backbone, network.fine_tune, network.frozen_until) == ("vgg", "top", "pool_4")
-    with pytest.raises(
-        UnknownNameError, match="layer of vgg: expected one of embedding, pool_1, pool_2"
-    ):
+    with pytest.raises(UnknownNameError, match="layer of vgg: expected one of embedding, pool_1, pool_2"):
         apply_options(RECIPE, {**options, "changes": {"network.frozen_until": "pooled"}})
     large = {"network": "vggish", "pretrained": "audioset", "fine_tune": "top"}
     assert apply_options(RECIPE, {**large, "changes": {"network.frozen_until": "pool4"}}).network.backbone == "vggish"
