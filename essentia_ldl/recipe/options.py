@@ -89,8 +89,9 @@ def apply_options(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
     """
     check_options(options, recipe)
     given, changes = options.get, options.get("changes") or {}
-    if given("fine_tune") in ("top", "all"):  # keys of the training that only these two allow are read with it
-        changes = {"network.fine_tune": given("fine_tune"), **changes}
+    if given("fine_tune") in ("top", "all"):  # keys that only these two allow, and that network, are read with them
+        named = {"fine_tune": "fine_tune", "backbone": "network", "pretrained": "pretrained"}
+        changes = {**{f"network.{key}": given(name) for key, name in named.items() if given(name)}, **changes}
     recipe = change_recipe(recipe, changes)
     augment = {} if given("augment") is None else read_augmentations(given("augment"))
     labels = given("labels")

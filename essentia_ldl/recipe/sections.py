@@ -204,7 +204,7 @@ class ChoiceSettings:
     layers: str = _key(
         "",
         "their layers: embedding or deep, or as network.layers; empty: chosen",
-        "a choice of layers, or empty",
+        "embedding, deep, all, some of the digits 1 to 5 in their order, or empty",
         lambda x: not x or taps.is_layers(x),
         may_be_number=True,
     )

@@ -46,7 +46,7 @@ CHECKPOINT_LAYERS: dict[str, str] = {}
 
 N_FILTERS = 32
 POOLS = ((4, 2), (4, 3), (5, 2), (4, 2), (4, 4))  # (frames, bands)
-TAIL_DROPOUT = 0.1
+TAIL_DROPOUT = 0.25
 BATCH_NORM_MOMENTUM = 0.9  # see resnet: it serves small sets
 EPSILON = 1e-6  # of the standardisation, whose variances are 1 or more
 

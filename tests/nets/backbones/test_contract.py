@@ -21,7 +21,6 @@ SLOW = LONG | dict.fromkeys(("attention", "harmoniccnn", "pons", "shortchunk", "
 WHOLE, BUILT = ([pytest.param(name, marks=marks.get(name, [])) for name in NAMES] for marks in (SLOW, LONG))
 SMALL = {"vggish": {"n_filters": (4, 4, 4, 4, 4, 4), "n_units": (8, 8)}}  # 72 million numbers are slow to draw
 NARROW = SMALL | {  # for tests of what is built how, and not of how much
-    "choi": {"n_filters": 4},
     "dcnn": {"factor": 0.125},
     "musicnn": {"n_midend": 4, "n_embedding": 8},
     "resnet": {"n_filters": 8},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from essentia_ldl.errors import RecipeError
+from essentia_ldl.errors import RecipeError, UnknownNameError
 from essentia_ldl.recipe.options import apply_options, check_options, is_descended, list_networks
 from essentia_ldl.recipe.recipe import Recipe
 
@@ -48,6 +48,16 @@ def test_a_network_that_is_named_leaves_fewer_to_choose_among():
     assert list_networks({}) == ()
     assert list_networks({"network": "vgg"}) == ("msd-vgg", "mtt-vgg")
     assert apply_options(RECIPE, {"pretrained": "mtt"}).choice.networks == ("mtt-musicnn", "mtt-vgg")
+
+
+def test_a_layer_that_stays_frozen_is_one_of_the_network_that_is_named():
+    options = {"network": "vgg", "fine_tune": "top", "changes": {"network.frozen_until": "pool_4"}}
+    network = apply_options(RECIPE, options).network
+    assert (network.backbone, network.fine_tune, network.frozen_until) == ("vgg", "top", "pool_4")
+    with pytest.raises(UnknownNameError, match="layer of vgg: expected one of embedding, pool_1, pool_2"):
+        apply_options(RECIPE, {**options, "changes": {"network.frozen_until": "pooled"}})
+    large = {"network": "vggish", "pretrained": "audioset", "fine_tune": "top"}
+    assert apply_options(RECIPE, {**large, "changes": {"network.frozen_until": "pool4"}}).network.backbone == "vggish"
 
 
 def test_the_paper_names_its_labels():
