@@ -50,7 +50,7 @@ benchmark: $(READY)
 # core, start when the first of them ends, so that no core waits for the other. Byte code is kept whatever the
 # environment says: without it every process that a test starts compiles the package again. The long tests of whole
 # commands, which wait for processes of either zone, take as long as all others of sound: they are a share of their own.
-COMMANDS := $(patsubst %,tests/sound/test_%.py,public notebook artist_groups table2 tags_and_numbers)
+COMMANDS := $(patsubst %,tests/sound/test_%.py,public notebook artist_groups table2 tags_and_numbers benchmark)
 test test-slow test-plain test-sound test-nets test-commands test-oldest: export PYTHONDONTWRITEBYTECODE =
 test: $(READY)
 	@$(MAKE) --no-print-directory -k -j2 --output-sync=target test-sound test-nets test-plain test-hostile

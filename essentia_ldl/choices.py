@@ -38,8 +38,7 @@ AUDIO_VARIANTS = {
     "pitch": ("pitch-up-1", "pitch-down-1"),
     "tempo": ("tempo-106", "tempo-94"),
 }
-# What is made of the audio of tracks that test a network, to see what it bears: kind, variants, each with the strength
-# that its name tells and a word for it. Strength 0 is the track itself.
+# What is made of the audio of tracks that test a network, to see what it bears: by kind, variants with their strengths.
 DEFORMATIONS = {
     "pitch": {"pitch-down-2": -2.0, "pitch-down-1": -1.0, "pitch-up-1": 1.0, "pitch-up-2": 2.0},  # semitones
     "tempo": {"tempo-71": 0.7071, "tempo-84": 0.8409, "tempo-119": 1.1892, "tempo-141": 1.4142},  # speed

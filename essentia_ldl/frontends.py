@@ -31,10 +31,10 @@ Lee and Nam (IEEE JSTSP 13(2), 2019) for Speech Commands and DCASE; three second
 Schrauwen, "End-to-end learning for music audio" (ICASSP 2014), five seconds that of Won, Chun, Nieto and Serra,
 "Data-driven harmonic filters for audio representation learning" (ICASSP 2020), half of them from one patch to the next.
 `MEL96_29S`, `MEL128_4S` and `MEL128_15S` are those of Won, Ferraro, Bogdanov and Serra, "Evaluation of CNN-based
-automatic music tagging models" (SMC 2020), with the lengths of its section 3 and, where it names no number, those of
-the authors' code (https://github.com/minzwon/sota-music-tagging-models): Hann windows of 512 samples, one every 256, up
-to half the rate, decibels of the power of triangles on the scale of HTK whose tops are 1. Its spectrum of 257 bins
-leaves the lowest triangles without a bin; here the window is filled up with silence to 2048 samples, and none is empty.
+automatic music tagging models" (SMC 2020), in the authors' code (https://github.com/minzwon/sota-music-tagging-models):
+Hann windows of 512 samples, one every 256, up to half the rate, decibels of the power of triangles on the scale of HTK
+whose tops are 1. Its spectrum of 257 bins leaves the lowest triangles without a bin; here the window is filled up with
+silence to 2048 samples, and none is empty. Patches stand next to one another.
 The twins of waveforms are mel bands of the same patch, 128 of them, whose windows and hops are the filters and
 strides of a first convolution: powers of 2 in the first paper, powers of 3 in figure 4 of Kim, Lee and Nam.
 """

@@ -10,7 +10,7 @@ References
 ----------
 B. McFee, E. J. Humphrey and J. P. Bello, "A software framework for musical data augmentation" (ISMIR 2015), whose
 package muda has the profiles in its file drc_presets.json. M. Won, A. Ferraro, D. Bogdanov and X. Serra, "Evaluation of
-CNN-based automatic music tagging models" (SMC 2020), section 5: which changes, and some of these strengths.
+CNN-based automatic music tagging models" (SMC 2020): the four kinds of change; the strengths are ours.
 """
 
 from __future__ import annotations

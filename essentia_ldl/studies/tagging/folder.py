@@ -52,7 +52,9 @@ def take_folder(root: Path, settings: Mapping[str, Any], again: bool) -> tuple[P
         with contextlib.suppress(StoreError):  # nobody can go on with a folder that is damaged
             before = read_object(other / SETTINGS)
             if before.get("data") == settings["data"]:
-                changed = describe_changes(before, settings) or "another version of Essentia"
+                changed = (
+                    describe_changes(before, settings) or "another version of Essentia or of the pretrained networks"
+                )
                 remedy = "Give the same settings to go on, or --again to begin a new benchmark."
                 rule = f"those of {other.name}, which was interrupted"
                 raise DataError(explain("settings of the benchmark", rule, Reason(changed), other, remedy))

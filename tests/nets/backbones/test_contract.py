@@ -15,9 +15,9 @@ from essentia_ldl.nets.shared import share
 from essentia_ldl.runs.plan import BACKBONES
 
 NAMES = discover.names(BACKBONES)
-LONG = {"images": pytest.mark.slow}  # many layers, which take seconds to build
+LONG = dict.fromkeys(("attention", "images"), pytest.mark.slow)  # many layers, which take seconds to build
 # whole, they have millions of numbers
-SLOW = LONG | dict.fromkeys(("attention", "harmoniccnn", "pons", "shortchunk", "vggish"), pytest.mark.slow)
+SLOW = LONG | dict.fromkeys(("harmoniccnn", "pons", "shortchunk", "vggish"), pytest.mark.slow)
 WHOLE, BUILT = ([pytest.param(name, marks=marks.get(name, [])) for name in NAMES] for marks in (SLOW, LONG))
 SMALL = {"vggish": {"n_filters": (4, 4, 4, 4, 4, 4), "n_units": (8, 8)}}  # 72 million numbers are slow to draw
 NARROW = SMALL | {  # for tests of what is built how, and not of how much

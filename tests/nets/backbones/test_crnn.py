@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from essentia_ldl.nets.backbones import crnn
 from essentia_ldl.nets.runtime import keras
@@ -20,5 +21,6 @@ def test_the_order_of_the_steps_counts():
     assert not np.allclose(recurrent(steps), recurrent(steps[:, ::-1]), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_noise_is_learnt_by_heart(overfit):
     assert overfit("crnn", patch_frames=192, width=8, n_steps=40) < 0.5

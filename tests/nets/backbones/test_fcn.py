@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from essentia_ldl.nets.backbones import fcn
 
 
@@ -17,5 +19,6 @@ def test_a_narrow_one_has_layers_of_that_share():
     assert [model.get_layer(f"block_{n}_conv").filters for n in range(1, 6)] == [16, 32, 32, 32, 16]
 
 
+@pytest.mark.slow
 def test_noise_is_learnt_by_heart(overfit):
     assert overfit("fcn", patch_frames=1280, width=4, n_steps=30) < 0.5

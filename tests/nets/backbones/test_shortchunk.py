@@ -22,11 +22,13 @@ def test_the_residual_one_has_three_convolutions_a_block():
     assert sum(name.endswith("_conv") for name in names) == 3 * len(shortchunk.FACTORS)
 
 
-@pytest.mark.parametrize("residual", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("residual", [False, True])
 def test_noise_is_learnt_by_heart(overfit, residual):
     assert overfit("shortchunk", patch_frames=128, width=4, residual=residual, n_steps=40) < 0.5
 
 
+@pytest.mark.slow
 def test_the_published_count_is_that_of_the_residual_one_too(count_trained):
     """Without the two numbers of the input's normalisation, which are fixed."""
     assert count_trained("shortchunk-res") == shortchunk.PARAMETERS_50_RES[0] - 2
