@@ -16,7 +16,7 @@ import numpy as np
 from essentia_ldl import frontends
 from essentia_ldl import labels as label_sources
 from essentia_ldl.choices import CHOSEN, KINDS, REGRESSION, SINGLE_LABEL, join_choices
-from essentia_ldl.discover import names, unknown
+from essentia_ldl.discover import unknown
 from essentia_ldl.errors import SHOWN, DataError, RecipeError, explain, show
 from essentia_ldl.files import Home
 from essentia_ldl.recipe.checks import (
@@ -137,9 +137,7 @@ class Recipe:
             if source not in known:
                 raise unknown("label source", source, known)
             label_sources.build(source, self.classes, read_nothing, self.label_settings.get(source), kind=self.kind)
-        known_backbones = names("essentia_ldl.nets.backbones")
-        if self.network.backbone not in known_backbones:
-            raise unknown("network", self.network.backbone, known_backbones)
+        frontends.get_network(self.network.backbone)
         check_loss(self.kind, self.training.loss, where)
         for section in SECTIONS:
             check_section(getattr(self, section), f"{where}, [{section}]")

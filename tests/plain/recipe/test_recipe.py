@@ -10,6 +10,7 @@ import pytest
 
 from essentia_ldl import labels
 from essentia_ldl.errors import DataError, RecipeError, UnknownNameError
+from essentia_ldl.frontends import NETWORKS
 from essentia_ldl.recipe.recipe import LONGEST_TASK, Recipe, read_nothing
 from essentia_ldl.recipe.sections import SECTIONS
 from essentia_ldl.recipe.toml import folders, read_recipe
@@ -33,6 +34,12 @@ def test_override_changes_copies_and_checks():
         plain.override(network__fine_tune="top", network__backbone="resnet")
     with pytest.raises(UnknownNameError, match="label source"):
         plain.override(labels="sx")
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_and_every_variant_of_one_can_be_trained(name):
+    plain = Recipe("x", ("a", "b"))
+    assert plain.override(network__backbone=name, network__fine_tune="none").network.backbone == name
 
 
 def test_the_epochs_are_those_of_the_mode():
