@@ -1,13 +1,14 @@
 """Pictures of what networks learned, drawn by matplotlib: records of a look flow in, drawings flow out.
 
-A picture is as wide as those of the report, 360 of its pixels, with twice as many dots and letters that are as large
-there as the others. Colours are those of the report: blue for what is measured, orange for what it is compared with.
-Like the pictures of matplotlib's elsewhere they are light on light and dark pages.
+A picture is as wide as those of the report, 360 of its pixels, with half as many dots again, and its letters are as
+large as theirs. Colours are those of the report: blue for what is measured, orange for what it is compared with. Like
+the pictures of matplotlib's elsewhere they are light on light and dark pages.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,14 @@ from essentia_ldl.report.pictures import shown
 from essentia_ldl.runs.looks import Bands, Excitations, Harmonics, Look, Seen, Spectra
 
 Figure = Axes = Any  # matplotlib's, which is imported where it is needed
-WIDTH_IN, DPI = 3.6, 200  # a pixel of the report is a hundredth of an inch
+WIDTH_IN, DPI = 3.6, 150  # a pixel of the report is a hundredth of an inch
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#8a8a8a"
 CLASSES = (BLUE, ORANGE, "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")  # Okabe and Ito; others are grey
 MARKS = "osD^v<>"
-SMALL = 7.5  # points: 10 pixels of the report
-N_KERNELS = (4, 8)  # rows and columns of kernels that are shown one by one
-N_CURVES = (4, 3)
+ROLES = {"test": "test", "valid": "validation", "train": "training"}
+SMALL = 8.0  # points: 11 pixels of the report
+KERNELS = (4, 8)  # rows, at most, and columns of kernels that are shown one by one
+CURVES = (4, 3)
 CORRELATED = 0.5  # least size of Pearson's r of a channel that is said to follow the loudness
 EXAMPLE_HZ = 220.0  # whose harmonics are shown
 
@@ -131,14 +133,14 @@ def _draw_deviations(look: Excitations) -> Drawing:
         axes = figure.add_subplot()
         places = np.arange(1, len(look.blocks) + 1)
         axes.bar(places, look.deviations, 0.7, color=BLUE)
-        axes.set(xlabel="block", ylabel="standard deviation over classes", xticks=places)
+        axes.set(xlabel="block", ylabel="deviation over classes", xticks=places)
         _tidy(axes)
 
     pairs = zip(look.blocks, look.deviations, strict=True)
     told = ", ".join(f"{name} {value:.3f}" for name, value in pairs)
     caption = (
         f"<b>How far classes differ</b>: standard deviation of the excitations over {len(look.classes)} classes, the "
-        f"mean over the channels of each block; {int(look.n_tracks.sum())} {look.role} tracks"
+        f"mean over the channels of each block; {int(look.n_tracks.sum())} {ROLES[look.role]} tracks"
     )
     return Drawing("", caption, f"Standard deviation by block: {told}", 2.2, paint)
 
@@ -185,9 +187,12 @@ def _draw_widths(look: Harmonics) -> Drawing:
 
     def paint(figure: Figure) -> None:
         axes = figure.add_subplot()
+        axes.plot(centres, look.widths_hz(centres), color=BLUE, linewidth=2.2, label="learnt")
         axes.plot(centres, look.widths_hz(centres, learnt=False), color=ORANGE, linestyle="--", label="before training")
-        axes.plot(centres, look.widths_hz(centres), color=BLUE, label="learnt")
         axes.set(xlabel="centre of the filter (Hz)", ylabel="width (Hz)", xscale="log", yscale="log")
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("")
         axes.grid(color="#e9ebee", linewidth=0.6)
         _tidy(axes)
         axes.legend(loc="upper left", fontsize=SMALL, frameon=False)
@@ -208,10 +213,16 @@ def _draw_triangles(look: Harmonics) -> Drawing:
         axes = figure.add_subplot()
         for number in range(1, look.n_harmonics + 1):
             centre = number * float(fundamental)
-            for learnt, style in ((False, {"color": ORANGE, "linestyle": "--"}), (True, {"color": BLUE})):
+            for learnt, style in ((True, {"color": BLUE}), (False, {"color": ORANGE, "linestyle": "--"})):
                 half = float(look.widths_hz(np.array(centre), learnt=learnt)) / 2
                 words = ("learnt" if learnt else "before training") if number == 1 else None
-                axes.plot([centre - half, centre, centre + half], [0, 1, 0], linewidth=1.1, label=words, **style)
+                axes.plot(
+                    [centre - half, centre, centre + half],
+                    [0, 1, 0],
+                    linewidth=2.2 if learnt else 1.1,
+                    label=words,
+                    **style,
+                )
         axes.set(xlabel="frequency (Hz)", ylabel="weight", ylim=(0, 1.35), yticks=(0, 0.5, 1))
         _tidy(axes)
         axes.legend(loc="upper center", ncols=2, fontsize=SMALL, frameon=False)
@@ -223,7 +234,7 @@ def _draw_triangles(look: Harmonics) -> Drawing:
 
 def _draw_envelopes(look: Bands) -> Drawing:
     """Draw all filters of a layer as a heat map: what bands they weigh, or how fast they want these to change."""
-    kernels = np.asarray(look.kernels, dtype=np.float64)
+    kernels = np.asarray(look.active, dtype=np.float64)
     if look.is_temporal:
         values = np.abs(np.fft.rfft(kernels[:, :, 0] * np.hanning(kernels.shape[1]), max(256, kernels.shape[1])))
         highest, name = look.frame_rate_hz / 2, "change of a band (Hz)"
@@ -239,8 +250,8 @@ def _draw_envelopes(look: Bands) -> Drawing:
         _paint_heat(axes, values.T, (0.5, len(values) + 0.5, 0, highest))
         axes.set(xlabel="filters, sorted by their peak", ylabel=name)
 
-    n_filters, n_frames, n_bands = kernels.shape
-    seconds = f"{n_frames / look.frame_rate_hz:.2g} s"
+    n_active, n_frames, n_bands = kernels.shape
+    n_filters, seconds = len(look.kernels), f"{n_frames / look.frame_rate_hz:.2g} s"
     if look.is_temporal:
         what = f"{n_filters} filters of {n_frames} frames ({seconds}) in one band: spectra of their weights"
     else:
@@ -248,58 +259,55 @@ def _draw_envelopes(look: Bands) -> Drawing:
             f"{n_filters} filters of {n_frames} frames ({seconds}) and {n_bands} of {look.n_all} bands: root mean "
             "square of their weights over time. A filter slides over the bands, so that its lowest is 0 wherever it is"
         )
+    if n_active < n_filters:
+        what += f". The weights of {n_filters - n_active} are zero: they are left out"
     return Drawing("", f"<b>{shown(look.layer)}</b>: {what}", f"{look.layer}: {what}", 2.5, paint)
 
 
 def _draw_kernels(look: Bands) -> Drawing:
-    chosen = _choose_strongest(look.kernels, N_KERNELS[0] * N_KERNELS[1])
-    kernels = look.kernels[chosen]
+    chosen = _choose_strongest(look.active, KERNELS[0] * KERNELS[1])
+    kernels = look.active[chosen]
     peaks = np.argmax((kernels**2).mean(axis=1), axis=1)
     kernels = kernels[np.argsort(peaks, kind="stable")]
 
     def paint(figure: Figure) -> None:
-        grid = figure.subplots(*N_KERNELS, squeeze=False)
-        for axes in grid.ravel():
+        for axes, kernel in zip(_list_axes(figure, len(kernels), KERNELS[1]), kernels, strict=True):
             axes.set(xticks=(), yticks=())
             axes.spines[:].set_linewidth(0.4)
-        for axes, kernel in zip(grid.ravel(), kernels, strict=False):
             largest = float(np.abs(kernel).max()) or 1.0
-            axes.imshow(
-                kernel.T, origin="lower", aspect="auto", cmap=_diverging(), vmin=-largest, vmax=largest, rasterized=True
-            )
-        for axes in grid.ravel()[len(kernels) :]:
-            axes.set_visible(False)
+            settings = {"origin": "lower", "aspect": "auto", "interpolation": "nearest"}
+            axes.imshow(kernel.T, cmap=_diverging(), vmin=-largest, vmax=largest, **settings)
         figure.supxlabel(f"time: {kernels.shape[1]} frames", fontsize=SMALL)
         figure.supylabel(f"bands: {kernels.shape[2]}", fontsize=SMALL)
 
-    n_all = len(look.kernels)
+    n_all, n_rows = len(look.kernels), math.ceil(len(kernels) / KERNELS[1])
     caption = (
         f"<b>{shown(look.layer)}</b>: the {len(kernels)} filters of {n_all} with the largest weights; blue adds, "
         "orange takes away"
     )
-    return Drawing("kernels", caption, f"{len(kernels)} kernels of {look.layer}", 3.0, paint)
+    return Drawing("kernels", caption, f"{len(kernels)} kernels of {look.layer}", 0.4 + 0.7 * n_rows, paint)
 
 
 def _draw_curves(look: Bands) -> Drawing:
-    chosen = np.sort(_choose_strongest(look.kernels, N_CURVES[0] * N_CURVES[1]))
-    kernels = look.kernels[chosen][:, :, 0]
+    chosen = np.sort(_choose_strongest(look.active, CURVES[0] * CURVES[1]))
+    kernels = look.active[chosen][:, :, 0]
     seconds = np.arange(kernels.shape[1]) / look.frame_rate_hz
 
     def paint(figure: Figure) -> None:
-        grid = figure.subplots(*N_CURVES, sharex=True, squeeze=False)
-        for axes, kernel in zip(grid.ravel(), kernels, strict=False):
+        every = _list_axes(figure, len(kernels), CURVES[1])
+        for number, (axes, kernel) in enumerate(zip(every, kernels, strict=True)):
             axes.axhline(0, color=GREY, linewidth=0.5)
             axes.plot(seconds, kernel, color=BLUE, linewidth=0.9)
             axes.set(yticks=(), xlim=(0, seconds[-1]))
             _tidy(axes)
             axes.spines["left"].set_visible(False)
-        for axes in grid.ravel()[len(kernels) :]:
-            axes.set_visible(False)
+            axes.tick_params(labelbottom=number + CURVES[1] >= len(kernels))  # where none stands below
         figure.supxlabel("time (s)", fontsize=SMALL)
         figure.supylabel("weight", fontsize=SMALL)
 
+    n_rows = math.ceil(len(kernels) / CURVES[1])
     caption = f"<b>{shown(look.layer)}</b>: the {len(kernels)} filters of {len(look.kernels)} with the largest weights"
-    return Drawing("curves", caption, f"{len(kernels)} kernels of {look.layer} over time", 2.8, paint)
+    return Drawing("curves", caption, f"{len(kernels)} kernels of {look.layer} over time", 0.5 + 0.6 * n_rows, paint)
 
 
 def _choose_strongest(kernels: np.ndarray, n_chosen: int) -> np.ndarray:
@@ -308,10 +316,19 @@ def _choose_strongest(kernels: np.ndarray, n_chosen: int) -> np.ndarray:
     return np.argsort(-strength, kind="stable")[:n_chosen]
 
 
+def _list_axes(figure: Figure, n_axes: int, n_columns: int) -> list[Axes]:
+    """Return axes in rows, and hide those that are left over in the last one."""
+    every = list(figure.subplots(math.ceil(n_axes / n_columns), n_columns, squeeze=False).ravel())
+    for axes in every[n_axes:]:
+        axes.set_visible(False)
+    return every[:n_axes]
+
+
 def _paint_heat(axes: Axes, values: np.ndarray, extent: tuple[float, float, float, float]) -> None:
     image = axes.imshow(
         values, origin="lower", aspect="auto", extent=extent, cmap=_rising(), vmin=0, vmax=1, interpolation="nearest"
     )
+    axes.xaxis.get_major_locator().set_params(integer=True)
     bar = axes.figure.colorbar(image, ax=axes, fraction=0.05, pad=0.02, ticks=(0, 0.5, 1))
     bar.set_label("share of the peak")
     bar.outline.set_linewidth(0.4)

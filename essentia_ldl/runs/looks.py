@@ -23,6 +23,7 @@ from essentia_ldl.files import is_file_name, read_object, replacing, write_json
 FOLDER = "looks"
 LIST = "looks.json"
 REMEDY = "Give the command again with --look all."
+SILENT = 1e-6  # of the largest weight of a layer: a filter whose weights are all below that says nothing
 _MADE_OF = "made_of"
 
 
@@ -200,6 +201,13 @@ class Bands:
         shape = self.kernels.shape
         fits = len(shape) == 3 and min(shape) > 0 and shape[2] <= self.n_all and self.frame_rate_hz > 0
         _check(fits, "filters of bands", "(n_filters, n_frames, n_bands)", shape, self.layer)
+
+    @property
+    def active(self) -> np.ndarray:
+        """The kernels with weights: regularisation may have let others shrink to nothing; all where all have none."""
+        largest = np.abs(self.kernels).max(axis=(1, 2))
+        kept = largest > SILENT * largest.max()
+        return self.kernels[kept] if kept.any() else self.kernels
 
     @property
     def is_temporal(self) -> bool:

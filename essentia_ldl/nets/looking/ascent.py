@@ -109,12 +109,10 @@ def shorten(model: keras.Model, layer: str) -> keras.Model:
 
     longest = model.input_shape[1]
     lengths = [FRAME * 3**n for n in range(20) if FRAME * 3**n < longest]
-    for n_samples in (*lengths, longest):
-        built = _build(lower, n_samples, configure)
-        if built is not None:
-            copy_weights(lower, built)
-            return built
-    raise AssertionError  # the network itself was built for the longest
+    tried = (_build(lower, n_samples, configure) for n_samples in (*lengths, longest))
+    built = next(model for model in tried if model is not None)  # for the longest the network itself was built
+    copy_weights(lower, built)
+    return built
 
 
 def _build(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from essentia_ldl.nets.backbones import framecnn, samplecnn
+from essentia_ldl.nets.backbones import framecnn, load_backbone, samplecnn
 from essentia_ldl.nets.looking import ascent
 from essentia_ldl.nets.looking.ascent import choose_filters, look_at_layer, shorten
 from essentia_ldl.nets.looking.spectra import FRAME
@@ -109,3 +109,24 @@ def test_of_layers_that_need_long_waveforms_some_filters_are_shown():
     assert np.ptp(np.diff(chosen)) <= 1
     assert chosen[0] == 0
     assert choose_filters(5, 2 * ascent.MOST_SAMPLES).tolist() == [0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "layer", "n_samples"),
+    [
+        ("samplecnn-rese2", "block_3_conv_2", 729),
+        ("samplecnn-1s-se", "block_4_conv", 729),
+        ("samplecnn-729-243", "block_1_conv", 729),
+        ("harmoniccnn", "block_2_2", 729),
+        ("pons-wave", "wave_3", 729),
+    ],
+)
+def test_networks_of_every_kind_can_be_climbed(name, layer, n_samples, monkeypatch):
+    monkeypatch.setattr(ascent, "N_STEPS", 2)
+    module = load_backbone(name)
+    model = module.build(module.FRONT_END, width=2)
+    found = look_at_layer(model, layer, module.FRONT_END.sample_rate_hz, seed=0)
+    assert found.n_samples == n_samples
+    assert len(found.spectra) == found.n_filters == model.get_layer(layer).output.shape[-1]
+    assert (found.spectra.max(axis=1) == 1.0).all()

@@ -110,14 +110,14 @@ def test_bars_are_the_deviations_and_dots_the_segments(tmp_path):
 
 def test_widths_are_drawn_beside_those_before_training(tmp_path):
     widths, triangles = list_drawings(Seen("h", "harmonics"), HARMONICS)
-    before, learnt = paint(widths, tmp_path).axes[0].lines
+    learnt, before = paint(widths, tmp_path).axes[0].lines
     centres = learnt.get_xdata()
     assert len(centres) == 6 * 3
     np.testing.assert_allclose(learnt.get_ydata(), (0.11 * centres + 25) / 1.5)
     np.testing.assert_allclose(before.get_ydata(), 0.1079 * centres + 24.7)
     assert "alpha 0.1100, beta 25.00, Q 1.5000" in widths.caption
     lines = paint(triangles, tmp_path).axes[0].lines
-    assert [line.get_xdata()[1] for line in lines[1::2]] == [220.0 * n for n in range(1, 7)]
+    assert [line.get_xdata()[1] for line in lines[::2]] == [220.0 * n for n in range(1, 7)]
 
 
 def test_temporal_filters_are_sorted_by_how_fast_they_change(tmp_path):
@@ -135,9 +135,13 @@ def test_timbral_filters_are_sorted_by_their_bands_and_the_strongest_are_shown(t
         kernels[number, :, 4 - number % 5] = number
     heat, strongest = list_drawings(Seen("m", "bands", "t"), Bands("t", 62.5, 96, kernels))
     image = paint(heat, tmp_path).axes[0].images[0].get_array()
-    assert np.argmax(image, axis=0)[1:].tolist() == sorted(np.argmax(image, axis=0)[1:].tolist())
+    assert image.shape == (5, 39)  # the first has no weights
+    assert "40 filters" in heat.caption
+    assert heat.caption.endswith("The weights of 1 are zero: they are left out")
+    assert np.argmax(image, axis=0).tolist() == sorted(np.argmax(image, axis=0).tolist())
     figure = paint(strongest, tmp_path)
     drawn = [axes.images[0].get_array().max() for axes in figure.axes]
+    assert len(paint(list_drawings(*LOOKS["timbral"][:2])[1], tmp_path).axes) == 3 * 8  # 20 kernels
     assert sorted(drawn) == list(range(8, 40))
     assert "32 filters of 40" in strongest.caption
 

@@ -123,6 +123,12 @@ def test_widths_are_those_of_the_paper():
     np.testing.assert_allclose(HARMONICS.widths_hz(1000.0, learnt=False), 0.1079 * 1000 + 24.7)
 
 
+def test_filters_that_shrank_to_nothing_are_not_active():
+    kernels = np.ones((3, 7, 38), np.float32) * np.array([1e-30, 1.0, 2e-6], np.float32)[:, np.newaxis, np.newaxis]
+    np.testing.assert_array_equal(Bands("timbral_1", 62.5, 96, kernels).active, kernels[1:])
+    assert len(Bands("timbral_1", 62.5, 96, np.zeros((3, 7, 38), np.float32)).active) == 3
+
+
 @pytest.mark.parametrize(
     ("kind", "values", "text"),
     [
