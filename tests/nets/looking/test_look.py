@@ -23,6 +23,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ascent, "N_STEPS", 2)
 
 
+@pytest.mark.slow
 def test_a_look_is_written_and_read_back(make_wave_run):
     run = make_wave_run()
     seen = look_inside(run, ["filters", "ascent", "excitations"], ["block_1_conv", "stem"])
