@@ -75,6 +75,15 @@ def test_the_report_has_the_section_when_it_is_asked_for(jobs, home, make_writer
     assert [job["run"] for _, job in jobs] == [str(folder)]
 
 
+@pytest.mark.slow
+def test_of_a_cross_validation_the_network_of_the_first_fold_is_looked_at(jobs, home, make_writer, check):
+    folder = make_writer(n_tracks=12).crossval()
+    done = CliRunner().invoke(main, ["report", "--look", "all"])
+    assert done.exit_code == 0, done.output
+    assert [Path(job["run"]).parent for _, job in jobs] == [folder]
+    assert "looks" in check((folder / "report.html").read_text("utf-8")).ids
+
+
 def test_a_step_that_fails_leaves_the_report_as_it_was(home, make_writer, monkeypatch):
     def fail(*_: str) -> None:
         raise StepFailed("", 1)
