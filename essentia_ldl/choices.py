@@ -48,6 +48,9 @@ DEFORMATIONS = {
 LAYERS = ("embedding", "deep", "all")  # or some of the digits 1 to 5, see `taps`
 DESCENT, SOLVED = SOLVERS = ("", "solved")
 SEPARATE, SHARED, WIDE = TARGET_NETWORKS = ("separate", "shared", "wide")
+# Looks inside a trained network: spectra of its first filters, waveforms that excite deeper ones, what SE blocks scale
+# channels by, widths of harmonic filters, and filters of mel bands.
+FILTERS, ASCENT, EXCITATIONS, HARMONICS, BANDS = LOOKS = ("filters", "ascent", "excitations", "harmonics", "bands")
 
 
 def is_loss(name: str) -> bool:

@@ -35,6 +35,7 @@ from essentia_ldl.predict.write import Output, choose_form
 from essentia_ldl.progress import be_silent
 from essentia_ldl.records import Failure, Prediction
 from essentia_ldl.report.command import write_report
+from essentia_ldl.report.looks import LookRequest
 from essentia_ldl.train.train import Trained
 
 _QUESTION = ("segments", "uncertainty", "min_confidence", "engine", "precision", "notes")
@@ -256,6 +257,8 @@ def report(
     home: Home | Place | None = None,
     excerpt_s: float | None = None,
     n_listed: int = 40,
+    looks: str | Sequence[str] = (),
+    layers: Sequence[str] = (),
 ) -> WrittenReport:
     """Write the report of a run: one page that opens without a network, and the labels to listen to again.
 
@@ -270,6 +273,11 @@ def report(
         Seconds of every listed track that the page holds; None plays the files where they are.
     n_listed : int
         Doubtful tracks that the page lists; audit.csv has all.
+    looks : str or sequence of str
+        What the page shows of what its networks learned: "all", or some of "filters", "ascent", "excitations",
+        "harmonics" and "bands"; none is nothing.
+    layers : sequence of str
+        Layers for "ascent" and "bands"; none is all.
 
     Returns
     -------
@@ -279,7 +287,9 @@ def report(
     Raises
     ------
     UnknownNameError
-        When there is no such run; a LookupError.
+        When there is no such run, look or layer; a LookupError.
+    DataError
+        When its networks have no such look; a ValueError.
     StoreError
         When it has not ended, is damaged or cannot be written; an OSError.
     AudioError
@@ -295,6 +305,8 @@ def report(
     if home is None and folder is not run:
         home = Home(folder.parent.parent)
     name = None if folder is None else os.fspath(folder)
+    pictures = (looks,) if isinstance(looks, str) else tuple(looks)
+    asked = LookRequest(pictures, tuple(layers)) if pictures else None
     with telling(be_silent):
-        done = write_report(name, find_home(home), excerpt_s, n_listed)
+        done = write_report(name, find_home(home), excerpt_s, n_listed, asked)
     return WrittenReport(**vars(done))

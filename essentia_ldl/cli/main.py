@@ -22,9 +22,11 @@ from essentia_ldl.cli.options import (
     PROCESSES,
     SourceOption,
     layout,
+    options_of_looks,
     options_of_training,
     read_pairs,
     resolve_home,
+    resolve_looks,
     resolve_recipe,
     resolve_source,
     resolve_truth,
@@ -260,7 +262,8 @@ def evaluate_command(model: str, data: str, mapping: dict[str, str], output: str
 @click.argument("run", required=False)
 @click.option("--excerpts", "excerpt_s", type=click.FloatRange(1, 60), metavar="S", help="Embed S seconds per track.")
 @click.option("--tracks", "n_listed", type=click.IntRange(0), default=40, show_default=True, help="Shown in the audit.")
-def report_command(run: str | None, excerpt_s: float | None, n_listed: int) -> None:
+@options_of_looks
+def report_command(run: str | None, excerpt_s: float | None, n_listed: int, **asked: tuple[str, ...]) -> None:
     """Write RUN's report.html and audit.csv: scores, pictures, and the labels to listen to again.
 
     RUN is a run of train or crossval, by name or folder (default: the one that ended last).
@@ -268,7 +271,8 @@ def report_command(run: str | None, excerpt_s: float | None, n_listed: int) -> N
     from essentia_ldl.cli.text.report import describe_report
     from essentia_ldl.report.command import write_report
 
-    show(describe_report(write_report(run, Home.from_environment(), excerpt_s, n_listed)))
+    looks = resolve_looks(**asked)
+    show(describe_report(write_report(run, Home.from_environment(), excerpt_s, n_listed, looks)))
 
 
 @main.group("graphs")

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from essentia_ldl.choices import CHOSEN, MUSIC, SPEEDS
+from essentia_ldl.choices import CHOSEN, LOOKS, MUSIC, SPEEDS
 
 if TYPE_CHECKING:
     from essentia_ldl.collection.read import Source
     from essentia_ldl.files import Home
     from essentia_ldl.measure.rows import TruthColumn
     from essentia_ldl.recipe.recipe import Recipe
+    from essentia_ldl.report.looks import LookRequest
 
 DATA = click.option("--data", metavar="PATH", help="Folder with one sub-folder per class, or a CSV / TSV table.")
 JOBS = click.option("--jobs", type=click.IntRange(1), metavar="N", help="Worker processes (default: one per core).")
@@ -133,6 +134,33 @@ def options_of_training(command: Any) -> Any:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+_LOOKS = (
+    click.option(
+        *("--look", "looks"),
+        multiple=True,
+        type=click.Choice(["all", *LOOKS]),
+        help="Show what its networks learned; may repeat.",
+    ),
+    click.option("--layer", "layers", multiple=True, metavar="NAME", help="Layer for ascent and bands; may repeat."),
+)
+
+
+def options_of_looks(command: Any) -> Any:
+    """Add the options that ask for pictures of what networks learned."""
+    for option in reversed(_LOOKS):
+        command = option(command)
+    return command
+
+
+def resolve_looks(looks: tuple[str, ...], layers: tuple[str, ...]) -> LookRequest | None:
+    """Return what the options ask for of the inside of networks; None when nothing."""
+    from essentia_ldl.report.looks import LookRequest
+
+    if layers and not looks:
+        raise click.UsageError("--layer needs --look.")
+    return LookRequest(looks, layers) if looks else None
 
 
 def resolve_home(options: dict[str, Any]) -> Home:

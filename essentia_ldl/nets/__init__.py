@@ -53,6 +53,13 @@ The map, in the order of the imports: a module imports only from what stands abo
         export       a trained run -> graphs, cards, golden patches
     base_graphs      the released weights -> graphs/
     tapped_graphs    pretrained networks, frozen for the features of the store
+    looking/         what trained networks have learned
+        spectra      spectra of filters, by their peaks
+        ascent       waveforms that excite the filters of a layer
+        excitations  what SE blocks say of tracks
+        front_ends   harmonic filters, and filters of mel bands
+        subjects     the networks of a run, and which pictures each has
+        look         the entry point: all of it, written into the run
     run              the entry point: train, calibrate, export run folders
     embed            the entry point for embeddings alone
     timing           how long a network takes on this machine

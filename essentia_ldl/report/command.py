@@ -22,6 +22,7 @@ from essentia_ldl.report.doubts import AUDIT, Doubts, judge, locate, read_featur
 from essentia_ldl.report.excerpts import find_ffmpeg, read_excerpt
 from essentia_ldl.report.groups import draw_groups
 from essentia_ldl.report.kinds import NO_AUDIT, KindResults, draw_kind_sections, read_kind_results
+from essentia_ldl.report.looks import LookRequest, Shown, draw_looks, look_at_run
 from essentia_ldl.report.map import place_tracks
 from essentia_ldl.report.page import Page, Section, wrap_page
 from essentia_ldl.report.pictures import shown
@@ -41,6 +42,7 @@ SECTIONS = (
     Section("curves", "Learning", "Did it learn, and when was it best?", draw_curves_section),
     Section("labels", "Labels", "What did smoothing do to the labels?", draw_labels),
     Section("groups", "Artist groups", "Which artists belong together?", draw_groups),
+    Section("looks", "What it learned", "What do its layers listen to?", lambda page: page.looks),
     Section("map", "Map", "Which tracks sound alike?", draw_maps),
     Section("audit", "Label audit", "Which labels should somebody listen to again?", draw_doubts),
     Section("failures", "Files left out", "Which files could not be used?", draw_failures),
@@ -56,7 +58,7 @@ class Reported:
     notes : tuple[str, ...]
         What is missing, in sentences.
     pictures : tuple[Path, ...]
-        Reliability diagrams.
+        Reliability diagrams, and what was asked for of the networks.
     page : Path
         The report.
     audit : Path or None
@@ -69,7 +71,13 @@ class Reported:
     audit: Path | None
 
 
-def write_report(name: str | None, home: Home, excerpt_s: float | None = None, n_listed: int = N_LISTED) -> Reported:
+def write_report(
+    name: str | None,
+    home: Home,
+    excerpt_s: float | None = None,
+    n_listed: int = N_LISTED,
+    asked: LookRequest | None = None,
+) -> Reported:
     """Write the report of a run.
 
     Parameters
@@ -82,6 +90,8 @@ def write_report(name: str | None, home: Home, excerpt_s: float | None = None, n
         Put that many seconds of every listed track into the page, instead of opening the files where they are.
     n_listed : int
         Doubtful tracks that the page lists; audit.csv has all.
+    asked : LookRequest or None
+        What to show of the inside of its networks, in a cross-validation those of the first fold; None is nothing.
 
     Returns
     -------
@@ -95,33 +105,49 @@ def write_report(name: str | None, home: Home, excerpt_s: float | None = None, n
         When it has not ended or is damaged.
     AudioError
         When excerpts are wanted and there is no ffmpeg.
+    StepFailed, DataError
+        What `look_at_run` raises.
     """
     folder = find_finished(name, home.runs)
     ffmpeg = find_ffmpeg() if excerpt_s is not None else ""
     with _telling_damage(folder):
         tagged = read_kind_results(folder)
         if tagged is not None:
-            return _write_kind_report(tagged)
+            return _write_kind_report(tagged, asked)
         results = read_results(folder, home)
         read = read_features_of(results)
         doubts = judge(results, read)
         notes: list[str] = []
         maps = place_maps(results, doubts, read, notes)
+        looks = _look(results.plan.folder, asked, notes)
         page = Page(results, doubts, maps, {}, n_listed, ())
         sounds = _embed(page, ffmpeg, excerpt_s, notes) if excerpt_s is not None else _link(results, notes)
-        page = Page(results, doubts, maps, sounds, n_listed, tuple(notes), is_portable=excerpt_s is not None)
+        page = Page(results, doubts, maps, sounds, n_listed, tuple(notes), excerpt_s is not None, draw_looks(looks))
         notes += write_doubts(folder / AUDIT, doubts, results)
         with replacing(folder / "report.html") as file:
             file.write(draw_page(page).encode("utf-8"))
         written = list(write_diagrams(results))
         notes += [note for note in written if isinstance(note, str)]
-    pictures = tuple(path for path in written if not isinstance(path, str))
+    pictures = tuple(path for path in (*written, *(one.path for one in looks)) if not isinstance(path, str))
     return Reported((*results.notes, *doubts.notes, *notes), pictures, folder / "report.html", folder / AUDIT)
 
 
-def _write_kind_report(results: KindResults) -> Reported:
+def _look(folder: Path, asked: LookRequest | None, notes: list[str]) -> tuple[Shown, ...]:
+    """Return the pictures of what networks learned, where they are asked for."""
+    if asked is None:
+        return ()
+    looks, missing = look_at_run(folder, asked)
+    notes += missing
+    return looks
+
+
+def _write_kind_report(results: KindResults, asked: LookRequest | None) -> Reported:
     """Write the page of a run of tags or numbers, which has no audit."""
+    notes = [NO_AUDIT]
+    looks = _look(results.plan.folder, asked, notes)
     sections = draw_kind_sections(results)
+    if looks:
+        sections.append(("looks", "What it learned", draw_looks(looks)))
     links = "".join(f'<a href="#{anchor}">{shown(title)}</a>' for anchor, title, _ in sections)
     bodies = "".join(
         f'<section id="{anchor}"><h2>{shown(title)}</h2>{body}</section>' for anchor, title, body in sections
@@ -132,7 +158,7 @@ def _write_kind_report(results: KindResults) -> Reported:
     page = results.folder / "report.html"
     with replacing(page) as file:
         file.write(wrap_page(kind, results.folder.name, (plan.task, about), links, bodies).encode("utf-8"))
-    return Reported((NO_AUDIT,), (), page, None)
+    return Reported(tuple(notes), tuple(one.path for one in looks), page, None)
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ import html
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -174,16 +175,9 @@ def draw_png(path: Path, reliabilities: Sequence[Reliability], title: str = "") 
     """
     if not reliabilities:
         raise DataError(explain("diagrams", "one at least", 0, path, "Give a Reliability."))
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        remedy = "Install it: pip install 'essentia-ldl[plots]'."
-        raise DataError(explain("png", "matplotlib", "not installed", path, remedy)) from None
     n_columns = min(_N_COLUMNS, len(reliabilities))
     n_rows = math.ceil(len(reliabilities) / n_columns)
-    figure = Figure(figsize=(3.2 * n_columns, 4.1 * n_rows), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = start_figure((3.2 * n_columns, 4.1 * n_rows), 120, path)
     grid = figure.add_gridspec(2 * n_rows, n_columns, height_ratios=[3, 1] * n_rows)
     for number, reliability in enumerate(reliabilities):
         row, column = divmod(number, n_columns)
@@ -209,6 +203,39 @@ def draw_png(path: Path, reliabilities: Sequence[Reliability], title: str = "") 
         figure.suptitle(words, fontsize=11, fontfamily=families)
     with replacing(path) as file:
         figure.savefig(file, format="png")
+
+
+def start_figure(inches: tuple[float, float], dpi: int, path: Path) -> Any:
+    """Start a picture of matplotlib's, without a window system.
+
+    Parameters
+    ----------
+    inches : tuple[float, float]
+        Width and height.
+    dpi : int
+        Pixels per inch.
+    path : Path
+        Where it will be, for the message.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Empty.
+
+    Raises
+    ------
+    DataError
+        When matplotlib is not installed.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        remedy = "Install it: pip install 'essentia-ldl[plots]'."
+        raise DataError(explain("png", "matplotlib", "not installed", path, remedy)) from None
+    figure = Figure(figsize=inches, dpi=dpi, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def _box(x: float, y: float, width: float, height: float, colour: str, opacity: float) -> str:

@@ -53,6 +53,8 @@ class Page:
         What could not be drawn, and why.
     is_portable : bool
         Whether the page is to be given away: it names no place of this computer then.
+    looks : str
+        Pictures of what its networks learned, as HTML; empty where they are not asked for.
     """
 
     results: Results
@@ -62,6 +64,7 @@ class Page:
     n_listed: int
     notes: Sequence[str]
     is_portable: bool = False
+    looks: str = ""
 
     @property
     def listed(self) -> tuple[Judged, ...]:

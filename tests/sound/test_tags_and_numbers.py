@@ -55,7 +55,9 @@ def test_tags_are_trained_by_descent_and_told_with_their_thresholds(home, run_co
     assert f"{N_CLIPS} tracks, 0 failed" in told
     assert f"made with {N_CLIPS} of these tracks" in told
     assert "ROC-AUC" in told
-    assert "report.html" in run_command(home, "report")
+    told = run_command(home, "report", "--look", "all")  # the pretrained network below the head
+    assert "report.html" in told
+    assert "looks/msd-musicnn/bands-timbral_74.png" in told
 
 
 @pytest.mark.slow

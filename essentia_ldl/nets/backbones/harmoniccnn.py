@@ -110,10 +110,18 @@ class HarmonicFilters(keras.layers.Layer):
     def make_filters(self) -> tf.Tensor:
         """Make the triangles of the present widths, (n_bins, n_harmonics * n_bands)."""
         centres = tf.constant(list_frequencies().reshape(1, -1))
-        alpha, beta, q = (tf.convert_to_tensor(value, tf.float32) for value in (self._alpha, self._beta, self._q))
+        alpha, beta, q = self._list_widths()
         widths = (alpha * centres + beta) / q
         bins = tf.constant(np.linspace(0, self.sample_rate_hz / 2, FFT // 2 + 1, dtype=np.float32)[:, np.newaxis])
         return tf.maximum(0.0, 1.0 - 2.0 * tf.abs(bins - centres) / widths)
+
+    def read_widths(self) -> tuple[float, float, float]:
+        """Return alpha, beta and Q as they are now."""
+        alpha, beta, q = (float(value.numpy()) for value in self._list_widths())
+        return alpha, beta, q
+
+    def _list_widths(self) -> list[tf.Tensor]:
+        return [tf.convert_to_tensor(value, tf.float32) for value in (self._alpha, self._beta, self._q)]
 
     def compute_output_shape(self, shape: tuple[int | None, int]) -> tuple[int | None, int, int, int]:
         """Return the shape for one of samples."""

@@ -21,6 +21,7 @@ from essentia_ldl.measure.evaluate import Evaluated
 from essentia_ldl.measure.rows import TruthColumn
 from essentia_ldl.predict import many, worker
 from essentia_ldl.report.command import Reported
+from essentia_ldl.report.looks import LookRequest
 
 CARD = {
     "name": "sad-1",
@@ -177,8 +178,14 @@ def test_a_report_is_of_a_result_a_name_or_the_last_run(monkeypatch, tmp_path):
     assert asking.report(TrainedModel(run, (), {}, ())).page == tmp_path / "report.html"
     asking.report("sad-1", tmp_path / "other", 5, 7)
     asking.report()
+    asking.report("sad-1", tmp_path, looks="all")
+    asking.report("sad-1", tmp_path, looks=["filters", "ascent"], layers=["stem"])
     assert asked == [
-        (str(run), Home(tmp_path / "home"), None, 40),
-        ("sad-1", Home(tmp_path / "other"), 5, 7),
-        (None, Home(tmp_path / "environment"), None, 40),
+        (str(run), Home(tmp_path / "home"), None, 40, None),
+        ("sad-1", Home(tmp_path / "other"), 5, 7, None),
+        (None, Home(tmp_path / "environment"), None, 40, None),
+        ("sad-1", Home(tmp_path), None, 40, LookRequest()),
+        ("sad-1", Home(tmp_path), None, 40, LookRequest(("filters", "ascent"), ("stem",))),
     ]
+    with pytest.raises(UnknownNameError, match="look: expected one of all, ascent, bands"):
+        asking.report("sad-1", tmp_path, looks="filter")

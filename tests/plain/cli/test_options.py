@@ -10,6 +10,7 @@ from essentia_ldl.cli.options import (
     read_names,
     read_pairs,
     resolve_home,
+    resolve_looks,
     resolve_recipe,
     resolve_source,
     resolve_truth,
@@ -21,6 +22,7 @@ from essentia_ldl.measure.rows import TruthColumn
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.recipe.sections import AugmentSettings
 from essentia_ldl.recipe.toml import read_recipe, write_recipe
+from essentia_ldl.report.looks import LookRequest
 
 UNSET = (
     "paper",
@@ -192,3 +194,13 @@ def test_a_column_to_choose_by_is_handed_on_and_needs_something_to_choose(tmp_pa
 def test_a_folder_to_adapt_to_is_part_of_the_source():
     assert resolve_source({**NOTHING, "data": "d", "adapt": "other"}) == Source("d", None, {}, None, "other")
     assert resolve_source({**NOTHING, "data": "d"}).adapt is None
+
+
+# --- looks ------------------------------------------------------------------------------------------------------------
+
+
+def test_looks_are_asked_for_and_layers_need_them():
+    assert resolve_looks((), ()) is None
+    assert resolve_looks(("all",), ("stem",)) == LookRequest((), ("stem",))
+    with pytest.raises(click.UsageError, match="--layer needs --look"):
+        resolve_looks((), ("stem",))

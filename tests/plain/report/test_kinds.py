@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -9,9 +11,11 @@ from click.testing import CliRunner
 from essentia_ldl import frontends
 from essentia_ldl.cli.main import main
 from essentia_ldl.records import LabelTable
+from essentia_ldl.report import command, looks
 from essentia_ldl.report.kinds import draw_kind_sections, read_kind_results
 from essentia_ldl.runs.calibrate import calibrate_run
 from essentia_ldl.runs.folder import finish_run
+from essentia_ldl.runs.looks import write_list
 from essentia_ldl.runs.outcome import write_scores
 from essentia_ldl.runs.plan import NetworkPlan, Places, Plan, PlannedTrack, TrainingPlan, write_plan
 from essentia_ldl.runs.predictions import Predictions, write_predictions
@@ -87,3 +91,18 @@ def test_sections_show_the_scores_of_the_run(write_run):
     score = results.scores["valid"]["by_class"]["rock"]["roc_auc"]
     assert f"{score:.3f}" in sections["Scores"]
     assert "each tag calibrated" in sections["Calibration"] or "tags not calibrated" in sections["Calibration"]
+
+
+def test_what_the_network_learned_has_a_section_where_it_is_asked_for(write_run, check, monkeypatch):
+    folder = write_run("multi_label")
+    monkeypatch.setattr(looks, "run_zone", lambda *_: write_list(folder, [], ["nothing to see"]))
+    monkeypatch.setattr(command, "draw_looks", lambda _: "<p>seen</p>")
+    done = CliRunner().invoke(main, ["report", str(folder), "--look", "all"])
+    assert done.output.splitlines()[1] == "nothing to see"
+    assert 'id="looks"' not in (folder / "report.html").read_text("utf-8")
+    monkeypatch.setattr(command, "look_at_run", lambda *_: ((SimpleNamespace(path=folder / "x.png"),), ()))
+    done = CliRunner().invoke(main, ["report", str(folder), "--look", "all"])
+    assert done.output.splitlines()[1] == f"picture: {folder}/x.png"
+    page = (folder / "report.html").read_text("utf-8")
+    assert "looks" in check(page).ids
+    assert "<p>seen</p>" in page

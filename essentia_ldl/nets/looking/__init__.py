@@ -1,0 +1,1 @@
+"""What trained networks have learned: spectra of filters, waveforms that excite them, excitations, widths."""
