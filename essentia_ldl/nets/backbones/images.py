@@ -17,6 +17,8 @@ https://keras.io/api/applications: layers, and the papers they are from.
 from __future__ import annotations
 
 import functools
+import re
+from collections import Counter
 from typing import Any
 
 from essentia_ldl import frontends
@@ -92,18 +94,35 @@ def build(
     for layer in model.layers:
         if type(layer) is keras.layers.BatchNormalization:
             layer.momentum = BATCH_NORM_MOMENTUM
-    return _freeze_statistics(model) if frozen_statistics else model
+    names = _name_layers(model)
+    return _copy(model, names, frozen_statistics) if names or frozen_statistics else model
 
 
 tail = functools.partial(drop, rate=TAIL_DROPOUT)
 
 
-def _freeze_statistics(model: keras.Model) -> keras.Model:
-    """Make a model like another whose batch normalisation uses its stored statistics even in training."""
+def _name_layers(model: keras.Model) -> dict[str, str]:
+    """Return names for the layers with weights that Keras has numbered: it counts through all models of a process.
+
+    The weights of a run are found by the names of their layers.
+    """
+    names: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    for layer in model.layers:
+        base = re.sub(r"_\d+$", "", layer.name)
+        if layer.weights and base.replace("_", "") == type(layer).__name__.lower():
+            counts[base] += 1
+            names[layer.name] = f"{base}_number_{counts[base]}"
+    return names
+
+
+def _copy(model: keras.Model, names: dict[str, str], frozen_statistics: bool) -> keras.Model:
+    """Make a model like another; batch normalisation may use its stored statistics in training too."""
 
     def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
-        kind = FixedBatchNormalization if type(layer) is keras.layers.BatchNormalization else type(layer)
-        return kind.from_config(layer.get_config())
+        is_frozen = frozen_statistics and type(layer) is keras.layers.BatchNormalization
+        kind = FixedBatchNormalization if is_frozen else type(layer)
+        return kind.from_config({**layer.get_config(), "name": names.get(layer.name, layer.name)})
 
     return keras.models.clone_model(model, clone_function=copy)
 

@@ -9,6 +9,7 @@ from essentia_ldl import frontends
 from essentia_ldl.nets.backbones import images, load_backbone
 from essentia_ldl.nets.layers import FixedBatchNormalization
 from essentia_ldl.nets.runtime import keras
+from essentia_ldl.nets.trained_weights import read_weights, write_weights
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +63,19 @@ def test_statistics_follow_a_small_collection():
 
 def test_it_learns_by_heart(overfit):
     assert overfit("images", patch_frames=32, n_bands=32, alpha=0.35, n_steps=60) < 0.1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "efficientnetb0",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in images.APPLICATIONS if n != "efficientnetb0"),
+    ],
+)
+def test_weights_are_found_again_whatever_was_built_before(name, tmp_path):
+    """Keras numbers layers without a name of their own, through all models of a process."""
+    first, second = (load_backbone(name).build() for _ in range(2))
+    write_weights(tmp_path / "weights.npz", first)
+    read_weights(tmp_path / "weights.npz", second)
+    for one, other in zip(first.weights, second.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
