@@ -12,7 +12,9 @@ from essentia_ldl.nets.backbones import load_backbone
 from essentia_ldl.nets.classifier import DenseLayers, build_network, build_tagger, split_model
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.shared import share
+from essentia_ldl.nets.tapped import list_own, measure_own, tap_own
 from essentia_ldl.runs.plan import BACKBONES
+from essentia_ldl.taps import MOST_LAYERS
 
 NAMES = discover.names(BACKBONES)
 LONG = dict.fromkeys(("attention", "images"), pytest.mark.slow)  # many layers, which take seconds to build
@@ -177,6 +179,16 @@ def test_depths_are_layers_from_the_bottom_up(name):
     assert places == sorted(places)
     assert backbone.FROZEN_UNTIL in backbone.DEPTHS
     assert backbone.DEPTHS[-1] == "embedding"
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_other_tasks_can_read_its_layers_side_by_side(name):
+    """One to five, each averaged, whatever their positions are."""
+    own = list_own(name, discover.load(BACKBONES, name))
+    assert [tap.number for tap in own] == list(range(1, len(own) + 1))
+    assert 1 <= len(own) <= MOST_LAYERS
+    model = tap_own(body_of(name), own, "layers")
+    assert model.outputs[1].shape == (None, sum(measure_own(model, own)))
 
 
 def test_input_norm_trains_when_asked():
