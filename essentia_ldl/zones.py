@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import io
 import json
 import os
 import queue
+import select
 import signal
 import subprocess
 import sys
@@ -28,6 +30,7 @@ TOLD = "ESSENTIA_LDL_TOLD"  # variable that names the file where a step tells it
 HEAR_S, REST_S = 0.05, 2.0  # between looks at processes that are heard; for the last lines of one that has ended
 WATCH = "essentia-ldl-parent"  # name of the thread that looks at the parent
 PARENT_S = 0.5  # from one look at the parent to the next, where the kernel does not tell
+CHILD_S = 0.5  # from one look at a process whose answer is awaited to the next
 
 
 class StepFailed(EssentiaLdlError):  # noqa: N818  (a state that was reported already, not a new error)
@@ -135,6 +138,38 @@ def run_zones(module: str, shares: Sequence[Sequence[str]], n_threads: int | Non
             1,
         )
     raise StepFailed("", status, error, said)
+
+
+class Heard(io.RawIOBase):
+    """What a process writes to its standard output; they end with the process.
+
+    A pipe alone ends only when the last process that holds it is gone, which may be one that a library left behind.
+
+    Parameters
+    ----------
+    process : subprocess.Popen
+        Started with a pipe, of which nobody else reads.
+    """
+
+    def __init__(self, process: subprocess.Popen) -> None:
+        self._process = process
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Wait for bytes; 0 when the process has ended and all that it wrote is read."""
+        source = self._process.stdout.fileno()
+        if hasattr(select, "poll"):  # Windows cannot wait for a pipe so
+            written = select.poll()
+            written.register(source, select.POLLIN)
+            while not written.poll(CHILD_S * 1000):
+                if self._process.poll() is not None and not written.poll(0):
+                    return 0
+        data = os.read(source, len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
 
 
 def _wait(processes: Sequence[subprocess.Popen]) -> int:

@@ -1,9 +1,12 @@
-"""What networks cost at full width: `python tests/bench_networks.py [NETWORK ...] [--steps] [--folder FOLDER]`.
+"""What networks cost at full width: `python tests/bench_networks.py [NETWORK ...] [--steps | --learn] [--folder F]`.
 
 Without names, all rows of `frontends.NETWORKS`. Per network: trained numbers, milliseconds per second of audio in
 Essentia and in OpenVINO (the best of three, alternating; patches as far apart as the front-end says), and with
 ``--steps`` milliseconds of a training step per patch. Bands are at hand: what they cost is measured elsewhere. Graphs
-have random weights, and stay in FOLDER.
+have random weights, and stay in F.
+
+With ``--learn`` it is told instead whether a network of full width, drawn at random, learns eight clips of noise by
+heart, with labels drawn at random: the steps after which the loss is below a tenth of chance's, at most 200.
 
 Not a test: machines are shared and noisy, so nothing here passes or fails.
 """
@@ -42,6 +45,36 @@ if steps:
     wide = build_network(module, 10, DenseLayers(0), fine_tune="none")
     told["step_ms"] = 1000 * _time_step(wide, module.FRONT_END.patch_shape, 8, 2) / 8
 print(json.dumps(told))
+"""
+LEARN = """
+import json, sys, time
+import numpy as np
+from essentia_ldl.models.answers import find_range
+from essentia_ldl.nets.backbones import load_backbone
+from essentia_ldl.nets.classifier import DenseLayers, build_network
+from essentia_ldl.nets.runtime import keras, tf
+keras.utils.set_random_seed(0)
+module = load_backbone(sys.argv[1])
+model = build_network(module, 2, DenseLayers(0), fine_tune="none")
+random = np.random.default_rng(1)
+front_end = module.FRONT_END
+x = random.uniform(*find_range(front_end), (8, *front_end.patch_shape)).astype(np.float32)
+y = np.eye(2, dtype=np.float32)[random.permutation([0, 1] * 4)]
+variables = model.trainable_variables
+optimizer = keras.optimizers.Adam(float(sys.argv[2]))
+optimizer.build(variables)
+@tf.function(autograph=False)
+def step():
+    with tf.GradientTape() as tape:
+        cost = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(y, model(x, training=True)))
+    optimizer.apply(tape.gradient(cost, [variable.value for variable in variables]), variables)
+    return cost
+start, chance, losses = time.perf_counter(), float(np.log(2)), []
+while len(losses) < 200 and (len(losses) < 3 or max(losses[-3:]) > 0.1 * chance):
+    losses.append(float(step()))
+took = time.perf_counter() - start
+print(json.dumps({"n": sum(int(np.prod(v.shape)) for v in variables), "first": losses[0] / chance,
+                  "last": losses[-1] / chance, "steps": len(losses), "s": took}))
 """
 RUN = """
 import json, sys, time
@@ -90,13 +123,29 @@ def measure(name: str, folder: Path, steps: bool) -> dict[str, float]:
     return told if "failed" in told else told | ask(RUN, name, str(folder / f"{name}.pb"))
 
 
+def learn(names: list[str], rate: float) -> None:
+    """Print how networks learn by heart."""
+    print("| network | trained numbers | first loss / chance | last | steps | s |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for name in names:
+        found = ask(LEARN, name, str(rate))
+        cells = [f"{found[key]:.3f}" for key in ("first", "last")] if "first" in found else ["-", "-"]
+        more = f"{found.get('steps', '-')} | {found.get('s', 0):.0f} | {found.get('failed', '')}"
+        print(f"| {name} | {found.get('n', 0):,} | {' | '.join(cells)} | {more}", flush=True)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("networks", nargs="*", metavar="NETWORK")
     parser.add_argument("--steps", action="store_true", help="time training steps too")
+    parser.add_argument("--learn", action="store_true", help="tell how soon each learns eight clips by heart")
+    parser.add_argument("--rate", type=float, default=1e-3, help="of Adam, with --learn")
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args(arguments)
+    if options.learn:
+        learn(options.networks or list(NETWORKS), options.rate)
+        return 0
     folder = options.folder or Path(tempfile.mkdtemp(prefix="essentia-ldl-"))
     folder.mkdir(parents=True, exist_ok=True)
     print("| network | trained numbers | Essentia, ms per s | OpenVINO, ms per s | step, ms per patch |")

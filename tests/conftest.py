@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import gc
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -27,6 +28,13 @@ def pytest_collection_finish() -> None:
     """Leave what is there already out of every later search for garbage: thousands of tests, and imported libraries."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def needs_ffmpeg() -> None:
+    """Skip the test where ffmpeg is not installed."""
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("ffmpeg is not installed")
 
 
 def run_ip(*arguments: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import io
 import os
 import pickle
 import signal
@@ -22,7 +23,7 @@ from essentia_ldl.cluster.share import Share
 from essentia_ldl.errors import EssentiaLdlError, StoreError, explain, find_full_disk
 from essentia_ldl.records import Failure
 from essentia_ldl.urls import is_url
-from essentia_ldl.zones import follow_parent, holding_interrupts, zone_environment
+from essentia_ldl.zones import Heard, follow_parent, holding_interrupts, zone_environment
 
 N_TRIES = 2  # a process may die for a reason that is not the file's
 THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
@@ -41,6 +42,7 @@ class Child:
                 stderr=None if verbose else subprocess.DEVNULL,
                 env={**zone_environment(), **dict.fromkeys(THREADS, "1")},
             )
+        self._answers = io.BufferedReader(Heard(self._process))
 
     def call(self, function: str, job: dict[str, Any], step: str) -> Any:
         """Return what the function returns for a job, or a `Failure`.
@@ -54,7 +56,7 @@ class Child:
         """
         pickle.dump((function, job, step), self._process.stdin)
         self._process.stdin.flush()
-        has_ended_well, value = pickle.load(self._process.stdout)
+        has_ended_well, value = pickle.load(self._answers)
         if has_ended_well:
             return value
         raise value

@@ -67,7 +67,8 @@ def read_tracks(path: Path, *, say: Callable[[str], object] = be_silent) -> list
             continue
         if folder.name == BACKGROUND:
             n_noises = sum(is_audio(file) for file in list_visible(folder))
-            say(f"left out: {n_noises} recordings in {BACKGROUND}, which are no commands")
+            if n_noises:
+                say(f"left out: {n_noises} recording{'s' * (n_noises > 1)} in {BACKGROUND}, which are no commands")
             continue
         n_words += 1
         for file in list_visible(folder, passed):

@@ -82,6 +82,7 @@ class Session:
         with _let_one_go_first(self._job["key"]):
             if engines.list_settings()[0] != setting:  # the first process has found out that oneDNN kills it
                 started.kill()
+                started.wait()
                 started = None
             remembered = {} if self._job["engine"] == "essentia" else engines.recall_comparisons()
             job = {**self._job, "remembered": remembered}

@@ -7,6 +7,7 @@ zone's business (`essentia_ldl.sound.predict`): it reads one job as json and ans
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import signal
@@ -19,7 +20,7 @@ from typing import Any
 from essentia_ldl import errors
 from essentia_ldl.errors import GraphError
 from essentia_ldl.predict import engines
-from essentia_ldl.zones import holding_interrupts, zone_environment
+from essentia_ldl.zones import Heard, holding_interrupts, zone_environment
 
 ENDED_EARLY = (
     "The process that predicts ended before its first file. Memory may have run out: close other programs, or try "
@@ -149,7 +150,7 @@ def _converse(
                 process.stdin.close()
             else:
                 process.stdin.flush()
-        for line in process.stdout:
+        for line in io.TextIOWrapper(io.BufferedReader(Heard(process)), encoding="utf-8"):
             if not line.endswith("\n"):  # killed while it wrote
                 break
             answer = json.loads(line)

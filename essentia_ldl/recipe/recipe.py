@@ -137,7 +137,8 @@ class Recipe:
             if source not in known:
                 raise unknown("label source", source, known)
             label_sources.build(source, self.classes, read_nothing, self.label_settings.get(source), kind=self.kind)
-        frontends.get_network(self.network.backbone)
+        if self.network.backbone not in frontends.NETWORKS:
+            raise unknown("network", self.network.backbone, frontends.NETWORKS)
         check_loss(self.kind, self.training.loss, where)
         for section in SECTIONS:
             check_section(getattr(self, section), f"{where}, [{section}]")

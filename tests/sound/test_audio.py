@@ -192,9 +192,7 @@ def test_wrong_rate_in_the_tags(song, encode, audio_folder):
     assert len(right) == pytest.approx(160000, abs=2)
 
 
-def test_four_channels_through_ffmpeg(make_signal, write_wav, tmp_path):
-    if shutil.which("ffmpeg") is None:
-        pytest.skip("ffmpeg is not on the PATH")
+def test_four_channels_through_ffmpeg(needs_ffmpeg, make_signal, write_wav, tmp_path):
     path = write_wav(tmp_path / "four.wav", make_signal(3, seed=5, n_channels=4))
     assert probe_audio(str(path)) == audio.AudioInfo("wav", 3.0, 44100, 4)
     signals, duration_s = collect(path, 16000)

@@ -19,10 +19,8 @@ CONTENT = "ab" * 32
 
 
 @pytest.fixture(scope="module")
-def bands(tmp_path_factory, write_wav):
+def bands(needs_ffmpeg, tmp_path_factory, write_wav):
     """Bands of a sine of 1 kHz and of all of its variants, by variant."""
-    if shutil.which("ffmpeg") is None:
-        pytest.skip("ffmpeg is not installed")
     folder = tmp_path_factory.mktemp("variants")
     path = str(write_wav(folder / "sine.wav", 0.5 * np.sin(2 * np.pi * 1000 * np.arange(44100 * 5) / 44100)))
     job = {"path": path, "content": CONTENT, "store": str(folder / "store"), "front_end": "musicnn"}
@@ -53,7 +51,7 @@ def test_a_variant_changes_what_its_name_says(bands):
     assert not np.array_equal(bands["mp3-64k"][:300], bands[""][:300])
 
 
-def test_a_variant_of_a_waveform_is_samples(tmp_path, write_wav):
+def test_a_variant_of_a_waveform_is_samples(needs_ffmpeg, tmp_path, write_wav):
     path = str(write_wav(tmp_path / "sine.wav", 0.5 * np.sin(2 * np.pi * 1000 * np.arange(44100 * 4) / 44100)))
     job = {"path": path, "content": CONTENT, "store": str(tmp_path / "store"), "front_end": "samplecnn"}
     variants.extract_variant({**job, "variants": ["mp3-64k"]})
@@ -62,7 +60,7 @@ def test_a_variant_of_a_waveform_is_samples(tmp_path, write_wav):
     assert np.abs(samples).max() == pytest.approx(16384, rel=0.1)
 
 
-def test_what_ffmpeg_refuses_is_one_sentence(tmp_path, monkeypatch):
+def test_what_ffmpeg_refuses_is_one_sentence(needs_ffmpeg, tmp_path, monkeypatch):
     (tmp_path / "a.mp3").write_bytes(b"nothing")
     told = r"^ffmpeg could not make a variant of .*a\.mp3: .+\. Leave augment\.audio out, or the file\.$"
     with pytest.raises(AudioError, match=told) as caught:

@@ -302,7 +302,7 @@ def test_a_pipeline_says_when_there_is_no_patch(request_of, make_signal, write_w
 # --- bad input ------------------------------------------------------------------------------------------------------
 
 
-def test_samples_of_many_channels_are_their_mean(make_signal, write_wav, tmp_path):
+def test_samples_of_many_channels_are_their_mean(needs_ffmpeg, make_signal, write_wav, tmp_path):
     """Essentia opens at most two; of whole steps of int16, eight of which are added exactly."""
     channels = make_signal(4, 16000, seed=3, n_channels=8)
     path = write_wav(tmp_path / "eight.wav", channels, 16000)
@@ -325,7 +325,9 @@ def test_what_holds_no_sound_never_trains(seconds, sentence, write_wav, tmp_path
 
 
 @pytest.mark.slow
-def test_the_command_says_one_sentence_of_what_cannot_be_used(request_of, run_python, make_signal, write_wav, tmp_path):
+def test_the_command_says_one_sentence_of_what_cannot_be_used(
+    needs_ffmpeg, request_of, run_python, make_signal, write_wav, tmp_path
+):
     """A short file is repeated, eight channels are mixed; nothing to hear and a card of another rate are refused."""
     graphs, music, name = tmp_path / "graphs", tmp_path / "music", request_of.name
     graphs.mkdir()

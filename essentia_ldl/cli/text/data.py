@@ -7,6 +7,8 @@ from pathlib import Path
 from essentia_ldl.choices import SINGLE_LABEL
 from essentia_ldl.features.survey import Surveyed
 
+N_NAMED = 20  # tracks that are too short: a collection of single words has nothing else
+
 
 def describe_survey(report: Surveyed) -> list[str]:
     """Write what a collection looks like."""
@@ -31,7 +33,10 @@ def describe_survey(report: Surveyed) -> list[str]:
         lines.append(f"{total_h:.1f} hours: shortest {first:.0f} s, median {middle:.0f} s, longest {last:.0f} s")
     for title, groups in (("same bytes", report.duplicates), ("same bytes, different labels", report.conflicts)):
         lines += [f"{title}: {', '.join(group)}" for group in groups]
-    lines += [f"too short: {track_id}" for track_id in report.too_short]
+    lines += [f"too short: {track_id}" for track_id in report.too_short[:N_NAMED]]
+    if len(report.too_short) > N_NAMED:
+        more = len(report.too_short) - N_NAMED
+        lines.append(f"too short: {more} more; of single words, samplecnn-1s takes all that last a second")
     lines += [f"unusable: {failure.reason}" for failure in report.failures]
     lines += [f"a training would refuse: {report.refusal}"] if report.refusal else []
     if not (report.duplicates or report.refusal or report.conflicts or report.too_short or report.failures):

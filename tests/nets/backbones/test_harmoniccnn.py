@@ -93,7 +93,7 @@ def test_a_loss_reaches_the_widths(name, n_learnt):
     assert np.all(np.abs(gradients) > 1e-3)
 
 
-@pytest.mark.parametrize("name", ["harmoniccnn", pytest.param("harmoniccnn-free", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["harmoniccnn", "harmoniccnn-free"])
 def test_it_learns_by_heart(name, overfit, monkeypatch):
     """With 8 semitones in place of 64, and three layers of seven."""
     monkeypatch.setattr(harmoniccnn, "HIGHEST", harmoniccnn.LOWEST + 8)

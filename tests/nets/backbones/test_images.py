@@ -60,6 +60,5 @@ def test_statistics_follow_a_small_collection():
     assert found == {images.BATCH_NORM_MOMENTUM}
 
 
-@pytest.mark.slow
 def test_it_learns_by_heart(overfit):
     assert overfit("images", patch_frames=32, n_bands=32, alpha=0.35, n_steps=60) < 0.1

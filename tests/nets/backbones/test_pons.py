@@ -55,7 +55,6 @@ def test_the_mean_over_bands_is_one(body):
     np.testing.assert_allclose(np.asarray(found)[0, :, 0], patches[0].mean(axis=1), rtol=1e-5)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("name", "n_frames", "n_bands"), [("pons", 24, 12), ("pons-wave", 24000, 1)])
 def test_it_learns_by_heart(name, n_frames, n_bands, overfit):
     assert overfit(name, patch_frames=n_frames, n_bands=n_bands, width=1, n_steps=60) < 0.1

@@ -135,8 +135,8 @@ def test_the_original_learns_by_heart(overfit):
     [
         ("samplecnn-se", 3**5),
         ("samplecnn-81-81", 3**6),
-        pytest.param("samplecnn-rese2", 3**5, marks=pytest.mark.slow),
-        pytest.param("samplecnn-rnn4", 3**6, marks=pytest.mark.slow),
+        ("samplecnn-rese2", 3**5),
+        ("samplecnn-rnn4", 3**6),
     ],
 )
 def test_its_kin_learn_by_heart(name, n_samples, overfit):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import time
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +16,12 @@ from essentia_ldl.errors import DiskError, StoreError
 from essentia_ldl.records import Failure
 
 JOBS = """
-import errno, os, signal
+import errno, os, signal, stat, subprocess
 from pathlib import Path
 from essentia_ldl.errors import AudioError, StoreError
+
+def find_pipes():
+    return [fd for fd in range(3, 64) if os.path.exists(f"/dev/fd/{fd}") and stat.S_ISFIFO(os.fstat(fd).st_mode)]
 
 def work(job):
     kind = job.get("kind")
@@ -29,6 +35,10 @@ def work(job):
     if kind == "full":
         raise OSError(errno.ENOSPC, "No space left on device")
     if kind == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if kind == "leave":
+        sleeper = subprocess.Popen(["sleep", "60"], stderr=subprocess.DEVNULL, pass_fds=find_pipes())
+        Path(job["path"] + ".left").open("a").write(f"{sleeper.pid} ")
         os.kill(os.getpid(), signal.SIGKILL)
     if kind == "die once" and not os.path.exists(job["path"] + ".died"):
         Path(job["path"] + ".died").touch()
@@ -91,6 +101,18 @@ def test_a_file_that_kills_the_process_twice_is_a_failure_and_the_next_one_is_no
     assert "killed the process that decoded it" in result.reason
     assert isinstance(perform(WORK, {"path": path}, "features")[0], int)
     assert isinstance(perform(WORK, {"path": path, "kind": "die once"}, "features")[0], int)
+
+
+def test_a_process_that_left_another_with_its_output_is_not_waited_for(path):
+    begun = time.monotonic()
+    result, _ = perform(WORK, {"path": path, "kind": "leave"}, "features")
+    took_s = time.monotonic() - begun
+    sleepers = [int(one) for one in Path(f"{path}.left").read_text().split()]
+    for sleeper in sleepers:
+        os.kill(sleeper, signal.SIGKILL)  # it was there all the time
+    assert len(sleepers) == 2
+    assert "killed the process that decoded it" in result.reason
+    assert took_s < 30
 
 
 def test_a_file_that_is_missing_on_a_worker_names_the_machine():

@@ -43,7 +43,7 @@ def test_words_lists_and_speakers_are_read(tmp_path):
     assert {track.artist for track in tracks} == {"0c40e715", "1a994c9f", "3b4f8f24", "5ff3f9a1"}
     split = split_tracks(tracks)  # refuses a speaker on two sides
     assert split.valid == ("bed/1a994c9f_nohash_0.wav",)
-    assert said[0] == "left out: 1 recordings in _background_noise_, which are no commands"
+    assert said[0] == "left out: 1 recording in _background_noise_, which are no commands"
     assert any("bed/notes.txt" in line for line in said)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -157,6 +159,31 @@ def test_a_process_that_does_not_read_its_job_is_no_traceback(make_model, progra
     program("os.close(0)\nsys.exit(3)")
     with pytest.raises(GraphError, match="ended before its first file"):
         list(predict_files([make_model()], ["x" * 200] * 5000, Path("/nowhere")))
+
+
+def test_a_process_that_died_is_not_waited_for_though_another_holds_its_output(make_model, answers, program):
+    """What it wrote before is read; the sleeper that it left behind, which would keep the pipe open, is not asked."""
+    value = json.dumps(answers("a"))
+    leave = "subprocess.Popen(['sleep', '60'], stderr=subprocess.DEVNULL)"
+    body = f"""{SAY}
+import subprocess
+say(ready=True)
+for path in job["files"]:
+    say(start=path)
+    if path == "b":
+        say(sleeper={leave}.pid)
+        os.kill(os.getpid(), signal.SIGKILL)
+    print({value!r}.replace('"a"', json.dumps(path)), flush=True)
+"""
+    program(body)
+    heard = []
+    begun = time.monotonic()
+    for told in predict_worker.ask_worker({"models": [], "files": ["a", "b"]}, start_worker()):
+        heard.append(told)
+    took_s = time.monotonic() - begun
+    os.kill(heard[-1]["sleeper"], signal.SIGKILL)
+    assert [told.get("start") or told.get("result") for told in heard[1:4]] == ["a", "a", "b"]
+    assert took_s < 20
 
 
 def test_a_process_started_early_gets_the_job_later(make_model, program):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import shutil
 import subprocess
 import wave
 
@@ -14,8 +13,7 @@ from essentia_ldl.errors import AudioError
 from essentia_ldl.report import excerpts
 
 
-@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
-def test_an_excerpt_is_mp3_of_its_length(tmp_path):
+def test_an_excerpt_is_mp3_of_its_length(needs_ffmpeg, tmp_path):
     path = tmp_path / "a.wav"
     with wave.open(str(path), "wb") as file:
         file.setparams((1, 2, 8000, 0, "NONE", ""))

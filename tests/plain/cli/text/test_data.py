@@ -33,6 +33,15 @@ def test_a_survey_as_text():
     ]
 
 
+def test_a_collection_of_nothing_but_short_tracks_names_the_first_of_them():
+    short = tuple(f"{number:03}.wav" for number in range(300))
+    lines = describe_survey(Surveyed({"a": 150, "b": 150}, {}, 0, (1.0,), (), (), short, ()))
+    named = [line for line in lines if line.startswith("too short: ")]
+    assert named[:20] == [f"too short: {number:03}.wav" for number in range(20)]
+    assert len(named) == 21
+    assert named[20].startswith("too short: 280 more;")
+
+
 def test_a_survey_without_a_problem_says_so():
     clean = Surveyed({"a": 1, "b": 1}, {"a": 1, "b": 1}, 0, (), (), (), (), ())
     assert describe_survey(clean) == [
