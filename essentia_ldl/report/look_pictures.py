@@ -136,11 +136,12 @@ def _draw_deviations(look: Excitations) -> Drawing:
         axes.set(xlabel="block", ylabel="deviation over classes", xticks=places)
         _tidy(axes)
 
+    n_tracks = f"{int(look.n_tracks.sum())} " if look.labels.max() >= 0 else ""  # a track may have several tags
     pairs = zip(look.blocks, look.deviations, strict=True)
     told = ", ".join(f"{name} {value:.3f}" for name, value in pairs)
     caption = (
         f"<b>How far classes differ</b>: standard deviation of the excitations over {len(look.classes)} classes, the "
-        f"mean over the channels of each block; {int(look.n_tracks.sum())} {ROLES[look.role]} tracks"
+        f"mean over the channels of each block; {n_tracks}{ROLES[look.role]} tracks"
     )
     return Drawing("", caption, f"Standard deviation by block: {told}", 2.2, paint)
 

@@ -128,7 +128,7 @@ def draw_looks(pictures: Sequence[Shown]) -> str:
         drawn = "".join(figure(_embed(one), one.drawing.caption) for one in own)
         parts.append(
             f"<h3>{shown(TITLES[kind])} <small>{shown(network)}</small></h3>"
-            f'<p class="note">{shown(NOTES[kind])}</p><div class="figures">{drawn}</div>'
+            f'<p class="note">{shown(NOTES[kind])}</p><div class="figures wide">{drawn}</div>'
         )
     return "".join(parts)
 

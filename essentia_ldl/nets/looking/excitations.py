@@ -78,8 +78,8 @@ def look_at_excitations(model: keras.Model, plan: Plan) -> Excitations:
         found = np.concatenate(values)
         sums[own] += found.mean(axis=0, dtype=np.float64)
         first.append(found[:, : sizes[0]])
-        single = plan.kind == SINGLE_LABEL
-        labels.append(np.full(len(found), np.flatnonzero(own)[0] if single else -1))
+        has_one = plan.kind == SINGLE_LABEL and own.any()
+        labels.append(np.full(len(found), np.flatnonzero(own)[0] if has_one else -1))
     counts = members.sum(axis=0)
     heard = counts > 0  # classes without a track have no mean
     numbers = np.cumsum(heard) - 1

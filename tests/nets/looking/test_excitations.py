@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -75,6 +77,14 @@ def test_a_class_without_a_track_is_left_out(make_wave_run):
     found = look_at_excitations(build_blocks(), plan)
     assert (found.classes, set(found.labels.tolist())) == (("sad",), {0})
     assert found.means.shape == (1, 6)
+
+
+def test_a_track_without_a_class_is_heard_all_the_same(make_wave_run):
+    plan = read_plan(make_wave_run(trained=False))
+    first, *others = (track for track in plan.tracks if track.role == "test")
+    plan = dataclasses.replace(plan, tracks=(dataclasses.replace(first, label=""), *others, plan.tracks[0]))
+    found = look_at_excitations(build_blocks(), plan)
+    assert (found.classes, sorted(set(found.labels.tolist()))) == (("sad",), [-1, 0])
 
 
 def test_a_track_may_have_several_tags_and_a_network_of_numbers_has_no_classes(make_wave_run):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import struct
 
 import numpy as np
@@ -110,7 +111,9 @@ def test_bars_are_the_deviations_and_dots_the_segments(tmp_path):
     assert sorted(x for line in axes.lines for x in line.get_xdata()) == look.loudness_db.tolist()
     assert "dB" in axes.get_xlabel()
     assert "2 of 4 channels follow it" in loudness.caption  # the others rest
-    assert "3 test tracks" in bars.caption
+    assert "; 3 test tracks" in bars.caption
+    tags = dataclasses.replace(look, labels=np.full_like(look.labels, -1))
+    assert "; test tracks" in list_drawings(Seen("se", "excitations"), tags)[0].caption
 
 
 def test_widths_are_drawn_beside_those_before_training(tmp_path):
