@@ -2,7 +2,8 @@
 
 Every track asks for its ten nearest others by cosine. Precision by artist is the share that is of its artist, among
 tracks whose artist has others; by a column (and ``label``) the share of the same value, with all tracks and with the
-artist's own left out. Chance is what a random order has on average. Intervals are bootstrapped over artists.
+artist's own left out. Chance is what a random order has on average, and the best possible what a perfect one has.
+Intervals are bootstrapped over artists.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from essentia_ldl.search.library import read_library
 N_NEAREST, N_RESAMPLES, SEED = 10, 2000, 20261129
 
 
-def score(cosines: np.ndarray, relevant: np.ndarray, allowed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the precision of every query and that of a random order; NaN where nothing relevant is allowed."""
+def score(cosines: np.ndarray, relevant: np.ndarray, allowed: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return the precision of every query, of a random order, and of the best one; NaN where nothing is relevant."""
     cosines = np.where(allowed, cosines, -np.inf)
     nearest = np.argsort(-cosines, axis=1, kind="stable")[:, :N_NEAREST]
     found = np.take_along_axis(relevant & allowed, nearest, axis=1).mean(axis=1)
     n_relevant = (relevant & allowed).sum(axis=1)
     chance = n_relevant / allowed.sum(axis=1)
-    return np.where(n_relevant > 0, found, np.nan), np.where(n_relevant > 0, chance, np.nan)
+    best = np.minimum(n_relevant, N_NEAREST) / N_NEAREST
+    return tuple(np.where(n_relevant > 0, values, np.nan) for values in (found, chance, best))
 
 
 def resample(values: np.ndarray, artists: np.ndarray) -> tuple[float, float]:
@@ -52,14 +54,14 @@ def main(path: str) -> None:
         same = np.array(values)[:, np.newaxis] == np.array(values)
         cases += [(name, same, others), (f"{name}, other artists", same, others & ~same_artist)]
     print(f"{len(units)} tracks of {len(np.unique(artists))} artists, {library.maker.model}\n")
-    print("| relevant | precision at 10 | interval | of centred vectors | chance | tracks |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    print("| relevant | precision at 10 | interval | of centred vectors | chance | best possible | tracks |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     for name, relevant, allowed in cases:
-        found, chance = score(units @ units.T, relevant, allowed)
+        found, chance, best = score(units @ units.T, relevant, allowed)
         low, high = resample(found, artists)
         centred_found = np.nanmean(score(centred @ centred.T, relevant, allowed)[0])
         numbers = f"{np.nanmean(found):.3f} | {low:.3f} to {high:.3f} | {centred_found:.3f} | {np.nanmean(chance):.3f}"
-        print(f"| {name} | {numbers} | {np.isfinite(found).sum()} |")
+        print(f"| {name} | {numbers} | {np.nanmean(best):.3f} | {np.isfinite(found).sum()} |")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from essentia_ldl.files import Home
 @click.option("-m", "--model", metavar="NAME|FILE", help="Any with embeddings (default: of the index, msd-musicnn-1).")
 @click.option("--extractor-output", "node", metavar="NODE", default="", help="Its output (default: its embeddings).")
 @click.option(
-    "--vectors", "n_vectors", type=click.IntRange(1), default=1, show_default=True, help="Per track, at most."
+    "--vectors", "n_vectors", type=click.IntRange(1, 100), default=1, metavar="N", help="Per track (default: 1)."
 )
 @ENGINE
 @PRECISION

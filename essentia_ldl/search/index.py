@@ -32,7 +32,7 @@ from essentia_ldl.search.library import Entry, Library, Maker, read_library, wri
 from essentia_ldl.urls import is_url, stat_url
 
 NOWHERE = -1  # size and time of a file that is not there, or of a URL that does not tell
-MOST_VECTORS = 1000
+MOST_VECTORS = 100
 
 
 @dataclasses.dataclass(frozen=True)

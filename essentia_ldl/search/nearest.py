@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from essentia_ldl.errors import Reason, StoreError, explain
 EXACT_UP_TO = 50_000  # vectors: a product of matrices takes milliseconds
 N_LINKS, EF_CONSTRUCTION, EF_QUERY = 16, 200, 200  # M and ef of the paper's sections 4.1 and 4.2
 SEED = 20261129
+N_SORTED = 1000
 BLOCK_ROWS = 65_536  # of vectors that are multiplied at once, so that memory does not grow with the index
 
 
@@ -73,7 +75,31 @@ def score_tracks(units: np.ndarray, starts: np.ndarray, query: np.ndarray) -> np
     cosines = np.empty((len(units), len(query)), np.float32)
     for start in range(0, len(units), BLOCK_ROWS):
         cosines[start : start + BLOCK_ROWS] = units[start : start + BLOCK_ROWS] @ query.T
-    return np.maximum.reduceat(cosines, starts, axis=0).mean(axis=1) if len(units) else np.zeros(0, np.float32)
+    if len(starts) < len(units):
+        cosines = np.maximum.reduceat(cosines, starts, axis=0)
+    return cosines.mean(axis=1)
+
+
+def order_scores(scores: np.ndarray) -> Iterator[int]:
+    """Yield the places of scores, the highest first; the first `N_SORTED` without sorting the others.
+
+    Parameters
+    ----------
+    scores : np.ndarray [shape=(n,), float32]
+        Equal ones come in the order of their places.
+
+    Examples
+    --------
+    >>> list(order_scores(np.array([0.5, 0.9, 0.5])))
+    [1, 0, 2]
+    """
+    done = 0
+    if len(scores) > 4 * N_SORTED:
+        least = np.partition(scores, -N_SORTED)[-N_SORTED]
+        first = np.flatnonzero(scores >= least)
+        yield from first[np.argsort(-scores[first], kind="stable")].tolist()
+        done = len(first)
+    yield from np.argsort(-scores, kind="stable")[done:].tolist()
 
 
 def build_graph(units: np.ndarray) -> bytes:

@@ -274,16 +274,16 @@ def _rank(opened: Opened, units: np.ndarray, n: int) -> Iterator[tuple[int, floa
         parts = [library.rows(track) for track in tracks]
         starts = np.cumsum([0, *map(len, parts[:-1])])
         scores = nearest.score_tracks(np.concatenate(parts), starts, units)
-        for place in np.argsort(-scores, kind="stable"):
+        for place in nearest.order_scores(scores):
             row = int(tracks[place])
             if row not in told:
                 told.add(row)
                 yield row, float(scores[place])
         n_wanted *= 4
     scores = nearest.score_tracks(library.units, library.starts, units)
-    for row in np.argsort(-scores, kind="stable"):
-        if int(row) not in told:
-            yield int(row), float(scores[row])
+    for row in nearest.order_scores(scores):
+        if row not in told:
+            yield row, float(scores[row])
 
 
 def _fold(name: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import io
 import json
 import random
 import shutil
@@ -10,11 +12,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import strategies as st
 from inside import run_inside
 from mutations import BOMBS, LONG, Mutant, damage_bytes, damaged_json, damaged_lines, draw_examples
 from watching import Sandbox, digest_tree
+
+from essentia_ldl.search.library import Entry, Library, Maker, write_library
 
 SHOWN = 100  # characters of a value in a message, and what stands around it
 TABLE_ROWS = [f"audio/{n:02}.wav,{('calm', 'tense')[n % 2]},artist {n // 2},{n / 10}" for n in range(12)]
@@ -157,3 +162,26 @@ def test_store(home, report_writer, counts, sizes):
         bomb = draw.choice(sorted(BOMBS))
         mutant = draw.choice((damage_bytes(data, draw), Mutant(bomb, "free", BOMBS[bomb])))
         try_all(iter([mutant]), path, lambda: run_inside(home.parent, "report", str(run)), counts, is_spare=True)
+
+
+def test_indexes(home, tmp_path, counts, sizes):
+    """`similar` with a damaged index, of bytes or of what its head says: an answer, or a sentence."""
+    entries = tuple(Entry(str(tmp_path / f"{n}.wav"), 3.5, 10, 20, f"artist {n // 2}", "sad") for n in range(6))
+    units = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
+    path, starts = home / "lib.index", np.arange(6)
+    with open(path, "wb") as file:
+        write_library(Library(Maker("m-1", "0" * 64, "emb"), entries, units, starts), file)
+    data, draw, n_files = path.read_bytes(), random.Random(f"indexes {sizes.seed}"), sizes.inputs("indexes")
+    head = json.loads(np.load(path)["head"].tobytes())
+
+    def damage() -> Iterator[Mutant]:
+        yield from (damage_bytes(data, draw) for _ in range(n_files // 2))
+        for how, value in draw_examples(damaged_json(head), n_files - n_files // 2, sizes.seed):
+            text = value if isinstance(value, str) else json.dumps(value)
+            written = io.BytesIO()
+            parts = {"head": np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8), "vectors": units}
+            np.savez(written, **parts, starts=starts)
+            yield Mutant(how, "free", written.getvalue())
+
+    run = functools.partial(run_inside, home.parent, "similar", "artist 1", "--index", str(path))
+    try_all(damage(), path, run, counts)

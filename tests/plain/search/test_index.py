@@ -157,7 +157,7 @@ def test_no_music_and_no_usable_music_leave_no_index(run, make_music, tmp_path):
 
 
 def test_settings_out_of_range_are_refused(run, make_music, write_model, graphs):
-    with pytest.raises(DataError, match="vectors per track: expected 1 to 1000; got 0"):
+    with pytest.raises(DataError, match="vectors per track: expected 1 to 100; got 0"):
         Embedding(n_vectors=0)
     with pytest.raises(StoreError, match="expected a file to write"):
         index(["a.wav"], Embedding(), Output("text", os.devnull), graphs, print)

@@ -41,6 +41,14 @@ def test_no_track_has_no_score():
     assert nearest.score_tracks(np.zeros((0, 2), np.float32), np.zeros(0, int), np.ones((1, 2))).shape == (0,)
 
 
+def test_scores_are_in_order_however_many_are_sorted_at_first(monkeypatch):
+    scores = np.random.default_rng(0).integers(0, 50, 500).astype(np.float32)
+    expected = np.argsort(-scores, kind="stable").tolist()
+    for n_sorted in (1, 7, 100, 1000):
+        monkeypatch.setattr(nearest, "N_SORTED", n_sorted)
+        assert list(nearest.order_scores(scores)) == expected
+
+
 def test_the_graph_recalls_nearly_all_of_the_nearest():
     units = draw_clusters(3000)
     graph = nearest.open_graph(nearest.build_graph(units), len(units), "lib.index")
