@@ -45,14 +45,17 @@ def describe_rows(scores: Mapping[str, Any]) -> list[str]:
     kind, main = scores["kind"], name_main(scores["kind"])
     grouping = ", grouped by artist" if scores["grouped_by_artist"] else ""
     times = f", {scores['n_repeats']} times" if scores["n_repeats"] > 1 else ""
-    width = max(8, *map(len, scores["sources"]))
+    baselines = scores.get("baselines", {})
+    width = max(8, *map(len, (*scores["sources"], *baselines)))
     lines = [
         f"{scores['task']}: {scores['n_folds']} folds{times}{grouping}",
         *scores["warnings"],
         f"{scores['n_tracks']} tracks; seeds {', '.join(map(str, scores['seeds']))}",
         f"{'labels':<{width}}  {WORDS[kind]} over folds     pooled",
     ]
-    for name, row in scores["sources"].items():
+    for name, row in {**scores["sources"], **baselines}.items():
+        if name == next(iter(baselines), None):
+            lines.append("baselines, on the same folds:")
         mean, deviation, pooled = (row[f"{main}_{key}"] for key in ("mean", "std", "pooled"))
         lines.append(f"{name:<{width}}  {mean:.3f} +- {deviation:.3f}      {pooled:.3f}")
         lines += [f"  {line}" for line in describe_score(kind, row["pooled"][0], "on the test tracks of all folds")]

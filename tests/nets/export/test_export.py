@@ -45,6 +45,7 @@ VGG_NODES = {
 HEAD_NODES = {"model/Softmax": 2, "model/Sigmoid": 2, "model/dense_1/BiasAdd": 2, "model/dense/BiasAdd": 100}
 LINEAR_NODES = {"model/Softmax": 2, "model/Sigmoid": 2, "model/dense/BiasAdd": 2}
 JOINT_NODES = {**LINEAR_NODES, "model/features": 634 + 818}
+TRAINED_VGG_NODES = {**VGG_NODES, "model/layers": 5 * 128}  # what other tasks read of a network that was trained
 LINEAR_VGG_NODES = {**LINEAR_NODES, "model/flatten/Reshape": 256}
 
 
@@ -135,8 +136,8 @@ def of_kind(name: str, *more: object):
 GRAPHS = [
     of_kind("head", "mood_sad-musicnn-msd", MUSICNN_NODES),
     of_kind("head", "mood_sad-msd-musicnn", HEAD_NODES),
-    of_kind("vgg", "mood_sad-vgg-msd", VGG_NODES),
-    of_kind("vgg top", "mood_sad-vgg-msd", VGG_NODES),
+    of_kind("vgg", "mood_sad-vgg-msd", TRAINED_VGG_NODES),
+    of_kind("vgg top", "mood_sad-vgg-msd", TRAINED_VGG_NODES),
     of_kind("vgg head", "mood_sad-vgg-msd", VGG_NODES),
     of_kind("vgg head", "mood_sad-msd-vgg", HEAD_NODES),
     of_kind("linear", "mood_sad-vgg-msd", LINEAR_VGG_NODES),

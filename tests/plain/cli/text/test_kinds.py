@@ -67,6 +67,8 @@ def test_a_cross_validation_is_a_table():
     assert lines[0] == "tags: 5 folds, grouped by artist"
     assert lines[3] == "none      0.800 +- 0.050      0.790"
     assert lines[-1] == "sa against none: +0.010, p 0.500 (corrected t-test)"
+    told = describe_rows({**scores, "baselines": {"mfcc-svm": scores["sources"]["none"]}})
+    assert told[told.index("baselines, on the same folds:") + 1] == "mfcc-svm  0.800 +- 0.050      0.790"
 
 
 def test_tracks_that_trained_are_warned_of():
