@@ -14,7 +14,7 @@ from essentia_ldl.studies.tagging.grid import NETWORKS
 HEIGHT = 250
 # Okabe and Ito's but for yellow, which white paper swallows, and three more as dark
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#c98500", "#3c9ed9", "#7f5fb8", "#8c6d31", "#6b7280")
-_LETTER, _LINE = 5.9, 12.0  # of a label, in units of the picture
+_LETTER, _LINE = 6.7, 12.0  # of a label, in units of the picture
 _PLACES = ((8, 4, "start"), (-8, 4, "end"), (0, -9, "middle"), (0, 17, "middle"), (8, -7, "start"), (-8, -7, "end"))
 _FAR = ((8, 16, "start"), (-8, 16, "end"), (12, -18, "start"), (-12, -18, "end"), (12, 28, "start"), (-12, 28, "end"))
 
