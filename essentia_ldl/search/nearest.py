@@ -21,7 +21,7 @@ import numpy as np
 
 from essentia_ldl.errors import Reason, StoreError, explain
 
-EXACT_UP_TO = 50_000  # vectors: a product of matrices takes milliseconds
+EXACT_UP_TO = 50_000  # vectors: above it a product of matrices takes longer than people like to wait
 N_LINKS, EF_CONSTRUCTION, EF_QUERY = 16, 200, 200  # M and ef of the paper's sections 4.1 and 4.2
 SEED = 20261129
 N_SORTED = 1000
