@@ -19,7 +19,7 @@ READY := $(VENV)/.ready
 
 .PHONY: help install train graphs table2 agf benchmark test test-slow test-plain test-sound test-nets test-commands test-hostile hostile test-oldest lint bench docs clean
 help:
-	@sed -n '1,7s/^# //p' Makefile
+	@sed -n '1,8s/^# //p' Makefile
 
 $(READY): setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python %d.%d: expected 3.11 to 3.13. Run make with PYTHON=python3.12, say." % v)'
