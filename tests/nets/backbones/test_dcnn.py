@@ -202,10 +202,10 @@ def test_training_learns_and_the_graph_is_keras(narrow, make_dcnn):
         assert arrays["n_patches"].tolist() == [(60 + i - 43) // 21 + 1 for i in range(18)]
     [path] = export(run)
     graph = tf.compat.v1.GraphDef.FromString(path.read_bytes())
-    names = ["model/Softmax", "model/Sigmoid", "model/dense_1/BiasAdd", "model/dense/Elu"]
+    names = ["model/Softmax", "model/Sigmoid", "model/dense_1/BiasAdd", "model/dense/Elu", "model/layers"]
     check_graph(graph, names)
     by_name = {node.name: node.op for node in graph.node}
-    assert [by_name[name] for name in names] == ["Softmax", "Identity", "BiasAdd", "Elu"]
+    assert [by_name[name] for name in names] == ["Softmax", "Identity", "BiasAdd", "Elu", "ConcatV2"]
     with tf.Graph().as_default() as scope:
         for node in graph.node:
             if node.op == "Placeholder":
