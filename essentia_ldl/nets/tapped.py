@@ -96,7 +96,8 @@ def tap_own(model: keras.Model, own: Sequence[taps.Tap], name: str) -> keras.Mod
         Patches -> logits and (batch, d) float32, with the layers and weights of `model`.
     """
     values = [(model.get_layer(tap.layer).output, tap) for tap in own]
-    parts = [_pool(x, dataclasses.replace(tap, pooling="mean")) if len(x.shape) > 2 else x for x, tap in values]
+    # a layer of the network itself may have the name that a mean of it would get
+    parts = [_pool(x, dataclasses.replace(tap, pooling="mean"), "_tap") if len(x.shape) > 2 else x for x, tap in values]
     return keras.Model(model.input, [model.output, keras.layers.Concatenate(name=name)(parts)], name="network")
 
 
@@ -105,8 +106,8 @@ def measure_own(model: keras.Model, own: Sequence[taps.Tap]) -> list[int]:
     return [int(model.get_layer(tap.layer).output.shape[-1]) for tap in own]
 
 
-def _pool(values: keras.KerasTensor, tap: taps.Tap) -> keras.KerasTensor:
-    kl, label = keras.layers, f"{tap.layer}_{tap.pooling}_tap"
+def _pool(values: keras.KerasTensor, tap: taps.Tap, end: str = "") -> keras.KerasTensor:
+    kl, label = keras.layers, f"{tap.layer}_{tap.pooling}{end}"
     kinds = {
         ("mean", 3): kl.GlobalAveragePooling1D,
         ("max", 3): kl.GlobalMaxPooling1D,

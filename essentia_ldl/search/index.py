@@ -28,7 +28,7 @@ from essentia_ldl.predict.write import Output
 from essentia_ldl.records import Prediction, Track
 from essentia_ldl.search import nearest
 from essentia_ldl.search.embedding import find_embedder, shorten
-from essentia_ldl.search.library import Entry, Library, Maker, read_library, write_library
+from essentia_ldl.search.library import IndexedTrack, Library, Maker, read_library, write_library
 from essentia_ldl.urls import is_url, stat_url
 
 NOWHERE = -1  # size and time of a file that is not there, or of a URL that does not tell
@@ -249,11 +249,11 @@ def _stat(path: str) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _is_same(entry: Entry, there: tuple[int, int]) -> bool:
+def _is_same(entry: IndexedTrack, there: tuple[int, int]) -> bool:
     return (entry.size, entry.time_ns) == there != (NOWHERE, NOWHERE)
 
 
-def _describe_track(entry: Entry, track: Track | None) -> Entry:
+def _describe_track(entry: IndexedTrack, track: Track | None) -> IndexedTrack:
     """Return an entry with what a table says of the track now."""
     if track is None:
         return entry
@@ -289,7 +289,7 @@ class LibraryWriter:
         self._vectors = np.empty(shape, np.float32)  # the system gives memory to what is written only
         self._starts: list[int] = []
         self._end = 0
-        self.entries: list[Entry] = []
+        self.entries: list[IndexedTrack] = []
         self.has_graph = False
 
     def keep(self, before: Library, row: int, track: Track | None) -> None:
@@ -301,10 +301,11 @@ class LibraryWriter:
         [one] = predictions
         (size, time_ns), track = self._look_up(one.path)
         self._take(
-            _describe_track(Entry(one.path, one.duration_s, size, time_ns), track), nearest.normalise(one.segments)
+            _describe_track(IndexedTrack(one.path, one.duration_s, size, time_ns), track),
+            nearest.normalise(one.segments),
         )
 
-    def _take(self, entry: Entry, units: np.ndarray) -> None:
+    def _take(self, entry: IndexedTrack, units: np.ndarray) -> None:
         self._vectors[self._end : self._end + len(units)] = units
         self._starts.append(self._end)
         self._end += len(units)

@@ -52,7 +52,7 @@ class Maker:
 
 
 @dataclasses.dataclass(frozen=True)
-class Entry:
+class IndexedTrack:
     """A track of an index.
 
     Parameters
@@ -98,7 +98,7 @@ class Library:
     ----------
     maker : Maker
         What made the vectors.
-    entries : tuple[Entry, ...]
+    entries : tuple[IndexedTrack, ...]
         The tracks.
     units : np.ndarray [shape=(n_vectors, d), float32]
         Unit vectors, those of one track side by side, tracks in the order of the entries.
@@ -114,7 +114,7 @@ class Library:
     """
 
     maker: Maker
-    entries: tuple[Entry, ...]
+    entries: tuple[IndexedTrack, ...]
     units: np.ndarray
     starts: np.ndarray
     graph: bytes = b""
@@ -160,6 +160,6 @@ def read_library(path: str | Path) -> Library:
         if head["format"] != FORMAT:
             rule = f"one of this version ({FORMAT})"
             raise StoreError(explain("index", rule, head["format"], path, REMEDY))
-        entries = tuple(Entry(*values) for values in head["tracks"])
+        entries = tuple(IndexedTrack(*values) for values in head["tracks"])
         graph = arrays["graph"].tobytes() if "graph" in arrays else b""
         return Library(Maker(**head["maker"]), entries, arrays["vectors"], arrays["starts"], graph)

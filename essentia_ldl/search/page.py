@@ -17,9 +17,8 @@ import numpy as np
 
 from essentia_ldl.files import replacing
 from essentia_ldl.predict.session import make_absolute
-from essentia_ldl.report.command import POLICY
 from essentia_ldl.report.map import place_tracks
-from essentia_ldl.report.page import table
+from essentia_ldl.report.page import POLICY, table
 from essentia_ldl.report.pictures import shown
 from essentia_ldl.search.nearest import SEED
 from essentia_ldl.search.similar import ARTIST, Similar, open_index

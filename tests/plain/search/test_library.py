@@ -10,10 +10,13 @@ import pytest
 
 from essentia_ldl.errors import StoreError
 from essentia_ldl.search import library as module
-from essentia_ldl.search.library import Entry, Library, Maker, read_library, write_library
+from essentia_ldl.search.library import IndexedTrack, Library, Maker, read_library, write_library
 
 MAKER = Maker("msd-musicnn-1", "ab" * 32, "emb", 2)
-ENTRIES = (Entry("/a.wav", 3.5, 10, 20, "Nina", "sad", {"genre": "soul"}), Entry("/b\udce4.wav", 4.5, 11, 21))
+ENTRIES = (
+    IndexedTrack("/a.wav", 3.5, 10, 20, "Nina", "sad", {"genre": "soul"}),
+    IndexedTrack("/b\udce4.wav", 4.5, 11, 21),
+)
 
 
 def build_library(**changes) -> Library:
@@ -84,4 +87,4 @@ def test_another_version_and_no_index_are_told(tmp_path, monkeypatch):
 @pytest.mark.parametrize("wrong", [("", 1.0, 1, 1), ("a", float("nan"), 1, 1), ("a", 1.0, "1", 1), ("a", 1.0, 1, 1, 7)])
 def test_a_track_checks_itself(wrong):
     with pytest.raises(StoreError, match="track of an index: expected path"):
-        Entry(*wrong)
+        IndexedTrack(*wrong)

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from essentia_ldl.search.library import Entry, Library, Maker, write_library
+from essentia_ldl.search.library import IndexedTrack, Library, Maker, write_library
 from essentia_ldl.search.page import list_columns, write_page
 from essentia_ldl.search.similar import Limits, similar
 
@@ -46,7 +46,7 @@ def index(tmp_path):
         path = tmp_path / f"{number}.wav"
         path.touch()
         columns = {"title": f"Song {number}</script>", "genre": "jazz" if number % 2 else "rock"}
-        entries.append(Entry(str(path), 3.0, 1, 1, f"artist {number // 2}", "sad", columns))
+        entries.append(IndexedTrack(str(path), 3.0, 1, 1, f"artist {number // 2}", "sad", columns))
     with open(tmp_path / "lib.index", "wb") as file:
         write_library(Library(Maker("m-1", "0", "emb"), tuple(entries), units, np.arange(N_TRACKS)), file)
     return tmp_path / "lib.index"
