@@ -17,7 +17,7 @@ from essentia_ldl.runs.plan import BACKBONES
 from essentia_ldl.taps import MOST_LAYERS
 
 NAMES = discover.names(BACKBONES)
-LONG = dict.fromkeys(("attention", "images"), pytest.mark.slow)  # many layers, which take seconds to build
+LONG = dict.fromkeys(("attention", "crnn", "images"), pytest.mark.slow)  # many layers, which take seconds to build
 # whole, they have millions of numbers
 SLOW = LONG | dict.fromkeys(("harmoniccnn", "pons", "shortchunk", "vggish"), pytest.mark.slow)
 WHOLE, BUILT = ([pytest.param(name, marks=marks.get(name, [])) for name in NAMES] for marks in (SLOW, LONG))

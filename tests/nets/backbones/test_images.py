@@ -65,13 +65,8 @@ def test_it_learns_by_heart(overfit):
     assert overfit("images", patch_frames=32, n_bands=32, alpha=0.35, n_steps=60) < 0.1
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "efficientnetb0",
-        *(pytest.param(n, marks=pytest.mark.slow) for n in images.APPLICATIONS if n != "efficientnetb0"),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", images.APPLICATIONS)
 def test_weights_are_found_again_whatever_was_built_before(name, tmp_path):
     """Keras numbers layers without a name of their own, through all models of a process."""
     first, second = (load_backbone(name).build() for _ in range(2))

@@ -133,7 +133,7 @@ def test_the_original_learns_by_heart(overfit):
 @pytest.mark.parametrize(
     ("name", "n_samples"),
     [
-        ("samplecnn-se", 3**5),
+        pytest.param("samplecnn-se", 3**5, marks=pytest.mark.slow),  # a part of rese2
         ("samplecnn-81-81", 3**6),
         ("samplecnn-rese2", 3**5),
         ("samplecnn-rnn4", 3**6),

@@ -80,7 +80,9 @@ def make_machine(n_features: int, n_vectors: int = 30) -> RadialSolution:
     return RadialSolution(mean, scale, vectors, dual, random.normal(size=2), np.array(0.5 / n_features))
 
 
-@pytest.mark.parametrize(("layers", "n_features"), [("embedding", 200), ("135", 825)])
+@pytest.mark.parametrize(
+    ("layers", "n_features"), [("embedding", 200), pytest.param("135", 825, marks=pytest.mark.slow)]
+)
 def test_a_radial_machine_is_what_the_network_says_and_what_leaves(make_run, layers, n_features):
     """The graph answers within float32 what scikit-learn's formula says in float64."""
     network = {"hidden": 0, "backbones": ["msd-musicnn"], "layers": layers, "n_vectors": 30}
