@@ -35,3 +35,10 @@ def test_every_extra_has_its_line_in_the_table():
     text = (ROOT / "setup.cfg").read_text("utf-8").partition("[options.extras_require]")[2].partition("[options.")[0]
     named = re.findall(r"^# \S.*\n(\w+) =$", text, re.MULTILINE)
     assert set(named) == set(CONFIG["options.extras_require"])
+
+
+def test_every_package_is_installed():
+    """The list is written out, because the recipes stand elsewhere."""
+    folders = {path.parent.relative_to(ROOT) for path in (ROOT / "essentia_ldl").rglob("*.py")}
+    packages = {".".join(folder.parts) for folder in folders} | {"essentia_ldl.recipes"}
+    assert read_lines(CONFIG["options"]["packages"]) == sorted(packages)
