@@ -17,6 +17,7 @@ import numpy as np
 
 from essentia_ldl.arrays import opened_arrays
 from essentia_ldl.errors import StoreError, explain
+from essentia_ldl.runs.kinds import find_wrong
 
 FORMAT = "essentia-ldl index 1"
 REMEDY = "Delete it and index the music again, or name another file."
@@ -41,6 +42,11 @@ class Maker:
         Distance between patches; None is that of the model's card.
     precision : str
         "f32" or "bf16".
+
+    Raises
+    ------
+    StoreError
+        When a value is of another kind.
     """
 
     model: str
@@ -49,6 +55,13 @@ class Maker:
     n_vectors: int = 1
     patch_hop_frames: int | None = None
     precision: str = "f32"
+
+    def __post_init__(self) -> None:
+        found = find_wrong({field.name: str(field.type) for field in dataclasses.fields(self)}, vars(self))
+        if found is None and self.n_vectors < 1:
+            found = ("n_vectors", "1 or more", self.n_vectors)
+        if found is not None:
+            raise StoreError(explain(*found, "index", REMEDY))
 
 
 @dataclasses.dataclass(frozen=True)

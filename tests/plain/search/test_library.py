@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 
 import numpy as np
@@ -88,3 +89,17 @@ def test_another_version_and_no_index_are_told(tmp_path, monkeypatch):
 def test_a_track_checks_itself(wrong):
     with pytest.raises(StoreError, match="track of an index: expected path"):
         IndexedTrack(*wrong)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"n_vectors": [1]}, r"n_vectors: expected a whole number; got \[1\] \(index\)"),
+        ({"n_vectors": 0}, "n_vectors: expected 1 or more; got 0"),
+        ({"sha256": None}, "sha256: expected text; got None"),
+        ({"patch_hop_frames": "3"}, "patch_hop_frames: expected .*; got '3'"),
+    ],
+)
+def test_what_made_an_index_is_of_the_kinds_that_it_says(change, told):
+    with pytest.raises(StoreError, match=told):
+        dataclasses.replace(MAKER, **change)
