@@ -178,12 +178,41 @@ def run_baseline(
         cell / "baseline.json",
         {"name": name, "settings": settings, "inner_balanced_accuracy": inner, "n_fitted": len(fitted)},
     )
+    write_answers(cell, split, [by_id[track_id] for track_id in ids], classes, probabilities)
+
+
+def write_answers(
+    cell: Path,
+    split: Split,
+    tracks: Sequence[Track],
+    classes: Sequence[str],
+    answers: np.ndarray,
+    truth: np.ndarray | None = None,
+) -> None:
+    """Write what a baseline answers on a fold as a network's predictions.npz.
+
+    Parameters
+    ----------
+    cell : Path
+        Folder of the baseline on this fold.
+    split : Split
+        Of the fold; it has all of the tracks.
+    tracks : Sequence[Track]
+        In the order of the answers.
+    classes : Sequence[str]
+        Columns of the answers.
+    answers : np.ndarray [shape=(n_tracks, n_classes)]
+        Probabilities, or numbers.
+    truth : np.ndarray [shape=(n_tracks, n_classes)] or None
+        Tags or numbers of the tracks; None where they have one class each.
+    """
     found = Predictions(
-        ids=np.array(ids),
-        roles=np.array([split.role(track_id) for track_id in ids]),
-        labels=np.array([by_id[track_id].label for track_id in ids]),
+        ids=np.array([track.id for track in tracks]),
+        roles=np.array([split.role(track.id) for track in tracks]),
+        labels=np.array([track.label for track in tracks]),
         classes=np.array(list(classes)),
-        probabilities=probabilities.astype(np.float32),
+        probabilities=answers.astype(np.float32),
+        truth=None if truth is None else truth.astype(np.float32),
     )
     write_predictions(cell, found)
 

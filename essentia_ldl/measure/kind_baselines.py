@@ -21,10 +21,10 @@ from essentia_ldl.linear.choose import FeatureSet, Tracks, choose
 from essentia_ldl.linear.span import Block
 from essentia_ldl.machines.explore import explore, fit
 from essentia_ldl.machines.fit import MachineGrid, MachineSetting
+from essentia_ldl.measure.baselines import write_answers
 from essentia_ldl.records import Track
 from essentia_ldl.runs.folder import Fold
 from essentia_ldl.runs.predictions import FILE as PREDICTIONS
-from essentia_ldl.runs.predictions import Predictions, write_predictions
 from essentia_ldl.scores.bootstrap import group_tracks
 from essentia_ldl.train.choice import draw_parts
 
@@ -91,15 +91,7 @@ def run_fold(
     if fitted.kind == MULTI_LABEL:
         answers = 0.5 * (1 + np.tanh(answers))
     write_json(cell / "baseline.json", {"name": NAME, "settings": setting.plain, "n_fitted": len(fitted.targets)})
-    found = Predictions(
-        ids=np.array(ids),
-        roles=np.array([fold.split.role(name) for name in ids]),
-        labels=np.array([track.label for track in asked]),
-        classes=np.array(list(classes)),
-        probabilities=answers.astype(np.float32),
-        truth=make_rows(asked, classes)[0].astype(np.float32),
-    )
-    write_predictions(cell, found)
+    write_answers(cell, fold.split, asked, classes, answers, make_rows(asked, classes)[0])
 
 
 def choose_setting(tracks: Tracks, parts: np.ndarray) -> MachineSetting:

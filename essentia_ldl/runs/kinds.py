@@ -6,6 +6,8 @@ a file can say it in one sentence.
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -60,6 +62,12 @@ KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "Mapping[str, Mapping]": ("an object of objects", _object(_is_object)),
 }
 _NONE = " | None"
+
+
+@functools.cache
+def list_kinds(record: type) -> dict[str, str]:
+    """Return the annotations of a dataclass by field, as `find_wrong` takes them."""
+    return {field.name: str(field.type) for field in dataclasses.fields(record)}
 
 
 def find_wrong(kinds: Mapping[str, str], values: Mapping[str, Any]) -> tuple[str, str, Any] | None:

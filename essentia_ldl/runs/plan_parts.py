@@ -7,7 +7,6 @@ that its field is annotated with, and a name that becomes part of a path cannot 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +17,7 @@ from essentia_ldl.choices import AUDIO_VARIANTS, CLASS_WEIGHTS, DESCENT, LOSSES,
 from essentia_ldl.errors import TrainingError, explain
 from essentia_ldl.files import is_file_name
 from essentia_ldl.records import ROLES
-from essentia_ldl.runs.kinds import find_wrong
+from essentia_ldl.runs.kinds import find_wrong, list_kinds
 from essentia_ldl.runs.names import PLAN
 from essentia_ldl.stages import RULE, are_stages
 
@@ -38,14 +37,9 @@ def check_kinds(kind: type, values: Mapping[str, Any], where: object = PLAN) -> 
     where : object
         The file.
     """
-    found = find_wrong(_list_kinds(kind), values)
+    found = find_wrong(list_kinds(kind), values)
     if found is not None:
         raise TrainingError(explain(*found, where, REMEDY))
-
-
-@functools.cache
-def _list_kinds(kind: type) -> dict[str, str]:
-    return {field.name: str(field.type) for field in dataclasses.fields(kind)}
 
 
 def make_part(kind: type, what: str, values: object, where: object) -> Any:

@@ -17,7 +17,7 @@ import numpy as np
 
 from essentia_ldl.arrays import opened_arrays
 from essentia_ldl.errors import StoreError, explain
-from essentia_ldl.runs.kinds import find_wrong
+from essentia_ldl.runs.kinds import find_wrong, list_kinds
 
 FORMAT = "essentia-ldl index 1"
 REMEDY = "Delete it and index the music again, or name another file."
@@ -57,7 +57,7 @@ class Maker:
     precision: str = "f32"
 
     def __post_init__(self) -> None:
-        found = find_wrong({field.name: str(field.type) for field in dataclasses.fields(self)}, vars(self))
+        found = find_wrong(list_kinds(Maker), vars(self))
         if found is None and self.n_vectors < 1:
             found = ("n_vectors", "1 or more", self.n_vectors)
         if found is not None:
