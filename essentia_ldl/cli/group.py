@@ -34,6 +34,8 @@ class Group(click.Group):
 @contextlib.contextmanager
 def _telling() -> Iterator[None]:
     """End the process with a sentence for every error that is not a bug."""
+    if sys.stdout is not None:
+        sys.stdout.reconfigure(errors="surrogateescape")  # file names need not be UTF-8
     try:
         yield
     except EssentiaLdlError as error:

@@ -121,7 +121,6 @@ class Output:
             When the file cannot be opened or written.
         """
         if self.path is None:
-            sys.stdout.reconfigure(errors="surrogateescape")  # file names need not be UTF-8
             yield sys.stdout
         elif os.path.isdir(self.path or "."):
             raise StoreError(explain("output", "a file to write", "a folder", self.path, "Choose another."))

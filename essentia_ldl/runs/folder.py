@@ -15,6 +15,7 @@ import fcntl
 import hashlib
 import io
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -67,6 +68,25 @@ def fingerprint(*values: Any) -> str:
     ).hexdigest()[:16]
 
 
+@contextlib.contextmanager
+def choosing(folder: Path) -> Iterator[None]:
+    """Let one process at a time find a run or make one, so that of two that ask at once the second finds the first's.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the runs; it is made where it is missing. On a file system without locks nobody waits.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(place, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(place)
+
+
 def find_run(folder: Path, task: str, digest: str) -> tuple[Path | None, bool]:
     """Find a run by its fingerprint.
 
@@ -101,7 +121,8 @@ def make_run(folder: Path, task: str, digest: str) -> Path:
 
 def resume_run(folder: Path, task: str, digest: str) -> Path:
     """Return the newest run of a fingerprint, whether it ended or not, or a new one."""
-    return find_run(folder, task, digest)[0] or make_run(folder, task, digest)
+    with choosing(folder):
+        return find_run(folder, task, digest)[0] or make_run(folder, task, digest)
 
 
 def take_run(task: str, digest: str, home: Home, again: bool, say: Callable[[str], None]) -> tuple[Path, bool]:
@@ -125,13 +146,15 @@ def take_run(task: str, digest: str, home: Home, again: bool, say: Callable[[str
     finished : bool
         Whether it has ended and its models are in graphs/.
     """
-    run, done = find_run(home.runs, task, digest)
-    names = read_models(run) if run is not None and done and not again else None
-    if run is not None and names is not None and all((home.graphs / f"{name}.pb").is_file() for name in names):
+    with choosing(home.runs):
+        run, done = find_run(home.runs, task, digest)
+        names = read_models(run) if run is not None and done and not again else None
+        finished = names is not None and all((home.graphs / f"{name}.pb").is_file() for name in names)
+        if run is None or (done and not finished):
+            return make_run(home.runs, task, digest), False
+    if finished:
         say(f"trained before with the same recipe and data: {run}")
         return run, True
-    if run is None or done:
-        return make_run(home.runs, task, digest), False
     say(f"going on with {run}")
     return run, False
 

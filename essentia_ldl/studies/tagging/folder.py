@@ -45,10 +45,20 @@ def take_folder(root: Path, settings: Mapping[str, Any], again: bool) -> tuple[P
         When a benchmark of the same collection was interrupted, and its settings were others.
     """
     digest = runs.fingerprint(settings)
-    run, done = (None, False) if again else runs.find_run(root, NAME, digest)
-    if run is not None:
-        return run, done
-    for other in () if again else _list_interrupted(root):
+    with runs.choosing(root):
+        run, done = (None, False) if again else runs.find_run(root, NAME, digest)
+        if run is not None:
+            return run, done
+        if not again:
+            _refuse_interrupted(root, settings)
+        run = runs.make_run(root, NAME, digest)
+        write_json(run / SETTINGS, dict(settings))
+        return run, False
+
+
+def _refuse_interrupted(root: Path, settings: Mapping[str, Any]) -> None:
+    """Raise `DataError` when a benchmark of the same collection was interrupted, and its settings were others."""
+    for other in _list_interrupted(root):
         with contextlib.suppress(StoreError):  # nobody can go on with a folder that is damaged
             before = read_object(other / SETTINGS)
             if before.get("data") == settings["data"]:
@@ -58,9 +68,6 @@ def take_folder(root: Path, settings: Mapping[str, Any], again: bool) -> tuple[P
                 remedy = "Give the same settings to go on, or --again to begin a new benchmark."
                 rule = f"those of {other.name}, which was interrupted"
                 raise DataError(explain("settings of the benchmark", rule, Reason(changed), other, remedy))
-    run = runs.make_run(root, NAME, digest)
-    write_json(run / SETTINGS, dict(settings))
-    return run, False
 
 
 def _list_interrupted(root: Path) -> list[Path]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import click
 import pytest
 from click.testing import CliRunner
@@ -26,8 +30,23 @@ def first():
     raise DataError("labels: expected some.")
 
 
+@program.command()
+def third():
+    show([os.fsdecode(b"caf\xe9.wav")])
+
+
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
+def test_a_name_that_is_not_utf8_is_shown_as_it_is(errors):
+    """Shells of most locales give a strict stream, CliRunner too."""
+    code = "from test_group import program; program(['third'])"
+    settings = {**os.environ, "PYTHONIOENCODING": f"utf-8:{errors}", "PYTHONPATH": os.path.dirname(__file__)}
+    done = subprocess.run([sys.executable, "-c", code], env=settings, capture_output=True, check=False)
+    assert (done.stdout, done.stderr) == (b"caf\xe9.wav\n", b"")
+    assert CliRunner().invoke(program, ["third"]).stdout_bytes == b"caf\xe9.wav\n"
+
+
 def test_commands_are_listed_as_they_are_defined():
-    assert list(program.list_commands(None)) == ["second", "first"]
+    assert list(program.list_commands(None)) == ["second", "first", "third"]
 
 
 def test_lines_go_to_the_output_and_a_failure_to_the_errors():

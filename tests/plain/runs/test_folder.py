@@ -9,6 +9,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -60,6 +62,21 @@ def test_the_newest_run_is_found(tmp_path):
         (tmp_path / f"t-{stamp}").mkdir()
         (tmp_path / f"t-{stamp}" / "run.json").write_text('{"fingerprint": "f", "state": "running"}')
     assert find_run(tmp_path, "t", "f") == (tmp_path / "t-20250101-000000", False)
+
+
+@pytest.mark.parametrize("take", [runs.resume_run, lambda *asked: runs.take_run(*asked[1:], False, str)[0]])
+def test_many_that_ask_at_once_have_one_run(tmp_path, take):
+    home, n_threads = Home(tmp_path), 8
+    together = threading.Barrier(n_threads)
+
+    def ask(_number: int):
+        together.wait()
+        given = (home,) if take is not runs.resume_run else ()
+        return take(home.runs, "t", "f", *given)
+
+    with ThreadPoolExecutor(n_threads) as pool:
+        assert len(set(pool.map(ask, range(n_threads)))) == 1
+    assert len(list(home.runs.iterdir())) == 1
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"\xff", b"{}", b"[]", b"null"])
