@@ -60,11 +60,12 @@ def store(engine: str, vectors: np.ndarray, folder: Path) -> float:
     """Write what an engine opens; return the seconds that it took."""
     start = time.perf_counter()
     if engine in ("numpy", "voyager"):
-        from essentia_ldl.search.library import IndexedTrack, Library, Maker, write_library
+        from essentia_ldl.search.catalogue import IndexedTrack, gather
+        from essentia_ldl.search.library import Library, Maker, write_library
         from essentia_ldl.search.nearest import build_graph
 
         graph = build_graph(vectors) if engine == "voyager" else b""
-        entries = tuple(
+        entries = gather(
             IndexedTrack(f"https://music/{i}.mp3", 200.0, 1, 1, f"artist {i // N_PER_ARTIST}")
             for i in range(len(vectors))
         )

@@ -27,8 +27,9 @@ from essentia_ldl.predict.session import make_absolute
 from essentia_ldl.predict.write import Output
 from essentia_ldl.records import Prediction, Track
 from essentia_ldl.search import nearest
+from essentia_ldl.search.catalogue import IndexedTrack, gather
 from essentia_ldl.search.embedding import find_embedder, shorten
-from essentia_ldl.search.library import IndexedTrack, Library, Maker, read_library, write_library
+from essentia_ldl.search.library import Library, Maker, read_library, write_library
 from essentia_ldl.urls import is_url, stat_url
 
 NOWHERE = -1  # size and time of a file that is not there, or of a URL that does not tell
@@ -139,7 +140,7 @@ def index(
     before = read_library(output.path) if os.path.exists(output.path) else None
     model, maker = _choose_maker(embedding, None if output.again else before, graphs, output.path)
     known = read_music(music, say)
-    old = {} if before is None or output.again else {entry.path: row for row, entry in enumerate(before.entries)}
+    old = {} if before is None or output.again else before.entries.rows
     there = {path: _stat(path) for path in dict.fromkeys([*old, *known])}
     gone = {path for path in old if path not in known and not is_url(path) and there[path][0] == NOWHERE}
     files = [path for path in there if path not in gone]
@@ -319,5 +320,5 @@ class LibraryWriter:
         units = self._vectors[: self._end]
         self.has_graph = len(units) > nearest.EXACT_UP_TO and nearest.has_graphs()
         graph = nearest.build_graph(units) if self.has_graph else b""
-        library = Library(self._maker, tuple(self.entries), units, np.array(self._starts, np.int64), graph)
+        library = Library(self._maker, gather(self.entries), units, np.array(self._starts, np.int64), graph)
         write_library(library, self._file)

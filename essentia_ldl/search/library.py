@@ -1,15 +1,14 @@
 """The file of an index: unit vectors of tracks, what is known of them, and which model made them.
 
-An archive of arrays (.npz) under the name that the user chose: ``head`` (json as bytes: format, maker, tracks),
-``vectors``, ``starts``, and ``graph`` where there are many vectors. It is written whole by `index.index`.
+An archive of arrays (.npz) under the name that the user chose: ``head`` (json as bytes: format, maker, and the texts of
+the tracks by column), their numbers by name, ``vectors``, ``starts``, and ``graph`` where there are many vectors. It is
+written whole by `index.index`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,8 +17,9 @@ import numpy as np
 from essentia_ldl.arrays import opened_arrays
 from essentia_ldl.errors import StoreError, explain
 from essentia_ldl.runs.kinds import find_wrong, list_kinds
+from essentia_ldl.search.catalogue import NUMBERS, Catalogue
 
-FORMAT = "essentia-ldl index 1"
+FORMAT = "essentia-ldl index 2"
 REMEDY = "Delete it and index the music again, or name another file."
 AGAIN = "Index the music again with --again."
 
@@ -65,45 +65,6 @@ class Maker:
 
 
 @dataclasses.dataclass(frozen=True)
-class IndexedTrack:
-    """A track of an index.
-
-    Parameters
-    ----------
-    path : str
-        Absolute, or a URL.
-    duration_s : float
-        Seconds of audio decoded.
-    size, time_ns : int
-        Of the file when it was indexed: bytes, and when its content changed last.
-    artist, label : str
-        Empty where they are not known.
-    columns : Mapping[str, str]
-        What else a table said of it, such as genre and title.
-
-    Raises
-    ------
-    StoreError
-        When a value is of another kind.
-    """
-
-    path: str
-    duration_s: float
-    size: int
-    time_ns: int
-    artist: str = ""
-    label: str = ""
-    columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        texts = (self.path, self.artist, self.label, *self.columns, *self.columns.values())
-        numbers = type(self.size) is int and type(self.time_ns) is int and math.isfinite(self.duration_s)
-        if not (all(isinstance(text, str) for text in texts) and self.path and numbers):
-            rule = "path, artist, label and columns as texts, and finite numbers"
-            raise StoreError(explain("track of an index", rule, dataclasses.astuple(self), "index", REMEDY))
-
-
-@dataclasses.dataclass(frozen=True)
 class Library:
     """An index in memory.
 
@@ -111,7 +72,7 @@ class Library:
     ----------
     maker : Maker
         What made the vectors.
-    entries : tuple[IndexedTrack, ...]
+    entries : Catalogue
         The tracks.
     units : np.ndarray [shape=(n_vectors, d), float32]
         Unit vectors, those of one track side by side, tracks in the order of the entries.
@@ -127,7 +88,7 @@ class Library:
     """
 
     maker: Maker
-    entries: tuple[IndexedTrack, ...]
+    entries: Catalogue
     units: np.ndarray
     starts: np.ndarray
     graph: bytes = b""
@@ -149,9 +110,11 @@ class Library:
 
 def write_library(library: Library, file: BinaryIO) -> None:
     """Write an index into a file that is open for writing."""
-    tracks = [dataclasses.astuple(entry) for entry in library.entries]
-    head = json.dumps({"format": FORMAT, "maker": dataclasses.asdict(library.maker), "tracks": tracks})
-    parts = {"head": np.frombuffer(head.encode(), np.uint8), "vectors": library.units, "starts": library.starts}
+    entries = library.entries
+    told = {"maker": dataclasses.asdict(library.maker), "texts": entries.texts, "columns": entries.columns}
+    head = json.dumps({"format": FORMAT, **told}).encode()
+    parts = {**entries.numbers, "head": np.frombuffer(head, np.uint8)}
+    parts |= {"vectors": library.units, "starts": library.starts}
     if library.graph:
         parts["graph"] = np.frombuffer(library.graph, np.uint8)
     np.savez(file, **parts)
@@ -173,6 +136,7 @@ def read_library(path: str | Path) -> Library:
         if head["format"] != FORMAT:
             rule = f"one of this version ({FORMAT})"
             raise StoreError(explain("index", rule, head["format"], path, REMEDY))
-        entries = tuple(IndexedTrack(*values) for values in head["tracks"])
+        numbers = {name: arrays[name] for name in NUMBERS}
+        entries = Catalogue(head["texts"], numbers, head["columns"])
         graph = arrays["graph"].tobytes() if "graph" in arrays else b""
         return Library(Maker(**head["maker"]), entries, arrays["vectors"], arrays["starts"], graph)

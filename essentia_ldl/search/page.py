@@ -54,11 +54,12 @@ def write_page(path: str, found: Similar, n: int, index: str) -> None:
     tracks = [
         _describe(one.path, one.artist, one.label, one.columns, f"{one.similarity:.3f}") for one in found.neighbours
     ]
-    own = opened.rows.get(make_absolute(found.query))
+    entries = opened.library.entries
+    own = entries.rows.get(make_absolute(found.query))
     if own is not None:
-        entry = opened.library.entries[own]
+        entry = entries[own]
         tracks.insert(0, _describe(entry.path, entry.artist, entry.label, entry.columns, QUERY))
-    means = [opened.library.rows(opened.rows[track["path"]]).mean(axis=0) for track in tracks]
+    means = [opened.library.rows(entries.rows[track["path"]]).mean(axis=0) for track in tracks]
     places = place_tracks(np.stack(means), SEED) if means else np.zeros((0, 2))
     with replacing(path) as file:
         file.write(_draw(found, tracks, places, n).encode("utf-8", "replace"))

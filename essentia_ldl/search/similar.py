@@ -22,6 +22,7 @@ from essentia_ldl.predict.ask import Question, predict_files
 from essentia_ldl.predict.session import make_absolute
 from essentia_ldl.records import Failure
 from essentia_ldl.search import nearest
+from essentia_ldl.search.catalogue import fold
 from essentia_ldl.search.embedding import find_embedder, shorten
 from essentia_ldl.search.library import AGAIN, Library, Maker, read_library
 from essentia_ldl.urls import is_url
@@ -159,7 +160,7 @@ def similar(
     gone: list[str] = []
     for row, score in _rank(opened, units, limits.n):
         entry = library.entries[row]
-        if row == own or (limits.not_same_artist and artist and _fold(entry.artist) == _fold(artist)):
+        if row == own or (limits.not_same_artist and artist and fold(entry.artist) == fold(artist)):
             continue
         if not is_url(entry.path) and not os.path.exists(entry.path):
             gone.append(entry.path)
@@ -209,18 +210,14 @@ class Opened:
         if library.graph and nearest.has_graphs():
             self.graph = nearest.open_graph(library.graph, len(library.units), path)
         self.library = dataclasses.replace(library, graph=b"")  # its bytes are of no use any more
-        self.rows = {entry.path: row for row, entry in enumerate(library.entries)}
-        self.artists: dict[str, list[int]] = {}
-        for row, entry in enumerate(library.entries):
-            if entry.artist:
-                self.artists.setdefault(_fold(entry.artist), []).append(row)
 
 
 def _understand(
     query: str, opened: Opened, limits: Limits, graphs: Path, warn: Callable[[str], object] | None
 ) -> tuple[str, int, np.ndarray, str]:
     """Return the kind of a query, its row in the index or -1, its unit vectors, and the artist or ""."""
-    library, row = opened.library, opened.rows.get(make_absolute(query), -1)
+    library = opened.library
+    row = library.entries.rows.get(make_absolute(query), -1)
     if row >= 0:
         return TRACK, row, library.rows(row), library.entries[row].artist
     if is_url(query) or os.path.isfile(query):
@@ -230,7 +227,7 @@ def _understand(
         if isinstance(answer, Failure):
             raise AudioError(answer.reason)
         return TRACK, -1, nearest.normalise(shorten(answer, library.maker.n_vectors)[0].segments), ""
-    rows = opened.artists.get(_fold(query))
+    rows = library.entries.artists.get(fold(query))
     if not rows:
         raise _unknown(query, opened)
     units = np.concatenate([library.rows(row) for row in rows])
@@ -286,17 +283,14 @@ def _rank(opened: Opened, units: np.ndarray, n: int) -> Iterator[tuple[int, floa
             yield row, float(scores[row])
 
 
-def _fold(name: str) -> str:
-    return " ".join(name.casefold().split())
-
-
 def _unknown(query: str, opened: Opened) -> EssentiaLdlError:
     """Make the error of a query that is neither a file nor an artist."""
     if query.lower().endswith(AUDIO_SUFFIXES):
         return AudioError(explain("track", "a file that is there", "nothing there", query, "Check the path."))
-    if not opened.artists:
+    entries = opened.library.entries
+    if not entries.artists:
         remedy = "Index a table with a column artist, or name a file."
         return UnknownNameError(explain("query", "a file: the index knows no artists", query, opened.path, remedy))
-    artists = {opened.library.entries[rows[0]].artist for rows in opened.artists.values()}
+    artists = {entries.texts["artist"][rows[0]] for rows in entries.artists.values()}
     rule = f"a file, or one of the {len(artists)} artists of the index"
     return UnknownNameError(explain("query", rule, query, opened.path, suggest(query, artists)))

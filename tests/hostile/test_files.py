@@ -19,7 +19,8 @@ from inside import run_inside
 from mutations import BOMBS, LONG, Mutant, damage_bytes, damaged_json, damaged_lines, draw_examples
 from watching import Sandbox, digest_tree
 
-from essentia_ldl.search.library import IndexedTrack, Library, Maker, write_library
+from essentia_ldl.search.catalogue import IndexedTrack, gather
+from essentia_ldl.search.library import Library, Maker, write_library
 
 SHOWN = 100  # characters of a value in a message, and what stands around it
 TABLE_ROWS = [f"audio/{n:02}.wav,{('calm', 'tense')[n % 2]},artist {n // 2},{n / 10}" for n in range(12)]
@@ -166,7 +167,7 @@ def test_store(home, report_writer, counts, sizes):
 
 def test_indexes(home, tmp_path, counts, sizes):
     """`similar` with a damaged index, of bytes or of what its head says: an answer, or a sentence."""
-    entries = tuple(IndexedTrack(str(tmp_path / f"{n}.wav"), 3.5, 10, 20, f"artist {n // 2}", "sad") for n in range(6))
+    entries = gather(IndexedTrack(str(tmp_path / f"{n}.wav"), 3.5, 10, 20, f"artist {n // 2}", "sad") for n in range(6))
     units = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
     path, starts = home / "lib.index", np.arange(6)
     with open(path, "wb") as file:
@@ -180,7 +181,7 @@ def test_indexes(home, tmp_path, counts, sizes):
             text = value if isinstance(value, str) else json.dumps(value)
             written = io.BytesIO()
             parts = {"head": np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8), "vectors": units}
-            np.savez(written, **parts, starts=starts)
+            np.savez(written, **entries.numbers, **parts, starts=starts)
             yield Mutant(how, "free", written.getvalue())
 
     run = functools.partial(run_inside, home.parent, "similar", "artist 1", "--index", str(path))

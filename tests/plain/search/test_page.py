@@ -9,7 +9,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from essentia_ldl.search.library import IndexedTrack, Library, Maker, write_library
+from essentia_ldl.search.catalogue import IndexedTrack, gather
+from essentia_ldl.search.library import Library, Maker, write_library
 from essentia_ldl.search.page import list_columns, write_page
 from essentia_ldl.search.similar import Limits, similar
 
@@ -48,7 +49,7 @@ def index(tmp_path):
         columns = {"title": f"Song {number}</script>", "genre": "jazz" if number % 2 else "rock"}
         entries.append(IndexedTrack(str(path), 3.0, 1, 1, f"artist {number // 2}", "sad", columns))
     with open(tmp_path / "lib.index", "wb") as file:
-        write_library(Library(Maker("m-1", "0", "emb"), tuple(entries), units, np.arange(N_TRACKS)), file)
+        write_library(Library(Maker("m-1", "0", "emb"), gather(entries), units, np.arange(N_TRACKS)), file)
     return tmp_path / "lib.index"
 
 
