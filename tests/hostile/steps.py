@@ -18,7 +18,8 @@ from watching import Ended, Sandbox
 
 TASK, BASE = "mood-sad", "msd-vgg-1"
 TRAINING = ("--network", "vgg", "--labels", "none", "--epochs", "2", "--set", "network.hidden=4", "--jobs", "1")
-NAMES = ("predict", "report", "train", "crossval", "graphs")
+ANSWERS = ("predict", "index")  # which write one document of a folder with music
+NAMES = ("predict", "index", "report", "train", "crossval", "graphs")
 RUN = re.compile(rb"mood-sad(?:-crossval)?-\d{8}-\d{6}(?:-\d+)?")
 UNSTABLE = {"checkpoint.npz", "lock", "corrections.json"}  # a checkpoint holds times; the others are of no result
 N_PREDICTED = 40
@@ -60,7 +61,7 @@ class Step:
             shutil.copytree(self.goods.trained, home, dirs_exist_ok=True)
         elif self.name != "graphs":
             (home / "graphs").mkdir(parents=True, exist_ok=True)
-            wanted = f"{BASE}.*" if self.name == "predict" else "*"  # a training builds those that are missing
+            wanted = f"{BASE}.*" if self.name in ANSWERS else "*"  # a training builds those that are missing
             for path in self.goods.graphs.glob(wanted):
                 shutil.copy(path, home / "graphs")
 
@@ -70,6 +71,7 @@ class Step:
         parts = {
             # one engine: which of two is faster is measured in every home, and their last digits are not the same
             "predict": ("predict", "-m", BASE, "--engine", "essentia", "-o", home / "out.csv", self.goods.music),
+            "index": ("index", "-m", BASE, "--engine", "essentia", "-o", home / "out.index", self.goods.music),
             "report": ("report",),
             "train": ("train", TASK, *data),
             "crossval": ("crossval", TASK, *data, "--folds", "2"),
@@ -79,7 +81,8 @@ class Step:
 
     def read_results(self, home: Path, root: Path) -> dict[str, str]:
         """Return the digests of what the command is for; the names of runs and folders are taken out of texts."""
-        folders = {"predict": [], "report": ["runs"], "graphs": ["graphs"]}.get(self.name, ["graphs", "runs"])
+        folders = {"report": ["runs"], "graphs": ["graphs"], **dict.fromkeys(ANSWERS, ())}
+        folders = folders.get(self.name, ["graphs", "runs"])
         files = [path for folder in folders for path in (home / folder).rglob("*") if path.is_file()]
         files += [path for path in home.glob("out*") if path.is_file()]
         found = {}
@@ -121,7 +124,7 @@ def measure(step: Step, root: Path) -> Undisturbed:
     before = size_of(box.home)
     began = time.monotonic()
     ended: Ended = box.run(*step.arguments(box.home))
-    expected = 1 if step.name == "predict" else 0  # one file is no audio
+    expected = 1 if step.name in ANSWERS else 0  # one file is no audio
     if ended.status != expected:
         raise RuntimeError(f"{step.name} ended with {ended.status}: {ended.said}")
     seconds = time.monotonic() - began

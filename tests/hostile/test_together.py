@@ -15,8 +15,11 @@ def run_both(box: Sandbox, first: list[str], second: list[str]) -> list:
     return [one.finish() for one in running]
 
 
+NAMES = ["predict", *(pytest.param(name, marks=pytest.mark.full) for name in ("index", "train"))]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["predict", pytest.param("train", marks=pytest.mark.full)])
+@pytest.mark.parametrize("name", NAMES)
 def test_twice(name, undisturbed, goods_of, tmp_path, counts):
     """Two of the same: one output, one run, and no file of both."""
     expected, step = undisturbed(name), Step(name, goods_of(name))

@@ -22,6 +22,7 @@ from essentia_ldl.predict.command import predict
 from essentia_ldl.predict.many import Workers
 from essentia_ldl.predict.write import Output
 from essentia_ldl.records import Track
+from essentia_ldl.search.index import Embedding, index
 
 QUESTION = Question(("msd-musicnn-1",), engine="essentia")
 
@@ -66,6 +67,15 @@ def test_a_cluster_says_what_this_machine_says_though_a_worker_is_killed(library
     assert (n_failures, found) == (1, expected), "nothing lost, nothing twice, in the order of the files"
     assert said[0].startswith("error: audio: expected a file with content")
     assert "(music/silent.wav)" in said[0]
+
+
+@pytest.mark.slow
+def test_an_index_made_by_a_cluster_is_that_of_this_machine(library, graphs, cluster):
+    for output, workers in (("here.index", Workers(1)), ("there.index", Workers(cluster=cluster.url))):
+        done = index(["music"], Embedding(engine="essentia"), Output("text", output), graphs, str, workers)
+        assert (done.n_tracks, done.n_failures) == (7, 1)
+    assert Path("here.index").read_bytes() == Path("there.index").read_bytes()
+    assert Path("here.failures.csv").read_bytes() == Path("there.failures.csv").read_bytes()
 
 
 @pytest.mark.slow
