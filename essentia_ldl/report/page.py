@@ -19,7 +19,7 @@ from essentia_ldl.report.results import Results
 
 # Nothing of the page may come from elsewhere; players open files of this computer or what is in the page.
 POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; media-src file: data:; img-src data:"
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; media-src file: data:"
 )
 
 
@@ -116,6 +116,26 @@ def draw_matrix(matrix: np.ndarray, classes: Sequence[str], name: str, digits: s
     return f'<div class="scroll"><table class="matrix{many}"><caption>{name}</caption>{body}</table></div>'
 
 
+def begin_page(title: str, hosts: Sequence[str] = ()) -> str:
+    """Return the head of a page, up to its body.
+
+    Parameters
+    ----------
+    title : str
+        As text.
+    hosts : sequence of str
+        Where audio may also come from, such as "https://music.example".
+    """
+    style = (resources.files("essentia_ldl.report") / "report.css").read_text("utf-8")
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{" ".join([POLICY, *hosts])}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
+        f"<title>{shown(title)}</title><style>{style}</style></head>\n"
+    )
+
+
 def wrap_page(kind: str, run: str, about: tuple[str, str], links: str, bodies: str) -> str:
     """Put sections into a page.
 
@@ -132,14 +152,8 @@ def wrap_page(kind: str, run: str, about: tuple[str, str], links: str, bodies: s
     """
     task, described = about
     made = f"essentia-ldl {__version__}, {datetime.date.today().isoformat()}"
-    parts = resources.files("essentia_ldl.report")
-    style, script = ((parts / f"report.{suffix}").read_text("utf-8") for suffix in ("css", "js"))
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        f"<title>{shown(task)}: {kind.lower()}</title><style>{style}</style></head>\n"
+    script = (resources.files("essentia_ldl.report") / "report.js").read_text("utf-8")
+    return begin_page(f"{task}: {kind.lower()}") + (
         f'<body data-task="{shown(task)}"><header><p class="eyebrow">{kind} · {shown(run)}</p>'
         f"<h1>{shown(task)}</h1><p class=lede>{shown(described)}</p></header>"
         f'<nav aria-label="sections">{links}</nav>\n<main>{bodies}</main>\n'

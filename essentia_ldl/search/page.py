@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -18,7 +19,7 @@ import numpy as np
 from essentia_ldl.files import replacing
 from essentia_ldl.predict.session import make_absolute
 from essentia_ldl.report.map import place_tracks
-from essentia_ldl.report.page import POLICY, table
+from essentia_ldl.report.page import begin_page, table
 from essentia_ldl.report.pictures import shown
 from essentia_ldl.search.nearest import SEED
 from essentia_ldl.search.similar import ARTIST, Similar, open_index
@@ -28,6 +29,7 @@ MOST_TRACKS = 1000  # of a map: t-SNE takes some ten seconds, and the eye no mor
 MOST_VALUES = 0.9  # share of tracks with a value of their own, above which a column is no colour, as titles are
 WIDTH, MARGIN = 560, 14
 QUERY = "the query"
+HOST = re.compile(r"(?P<scheme>https?)://(?:[^/?#]*@)?(?P<host>[\w.-]+(?::\d+)?)(?=[/?#]|$)", re.ASCII | re.IGNORECASE)
 OWN = ("path", "url", "title", "similarity")  # what is no colour
 
 
@@ -86,15 +88,9 @@ def _draw(found: Similar, tracks: list[dict[str, str]], places: np.ndarray, n: i
     listing = table(["title", "artist", "label", "cosine"], rows)
     title = found.query if found.kind == ARTIST else os.path.basename(found.query)
     notes = "".join(f"<p>{shown(note)}</p>" for note in found.notes)
-    style = (resources.files("essentia_ldl.report") / "report.css").read_text("utf-8")
     script = (resources.files("essentia_ldl.search") / "map.js").read_text("utf-8")
     data = json.dumps(tracks).replace("<", "\\u003c")
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        f"<title>{shown(title)}</title><style>{style}</style></head>\n"
+    return begin_page(title, list_hosts(tracks)) + (
         f'<body><header><p class="eyebrow">like {found.kind} · {shown(found.model)}</p><h1>{shown(title)}</h1>'
         f"<p class=lede>{len(tracks)} tracks, near where they sound alike. Click one to hear it.</p></header>\n"
         f'<main><section class=half><h2>Map</h2><div class="keys" role="group" aria-label="colours">{columns}</div>'
@@ -103,6 +99,18 @@ def _draw(found: Similar, tracks: list[dict[str, str]], places: np.ndarray, n: i
         f'</main>\n<script type="application/json" id="tracks">{data}</script>'
         f"<script>{script}</script></body></html>\n"
     )
+
+
+def list_hosts(tracks: list[dict[str, Any]]) -> list[str]:
+    """List where the audio of a page is, of the kinds of URL that browsers play.
+
+    Examples
+    --------
+    >>> list_hosts([{"url": "https://u:p@music.example:8000/a.mp3"}, {"url": "s3://bucket/a.mp3"}])
+    ['https://music.example:8000']
+    """
+    found = {HOST.match(track["url"]) for track in tracks} - {None}
+    return sorted({f"{one['scheme']}://{one['host']}".lower() for one in found})
 
 
 def list_columns(tracks: list[dict[str, Any]]) -> list[str]:

@@ -79,6 +79,24 @@ def test_an_artist_has_no_dot_of_its_own(index, tmp_path):
     assert (tmp_path / "map.html").read_text("utf-8").count("<circle") == N_TRACKS
 
 
+def test_audio_at_urls_is_played_and_nothing_else_comes_from_there(index, tmp_path):
+    entries = [IndexedTrack(f"https://music.example/{n}.mp3", 3.0, -1, -1) for n in range(2)]
+    entries += [
+        IndexedTrack("http://evil'; script-src */x.mp3", 3.0, -1, -1),
+        IndexedTrack("s3://b/x.mp3", 3.0, -1, -1),
+    ]
+    with open(index, "wb") as file:
+        write_library(
+            Library(Maker("m-1", "0", "emb"), gather(entries), np.eye(4, dtype=np.float32), np.arange(4)), file
+        )
+    found = similar(entries[0].path, str(index), Limits(10), tmp_path)
+    write_page(str(tmp_path / "map.html"), found, 2, str(index))
+    page = (tmp_path / "map.html").read_text("utf-8")
+    policy = re.search(r'Content-Security-Policy" content="(.*?)"', page)[1]
+    assert policy.endswith("media-src file: data: https://music.example")
+    assert "default-src 'none'" in policy
+
+
 def test_columns_of_one_value_or_of_as_many_as_tracks_are_no_colours():
     tracks = [
         {"artist": "a", "mood": "x", "id": "1"},
