@@ -15,7 +15,7 @@ from essentia_ldl.files import digest_file, read_object
 from essentia_ldl.models.answers import read_answers
 from essentia_ldl.models.folder import BASE_MODELS
 
-CARD_FORMAT = 1  # raised when cards of an earlier version must be written again
+CARD_FORMAT = 2  # raised when graphs or cards of an earlier version must be written again
 WEIGHT_FILES = ("wheel.py", "weights.py")  # of nets/pretrained/: which file is fetched, and how it is read
 LAYER_FILES = (("layers.py",), ("export", "folding.py"))  # of nets/, beside the file of the network itself
 

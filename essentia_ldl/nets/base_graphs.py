@@ -90,7 +90,7 @@ def _build_one(
     weights = scratch / f"{stem}.weights.h5"
     tagger.save_weights(weights)
     shape = (backbone.FRONT_END.patch_frames, backbone.FRONT_END.n_bands)
-    graph = freeze_model(tagger, tagger_nodes(backbone), shape).SerializeToString(deterministic=True)
+    graph = freeze_model(tagger, tagger_nodes(backbone), shape, training=True).SerializeToString(deterministic=True)
     for path, data in ((graphs / weights.name, weights.read_bytes()), (graphs / f"{stem}.pb", graph)):
         with replacing(path) as file:
             file.write(data)

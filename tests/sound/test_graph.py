@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import essentia.standard as es
 import numpy as np
 import pytest
 
@@ -72,3 +73,13 @@ def test_embeddings_are_run_in_batches(exported_run):
 )
 def test_essentias_complaint_is_one_line(error, line):
     assert first_line(RuntimeError(error)) == line
+
+
+def test_clients_that_name_the_switch_of_training_get_the_same_numbers(exported_run, graphs, song):
+    """Programs pass isTrainingName="model/Placeholder_1", as the published MusiCNN has it."""
+    audio = es.MonoLoader(filename=str(song), sampleRate=16000, resampleQuality=4)()
+    for graph in (exported_run / "export" / "mood_sad-musicnn-msd.pb", graphs / "msd-musicnn-1.pb"):
+        plain = es.TensorflowPredictMusiCNN(graphFilename=str(graph))(audio)
+        named = es.TensorflowPredictMusiCNN(graphFilename=str(graph), isTrainingName="model/Placeholder_1")(audio)
+        assert plain.shape[0] > 3
+        assert np.array_equal(plain, named)

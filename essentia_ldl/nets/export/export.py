@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from essentia_ldl import frontends
 from essentia_ldl.choices import SINGLE_LABEL
 from essentia_ldl.files import replacing, write_json
 from essentia_ldl.models.answers import find_range, write_answers
@@ -173,7 +174,8 @@ def _write(
     if plan.samples:
         model, wanted = sampling.attach(plan, model, wanted, calibration)
     shape = model.input_shape[1:] if kind == "head" else plan.front_end.patch_shape
-    graph = freeze_model(model, wanted, shape)
+    is_official = kind == "full" and plan.front_end.predict_algorithm == frontends.MUSICNN.predict_algorithm
+    graph = freeze_model(model, wanted, shape, training=is_official)
     data = graph.SerializeToString(deterministic=True)
     widths = {name: model.get_layer(name).output.shape[-1] for name in {node.layer for node in wanted}}
     if kind == "head":

@@ -1,7 +1,7 @@
 """From a Keras model to a frozen GraphDef that any TensorFlow since 1.15 or 2.5 reads, and its check.
 
-In: a Keras model and the nodes it must answer under. Out: a GraphDef with exactly one Placeholder, weights as
-constants, the official node names, no function library, no device, and no attribute that equals its default (newer
+In: a Keras model and the nodes it must answer under. Out: a GraphDef with one Placeholder that anything reads, weights
+as constants, the official node names, no function library, no device, and no attribute that equals its default (newer
 TensorFlow writes attributes that older ones do not know; those that are left at their default need not be written).
 
 References
@@ -19,7 +19,7 @@ import numpy as np
 
 from essentia_ldl.errors import GraphError, explain
 from essentia_ldl.nets.export.folding import pool_first
-from essentia_ldl.nets.export.nodes import PLACEHOLDER, Node
+from essentia_ldl.nets.export.nodes import PLACEHOLDER, TRAINING, Node
 from essentia_ldl.nets.export.oplists import VERSIONS, read_ops
 from essentia_ldl.nets.runtime import convert_variables_to_constants_v2, keras, op_def_pb2, tf
 
@@ -72,7 +72,9 @@ def _calibrate(node: Node, value: tf.Tensor) -> tf.Tensor:
     return value
 
 
-def freeze_model(model: keras.Model, nodes: Sequence[Node], input_shape: tuple[int, ...] | None = None) -> GraphDef:
+def freeze_model(
+    model: keras.Model, nodes: Sequence[Node], input_shape: tuple[int, ...] | None = None, *, training: bool = False
+) -> GraphDef:
     """Freeze a model under official node names.
 
     Parameters
@@ -84,6 +86,9 @@ def freeze_model(model: keras.Model, nodes: Sequence[Node], input_shape: tuple[i
     input_shape : tuple[int, ...] or None
         What the Placeholder says of its shape, without the batch; None is the model's own. The operations do not
         depend on it: a model with a free time axis says 187 frames, as Essentia's do, and accepts others.
+    training : bool
+        Whether there is `TRAINING` too, as in Essentia's MusiCNN: some clients name it, whose graph would not run
+        without it.
 
     Returns
     -------
@@ -121,6 +126,10 @@ def freeze_model(model: keras.Model, nodes: Sequence[Node], input_shape: tuple[i
             for size in sizes:
                 shape.dim.add(size=size)
     graph = _clean(pool_first(graph), [node.name for node in nodes])
+    if training:
+        switch = graph.node.add(name=TRAINING, op="Placeholder")
+        switch.attr["dtype"].type = tf.bool.as_datatype_enum
+        switch.attr["shape"].shape.CopyFrom(tf.TensorShape([]).as_proto())
     check_graph(graph, [node.name for node in nodes])
     return graph
 
@@ -138,13 +147,13 @@ def check_graph(graph: GraphDef, outputs: Sequence[str]) -> None:
     Raises
     ------
     GraphError
-        When there is not exactly one Placeholder, a function library is left, an operation or attribute is not one of
-        TensorFlow 2.5.0, an output is missing, is not float32 of rank 2, or has a fixed batch.
+        When there is a Placeholder too many or too few, a function library is left, an operation or attribute is not
+        one of TensorFlow 2.5.0, an output is missing, is not float32 of rank 2, or has a fixed batch.
     """
     if len(graph.library.function):
         names = [function.signature.name for function in graph.library.function]
         raise GraphError(explain("graph", "no function library", names, "check_graph", REMEDY))
-    placeholders = [node.name for node in graph.node if node.op == "Placeholder"]
+    placeholders = [node.name for node in graph.node if node.op == "Placeholder" and not _is_switch(node, graph)]
     if placeholders != [PLACEHOLDER]:
         raise GraphError(explain("graph", f"one Placeholder, {PLACEHOLDER}", placeholders, "check_graph", REMEDY))
     problems = find_unknown(graph, REQUIRED_VERSION)
@@ -163,6 +172,13 @@ def check_graph(graph: GraphDef, outputs: Sequence[str]) -> None:
             raise GraphError(explain(name, "float32 of static rank 2", found, "check_graph", REMEDY))
         if tensor.shape[0] is not None:
             raise GraphError(explain(name, "a free batch axis", tensor.shape[0], "check_graph", REMEDY))
+
+
+def _is_switch(node: tf.compat.v1.NodeDef, graph: GraphDef) -> bool:
+    """Tell whether a node is the switch of training that nothing reads."""
+    read = {source.lstrip("^").partition(":")[0] for other in graph.node for source in other.input}
+    is_bool = node.attr["dtype"].type == tf.bool.as_datatype_enum
+    return node.name == TRAINING and is_bool and not node.attr["shape"].shape.dim and TRAINING not in read
 
 
 def find_unknown(graph: GraphDef, version: str) -> list[str]:

@@ -18,6 +18,7 @@ from essentia_ldl.taps import LAYERS_NODE
 
 OWN = "layers"  # layer of a network that puts its own taps side by side
 PLACEHOLDER = "model/Placeholder"
+TRAINING = "model/Placeholder_1"  # a bool that nothing reads; clients of Essentia's published graphs feed it
 SOFTMAX = "model/Softmax"
 SIGMOID = "model/Sigmoid"
 IDENTITY = "model/Identity"

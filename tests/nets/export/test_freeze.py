@@ -64,6 +64,24 @@ def test_check_refuses_other_inputs_and_outputs():
         check_graph(two, ["model/Softmax"])
 
 
+@pytest.mark.parametrize(
+    ("dtype", "shape", "name", "is_read"),
+    [
+        (tf.float32, [], "model/Placeholder_1", False),
+        (tf.bool, [None], "model/Placeholder_1", False),
+        (tf.bool, [], "model/Placeholder_2", False),
+        (tf.bool, [], "model/Placeholder_1", True),
+    ],
+)
+def test_check_lets_one_switch_of_training_pass(dtype, shape, name, is_read):
+    def build(x):
+        switch = tf.compat.v1.placeholder(dtype, shape, name=name)
+        return x * tf.cast(switch, tf.float32) if is_read else x
+
+    with pytest.raises(GraphError, match="one Placeholder"):
+        check_graph(build_graph(build), ["model/Softmax"])
+
+
 def test_check_refuses_functions():
     @tf.function
     def square(x):
