@@ -31,6 +31,7 @@ from essentia_ldl.sound.headers import (
     read_wav_header,
     require_whole,
 )
+from essentia_ldl.sound.metadata import read_metadata
 
 LEVEL_HOP_S = 0.1
 LONG_S = 1800.0
@@ -109,8 +110,9 @@ def is_long(path: str, longest_s: float = LONG_S) -> bool:
         if size < longest_s * 32_000 / 8:
             return False
         with _plain_name(path) as plain:
-            header = read_wav_header(plain) if sniff_container(plain) == "wav" else None
-            declared_s = header[0] if header else _metadata(plain)[0]
+            container = sniff_container(plain)
+            header = read_wav_header(plain) if container == "wav" else None
+            declared_s = header[0] if header else read_metadata(plain, container)[0]
         return (declared_s or size / (256_000 / 8)) > longest_s
     return False
 
@@ -313,21 +315,13 @@ def _require_ffmpeg(path: str, container: str) -> None:
         )
 
 
-def _metadata(path: str) -> tuple[float, float, float, float]:
-    """Duration in whole seconds, bit rate, sampling rate and channels, by TagLib; zeros when it knows nothing."""
-    try:
-        return tuple(float(value) for value in es.MetadataReader(filename=path)()[-4:])
-    except RuntimeError:
-        return (0.0, 0.0, 0.0, 0.0)
-
-
 def _read_header(path: str, container: str) -> tuple[float, int, int]:
     """Duration in seconds (0 where nobody measured it), sampling rate and channels."""
     if container == "wav":
         header = read_wav_header(path)
         if header is not None:
             return header
-    duration_s, _, rate_hz, n_channels = _metadata(path)
+    duration_s, _, rate_hz, n_channels = read_metadata(path, container)
     if container == "aiff":
         duration_s = (read_aiff_header(path) or (0.0, 0))[0]
     if container in ("mp3", "other"):
