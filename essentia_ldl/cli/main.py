@@ -10,6 +10,7 @@ import click
 from essentia_ldl import __version__
 from essentia_ldl.choices import KINDS
 from essentia_ldl.cli.group import Group, fail, show
+from essentia_ldl.cli.install import install_command
 from essentia_ldl.cli.options import (
     ADAPT,
     CLUSTER,
@@ -369,6 +370,7 @@ def predict_command(
 
 main.add_command(index_command)
 main.add_command(similar_command)
+main.add_command(install_command)
 
 
 @main.command("doctor")

@@ -138,6 +138,34 @@ def write_answers(
     return path
 
 
+def rewrite_answers(source: Path, target: Path, told: GoldenAnswers) -> None:
+    """Write the golden answers of one graph beside another that answers the same.
+
+    Parameters
+    ----------
+    source, target : Path
+        The two .pb; that of the source has golden answers.
+    told : GoldenAnswers
+        Those of the source, with digest, input and nodes of the target.
+
+    Raises
+    ------
+    StoreError
+        When a file is damaged, or cannot be written.
+    """
+    with opened_arrays(name_answers(source), "golden answers", REMEDY, "a whole file") as arrays:
+        kept = {name: arrays[name] for name in ("levels", "low", "step")}
+    with replacing(name_answers(target)) as file:
+        np.savez_compressed(
+            file,
+            graph_sha256=np.array(told.graph_sha256),
+            input=np.array(told.input_name),
+            nodes=np.array(list(told.values)),
+            **kept,
+            **{f"answers_{i}": rows for i, rows in enumerate(told.values.values())},
+        )
+
+
 def read_answers(graph: Path | str, graph_sha256: str) -> GoldenAnswers | None:
     """Read the golden answers beside a graph.
 

@@ -15,6 +15,8 @@ from essentia_ldl.models.algorithms import BY_PREDICTOR, of_algorithm
 from essentia_ldl.records import FrontEnd
 
 REMEDY = "Export or copy the model again."
+# The nodes of a graph that TensorFlow made of a saved model, by which programs read some of Essentia's heads.
+SERVED_INPUT, SERVED_OUTPUT = "serving_default_model_Placeholder", "PartitionedCall"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,6 +133,19 @@ class GraphCard:
     def extra(self) -> Mapping[str, Any]:
         """Our additions: front_end, patch_hop_frames, demo, licence, scores, recipe hash, versions; may be empty."""
         return self.fields.get("essentia_ldl", {})
+
+
+def make_link(base_url: str | None, place: str) -> str:
+    """Return the address of a model: absolute, as programs open it, or empty where it is not published.
+
+    Examples
+    --------
+    >>> make_link("https://music.example/models/", "feature-extractors/musicnn/msd-musicnn-1.pb")
+    'https://music.example/models/feature-extractors/musicnn/msd-musicnn-1.pb'
+    >>> make_link("", "feature-extractors/musicnn/msd-musicnn-1.pb")
+    ''
+    """
+    return f"{base_url.rstrip('/')}/{place}" if base_url else ""
 
 
 def find_front_end(card: GraphCard, where: str) -> FrontEnd:

@@ -38,6 +38,7 @@ from essentia_ldl.models.card import GraphCard
 
 BASE_MODEL = "msd-musicnn-1"
 BASE_MODELS = ("msd-musicnn-1", "msd-vgg-1", "mtt-musicnn-1", "mtt-vgg-1")
+TAG_HEADS = {"msd": "msd-msd-musicnn-1", "mtt": "mtt-mtt-musicnn-1"}  # the tags of MusiCNN as heads of its embedding
 # Networks whose weights are read from a published graph that the user puts into graphs/: (network, data set) -> stem.
 USERS_GRAPHS = {("vggish", "audioset"): "audioset-vggish-3"}
 NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK)  # the second and third are one on Linux
@@ -328,8 +329,9 @@ def promote(
                 shutil.copyfile(exported / f"{stem}.pb", Path(staging, f"{name}.pb"))
                 card = GraphCard(read_object(exported / f"{stem}.json"))
                 extra = {**card.extra, **(additions or {})}
-                link = "".join(str(card.fields.get("link", "")).rpartition("/")[:2]) + f"{name}.pb"
-                write_json(Path(staging, f"{name}.json"), {**card.fields, "link": link, "essentia_ldl": extra})
+                before = str(card.fields.get("link", ""))
+                address = "".join(before.rpartition("/")[:2]) + f"{name}.pb" if before else ""
+                write_json(Path(staging, f"{name}.json"), {**card.fields, "link": address, "essentia_ldl": extra})
                 if (exported / f"{stem}{ANSWERS}").is_file():  # runs of earlier versions have none
                     shutil.copyfile(exported / f"{stem}{ANSWERS}", Path(staging, f"{name}{ANSWERS}"))
                 staged = read_model(Path(staging, f"{name}.pb"))  # refuses a card that does not fit its graph

@@ -10,10 +10,9 @@ import hashlib
 from importlib import resources
 from pathlib import Path
 
-from essentia_ldl.errors import StoreError
 from essentia_ldl.files import digest_file, read_object
 from essentia_ldl.models.answers import read_answers
-from essentia_ldl.models.folder import BASE_MODELS
+from essentia_ldl.models.folder import BASE_MODELS, TAG_HEADS
 
 CARD_FORMAT = 2  # raised when graphs or cards of an earlier version must be written again
 WEIGHT_FILES = ("wheel.py", "weights.py")  # of nets/pretrained/: which file is fetched, and how it is read
@@ -57,10 +56,11 @@ def has_answers(graphs: Path, stem: str) -> bool:
     graph = graphs / f"{stem}.pb"
     try:
         return read_answers(graph, digest_file(graph)) is not None
-    except StoreError:
+    except OSError:  # StoreError is one, too
         return False
 
 
 def are_built(graphs: Path) -> bool:
-    """Tell whether every pretrained network is there, with its answers."""
-    return all(is_built(graphs, stem) and has_answers(graphs, stem) for stem in BASE_MODELS)
+    """Tell whether every pretrained network is there, with its answers, and the heads of tags."""
+    heads = all((graphs / f"{stem}.json").is_file() and has_answers(graphs, stem) for stem in TAG_HEADS.values())
+    return heads and all(is_built(graphs, stem) and has_answers(graphs, stem) for stem in BASE_MODELS)

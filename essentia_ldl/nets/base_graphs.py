@@ -1,8 +1,9 @@
 """The base graphs, made of the released weights: `python -m essentia_ldl.nets.base_graphs GRAPHS [--wheel FILE]`.
 
 In: the wheel with the released weights. Out, for every network and data set that it has: ``<dataset>-<network>-1.pb``
-with its card ``.json`` and its golden answers ``.answers.npz``, and ``.weights.h5`` for Keras, in the folder GRAPHS.
-Exit status 0; 1 after an error, 130 after Ctrl-C, each with one line on stderr.
+with its card ``.json`` and its golden answers ``.answers.npz``, and ``.weights.h5`` for Keras, in the folder GRAPHS;
+and the tags of MusiCNN as heads of its embedding. Exit status 0; 1 after an error, 130 after Ctrl-C, each with
+one line on stderr.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from essentia_ldl.nets.export.nodes import PLACEHOLDER, tagger_nodes
 from essentia_ldl.nets.pretrained.weights import load_tagger
 from essentia_ldl.nets.pretrained.wheel import WHEEL, fetch_wheel, load_variables, read_checkpoint
 from essentia_ldl.nets.runtime import keras
+from essentia_ldl.nets.tag_heads import build_tag_heads
 from essentia_ldl.runs.plan import BACKBONES
 from essentia_ldl.tags import TAGS
 from essentia_ldl.zones import end_step, follow_parent
@@ -122,6 +124,8 @@ def main(arguments: list[str] | None = None) -> int:
         for stem, built in build_base_graphs(options.graphs, options.wheel).items():
             if built:
                 print(f"{stem}: built")
+        for stem in build_tag_heads(options.graphs):
+            print(f"{stem}: built")
 
     status = end_step(work)
     if status == 130:

@@ -333,6 +333,7 @@ class CardSettings:
     dataset: str = _key("", "name of the collection")
     licence: str = _key("", "licence of the exported model")
     training_data_rights: str = _key("", "what you may do with the audio that it was trained on")
+    base_url: str = _key("", "address below which models are published; empty: the card has no link")
 
 
 SECTIONS = {
@@ -353,6 +354,7 @@ ADDED = {
     "augment": ("time_mask", "band_mask", "mixup", "gain_db", "shift_frames", "audio"),
     "network": ("width", "backbones", "layers", "frozen_until"),
     "choice": ("speed", "music", "networks", "layers", "smoothing", "kernels", "leave_out"),
+    "card": ("base_url",),
 }  # keys by section that files of older runs do not have
 RENAMED = {"transfer": "targets"}  # what the files of older runs call a section
 

@@ -296,6 +296,7 @@ def _card_fields(recipe: Recipe, collection: Collection) -> dict[str, Any]:
         },
         "licence": card.licence,
         "training_data_rights": "synthetic, no rights attached" if is_demo else card.training_data_rights,
+        **({"base_url": card.base_url} if card.base_url else {}),
         "demo": is_demo,
         "recipe_hash": recipe.digest,
     }

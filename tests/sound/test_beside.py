@@ -14,7 +14,7 @@ import pytest
 from essentia_ldl.files import digest_file
 from essentia_ldl.models.answers import name_answers
 from essentia_ldl.models.card import GraphCard
-from essentia_ldl.models.folder import BASE_MODELS, read_model
+from essentia_ldl.models.folder import BASE_MODELS, TAG_HEADS, read_model
 from essentia_ldl.sound.graph import load_graph, run_graph
 
 pytestmark = pytest.mark.slow
@@ -38,7 +38,7 @@ def home(tmp_path_factory, graphs, published) -> Path:
     """A home with the base graphs, a copy of one of them, and one in the form of Essentia's published graphs."""
     home = tmp_path_factory.mktemp("home")
     (home / "graphs").mkdir()
-    for stem in BASE_MODELS:
+    for stem in (*BASE_MODELS, *TAG_HEADS.values()):
         for path in graphs.glob(f"{stem}.*"):
             shutil.copy(path, home / "graphs")
     place(home / "graphs", COPY, graphs / "msd-musicnn-1.pb", license=LICENCE)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from essentia_ldl.models.folder import BASE_MODELS, read_model
+from essentia_ldl.models.folder import BASE_MODELS, TAG_HEADS, read_model
 
 pytestmark = pytest.mark.slow
 DEMO = ("--set", "demo.seconds=31", "--set", "demo.tracks=16", "--set", "demo.artists=8", "--jobs", "1")
@@ -19,7 +19,7 @@ def home(tmp_path_factory, graphs, run_command) -> Path:
     """A home in which the network has learned the tags of the demo, for one epoch."""
     home = tmp_path_factory.mktemp("home")
     (home / "graphs").mkdir()
-    for stem in BASE_MODELS:
+    for stem in (*BASE_MODELS, *TAG_HEADS.values()):
         for path in graphs.glob(f"{stem}.*"):
             (home / "graphs" / path.name).symlink_to(path)
     scratch = ("--labels", "none", "--network", "choi", "--fine-tune", "none", "--set", "network.hidden=0")

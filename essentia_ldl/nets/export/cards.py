@@ -17,7 +17,7 @@ import essentia_ldl
 from essentia_ldl import frontends
 from essentia_ldl.choices import MULTI_LABEL, REGRESSION, SINGLE_LABEL
 from essentia_ldl.models import folder as models
-from essentia_ldl.models.card import GraphCard
+from essentia_ldl.models.card import GraphCard, make_link
 from essentia_ldl.nets.export.nodes import IDENTITY, PLACEHOLDER, SIGMOID, SOFTMAX, Node, tagger_nodes
 from essentia_ldl.nets.networks import has_free_time
 from essentia_ldl.nets.runtime import keras, tf
@@ -91,7 +91,7 @@ def describe_tagger(stem: str, backbone: ModuleType, dataset: str, extra: dict[s
     fields = {
         "name": f"{dataset.upper()} {architecture}",
         "type": "auto-tagging",
-        "link": f"feature-extractors/{architecture}/{stem}.pb",
+        "link": "",
         "version": "1",
         "description": f"prediction of the top 50 tags of the {DATASETS.get(dataset, dataset)}",
         "author": "Jordi Pons (weights)",
@@ -146,7 +146,7 @@ def describe_classifier(
         Of one of the `TYPES`.
     """
     card, network, front_end = dict(plan.card), plan.network, plan.front_end
-    folder = f"{'classification-heads' if head else 'classifiers'}/{plan.task.replace('-', '_')}"
+    folder = f"{'classification-heads' if head else 'legacy/classifiers'}/{plan.task.replace('-', '_')}"
     inference: dict[str, Any] = {"sample_rate": front_end.sample_rate_hz, "algorithm": front_end.predict_algorithm}
     shape = front_end.patch_shape
     if head:
@@ -159,7 +159,7 @@ def describe_classifier(
     fields = {
         "name": plan.name,
         "type": TYPES[plan.kind],
-        "link": f"{folder}/{plan.stems['head' if head else 'full']}.pb",
+        "link": make_link(card.get("base_url"), f"{folder}/{plan.stems['head' if head else 'full']}.pb"),
         "version": str(card.get("version", "1")),
         "description": card.get("description") or plan.description,
         "author": card.get("author", ""),
@@ -212,14 +212,14 @@ def describe_classifier(
 def _describe_base(plan: Plan) -> dict[str, Any]:
     """Name the network under a head, in Essentia's words."""
     if plan.extractor is not None:
-        name, algorithm, link = plan.extractor.name, plan.extractor.algorithm, plan.extractor.link
+        name, algorithm, address = plan.extractor.name, plan.extractor.algorithm, plan.extractor.link
     else:
         backbone = plan.network.backbone
         name, algorithm = models.base_name(backbone, str(plan.network.pretrained)), plan.front_end.predict_algorithm
-        link = f"feature-extractors/{backbone}/{name}.pb"
-        if (backbone, plan.network.pretrained) in models.USERS_GRAPHS:
-            link = f"{models.PUBLISHED}/{link}"
-    return {"algorithm": algorithm, "model_name": name, "link": link}
+        is_users = (backbone, plan.network.pretrained) in models.USERS_GRAPHS
+        base_url = models.PUBLISHED if is_users else plan.card.get("base_url")
+        address = make_link(base_url, f"feature-extractors/{backbone}/{name}.pb")
+    return {"algorithm": algorithm, "model_name": name, "link": address}
 
 
 def _describe_augmentation(plan: Plan) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def test_the_card_of_a_base_graph(stem, backbone):
     fields = cards.describe_tagger(stem, module, dataset, {"sha256": "0" * 64}).fields
     assert list(fields) == KEYS
     assert (fields["name"], fields["type"]) == (f"{dataset.upper()} {backbone}", "auto-tagging")
-    assert fields["link"] == f"feature-extractors/{backbone}/{stem}.pb"
+    assert fields["link"] == ""  # nobody has published it
     assert fields["classes"] == list(TAGS[dataset])
     assert fields["framework_version"] == tf.__version__
     assert list(fields["dataset"]["metrics"]) == ["ROC-AUC", "PR-AUC"]
@@ -55,12 +55,24 @@ def test_the_card_of_a_classifier_has_the_same_keys(plan, head):
     card = describe(plan, head=head)
     assert list(card.fields) == KEYS
     assert card.fields["name"] == plan.name
-    folder = "classification-heads" if head else "classifiers"
-    assert card.fields["link"] == f"{folder}/mood_sad/{plan.stems['head' if head else 'full']}.pb"
+    assert card.fields["link"] == ""
     shape = [200] if head else [187, 96]
     assert card.fields["schema"]["inputs"][0]["shape"] == shape
     assert ("embedding_model" in card.fields["inference"]) == head
+
     assert card.fields["schema"]["outputs"][0]["name"] == SOFTMAX
+
+
+@pytest.mark.parametrize("head", [True, False])
+def test_a_model_that_is_published_has_an_address(plan, head):
+    published = dataclasses.replace(plan, card={**plan.card, "base_url": "https://music.example/models/"})
+    fields = describe(published, head=head).fields
+    folder, stem = "classification-heads" if head else "legacy/classifiers", plan.stems["head" if head else "full"]
+    assert fields["link"] == f"https://music.example/models/{folder}/mood_sad/{stem}.pb"
+    if head:
+        extractor = "https://music.example/models/feature-extractors/musicnn/msd-musicnn-1.pb"
+        assert fields["inference"]["embedding_model"]["link"] == extractor
+    assert fields["essentia_ldl"]["base_url"] == "https://music.example/models/"
 
 
 def test_what_essentia_does_not_know_goes_under_our_own_key(plan):

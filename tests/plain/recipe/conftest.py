@@ -64,6 +64,7 @@ def different() -> Recipe:
         card__dataset="my\tmusic",
         card__licence="CC BY 4.0",
         card__training_data_rights="mine\nall of it",
+        card__base_url="https://music.example/models",
         demo__tracks=30,
         demo__artists=12,
         demo__substyles=3,

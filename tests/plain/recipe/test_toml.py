@@ -246,7 +246,7 @@ def test_a_shipped_recipe_means_what_the_long_file_meant(task):
     values, defaults = recipe.as_dict(), Recipe("x", ("a", "b")).as_dict()
     assert values.pop("augment") == defaults["augment"]  # what there was not yet
     later = {"training": ("stages", "rate_factor", "warmup_epochs", "mixed_precision")}
-    later |= {"network": ("width", "frozen_until"), "choice": ("kernels",)}
+    later |= {"network": ("width", "frozen_until"), "choice": ("kernels",), "card": ("base_url",)}
     for section, keys in later.items():
         for key in keys:
             assert values[section].pop(key) == defaults[section][key]

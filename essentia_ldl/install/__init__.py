@@ -1,0 +1,1 @@
+"""Models under the names that programs know, checked, and the trees and pages around them."""
