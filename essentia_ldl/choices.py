@@ -29,6 +29,11 @@ CHOSEN_IN_WORDS = {
     SVM: "support vector machines on the averages of layers 1 to 5 of these networks; kernel and cost chosen by folds",
 }
 LINEAR, RBF = KERNELS = ("linear", "rbf")
+# Rows of a cross-validation that no network is: those that run unless others are asked for, and machines on layers of
+# networks, alone and with MFCC beside them.
+MFCC_SVM = "mfcc-svm"
+BASELINES = ("logreg", "joint-logreg", "descriptors-svm", MFCC_SVM)
+LAYERS_SVM, LAYERS_MFCC_SVM = LAYER_BASELINES = ("layers-svm", "layers-mfcc-svm")
 SPEEDS = ("balanced", "fast", "best")
 MUSIC = ("same", "other")
 # What is made of the audio of training tracks, by name: variants in the store, whose names say how they are made.

@@ -25,7 +25,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from essentia_ldl import frontends
-from essentia_ldl.choices import LAYERS, join_choices
+from essentia_ldl.choices import LAYERS, LAYERS_MFCC_SVM, join_choices
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.files import is_file_name
@@ -197,9 +197,14 @@ def check_names(names: Sequence[str], key: str, where: str) -> None:
     Raises
     ------
     RecipeError
-        When one is no plain name of a file, or one repeats.
+        When one is no plain name of a file, or one repeats; or MFCC are named, which no graph has.
     """
     for name in names:
+        if name == frontends.MFCC.name:
+            rule, front_end = "networks, which answer patches as a graph does", frontends.MFCC
+            found = f"mfcc, which are of {front_end.segment_duration_s:g} s of a track at {front_end.sample_rate_hz} Hz"
+            remedy = f"Leave them out; crossval measures them beside layers, --baseline {LAYERS_MFCC_SVM}."
+            raise RecipeError(explain(key, rule, found, where, remedy))
         if not is_file_name(name) or name.endswith((".pb", ".json")):
             rule = f"{', '.join(NETWORKS)}, or the name of an extractor in graphs/"
             remedy = "Put its .pb and .json there, and name it without folder and suffix."

@@ -11,7 +11,7 @@ import math
 import numbers
 import os
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypedDict
 
 from essentia_ldl.collection.read import Source
@@ -30,6 +30,7 @@ _KINDS: dict[Any, tuple[str, tuple[type, ...]]] = {
     int: ("a whole number", (numbers.Integral,)),
     float: ("a number", (numbers.Real,)),
     Mapping: ("a dict", (Mapping,)),
+    Sequence: ("a list", (list, tuple)),
     str: ("a text", (str,)),
 }
 _LEAST = {"jobs": 1, "members": 2, "folds": 2, "repeats": 1, "epochs": 1, "patch_hop": 1, "vectors": 1}
@@ -83,6 +84,7 @@ class HowToCompare(HowToFit, total=False):
     patch_hop: int
     truth_column: str
     truth_class: str
+    baselines: Sequence[str]
     refit: bool
 
 

@@ -23,7 +23,7 @@ from essentia_ldl.api.settings import (
     find_truth,
     telling,
 )
-from essentia_ldl.choices import SINGLE_LABEL
+from essentia_ldl.choices import BASELINES, SINGLE_LABEL
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.files import Home
 from essentia_ldl.measure import crossval
@@ -179,6 +179,10 @@ def cross_validate(
             Frames between the patches that are scored; the network's own when not given.
         truth_column, truth_class : str
             A column with the share of listeners, from 0 to 1, who chose a class, and that class.
+        baselines : sequence of str
+            Rows to measure beside them: "logreg", "joint-logreg", "descriptors-svm", "mfcc-svm", which run unless
+            others are named, and "layers-svm" and "layers-mfcc-svm", machines on what labels "svm" read, the latter
+            with MFCC.
         refit : bool
             Then train a model on all tracks, as the folds chose, and put it into graphs/.
         network, pretrained, extractor, extractor_output, fine_tune, augment, speed, music : str
@@ -230,8 +234,9 @@ def cross_validate(
     source = find_source(data, given)
     folds = crossval.Folds(given.get("folds", 5), given.get("repeats", 1), given.get("leave_out"))
     to_refit = given.get("refit", False)
+    beside = tuple(given.get("baselines", BASELINES))
     comparison = crossval.Comparison(
-        tuple(names) or (recipe.labels,), folds, given.get("patch_hop"), find_truth(given), to_refit
+        tuple(names) or (recipe.labels,), folds, given.get("patch_hop"), find_truth(given), to_refit, beside
     )
     check_writable(place)
     with telling(say):

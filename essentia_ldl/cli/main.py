@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from essentia_ldl import __version__
-from essentia_ldl.choices import KINDS
+from essentia_ldl.choices import BASELINES, KINDS, LAYER_BASELINES
 from essentia_ldl.cli.group import Group, fail, show
 from essentia_ldl.cli.install import install_command
 from essentia_ldl.cli.options import (
@@ -210,6 +210,13 @@ def ensemble_command(name: str, runs: tuple[str, ...], method: str | None, again
 @click.option("--truth-column", metavar="NAME", help="Share of listeners who chose a class, 0 to 1: compare with it.")
 @click.option("--truth-class", metavar="NAME", help="The class of that share (default: the positive one).")
 @click.option(
+    "--baseline",
+    "baselines",
+    multiple=True,
+    type=click.Choice((*BASELINES, *LAYER_BASELINES)),
+    help="Instead of the usual ones; may repeat.",
+)
+@click.option(
     "--refit", "to_refit", is_flag=True, help="Then train on all tracks as the folds chose, export, verify, promote."
 )
 def crossval_command(task: str, sources: tuple[str, ...], to_refit: bool, **options: Any) -> None:
@@ -223,7 +230,8 @@ def crossval_command(task: str, sources: tuple[str, ...], to_refit: bool, **opti
     source = resolve_source(options)
     folds = crossval.Folds(options["folds"], options["repeats"], options["leave_out"])
     truth = resolve_truth(options)
-    comparison = crossval.Comparison(sources or (recipe.labels,), folds, options["patch_hop"], truth, to_refit)
+    beside = options["baselines"] or BASELINES
+    comparison = crossval.Comparison(sources or (recipe.labels,), folds, options["patch_hop"], truth, to_refit, beside)
     done = crossval.cross_validate(recipe, source, comparison, home, options["jobs"], click.echo)
     show(describe_measured(done))
     if to_refit:

@@ -14,7 +14,7 @@ from essentia_ldl import frontends, taps
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import CardError, RecipeError, explain
 from essentia_ldl.files import is_file_name
-from essentia_ldl.models.card import GraphCard, find_front_end
+from essentia_ldl.models.card import GraphCard, find_embeddings, find_front_end
 from essentia_ldl.models.folder import Model, digest_graph, read_model, refuse_head
 from essentia_ldl.records import FrontEnd
 from essentia_ldl.taps import UNKNOWN_LICENCE, Network, Published
@@ -86,18 +86,14 @@ def describe_published(model: Model) -> Published:
     if "layer_sizes" in card.extra:
         return _describe_own(model)
     _check_patches(card, where)
-    outputs = [one for one in card.fields["schema"]["outputs"] if one.get("output_purpose") == "embeddings"]
-    if len(outputs) != 1:
-        names = [output["name"] for output in outputs] or "none"
-        remedy = 'Write "output_purpose": "embeddings" into the card at the output that is meant, and at no other.'
-        raise CardError(explain("card", "one output for embeddings", names, where, remedy))
-    shape = outputs[0].get("shape")
+    remedy = 'Write "output_purpose": "embeddings" into the card at the output that is meant, and at no other.'
+    output = find_embeddings(card, where, remedy)
+    node, shape = output["name"], output.get("shape")
     size = shape[-1] if isinstance(shape, list) and shape else None
     if type(size) is not int or size < 1:
         rule, remedy = "its shape, such as [200]", "Write it into the card, in schema.outputs."
-        raise CardError(explain(f"output {outputs[0]['name']}", rule, shape or "none", where, remedy))
+        raise CardError(explain(f"output {node}", rule, shape or "none", where, remedy))
     link = str(card.fields.get("link") or f"{where}.pb")
-    node = outputs[0]["name"]
     return Published(where, size, digest_graph(model.graph), card.input_name, node, link, read_licence(card))
 
 
@@ -113,11 +109,6 @@ def _describe_own(model: Model) -> Published:
     backbone = card.extra.get("backbone")
     if backbone not in frontends.NETWORKS or frontends.of_network(backbone).name != front_end.name:
         raise CardError(explain("essentia_ldl.backbone", f"one that reads {front_end.name}", backbone, where, remedy))
-    if front_end.kind != "mel":
-        remedy = "Take one that reads mel bands, or train the network itself on your task, with --fine-tune none."
-        raise CardError(
-            explain("network", "one that reads mel bands", f"{backbone}, which reads samples", where, remedy)
-        )
     link = str(card.fields.get("link") or f"{where}.pb")
     size, sha256 = sum(size for _, size in layers), digest_graph(model.graph)
     return Published(where, size, sha256, card.input_name, taps.LAYERS_NODE, link, read_licence(card), layers, backbone)

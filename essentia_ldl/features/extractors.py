@@ -25,7 +25,7 @@ from essentia_ldl import frontends
 from essentia_ldl.arrays import read_array
 from essentia_ldl.errors import CardError, RecipeError, StoreError, explain
 from essentia_ldl.features.store import Store, array_path
-from essentia_ldl.models.card import find_front_end
+from essentia_ldl.models.card import find_embeddings, find_front_end
 from essentia_ldl.models.folder import (
     PUBLISHED,
     USERS_GRAPHS,
@@ -161,17 +161,9 @@ def choose_output(model: Model, node: str = "") -> str:
     CardError
         When the card has no such output or several, or the graph has no node of that name.
     """
-    card = model.card
     if not node:
-        outputs = [o for o in card.fields["schema"]["outputs"] if o.get("output_purpose") == "embeddings"]
-        names = [output["name"] for output in outputs]
-        if len(names) != 1:
-            known = names or [output["name"] for output in card.fields["schema"]["outputs"]]
-            rule = "one output for embeddings"
-            remedy = f"Choose one of {', '.join(known)} with --extractor-output."
-            raise CardError(explain("card", rule, names or "none", model.name, remedy))
-        node = names[0]
-    known = [output["name"] for output in card.fields["schema"]["outputs"]]
+        return find_embeddings(model.card, model.name, "Choose one of {} with --extractor-output.")["name"]
+    known = [output["name"] for output in model.card.fields["schema"]["outputs"]]
     if node not in known and node.partition(":")[0].encode() not in Path(model.graph).read_bytes():
         rule = "a node of the graph; its card names " + ", ".join(known)
         raise CardError(explain("extractor output", rule, node, model.name, "Correct it."))

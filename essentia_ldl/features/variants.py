@@ -17,20 +17,24 @@ from essentia_ldl.features.store import Store, find_variant
 from essentia_ldl.parallel import run_jobs
 from essentia_ldl.records import Failure, FrontEnd
 
+TRAIN_WITHOUT, AGAIN = "Install it, or leave them out of augment.audio.", "Install it, and run the same command again."
 
-def require_ffmpeg(kinds: Sequence[str]) -> None:
-    """Raise `AudioError` when variants are wanted that ffmpeg makes, and there is none."""
-    needing = [kind for kind in kinds if kind != "quality"]
+
+def require_ffmpeg(names: Sequence[str], remedy: str) -> None:
+    """Raise `AudioError` when variants are wanted that ffmpeg makes, and there is none.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Kinds of `choices.AUDIO_VARIANTS`, or variants.
+    remedy : str
+        `TRAIN_WITHOUT`, or `AGAIN` where nothing can be done without them.
+    """
+    needing = [name for name in names if name != "quality"]
     if needing and shutil.which("ffmpeg") is None:
-        rule, remedy = "ffmpeg on the PATH", "Install it, or leave them out of augment.audio."
-        raise AudioError(explain(f"augment.audio {', '.join(needing)}", rule, "none", "PATH", remedy))
-
-
-def require_deforming(names: Sequence[str]) -> None:
-    """Raise `AudioError` when there are variants to make for a test, and no ffmpeg to make them."""
-    if names and shutil.which("ffmpeg") is None:
-        rule, remedy = "ffmpeg on the PATH, which makes them", "Install it, and run the same command again."
-        raise AudioError(explain("variants of the audio", rule, "none", "PATH", remedy))
+        told = needing if len(needing) < 5 else [*needing[:3], f"and {len(needing) - 3} more"]
+        rule, what = "ffmpeg on the PATH, which makes them", f"variants of the audio ({', '.join(told)})"
+        raise AudioError(explain(what, rule, "none", "PATH", remedy))
 
 
 def make_variants(
@@ -65,7 +69,7 @@ def make_variants(
     StoreError
         When a variant of a track cannot be made.
     """
-    require_ffmpeg(kinds)
+    require_ffmpeg(kinds, TRAIN_WITHOUT)
     store = Store(collection.home.store)
     variants = [name for kind in kinds for name in AUDIO_VARIANTS[kind]]
     by_function: dict[str, list[dict]] = {"sound.features:extract_track": [], "sound.variants:extract_variant": []}
@@ -113,7 +117,7 @@ def deform(
     names : sequence of str
         Variants, which ffmpeg makes.
     """
-    require_deforming(names)
+    require_ffmpeg(names, AGAIN)
     store, jobs = Store(collection.home.store), []
     for track in collection.tracks:
         content = collection.contents[track.id]

@@ -15,17 +15,16 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl import __version__, frontends
-from essentia_ldl.choices import CHOSEN, SINGLE_LABEL
+from essentia_ldl.choices import BASELINES, CHOSEN, LAYER_BASELINES, LAYERS_MFCC_SVM, LAYERS_SVM, SINGLE_LABEL, SVM
 from essentia_ldl.collection.read import Collection, Source
+from essentia_ldl.discover import unknown
 from essentia_ldl.errors import DataError, RecipeError, explain
 from essentia_ldl.features import descriptors, embeddings
 from essentia_ldl.features.extract import extract
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home
-from essentia_ldl.measure import baselines
+from essentia_ldl.measure import baselines, machine_baselines
 from essentia_ldl.measure.folds import describe_folds, draw_folds
-from essentia_ldl.measure.kind_baselines import NAME as MFCC_SVM
-from essentia_ldl.measure.kind_baselines import run_kind_baseline
 from essentia_ldl.measure.kinds import NO_BASELINE, compare_kind_rows, gather_kind_row
 from essentia_ldl.measure.rows import TruthColumn, compare_rows, find_findings, gather_row, read_truth
 from essentia_ldl.recipe.recipe import Recipe
@@ -80,7 +79,7 @@ class Comparison:
     to_refit : bool
         Whether `refit` will make a final model of it, which some hops do not allow.
     baselines : tuple[str, ...]
-        Names of `baselines.GRIDS` that run on the same folds.
+        Names of `choices.BASELINES` and `choices.LAYER_BASELINES` that run on the same folds.
     """
 
     labels: tuple[str, ...]
@@ -88,7 +87,12 @@ class Comparison:
     patch_hop: int | None = None
     truth: TruthColumn | None = None
     to_refit: bool = False
-    baselines: tuple[str, ...] = tuple(baselines.GRIDS)
+    baselines: tuple[str, ...] = BASELINES
+
+    def __post_init__(self) -> None:
+        for name in self.baselines:
+            if name not in (*BASELINES, *LAYER_BASELINES):
+                raise unknown("baseline", name, (*BASELINES, *LAYER_BASELINES))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,17 +187,15 @@ def cross_validate(
         folds = draw_folds(tracks, recipe, drawn.n_folds, drawn.n_repeats, column)
         wanted = Wanted(export=False, patch_hop=patch_hop)
         train_cells(list_trainings(run, recipe, folds, sources), collection, wanted, n_jobs, say)
-        solved = next((name for name in sources if name in CHOSEN), "none")
-        readers = _list_readers(run, recipe.override(labels=solved), collection, n_jobs, say)
+        readers = _list_readers(run, recipe, sources, collection, n_jobs, say)
         is_kind = recipe.kind != SINGLE_LABEL
-        able = (MFCC_SVM,) if is_kind else comparison.baselines
-        asked = {name: readers[name] for name in comparison.baselines if name in able}
-        if is_kind:
-            given = (run, folds, tracks, recipe.classes, say)
-            problems = run_kind_baseline(readers[MFCC_SVM], *given) if asked else {}
-            problems |= {name: NO_BASELINE for name in comparison.baselines if name not in able}
-        else:
-            problems = baselines.run_baselines(asked, run, folds, tracks, recipe.classes, say)
+        machines = machine_baselines.NAMES if is_kind else LAYER_BASELINES
+        named = {name: readers[name] for name in dict.fromkeys(comparison.baselines)}
+        asked = {name: read for name, read in named.items() if name in machines}
+        others = {name: read for name, read in named.items() if name not in machines}
+        given = (run, folds, tracks, recipe.classes, say)
+        problems = dict.fromkeys(others, NO_BASELINE) if is_kind else baselines.run_baselines(others, *given)
+        problems |= machine_baselines.run_machines(asked, *given)
         scores = describe_folds(recipe, tracks, folds, drawn.n_repeats, column)
         scores["patch_hop_frames"] = read_plan(folds[0].cell(run, sources[0])).patch_hop_frames
 
@@ -204,7 +206,7 @@ def cross_validate(
             return {name: gather_row(run, recipe.classes, name, folds, tracks, truth) for name in names}
 
         scores["sources"] = gather(sources)
-        scores["baselines"] = gather(name for name in asked if name not in problems)
+        scores["baselines"] = gather(name for name in named if name not in problems)
         scores["baselines_left_out"] = dict(problems)
         known = truth is not None
         scores["listeners"] = {"column": truth.column, "class": recipe.classes[truth.positive]} if known else None
@@ -220,13 +222,10 @@ def cross_validate(
 
 
 def _list_readers(
-    run: Path, recipe: Recipe, collection: Collection, n_jobs: int | None, say: Say
+    run: Path, recipe: Recipe, sources: Sequence[str], collection: Collection, n_jobs: int | None, say: Say
 ) -> dict[str, Callable[[], Mapping[str, np.ndarray]]]:
-    """Return what reads the features of each baseline, by its name.
-
-    The labels of the recipe are those of a row that is solved, whose features are there; "none" where there is no such
-    row.
-    """
+    """Return what reads the features of each baseline, by its name; of networks those that a source has."""
+    recipe = recipe.override(labels=next((name for name in sources if name in CHOSEN), "none"))
     store = Store(collection.home.store)
 
     def read_embeddings() -> Mapping[str, np.ndarray]:
@@ -246,10 +245,23 @@ def _list_readers(
         if not recipe.is_solved:
             remedy = "Name --labels auto, joint or joint-one-hot too."
             raise DataError(explain("baseline", "features of several networks", "none", "these labels", remedy))
+        return read_means(recipe)
+
+    def read_layers() -> Mapping[str, np.ndarray]:
+        if SVM not in sources:
+            remedy = f"Name --labels {SVM} too, which computes them."
+            raise DataError(explain("baseline", "layers of networks", "none", "these labels", remedy))
+        return read_means(recipe.override(labels=SVM))
+
+    def read_means(recipe: Recipe) -> Mapping[str, np.ndarray]:
         features = list_feature_sets(recipe)[-1]
         found = gather_tracks(collection, [features], recipe.classes).blocks
         rows = np.concatenate([found[name].values[0] for name in features.blocks], axis=1)
         return {track.id: row for track, row in zip(collection.tracks, rows, strict=True)}
+
+    def read_both() -> Mapping[str, np.ndarray]:
+        layers, mfcc = read_layers(), read_mfcc()
+        return {track_id: np.concatenate([row, mfcc[track_id]]) for track_id, row in layers.items()}
 
     def read_descriptors() -> Mapping[str, np.ndarray]:
         lacking = descriptors.list_missing(collection)
@@ -268,4 +280,5 @@ def _list_readers(
         return baselines.read_mfcc(collection, store)
 
     readers = {"logreg": read_embeddings, "joint-logreg": read_joint}
+    readers |= {LAYERS_SVM: read_layers, LAYERS_MFCC_SVM: read_both}
     return readers | {"descriptors-svm": read_descriptors, "mfcc-svm": read_mfcc}

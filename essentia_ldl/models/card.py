@@ -195,3 +195,28 @@ def _is_node(entry: object) -> bool:
 def _check(holds: object, what: str, rule: str, value: object, where: str) -> None:
     if not holds:
         raise CardError(explain(what, rule, value, where, REMEDY))
+
+
+def find_embeddings(card: GraphCard, where: str, remedy: str) -> Mapping[str, Any]:
+    """Return what the card of a network says of its output of purpose "embeddings".
+
+    Parameters
+    ----------
+    card : GraphCard
+        Of no head.
+    where : str
+        Name of the network.
+    remedy : str
+        Where there is no such output or several: what to do, with {} in place of those to choose among.
+
+    Raises
+    ------
+    CardError
+        When there is no such output, or several.
+    """
+    outputs = card.fields["schema"]["outputs"]
+    found = [output for output in outputs if output.get("output_purpose") == "embeddings"]
+    if len(found) != 1:
+        names, choice = [one["name"] for one in found] or "none", ", ".join(one["name"] for one in found or outputs)
+        raise CardError(explain("card", "one output for embeddings", names, where, remedy.format(choice)))
+    return found[0]

@@ -89,7 +89,7 @@ def apply_options(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
     """
     check_options(options, recipe)
     given, changes = options.get, options.get("changes") or {}
-    if given("fine_tune") in ("top", "all"):  # keys that only these two allow, and that network, are read with them
+    if given("fine_tune") not in (None, HEAD):  # keys that only these allow, and that network, are read with them
         named = {"fine_tune": "fine_tune", "backbone": "network", "pretrained": "pretrained"}
         changes = {**{f"network.{key}": given(name) for key, name in named.items() if given(name)}, **changes}
     recipe = change_recipe(recipe, changes)

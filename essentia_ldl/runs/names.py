@@ -17,3 +17,4 @@ SCORES = "scores.json"
 VARIANTS = "variants.npz"  # what a graph answers to variants of the tracks that test it
 ORIGINAL = "original"  # among them, the tracks themselves
 SPEED = "speed.json"
+DRAWS = "draws.npz"  # its scores on draws of the artists that test it

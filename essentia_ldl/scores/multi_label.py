@@ -202,22 +202,55 @@ def score_intervals(
     >>> score_intervals(np.array([[0], [1]]), np.array([[0.1], [0.9]]), np.array([0, 0]))
     {'roc_auc': None, 'pr_auc': None}
     """
+    known = {name: means[np.isfinite(means)] for name, means in draw_scores(targets, probabilities, groups).items()}
+    return {name: bootstrap.find_interval(means) if len(means) else None for name, means in known.items()}
+
+
+def draw_scores(
+    targets: np.ndarray, probabilities: np.ndarray, groups: np.ndarray, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """Return the mean ROC-AUC and the mean average precision on each draw of whole artists.
+
+    Parameters
+    ----------
+    targets, probabilities, groups
+        As those of `score_intervals`.
+    seed : int
+        The same draws for the same groups, so that two models are compared on the same tracks.
+
+    Returns
+    -------
+    dict[str, np.ndarray [shape=(n_draws,), float64]]
+        roc_auc and pr_auc, NaN of a draw without a tag that can be scored; no draws with fewer than two groups.
+
+    Examples
+    --------
+    >>> draw_scores(np.array([[0], [1]]), np.array([[0.1], [0.9]]), np.array([0, 0]))["roc_auc"].shape
+    (0,)
+    """
     truth, rows = check_tags(targets, probabilities)
     orders = [np.argsort(-rows[:, k], kind="stable") for k in range(rows.shape[1])]
     drawn: dict[str, list[np.ndarray]] = {"roc_auc": [], "pr_auc": []}
-    for weights in bootstrap.draw_weights(np.asarray(groups)):
+    for weights in bootstrap.draw_weights(np.asarray(groups), seed=seed):
         steps = (_sum_steps(truth[:, k], rows[:, k], weights, order) for k, order in enumerate(orders))  # one at a time
         scores = [(_score_area(one), _score_precision(one)) for one in steps]
         for part, values in zip(drawn.values(), zip(*scores, strict=True), strict=True):
             part.append(np.stack(values))
-    found: dict[str, list[float] | None] = {}
-    for name, parts in drawn.items():
-        values = np.concatenate(parts, axis=1) if parts else np.empty((len(orders), 0))
-        known = np.isfinite(values)
-        counts = known.sum(axis=0)
-        means = np.where(known, values, 0).sum(axis=0)[counts > 0] / counts[counts > 0]
-        found[name] = bootstrap.find_interval(means) if len(means) else None
-    return found
+    values = {name: np.concatenate(parts, axis=1) if parts else np.empty((1, 0)) for name, parts in drawn.items()}
+    return {name: average_known(one) for name, one in values.items()}
+
+
+def average_known(values: np.ndarray) -> np.ndarray:
+    """Return the means over the first axis of what is not NaN, NaN where nothing is.
+
+    Examples
+    --------
+    >>> average_known(np.array([[1.0, np.nan], [3.0, np.nan]]))
+    array([ 2., nan])
+    """
+    known = np.isfinite(values)
+    counts = known.sum(axis=0)
+    return np.where(counts > 0, np.where(known, values, 0).sum(axis=0) / np.maximum(counts, 1), np.nan)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from essentia_ldl.scores.multi_label import check_tags, score_average_precision
+from essentia_ldl.scores import bootstrap
+from essentia_ldl.scores.multi_label import average_known, check_tags, score_average_precision
 
 N_TRACKS, N_TAGS = 10, 3  # of a list
 
@@ -75,3 +76,59 @@ def score_retrieval(targets: np.ndarray, probabilities: np.ndarray) -> dict[str,
         found[f"{name}_map"] = float(np.nanmean(score_average_precision(one, other)))
         found[f"{name}_precision"] = float(np.nanmean(score_precision_at(one, other, k)))
     return found
+
+
+def draw_retrieval(
+    targets: np.ndarray, probabilities: np.ndarray, groups: np.ndarray, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """Return what `score_retrieval` gives on each draw of whole artists, but for the mean average precision of tags.
+
+    Parameters
+    ----------
+    targets, probabilities : np.ndarray [shape=(n_tracks, n_tags)]
+        Tags as 0 and 1, and their probabilities.
+    groups : np.ndarray [shape=(n_tracks,), int]
+        From `bootstrap.group_tracks`.
+    seed : int
+        The same draws as those of `multi_label.draw_scores`, whose pr_auc is that precision.
+
+    Returns
+    -------
+    dict[str, np.ndarray [shape=(n_draws,), float64]]
+        tracks_precision, tags_precision and tags_map; no draws with fewer than two groups.
+
+    Examples
+    --------
+    >>> sorted(draw_retrieval([[1], [0]], [[0.9], [0.2]], np.array([0, 1])))
+    ['tags_map', 'tags_precision', 'tracks_precision']
+    """
+    truth, rows = check_tags(targets, probabilities)
+    of_tracks = {
+        "tags_precision": score_precision_at(truth.T, rows.T, N_TAGS),
+        "tags_map": score_average_precision(truth.T, rows.T),
+    }
+    drawn: dict[str, list[np.ndarray]] = {name: [] for name in ("tracks_precision", *of_tracks)}
+    for weights in bootstrap.draw_weights(np.asarray(groups), seed=seed):
+        lists = [_weigh_precision_at(truth[:, k], rows[:, k], weights, N_TRACKS) for k in range(rows.shape[1])]
+        drawn["tracks_precision"].append(average_known(np.stack(lists)))
+        for name, values in of_tracks.items():
+            known = np.isfinite(values)
+            total = weights[:, known].sum(axis=1)
+            mean = weights[:, known] @ values[known] / np.maximum(total, 1)
+            drawn[name].append(np.where(total > 0, mean, np.nan))
+    return {name: np.concatenate(parts) if parts else np.empty(0) for name, parts in drawn.items()}
+
+
+def _weigh_precision_at(truth: np.ndarray, values: np.ndarray, weights: np.ndarray, k: int) -> np.ndarray:
+    """Return the precision of one tag's list for each row of weights (n_draws, n_tracks), (n_draws,).
+
+    A track stands there as often as it was drawn; what is equally likely shares the places that are left.
+    """
+    order = np.argsort(-values, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(values[order]) != 0])
+    drawn = weights[:, order]
+    said = np.add.reduceat(drawn, starts, axis=1)
+    right = np.add.reduceat(drawn * truth[order], starts, axis=1)
+    taken = np.clip(k - (np.cumsum(said, axis=1) - said), 0, said)
+    found = (taken * right / np.maximum(said, 1)).sum(axis=1) / taken.sum(axis=1)
+    return np.where(right.sum(axis=1) > 0, found, np.nan)

@@ -27,7 +27,7 @@ from essentia_ldl.features.extractors import read_extractor
 from essentia_ldl.features.joint import QUALITIES, make_joint_features
 from essentia_ldl.features.room import count_lacking, tell_room
 from essentia_ldl.features.store import Store, find_variant
-from essentia_ldl.features.variants import make_variants, require_ffmpeg
+from essentia_ldl.features.variants import TRAIN_WITHOUT, make_variants, require_ffmpeg
 from essentia_ldl.files import Home
 from essentia_ldl.models import folder as models
 from essentia_ldl.models import pretrained
@@ -210,7 +210,7 @@ def prepare(
     if not extractor and (needs.bands or not wanted or embeddings.NAME in read):
         wanted = list(dict.fromkeys([front_end.name, *wanted]))
     column = recipe.choice.leave_out if is_solved else ""
-    require_ffmpeg(recipe.augment.audio)
+    require_ffmpeg(recipe.augment.audio, TRAIN_WITHOUT)
     training: set[str] = set()
     drawn = needs.draw(tracks) if needs.draw else ()
     if is_solved or any(split.valid or split.test for split in drawn):

@@ -123,6 +123,11 @@ def test_an_extractor_is_named_without_folder_and_suffix(name):
         taps.check_names(["msd-vgg", name], "choice.networks", "here")
 
 
+def test_mfcc_are_refused_with_the_reason():
+    with pytest.raises(RecipeError, match=r"got 'mfcc, which are of 15 s .*--baseline layers-mfcc-svm"):
+        taps.check_names(["msd-musicnn", "mfcc"], "network.backbones", "here")
+
+
 def test_an_extractor_has_a_plain_name_and_a_size():
     for changes in ({"name": "../net"}, {"size": 0}):
         with pytest.raises(RecipeError, match="extractor: expected a plain name, and a size"):

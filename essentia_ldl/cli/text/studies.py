@@ -10,6 +10,7 @@ from essentia_ldl.studies.tagging.command import Benchmarked
 from essentia_ldl.studies.tagging.page import FILE as BENCHMARK_PAGE
 from essentia_ldl.studies.tagging.pictures import describe_number
 from essentia_ldl.studies.tagging.results import FILE as BENCHMARK
+from essentia_ldl.studies.tagging.results import describe_interval
 
 
 def describe_table2(done: Table) -> list[str]:
@@ -32,13 +33,16 @@ def describe_benchmark(done: Benchmarked) -> list[str]:
     if not done.found:
         return []
     rows = sorted(done.found["networks"].values(), key=lambda row: -row["scores"]["roc_auc"])
-    lines = [f"{'network':<18} {'ROC-AUC':>7} {'PR-AUC':>7} {'P@10':>6} {'P@3':>6} {'numbers':>8} {'ms/s':>7}"]
+    heads = f"{'ROC-AUC':>7} {'of 95 %':<14} {'PR-AUC':>7} {'P@10':>6} {'P@3':>6} {'numbers':>8} {'ms/s':>7}"
+    lines = [f"{'network':<18} {heads}"]
     for row in rows:
         scores = row["scores"]
+        limits = row["intervals"]["roc_auc"]
+        interval = "" if limits is None else describe_interval(limits)
         size, speed = describe_number(row["parameters"]), row["costs"]["ms_per_s"]
         lines.append(
-            f"{row['title']:<18} {scores['roc_auc']:>7.3f} {scores['pr_auc']:>7.3f} {scores['tracks_precision']:>6.3f}"
-            f" {scores['tags_precision']:>6.3f} {size:>8} {speed:>7.2f}"
+            f"{row['title']:<18} {scores['roc_auc']:>7.3f} {interval:<14} {scores['pr_auc']:>7.3f}"
+            f" {scores['tracks_precision']:>6.3f} {scores['tags_precision']:>6.3f} {size:>8} {speed:>7.2f}"
         )
     if done.differences:
         lines.append("less the other run:")

@@ -16,15 +16,16 @@ import numpy as np
 from essentia_ldl.arrays import opened_arrays, read_arrays
 from essentia_ldl.collection.read import Collection, keep_split
 from essentia_ldl.errors import DataError, StoreError, explain
-from essentia_ldl.files import read_object
+from essentia_ldl.files import read_object, replacing
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Split
 from essentia_ldl.runs import folder as runs
-from essentia_ldl.runs.names import CHECKPOINT, ORIGINAL, SCORES, SPEED, VARIANTS, WEIGHTS
+from essentia_ldl.runs.names import CHECKPOINT, DRAWS, ORIGINAL, SCORES, SPEED, VARIANTS, WEIGHTS
 from essentia_ldl.runs.outcome import write_scores
 from essentia_ldl.runs.predictions import read_predictions
-from essentia_ldl.scores.multi_label import score_average_precision, score_roc_auc
-from essentia_ldl.scores.retrieval import score_retrieval
+from essentia_ldl.scores.bootstrap import group_ids
+from essentia_ldl.scores.multi_label import draw_scores, score_average_precision, score_roc_auc
+from essentia_ldl.scores.retrieval import draw_retrieval, score_retrieval
 from essentia_ldl.studies.parameters import count_parameters
 from essentia_ldl.train.compose import Wanted, plan_run
 from essentia_ldl.zones import run_zone
@@ -146,6 +147,33 @@ def read_training_time(folder: Path) -> float:
     """Return the seconds that a training took, over all processes, from its checkpoint."""
     with opened_arrays(folder / CHECKPOINT, "checkpoint") as arrays:
         return float(arrays["elapsed_s"])
+
+
+def draw_cell(cell: Entry, run: Path, artists: Mapping[str, str]) -> dict[str, np.ndarray]:
+    """Score what a network said on draws of the artists that tested it, once: they are kept in its folder.
+
+    Parameters
+    ----------
+    cell : Entry
+        Which is done. All networks of a fold have the same draws, those of two folds are drawn each by itself.
+    run : Path
+        Of the benchmark.
+    artists : Mapping[str, str]
+        Artist by track id, of those that are known; a track of an unknown one is drawn by itself.
+
+    Returns
+    -------
+    dict[str, np.ndarray [shape=(n_draws,), float64]]
+        By name of the score; no draws of fewer than two artists.
+    """
+    path = cell.folder(run) / DRAWS
+    if not path.is_file():
+        tested = read_predictions(cell.folder(run)).select("test")
+        groups = group_ids([str(name) for name in tested.ids], artists)
+        given = (tested.targets, tested.probabilities, groups, cell.fold)
+        with replacing(path) as file:
+            np.savez(file, **draw_scores(*given), **draw_retrieval(*given))
+    return read_arrays(path, "draws")
 
 
 def read_cells(run: Path, cells: Sequence[Entry]) -> Mapping[Entry, dict[str, Any]]:

@@ -24,7 +24,7 @@ from essentia_ldl.errors import DataError, explain
 from essentia_ldl.features.extract import extract
 from essentia_ldl.features.room import count_lacking, tell_room
 from essentia_ldl.features.store import Store
-from essentia_ldl.features.variants import deform, require_deforming
+from essentia_ldl.features.variants import AGAIN, deform, require_ffmpeg
 from essentia_ldl.files import Home, read_object, write_json
 from essentia_ldl.recipe.new import list_classes
 from essentia_ldl.recipe.recipe import Recipe
@@ -33,7 +33,7 @@ from essentia_ldl.records import Failure, Split, Track
 from essentia_ldl.runs import folder as runs
 from essentia_ldl.studies import estimates
 from essentia_ldl.studies.tagging import results
-from essentia_ldl.studies.tagging.cells import Entry, measure_cell, read_cells
+from essentia_ldl.studies.tagging.cells import Entry, draw_cell, measure_cell, read_cells
 from essentia_ldl.studies.tagging.folder import take_folder
 from essentia_ldl.studies.tagging.grid import (
     DEMO,
@@ -187,7 +187,7 @@ def measure(source: Source, asked: Terms, home: Home, n_jobs: int | None = None,
     if asked.folds and work.has_split:
         say("the collection has a split of its own, so that there are no folds")
     work.draw(tracks)  # what cannot be drawn is told before the long work, too
-    require_deforming(scale.variants)
+    require_ffmpeg(scale.variants, AGAIN)
     settings = _describe(source, work)
     run, done = (None, False) if asked.dry_run else take_folder(home.runs, settings, asked.again)
     cells = [cell for cell in work.cells if run is None or not cell.is_done(run)]
@@ -328,19 +328,19 @@ def _prepare(work: _Work, n_jobs: int | None, say: Say) -> tuple[Collection, lis
 def _gather(run: Path, work: _Work, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Write benchmark.json of what is measured, and return it."""
     counts = {tag: sum(tag in track.names for track in work.tracks) for tag in work.recipe.classes}
-    known = {track.artist for track in work.tracks if track.artist is not None}
+    artists = {track.id: track.artist for track in work.tracks if track.artist is not None}
     measured = read_cells(run, work.cells)
     found = {
         "settings": dict(settings),
         "collection": {
             "n_tracks": len(work.tracks),
-            "n_artists": len(known),
+            "n_artists": len(set(artists.values())),
             "tags": counts,
             "split": "its own" if work.has_split else "by artist",
             "n_test": [row["n_test"] for cell, row in measured.items() if cell.network == next(iter(work.recipes))],
         },
         "left_out": dict(work.left_out),
-        "networks": results.gather(measured),
+        "networks": results.gather(measured, {cell: draw_cell(cell, run, artists) for cell in measured}),
     }
     write_json(run / results.FILE, found)
     return read_object(run / results.FILE)  # as who compares it will read it

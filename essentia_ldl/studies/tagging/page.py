@@ -16,7 +16,7 @@ from essentia_ldl.report.pictures import shown
 from essentia_ldl.studies.estimates import describe_length
 from essentia_ldl.studies.tagging.grid import NETWORKS, UNCHANGED, UNITS
 from essentia_ldl.studies.tagging.pictures import describe_number, draw_costs, draw_key, draw_strengths
-from essentia_ldl.studies.tagging.results import COSTS, SCORES
+from essentia_ldl.studies.tagging.results import COSTS, SCORES, describe_interval
 
 FILE = "benchmark.html"
 MANY_TAGS = 60  # of more, the page shows none by itself
@@ -93,13 +93,27 @@ def _draw_table(found: Mapping[str, Any]) -> str:
     )
     many = any(row["n_folds"] > 1 for row in networks.values())
     spread = " ± is the deviation over folds." if many else ""
+    intervals = [
+        [
+            shown(row["title"]),
+            *("–" if row["intervals"][key] is None else describe_interval(row["intervals"][key]) for key in SCORES),
+            "" if row["less_best"] is None else describe_interval(row["less_best"], "+"),
+        ]
+        for row in networks.values()
+    ]
     text = (
         "Means over tags of the area under the ROC curve and of the average precision, on tracks that no network "
         "trained on. Of each tag's ten likeliest tracks, and of each track's three likeliest tags, the share that is "
         f"right; MAP is the mean average precision.{spread} The best of a column is bold. Training is of one fold; "
         "milliseconds are those of the graph in Essentia, bands at hand."
     )
-    return f"{table(head, rows, 'bars')}<p class=note>{text}</p>{left_out}"
+    spans = table(["network", *SCORES.values(), "ROC-AUC less the best"], intervals, "bars")
+    words = (
+        "Intervals of 95 %, artists drawn with replacement from those that test, tracks of unknown ones one by one; "
+        "what another training of the same network would score is not in them. The last column is drawn pair by pair: "
+        "where it holds zero, these tracks do not tell a network from the best."
+    )
+    return f"{table(head, rows, 'bars')}<p class=note>{text}</p>{left_out}{spans}<p class=note>{words}</p>"
 
 
 def _mark(words: str, is_best: bool) -> str:

@@ -82,6 +82,10 @@ def test_a_cross_validation_compares_what_is_named(asked, tmp_path):
     assert (done.final, done.as_dict()["run"]) == (None, "/h/runs/c")
     training.cross_validate(RECIPE, home=tmp_path, leave_out="style")
     assert asked[1][2] == Comparison(("auto",), Folds(leave_out="style"))
+    training.cross_validate(RECIPE, home=tmp_path, baselines=["mfcc-svm"])
+    assert asked[2][2] == Comparison(("auto",), baselines=("mfcc-svm",))
+    with pytest.raises(DataError, match="baselines: expected a list; got 'mfcc-svm'"):
+        training.cross_validate(RECIPE, home=tmp_path, baselines="mfcc-svm")
 
 
 def test_a_cross_validation_may_end_with_a_model(asked, tmp_path):

@@ -691,6 +691,8 @@ def test_crossval_hands_on_what_it_was_asked(tmp_path, monkeypatch):
         "n_jobs": 2,
         "home": Home(tmp_path / "home"),
     }
+    result = run("crossval", "mood-sad", "--baseline", "layers-svm", "--baseline", "mfcc-svm")
+    assert asked["comparison"].baselines == ("layers-svm", "mfcc-svm")
     result = run("crossval", "mood-sad", "--leave-out", "genre", "--repeats", "2")
     assert (result.exit_code, result.stdout.splitlines()) == (0, ["a line", scores])
     assert asked["comparison"] == Comparison(("auto",), Folds(5, 2, "genre"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from essentia_ldl import taps
+from essentia_ldl import frontends, taps
 from essentia_ldl.errors import CardError, GraphError, RecipeError, UnknownNameError
 from essentia_ldl.features.beside import check_ambiguous, find_networks, identify_networks
 from essentia_ldl.files import digest_file
@@ -187,10 +187,13 @@ def test_layers_that_a_card_does_not_tell_right(changes, message, graphs):
         find_own(graphs)
 
 
-def test_a_network_that_hears_waveforms_is_refused(graphs):
-    write_own(graphs, backbone="samplecnn", front_end="samplecnn")
+def test_a_network_that_hears_waveforms_has_its_layers_too(graphs):
+    write_own(graphs, backbone="samplecnn", front_end="samplecnn", sizes=[["stem_relu", 16], ["block_3", 16]])
     card = json.loads((graphs / "my_tags-choi-scratch-1.json").read_text())
     card["inference"]["sample_rate"] = 22050
     (graphs / "my_tags-choi-scratch-1.json").write_text(json.dumps(card))
-    with pytest.raises(CardError, match="expected one that reads mel bands; got 'samplecnn, which reads samples'"):
-        find_own(graphs)
+    found = find_own(graphs)
+    assert found.front_end == frontends.SAMPLECNN
+    assert (found.hop_frames, taps.count_columns(found, "12")) == (3**10, 32)
+    with pytest.raises(RecipeError, match=r"expected networks that read the same patches; got .*msd-vgg reads"):
+        find_networks(("my_tags-choi-scratch-1", "msd-vgg"), graphs)

@@ -53,8 +53,9 @@ def test_training_tracks_alone_get_what_the_store_lacks(collection, asked):
 
 def test_without_ffmpeg_there_is_one_sentence(collection, monkeypatch):
     monkeypatch.setattr(variants.shutil, "which", lambda name: None)
-    variants.require_ffmpeg(("quality",))
-    with pytest.raises(AudioError, match=r"augment\.audio mp3, pitch: expected ffmpeg on the PATH; got 'none'"):
+    variants.require_ffmpeg(("quality",), variants.TRAIN_WITHOUT)
+    message = r"\(mp3, pitch\): expected ffmpeg on the PATH, .*leave them out of augment\.audio"
+    with pytest.raises(AudioError, match=message):
         variants.make_variants(collection, {"a"}, frontends.MUSICNN, ("mp3", "quality", "pitch"))
 
 
@@ -86,6 +87,6 @@ def test_deformations_are_made_of_some_tracks_for_all_front_ends_at_once(collect
 
 def test_without_ffmpeg_nothing_is_deformed(collection, monkeypatch):
     monkeypatch.setattr(variants.shutil, "which", lambda name: None)
-    variants.require_deforming(())
-    with pytest.raises(AudioError, match="variants of the audio: expected ffmpeg on the PATH, which makes them"):
+    variants.require_ffmpeg((), variants.AGAIN)
+    with pytest.raises(AudioError, match=r"\(noise-10\): expected ffmpeg on the PATH, .*run the same command again"):
         variants.deform(collection, {"a"}, (frontends.MUSICNN,), ("noise-10",))

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from essentia_ldl import frontends
+from essentia_ldl.choices import BASELINES, LAYER_BASELINES
 from essentia_ldl.cli.text.crossval import describe_final, describe_measured, describe_scores
 from essentia_ldl.collection.read import Collection, Source, keep_split
-from essentia_ldl.errors import DataError, RecipeError
+from essentia_ldl.errors import DataError, RecipeError, UnknownNameError
 from essentia_ldl.features import descriptors
 from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.files import Home, digest_file, read_json, write_json
@@ -328,6 +329,42 @@ def test_the_joint_features_in_scikit_learn_stand_beside_what_is_solved_on_them(
     assert scores["baselines"]["joint-logreg"]["balanced_accuracy_mean"] > 0.95
     assert "joint-logreg" in [line.split()[0] for line in lines]
     assert scores["baselines_left_out"] == {}
+
+
+@pytest.mark.slow
+def test_machines_on_layers_read_what_the_labels_svm_read_and_mfcc_beside_it(work, monkeypatch):
+    seen, gathered = {}, []
+
+    def gather(collection, sets, classes):
+        gathered.append(sets[0])
+        columns = np.arange(len(collection.tracks), dtype=float)[:, None]
+        return Tracks({name: Block(name, (columns, columns + 1)) for name in sets[0].blocks}, columns[:, 0], 2)
+
+    def run_machines(readers, run, folds, tracks, classes, say):
+        seen.update({name: read() for name, read in readers.items()})
+        return dict.fromkeys(readers, "not fitted here")
+
+    monkeypatch.setattr(crossval_module, "gather_tracks", gather)
+    monkeypatch.setattr(batch_module, "plan_cell", plan_as_descent)
+    monkeypatch.setattr(crossval_module.machine_baselines, "run_machines", run_machines)
+    _, scores, _ = validate(("svm", "none"), baselines=LAYER_BASELINES)
+    assert list(scores["baselines_left_out"]) == list(LAYER_BASELINES)
+    assert {one.layers for one in gathered} == {"12345"}
+    alone, beside = (seen[name]["t03"] for name in LAYER_BASELINES)
+    assert alone.tolist() == [3.0] * len(gathered[0].blocks), "quality 4"
+    np.testing.assert_array_equal(beside[: len(alone)], alone)
+    assert len(beside) == len(alone) + 2 * frontends.MFCC.n_bands
+
+
+def test_machines_on_layers_are_left_out_where_no_source_has_layers(work):
+    _, scores, _ = validate(("none",), baselines=("layers-mfcc-svm",))
+    assert "Name --labels svm too" in scores["baselines_left_out"]["layers-mfcc-svm"]
+
+
+def test_a_baseline_that_does_not_exist_is_told_with_those_that_do():
+    with pytest.raises(UnknownNameError, match=r"baseline: expected one of .*layers-svm.*mfcc-svm"):
+        Comparison(("none",), baselines=("mfcc-layers",))
+    assert tuple(baselines.GRIDS) == BASELINES
 
 
 # --- one value left out ---------------------------------------------------------------------------------------------

@@ -81,6 +81,17 @@ def test_options_that_contradict_one_another_are_refused(options, message):
         apply_options(RECIPE, options)
 
 
+def test_keys_that_only_a_network_from_scratch_has_go_with_the_option_that_trains_it():
+    changes = {"network.width": "0.25", "training.stages": '["adam 1e-3 2"]'}
+    options = {"network": "samplecnn-se", "fine_tune": "none", "changes": changes}
+    found = apply_options(RECIPE, options)
+    assert (found.network.backbone, found.network.width, found.training.stages) == (
+        "samplecnn-se",
+        0.25,
+        ("adam 1e-3 2",),
+    )
+
+
 @pytest.mark.parametrize("fine_tune", ["top", "all"])
 def test_keys_that_only_a_tuned_network_has_go_with_the_option_that_tunes_it(fine_tune):
     options = {"fine_tune": fine_tune, "changes": {"training.rate_factor": "0.4", "training.warmup_epochs": "1"}}

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import label_ranking_average_precision_score
 
-from essentia_ldl.scores.multi_label import score_average_precision
-from essentia_ldl.scores.retrieval import score_precision_at, score_retrieval
+from essentia_ldl.scores.bootstrap import draw_weights
+from essentia_ldl.scores.multi_label import draw_scores, score_average_precision
+from essentia_ldl.scores.retrieval import draw_retrieval, score_precision_at, score_retrieval
 
 
 @pytest.fixture
@@ -52,3 +53,21 @@ def test_turned_around_the_queries_are_the_others(drawn):
     targets, rows = drawn
     one, other = score_retrieval(targets, rows), score_retrieval(targets.T, rows.T)
     assert (one["tracks_map"], one["tags_map"]) == pytest.approx((other["tags_map"], other["tracks_map"]))
+
+
+def test_a_draw_is_scored_as_its_tracks_repeated(drawn):
+    """Tracks as often as they were drawn, through the functions that know of no weights."""
+    targets, rows = drawn[0], np.round(drawn[1], 1)  # with ties
+    groups = np.arange(40) // 4
+    weights = np.concatenate(list(draw_weights(groups, seed=3)))
+    found = {**draw_retrieval(targets, rows, groups, 3), **draw_scores(targets, rows, groups, 3)}
+    for draw in (0, 5, 1999):
+        tracks = np.repeat(np.arange(40), weights[draw].astype(int))
+        expected = score_retrieval(targets[tracks], rows[tracks])
+        for name in ("tracks_precision", "tags_precision", "tags_map"):
+            assert found[name][draw] == pytest.approx(expected[name]), name
+        assert found["pr_auc"][draw] == pytest.approx(expected["tracks_map"])
+
+
+def test_one_group_makes_no_draws(drawn):
+    assert {len(values) for values in draw_retrieval(*drawn, np.zeros(40, dtype=int)).values()} == {0}

@@ -26,7 +26,8 @@ def test_networks_come_the_best_first_and_differences_last():
     def make(title, score):
         names = ("roc_auc", "pr_auc", "tracks_precision", "tags_precision")
         costs = {"training_s": 60.0, "ms_per_s": 1.5}
-        return {"title": title, "scores": dict.fromkeys(names, score), "parameters": 3687348, "costs": costs}
+        row = {"title": title, "scores": dict.fromkeys(names, score), "parameters": 3687348, "costs": costs}
+        return {**row, "intervals": {"roc_auc": None if title == "FCN" else [score - 0.1, score + 0.1]}}
 
     networks = {"fcn": make("FCN", 0.7), "crnn": make("CRNN", 0.8)}
     rows = {"fcn": {"roc_auc": 0.01, "pr_auc": -0.02, "ms_per_s": 2.0}}
@@ -34,7 +35,8 @@ def test_networks_come_the_best_first_and_differences_last():
     assert describe_benchmark(Benchmarked(Path("/r"))) == []
     lines = describe_benchmark(Benchmarked(Path("/r"), {"networks": networks}, told))
     assert [line.split()[0] for line in lines[1:3]] == ["CRNN", "FCN"]
-    assert lines[1].split()[1:] == ["0.800"] * 4 + ["3.7M", "1.50"]
+    assert lines[1].split()[1:] == ["0.800", "[0.700,", "0.900]", *["0.800"] * 3, "3.7M", "1.50"]
+    assert lines[2].split()[1:] == ["0.700"] * 4 + ["3.7M", "1.50"]
     assert lines[4].split() == ["fcn", "+0.010", "-0.020", "time", "x", "2.00"]
     assert lines[5:7] == ["other settings: folds 1 in place of 5", "only in this run: crnn"]
     assert lines[-2:] == ["/r/benchmark.json", "/r/benchmark.html"]

@@ -10,7 +10,10 @@ from essentia_ldl.arrays import read_arrays
 from essentia_ldl.errors import DataError, StoreError
 from essentia_ldl.files import write_json
 from essentia_ldl.runs.predictions import Predictions, read_predictions, write_predictions
-from essentia_ldl.studies.tagging.cells import Entry, read_cells, score_cell, score_means
+from essentia_ldl.scores.bootstrap import find_interval
+from essentia_ldl.scores.multi_label import score_intervals
+from essentia_ldl.studies.tagging.cells import Entry, draw_cell, read_cells, score_cell, score_means
+from essentia_ldl.studies.tagging.results import SCORES as SHOWN
 
 VARIANTS = ("noise-10", "pitch-up-2")
 
@@ -65,3 +68,20 @@ def test_test_tracks_that_tell_nothing_are_refused(make_cell):
     )
     with pytest.raises(DataError, match="test tracks: expected a tag that some of them have and others have not"):
         score_cell(folder, VARIANTS)
+
+
+def test_scores_on_draws_are_those_of_whole_artists_and_are_kept(make_cell, tmp_path):
+    folder, cell = make_cell("fcn-0"), Entry("fcn", 0)
+    tested = read_predictions(folder).select("test")
+    artists = {str(name): f"artist {number // 3}" for number, name in enumerate(tested.ids)}
+    found = draw_cell(cell, tmp_path, artists)
+    groups = np.arange(len(tested.ids)) // 3
+    expected = score_intervals(tested.truth, tested.probabilities, groups)["roc_auc"]
+    areas = found["roc_auc"]
+    assert find_interval(areas[np.isfinite(areas)]) == expected
+    assert set(found) == set(SHOWN)
+    again = draw_cell(cell, tmp_path, {})
+    np.testing.assert_array_equal(again["pr_auc"], found["pr_auc"])
+    (folder / "draws.npz").unlink()
+    alone = draw_cell(cell, tmp_path, {})["roc_auc"]
+    assert not np.array_equal(alone, found["roc_auc"]), "tracks of unknown artists are drawn one by one"

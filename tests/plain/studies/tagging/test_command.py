@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 
+import numpy as np
 import pytest
 
 from essentia_ldl.collection.read import Collection, Source
@@ -14,6 +15,7 @@ from essentia_ldl.studies import estimates
 from essentia_ldl.studies.tagging import command
 from essentia_ldl.studies.tagging.command import Terms, measure
 from essentia_ldl.studies.tagging.results import FILE
+from essentia_ldl.studies.tagging.results import SCORES as SHOWN
 
 TAGS = ("bright", "busy", "loud")
 TERMS = Terms(scale="smallest")
@@ -69,7 +71,12 @@ def measured(monkeypatch, tmp_path):
     def measure_costs(path, names, size):
         return {name: estimates.Cost(size, 0.1, 0.01, 0.0) for name in names}
 
+    def draw_cell(cell, run, artists):
+        state["artists"] = artists
+        return dict.fromkeys(SHOWN, np.linspace(0, 1, 101))
+
     monkeypatch.setattr(command, "measure_cell", measure_cell)
+    monkeypatch.setattr(command, "draw_cell", draw_cell)
     monkeypatch.setattr(command, "extract", extract)
     monkeypatch.setattr(command, "deform", lambda *given: state.update(deformed=given))
     monkeypatch.setattr(command, "tell_room", lambda *_: 0)

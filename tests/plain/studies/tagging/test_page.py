@@ -35,6 +35,13 @@ def test_the_best_of_a_column_is_bold(found, text):
     assert f"<b>{best:.3f}</b>" in text
 
 
+def test_every_network_has_its_intervals_and_all_but_the_best_how_far_it_is_behind(found, text):
+    for row in found["networks"].values():
+        low, high = row["intervals"]["roc_auc"]
+        assert f"<td>[{low:.3f}, {high:.3f}]</td>" in text
+    assert text.count("<td>[-0.200, +0.010]</td>") == len(found["networks"]) - 1
+
+
 def test_differences_and_what_was_left_out_are_told(found, tmp_path):
     found["left_out"] = {"fcn": "it hears 29.0 s at once, and the tracks have 10.0 s"}
     del found["networks"]["fcn"]

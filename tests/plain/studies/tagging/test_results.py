@@ -13,11 +13,12 @@ from essentia_ldl.studies.tagging.cells import Entry, score_cell
 from essentia_ldl.studies.tagging.results import FILE, SCORES, compare, gather, read_benchmark
 
 VARIANTS = ("noise-10", "pitch-up-2")
+DRAWS = dict.fromkeys(SCORES, np.linspace(0.2, 0.8, 101))
 
 
 def test_folds_are_averaged(make_cell):
     cells = {Entry("crnn", fold): score_cell(make_cell(f"crnn-{fold}", fold), VARIANTS) for fold in range(3)}
-    (name, row), *others = gather(cells).items()
+    (name, row), *others = gather(cells, dict.fromkeys(cells, DRAWS)).items()
     assert (name, others, row["n_folds"], row["title"]) == ("crnn", [], 3, "CRNN")
     values = [scores["roc_auc"] for scores in cells.values()]
     assert row["scores"]["roc_auc"] == pytest.approx(np.mean(values))
@@ -28,7 +29,7 @@ def test_folds_are_averaged(make_cell):
 
 def test_one_fold_has_no_deviation_and_networks_keep_their_order(make_cell):
     cells = {Entry(name, 0): score_cell(make_cell(f"{name}-0"), VARIANTS) for name in ("attention", "fcn")}
-    found = gather(cells)
+    found = gather(cells, dict.fromkeys(cells, DRAWS))
     assert list(found) == ["fcn", "attention"]
     assert found["fcn"]["deviations"] == {}
 
@@ -36,7 +37,33 @@ def test_one_fold_has_no_deviation_and_networks_keep_their_order(make_cell):
 def test_a_tag_that_no_fold_can_score_has_none(make_cell):
     scores = score_cell(make_cell(), VARIANTS)
     scores["by_tag"]["busy"]["roc_auc"] = None
-    assert gather({Entry("fcn", 0): scores})["fcn"]["by_tag"]["busy"]["roc_auc"] is None
+    cell = Entry("fcn", 0)
+    assert gather({cell: scores}, {cell: DRAWS})["fcn"]["by_tag"]["busy"]["roc_auc"] is None
+
+
+def test_intervals_are_of_the_mean_over_folds_and_of_differences_pair_by_pair(make_cell):
+    cells = {
+        Entry(name, fold): {**score_cell(make_cell(f"{name}-{fold}", fold), VARIANTS), "roc_auc": score}
+        for name, score in (("fcn", 0.5), ("crnn", 0.7))
+        for fold in (0, 1)
+    }
+    random = np.random.default_rng(0)
+    same = {fold: random.random(1000) for fold in (0, 1)}  # what is hard for one network is hard for the other
+    shift = {"fcn": 0.0, "crnn": 0.2}
+    draws = {cell: dict.fromkeys(SCORES, same[cell.fold] + shift[cell.network]) for cell in cells}
+    draws[Entry("fcn", 0)] = {**draws[Entry("fcn", 0)], "pr_auc": np.full(1000, np.nan)}
+    found = gather(cells, draws)
+    expected = np.percentile((same[0] + same[1]) / 2, [2.5, 97.5])
+    np.testing.assert_allclose(found["fcn"]["intervals"]["roc_auc"], expected)
+    np.testing.assert_allclose(found["fcn"]["intervals"]["pr_auc"], np.percentile(same[1], [2.5, 97.5]))
+    np.testing.assert_allclose(found["fcn"]["less_best"], [-0.2, -0.2])
+    assert found["crnn"]["less_best"] is None
+
+
+def test_one_artist_tells_nothing_of_others(make_cell):
+    cell = Entry("fcn", 0)
+    found = gather({cell: score_cell(make_cell(), VARIANTS)}, {cell: dict.fromkeys(SCORES, np.empty(0))})
+    assert found["fcn"]["intervals"] == dict.fromkeys(SCORES)
 
 
 def test_two_runs_are_compared(found):
