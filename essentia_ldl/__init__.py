@@ -50,6 +50,7 @@ Verbs, which are commands:
   report/       a finished run as one page
   search/       an index of embeddings, and what is near a track or an artist in it
   install/      models under the names that programs know, in their folders, and as pages of model hubs
+  spaces/       embedding spaces learned from artists, and how good embeddings are
   studies/      the experiments of the papers, measured
   doctor        the installation
   estimators/   smoothing, calibration and artist groups on plain arrays; the only place made of scikit-learn's classes
