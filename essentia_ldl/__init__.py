@@ -29,6 +29,7 @@ Nouns, which are data:
   scores/       arrays in, numbers out: metrics, calibration, intervals, tests
   linear/       a linear classifier on features of tracks: solved, its settings chosen by folds
   machines/     support vector machines on the same features: fitted, tried on folds, and as numbers
+  words/        vectors of words, from the user's file, and of phrases
   labels/       Tracks and features become label distributions; one file per source
   models/       the folder graphs/, and the card and golden answers beside each graph
   datasets/     a folder or a table becomes Tracks; one file per layout
