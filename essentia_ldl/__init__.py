@@ -49,7 +49,7 @@ Verbs, which are commands:
   predict/      models on files and folders
   measure/      cross-validation, baselines, and an exported graph on another collection
   report/       a finished run as one page
-  search/       an index of embeddings, and what is near a track or an artist in it
+  search/       an index of embeddings and tags, what is near a track, an artist or words in it, and words for tracks
   studies/      the experiments of the papers, measured
   doctor        the installation
   estimators/   smoothing, calibration and artist groups on plain arrays; the only place made of scikit-learn's classes
@@ -74,12 +74,14 @@ _PLACES = {
     "TemperatureScaler": "estimators.scalers",
     "VectorScaler": "estimators.scalers",
     "cross_validate": "api.training",
+    "describe": "api.search",
     "evaluate": "api.asking",
     "index": "api.search",
     "new_recipe": "api.training",
     "predict": "api.asking",
     "read_tracks": "datasets",
     "report": "api.asking",
+    "search": "api.search",
     "similar": "api.search",
     "train": "api.training",
 }

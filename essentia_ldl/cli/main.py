@@ -31,7 +31,7 @@ from essentia_ldl.cli.options import (
     resolve_source,
     resolve_truth,
 )
-from essentia_ldl.cli.search import index_command, similar_command
+from essentia_ldl.cli.search import describe_command, index_command, search_command, similar_command
 from essentia_ldl.cli.studies import agf_command, benchmark_command, table2_command
 from essentia_ldl.files import Home
 from essentia_ldl.runs.names import FAILURES
@@ -369,6 +369,8 @@ def predict_command(
 
 main.add_command(index_command)
 main.add_command(similar_command)
+main.add_command(search_command)
+main.add_command(describe_command)
 
 
 @main.command("doctor")
