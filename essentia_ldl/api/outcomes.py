@@ -20,10 +20,10 @@ from essentia_ldl.measure.evaluate import Evaluated
 from essentia_ldl.predict.command import Predicted
 from essentia_ldl.records import Failure, Prediction
 from essentia_ldl.report.command import Reported
+from essentia_ldl.search.describe import Described
 from essentia_ldl.search.index import Indexed
 from essentia_ldl.search.lists import describe_json, describe_words_json, write_playlist
 from essentia_ldl.search.similar import Similar
-from essentia_ldl.search.words import Described
 from essentia_ldl.train.train import Trained
 
 

@@ -24,6 +24,7 @@ from essentia_ldl.files import Home
 from essentia_ldl.predict.many import Workers
 from essentia_ldl.predict.write import Output
 from essentia_ldl.progress import be_silent
+from essentia_ldl.search import describe as describe_module
 from essentia_ldl.search import index as index_module
 from essentia_ldl.search import similar as similar_module
 from essentia_ldl.search import words as words_module
@@ -177,7 +178,7 @@ def search(
     words : path or None
         Word vectors of GloVe, word2vec or fastText, for words that are no tags.
     home : Home, path or None
-        The folder in whose store what was read of large vectors is kept.
+        The folder whose graphs are meant, and in whose store what was read of large vectors is kept.
 
     Returns
     -------
@@ -200,8 +201,8 @@ def search(
     >>> len(ldl.search("female vocalists", folder / "lib.index", home=folder).neighbours)
     1
     """
-    vectors = _find_vectors(words, find_home(home))
-    found = words_module.search(query, name_path(index), similar_module.Limits(n), vectors)
+    place, limits = find_home(home), similar_module.Limits(n)
+    found = words_module.search(query, name_path(index), limits, place.graphs, _find_vectors(words, place))
     return FoundTracks(**vars(found))
 
 
@@ -255,8 +256,8 @@ def describe(
     """
     given, place = check_settings(settings, HowToDescribe), find_home(home)
     paths = list(audio) if isinstance(audio, Iterable) and not isinstance(audio, str) else [audio]
-    asked = words_module.Describing(vectors=_find_vectors(words, place), **given)
-    done = words_module.describe(list(map(name_path, paths)), listed, asked, place.graphs)
+    asked = describe_module.Describing(vectors=_find_vectors(words, place), **given)
+    done = describe_module.describe(list(map(name_path, paths)), listed, asked, place.graphs)
     return DescribedTracks(**vars(done))
 
 

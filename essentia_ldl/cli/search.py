@@ -106,7 +106,8 @@ def search_command(query: str, index: str, n: int, form: str, output: str | None
     from essentia_ldl.search.words import search
 
     refuse_inputs((output,), (index, *([path] if path else [])))
-    _write_found(search(query, index, Limits(n), _find_vectors(path)), form, output)
+    found = search(query, index, Limits(n), Home.from_environment().graphs, _find_vectors(path))
+    _write_found(found, form, output)
 
 
 @click.command("describe")
@@ -124,8 +125,8 @@ def describe_command(
     """Find the words of a list that fit AUDIO best: files, folders and patterns."""
     from essentia_ldl.cli.text.search import describe_words
     from essentia_ldl.predict.write import Output
+    from essentia_ldl.search.describe import Describing, describe, read_words
     from essentia_ldl.search.lists import write_described
-    from essentia_ldl.search.words import Describing, describe, read_words
 
     refuse_inputs((output,), (*audio, *(name for name in (listed, path) if name)))
     words = [] if listed is None else read_words(listed)

@@ -6,6 +6,7 @@ embedding  a model whose answer is its embedding, so that all that predicts can 
 index      the `index` command: music in, a file of vectors out, added to when it is given again
 similar    the `similar` command: a track or an artist in, the nearest tracks out
 bridge     from words to the tags that a model knows
-words      the `search` and `describe` commands: words in, tracks out, and the other way round
+words      the `search` command: words in, tracks out
+describe   the `describe` command: tracks in, words out
 lists      what was found, as json and as a playlist
 """

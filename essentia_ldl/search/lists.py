@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from essentia_ldl.search.describe import Described
 from essentia_ldl.search.similar import Neighbour, Similar
-from essentia_ldl.search.words import Described
 
 
 def describe_json(found: Similar) -> dict[str, Any]:

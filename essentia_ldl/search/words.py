@@ -1,27 +1,33 @@
-"""The commands `search` and `describe`: words in, tracks of an index out; tracks in, the words that fit them best out.
+"""The `search` command: words in, the tracks of an index that they fit best out.
 
-Both go through the tags that a model was trained on (`bridge`). An index of a model with tags has their probabilities.
-`search` compares a library with itself: of a tag that hardly any track has a small probability is much, so that each
-tag is weighed by its rank among the tracks before the mean is taken.
+Words go through the tags that a model was trained on (`bridge`), whose probabilities an index has, or into the space
+that a model shares with them (`words.side`). Of tags a library is compared with itself: of a tag that hardly any track
+has a small probability is much, so that each tag is told by its rank among the tracks before the mean is taken.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from essentia_ldl.errors import DataError, StoreError, UnknownNameError, explain
-from essentia_ldl.models.folder import BASE_MODEL
-from essentia_ldl.predict.ask import Question, expand_files, predict_files
-from essentia_ldl.records import Failure
+from essentia_ldl.discover import suggest
+from essentia_ldl.errors import StoreError, UnknownNameError, explain
 from essentia_ldl.search import nearest
 from essentia_ldl.search.bridge import Bridge, fold
-from essentia_ldl.search.embedding import find_tagger
 from essentia_ldl.search.library import AGAIN, Library
-from essentia_ldl.search.similar import WORDS, Limits, Similar, list_gone, open_index, take_neighbours
+from essentia_ldl.search.similar import (
+    WORDS,
+    Limits,
+    Similar,
+    check_model,
+    list_gone,
+    open_index,
+    take_neighbours,
+)
+from essentia_ldl.words.side import SUFFIX, WordSide, read_side
 from essentia_ldl.words.vectors import WordVectors, read_vectors
 
 WITHOUT = "Index the music with a model that has tags, such as msd-musicnn-1 or mtt-musicnn-1."
@@ -47,77 +53,7 @@ class VectorFile:
         return None if self.path is None else read_vectors(self.path, phrases, self.kept)
 
 
-@dataclasses.dataclass(frozen=True)
-class Describing:
-    """How tracks are described.
-
-    Parameters
-    ----------
-    model : str or None
-        In graphs/, or a .pb file; one with tags. None takes msd-musicnn-1.
-    n : int
-        Words per track, at most.
-    vectors : VectorFile
-        Of words that are no tags.
-    engine : str
-        As `predict.ask.Question` takes it.
-
-    Raises
-    ------
-    DataError
-        When less than one word is wanted.
-    """
-
-    model: str | None = None
-    n: int = 10
-    vectors: VectorFile = VectorFile()
-    engine: str = "auto"
-
-    def __post_init__(self) -> None:
-        if self.n < 1:
-            raise DataError(explain("number of words", "1 or more", self.n, "describe", "Ask for at least one."))
-
-
-@dataclasses.dataclass(frozen=True)
-class Description:
-    """Words that fit a track.
-
-    Parameters
-    ----------
-    path : str
-        The track.
-    model : str
-        Whose tags they go through.
-    words : tuple[tuple[str, float], ...]
-        Words and how well they fit, the best first: with word vectors the cosine of the word and the track's place
-        among words, without them the probability of the tag.
-    """
-
-    path: str
-    model: str
-    words: tuple[tuple[str, float], ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Described:
-    """What `describe` found.
-
-    Parameters
-    ----------
-    tracks : tuple[Description, ...]
-        In the order of the files.
-    failures : tuple[Failure, ...]
-        Files that could not be used.
-    notes : tuple[str, ...]
-        What the user should know, in sentences.
-    """
-
-    tracks: tuple[Description, ...]
-    failures: tuple[Failure, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-def search(query: str, index: str, limits: Limits, vectors: VectorFile = VectorFile()) -> Similar:
+def search(query: str, index: str, limits: Limits, graphs: Path, vectors: VectorFile = VectorFile()) -> Similar:
     """Find the tracks of an index that words fit best.
 
     Parameters
@@ -128,6 +64,8 @@ def search(query: str, index: str, limits: Limits, vectors: VectorFile = VectorF
         The file of an index; it is read once while it does not change.
     limits : Limits
         How many tracks.
+    graphs : Path
+        The folder of models, for the word side of one that was trained on words.
     vectors : VectorFile
         Of words that are no tags.
 
@@ -135,7 +73,7 @@ def search(query: str, index: str, limits: Limits, vectors: VectorFile = VectorF
     -------
     Similar
         Whose similarity is the mean, over the tags that the words mean, of the share of the index that has the tag
-        less, from 0 to 1.
+        less, from 0 to 1; in a space of words and audio the cosine of the two.
 
     Raises
     ------
@@ -147,16 +85,62 @@ def search(query: str, index: str, limits: Limits, vectors: VectorFile = VectorF
         When the file of vectors is none, cut or damaged.
     """
     library = open_index(index).library
-    if not library.tags:
-        rule, remedy = "one of a model with tags", f"{AGAIN} {WITHOUT}"
+    if library.tags:
+        meaning = open_bridge(library.tags, [query], vectors).understand(query)
+        scores, notes = score_tracks(library, meaning.weights), meaning.notes
+    elif find_side(library.maker.model, graphs).is_file():
+        side = read_side(find_side(check_model(library.maker, graphs, index).graph, graphs))
+        unit, notes = place_query(query, side, vectors.read([query]))
+        scores = nearest.score_tracks(library.units, library.starts, unit[None])
+    else:
+        rule, remedy = "one of a model with tags or words", f"{AGAIN} {WITHOUT}"
         raise StoreError(explain("index", rule, f"none of {library.maker.model}", index, remedy))
-    bridge = _open_bridge(library.tags, [query], vectors)
-    meaning = bridge.understand(query)
-    scores = score_tracks(library, meaning.weights)
     ranked = ((row, float(scores[row])) for row in nearest.order_scores(scores))
     found, gone = take_neighbours(library, ranked, limits.n)
-    notes = (*meaning.notes, *list_gone(gone))
-    return Similar(query, WORDS, library.maker.model, found, gone, notes)
+    return Similar(query, WORDS, library.maker.model, found, gone, (*notes, *list_gone(gone)))
+
+
+def find_side(model: str, graphs: Path) -> Path:
+    """Return where the word side of a model is, by its name in graphs/ or its .pb, whether it is there or not."""
+    is_file = model.endswith(".pb")
+    return Path(model).with_suffix(SUFFIX) if is_file else graphs / f"{model}{SUFFIX}"
+
+
+def place_query(query: str, side: WordSide, vectors: WordVectors | None) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the place of words in a space of words and audio, and how they were read.
+
+    Parameters
+    ----------
+    query : str
+        A word or a phrase; a word of the training needs no vectors.
+    side : WordSide
+        Of the space.
+    vectors : WordVectors or None
+        Of the query, from the file that the space was trained on.
+
+    Returns
+    -------
+    unit : np.ndarray [shape=(size,), float32]
+        Of length 1.
+    notes : tuple[str, ...]
+        Sentences.
+
+    Raises
+    ------
+    UnknownNameError
+        When a word did not train and has no vector.
+    DataError
+        When the vectors are not those of the training.
+    """
+    known = {fold(word): place for place, word in enumerate(side.words)}
+    if fold(query) in known:
+        return side.units[known[fold(query)]], ()
+    if vectors is None:
+        remedy = f"{suggest(query, known)} Give the file of vectors that the space was trained on by --words."
+        rule = f"one of the {len(known)} words of the training: {', '.join(sorted(known))}"
+        raise UnknownNameError(explain("word", rule, query, "without word vectors", remedy))
+    phrase = vectors.find(query)
+    return side.place(phrase.unit[None])[0], (phrase.note,) if phrase.note else ()
 
 
 def score_tracks(library: Library, weights: np.ndarray) -> np.ndarray:
@@ -182,95 +166,6 @@ def score_tracks(library: Library, weights: np.ndarray) -> np.ndarray:
     return scores.astype(np.float32)
 
 
-def describe(
-    audio: Sequence[str],
-    words: Sequence[str],
-    settings: Describing,
-    graphs: Path,
-    say: Callable[[str], object] | None = None,
-) -> Described:
-    """Find the words of a list that fit tracks best.
-
-    Parameters
-    ----------
-    audio : sequence of str
-        Files, folders, patterns and URLs.
-    words : sequence of str
-        Words and phrases; none stands for the tags of the model.
-    settings : Describing
-        The model, how many words, and the vectors of those that are no tags.
-    graphs : Path
-        The folder of models.
-    say : callable or None
-        Gets a sentence for a graph that does not run as it was asked for.
-
-    Raises
-    ------
-    DataError
-        When the model has no tags, or the file of vectors is none, cut or damaged.
-    UnknownNameError
-        When no word of the list is known.
-    EssentiaLdlError
-        When the model cannot run.
-    """
-    name = settings.model or BASE_MODEL
-    tagger = find_tagger(name, graphs)
-    if tagger is None:
-        raise DataError(explain("model", "one with tags", "none", name, f"Take {BASE_MODEL}, say."))
-    tags = tagger.card.classes
-    words = list(dict.fromkeys(words)) or [fold(tag) for tag in tags]
-    bridge = _open_bridge(tags, words, settings.vectors)
-    known, notes = _choose_known(bridge, words)
-    tracks: list[Description] = []
-    failures: list[Failure] = []
-    question = Question(engine=settings.engine)
-    for answer in predict_files([tagger], expand_files(audio, say), graphs, question, warn=say):
-        if isinstance(answer, Failure):
-            failures.append(answer)
-            continue
-        [scores] = bridge.compare(answer[0].probabilities[None], known)
-        best = [(known[place], float(scores[place])) for place in nearest.order_scores(scores)]
-        tracks.append(Description(answer[0].path, tagger.name, tuple(best[: settings.n])))
-    return Described(tuple(tracks), tuple(failures), tuple(notes))
-
-
-def read_words(path: str) -> list[str]:
-    """Read a list of words, one word or phrase per line; lines that begin with # are left out.
-
-    Raises
-    ------
-    DataError
-        When it is no text, or has no word.
-    StoreError
-        When it cannot be read.
-    """
-    try:
-        text = Path(path).read_text("utf-8-sig")
-    except OSError as error:
-        raise StoreError(f"{path} cannot be read: {error.strerror}. Check the path.") from None
-    except UnicodeDecodeError as error:
-        raise DataError(explain("list of words", "text in UTF-8", error, path, "Save it as UTF-8.")) from None
-    words = [" ".join(line.split()) for line in text.splitlines()]
-    words = list(dict.fromkeys(word for word in words if word and not word.startswith("#")))
-    if not words:
-        raise DataError(explain("list of words", "one word or phrase per line", "none", path, "Write some."))
-    return words
-
-
-def _open_bridge(tags: Sequence[str], queries: Sequence[str], vectors: VectorFile) -> Bridge:
+def open_bridge(tags: Sequence[str], queries: Sequence[str], vectors: VectorFile) -> Bridge:
+    """Return the tags of a model, ready to be asked for some queries; raises as `VectorFile.read`."""
     return Bridge(tags, vectors.read([*queries, *map(fold, tags)]))
-
-
-def _choose_known(bridge: Bridge, words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the words of a list that mean something, and a note on the others; raises when there is none."""
-    known, refused = [], []
-    for word in words:
-        try:
-            bridge.check(word)
-            known.append(word)
-        except UnknownNameError as error:
-            refused.append((word, error))
-    if not known:
-        raise refused[0][1]
-    few = ", ".join(word for word, _ in refused[:5]) + (" and others" if len(refused) > 5 else "")
-    return known, [f"{len(refused)} of {len(words)} words are left out, without a vector: {few}."] if refused else []

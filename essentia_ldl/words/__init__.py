@@ -2,5 +2,6 @@
 
 formats    one pass over a file of vectors, text or binary, of which the wanted rows are kept
 cache      what was read of a large file, kept
+side       the word side of a space that words and audio share
 vectors    the vectors of the words that are wanted, and of phrases made of them
 """

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from essentia_ldl.search.describe import Described
 from essentia_ldl.search.index import Indexed
 from essentia_ldl.search.similar import Similar
-from essentia_ldl.search.words import Described
 
 
 def describe_indexed(done: Indexed) -> list[str]:

@@ -9,9 +9,10 @@ from essentia_ldl.api.outcomes import DescribedTracks, FoundTracks, WrittenIndex
 from essentia_ldl.api.search import describe, index, search, similar
 from essentia_ldl.errors import DataError, StoreError, UnknownNameError
 from essentia_ldl.records import Failure
+from essentia_ldl.search.describe import Described, Describing, Description
 from essentia_ldl.search.index import Embedding, Indexed
 from essentia_ldl.search.similar import Limits, Neighbour, Similar
-from essentia_ldl.search.words import Described, Describing, Description, VectorFile
+from essentia_ldl.search.words import VectorFile
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def called(monkeypatch):
     monkeypatch.setattr(module.similar_module, "similar", lambda *given: calls.append(given) or found)
     monkeypatch.setattr(module.words_module, "search", lambda *given: calls.append(given) or found)
     described = Described((Description("/a.wav", "m-1", (("<sad>", 0.5),)),), (Failure("b", "predict", "No audio."),))
-    monkeypatch.setattr(module.words_module, "describe", lambda *given: calls.append(given) or described)
+    monkeypatch.setattr(module.describe_module, "describe", lambda *given: calls.append(given) or described)
     return calls
 
 
@@ -61,7 +62,7 @@ def test_words_reach_the_commands_and_a_notebook_shows_them(called, tmp_path, ch
     found = search("melancholic piano", tmp_path / "lib.index", 3, tmp_path / "glove.txt", home=tmp_path)
     assert isinstance(found, FoundTracks)
     vectors = VectorFile(str(tmp_path / "glove.txt"), tmp_path / "store" / "words")
-    assert called[0] == ("melancholic piano", str(tmp_path / "lib.index"), Limits(3), vectors)
+    assert called[0] == ("melancholic piano", str(tmp_path / "lib.index"), Limits(3), tmp_path / "graphs", vectors)
     done = describe(tmp_path, ["sad"], tmp_path / "glove.txt", tmp_path, model="m-1", n=3)
     assert isinstance(done, DescribedTracks)
     assert called[1] == ([str(tmp_path)], ["sad"], Describing("m-1", 3, vectors), tmp_path / "graphs")

@@ -9,13 +9,15 @@ from click.testing import CliRunner
 
 from essentia_ldl.cli.main import main
 from essentia_ldl.records import Failure
+from essentia_ldl.search import describe as describe_module
 from essentia_ldl.search import index as index_module
 from essentia_ldl.search import page as page_module
 from essentia_ldl.search import similar as similar_module
 from essentia_ldl.search import words as words_module
+from essentia_ldl.search.describe import Described, Describing, Description
 from essentia_ldl.search.index import Embedding, Indexed
 from essentia_ldl.search.similar import Limits, Neighbour, Similar
-from essentia_ldl.search.words import Described, Describing, Description, VectorFile
+from essentia_ldl.search.words import VectorFile
 
 FOUND = Similar("q", "artist", "m-1", (Neighbour("/a.wav", 0.5, "Nina", "soul", 3.0, {}),), (), ("One note.",))
 
@@ -33,7 +35,7 @@ def run(monkeypatch, tmp_path):
     monkeypatch.setattr(index_module, "index", index)
     monkeypatch.setattr(similar_module, "similar", lambda *given: calls.append(given) or FOUND)
     monkeypatch.setattr(words_module, "search", lambda *given: calls.append(given) or FOUND)
-    monkeypatch.setattr(words_module, "describe", lambda *given: calls.append(given) or run_command.described)
+    monkeypatch.setattr(describe_module, "describe", lambda *given: calls.append(given) or run_command.described)
 
     def run_command(*arguments):
         return CliRunner().invoke(main, list(arguments))
@@ -92,14 +94,10 @@ def test_search_writes_what_similar_writes(run, tmp_path):
     done = run("search", "melancholic piano", "--index", "lib.index", "-n", "3", "--words", "glove.txt")
     assert done.stdout == "0.500  Nina - a  [soul]\n       /a.wav\n"
     assert done.stderr == "note: One note.\n"
-    assert run.calls[0] == (
-        "melancholic piano",
-        "lib.index",
-        Limits(3),
-        VectorFile("glove.txt", tmp_path / "store/words"),
-    )
+    vectors = VectorFile("glove.txt", tmp_path / "store" / "words")
+    assert run.calls[0] == ("melancholic piano", "lib.index", Limits(3), tmp_path / "graphs", vectors)
     assert run("search", "sad", "--index", "lib.index", "--format", "m3u8").stdout.startswith("#EXTM3U")
-    assert run.calls[1][3].path is None
+    assert run.calls[1][4].path is None
     (tmp_path / "glove.txt").write_text("sad 1 2")
     path = str(tmp_path / "glove.txt")
     assert "expected a file that is not read" in run("search", "s", "--index", "x", "--words", path, "-o", path).output

@@ -7,9 +7,9 @@ import json
 import pytest
 
 from essentia_ldl.records import Failure
+from essentia_ldl.search.describe import Described, Description
 from essentia_ldl.search.lists import write_described, write_json, write_playlist
 from essentia_ldl.search.similar import Neighbour, Similar
-from essentia_ldl.search.words import Described, Description
 
 FOUND = Similar(
     "q.wav",

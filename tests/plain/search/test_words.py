@@ -1,4 +1,4 @@
-"""Words in, tracks out; and tracks in, words out."""
+"""Words in, tracks out: through tags, and through a space of words and audio."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import pytest
 from essentia_ldl.errors import DataError, StoreError, UnknownNameError
 from essentia_ldl.predict.many import Workers
 from essentia_ldl.predict.write import Output
-from essentia_ldl.search.bridge import Bridge
 from essentia_ldl.search.index import Embedding, index
 from essentia_ldl.search.library import read_library
 from essentia_ldl.search.similar import Limits
-from essentia_ldl.search.words import Describing, VectorFile, describe, read_words, score_tracks, search
+from essentia_ldl.search.words import VectorFile, score_tracks, search
+from essentia_ldl.words.side import WordSide, write_side
 
 TAGS = ("sad", "Hip-Hop", "piano")
 GLOVE = "sad 1 0 0\nhip 0 1 0\nhop 0 1 0\npiano .6 0 .8\ngloomy .8 .6 0\n"
@@ -29,7 +29,7 @@ def ask(write_model, asked, make_music, tmp_path):
 
     def search_index(query, *, with_vectors=False, **limits):
         vectors = VectorFile(str(tmp_path / "glove.txt") if with_vectors else None)
-        return search(query, path, Limits(**limits), vectors)
+        return search(query, path, Limits(**limits), tmp_path / "graphs", vectors)
 
     return search_index
 
@@ -83,8 +83,8 @@ def test_an_index_without_tags_is_to_be_made_again(write_model, asked, make_musi
     write_model()
     path = str(tmp_path / "old.index")
     index([str(make_music(a="1 0"))], Embedding(), Output("text", path), tmp_path / "graphs", print, Workers(1))
-    with pytest.raises(StoreError, match=r"a model with tags; got 'none of msd-musicnn-1'.*--again"):
-        search("sad", path, Limits())
+    with pytest.raises(StoreError, match=r"a model with tags or words; got 'none of msd-musicnn-1'.*--again"):
+        search("sad", path, Limits(), tmp_path / "graphs")
 
 
 def test_a_single_track_is_no_more_than_itself(write_model, asked, make_music, tmp_path):
@@ -92,58 +92,36 @@ def test_a_single_track_is_no_more_than_itself(write_model, asked, make_music, t
     path = str(tmp_path / "one.index")
     music = str(make_music(a="1 0; .1 .9 .0"))
     index([music], Embedding(), Output("text", path), tmp_path / "graphs", print, Workers(1))
-    assert [one.similarity for one in search("sad", path, Limits()).neighbours] == [0]
+    assert [one.similarity for one in search("sad", path, Limits(), tmp_path / "graphs").neighbours] == [0]
 
 
 @pytest.fixture
-def say_words(write_model, asked, make_music, tmp_path):
-    """A function (words, ...) -> what is said of two tracks and of a file that is no audio."""
-    write_model(tags=TAGS)
-    folder = make_music(a=".1 .9 .0, .3 .7 .0", b=".7 .1 .3", z="no audio")
+def space(write_model, tmp_path):
+    """A model whose two numbers are a space of words of three numbers."""
+    write_model("space-1")
+    kernel = np.array([[1, 0], [0, 1], [0, -1]], np.float32)
+    side = WordSide(kernel, np.zeros(2, np.float32), ("sad", "Hip-Hop"), np.array([[1, 0], [0, 1]], np.float32))
+    write_side(tmp_path / "graphs" / "space-1.words.npz", side)
+    return side
+
+
+def test_a_space_of_words_is_asked_by_cosine(space, write_model, asked, make_music, tmp_path):
+    path, graphs = str(tmp_path / "lib.index"), tmp_path / "graphs"
+    music = str(make_music(a="0 2", b="3 4", c="4 3"))
+    index([music], Embedding("space-1"), Output("text", path), graphs, print, Workers(1))
+    found = search("hip hop", path, Limits(), graphs)
+    assert [one.similarity for one in found.neighbours] == pytest.approx([1, 0.8, 0.6])
+    assert (list_titles(found), found.model, found.notes) == (["a", "b", "c"], "space-1", ())
     (tmp_path / "glove.txt").write_text(GLOVE)
-
-    def describe_music(*words, with_vectors=False, **settings):
-        vectors = VectorFile(str(tmp_path / "glove.txt") if with_vectors else None)
-        return describe([str(folder)], words, Describing(vectors=vectors, **settings), tmp_path / "graphs")
-
-    return describe_music
-
-
-def test_the_tags_of_a_track_are_its_words(say_words, tmp_path):
-    done = say_words(n=2)
-    assert [[word for word, _ in track.words] for track in done.tracks] == [["hip hop", "sad"], ["sad", "piano"]]
-    assert [score for _, score in done.tracks[0].words] == pytest.approx([0.8, 0.2])
-    assert (done.tracks[0].path, done.tracks[0].model) == (str(tmp_path / "music" / "a.wav"), "msd-musicnn-1")
-    assert [failure.path for failure in done.failures] == [str(tmp_path / "music" / "z.wav")]
-
-
-def test_words_of_a_list_are_compared_with_the_place_of_a_track(say_words, tmp_path):
-    done = say_words("gloomy", "piano", "nowhere", with_vectors=True)
-    units = VectorFile(str(tmp_path / "glove.txt")).read(["sad", "hip hop", "piano", "gloomy"])
-    [expected] = Bridge(TAGS, units).compare(np.array([[0.7, 0.1, 0.3]], np.float32), ["gloomy", "piano"])
-    assert dict(done.tracks[1].words) == pytest.approx(dict(zip(("gloomy", "piano"), expected, strict=True)))
-    assert done.notes == ("1 of 3 words are left out, without a vector: nowhere.",)
-
-
-def test_a_list_of_unknown_words_and_a_model_without_tags_are_refused(say_words, write_model):
-    with pytest.raises(UnknownNameError, match="got 'gloomy'"):
-        say_words("gloomy", "nowhere")
-    write_model("bare-1")
-    with pytest.raises(DataError, match="model: expected one with tags; got 'none'"):
-        say_words(model="bare-1")
-    with pytest.raises(DataError, match="number of words: expected 1 or more"):
-        Describing(n=0)
-
-
-def test_a_list_has_a_word_per_line(tmp_path):
-    path = tmp_path / "list.txt"
-    path.write_text("\ufeffsad\n\n# a remark\n  female   vocal \nsad\n", "utf-8")
-    assert read_words(str(path)) == ["sad", "female vocal"]
-    path.write_text("# nothing\n")
-    with pytest.raises(DataError, match="one word or phrase per line"):
-        read_words(str(path))
-    path.write_bytes(b"\xff\xfe\xff")
-    with pytest.raises(DataError, match="text in UTF-8"):
-        read_words(str(path))
-    with pytest.raises(StoreError, match="cannot be read"):
-        read_words(str(tmp_path / "nowhere"))
+    glove = VectorFile(str(tmp_path / "glove.txt"))
+    found = search("Gloomy", path, Limits(), graphs, glove)
+    assert [one.similarity for one in found.neighbours] == pytest.approx([1, 0.96, 0.6], abs=1e-6)
+    assert found.notes == ("Gloomy is read as gloomy.",)
+    with pytest.raises(UnknownNameError, match="one of the 2 words of the training: hip hop, sad; got 'gloomy'"):
+        search("gloomy", path, Limits(), graphs)
+    (tmp_path / "glove.txt").write_text("gloomy 1 0\n")
+    with pytest.raises(DataError, match="vectors of 3 numbers, as in training; got 2"):
+        search("gloomy", path, Limits(), graphs, glove)
+    write_model("space-1", content="other bytes")
+    with pytest.raises(StoreError, match="the space-1 that made it"):
+        search("sad", path, Limits(), graphs)

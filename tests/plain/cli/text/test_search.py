@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from essentia_ldl.cli.text.search import describe_indexed, describe_similar, describe_words
+from essentia_ldl.search.describe import Described, Description
 from essentia_ldl.search.index import Indexed
 from essentia_ldl.search.similar import Neighbour, Similar
-from essentia_ldl.search.words import Described, Description
 
 
 def test_only_what_there_is_is_told():
