@@ -50,6 +50,7 @@ Verbs, which are commands:
   measure/      cross-validation, baselines, and an exported graph on another collection
   report/       a finished run as one page
   search/       an index of embeddings and tags, what is near a track, an artist or words in it, and words for tracks
+  spaces/       embedding spaces learned from artists or words, and how good embeddings are
   studies/      the experiments of the papers, measured
   doctor        the installation
   estimators/   smoothing, calibration and artist groups on plain arrays; the only place made of scikit-learn's classes
