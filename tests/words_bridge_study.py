@@ -4,7 +4,7 @@ Every tag of a network is left out once, as if it were a word that the network d
 are ranked by the other tags. Nearness of tags is told by the network itself: the cosines of the weights of its output
 layer (.weights.h5), which stand for a word space that fits well; noise of so many times their length makes it worse.
 The table has the rank correlation with the tag's own probability, the mean over tags: of the weighted mean of
-probabilities (raw), of their logits standardised over the index (z), of their ranks in it, and of the cosine of word and
+probabilities (raw), of logits standardised over the index (z), of ranks in it, and of the cosine of a word and the
 place of a track (ConSE).
 """
 
