@@ -29,6 +29,7 @@ Nouns, which are data:
   scores/       arrays in, numbers out: metrics, calibration, intervals, tests
   linear/       a linear classifier on features of tracks: solved, its settings chosen by folds
   machines/     support vector machines on the same features: fitted, tried on folds, and as numbers
+  words/        vectors of words, from the user's file, and of phrases
   labels/       Tracks and features become label distributions; one file per source
   models/       the folder graphs/, and the card and golden answers beside each graph
   datasets/     a folder or a table becomes Tracks; one file per layout
@@ -48,9 +49,9 @@ Verbs, which are commands:
   predict/      models on files and folders
   measure/      cross-validation, baselines, and an exported graph on another collection
   report/       a finished run as one page
-  search/       an index of embeddings, and what is near a track or an artist in it
+  search/       an index of embeddings and tags, what is near a track, an artist or words in it, and words for tracks
   install/      models under the names that programs know, in their folders, and as pages of model hubs
-  spaces/       embedding spaces learned from artists, and how good embeddings are
+  spaces/       embedding spaces learned from artists or words, and how good embeddings are
   studies/      the experiments of the papers, measured
   doctor        the installation
   estimators/   smoothing, calibration and artist groups on plain arrays; the only place made of scikit-learn's classes
@@ -75,12 +76,14 @@ _PLACES = {
     "TemperatureScaler": "estimators.scalers",
     "VectorScaler": "estimators.scalers",
     "cross_validate": "api.training",
+    "describe": "api.search",
     "evaluate": "api.asking",
     "index": "api.search",
     "new_recipe": "api.training",
     "predict": "api.asking",
     "read_tracks": "datasets",
     "report": "api.asking",
+    "search": "api.search",
     "similar": "api.search",
     "train": "api.training",
 }

@@ -1,7 +1,9 @@
 from essentia_ldl.api.asking import evaluate as evaluate
 from essentia_ldl.api.asking import predict as predict
 from essentia_ldl.api.asking import report as report
+from essentia_ldl.api.search import describe as describe
 from essentia_ldl.api.search import index as index
+from essentia_ldl.api.search import search as search
 from essentia_ldl.api.search import similar as similar
 from essentia_ldl.api.training import cross_validate as cross_validate
 from essentia_ldl.api.training import new_recipe as new_recipe
@@ -23,12 +25,14 @@ __all__ = [
     "TemperatureScaler",
     "VectorScaler",
     "cross_validate",
+    "describe",
     "evaluate",
     "index",
     "new_recipe",
     "predict",
     "read_tracks",
     "report",
+    "search",
     "similar",
     "train",
 ]

@@ -54,6 +54,7 @@ LAYERS = ("embedding", "deep", "all")  # or some of the digits 1 to 5, see `taps
 DESCENT, SOLVED = SOLVERS = ("", "solved")
 SEPARATE, SHARED, WIDE = TARGET_NETWORKS = ("separate", "shared", "wide")
 # What an embedding space learns by: near and far pairs, or classes and tags whose network is cut below its answers.
+WORDS, DEVISE = WORD_LOSSES = ("words", "devise")  # of a space that audio and words share
 SIAMESE, TRIPLET, CONTRASTIVE, BASIC, TAGS = SPACE_LOSSES = ("siamese", "triplet", "contrastive", "basic", "tags")
 COSINE, L2 = DISTANCES = ("cosine", "l2")
 RANDOM, SEMI_HARD = NEGATIVES = ("random", "semi-hard")

@@ -20,8 +20,9 @@ from essentia_ldl.measure.evaluate import Evaluated
 from essentia_ldl.predict.command import Predicted
 from essentia_ldl.records import Failure, Prediction
 from essentia_ldl.report.command import Reported
+from essentia_ldl.search.describe import Described
 from essentia_ldl.search.index import Indexed
-from essentia_ldl.search.lists import describe_json, write_playlist
+from essentia_ldl.search.lists import describe_json, describe_words_json, write_playlist
 from essentia_ldl.search.similar import Similar
 from essentia_ldl.train.train import Trained
 
@@ -264,12 +265,12 @@ class WrittenIndex(Indexed):
 
 @dataclasses.dataclass(frozen=True)
 class FoundTracks(Similar):
-    """What `similar` finds.
+    """What `similar` and `search` find.
 
     Parameters
     ----------
     query, kind : str
-        What was asked, a "track" or an "artist".
+        What was asked, a "track", an "artist" or "words".
     model : str
         What made the vectors.
     neighbours : tuple[Neighbour, ...]
@@ -296,3 +297,30 @@ class FoundTracks(Similar):
 
     def _repr_html_(self) -> str:
         return pages.draw_found(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class DescribedTracks(Described):
+    """What `describe` finds.
+
+    Parameters
+    ----------
+    tracks : tuple[Description, ...]
+        In the order of the files, with path, model and words: pairs of a word and how well it fits, the best first.
+    failures : tuple[Failure, ...]
+        Files that could not be used, with path and reason.
+    notes : tuple[str, ...]
+        What the user should know, in sentences.
+
+    Examples
+    --------
+    >>> DescribedTracks(()).as_dict()["tracks"]
+    []
+    """
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return tracks, failures and notes as plain values, ready for json."""
+        return describe_words_json(self)
+
+    def _repr_html_(self) -> str:
+        return pages.draw_words(self)

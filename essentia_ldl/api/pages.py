@@ -129,6 +129,16 @@ def draw_found(found: Any) -> str:
     return frame(found.query, [table(["artist", "title", "label", "cosine", "", "file"], rows), *notes])
 
 
+def draw_words(done: Any) -> str:
+    """Draw a `DescribedTracks`: the words of every track with a bar, the files that failed, and the notes."""
+    parts = []
+    for track in done.tracks:
+        rows = [[shown(word), f"{score:.3f}", _draw_bar(max(0.0, score))] for word, score in track.words]
+        parts += [f"<p>{shown(track.path)}</p>", table(["word", "fit", ""], rows)]
+    parts += [f"<p>{shown(text)}</p>" for text in (*(one.reason for one in done.failures), *done.notes)]
+    return frame("words", parts)
+
+
 def _draw_bar(share: float) -> str:
     return (
         '<svg viewBox="0 0 100 8" width="100" height="8" role="img" aria-hidden="true">'

@@ -1,4 +1,4 @@
-"""Find music by its sound from Python: an index of embeddings, and what is near a track or an artist in it.
+"""Find music by its sound and by words from Python: an index, what is near a track, an artist or words in it.
 
 In: files, names of models and artists; out: records that a notebook shows. Essentia runs in processes of its own.
 """
@@ -8,14 +8,26 @@ from __future__ import annotations
 import typing
 from collections.abc import Iterable, Sequence
 
-from essentia_ldl.api.outcomes import FoundTracks, WrittenIndex
-from essentia_ldl.api.settings import HowToFind, HowToIndex, Place, Say, check_settings, find_home, name_path, telling
+from essentia_ldl.api.outcomes import DescribedTracks, FoundTracks, WrittenIndex
+from essentia_ldl.api.settings import (
+    HowToDescribe,
+    HowToFind,
+    HowToIndex,
+    Place,
+    Say,
+    check_settings,
+    find_home,
+    name_path,
+    telling,
+)
 from essentia_ldl.files import Home
 from essentia_ldl.predict.many import Workers
 from essentia_ldl.predict.write import Output
 from essentia_ldl.progress import be_silent
+from essentia_ldl.search import describe as describe_module
 from essentia_ldl.search import index as index_module
 from essentia_ldl.search import similar as similar_module
+from essentia_ldl.search import words as words_module
 
 
 def index(
@@ -144,3 +156,110 @@ def similar(
     given, place = check_settings(settings, HowToFind), find_home(home)
     found = similar_module.similar(name_path(query), name_path(index), similar_module.Limits(n, **given), place.graphs)
     return FoundTracks(**vars(found))
+
+
+def search(
+    query: str,
+    index: Place,
+    n: int = 10,
+    words: Place | None = None,
+    home: Home | Place | None = None,
+) -> FoundTracks:
+    """Find the tracks of an index that words fit best.
+
+    Parameters
+    ----------
+    query : str
+        A word or a phrase, such as "melancholic piano".
+    index : path
+        The index, of a model with tags; it is read once while it does not change.
+    n : int
+        How many tracks, at most.
+    words : path or None
+        Word vectors of GloVe, word2vec or fastText, for words that are no tags.
+    home : Home, path or None
+        The folder whose graphs are meant, and in whose store what was read of large vectors is kept.
+
+    Returns
+    -------
+    FoundTracks
+        ``neighbours`` with path, similarity (0 to 1), artist and label; ``notes`` on how the words were understood.
+
+    Raises
+    ------
+    StoreError
+        When the index is missing, damaged, or has no tags; an OSError.
+    UnknownNameError
+        When a word is no tag and has no vector; a LookupError.
+    DataError
+        When the file of vectors is none, cut or damaged; a ValueError.
+
+    Examples
+    --------
+    >>> import essentia_ldl as ldl
+    >>> _ = ldl.index(song, folder / "lib.index", home=folder, say=None)
+    >>> len(ldl.search("female vocalists", folder / "lib.index", home=folder).neighbours)
+    1
+    """
+    place, limits = find_home(home), similar_module.Limits(n)
+    found = words_module.search(query, name_path(index), limits, place.graphs, _find_vectors(words, place))
+    return FoundTracks(**vars(found))
+
+
+def describe(
+    audio: Place | Sequence[Place],
+    listed: Sequence[str] = (),
+    words: Place | None = None,
+    home: Home | Place | None = None,
+    **settings: typing.Unpack[HowToDescribe],
+) -> DescribedTracks:
+    """Find the words of a list that fit tracks best.
+
+    Parameters
+    ----------
+    audio : path or sequence of path
+        Files, folders, patterns and URLs.
+    listed : sequence of str
+        Words and phrases; none stands for the tags of the model.
+    words : path or None
+        Word vectors of GloVe, word2vec or fastText, for words that are no tags.
+    home : Home, path or None
+        The folder whose graphs are meant.
+    **settings
+        model : str
+            A name in graphs/ or a .pb file, of a network with tags; msd-musicnn-1 when not given.
+        n : int
+            Words per track, at most; 10 when not given.
+        engine : str
+            "auto", "essentia" or "openvino".
+
+    Returns
+    -------
+    DescribedTracks
+        ``tracks`` with path and words, ``failures`` and ``notes``.
+
+    Raises
+    ------
+    AudioError
+        When a folder or a pattern has no audio; an OSError.
+    UnknownNameError
+        When no word of the list is known, or a setting does not exist; a LookupError.
+    DataError
+        When the model has no tags, or the file of vectors is none, cut or damaged; a ValueError.
+
+    Examples
+    --------
+    >>> import essentia_ldl as ldl
+    >>> [track] = ldl.describe(song, ["sad", "happy", "rock"], home=folder).tracks
+    >>> sorted(word for word, score in track.words)
+    ['happy', 'rock', 'sad']
+    """
+    given, place = check_settings(settings, HowToDescribe), find_home(home)
+    paths = list(audio) if isinstance(audio, Iterable) and not isinstance(audio, str) else [audio]
+    asked = describe_module.Describing(vectors=_find_vectors(words, place), **given)
+    done = describe_module.describe(list(map(name_path, paths)), listed, asked, place.graphs)
+    return DescribedTracks(**vars(done))
+
+
+def _find_vectors(words: Place | None, home: Home) -> words_module.VectorFile:
+    return words_module.VectorFile(None if words is None else name_path(words), home.store / "words")

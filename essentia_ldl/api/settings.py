@@ -130,6 +130,14 @@ class HowToFind(TypedDict, total=False):
     engine: str
 
 
+class HowToDescribe(TypedDict, total=False):
+    """The model whose tags words go through, how many words there are per track, and what runs the model."""
+
+    model: str
+    n: int
+    engine: str
+
+
 def name_path(path: object) -> str:
     """Return a path as text; `DataError` for what is none."""
     if isinstance(path, str | os.PathLike):

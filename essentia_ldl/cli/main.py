@@ -13,14 +13,10 @@ from essentia_ldl.cli.group import Group, fail, show
 from essentia_ldl.cli.install import install_command
 from essentia_ldl.cli.options import (
     ADAPT,
-    CLUSTER,
     DATA,
-    ENGINE,
     JOBS,
     LABELS,
     LEFT_OUT,
-    PRECISION,
-    PROCESSES,
     SourceOption,
     layout,
     options_of_looks,
@@ -32,7 +28,8 @@ from essentia_ldl.cli.options import (
     resolve_source,
     resolve_truth,
 )
-from essentia_ldl.cli.search import index_command, similar_command
+from essentia_ldl.cli.predict import predict_command
+from essentia_ldl.cli.search import describe_command, index_command, search_command, similar_command
 from essentia_ldl.cli.spaces import space_group
 from essentia_ldl.cli.studies import agf_command, benchmark_command, table2_command
 from essentia_ldl.files import Home
@@ -314,72 +311,12 @@ def models_command() -> None:
         raise SystemExit(1)
 
 
-@main.command("predict")
-@click.argument("audio", nargs=-1, required=True)
-@click.option("-m", "--model", "names", multiple=True, metavar="NAME|FILE", help="A model in graphs/ or a .pb file.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "jsonl", "csv", "parquet"]),
-    help="Default: as the suffix of -o says, else text.",
-)
-@click.option("--segments", is_flag=True, help="Also show every patch (3 s, every 1.5 s).")
-@click.option(
-    "--patch-hop", "patch_hop_frames", type=click.IntRange(1, 187), metavar="FRAMES", help="Distance between patches."
-)
-@click.option("--uncertainty", is_flag=True, help="Also show entropies in nats, and what samples or members say.")
-@click.option("--min-confidence", type=click.FloatRange(0, 1), metavar="P", help='Say "uncertain" below P.')
-@ENGINE
-@PRECISION
-@click.option("--notes", is_flag=True, help='Last column of the csv: what was done to a file, such as "padded".')
-@click.option("-o", "--output", metavar="FILE", help="Write there instead of on the terminal; goes on when stopped.")
-@click.option("--again", is_flag=True, help="Start anew, although the same command was stopped.")
-@PROCESSES
-@CLUSTER
-def predict_command(
-    audio: tuple[str, ...],
-    names: tuple[str, ...],
-    form: str | None,
-    output: str | None,
-    again: bool,
-    **answers: Any,
-) -> None:
-    """Run models on files, folders and patterns.
-
-    Without --model: every model in graphs/, or the 50 MSD tags when none was trained yet. A file of -o appears when it
-    is whole, and beside it the files that could not be used, in a table. A command that was stopped goes on when it is
-    given again.
-    """
-    from essentia_ldl.cli.text.predict import describe_notes
-    from essentia_ldl.predict.worker import start_worker
-
-    jobs, cluster = answers.pop("jobs"), answers.pop("cluster")
-    # loads Essentia while this process loads the rest
-    started = start_worker(engine=answers["engine"]) if cluster is None else None
-    try:
-        from essentia_ldl.predict.ask import Question
-        from essentia_ldl.predict.command import predict
-        from essentia_ldl.predict.many import Workers
-        from essentia_ldl.predict.write import Output, choose_form
-
-        question, graphs = Question(names, **answers), Home.from_environment().graphs
-        document = Output(form or choose_form(output), output, again)
-        workers = Workers(jobs, cluster, started)
-        done = predict(audio, question, document, graphs, lambda line: click.echo(line, err=True), workers)
-    finally:
-        if started is not None:
-            started.kill()
-            started.wait()
-    if done.n_noted:
-        show(describe_notes(done.n_noted), err=True)
-    if done.n_failures:
-        where = f": see {document.failures}." if document.is_file else "."
-        fail(f"{done.n_failures} files could not be used{where}" if done.n_failures > 1 else "")
-
-
+main.add_command(predict_command)
 main.add_command(index_command)
 main.add_command(similar_command)
 main.add_command(install_command)
+main.add_command(search_command)
+main.add_command(describe_command)
 main.add_command(space_group)
 
 

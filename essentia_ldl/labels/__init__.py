@@ -44,6 +44,7 @@ from essentia_ldl.labels._groups import LEAST_SHARE, N_SHOWN, fit_groups
 from essentia_ldl.labels._histogram import EDGES, score_own_mass, score_own_masses, write_histogram
 from essentia_ldl.labels._mfcc import summarize_frames
 from essentia_ldl.labels._space import check_size, fit_space
+from essentia_ldl.labels._words import split_words
 from essentia_ldl.records import LabelTable, Track
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "resolve",
     "score_own_mass",
     "score_own_masses",
+    "split_words",
     "summaries",
     "summarize_frames",
     "takes_kind",

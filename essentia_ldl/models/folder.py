@@ -1,8 +1,8 @@
 """The folder graphs/: which models there are, which one a name means, and how a new one gets in.
 
 In: verified graphs and cards of a run; out: ``<stem>-<version>.pb``, ``.json`` and, where the run has them, the golden
-answers that travel with the graph. A model is never overwritten: a run takes the next free version number, and each
-file appears whole or not at all, the card last.
+answers and the word side that travel with the graph. A model is never overwritten: a run takes the next free version
+number, and each file appears whole or not at all, the card last.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from essentia_ldl.models.answers import SUFFIX as ANSWERS
 from essentia_ldl.models.answers import read_answers
 from essentia_ldl.models.card import REMEDY as CARD_REMEDY
 from essentia_ldl.models.card import GraphCard
+from essentia_ldl.words.side import SUFFIX as WORDS
 
 BASE_MODEL = "msd-musicnn-1"
 BASE_MODELS = ("msd-musicnn-1", "msd-vgg-1", "mtt-musicnn-1", "mtt-vgg-1")
@@ -284,7 +285,7 @@ def next_version(folder: Path, stems: Sequence[str]) -> int:
     """Return the first version number that no stem has taken, counting half-written files as taken."""
     taken = [0]
     for stem in stems:
-        pattern = re.compile(re.escape(stem) + r"-(\d+)\.(pb|json|answers\.npz)")
+        pattern = re.compile(re.escape(stem) + r"-(\d+)\.(pb|json|answers\.npz|words\.npz)")
         taken += [int(match[1]) for path in folder.glob(f"{stem}-*") if (match := pattern.fullmatch(path.name))]
     return max(taken) + 1
 
@@ -297,7 +298,7 @@ def promote(
     Parameters
     ----------
     exported : Path
-        Folder with ``<stem>.pb``, ``<stem>.json`` and perhaps ``<stem>.answers.npz``.
+        Folder with ``<stem>.pb``, ``<stem>.json``, and perhaps ``<stem>.answers.npz`` and ``<stem>.words.npz``.
     stems : sequence of str
         File names without version, such as ``"mood_sad-musicnn-msd"``.
     folder : Path
@@ -332,11 +333,12 @@ def promote(
                 before = str(card.fields.get("link", ""))
                 address = "".join(before.rpartition("/")[:2]) + f"{name}.pb" if before else ""
                 write_json(Path(staging, f"{name}.json"), {**card.fields, "link": address, "essentia_ldl": extra})
-                if (exported / f"{stem}{ANSWERS}").is_file():  # runs of earlier versions have none
-                    shutil.copyfile(exported / f"{stem}{ANSWERS}", Path(staging, f"{name}{ANSWERS}"))
+                for suffix in (ANSWERS, WORDS):  # runs of earlier versions have no answers
+                    if (exported / f"{stem}{suffix}").is_file():
+                        shutil.copyfile(exported / f"{stem}{suffix}", Path(staging, f"{name}{suffix}"))
                 staged = read_model(Path(staging, f"{name}.pb"))  # refuses a card that does not fit its graph
                 read_answers(staged.graph, digest_file(staged.graph))  # and answers of another one
-            for suffix in (".pb", ANSWERS, ".json"):
+            for suffix in (".pb", ANSWERS, WORDS, ".json"):
                 for stem in stems:
                     name = f"{stem}-{version}{suffix}"
                     if Path(staging, name).is_file() and _place(Path(staging, name), folder / name):

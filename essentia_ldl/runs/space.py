@@ -31,6 +31,7 @@ from essentia_ldl.choices import (
     SPACE_LOSSES,
     TAGS,
     TRIPLET,
+    WORD_LOSSES,
 )
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import TrainingError, explain
@@ -50,6 +51,7 @@ OWN: dict[str, dict[str, Any]] = {
     CONTRASTIVE: {"margin": 1.0, "n_negatives": 1},
     BASIC: {},
     TAGS: {},
+    **{loss: {"margin": 0.4, "n_negatives": 1, "size": 100, "epochs": 200, "rate": 1e-3} for loss in WORD_LOSSES},
 }
 # Of a whole network: Park et al., in the authors' code (https://github.com/jongpillee/ismir2018-artist), but for epochs
 PUBLISHED: dict[str, Any] = {
@@ -120,7 +122,7 @@ class SpaceSettings:
     def __post_init__(self) -> None:
         check_kinds(SpaceSettings, vars(self))
         named = {
-            "loss": SPACE_LOSSES,
+            "loss": (*SPACE_LOSSES, *WORD_LOSSES),
             "distance": DISTANCES,
             "negatives": NEGATIVES,
             "optimizer": OPTIMIZERS,
@@ -139,7 +141,7 @@ class SpaceSettings:
     @property
     def compares(self) -> bool:
         """Whether tracks are compared with one another, and not with an output for each group or label."""
-        return self.loss not in (BASIC, TAGS)
+        return self.loss not in (BASIC, TAGS, *WORD_LOSSES)
 
 
 def make_settings(loss: str = SIAMESE, *, whole: bool = False, **given: Any) -> SpaceSettings:
@@ -164,8 +166,8 @@ def make_settings(loss: str = SIAMESE, *, whole: bool = False, **given: Any) -> 
     >>> make_settings("triplet").n_negatives, make_settings("siamese", whole=True).rate
     (1, 0.1)
     """
-    if loss not in SPACE_LOSSES:
-        raise unknown("loss", loss, SPACE_LOSSES)
+    if loss not in OWN:
+        raise unknown("loss", loss, OWN)
     known = {key: value for key, value in given.items() if value is not None}
     return SpaceSettings(**{"loss": loss, **OWN[loss], **(PUBLISHED if whole else {}), **known})
 
@@ -197,7 +199,7 @@ class SpacePlan:
     network : str
         The network that trains as a whole; empty above frozen ones.
     tags : Mapping[str, Any]
-        By id of a track the list of its labels; with "tags" only.
+        By id of a track the list of its labels, with "tags", or of its words.
     card : Mapping[str, Any]
         Fields for the card.
 
@@ -236,7 +238,7 @@ class SpacePlan:
         taps.check_layers(self.layers, str(where))
         if self.stem:
             check_name("stem", self.stem, where)
-        if self.settings.loss == TAGS:
+        if self.settings.loss in (TAGS, *WORD_LOSSES):
             named = (self.tags.get(track.id) for track in self.tracks)
             if not all(isinstance(one, list | tuple) and all(isinstance(name, str) for name in one) for one in named):
                 raise _error("tags", "a list of labels for every track", dict(self.tags), where)

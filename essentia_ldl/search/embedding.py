@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from essentia_ldl.choices import REGRESSION
 from essentia_ldl.errors import CardError, explain
 from essentia_ldl.features.extractors import choose_output
 from essentia_ldl.models.card import GraphCard
@@ -68,6 +69,26 @@ def find_embedder(name: str, node: str, graphs: Path) -> tuple[Model, str]:
         }
     )
     return dataclasses.replace(model, card=card), node
+
+
+def find_tagger(name: str, graphs: Path) -> Model | None:
+    """Find the same model as it is when it names classes, whose probabilities are what its music is told in words by.
+
+    Parameters
+    ----------
+    name : str
+        In graphs/, or a .pb file.
+    graphs : Path
+        The folder of models.
+
+    Returns
+    -------
+    Model or None
+        None where the model has embeddings alone, or answers numbers.
+    """
+    model = find_model(name, graphs)
+    has_classes = model.card.classes and model.card.output("predictions") and model.card.kind != REGRESSION
+    return model if has_classes else None
 
 
 def shorten(predictions: Sequence[Prediction], n_vectors: int) -> list[Prediction]:

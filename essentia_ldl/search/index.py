@@ -28,8 +28,8 @@ from essentia_ldl.predict.write import Output
 from essentia_ldl.records import Prediction, Track
 from essentia_ldl.search import nearest
 from essentia_ldl.search.catalogue import IndexedTrack, gather
-from essentia_ldl.search.embedding import find_embedder, shorten
-from essentia_ldl.search.library import Library, Maker, read_library, write_library
+from essentia_ldl.search.embedding import find_embedder, find_tagger, shorten
+from essentia_ldl.search.library import AGAIN, NO_ACTIVATIONS, Library, Maker, read_library, write_library
 from essentia_ldl.urls import is_url, stat_url
 
 NOWHERE = -1  # size and time of a file that is not there, or of a URL that does not tell
@@ -138,7 +138,7 @@ def index(
         raise StoreError(explain("index", "a file to write", output.path or "a terminal", "output", remedy))
     read_at = _stat(output.target)
     before = read_library(output.path) if os.path.exists(output.path) else None
-    model, maker = _choose_maker(embedding, None if output.again else before, graphs, output.path)
+    models, maker = _choose_maker(embedding, None if output.again else before, graphs, output.path)
     known = read_music(music, say)
     old = {} if before is None or output.again else before.entries.rows
     there = {path: _stat(path) for path in dict.fromkeys([*old, *known])}
@@ -149,26 +149,27 @@ def index(
     task = Task(
         tuple(music),
         files,
-        [model],
+        models,
         question,
         graphs,
         workers,
         kept,
-        lambda predictions: shorten(predictions, maker.n_vectors),
+        lambda predictions: [*shorten(predictions[:1], maker.n_vectors), *shorten(predictions[1:], 1)],
     )
     writers: list[LibraryWriter] = []
 
     def make_writer(stream: TextIO) -> LibraryWriter:
         if _stat(output.target) != read_at:  # nobody else writes it from here on
             raise StoreError(f"{output.path} was written by another process meanwhile. Give the same command again.")
-        width = len(files) * maker.n_vectors, len(model.card.classes)
-        writer = LibraryWriter(stream, maker, width, lambda path: (there[path], known.get(path)))
+        names = [model.card.classes for model in models]
+        room = Room(len(files), len(names[0]), names[1] if len(names) > 1 else ())
+        writer = LibraryWriter(stream, maker, room, lambda path: (there[path], known.get(path)))
         for path, row in kept.items():
             writer.keep(before, row, known.get(path))
         writers.append(writer)
         return writer
 
-    form = f"index {maker.node} {maker.n_vectors}"
+    form = f"index {maker.node} {maker.n_vectors} {len(models)}"
     done = write_document(task, output, form, make_writer, say, replaces=before is not None)
     entries = writers[0].entries
     return Indexed(
@@ -184,16 +185,26 @@ def index(
     )
 
 
-def _choose_maker(embedding: Embedding, before: Library | None, graphs: Path, path: str | None) -> tuple[Model, Maker]:
-    """Return the model, and what its vectors are told by; refuse to mix them with those of another."""
+def _choose_maker(
+    embedding: Embedding, before: Library | None, graphs: Path, path: str | None
+) -> tuple[list[Model], Maker]:
+    """Return the model and, where it has tags, the model as tagger, and what its vectors are told by.
+
+    They are not mixed with those of another model, nor with tracks whose tags are not known.
+    """
     name = embedding.model or (BASE_MODEL if before is None else before.maker.model)
     node = embedding.node or ("" if before is None or embedding.model else before.maker.node)
     model, node = find_embedder(name, node, graphs)
+    tagger = find_tagger(name, graphs)
+    models = [model] if tagger is None else [model, tagger]
     maker = Maker(model.name, digest_graph(model.graph), node, embedding.n_vectors, precision=embedding.precision)
     if before is not None and before.maker != maker:
         remedy = "Name another file with -o, or begin anew with --again."
         raise StoreError(explain("index", f"one of {describe(maker)}", describe(before.maker), path, remedy))
-    return model, maker
+    if before is not None and before.tags != (() if tagger is None else tagger.card.classes):
+        found = f"{len(before.tags)} other ones" if before.tags else "one without, of an earlier version"
+        raise StoreError(explain("index", f"one with the tags of {model.name}", found, path, AGAIN))
+    return models, maker
 
 
 def describe(maker: Maker) -> str:
@@ -262,6 +273,15 @@ def _describe_track(entry: IndexedTrack, track: Track | None) -> IndexedTrack:
     return dataclasses.replace(entry, artist=track.artist or "", label=label, columns=dict(track.columns))
 
 
+@dataclasses.dataclass(frozen=True)
+class Room:
+    """How much an index may come to hold: tracks, numbers per vector, and the names of tags."""
+
+    n_tracks: int
+    n_columns: int
+    tags: tuple[str, ...] = ()
+
+
 class LibraryWriter:
     """Gather vectors, and write the index at the end.
 
@@ -271,8 +291,8 @@ class LibraryWriter:
         Of the file; bytes go to what is below it.
     maker : Maker
         What makes the vectors.
-    shape : tuple[int, int]
-        The most vectors that there may be, and their numbers.
+    room : Room
+        The most that there may be.
     look_up : callable
         From a path to its size and time, and what a table says of it.
     """
@@ -283,11 +303,13 @@ class LibraryWriter:
         self,
         stream: TextIO,
         maker: Maker,
-        shape: tuple[int, int],
+        room: Room,
         look_up: Callable[[str], tuple[tuple[int, int], Track | None]],
     ) -> None:
         self._file, self._maker, self._look_up = stream.buffer, maker, look_up
-        self._vectors = np.empty(shape, np.float32)  # the system gives memory to what is written only
+        self._tags = room.tags  # the system gives memory to what is written only
+        self._vectors = np.empty((room.n_tracks * maker.n_vectors, room.n_columns), np.float32)
+        self._activations = np.empty((room.n_tracks, len(room.tags)), np.float32)
         self._starts: list[int] = []
         self._end = 0
         self.entries: list[IndexedTrack] = []
@@ -295,11 +317,15 @@ class LibraryWriter:
 
     def keep(self, before: Library, row: int, track: Track | None) -> None:
         """Take a track from an earlier index."""
+        if self._tags:
+            self._activations[len(self.entries)] = before.activations[row]
         self._take(_describe_track(before.entries[row], track), before.rows(row))
 
     def add(self, predictions: list[Prediction]) -> None:
-        """Take the embedding of a track."""
-        [one] = predictions
+        """Take the embedding of a track, and its tags."""
+        one, *tagged = predictions
+        if tagged:
+            self._activations[len(self.entries)] = tagged[0].probabilities
         (size, time_ns), track = self._look_up(one.path)
         self._take(
             _describe_track(IndexedTrack(one.path, one.duration_s, size, time_ns), track),
@@ -320,5 +346,7 @@ class LibraryWriter:
         units = self._vectors[: self._end]
         self.has_graph = len(units) > nearest.EXACT_UP_TO and nearest.has_graphs()
         graph = nearest.build_graph(units) if self.has_graph else b""
-        library = Library(self._maker, gather(self.entries), units, np.array(self._starts, np.int64), graph)
+        starts = np.array(self._starts, np.int64)
+        activations = self._activations[: len(self.entries)] if self._tags else NO_ACTIVATIONS
+        library = Library(self._maker, gather(self.entries), units, starts, graph, self._tags, activations)
         write_library(library, self._file)

@@ -1,8 +1,8 @@
 """The file of an index: unit vectors of tracks, what is known of them, and which model made them.
 
-An archive of arrays (.npz) under the name that the user chose: ``head`` (json as bytes: format, maker, and the texts of
-the tracks by column), their numbers by name, ``vectors``, ``starts``, and ``graph`` where there are many vectors. It is
-written whole by `index.index`.
+An archive of arrays (.npz) under the name that the user chose: ``head`` (json as bytes: format, maker, tags, and the
+texts of the tracks by column), their numbers by name, ``vectors``, ``starts``, ``activations`` where the model has
+tags, and ``graph`` where there are many vectors. It is written whole by `index.index`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from essentia_ldl.search.catalogue import NUMBERS, Catalogue
 
 FORMAT = "essentia-ldl index 2"
 REMEDY = "Delete it and index the music again, or name another file."
+NO_ACTIVATIONS = np.zeros((0, 0), np.float32)
 AGAIN = "Index the music again with --again."
 
 
@@ -80,6 +81,10 @@ class Library:
         Row of the first vector of each track.
     graph : bytes
         Of `nearest.build_graph`; empty where there is none.
+    tags : tuple[str, ...]
+        Names of the model's classes; none where it has embeddings alone, or the index is one of an earlier version.
+    activations : np.ndarray [shape=(n_tracks, n_tags), float32]
+        Their probabilities, means over the patches of each track.
 
     Raises
     ------
@@ -92,6 +97,8 @@ class Library:
     units: np.ndarray
     starts: np.ndarray
     graph: bytes = b""
+    tags: tuple[str, ...] = ()
+    activations: np.ndarray = dataclasses.field(default_factory=lambda: NO_ACTIVATIONS)
 
     def __post_init__(self) -> None:
         n_tracks, shape = len(self.entries), self.units.shape
@@ -101,6 +108,10 @@ class Library:
         if not fits:
             rule = f"vectors of {n_tracks} tracks"
             raise StoreError(explain("index", rule, f"{shape} and {self.starts.shape}", self.maker.model, REMEDY))
+        shape, rule = self.activations.shape, f"activations of {len(self.tags)} tags of {n_tracks} tracks"
+        fits = all(isinstance(tag, str) for tag in self.tags) and self.activations.dtype == np.float32
+        if not fits or shape != ((n_tracks, len(self.tags)) if self.tags else NO_ACTIVATIONS.shape):
+            raise StoreError(explain("index", rule, shape, self.maker.model, REMEDY))
 
     def rows(self, track: int) -> np.ndarray:
         """Return the vectors (n, d) of a track, by its place among the entries."""
@@ -112,9 +123,11 @@ def write_library(library: Library, file: BinaryIO) -> None:
     """Write an index into a file that is open for writing."""
     entries = library.entries
     told = {"maker": dataclasses.asdict(library.maker), "texts": entries.texts, "columns": entries.columns}
-    head = json.dumps({"format": FORMAT, **told}).encode()
+    head = json.dumps({"format": FORMAT, **told, "tags": library.tags}).encode()
     parts = {**entries.numbers, "head": np.frombuffer(head, np.uint8)}
     parts |= {"vectors": library.units, "starts": library.starts}
+    if library.tags:
+        parts["activations"] = library.activations
     if library.graph:
         parts["graph"] = np.frombuffer(library.graph, np.uint8)
     np.savez(file, **parts)
@@ -139,4 +152,7 @@ def read_library(path: str | Path) -> Library:
         numbers = {name: arrays[name] for name in NUMBERS}
         entries = Catalogue(head["texts"], numbers, head["columns"])
         graph = arrays["graph"].tobytes() if "graph" in arrays else b""
-        return Library(Maker(**head["maker"]), entries, arrays["vectors"], arrays["starts"], graph)
+        tags = tuple(head.get("tags", ()))
+        activations = arrays["activations"] if tags else NO_ACTIVATIONS
+        maker = Maker(**head["maker"])
+        return Library(maker, entries, arrays["vectors"], arrays["starts"], graph, tags, activations)

@@ -1,4 +1,4 @@
-"""What was found, as json and as a playlist. In: a `Similar`; out: text.
+"""What was found, as json and as a playlist. In: a `Similar` or a `Described`; out: text.
 
 A playlist is extended M3U in UTF-8: one line with seconds, artist and title, one with the path, per track.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from essentia_ldl.search.describe import Described
 from essentia_ldl.search.similar import Neighbour, Similar
 
 
@@ -31,6 +32,21 @@ def describe_json(found: Similar) -> dict[str, Any]:
 def write_json(found: Similar) -> str:
     """Write what was found as json."""
     return json.dumps(describe_json(found), indent=2, ensure_ascii=False) + "\n"
+
+
+def describe_words_json(done: Described) -> dict[str, Any]:
+    """Return the words of tracks as plain values, ready for json."""
+    tracks = [
+        {"path": one.path, "model": one.model, "words": {word: round(score, 6) for word, score in one.words}}
+        for one in done.tracks
+    ]
+    failures = [{"path": one.path, "reason": one.reason} for one in done.failures]
+    return {"tracks": tracks, "failures": failures, "notes": list(done.notes)}
+
+
+def write_described(done: Described) -> str:
+    """Write the words of tracks as json."""
+    return json.dumps(describe_words_json(done), indent=2, ensure_ascii=False) + "\n"
 
 
 def write_playlist(found: Similar) -> str:

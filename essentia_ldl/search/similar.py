@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ from essentia_ldl.search.embedding import find_embedder, shorten
 from essentia_ldl.search.library import AGAIN, Library, Maker, read_library
 from essentia_ldl.urls import is_url
 
-TRACK, ARTIST = "track", "artist"
+TRACK, ARTIST, WORDS = "track", "artist", "words"
 NO_GRAPH = (
     "{n} vectors are compared one by one: install voyager (pip install 'essentia-ldl[search]') and index again with "
     "--again, and a graph of neighbours is quicker."
@@ -43,7 +43,7 @@ class Neighbour:
     path : str
         The file.
     similarity : float
-        Cosine, -1 to 1; 1 is the same sound.
+        Cosine, -1 to 1; 1 is the same sound. To words: how well they fit, see `words.search`.
     artist, label : str
         Empty where they are not known.
     duration_s : float
@@ -67,14 +67,14 @@ class Neighbour:
 
 @dataclasses.dataclass(frozen=True)
 class Similar:
-    """What is near a track or an artist.
+    """What is near a track, an artist or words.
 
     Parameters
     ----------
     query : str
         As it was asked.
     kind : str
-        "track" or "artist".
+        "track", "artist" or "words".
     model : str
         What made the vectors.
     neighbours : tuple[Neighbour, ...]
@@ -156,22 +156,53 @@ def similar(
         notes.append(f"The artist of {query} is not known, so that no artist is left out.")
     if opened.graph is None and len(library.units) > nearest.EXACT_UP_TO:
         notes.append(NO_GRAPH.format(n=len(library.units)))
+    left_out = {own} | (set(library.entries.artists.get(fold(artist), ())) if limits.not_same_artist else set())
+    ranked = ((row, score) for row, score in _rank(opened, units, limits.n) if row not in left_out)
+    found, gone = take_neighbours(library, ranked, limits.n)
+    notes += list_gone(gone)
+    return Similar(query, kind, library.maker.model, found, gone, tuple(notes))
+
+
+def take_neighbours(
+    library: Library, ranked: Iterable[tuple[int, float]], n: int
+) -> tuple[tuple[Neighbour, ...], tuple[str, ...]]:
+    """Take the first tracks of a ranking whose files are there.
+
+    Parameters
+    ----------
+    library : Library
+        The index.
+    ranked : iterable of (int, float)
+        Places among its entries and their scores, the best first.
+    n : int
+        How many, at most.
+
+    Returns
+    -------
+    found : tuple[Neighbour, ...]
+        The first ones.
+    gone : tuple[str, ...]
+        Those before the last of them whose files are gone.
+    """
     found: list[Neighbour] = []
     gone: list[str] = []
-    for row, score in _rank(opened, units, limits.n):
+    for row, score in ranked:
         entry = library.entries[row]
-        if row == own or (limits.not_same_artist and artist and fold(entry.artist) == fold(artist)):
-            continue
         if not is_url(entry.path) and not os.path.exists(entry.path):
             gone.append(entry.path)
             continue
         found.append(Neighbour(entry.path, score, entry.artist, entry.label, entry.duration_s, dict(entry.columns)))
-        if len(found) == limits.n:
+        if len(found) == n:
             break
-    if gone:
-        files = "1 file of the index is" if len(gone) == 1 else f"{len(gone)} files of the index are"
-        notes.append(f"{files} gone and left out, first {gone[0]}. Index again.")
-    return Similar(query, kind, library.maker.model, tuple(found), tuple(gone), tuple(notes))
+    return tuple(found), tuple(gone)
+
+
+def list_gone(gone: Sequence[str]) -> list[str]:
+    """Say that files of an index are gone; nothing where none is."""
+    if not gone:
+        return []
+    files = "1 file of the index is" if len(gone) == 1 else f"{len(gone)} files of the index are"
+    return [f"{files} gone and left out, first {gone[0]}. Index again."]
 
 
 def open_index(path: str) -> Opened:

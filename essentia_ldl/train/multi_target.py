@@ -71,6 +71,8 @@ def describe_left_out(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
         parts = [f"{nameless} tracks without artist"] if nameless else []
         refused = report.get("n_tracks_without_descriptors", 0)
         parts += [f"{refused} tracks that MusicExtractor refused"] if refused else []
+        wordless = report.get("tracks_without_target", 0)
+        parts += [f"{wordless} tracks without a word that has a vector"] if wordless else []
         if silent:
             named = ", ".join(silent[:N_NAMED]) + (", ..." if len(silent) > N_NAMED else "")
             parts.append(f"{len(silent)} artists without words ({named})")

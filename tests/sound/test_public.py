@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+NAMES = ("train", "predict", "evaluate", "report", "cross_validate", "index", "similar", "search", "describe")
 NOTEBOOK = """
 import doctest, pathlib, shutil, sys
 import tensorflow
 import essentia_ldl as ldl
 
-folder, song = pathlib.Path(sys.argv[1]), sys.argv[2]
+folder, song, *names = pathlib.Path(sys.argv[1]), *sys.argv[2:]
 copy = shutil.copy(song, folder / "copy.wav")
-for name in ("train", "predict", "evaluate", "report", "cross_validate", "index", "similar"):
+for name in names:
     function = getattr(ldl, name)
     (test,) = doctest.DocTestFinder().find(function, name, module=sys.modules[function.__module__])
     test.globs.update(folder=folder, song=song, copy=copy)
@@ -36,8 +37,8 @@ def test_the_examples_of_the_commands_run_beside_tensorflow(demo_home, run_pytho
     home = demo_home(tmp_path / "home")
     (home / "recipes").mkdir()
     (home / "recipes" / "mood-sad.toml").write_text(SMALL)
-    done = run_python("-c", NOTEBOOK, str(home), str(song), timeout_s=1500)
+    done = run_python("-c", NOTEBOOK, str(home), str(song), *NAMES, timeout_s=1500)
     assert done.returncode == 0, done.stdout + done.stderr
-    ran = [f"{name} ran" for name in ("train", "predict", "evaluate", "report", "cross_validate", "index", "similar")]
+    ran = [f"{name} ran" for name in NAMES]
     told = [line for line in done.stdout.splitlines() if line.endswith((" ran", " failed")) or " True" in line]
     assert told == [*ran, "shows True", "False True"], done.stdout + done.stderr

@@ -1,7 +1,8 @@
-"""What the terminal shows of `index` and `similar`. In: their records; out: lines of text."""
+"""What the terminal shows of `index`, `similar`, `search` and `describe`. In: their records; out: lines of text."""
 
 from __future__ import annotations
 
+from essentia_ldl.search.describe import Described
 from essentia_ldl.search.index import Indexed
 from essentia_ldl.search.similar import Similar
 
@@ -23,3 +24,11 @@ def describe_similar(found: Similar) -> list[str]:
         label = f"  [{one.label}]" if one.label else ""
         lines += [f"{one.similarity:.3f}  {name}{label}", f"       {one.path}"]
     return lines or ["nothing is left"]
+
+
+def describe_words(done: Described) -> list[str]:
+    """List the words of every track, the best first."""
+    lines = []
+    for track in done.tracks:
+        lines += [track.path, *(f"{score:7.3f}  {word}" for word, score in track.words)]
+    return lines

@@ -1,7 +1,8 @@
 """The training of an embedding space: epochs, the best of them, and a checkpoint that a killed run goes on from.
 
 In: a run folder with the plan.json of a `SpacePlan`, features of the store, weights of graphs/. Out, in the run folder:
-`weights.npz`, `history.json` and `vectors.npz`, what the trained network makes of every track of the plan.
+`weights.npz`, `history.json` and `vectors.npz`, what the trained network makes of every track of the plan; of a space
+of words and audio `words.npz`, too, the word side.
 
 With validation tracks the weights of the best epoch are kept, by mean average precision of tracks of the same group
 (cosine), and a training ends when `patience` epochs were no better; without, those of the last epoch.
@@ -24,8 +25,10 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from essentia_ldl.choices import WORD_LOSSES
 from essentia_ldl.files import read_object, replacing
 from essentia_ldl.nets.metric.updates import SpaceRun, open_source
+from essentia_ldl.nets.metric.words import WordRun
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.trained_weights import write_weights
 from essentia_ldl.nets.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
@@ -33,7 +36,9 @@ from essentia_ldl.progress import hides_bars
 from essentia_ldl.runs.names import CHECKPOINT, PLAN, WEIGHTS
 from essentia_ldl.runs.outcome import write_history
 from essentia_ldl.runs.space import VECTORS, read_space_plan
+from essentia_ldl.runs.words import SIDE
 from essentia_ldl.scores.neighbours import rank_neighbours, summarise
+from essentia_ldl.words.side import write_side
 
 CHECKPOINT_EVERY_S = 20.0
 
@@ -70,10 +75,12 @@ def learn(
     source = open_source(plan)
     keras.utils.set_random_seed(plan.settings.seed)
     tf.config.experimental.enable_op_determinism()
-    run = SpaceRun(plan, source)
+    run = WordRun(plan, source) if plan.settings.loss in WORD_LOSSES else SpaceRun(plan, source)
     history = _loop(run, checkpoint_every_s, say)
     write_weights(plan.folder / WEIGHTS, run.space)
     write_history(plan.folder, history)
+    if isinstance(run, WordRun):
+        write_side(plan.folder / SIDE, run.place_words())
     vectors = run.embed_tracks(np.arange(len(plan.tracks)))
     with replacing(plan.folder / VECTORS) as file:
         np.savez(file, ids=np.array([track.id for track in plan.tracks]), vectors=vectors)
@@ -129,6 +136,8 @@ def _validate(run: SpaceRun) -> float | None:
     """Return the mean average precision of the validation tracks among themselves; None where none has an answer."""
     if not run.valid_rows.size:
         return None
+    if isinstance(run, WordRun):
+        return run.score_words(run.valid_rows)
     groups = run.plan.groups[run.valid_rows]
     if len(np.unique(groups)) == len(groups):
         return None

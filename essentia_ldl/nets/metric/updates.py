@@ -76,7 +76,7 @@ class SpaceRun:
         self.space = build_space(plan, int(source.shape[-1]))
         self._start()
         self.targets = np.zeros((0, 0), np.float32) if self.settings.compares else self._list_targets()
-        self.model = self.space if self.settings.compares else add_outputs(self.space, self.targets.shape[1])
+        self.model = self.space if self.settings.compares else self._add_outputs()
         self.optimizer = self._make_optimizer()
         self._penalties = [
             (kernel, kernel.numpy() if plan.backbones and kernel.path.startswith(SPACE) else 0.0)
@@ -109,6 +109,9 @@ class SpaceRun:
             names = sorted(set().union(*told))
             return np.array([[name in one for name in names] for one in told], np.float32)
         return (np.unique(self.groups)[None] == self.groups[:, None]).astype(np.float32)
+
+    def _add_outputs(self) -> keras.Model:
+        return add_outputs(self.space, self.targets.shape[1])
 
     def _make_optimizer(self) -> keras.Optimizer:
         if self.settings.optimizer == "sgd":
@@ -193,13 +196,13 @@ class SpaceRun:
 
     def _answer(self, inputs: tf.Tensor, told: tf.Tensor) -> tf.Tensor:
         """Learn the outputs of a batch of tracks."""
+        return self._update(inputs, lambda outputs: self._score(outputs, told))
 
-        def score(logits: tf.Tensor) -> tf.Tensor:
-            if self.settings.loss == TAGS:
-                return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(told, logits), axis=-1)
-            return tf.nn.softmax_cross_entropy_with_logits(told, logits)
-
-        return self._update(inputs, score)
+    def _score(self, outputs: tf.Tensor, told: tf.Tensor) -> tf.Tensor:
+        """Return the loss of every track."""
+        if self.settings.loss == TAGS:
+            return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(told, outputs), axis=-1)
+        return tf.nn.softmax_cross_entropy_with_logits(told, outputs)
 
     def _update(self, inputs: tf.Tensor, score) -> tf.Tensor:
         variables = self.model.trainable_variables

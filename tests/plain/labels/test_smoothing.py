@@ -332,7 +332,8 @@ def test_whole_number_stands_for_a_float():
 
 def test_unknown_names_suggest_the_nearest():
     with pytest.raises(
-        UnknownNameError, match=r"expected one of agf-d, .*emb, .*none, sa, sb, shares; got 'sbb'.*Did you mean 'sb'\?"
+        UnknownNameError,
+        match=r"expected one of agf-d, .*emb, .*none, sa, sb, .*; got 'sbb'.*Did you mean 'sb'\?",
     ):
         labels.build("sbb", CLASSES, None)
     with pytest.raises(RecipeError, match=r"Did you mean 'n_neighbors'\?"):

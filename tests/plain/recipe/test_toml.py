@@ -174,7 +174,8 @@ def test_a_wrong_value_is_an_error_with_its_key(tmp_path, text, message):
 
 def test_an_unknown_source_or_network_gets_the_nearest(tmp_path):
     with pytest.raises(
-        UnknownNameError, match=r"label source: expected one of .*, none, sa, sb, shares; got 'sbb' .*Did you mean 'sb'"
+        UnknownNameError,
+        match=r"label source: expected one of .*, none, sa, sb, sh.*; got 'sbb' .*Did you mean 'sb'",
     ):
         read_recipe(write(tmp_path, MINIMAL + "[labels]\nsource = 'sbb'\n"))
     with pytest.raises(UnknownNameError, match=r"network: .*Did you mean 'musicnn'"):

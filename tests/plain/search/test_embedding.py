@@ -7,7 +7,7 @@ import pytest
 
 from essentia_ldl.errors import CardError
 from essentia_ldl.records import Prediction
-from essentia_ldl.search.embedding import find_embedder, shorten
+from essentia_ldl.search.embedding import find_embedder, find_tagger, shorten
 
 
 def build_prediction(n_patches: int) -> Prediction:
@@ -42,3 +42,11 @@ def test_several_outputs_are_chosen_among_and_the_size_must_be_known(write_model
 def test_parts_are_equally_long(n_vectors, expected):
     [found] = shorten([build_prediction(5)], n_vectors)
     assert found.segments[:, 0].tolist() == expected
+
+
+def test_a_tagger_is_the_model_itself_where_it_names_classes(write_model, tmp_path):
+    write_model("tags-1", tags=("sad", "piano"))
+    write_model("bare-1")
+    found = find_tagger("tags-1", tmp_path / "graphs")
+    assert (found.name, found.card.classes, found.card.output("predictions")) == ("tags-1", ("sad", "piano"), "tags")
+    assert find_tagger("bare-1", tmp_path / "graphs") is None

@@ -169,3 +169,29 @@ def test_settings_out_of_range_are_refused(run, make_music, write_model, graphs)
 def test_many_vectors_get_a_graph(run, make_music, monkeypatch):
     monkeypatch.setattr(nearest, "EXACT_UP_TO", 1)
     assert run(make_music(a="1 0", b="0 1")).has_graph
+
+
+def test_the_tags_of_a_model_are_kept_beside_its_vectors(run, write_model, make_music, tmp_path):
+    write_model(tags=("sad", "piano", "loud"))
+    run(make_music(a="3 0, 0 4; .1 .2 .3, .5 .4 .3", b="0 2; .9 0 0"), n_vectors=2)
+    library = read_library(tmp_path / "lib.index")
+    assert library.tags == ("sad", "piano", "loud")
+    assert library.activations == pytest.approx(np.array([[0.3, 0.3, 0.3], [0.9, 0, 0]]))
+    assert library.units.tolist() == [[1, 0], [0, 1], [0, 1]]
+    (tmp_path / "music" / "a.wav").unlink()
+    make_music(c="1 1; 0 .5 0")
+    assert run(tmp_path / "music", n_vectors=2).n_kept == 1
+    assert read_library(tmp_path / "lib.index").activations == pytest.approx(np.array([[0.9, 0, 0], [0, 0.5, 0]]))
+
+
+def test_an_index_without_the_tags_of_its_model_is_made_again(run, write_model, make_music, tmp_path):
+    folder = make_music(a="1 0; .1 .2")
+    run(make_music(a="1 0"))
+    make_music(a="1 0; .1 .2")
+    write_model(tags=("sad", "piano"))
+    with pytest.raises(StoreError, match=r"the tags of msd-musicnn-1; got 'one without, of an earlier .*--again"):
+        run(folder)
+    assert run(folder, again=True).n_tracks == 1
+    write_model(tags=("sad", "cello"))
+    with pytest.raises(StoreError, match="got '2 other ones'"):
+        run(folder)

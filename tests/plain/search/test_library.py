@@ -37,6 +37,30 @@ def test_it_comes_back_as_it_was(tmp_path):
     assert (found.maker, tuple(found.entries), found.graph) == (MAKER, ENTRIES, b"graph")
     assert (found.units.tolist(), found.starts.tolist()) == (written.units.tolist(), [0, 2])
     assert [found.rows(row).tolist() for row in (0, 1)] == [[[1, 0], [0, 1]], [[0, -1]]]
+    assert (found.tags, found.activations.size) == ((), 0)
+
+
+def test_tags_come_back_too(tmp_path):
+    activations = np.array([[0.25, 0.5], [1, 0]], np.float32)
+    with open(tmp_path / "lib.index", "wb") as file:
+        write_library(build_library(tags=("sad", "loud"), activations=activations), file)
+    found = read_library(tmp_path / "lib.index")
+    assert (found.tags, found.activations.tolist()) == (("sad", "loud"), activations.tolist())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tags": ("sad",)},
+        {"tags": ("sad",), "activations": np.zeros((3, 1), np.float32)},
+        {"tags": ("sad",), "activations": np.zeros((2, 1))},
+        {"tags": (3,), "activations": np.zeros((2, 1), np.float32)},
+        {"activations": np.zeros((2, 1), np.float32)},
+    ],
+)
+def test_tags_that_do_not_fit_are_refused(changes):
+    with pytest.raises(StoreError, match=r"index: expected activations of [01] tags of 2 tracks"):
+        build_library(**changes)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import json
 
 import pytest
 
-from essentia_ldl.search.lists import write_json, write_playlist
+from essentia_ldl.records import Failure
+from essentia_ldl.search.describe import Described, Description
+from essentia_ldl.search.lists import write_described, write_json, write_playlist
 from essentia_ldl.search.similar import Neighbour, Similar
 
 FOUND = Similar(
@@ -49,3 +51,15 @@ def test_a_playlist_has_two_lines_per_track():
 def test_the_title_is_that_of_the_table_or_the_name_of_the_file():
     assert [one.title for one in FOUND.neighbours] == ["Sinner\nman", "ö b"]
     assert FOUND.neighbours[1].similarity == pytest.approx(0.5)
+
+
+def test_words_of_tracks_keep_their_order_in_json():
+    done = Described(
+        (Description("/a.wav", "m-1", (("schön", 0.75), ("bad", 0.1234567))),),
+        (Failure("/b.wav", "predict", "It is no audio."),),
+        ("One note.",),
+    )
+    found = json.loads(write_described(done))
+    assert found["tracks"] == [{"path": "/a.wav", "model": "m-1", "words": {"schön": 0.75, "bad": 0.123457}}]
+    assert list(found["tracks"][0]["words"]) == ["schön", "bad"]
+    assert (found["failures"], found["notes"]) == ([{"path": "/b.wav", "reason": "It is no audio."}], ["One note."])

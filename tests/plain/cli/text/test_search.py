@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from essentia_ldl.cli.text.search import describe_indexed, describe_similar
+from essentia_ldl.cli.text.search import describe_indexed, describe_similar, describe_words
+from essentia_ldl.search.describe import Described, Description
 from essentia_ldl.search.index import Indexed
 from essentia_ldl.search.similar import Neighbour, Similar
 
@@ -17,3 +18,10 @@ def test_a_track_is_two_lines_and_nothing_is_told():
     one = Neighbour("/m/b.wav", 0.25, "", "", 3.0, {})
     assert describe_similar(Similar("q", "track", "m-1", (one,))) == ["0.250  b", "       /m/b.wav"]
     assert describe_similar(Similar("q", "track", "m-1", ())) == ["nothing is left"]
+
+
+def test_a_track_is_a_line_and_so_is_each_word():
+    done = Described(
+        (Description("/a.wav", "m-1", (("sad", 0.75), ("female vocal", -0.125))), Description("b", "", ()))
+    )
+    assert describe_words(done) == ["/a.wav", "  0.750  sad", " -0.125  female vocal", "b"]
