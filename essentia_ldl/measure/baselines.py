@@ -94,8 +94,7 @@ def run_baselines(
     readers: Mapping[str, Callable[[], Mapping[str, np.ndarray]]],
     run: Path,
     folds: Sequence[Fold],
-    tracks: Sequence[Track],
-    classes: Sequence[str],
+    fit: Callable[[str, Mapping[str, np.ndarray], Path, Fold], None],
     say: Callable[[str], None],
 ) -> dict[str, str]:
     """Run every baseline on every fold that has not had it.
@@ -103,22 +102,20 @@ def run_baselines(
     Parameters
     ----------
     readers : Mapping[str, callable]
-        By name of the baseline, what reads its features; asked only when a fold is to do.
+        By name of the baseline, what reads its features, one vector per track id; asked only when a fold is to do.
     run : Path
         Folder of the cross-validation.
     folds : Sequence[Fold]
         Of all repetitions.
-    tracks : Sequence[Track]
-        The collection.
-    classes : Sequence[str]
-        Columns of the probabilities.
+    fit : callable
+        Fits one, by its name and features, on a fold, and writes predictions.npz into a folder, the last file.
     say : callable
         Gets lines while the work goes on.
 
     Returns
     -------
     dict[str, str]
-        Why a baseline was left out, by its name: its features cannot be read.
+        Why a baseline was left out, by its name: its features cannot be read, or it cannot be fitted on them.
     """
     from threadpoolctl import threadpool_limits
     from tqdm import tqdm
@@ -130,15 +127,14 @@ def run_baselines(
             continue
         try:
             features = read()
+            say(f"{name}: {len(waiting)} folds")
+            with threadpool_limits(1):  # threads cost more than they give on so few tracks
+                for fold in tqdm(waiting, desc=name, unit="fold", disable=hides_bars()):
+                    fit(name, features, fold.cell(run, name), fold)
         except StepFailed:  # a process that was killed, or has said why: no property of the features
             raise
         except EssentiaLdlError as error:
             problems[name] = str(error)
-            continue
-        say(f"{name}: {len(waiting)} folds")
-        with threadpool_limits(1):  # threads cost more than they give on so few tracks
-            for fold in tqdm(waiting, desc=name, unit="fold", disable=hides_bars()):
-                run_baseline(name, features, fold.cell(run, name), fold, tracks, classes)
     return problems
 
 

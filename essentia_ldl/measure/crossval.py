@@ -190,12 +190,15 @@ def cross_validate(
         readers = _list_readers(run, recipe, sources, collection, n_jobs, say)
         is_kind = recipe.kind != SINGLE_LABEL
         machines = machine_baselines.NAMES if is_kind else LAYER_BASELINES
-        named = {name: readers[name] for name in dict.fromkeys(comparison.baselines)}
-        asked = {name: read for name, read in named.items() if name in machines}
-        others = {name: read for name, read in named.items() if name not in machines}
-        given = (run, folds, tracks, recipe.classes, say)
-        problems = dict.fromkeys(others, NO_BASELINE) if is_kind else baselines.run_baselines(others, *given)
-        problems |= machine_baselines.run_machines(asked, *given)
+        named = tuple(dict.fromkeys(comparison.baselines))
+        able = {name: readers[name] for name in named if name in machines or not is_kind}
+
+        def fit(name: str, features: Mapping[str, np.ndarray], cell: Path, fold: Fold) -> None:
+            run_one = machine_baselines.run_machine if name in machines else baselines.run_baseline
+            run_one(name, features, cell, fold, tracks, recipe.classes)
+
+        problems = {name: NO_BASELINE for name in named if name not in able}
+        problems |= baselines.run_baselines(able, run, folds, fit, say)
         scores = describe_folds(recipe, tracks, folds, drawn.n_repeats, column)
         scores["patch_hop_frames"] = read_plan(folds[0].cell(run, sources[0])).patch_hop_frames
 

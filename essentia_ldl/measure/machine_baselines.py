@@ -17,13 +17,12 @@ K. Choi, G. Fazekas, M. Sandler and K. Cho, "Transfer learning for music classif
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from essentia_ldl.choices import LAYERS_MFCC_SVM, LAYERS_SVM, MFCC_SVM, MULTI_LABEL, REGRESSION, SINGLE_LABEL
-from essentia_ldl.errors import EssentiaLdlError
 from essentia_ldl.files import write_json
 from essentia_ldl.labels.one_hot import make_rows
 from essentia_ldl.linear.choose import FeatureSet, Tracks, choose
@@ -33,64 +32,15 @@ from essentia_ldl.machines.fit import MachineGrid, MachineSetting
 from essentia_ldl.measure.baselines import write_answers
 from essentia_ldl.records import Track
 from essentia_ldl.runs.folder import Fold
-from essentia_ldl.runs.predictions import FILE as PREDICTIONS
 from essentia_ldl.scores.bootstrap import group_tracks
 from essentia_ldl.train.choice import draw_parts
-from essentia_ldl.zones import StepFailed
 
 NAMES = (MFCC_SVM, LAYERS_SVM, LAYERS_MFCC_SVM)
 FEATURES = FeatureSet(("features",), (), "", 0.0)
 USUAL = MachineSetting(FEATURES, "rbf", 2.0)  # where inner folds cannot be made
 
 
-def run_machines(
-    readers: Mapping[str, Callable[[], Mapping[str, np.ndarray]]],
-    run: Path,
-    folds: Sequence[Fold],
-    tracks: Sequence[Track],
-    classes: Sequence[str],
-    say: Callable[[str], None],
-) -> dict[str, str]:
-    """Run every baseline on every fold that has not had it.
-
-    Parameters
-    ----------
-    readers : Mapping[str, callable]
-        By name of the baseline, what reads its features, one vector per track id; asked only when a fold is to do.
-    run : Path
-        Folder of the cross-validation.
-    folds : Sequence[Fold]
-        Of all repetitions.
-    tracks : Sequence[Track]
-        The collection.
-    classes : Sequence[str]
-        Classes, tags or dimensions.
-    say : callable
-        Gets lines while the work goes on.
-
-    Returns
-    -------
-    dict[str, str]
-        Why a baseline was left out, by its name.
-    """
-    problems = {}
-    for name, read in readers.items():
-        waiting = [fold for fold in folds if not (fold.cell(run, name) / PREDICTIONS).is_file()]
-        if not waiting:
-            continue
-        try:
-            features = read()
-            say(f"{name}: {len(waiting)} folds")
-            for fold in waiting:
-                run_fold(name, features, fold.cell(run, name), fold, tracks, classes)
-        except StepFailed:  # a process that was killed, or has said why: no property of the features
-            raise
-        except EssentiaLdlError as error:
-            problems[name] = str(error)
-    return problems
-
-
-def run_fold(
+def run_machine(
     name: str,
     features: Mapping[str, np.ndarray],
     cell: Path,
@@ -109,7 +59,7 @@ def run_fold(
     cell : Path
         Folder of the baseline on this fold; made when missing.
     fold, tracks, classes
-        The fold, and the rest as of `run_machines`.
+        As those of `baselines.run_baseline`; tracks may have tags or numbers.
     """
     by_id = {track.id: track for track in tracks}
     inside = [by_id[track_id] for track_id in fold.split.train]

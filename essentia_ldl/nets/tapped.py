@@ -132,8 +132,8 @@ def build_tapped(graphs: Path, networks: Sequence[str | Network], layers: str) -
     Returns
     -------
     keras.Model
-        Patches (batch, time, n_bands) -> (batch, d) float32, its last layer called `EMBEDDING`. Time is free unless a
-        network fixes it.
+        Patches (batch, time, n_bands), or samples (batch, n_samples), -> (batch, d) float32, its last layer called
+        `EMBEDDING`. Time is free unless a network fixes it.
 
     Raises
     ------
@@ -155,8 +155,8 @@ def build_tapped(graphs: Path, networks: Sequence[str | Network], layers: str) -
             return keras.Model(tagger.input, tagger.get_layer(EMBEDDING).output, name="backbone")
         bodies.append(tap_layers(load_tagger(graphs, backbone, dataset), backbone, layers, name.replace("-", "_")))
     frames = {body.input_shape[1] for body in bodies} - {None}
-    n_bands = taps.describe_network(networks[0]).front_end.n_bands  # all read the same
-    patches = keras.Input((frames.pop() if frames else None, n_bands), name="patches")
+    shape = taps.describe_network(networks[0]).front_end.patch_shape  # all read the same
+    patches = keras.Input((frames.pop() if frames else None, *shape[1:]), name="patches")
     parts = [body(patches) for body in bodies]
     if len(parts) == 1:
         return keras.Model(patches, keras.layers.Identity(name=EMBEDDING)(parts[0]), name="backbone")

@@ -1,4 +1,4 @@
-"""What pretrained networks make of the patches of a file, several layers of each. In: bands; out: arrays in the store.
+"""What frozen networks make of patches of a file, several layers of each. In: what the store has; out: arrays there.
 
 The networks are frozen graphs that the nets zone wrote for this purpose. OpenVINO runs one where it agrees with
 Essentia's TensorFlow to 1e-5 of the largest value, which is found out once per graph; else Essentia does.
@@ -21,7 +21,7 @@ from essentia_ldl.sound.choice import Chooser
 from essentia_ldl.sound.compiled import CompiledNetwork
 from essentia_ldl.sound.features import extract_track
 from essentia_ldl.sound.graph import load_graph, run_graph
-from essentia_ldl.sound.patches import cut_patches
+from essentia_ldl.sound.patches import cut_stored
 from essentia_ldl.sound.shared import SharedNetwork, open_shared
 
 BATCH_PATCHES = {"openvino": 4, "tensorflow": 2}
@@ -89,8 +89,8 @@ def run_network(bands: np.ndarray, front_end: FrontEnd, network: dict[str, str])
 
     Parameters
     ----------
-    bands : np.ndarray [shape=(n_frames, n_bands), float32]
-        At least one patch.
+    bands : np.ndarray [shape=(n_frames, n_bands), float32, or (n_samples, 1), int16]
+        Bands or samples, at least one patch.
     front_end : FrontEnd
         Length of a patch and hop between patches.
     network : dict
@@ -111,7 +111,7 @@ def run_network(bands: np.ndarray, front_end: FrontEnd, network: dict[str, str])
         if shared is not None:
             return _check(_run_shared(shared, np.asarray(bands), front_end)[where[2]], network["graph"])
     size = BATCH_PATCHES[network["engine"]]
-    blocks = cut_patches(np.asarray(bands), front_end.patch_frames, front_end.patch_hop_frames, size)
+    blocks = cut_stored(bands, front_end, size)
     if network["engine"] == "openvino":
         parts = [_compile(*where).run(block)[network["node"]] for block in blocks]
     else:

@@ -1,4 +1,4 @@
-"""Patches of mel bands, cut in numpy as Essentia's VectorRealToTensor cuts them. In: bands; out: blocks of patches.
+"""Patches of mel bands or samples, cut in numpy as Essentia's VectorRealToTensor does. In: bands; out: blocks of them.
 
 Bands are an array, or a file of raw frames that Essentia has written (`StoredBands`): ten hours of bands are 860 MB,
 of which only the frames of a block are ever in memory.
@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from essentia_ldl.errors import find_full_disk
+from essentia_ldl.features.samples import to_float
+from essentia_ldl.records import FrontEnd
 from essentia_ldl.sound.decoder import SPAN
 
 
@@ -115,6 +117,27 @@ def cut_patches(
         if len(left) and first + size >= n_all:
             block.append(np.resize(left, (n_frames, left.shape[1])))
         yield np.stack(block)
+
+
+def cut_stored(stored: np.ndarray, front_end: FrontEnd, size: int, last_patch: str = "discard") -> Iterator[np.ndarray]:
+    """Cut what the store holds of a track into patches as a network reads them.
+
+    Parameters
+    ----------
+    stored : np.ndarray [shape=(n_frames, n_bands), float32, or (n_samples, 1), int16]
+        Bands, or samples of a waveform.
+    front_end : FrontEnd
+        Length of a patch, and from one to the next.
+    size, last_patch
+        As those of `cut_patches`.
+
+    Yields
+    ------
+    np.ndarray [shape=(<= size, *patch_shape), float32]
+    """
+    waves = front_end.kind == "waveform"
+    for block in cut_patches(stored, front_end.patch_frames, front_end.patch_hop_frames, size, last_patch):
+        yield to_float(block) if waves else np.asarray(block, dtype=np.float32)
 
 
 def cut_blocks(

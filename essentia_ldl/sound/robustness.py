@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from essentia_ldl.features.samples import to_float
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import read_json, replacing, write_json
 from essentia_ldl.models.card import GraphCard
@@ -25,7 +24,7 @@ from essentia_ldl.records import FrontEnd
 from essentia_ldl.runs.names import ORIGINAL, SPEED, VARIANTS
 from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.sound.graph import BATCH_PATCHES, load_graph, run_graph
-from essentia_ldl.sound.patches import cut_patches
+from essentia_ldl.sound.patches import cut_stored
 from essentia_ldl.sound.verify import verify_run
 from essentia_ldl.zones import end_step, follow_parent
 
@@ -92,9 +91,7 @@ def cut_track(bands: np.ndarray, front_end: FrontEnd) -> list[np.ndarray]:
         One at least.
     """
     last = "repeat" if len(bands) < front_end.patch_frames else "discard"
-    cut = cut_patches(bands, front_end.patch_frames, front_end.patch_hop_frames, BATCH_PATCHES, last)
-    waves = front_end.kind == "waveform"
-    return [to_float(block) if waves else np.asarray(block, dtype=np.float32) for block in cut]
+    return list(cut_stored(bands, front_end, BATCH_PATCHES, last))
 
 
 def _time(answer: Any, patches: np.ndarray) -> float:

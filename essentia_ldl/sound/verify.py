@@ -8,7 +8,7 @@ or of the embeddings, that training used.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,9 @@ VALUE_TOLERANCE = 1e-4  # logits and embeddings, relative to the largest value
 # Absolute, of a classifier on the features of several networks: two TensorFlows add its thousand products in other
 # orders, and logits that are right to VALUE_TOLERANCE make probabilities that differ by more than one network's.
 MULTI_TARGET_TOLERANCE = 1e-4
+# Absolute, per unit of the largest logit: 16 units in the last place of float32, which sums of some hundred products
+# are off by in another order, times the steepest slope of a sigmoid. Machines on layers have logits of 80 on noise.
+LOGIT_TOLERANCE = 16 / 4 * float(np.finfo(np.float32).eps)
 REMEDY = "Export again."
 PROBABILITY_NODES = ("model/Softmax", "model/Sigmoid")
 
@@ -61,7 +64,8 @@ def verify_run(run: Path) -> dict[str, Any]:
     ------
     GraphError
         When a node differs from Keras by more than 1e-5 (probabilities and entropies, absolute; 1e-4 of a classifier
-        on several networks) or 1e-4 (logits and embeddings, relative), sampled nodes do not answer as `sampled` says,
+        on several networks; `LOGIT_TOLERANCE` times the logits where these are above 20) or 1e-4 (logits and
+        embeddings, relative), sampled nodes do not answer as `sampled` says,
         or a graph cannot be loaded.
     """
     plan = read_plan(run)
@@ -126,7 +130,6 @@ def replay_golden(graph: Path, golden: Path) -> dict[str, float]:
     """
     card = GraphCard(read_json(graph.with_suffix(".json")))
     worst: dict[str, float] = {}
-    limit = MULTI_TARGET_TOLERANCE if card.extra.get("transfer") else PROBABILITY_TOLERANCE
     arrays = read_arrays(golden, "golden", REMEDY)
     nodes = [str(node) for node in arrays.get("nodes", ())]
     network = load_graph(graph, card.input_name, nodes)
@@ -134,11 +137,12 @@ def replay_golden(graph: Path, golden: Path) -> dict[str, float]:
     while f"patches_{index}" in arrays:
         patches = arrays[f"patches_{index}"].astype(np.float32)
         answers = run_graph(network, graph, card.input_name, patches, nodes)
+        known = {node: arrays.get(f"{node.replace('/', '__')}_{index}") for node in nodes}
+        limit = choose_limit(card, known)
         for node in nodes:
-            key = f"{node.replace('/', '__')}_{index}"
-            if key not in arrays:
+            expected = known[node]
+            if expected is None:
                 raise GraphError(explain("golden", f"values of {node}", "none", golden, REMEDY))
-            expected = arrays[key]
             difference = measure_difference(expected, answers[node], node, graph.name, limit)
             worst[node] = max(worst.get(node, 0.0), difference)
         index += 1
@@ -159,12 +163,35 @@ def replay_answers(graph: Path) -> dict[str, float]:
     if answers is None:  # of a run that an earlier version exported
         return {}
     card, nodes = GraphCard(read_json(graph.with_suffix(".json"))), list(answers.values)
-    limit = MULTI_TARGET_TOLERANCE if card.extra.get("transfer") else PROBABILITY_TOLERANCE
+    limit = choose_limit(card, answers.values)
     found = run_graph(load_graph(graph, card.input_name, nodes), graph, card.input_name, answers.inputs, nodes)
     return {
         node: measure_difference(values, found[node], node, graph.name, limit)
         for node, values in answers.values.items()
     }
+
+
+def choose_limit(card: GraphCard, values: Mapping[str, np.ndarray | None]) -> float:
+    """Return how far probabilities may be from Keras's, given what it computed by node.
+
+    Parameters
+    ----------
+    card : GraphCard
+        Of the graph, which tells where its logits are.
+    values : Mapping[str, np.ndarray or None]
+        By node, what Keras computed on the same patches.
+
+    Returns
+    -------
+    float
+        From `PROBABILITY_TOLERANCE` to `MULTI_TARGET_TOLERANCE`.
+    """
+    if card.extra.get("transfer"):
+        return MULTI_TARGET_TOLERANCE
+    names = [one["name"] for one in card.fields["schema"]["outputs"] if one.get("description") == "logits"]
+    logits = [values[name] for name in names if values.get(name) is not None]
+    largest = max((float(np.abs(one).max(initial=0.0)) for one in logits), default=0.0)
+    return float(np.clip(LOGIT_TOLERANCE * largest, PROBABILITY_TOLERANCE, MULTI_TARGET_TOLERANCE))
 
 
 def replay_audio(

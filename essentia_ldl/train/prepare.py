@@ -32,7 +32,7 @@ from essentia_ldl.files import Home
 from essentia_ldl.models import folder as models
 from essentia_ldl.models import pretrained
 from essentia_ldl.recipe.recipe import NetworkSettings, Recipe
-from essentia_ldl.records import Split, Track
+from essentia_ldl.records import FrontEnd, Split, Track
 from essentia_ldl.train.adapt import list_unlabelled, read_unlabelled
 from essentia_ldl.train.choice import list_feature_sets
 from essentia_ldl.train.compose import check_sampling
@@ -225,8 +225,10 @@ def prepare(
             columns.check_column([track for track in tracks if track.id in chosen.union(split.valid)], column)
         for name in list_sources(recipe, needs.labels):
             build_source(recipe, name).check(train)
-    _tell_room(recipe, tracks, (wanted, training if needs.bands else ()), home, n_jobs, say)
-    collection = extract(tracks, home, [frontends.get(name) for name in wanted], n_jobs, **extractor, say=say)
+    front_ends = [frontends.get(name) for name in wanted]
+    others = [dataclasses.replace(one, resample_quality=QUALITIES[1]) for one in front_ends if is_solved]
+    _tell_room(recipe, tracks, ([*front_ends, *others], training if needs.bands else ()), home, n_jobs, say)
+    collection = extract(tracks, home, front_ends, n_jobs, **extractor, say=say)
     present = {name for track in collection.tracks for name in track.names}
     for name in recipe.classes:
         if name not in present and recipe.kind != REGRESSION:
@@ -266,17 +268,17 @@ def prepare(
 def _tell_room(
     recipe: Recipe,
     tracks: Sequence[Track],
-    wanted: tuple[Sequence[str], Ids[str]],
+    wanted: tuple[Sequence[FrontEnd], Ids[str]],
     home: Home,
     n_jobs: int | None,
     say: Say,
 ) -> None:
     """Tell the room that decoded audio will take: of every track, and of the variants of those that train.
 
-    What is wanted are names of front-ends, and the ids of tracks that have variants.
+    What is wanted are front-ends, and the ids of tracks that have variants.
     """
-    store, (names, training) = Store(home.store), wanted
-    lacking = count_lacking(tracks, [(frontends.get(name), "") for name in names], store)
+    store, (front_ends, training) = Store(home.store), wanted
+    lacking = count_lacking(tracks, [(front_end, "") for front_end in front_ends], store)
     if training and recipe.augment.audio:
         front_end = frontends.of_network(recipe.network.backbone)
         variants = [find_variant(front_end, name) for kind in recipe.augment.audio for name in AUDIO_VARIANTS[kind]]

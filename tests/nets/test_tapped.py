@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from essentia_ldl import taps
+from essentia_ldl import frontends, taps
 from essentia_ldl.errors import WeightsError
+from essentia_ldl.files import digest_file
+from essentia_ldl.nets.backbones import load_backbone
+from essentia_ldl.nets.export.freeze import freeze_model
+from essentia_ldl.nets.export.nodes import PLACEHOLDER, Node
 from essentia_ldl.nets.pretrained.weights import load_tagger
 from essentia_ldl.nets.runtime import keras
-from essentia_ldl.nets.tapped import EMBEDDING, build_tapped, tap_layers
+from essentia_ldl.nets.tapped import EMBEDDING, build_tapped, list_own, measure_own, tap_layers, tap_own
 
 PATCHES = np.random.default_rng(0).uniform(0, 4, (2, 187, 96)).astype(np.float32)
 
@@ -85,3 +91,55 @@ def test_an_extractor_stands_beside_the_others_with_its_embedding(layers, random
     np.testing.assert_allclose(found[:, -12:], alone(PATCHES).numpy(), rtol=1e-6)
     other = build_tapped(tmp_path, ["mtt-vgg"], layers)(PATCHES, training=False).numpy()
     np.testing.assert_allclose(found[:, :-12], other, rtol=1e-5, atol=1e-5)
+
+
+# Of each family of networks that hear samples, narrow, and for shorter patches than its own.
+WAVES = {
+    "samplecnn-rnn4": {"patch_frames": 3**7, "width": 4},
+    "harmoniccnn": {"patch_frames": 8192, "width": 4},
+    "framecnn": {"patch_frames": 48000, "width": 4},
+    "pons-wave": {"patch_frames": 24000, "width": 1},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "n_layers"),
+    [
+        pytest.param("samplecnn-rnn4", 4, marks=pytest.mark.slow),
+        pytest.param("harmoniccnn", 5, marks=pytest.mark.slow),
+        ("framecnn", 4),
+        ("pons-wave", 5),
+    ],
+)
+def test_layers_of_networks_that_hear_samples_are_averaged_over_their_positions(name, n_layers):
+    keras.utils.set_random_seed(0)
+    module, (n_samples, width) = load_backbone(name), WAVES[name].values()
+    model = module.build(dataclasses.replace(module.FRONT_END, patch_frames=n_samples), width=width)
+    own = list_own(name, module)
+    samples = np.random.default_rng(1).uniform(-0.5, 0.5, (2, n_samples)).astype(np.float32)
+    found = tap_own(model, own, "layers")(samples, training=False)[1].numpy()
+    outputs = keras.Model(model.input, [model.get_layer(tap.layer).output for tap in own])(samples, training=False)
+    expected = [pool(one.numpy(), "mean" if one.ndim > 2 else "") for one in outputs]
+    assert [part.shape[1] for part in expected] == measure_own(model, own)
+    assert len(expected) == n_layers
+    np.testing.assert_allclose(found, np.concatenate(expected, axis=1), rtol=1e-4, atol=1e-5)
+
+
+def test_a_trained_network_that_hears_samples_is_read_by_its_layers(tmp_path):
+    keras.utils.set_random_seed(0)
+    module, front_end = load_backbone("framecnn"), frontends.of_network("framecnn")
+    model, own = module.build(width=4), list_own("framecnn", module)
+    sizes = measure_own(model, own)
+    node = Node(taps.LAYERS_NODE, "layers", "concatenation")
+    graph = freeze_model(tap_own(model, own, "layers"), [node], front_end.patch_shape)
+    path = tmp_path / "own-1.pb"
+    path.write_bytes(graph.SerializeToString(deterministic=True))
+    known = tuple(zip([tap.layer for tap in own], sizes, strict=True))
+    told = ("own-1", sum(sizes), digest_file(path), PLACEHOLDER, taps.LAYERS_NODE, "", "mine", known, "framecnn")
+    network = taps.place_extractor(taps.Published(*told))
+    samples = np.random.default_rng(1).uniform(-0.5, 0.5, (2, *front_end.patch_shape)).astype(np.float32)
+    whole = tap_own(model, own, "layers")(samples, training=False)[1].numpy()
+    found = build_tapped(tmp_path, [network], "24")
+    assert found.input_shape == (None, *front_end.patch_shape)
+    columns = np.r_[sizes[0] : sum(sizes[:2]), sum(sizes[:3]) : sum(sizes)]
+    np.testing.assert_allclose(found(samples, training=False).numpy(), whole[:, columns], rtol=1e-4, atol=1e-5)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import essentia
 import essentia.streaming as ess
 import numpy as np
 import pytest
 
 from essentia_ldl.errors import DiskError
+from essentia_ldl.features.samples import to_int16
+from essentia_ldl.frontends import MUSICNN, WAVE_5S
 from essentia_ldl.sound.decoder import SPAN
-from essentia_ldl.sound.patches import StoredBands, cut_blocks, cut_patches, find_stored
+from essentia_ldl.sound.patches import StoredBands, cut_blocks, cut_patches, cut_stored, find_stored
 
 N_FRAMES, N_BANDS = 10, 4
 
@@ -86,3 +90,13 @@ def test_stretches_hold_the_same_patches(n_frames, hop, last_patch):
     expected = join(bands, hop, 3, last_patch)
     assert len(found) == len(expected)
     np.testing.assert_array_equal(np.array(found).reshape(expected.shape), expected)
+
+
+def test_what_is_stored_is_cut_as_networks_read_it():
+    signal = np.sin(np.arange(25, dtype=np.float32))
+    waves = dataclasses.replace(WAVE_5S, patch_frames=10, patch_hop_frames=5)
+    blocks = list(cut_stored(to_int16(signal), waves, 3))
+    assert [(block.shape, block.dtype) for block in blocks] == [((3, 10), np.float32), ((1, 10), np.float32)]
+    np.testing.assert_allclose(np.concatenate(blocks), [signal[i : i + 10] for i in (0, 5, 10, 15)], atol=1 / 32768)
+    bands = dataclasses.replace(MUSICNN, n_bands=N_BANDS, patch_frames=N_FRAMES, patch_hop_frames=5)
+    np.testing.assert_array_equal(np.concatenate(list(cut_stored(draw(29), bands, 3))), join(draw(29), 5, 3, "discard"))

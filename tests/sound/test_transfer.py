@@ -1,4 +1,4 @@
-"""From tags to Choi's CNN to machines on its layers, the whole way: every graph is verified in Essentia on it."""
+"""From tags to a network to machines on its layers, the whole way: every graph is verified in Essentia on it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from essentia_ldl.frontends import SAMPLECNN
 from essentia_ldl.models.folder import BASE_MODELS, TAG_HEADS, read_model
 
 pytestmark = pytest.mark.slow
@@ -27,8 +28,8 @@ def home(tmp_path_factory, graphs, run_command) -> Path:
     return home
 
 
-def train(home: Path, run_command, *settings: str) -> Path:
-    own = 'network.backbones=["demo-tags_demo-choi-scratch-1"]'
+def train(home: Path, run_command, *settings: str, network: str = "choi") -> Path:
+    own = f'network.backbones=["demo-tags_demo-{network}-scratch-1"]'
     changes = [part for setting in (own, *settings) for part in ("--set", setting)]
     before = set((home / "runs").glob("*"))
     run_command(home, "train", "tags-demo", "--labels", "svm", *DEMO, *changes)
@@ -62,3 +63,28 @@ def test_machines_on_its_layers_are_a_graph_that_hears_short_files_too(
     with said.open() as file:
         notes = {row["notes"] for row in csv.DictReader(file)}
     assert notes == {"padded: 4.0 s repeated to one patch of 28.99 s"}
+
+
+def test_machines_on_layers_of_a_network_that_hears_samples(home, run_command, make_signal, write_wav, tmp_path):
+    scratch = ("--labels", "none", "--network", "samplecnn", "--fine-tune", "none", "--set", "network.hidden=0")
+    run_command(home, "train", "tags-demo", *scratch, "--set", "network.width=0.125", "--epochs", "1", *DEMO)
+    own = read_model(home / "graphs" / "demo-tags_demo-samplecnn-scratch-1.pb").card
+    assert [size for _, size in own.extra["layer_sizes"]] == [16, 32, 32, 64, 64]
+    settings = ('choice.kernels=["linear"]', "network.layers=135")
+    model = train(home, run_command, *settings, network="samplecnn")
+    card = read_model(model).card
+    features = next(one for one in card.fields["schema"]["outputs"] if one["name"] == "model/features")
+    assert features["shape"] == [16 + 32 + 64]
+    assert card.fields["schema"]["inputs"][0]["shape"] == [SAMPLECNN.patch_frames]
+    assert (card.sample_rate_hz, card.algorithm) == (SAMPLECNN.sample_rate_hz, "TensorflowPredict")
+    notes = " ".join(card.extra["notes"])
+    assert "Reads samples, not bands" in notes
+    assert "frames" not in notes
+    path, told = write_wav(tmp_path / "a.wav", make_signal(12, 44100), 44100), []
+    for engine in ("essentia", "openvino"):
+        said = tmp_path / f"{engine}.csv"
+        run_command(home, "predict", "--model", model.stem, "--engine", engine, "-o", str(said), str(path))
+        with said.open() as file:
+            told.append({row["class"]: float(row["probability"]) for row in csv.DictReader(file)})
+    assert tuple(told[0]) == card.classes
+    assert told[1] == pytest.approx(told[0], abs=1e-4)

@@ -18,7 +18,7 @@ from essentia_ldl.models import folder as models
 from essentia_ldl.models.answers import name_answers, read_answers
 from essentia_ldl.sound import verify
 from essentia_ldl.sound.features import extract_features
-from essentia_ldl.sound.verify import MULTI_TARGET_TOLERANCE, measure_difference, verify_run
+from essentia_ldl.sound.verify import MULTI_TARGET_TOLERANCE, choose_limit, measure_difference, verify_run
 
 FULL, HEAD = "mood_sad-musicnn-msd", "mood_sad-msd-musicnn"
 SOFTMAX, LOGITS = "model__Softmax", "model__dense_2__BiasAdd"
@@ -256,3 +256,11 @@ def test_a_file_that_needs_a_detour_is_verified_too(name, copied_run, song, enco
     found = verify.replay_audio(path, bands, MUSICNN, exported / f"{FULL}.pb", exported / f"{HEAD}.pb", graphs)
     assert set(found) == {"audio to full graph", "audio to head"}
     assert max(found.values()) <= 1e-5
+
+
+def test_probabilities_of_large_logits_may_be_off_by_what_float32_rounds_to(graphs):
+    card = models.read_model(graphs / "msd-musicnn-1.pb").card
+    (node,) = [one["name"] for one in card.fields["schema"]["outputs"] if one.get("description") == "logits"]
+    found = [choose_limit(card, {node: np.array([[0.0, -size]])}) for size in (3.0, 80.0, 1e6)]
+    assert found == pytest.approx([1e-5, 80 * 2.0**-21, MULTI_TARGET_TOLERANCE])
+    assert choose_limit(card, {node: None}) == 1e-5

@@ -254,7 +254,7 @@ def _stands_on_ours(plan: Plan) -> bool:
 
 def _note_frames(plan: Plan) -> list[str]:
     """Say that a graph of several networks wants patches of one length, where that is so."""
-    if not plan.network.backbones or has_free_time(plan):
+    if not plan.network.backbones or has_free_time(plan) or plan.front_end.kind == "waveform":
         return []
     n_frames, known = plan.front_end.patch_frames, [one.name for one in plan.network.published]
     if known:

@@ -106,8 +106,8 @@ def export(folder: Path, *, extractors: Known | None = None) -> list[Path]:
 
 
 def _list_own(plan: Plan) -> tuple[Tap, ...]:
-    """List the layers that a graph offers to other tasks: those of one network on bands that was trained as a whole."""
-    if plan.network.fine_tune == "head" or plan.samples or plan.tasks or plan.front_end.kind != "mel":
+    """List the layers that a graph offers to other tasks: those of one network that was trained as a whole."""
+    if plan.network.fine_tune == "head" or plan.samples or plan.tasks:
         return ()
     return list_own(plan.network.backbone, load_backbone(plan.network.backbone))
 

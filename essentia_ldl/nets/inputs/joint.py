@@ -21,7 +21,7 @@ from essentia_ldl.features.joint_store import TENSORFLOW, FeaturePlaces, find_fo
 from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.files import replacing
 from essentia_ldl.nets.inputs.embeddings import BATCH_PATCHES
-from essentia_ldl.nets.inputs.patches import cut_grid
+from essentia_ldl.nets.inputs.patches import read_grid
 from essentia_ldl.nets.pretrained.weights import load_tagger
 from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.nets.tapped import build_tapped
@@ -57,7 +57,7 @@ class JointNetwork:
     Parameters
     ----------
     store, graphs : Path
-        Where mel bands and features are, and where the weights are.
+        Where mel bands, or samples, and features are, and where the weights are.
     wanted : Wanted
         Which features.
 
@@ -116,7 +116,7 @@ class JointNetwork:
         Raises
         ------
         StoreError
-            When the mel bands of a track are missing, or the disk is full.
+            When the mel bands or samples of a track are missing, or the disk is full.
         """
         self._make(contents)
         return [self._recall(content) for content in contents]
@@ -141,7 +141,7 @@ class JointNetwork:
             return
         stored = taps.find_stored(self.wanted.layers)
         model = self._tap(stored)
-        bands_of = read_front_end(self.wanted.quality, None, self._front_end)
+        stored_as = read_front_end(self.wanted.quality, None, self._front_end)
 
         @tf.function(input_signature=[tf.TensorSpec(model.input_shape, tf.float32)], autograph=False)
         def compute(patches: tf.Tensor) -> tf.Tensor:
@@ -149,7 +149,7 @@ class JointNetwork:
 
         ends = np.cumsum([taps.count_columns(name, stored) for name in self.wanted.backbones])
         for content in tqdm(missing, desc="features", unit="track", disable=hides_bars()):
-            patches = cut_grid(self._store.read(content, bands_of), self._grid)
+            patches = read_grid(self._store.read(content, stored_as), self._grid)
             starts = range(0, len(patches), BATCH_PATCHES)
             pieces = [compute(np.ascontiguousarray(patches[i : i + BATCH_PATCHES])).numpy() for i in starts]
             parts = np.split(np.concatenate(pieces), ends[:-1], axis=1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from essentia_ldl.errors import DataError, explain
+from essentia_ldl.features.samples import to_float
 from essentia_ldl.records import FrontEnd
 
 
@@ -63,6 +64,51 @@ def cut_grid(bands: np.ndarray, front_end: FrontEnd) -> np.ndarray:
     bands = pad_bands(bands, front_end.patch_frames)
     windows = np.lib.stride_tricks.sliding_window_view(bands, front_end.patch_frames, axis=0)
     return windows[:: front_end.patch_hop_frames].transpose(0, 2, 1)
+
+
+class SamplePatches:
+    """Patches of samples that stay on disk as int16 until some are taken: of an hour, as float32, 318 MB at 22.05 kHz.
+
+    Parameters
+    ----------
+    patches : np.ndarray [shape=(n_patches, n_samples, 1), int16]
+        A view of what the store holds.
+    """
+
+    def __init__(self, patches: np.ndarray) -> None:
+        self._patches = patches
+        self.shape = patches.shape[:2]
+
+    def __len__(self) -> int:
+        return len(self._patches)
+
+    def __getitem__(self, places: int | slice) -> np.ndarray:
+        """Read one patch (n_samples,) or some (n, n_samples), float32."""
+        return to_float(self._patches[places])
+
+    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
+        """Read all."""
+        del copy  # it always is one
+        return self[:].astype(dtype or np.float32, copy=False)
+
+
+def read_grid(stored: np.ndarray, front_end: FrontEnd) -> np.ndarray | SamplePatches:
+    """Cut what the store holds of a track into the patches that inference sees, as a network reads them.
+
+    Parameters
+    ----------
+    stored : np.ndarray [shape=(n_frames, n_bands), float32, or (n_samples, 1), int16]
+        Bands, or samples of a waveform.
+    front_end : FrontEnd
+        As that of `cut_grid`.
+
+    Returns
+    -------
+    np.ndarray or SamplePatches [shape=(n_patches, *patch_shape), float32]
+        Samples stay on disk until they are taken.
+    """
+    patches = cut_grid(stored, front_end)
+    return SamplePatches(patches) if front_end.kind == "waveform" else patches
 
 
 def cut_patch(bands: np.ndarray, start: int, front_end: FrontEnd) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 from essentia_ldl.features.samples import to_float
 from essentia_ldl.features.store import Store, find_variant
 from essentia_ldl.nets.inputs.embeddings import FrozenNetwork
-from essentia_ldl.nets.inputs.patches import count_grid, cut_grid, cut_patch
+from essentia_ldl.nets.inputs.patches import SamplePatches, count_grid, cut_patch, read_grid
 from essentia_ldl.runs.plan import Plan
 
 PIECE_SAMPLES = 1 << 20
@@ -63,32 +63,6 @@ class EmbeddingSource:
     def measure(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and variance of every dimension over all embeddings of some tracks, each (d,), float32."""
         return measure_frames(self.grid(row) for row in rows)
-
-
-class SamplePatches:
-    """Patches of samples that stay on disk as int16 until some are taken: of an hour, as float32, 318 MB at 22.05 kHz.
-
-    Parameters
-    ----------
-    patches : np.ndarray [shape=(n_patches, n_samples, 1), int16]
-        A view of what the store holds.
-    """
-
-    def __init__(self, patches: np.ndarray) -> None:
-        self._patches = patches
-        self.shape = patches.shape[:2]
-
-    def __len__(self) -> int:
-        return len(self._patches)
-
-    def __getitem__(self, places: int | slice) -> np.ndarray:
-        """Read one patch (n_samples,) or some (n, n_samples), float32."""
-        return to_float(self._patches[places])
-
-    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
-        """Read all."""
-        del copy  # it always is one
-        return self[:].astype(dtype or np.float32, copy=False)
 
 
 class BandSource:
@@ -140,8 +114,7 @@ class BandSource:
 
     def grid(self, row: int) -> np.ndarray | SamplePatches:
         """Return all patches of the grid of a track, shape (n_patches, *patch_shape), float32, mapped from disk."""
-        patches = cut_grid(self._bands(row), self.front_end)
-        return SamplePatches(patches) if self.front_end.kind == "waveform" else patches
+        return read_grid(self._bands(row), self.front_end)
 
     def measure(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and variance of every band over all frames of some tracks, each (n_bands,), float32."""

@@ -49,7 +49,7 @@ def test_features_are_those_of_the_grid_and_kept_for_each_network(bands, random_
 def test_another_choice_of_layers_computes_nothing_again(bands, random_graphs, monkeypatch):
     store, _ = bands
     deep = open_network(store, random_graphs).load(CONTENTS)
-    monkeypatch.setattr("essentia_ldl.nets.inputs.joint.cut_grid", None)
+    monkeypatch.setattr("essentia_ldl.nets.inputs.joint.read_grid", None)
     single = open_network(store, random_graphs, backbones=("msd-musicnn",), layers="embedding")
     columns = taps.slice_joint(WANTED.backbones, "embedding", "deep")[256:]
     assert np.array_equal(single.read(CONTENTS[1]), deep[1][:, columns])

@@ -190,13 +190,17 @@ def test_mfcc_that_are_not_finite_are_told(tmp_path, collection):
         baselines.read_mfcc(collection, store)
 
 
+def fit_on(tracks):
+    return lambda *given: baselines.run_baseline(*given, tracks, CLASSES)
+
+
 def test_a_process_that_was_killed_stops_the_baselines(tmp_path):
     def fail():
         raise StepFailed("killed", 137)
 
     fold = make_fold(Split(("t00",), (), ("t01",)))
     with pytest.raises(StepFailed):
-        baselines.run_baselines({"logreg": fail}, tmp_path, [fold], make_tracks(), CLASSES, print)
+        baselines.run_baselines({"logreg": fail}, tmp_path, [fold], fit_on(make_tracks()), print)
 
 
 def test_rare_classes_weigh_the_same():
@@ -261,11 +265,11 @@ def test_what_is_there_is_not_done_again_and_a_reader_that_fails_is_told(tmp_pat
     said = []
     readers = {"logreg": read, "mfcc-svm": fail}
     for _ in range(2):
-        problems = baselines.run_baselines(readers, tmp_path, folds, tracks, CLASSES, said.append)
+        problems = baselines.run_baselines(readers, tmp_path, folds, fit_on(tracks), said.append)
         assert problems == {"mfcc-svm": "MFCC: expected those of every track."}
     assert asked == [1]
     (tmp_path / "logreg-0-2" / "predictions.npz").unlink()
-    baselines.run_baselines(readers, tmp_path, folds, tracks, CLASSES, said.append)
+    baselines.run_baselines(readers, tmp_path, folds, fit_on(tracks), said.append)
     assert said == ["logreg: 4 folds", "logreg: 1 folds"]
 
 

@@ -340,13 +340,13 @@ def test_machines_on_layers_read_what_the_labels_svm_read_and_mfcc_beside_it(wor
         columns = np.arange(len(collection.tracks), dtype=float)[:, None]
         return Tracks({name: Block(name, (columns, columns + 1)) for name in sets[0].blocks}, columns[:, 0], 2)
 
-    def run_machines(readers, run, folds, tracks, classes, say):
-        seen.update({name: read() for name, read in readers.items()})
-        return dict.fromkeys(readers, "not fitted here")
+    def run_machine(name, features, cell, fold, tracks, classes):
+        seen[name] = features
+        raise DataError("not fitted here")
 
     monkeypatch.setattr(crossval_module, "gather_tracks", gather)
     monkeypatch.setattr(batch_module, "plan_cell", plan_as_descent)
-    monkeypatch.setattr(crossval_module.machine_baselines, "run_machines", run_machines)
+    monkeypatch.setattr(crossval_module.machine_baselines, "run_machine", run_machine)
     _, scores, _ = validate(("svm", "none"), baselines=LAYER_BASELINES)
     assert list(scores["baselines_left_out"]) == list(LAYER_BASELINES)
     assert {one.layers for one in gathered} == {"12345"}

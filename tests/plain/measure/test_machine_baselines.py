@@ -8,8 +8,9 @@ import pytest
 from essentia_ldl.choices import LAYER_BASELINES, MFCC_SVM
 from essentia_ldl.errors import StoreError
 from essentia_ldl.files import read_json
+from essentia_ldl.measure.baselines import run_baselines
 from essentia_ldl.measure.kinds import gather_kind_row
-from essentia_ldl.measure.machine_baselines import choose_setting, run_machines, squash
+from essentia_ldl.measure.machine_baselines import choose_setting, run_machine, squash
 from essentia_ldl.measure.rows import gather_row
 from essentia_ldl.records import Split, Track
 from essentia_ldl.runs.folder import Fold
@@ -39,9 +40,13 @@ def read():
     return dict(zip(IDS, ROWS, strict=True))
 
 
+def fit_on(tracks, classes):
+    return lambda *given: run_machine(*given, tracks, classes)
+
+
 def run(folder, tracks, classes, name=MFCC_SVM):
     said = []
-    problems = run_machines({name: read}, folder, [FOLD], tracks, classes, said.append)
+    problems = run_baselines({name: read}, folder, [FOLD], fit_on(tracks, classes), said.append)
     assert problems == {}
     return said
 
@@ -85,8 +90,8 @@ def test_features_that_cannot_be_read_are_a_reason(tmp_path):
     def refuse():
         raise StoreError("MFCC: missing.")
 
-    given = (tmp_path, [FOLD], make_tracks("regression"), ("arousal", "valence"), print)
-    assert run_machines({MFCC_SVM: refuse}, *given) == {MFCC_SVM: "MFCC: missing."}
+    fit = fit_on(make_tracks("regression"), ("arousal", "valence"))
+    assert run_baselines({MFCC_SVM: refuse}, tmp_path, [FOLD], fit, print) == {MFCC_SVM: "MFCC: missing."}
 
 
 def test_without_inner_folds_the_usual_setting_is_taken():

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from essentia_ldl import datasets
+from essentia_ldl import datasets, taps
 from essentia_ldl.collection.read import Source
 from essentia_ldl.collection.splits import split_tracks
 from essentia_ldl.datasets.demo import DemoSize
@@ -142,6 +142,20 @@ def test_room_is_told_of_all_tracks_and_of_variants_of_those_that_train(tmp_path
     training = {Path(name).name for name in split[0].train}
     assert 0 < len(training) < 20
     assert counts == {f"{n:02}.wav": 22050 * (4 if f"{n:02}.wav" in training else 1) for n in range(20)}
+
+
+def test_networks_that_hear_samples_need_both_qualities_where_they_are_features(tmp_path, extracted, monkeypatch):
+    told, made = [], []
+    wave = taps.Network("own-1", (), (), taps.Published(*("own-1", 1, "", "in", "out", "", "", (), "samplecnn")))
+    monkeypatch.setattr(prepare_module, "tell_room", lambda lacking, *rest: told.append(dict(lacking)))
+    monkeypatch.setattr(prepare_module, "find_networks", lambda named, graphs: (wave,) if named else ())
+    monkeypatch.setattr(prepare_module, "build_base_graphs", lambda graphs: None)
+    monkeypatch.setattr(prepare_module, "make_joint_features", lambda *given: made.append(given[1]))
+    recipe = RECIPE.override(labels="svm", network__backbones=("own-1",), network__layers="1")
+    prepare(recipe, Source(make_tracks(tmp_path / "data")), Needs(("svm",)), here(), 1, [].append)
+    (lacking,) = told
+    assert set(lacking.values()) == {2 * 22050}
+    assert made == [("own-1",)]
 
 
 def test_a_column_that_settings_are_chosen_by_is_checked_before_the_extraction(tmp_path, extracted):
