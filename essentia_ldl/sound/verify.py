@@ -8,7 +8,7 @@ or of the embeddings, that training used.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,8 @@ from essentia_ldl.models.answers import read_answers
 from essentia_ldl.models.card import GraphCard, find_front_end
 from essentia_ldl.records import FrontEnd
 from essentia_ldl.runs.plan import ExtractorPlan, read_plan
-from essentia_ldl.scores.uncertainty import SCOPE
 from essentia_ldl.sound.audio import readable_audio
+from essentia_ldl.sound.differences import choose_limit, measure_difference
 from essentia_ldl.sound.extractors import Embedder, stack_tokens
 from essentia_ldl.sound.graph import load_graph, run_graph
 from essentia_ldl.sound.mel import compute_bands
@@ -35,16 +35,8 @@ from essentia_ldl.sound.sampled import replay_samples
 from essentia_ldl.sound.waves import cut_signal, stream_file
 from essentia_ldl.zones import fail_step
 
-PROBABILITY_TOLERANCE = 1e-5  # absolute
-VALUE_TOLERANCE = 1e-4  # logits and embeddings, relative to the largest value
-# Absolute, of a classifier on the features of several networks: two TensorFlows add its thousand products in other
-# orders, and logits that are right to VALUE_TOLERANCE make probabilities that differ by more than one network's.
-MULTI_TARGET_TOLERANCE = 1e-4
-# Absolute, per unit of the largest logit: 16 units in the last place of float32, which sums of some hundred products
-# are off by in another order, times the steepest slope of a sigmoid. Machines on layers have logits of 80 on noise.
-LOGIT_TOLERANCE = 16 / 4 * float(np.finfo(np.float32).eps)
 REMEDY = "Export again."
-PROBABILITY_NODES = ("model/Softmax", "model/Sigmoid")
+UNNAMED = ("model/Softmax", "model/Sigmoid")  # answers that a pipeline of classifiers gets without naming a node
 
 
 def verify_run(run: Path) -> dict[str, Any]:
@@ -64,7 +56,7 @@ def verify_run(run: Path) -> dict[str, Any]:
     ------
     GraphError
         When a node differs from Keras by more than 1e-5 (probabilities and entropies, absolute; 1e-4 of a classifier
-        on several networks; `LOGIT_TOLERANCE` times the logits where these are above 20) or 1e-4 (logits and
+        on several networks; 16 units in the last place times the logits where these are above 20) or 1e-4 (logits and
         embeddings, relative), sampled nodes do not answer as `sampled` says,
         or a graph cannot be loaded.
     """
@@ -171,29 +163,6 @@ def replay_answers(graph: Path) -> dict[str, float]:
     }
 
 
-def choose_limit(card: GraphCard, values: Mapping[str, np.ndarray | None]) -> float:
-    """Return how far probabilities may be from Keras's, given what it computed by node.
-
-    Parameters
-    ----------
-    card : GraphCard
-        Of the graph, which tells where its logits are.
-    values : Mapping[str, np.ndarray or None]
-        By node, what Keras computed on the same patches.
-
-    Returns
-    -------
-    float
-        From `PROBABILITY_TOLERANCE` to `MULTI_TARGET_TOLERANCE`.
-    """
-    if card.extra.get("transfer"):
-        return MULTI_TARGET_TOLERANCE
-    names = [one["name"] for one in card.fields["schema"]["outputs"] if one.get("description") == "logits"]
-    logits = [values[name] for name in names if values.get(name) is not None]
-    largest = max((float(np.abs(one).max(initial=0.0)) for one in logits), default=0.0)
-    return float(np.clip(LOGIT_TOLERANCE * largest, PROBABILITY_TOLERANCE, MULTI_TARGET_TOLERANCE))
-
-
 def replay_audio(
     path: str, bands: np.ndarray, front_end: FrontEnd, full: Path, head: Path | None, graphs: Path
 ) -> dict[str, float]:
@@ -236,7 +205,7 @@ def replay_audio(
         parts = [run_graph(network, full, card.input_name, patch[None], [node])[node] for patch in patches]
         return {"audio to full graph": measure_difference(ours, np.concatenate(parts), node, full.name)}
     predict = getattr(es, front_end.predict_algorithm)
-    named = {"output": node} if node not in PROBABILITY_NODES else {}  # a pipeline of classifiers names none
+    named = {"output": node} if node not in UNNAMED else {}
     theirs = np.array(predict(graphFilename=str(full), **named)(signal))
     found = {"audio to full graph": measure_difference(ours, theirs, node, full.name)}
     if head is not None:
@@ -334,45 +303,6 @@ def replay_extractor(path: str, stored: np.ndarray, extractor: ExtractorPlan, he
     theirs = es.TensorflowPredict2D(graphFilename=str(head), output=node)(embeddings)
     found["audio to head"] = measure_difference(ours, np.array(theirs), node, head.name)
     return found
-
-
-def measure_difference(
-    expected: np.ndarray, found: np.ndarray, node: str, graph: str, limit: float = PROBABILITY_TOLERANCE
-) -> float:
-    """Compare a node's values with what they must be.
-
-    Parameters
-    ----------
-    expected, found : np.ndarray [shape=(n_patches, n_values), float32]
-        What Keras computed and what Essentia computed.
-    node, graph : str
-        Names, for the message.
-    limit : float
-        Largest difference of probabilities that is no fault.
-
-    Returns
-    -------
-    float
-        Largest absolute difference for probabilities and entropies; relative to the largest expected value for the
-        others.
-
-    Raises
-    ------
-    GraphError
-        When the shapes differ, a value is not finite, or the difference is above the tolerance.
-    """
-    if expected.shape != found.shape:
-        raise GraphError(explain(node, f"shape {expected.shape}", found.shape, graph, "Do not use this graph."))
-    difference = float(np.max(np.abs(expected - found))) if expected.size else 0.0
-    tolerance = limit
-    if node not in PROBABILITY_NODES and not node.startswith(SCOPE):  # entropies may all be near 0
-        difference /= max(float(np.max(np.abs(expected))), 1e-12)
-        tolerance = VALUE_TOLERANCE
-    if not difference <= tolerance:  # also true for NaN
-        raise GraphError(
-            explain(node, f"what Keras computed, to {tolerance}", difference, graph, "Do not use this graph.")
-        )
-    return difference
 
 
 def find_answer(card: GraphCard) -> str:
