@@ -30,6 +30,7 @@ from essentia_ldl.studies.parameters import count_parameters
 from essentia_ldl.train.compose import Wanted, plan_run
 from essentia_ldl.zones import run_zone
 
+GROUPS = "n_groups"
 TOLERANCE = 1e-3  # between the mean probabilities of Keras and of the graph in Essentia
 
 
@@ -164,7 +165,7 @@ def draw_cell(cell: Entry, run: Path, artists: Mapping[str, str]) -> dict[str, n
     Returns
     -------
     dict[str, np.ndarray [shape=(n_draws,), float64]]
-        By name of the score; no draws of fewer than two artists.
+        By name of the score; no draws of fewer than two artists. And `GROUPS`, how many there are, an array (1,).
     """
     path = cell.folder(run) / DRAWS
     if not path.is_file():
@@ -172,7 +173,7 @@ def draw_cell(cell: Entry, run: Path, artists: Mapping[str, str]) -> dict[str, n
         groups = group_ids([str(name) for name in tested.ids], artists)
         given = (tested.targets, tested.probabilities, groups, cell.fold)
         with replacing(path) as file:
-            np.savez(file, **draw_scores(*given), **draw_retrieval(*given))
+            np.savez(file, **draw_scores(*given), **draw_retrieval(*given), **{GROUPS: [groups.max() + 1]})
     return read_arrays(path, "draws")
 
 

@@ -1,6 +1,11 @@
 """The page of a benchmark: a table, accuracy against cost, curves of what the networks bear, tags. In: its json.
 
 Out: `benchmark.html` in the run, in the style of the report, with everything inside.
+
+References
+----------
+A. C. Cameron, J. B. Gelbach and D. L. Miller, "Bootstrap-based improvements for inference with clustered errors"
+(Review of Economics and Statistics 90(3), 2008): how many groups are few.
 """
 
 from __future__ import annotations
@@ -20,6 +25,7 @@ from essentia_ldl.studies.tagging.results import COSTS, SCORES, describe_interva
 
 FILE = "benchmark.html"
 MANY_TAGS = 60  # of more, the page shows none by itself
+FEW_GROUPS = 30  # "few (five to thirty) clusters", of which the usual intervals are too narrow
 STYLE = (
     "<style>.looks{display:flex;flex-wrap:wrap;gap:4px 16px;font-size:.88rem;max-width:none}"
     ".look{display:inline-flex;align-items:center;gap:5px}td b{font-weight:650}</style>"
@@ -108,10 +114,12 @@ def _draw_table(found: Mapping[str, Any]) -> str:
         "milliseconds are those of the graph in Essentia, bands at hand."
     )
     spans = table(["network", *SCORES.values(), "ROC-AUC less the best"], intervals, "bars")
+    n_groups = min(row["n_groups"] for row in networks.values())
+    few = f" Of {n_groups} they are too narrow: few artists tell little of others." if n_groups < FEW_GROUPS else ""
     words = (
-        "Intervals of 95 %, artists drawn with replacement from those that test, tracks of unknown ones one by one; "
-        "what another training of the same network would score is not in them. The last column is drawn pair by pair: "
-        "where it holds zero, these tracks do not tell a network from the best."
+        f"Intervals of 95 %, drawn with replacement from the {n_groups} artists that test, a track of an unknown one "
+        f"counting as one.{few} What another training of the same network would score is not in them. The last column "
+        "is drawn pair by pair: where it holds zero, these tracks do not tell a network from the best."
     )
     return f"{table(head, rows, 'bars')}<p class=note>{text}</p>{left_out}{spans}<p class=note>{words}</p>"
 

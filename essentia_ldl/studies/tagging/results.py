@@ -2,9 +2,9 @@
 
 In: scores of cells. Out: `benchmark.json`: {"settings", "collection", "left_out" (network: why), "networks": {name:
 {"title", "n_folds", "scores" (means over folds), "deviations" (over folds; empty of one), "intervals" (of 95 %, whole
-artists drawn), "less_best" (interval of the ROC-AUC less that of the best network, on the same draws; null of itself),
-"by_tag", "variants", "parameters", "costs" (training_s, of one fold, and ms_per_s)}}}. All but "costs" is the same on
-every run.
+artists drawn), "n_groups" (artists that test, and tracks without one, over all folds), "less_best" (interval of the
+ROC-AUC less that of the best network, on the same draws; null of itself), "by_tag", "variants", "parameters", "costs"
+(training_s, of one fold, and ms_per_s)}}}. All but "costs" is the same on every run.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from essentia_ldl.errors import DataError, explain
 from essentia_ldl.files import read_object
 from essentia_ldl.scores.bootstrap import find_interval
 from essentia_ldl.scores.multi_label import average_known
-from essentia_ldl.studies.tagging.cells import Entry
+from essentia_ldl.studies.tagging.cells import GROUPS, Entry
 from essentia_ldl.studies.tagging.folder import describe_changes
 from essentia_ldl.studies.tagging.grid import NETWORKS
 
@@ -64,6 +64,7 @@ def gather(
             "scores": {key: _mean([row[key] for row in rows]) for key in scores},
             "deviations": {key: float(np.std([row[key] for row in rows], ddof=1)) for key in scores if len(rows) > 1},
             "intervals": {key: _find_interval(resampled[name][key]) for key in SCORES},
+            "n_groups": int(sum(draws[cell][GROUPS][0] for cell in cells if cell.network == name)),
             "less_best": None,
             "by_tag": _average_tables([row["by_tag"] for row in rows]),
             "variants": _average_tables([row["variants"] for row in rows]),
@@ -79,7 +80,7 @@ def gather(
 
 def _average_draws(folds: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """Average each draw over folds; none where a fold has none."""
-    if not folds or any(not len(values) for fold in folds for values in fold.values()):
+    if not folds or any(not len(fold[key]) for fold in folds for key in SCORES):
         return {key: np.empty(0) for key in SCORES}
     return {key: average_known(np.stack([fold[key] for fold in folds])) for key in SCORES}
 

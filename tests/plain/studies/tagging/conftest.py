@@ -49,6 +49,7 @@ def _describe(number: int) -> dict:
         "scores": scores,
         "deviations": {},
         "intervals": {name: [score - 0.05, score + 0.05] for name in scores if name != "tracks_map"},
+        "n_groups": 6,
         "less_best": [-0.2, 0.01] if number < 8 else None,
         "by_tag": {tag: {"roc_auc": score, "pr_auc": None} for tag in TAGS},
         "variants": {name: {"roc_auc": score - 0.1, "pr_auc": 0.5} for name in VARIANTS},

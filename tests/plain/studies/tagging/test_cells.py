@@ -79,7 +79,8 @@ def test_scores_on_draws_are_those_of_whole_artists_and_are_kept(make_cell, tmp_
     expected = score_intervals(tested.truth, tested.probabilities, groups)["roc_auc"]
     areas = found["roc_auc"]
     assert find_interval(areas[np.isfinite(areas)]) == expected
-    assert set(found) == set(SHOWN)
+    assert set(found) == {*SHOWN, "n_groups"}
+    assert found["n_groups"].tolist() == [4]
     again = draw_cell(cell, tmp_path, {})
     np.testing.assert_array_equal(again["pr_auc"], found["pr_auc"])
     (folder / "draws.npz").unlink()

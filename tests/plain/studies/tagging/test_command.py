@@ -13,6 +13,7 @@ from essentia_ldl.files import Home, read_object, write_json
 from essentia_ldl.runs.names import SCORES
 from essentia_ldl.studies import estimates
 from essentia_ldl.studies.tagging import command
+from essentia_ldl.studies.tagging.cells import GROUPS
 from essentia_ldl.studies.tagging.command import Terms, measure
 from essentia_ldl.studies.tagging.results import FILE
 from essentia_ldl.studies.tagging.results import SCORES as SHOWN
@@ -73,7 +74,7 @@ def measured(monkeypatch, tmp_path):
 
     def draw_cell(cell, run, artists):
         state["artists"] = artists
-        return dict.fromkeys(SHOWN, np.linspace(0, 1, 101))
+        return {**dict.fromkeys(SHOWN, np.linspace(0, 1, 101)), GROUPS: np.array([4])}
 
     monkeypatch.setattr(command, "measure_cell", measure_cell)
     monkeypatch.setattr(command, "draw_cell", draw_cell)

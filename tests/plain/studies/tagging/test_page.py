@@ -40,6 +40,8 @@ def test_every_network_has_its_intervals_and_all_but_the_best_how_far_it_is_behi
         low, high = row["intervals"]["roc_auc"]
         assert f"<td>[{low:.3f}, {high:.3f}]</td>" in text
     assert text.count("<td>[-0.200, +0.010]</td>") == len(found["networks"]) - 1
+    assert "the 6 artists that test" in text
+    assert "they are too narrow" in text
 
 
 def test_differences_and_what_was_left_out_are_told(found, tmp_path):

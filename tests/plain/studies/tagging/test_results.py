@@ -9,11 +9,11 @@ import pytest
 
 from essentia_ldl.errors import DataError, StoreError
 from essentia_ldl.files import write_json
-from essentia_ldl.studies.tagging.cells import Entry, score_cell
+from essentia_ldl.studies.tagging.cells import GROUPS, Entry, score_cell
 from essentia_ldl.studies.tagging.results import FILE, SCORES, compare, gather, read_benchmark
 
 VARIANTS = ("noise-10", "pitch-up-2")
-DRAWS = dict.fromkeys(SCORES, np.linspace(0.2, 0.8, 101))
+DRAWS = {**dict.fromkeys(SCORES, np.linspace(0.2, 0.8, 101)), GROUPS: np.array([3])}
 
 
 def test_folds_are_averaged(make_cell):
@@ -50,7 +50,7 @@ def test_intervals_are_of_the_mean_over_folds_and_of_differences_pair_by_pair(ma
     random = np.random.default_rng(0)
     same = {fold: random.random(1000) for fold in (0, 1)}  # what is hard for one network is hard for the other
     shift = {"fcn": 0.0, "crnn": 0.2}
-    draws = {cell: dict.fromkeys(SCORES, same[cell.fold] + shift[cell.network]) for cell in cells}
+    draws = {cell: {**DRAWS, **dict.fromkeys(SCORES, same[cell.fold] + shift[cell.network])} for cell in cells}
     draws[Entry("fcn", 0)] = {**draws[Entry("fcn", 0)], "pr_auc": np.full(1000, np.nan)}
     found = gather(cells, draws)
     expected = np.percentile((same[0] + same[1]) / 2, [2.5, 97.5])
@@ -58,11 +58,12 @@ def test_intervals_are_of_the_mean_over_folds_and_of_differences_pair_by_pair(ma
     np.testing.assert_allclose(found["fcn"]["intervals"]["pr_auc"], np.percentile(same[1], [2.5, 97.5]))
     np.testing.assert_allclose(found["fcn"]["less_best"], [-0.2, -0.2])
     assert found["crnn"]["less_best"] is None
+    assert found["crnn"]["n_groups"] == 2 * 3
 
 
 def test_one_artist_tells_nothing_of_others(make_cell):
     cell = Entry("fcn", 0)
-    found = gather({cell: score_cell(make_cell(), VARIANTS)}, {cell: dict.fromkeys(SCORES, np.empty(0))})
+    found = gather({cell: score_cell(make_cell(), VARIANTS)}, {cell: {**DRAWS, **dict.fromkeys(SCORES, np.empty(0))}})
     assert found["fcn"]["intervals"] == dict.fromkeys(SCORES)
 
 
