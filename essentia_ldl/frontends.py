@@ -38,6 +38,8 @@ silence to 2048 samples, and none is empty. Patches stand next to one another.
 `ARTISTS` is that of Park, Lee, Park, Ha and Nam, "Representation learning of music using artist labels" (ISMIR 2018),
 section 3, in the authors' code (https://github.com/jongpillee/ismir2018-artist): 128 bands of the magnitude, compressed
 as log10(1 + 10 x), three seconds at a time, ten of them in a clip of 30 s. The filters are those of `RESNET`.
+`ZEROSHOT` is that of Choi, Lee, Park and Nam, "Zero-shot learning for audio-based music classification and tagging"
+(ISMIR 2019), in the authors' code (https://github.com/kunimi00/ZSL_music_tagging): the same, of one frame more.
 The twins of waveforms are mel bands of the same patch, 128 of them, whose windows and hops are the filters and
 strides of a first convolution: powers of 2 in the first paper, powers of 3 in figure 4 of Kim, Lee and Nam.
 """
@@ -208,6 +210,8 @@ ARTISTS = dataclasses.replace(
     compression="log-10",
 )
 
+ZEROSHOT = dataclasses.replace(ARTISTS, name="zeroshot", patch_frames=130, patch_hop_frames=130)
+
 SAMPLECNN = FrontEnd(
     name="samplecnn",
     kind="waveform",
@@ -360,6 +364,7 @@ NETWORKS = {
     "vggish": KnownNetwork(
         VGGISH, ("audioset",), depths=("pool1", "pool2", "pool3", "pool4", "fc1_2_relu", "embedding")
     ),
+    "zeroshot": KnownNetwork(ZEROSHOT),
 }
 
 
