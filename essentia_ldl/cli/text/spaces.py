@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from essentia_ldl.spaces.artists import Learned
+from essentia_ldl.spaces.evaluate import MeasuredEmbeddings
+from essentia_ldl.spaces.tables import list_cells, list_published, write_json, write_markdown, write_text
 
 
 def describe_learned(done: Learned) -> list[str]:
@@ -12,3 +14,16 @@ def describe_learned(done: Learned) -> list[str]:
     told += f"; {done.n_unknown} tracks without one were left out" if done.n_unknown else ""
     use = f"essentia-ldl index MUSIC -o lib.index --model {done.model}"
     return [told, f"model: {done.model}.pb and .json in graphs/", f"run: {done.run}", f"use it: {use}"]
+
+
+def describe_embeddings(done: MeasuredEmbeddings, form: str = "text", paper: bool = False) -> list[str]:
+    """Write what was measured of embeddings as "text", "markdown" or "json"; with `paper` beside its tables."""
+    if form == "json":
+        return [write_json(done)]
+    write = write_markdown if form == "markdown" else write_text
+    artists = f" of {done.n_artists} artists" if done.n_artists else ", whose artists are not known: no artist filter"
+    lines = [f"{done.n_tracks} tracks{artists}; intervals of 95 % by resampling artists", "", *write(list_cells(done))]
+    if paper:
+        title = "Park et al. (ISMIR 2018), networks trained on 90,000 songs; this collection, measured here"
+        lines += ["", title, "", *write(list_published(done))]
+    return [*lines, *([""] if done.pictures else []), *(f"picture: {path}" for path in done.pictures)]

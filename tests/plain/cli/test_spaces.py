@@ -54,3 +54,42 @@ def test_an_unknown_loss_is_told_with_those_that_exist(run, tmp_path):
     done = run("space", "artists", tmp_path, "--loss", "hinge")
     assert done.exit_code == 2
     assert "siamese" in done.output
+
+
+def test_options_of_the_measures_arrive(run, tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr("essentia_ldl.spaces.evaluate.evaluate_embeddings", lambda *one: told.extend(one) or 1 / 0)
+    run(
+        "evaluate-embeddings", "a", "b", tmp_path, "--by", "genre", "-k", "5", "--pictures", tmp_path / "p", "--jobs", 1
+    )
+    models, source, terms, _, _, workers = told
+    assert (models, source.data, workers.n_jobs) == (["a", "b"], str(tmp_path), 1)
+    assert (terms.by, terms.k, terms.n_nearest, terms.pictures) == (("genre",), 5, 20, tmp_path / "p")
+
+
+def test_options_of_the_comparison_arrive(run, tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr("essentia_ldl.spaces.compare.compare_spaces", lambda *one: told.extend(one) or 1 / 0)
+    run("space", "compare", tmp_path, "--losses", "triplet", "--folds", "3", "--columns", "genre", "--size", "8")
+    asked, contest, source, _, _, _ = told
+    assert (contest.losses, contest.n_folds, contest.terms.by) == (("triplet",), 3, ("genre",))
+    assert (asked.settings.size, source.data) == (8, str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["evaluate-embeddings", "msd-musicnn-1"], "arguments: expected a model and a collection; got 'msd-musicnn-1'"),
+        (["space", "compare", "DATA", "--losses", "triplets"], "Did you mean 'triplet'?"),
+        (["evaluate-embeddings", "m", "DATA", "--by", "gener"], "column: expected one of artist, label; got 'gener'"),
+        (["evaluate-embeddings", "m", "DATA", "-o", "DATA"], "error:"),
+    ],
+)
+def test_bad_input_of_the_measures_is_one_sentence(run, tmp_path, arguments, told):
+    table = write_table(tmp_path / "index.csv", ["Ann", "Bea"])
+    before = table.read_bytes()
+    done = run(*(table if one == "DATA" else one for one in arguments))
+    assert done.exit_code == 1
+    assert told in done.output
+    assert done.output.count("error:") == 1
+    assert table.read_bytes() == before
