@@ -38,8 +38,6 @@ silence to 2048 samples, and none is empty. Patches stand next to one another.
 `ARTISTS` is that of Park, Lee, Park, Ha and Nam, "Representation learning of music using artist labels" (ISMIR 2018),
 section 3, in the authors' code (https://github.com/jongpillee/ismir2018-artist): 128 bands of the magnitude, compressed
 as log10(1 + 10 x), three seconds at a time, ten of them in a clip of 30 s. The filters are those of `RESNET`.
-`ZEROSHOT` is that of Choi, Lee, Park and Nam, "Zero-shot learning for audio-based music classification and tagging"
-(ISMIR 2019), in the authors' code (https://github.com/kunimi00/ZSL_music_tagging): the same, of one frame more.
 The twins of waveforms are mel bands of the same patch, 128 of them, whose windows and hops are the filters and
 strides of a first convolution: powers of 2 in the first paper, powers of 3 in figure 4 of Kim, Lee and Nam.
 """
@@ -123,7 +121,6 @@ MFCC_FRAMES_25 = FrontEnd(  # without a segment: the whole track
     patch_hop_frames=1,
     input_algorithm="MFCC",
 )
-
 MFCC_FRAMES_13 = dataclasses.replace(MFCC_FRAMES_25, name="mfcc-frames-13", n_bands=13)
 
 # By compression, of log10(1 + scale x): RESNET, of the bands' power, as TensorflowInputMusiCNN; ARTISTS, of magnitude.
@@ -209,8 +206,7 @@ ARTISTS = dataclasses.replace(
     input_parameters=(("highFrequencyBound", 11025.0), *OPENL3.input_parameters[1:]),  # of the magnitude
     compression="log-10",
 )
-
-ZEROSHOT = dataclasses.replace(ARTISTS, name="zeroshot", patch_frames=130, patch_hop_frames=130)
+ZEROSHOT = dataclasses.replace(ARTISTS, name="zeroshot", patch_frames=130, patch_hop_frames=130)  # Choi et al. (2019)
 
 SAMPLECNN = FrontEnd(
     name="samplecnn",
@@ -224,7 +220,6 @@ SAMPLECNN = FrontEnd(
     input_algorithm="FrameCutter",
     predict_algorithm="TensorflowPredict",
 )
-
 SAMPLECNN_1S = dataclasses.replace(SAMPLECNN, name="samplecnn-1s", patch_frames=22050, patch_hop_frames=22050)
 
 WAVE_3S = dataclasses.replace(
