@@ -121,7 +121,6 @@ MFCC_FRAMES_25 = FrontEnd(  # without a segment: the whole track
     patch_hop_frames=1,
     input_algorithm="MFCC",
 )
-
 MFCC_FRAMES_13 = dataclasses.replace(MFCC_FRAMES_25, name="mfcc-frames-13", n_bands=13)
 
 # By compression, of log10(1 + scale x): RESNET, of the bands' power, as TensorflowInputMusiCNN; ARTISTS, of magnitude.
@@ -207,6 +206,7 @@ ARTISTS = dataclasses.replace(
     input_parameters=(("highFrequencyBound", 11025.0), *OPENL3.input_parameters[1:]),  # of the magnitude
     compression="log-10",
 )
+ZEROSHOT = dataclasses.replace(ARTISTS, name="zeroshot", patch_frames=130, patch_hop_frames=130)  # Choi et al. (2019)
 
 SAMPLECNN = FrontEnd(
     name="samplecnn",
@@ -220,7 +220,6 @@ SAMPLECNN = FrontEnd(
     input_algorithm="FrameCutter",
     predict_algorithm="TensorflowPredict",
 )
-
 SAMPLECNN_1S = dataclasses.replace(SAMPLECNN, name="samplecnn-1s", patch_frames=22050, patch_hop_frames=22050)
 
 WAVE_3S = dataclasses.replace(
@@ -360,6 +359,7 @@ NETWORKS = {
     "vggish": KnownNetwork(
         VGGISH, ("audioset",), depths=("pool1", "pool2", "pool3", "pool4", "fc1_2_relu", "embedding")
     ),
+    "zeroshot": KnownNetwork(ZEROSHOT),
 }
 
 

@@ -30,8 +30,9 @@ from essentia_ldl.cli.options import (
 )
 from essentia_ldl.cli.predict import predict_command
 from essentia_ldl.cli.search import describe_command, index_command, search_command, similar_command
-from essentia_ldl.cli.spaces import space_group
+from essentia_ldl.cli.spaces import evaluate_embeddings_command, space_group
 from essentia_ldl.cli.studies import agf_command, benchmark_command, table2_command
+from essentia_ldl.cli.words import words_command
 from essentia_ldl.files import Home
 from essentia_ldl.runs.names import FAILURES
 
@@ -317,7 +318,9 @@ main.add_command(similar_command)
 main.add_command(install_command)
 main.add_command(search_command)
 main.add_command(describe_command)
+space_group.add_command(words_command)
 main.add_command(space_group)
+main.add_command(evaluate_embeddings_command)
 
 
 @main.command("doctor")

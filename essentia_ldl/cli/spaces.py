@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from essentia_ldl.choices import DISTANCES, NEGATIVES, SPACE_LOSSES, WORD_LOSSES
+from essentia_ldl.choices import DISTANCES, NEGATIVES, SPACE_LOSSES
 from essentia_ldl.cli.group import fail, show
-from essentia_ldl.cli.options import JOBS, layout, read_names
+from essentia_ldl.cli.options import JOBS, PROCESSES, layout, read_names
 from essentia_ldl.files import Home
 from essentia_ldl.runs.names import FAILURES
 
@@ -76,36 +76,77 @@ def artists_command(
         fail(f"{len(done.failures)} files were left out: see {done.run}/{FAILURES}.")
 
 
-@space_group.command("words")
+@space_group.command("compare")
 @click.argument("data", required=False)
-@click.option("--vectors", metavar="FILE", required=True, help="Word vectors of GloVe, word2vec, fastText, or a table.")
-@click.option("--way", type=click.Choice(WORD_LOSSES), default="words", show_default=True, help="devise: pretrained.")
-@click.option("--by", default="label", show_default=True, metavar="COLUMN", help="Of words, parted by ;.")
-@click.option("--on", multiple=True, callback=read_names, metavar="NAMES", help="Default: msd-musicnn.")
-@click.option("--layers", default="embedding", show_default=True, help="Of them: embedding, deep, all, 12345.")
-@click.option("--network", default="", metavar="NAME", help="Instead: train a network from scratch.")
-@click.option("--size", type=click.IntRange(1), metavar="N", help="Numbers of the space (default: 100).")
-@click.option("--epochs", type=click.IntRange(0), metavar="N", help="At most (default: 200).")
-@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Learning rate.")
-@click.option("--seed", type=int, metavar="N", help="Of everything random, which words are unseen too (default: 0).")
-@click.option("--name", default="", metavar="NAME", help="Of the model (default: that of DATA).")
+@click.option("--losses", multiple=True, callback=read_names, metavar="NAMES", help="Default: all five.")
+@click.option("--folds", "n_folds", type=click.IntRange(2), default=5, show_default=True, help="Of artists.")
+@click.option(
+    "--columns", multiple=True, callback=read_names, metavar="NAMES", help="Measured (default: artist,label)."
+)
+@options_of_space
 @layout
 @JOBS
-def words_command(
-    data: str | None, vectors: str, way: str, layout: str | None, options: dict[str, str], **asked: Any
+def compare_command(
+    data: str | None, losses: tuple[str, ...], n_folds: int, columns: tuple[str, ...], jobs: int | None, **asked: Any
 ) -> None:
-    """Learn a space of words and audio from the tags of DATA, and put it into graphs/: for index, search and describe.
-
-    A fifth of the words is never seen in training, and measured apart. Without DATA on a synthesised demo.
-    """
-    from essentia_ldl.cli.text.spaces import describe_words
+    """Compare losses on artists of DATA who did not train, beside what needs no training."""
+    from essentia_ldl.choices import SPACE_LOSSES
+    from essentia_ldl.cli.text.spaces import describe_embeddings
     from essentia_ldl.collection.read import Source
     from essentia_ldl.spaces.artists import make_asked
-    from essentia_ldl.spaces.words import learn_words
+    from essentia_ldl.spaces.compare import Contest, compare_spaces
+    from essentia_ldl.spaces.measure import MeasureTerms
 
-    jobs = asked.pop("jobs")
-    wanted, source = make_asked(way, **asked), Source(data, layout, options)
-    done = learn_words(wanted, vectors, source, Home.from_environment(), jobs, click.echo)
-    show(describe_words(done))
+    contest = Contest(losses or SPACE_LOSSES, n_folds, MeasureTerms(columns))
+    source, home = Source(data, asked.pop("layout"), asked.pop("options")), Home.from_environment()
+    show(describe_embeddings(compare_spaces(make_asked(**asked), contest, source, home, jobs, click.echo)))
+
+
+@click.command("evaluate-embeddings")
+@click.argument("arguments", metavar="MODEL... DATA", nargs=-1, required=True)
+@click.option("--by", multiple=True, callback=read_names, metavar="COLUMNS", help="Default: artist,label.")
+@click.option("-k", type=click.IntRange(1), default=10, show_default=True, help="Length of the list of the precision.")
+@click.option("--nearest", "n_nearest", type=click.IntRange(1), default=20, show_default=True, help="Of the k-NN.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the folds.")
+@click.option("--pictures", metavar="FOLDER", help="Write t-SNE pictures there, one per model and column.")
+@click.option("--paper", is_flag=True, help="Also show tables 1 to 3 of Park et al. (2018).")
+@click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
+@click.option("-o", "--output", metavar="FILE", help="Write there instead of on the terminal.")
+@layout
+@PROCESSES
+def evaluate_embeddings_command(
+    arguments: tuple[str, ...], paper: bool, form: str, output: str | None, jobs: int | None, **asked: Any
+) -> None:
+    """Measure the embeddings of MODELs on DATA: is the same artist near, or the same label?
+
+    A MODEL is a name of graphs/ or a .pb file with embeddings; NAME:NODE names another output.
+    """
+    from pathlib import Path
+
+    from essentia_ldl.cli.text.spaces import describe_embeddings
+    from essentia_ldl.collection.read import Source
+    from essentia_ldl.errors import DataError, explain
+    from essentia_ldl.predict.many import Workers
+    from essentia_ldl.predict.overwrite import refuse_overwriting
+    from essentia_ldl.predict.write import Output
+    from essentia_ldl.spaces.evaluate import evaluate_embeddings
+    from essentia_ldl.spaces.measure import MeasureTerms
+
+    *models, data = arguments
+    if not models:
+        remedy = "Name both: evaluate-embeddings MODEL... DATA."
+        raise DataError(explain("arguments", "a model and a collection", data, "evaluate-embeddings", remedy))
+    document, source = Output("text", output), Source(data, asked.pop("layout"), asked.pop("options"))
+    if document.is_file:
+        refuse_overwriting(output, [], [data])
+    folder = asked.pop("pictures")
+    terms = MeasureTerms(**asked, pictures=None if folder is None else Path(folder))
+    done = evaluate_embeddings(models, source, terms, Home.from_environment(), _warn, Workers(jobs))
+    with document.open() as stream:
+        stream.write("\n".join(describe_embeddings(done, form, paper)) + "\n")
     if done.failures:
-        fail(f"{len(done.failures)} files were left out: see {done.run}/{FAILURES}.")
+        fail(f"{len(done.failures)} files could not be used; first: {done.failures[0].reason}")
+
+
+def _warn(sentence: str) -> None:
+    click.echo(sentence, err=True)

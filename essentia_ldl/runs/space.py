@@ -58,6 +58,9 @@ PUBLISHED: dict[str, Any] = {
     **{"optimizer": "sgd", "rate": 0.1, "batch_size": 15, "l2": 1e-5, "itself": False},
     "epochs": 200,
 }
+# Of a whole network on words: Choi et al. (2019), in the authors' code (https://github.com/kunimi00/ZSL_music_tagging),
+# but for a rate that falls
+PUBLISHED_ON_WORDS: dict[str, Any] = {"optimizer": "sgd", "rate": 1e-3, "batch_size": 64, "patience": 20, "epochs": 200}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +73,7 @@ class SpaceSettings:
         "siamese": the sum of the hinges of several negatives; "triplet": the hinge of one, or the mean of several;
         "contrastive": pairs that are alike and pairs that are not; "basic": a softmax over the groups; "tags":
         a sigmoid for every label. The last two have an output layer in training, which leaves with the groups.
+        "words" and "devise" compare tracks with words, see `nets.metric.words`.
     distance : str
         "cosine" or "l2", of the first three.
     margin : float
@@ -169,7 +173,8 @@ def make_settings(loss: str = SIAMESE, *, whole: bool = False, **given: Any) -> 
     if loss not in OWN:
         raise unknown("loss", loss, OWN)
     known = {key: value for key, value in given.items() if value is not None}
-    return SpaceSettings(**{"loss": loss, **OWN[loss], **(PUBLISHED if whole else {}), **known})
+    published = PUBLISHED_ON_WORDS if loss in WORD_LOSSES else PUBLISHED
+    return SpaceSettings(**{"loss": loss, **OWN[loss], **(published if whole else {}), **known})
 
 
 @dataclasses.dataclass(frozen=True)

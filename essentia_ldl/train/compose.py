@@ -260,14 +260,16 @@ def name_stems(recipe: Recipe, is_demo: bool, extractor: Extractor | None = None
     dict
         full ``mood_sad-musicnn-msd`` and head ``mood_sad-msd-musicnn`` (the middle parts swap, as Essentia's do); only
         the head, ``mood_sad-discogs-effnet``, over a published extractor; only the full graph, ``genre_fma-dcnn-agf``,
-        over networks that learned artist groups, and ``mood_sad-joint-4`` over four pretrained ones, or extractors,
-        side by side.
+        over networks that learned artist groups, or whatever another target beside the classes is called, and
+        ``mood_sad-joint-4`` over four pretrained ones, or extractors, side by side.
     """
     prefix = f"{'demo-' if is_demo else ''}{recipe.file_task}"
     network = recipe.network
     if recipe.target_networks != "none":
-        learned = any(label_sources.is_auxiliary(source) for source in recipe.learned)
-        return {"full": f"{prefix}-{network.backbone}-{'agf' if learned else 'transfer'}", "head": None}
+        beside = [source for source in recipe.learned if label_sources.is_auxiliary(source)]
+        groups = any(source in label_sources.AGF for source in beside)
+        learned = "agf" if groups else beside[0].replace("_", "-") if beside else "transfer"
+        return {"full": f"{prefix}-{network.backbone}-{learned}", "head": None}
     if network.fine_tune == "none":
         return {"full": f"{prefix}-{network.backbone}-scratch", "head": None}
     if extractor is not None:

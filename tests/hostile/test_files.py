@@ -165,6 +165,35 @@ def test_store(home, report_writer, counts, sizes):
         try_all(iter([mutant]), path, lambda: run_inside(home.parent, "report", str(run)), counts, is_spare=True)
 
 
+def write_tagged(path: Path, folder: Path) -> None:
+    """Write an index of six tracks with three tags."""
+    entries = tuple(IndexedTrack(str(folder / f"{n}.wav"), 3.5, 10, 20, f"artist {n // 2}", "sad") for n in range(6))
+    random_ = np.random.default_rng(0)
+    units, activations = (random_.random(size=(6, n)).astype(np.float32) for n in (4, 3))
+    maker, tags = Maker("m-1", "0" * 64, "emb"), ("sad", "loud", "piano")
+    with open(path, "wb") as file:
+        write_library(Library(maker, entries, units, np.arange(6), b"", tags, activations), file)
+
+
+def test_word_vectors(home, tmp_path, counts, sizes):
+    """`search` with a damaged index with tags, or damaged vectors of words, as text and as bytes."""
+    index, path, draw = home / "lib.index", home / "glove.txt", random.Random(f"words {sizes.seed}")
+    write_tagged(index, tmp_path)
+    words = ("sad", "loud", "piano", "gloomy", "the")
+    rows = np.random.default_rng(1).normal(size=(5, 6)).astype("<f4")
+    text = "".join(f"{word} {' '.join(f'{x:.4f}' for x in row)}\n" for word, row in zip(words, rows, strict=True))
+    binary = b"5 6\n" + b"".join(word.encode() + b" " + row.tobytes() for word, row in zip(words, rows, strict=True))
+    run = functools.partial(run_inside, home.parent, "search", "gloomy", "--index", str(index), "--words", str(path))
+    n_files = sizes.inputs("indexes")
+    path.write_text(text)
+    whole = index.read_bytes()
+    try_all(iter([damage_bytes(whole, draw) for _ in range(n_files)]), index, run, counts)
+    index.write_bytes(whole)
+    for data in (text.encode(), binary):
+        try_all(iter([damage_bytes(data, draw) for _ in range(n_files)]), path, run, counts)
+    try_all(draw_damage(text.encode(), damaged_lines(text), n_files, sizes.seed), path, run, counts)
+
+
 def test_indexes(home, tmp_path, counts, sizes):
     """`similar` with a damaged index, of bytes or of what its head says: an answer, or a sentence."""
     entries = gather(IndexedTrack(str(tmp_path / f"{n}.wav"), 3.5, 10, 20, f"artist {n // 2}", "sad") for n in range(6))

@@ -21,6 +21,7 @@ def test_a_rule_reads_as_english(names, text):
 def test_a_list_names_nothing_twice_and_its_first_is_the_default_of_recipes():
     found = {name: value for name, value in vars(choices).items() if isinstance(value, tuple)}
     lists = {"FINE_TUNE", "LOSSES", "CLASS_WEIGHTS", "ACTIVATIONS", "PRETRAINED", "TARGET_NETWORKS"}
+    lists |= {"SPACE_LOSSES", "WORD_LOSSES", "DISTANCES", "NEGATIVES"}
     assert lists | {"LAYERS", "SOLVERS", "CHOSEN", "SPEEDS", "MUSIC", "KINDS", "KERNELS", "LOOKS"} == set(found)
     assert all(len(set(value)) == len(value) for value in found.values())
     network, training = NetworkSettings(), TrainingSettings()

@@ -109,7 +109,7 @@ def test_the_readme_has_a_line_for_every_command():
     from essentia_ldl.cli.main import main
 
     text = (DOCS.parent / "README.md").read_text("utf-8").partition("## Commands")[2].partition("\n## ")[0]
-    named = set(re.findall(r"`([a-z0-9 ]+)`", text))
+    named = set(re.findall(r"`([a-z0-9 -]+)`", text))
     found = [
         context.command_path.removeprefix("essentia-ldl ")
         for _, context in pages.list_commands(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from essentia_ldl.spaces.artists import Learned
-from essentia_ldl.spaces.words import LearnedWords
+from essentia_ldl.spaces.evaluate import MeasuredEmbeddings
+from essentia_ldl.spaces.tables import list_cells, list_published, write_json, write_markdown, write_text
 
 
 def describe_learned(done: Learned) -> list[str]:
@@ -15,18 +16,14 @@ def describe_learned(done: Learned) -> list[str]:
     return [told, f"model: {done.model}.pb and .json in graphs/", f"run: {done.run}", f"use it: {use}"]
 
 
-def describe_words(done: LearnedWords) -> list[str]:
-    """Say how well words find tracks and tracks find words, seen and unseen, and how the space is used."""
-    told = done.measures
-    lines = [f"{len(told['seen'])} words seen in training, {len(told['unseen'])} not: {', '.join(told['unseen'])}"]
-    if done.without_vector:
-        lines.append(f"without a vector, and left out: {', '.join(done.without_vector)}")
-    lines.append("tracks: " + ", ".join(f"{count} {part}" for part, count in told["parts"].items()))
-    lines.append(f"{'words':8}{'AUC':>7}{'mAP':>7}{'P@10':>7}{'chance':>8}  of tracks;{'mAP':>7}{'P@3':>7}  of words")
-    for name, found in told["measures"].items():
-        keys = ("auc", "tracks_map", "tracks_precision", "chance", "tags_map", "tags_precision")
-        auc, area, precision, chance, words, best = (f"{found[key]:.3f}" if key in found else "–" for key in keys)
-        lines.append(f"{name:8}{auc:>7}{area:>7}{precision:>7}{chance:>8}{'':12}{words:>7}{best:>7}")
-    lines.append(f"model: {done.model}.pb, .json and .words.npz in graphs/")
-    lines.append(f"run: {done.run}, measures in words.json")
-    return [*lines, f"use it: essentia-ldl index MUSIC -o lib.index --model {done.model}; essentia-ldl search WORDS"]
+def describe_embeddings(done: MeasuredEmbeddings, form: str = "text", paper: bool = False) -> list[str]:
+    """Write what was measured of embeddings as "text", "markdown" or "json"; with `paper` beside its tables."""
+    if form == "json":
+        return [write_json(done)]
+    write = write_markdown if form == "markdown" else write_text
+    artists = f" of {done.n_artists} artists" if done.n_artists else ", whose artists are not known: no artist filter"
+    lines = [f"{done.n_tracks} tracks{artists}; intervals of 95 % by resampling artists", "", *write(list_cells(done))]
+    if paper:
+        title = "Park et al. (ISMIR 2018), networks trained on 90,000 songs; this collection, measured here"
+        lines += ["", title, "", *write(list_published(done))]
+    return [*lines, *([""] if done.pictures else []), *(f"picture: {path}" for path in done.pictures)]

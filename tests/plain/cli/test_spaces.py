@@ -56,20 +56,40 @@ def test_an_unknown_loss_is_told_with_those_that_exist(run, tmp_path):
     assert "siamese" in done.output
 
 
-def test_options_of_words_arrive(run, tmp_path, monkeypatch):
+def test_options_of_the_measures_arrive(run, tmp_path, monkeypatch):
     told = []
-    monkeypatch.setattr("essentia_ldl.spaces.words.learn_words", lambda *arguments: told.extend(arguments) or 1 / 0)
-    run("space", "words", tmp_path, "--vectors", "glove.txt", "--way", "devise", "--by", "genre", "--size", "30")
-    asked, vectors, source, home, jobs, _ = told
-    assert (asked.settings.loss, asked.settings.size, asked.by) == ("devise", 30, "genre")
-    assert (vectors, source.data, home.root, jobs) == ("glove.txt", str(tmp_path), tmp_path / "home", None)
+    monkeypatch.setattr("essentia_ldl.spaces.evaluate.evaluate_embeddings", lambda *one: told.extend(one) or 1 / 0)
+    run(
+        "evaluate-embeddings", "a", "b", tmp_path, "--by", "genre", "-k", "5", "--pictures", tmp_path / "p", "--jobs", 1
+    )
+    models, source, terms, _, _, workers = told
+    assert (models, source.data, workers.n_jobs) == (["a", "b"], str(tmp_path), 1)
+    assert (terms.by, terms.k, terms.n_nearest, terms.pictures) == (("genre",), 5, 20, tmp_path / "p")
 
 
-def test_bad_vectors_and_too_few_words_are_one_sentence(run, tmp_path):
+def test_options_of_the_comparison_arrive(run, tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr("essentia_ldl.spaces.compare.compare_spaces", lambda *one: told.extend(one) or 1 / 0)
+    run("space", "compare", tmp_path, "--losses", "triplet", "--folds", "3", "--columns", "genre", "--size", "8")
+    asked, contest, source, _, _, _ = told
+    assert (contest.losses, contest.n_folds, contest.terms.by) == (("triplet",), 3, ("genre",))
+    assert (asked.settings.size, source.data) == (8, str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["evaluate-embeddings", "msd-musicnn-1"], "arguments: expected a model and a collection; got 'msd-musicnn-1'"),
+        (["space", "compare", "DATA", "--losses", "triplets"], "Did you mean 'triplet'?"),
+        (["evaluate-embeddings", "m", "DATA", "--by", "gener"], "column: expected one of artist, label; got 'gener'"),
+        (["evaluate-embeddings", "m", "DATA", "-o", "DATA"], "error:"),
+    ],
+)
+def test_bad_input_of_the_measures_is_one_sentence(run, tmp_path, arguments, told):
     table = write_table(tmp_path / "index.csv", ["Ann", "Bea"])
-    (tmp_path / "glove.txt").write_text("sad 1 2\nhappy 3 4\n")
-    done = run("space", "words", table, "--vectors", tmp_path / "glove.txt")
+    before = table.read_bytes()
+    done = run(*(table if one == "DATA" else one for one in arguments))
     assert done.exit_code == 1
-    assert "error: words: expected 3 or more with a vector; got 'happy, sad'" in done.output
-    done = run("space", "words", table, "--vectors", tmp_path / "0.wav")
-    assert "error: file of word vectors: expected rows of a word and its numbers" in done.output
+    assert told in done.output
+    assert done.output.count("error:") == 1
+    assert table.read_bytes() == before

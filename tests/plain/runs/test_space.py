@@ -43,6 +43,10 @@ def test_the_published_numbers_are_those_of_whole_networks():
     assert (whole.optimizer, whole.rate, whole.batch_size) == ("sgd", 0.1, 15)
     assert make_settings("triplet", margin=None, n_negatives=3).n_negatives == 3
     assert not make_settings("basic").compares
+    words = make_settings("words", whole=True)
+    assert (words.optimizer, words.rate, words.batch_size, words.margin, words.patience) == ("sgd", 1e-3, 64, 0.4, 20)
+    assert not words.compares
+    assert make_settings("devise").size == 100
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,15 @@ def test_the_names_of_graphs_are_essentias(changes, is_demo, full, head):
     }
 
 
+@pytest.mark.parametrize(
+    ("sources", "beside"),
+    [("none+agf-s", "agf"), ("none+word_embedding", "word-embedding"), ("none+agf-s+word_embedding", "agf")],
+)
+def test_a_model_is_named_after_the_target_beside_its_classes(sources, beside):
+    recipe = RECIPE.override(labels=sources)
+    assert name_stems(recipe, False) == {"full": f"mood_sad-musicnn-{beside}", "head": None}
+
+
 def write_predictions(
     run: Path, roles: list[str], labels: list[str], probabilities: list[list[float]], **more: np.ndarray
 ) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from essentia_ldl.cli.text.spaces import describe_learned, describe_words
+from essentia_ldl.cli.text.spaces import describe_embeddings, describe_learned
 from essentia_ldl.spaces.artists import Learned
-from essentia_ldl.spaces.words import LearnedWords
+from essentia_ldl.spaces.evaluate import MeasuredEmbeddings
+from essentia_ldl.spaces.measure import MeanScore, Standing
 
 
 def test_a_space_is_told_with_what_was_left_out():
@@ -16,16 +17,12 @@ def test_a_space_is_told_with_what_was_left_out():
     assert describe_learned(Learned(Path("x"), "m", "genre", 12, 5, 0, 0, {}, ()))[0] == "12 tracks, 5 values of genre"
 
 
-def test_words_are_told_with_what_they_find():
-    found = {"n_words": 2, "n_tracks": 3, "auc": 0.75, "tracks_map": 0.5, "tracks_precision": 0.25, "chance": 0.125}
-    told = {"seen": ["a", "b"], "unseen": ["c"], "parts": {"test C": 2, "train A": 9}}
-    measures = {**told, "measures": {"seen": found, "unseen": {"n_words": 0, "n_tracks": 0}}}
-    lines = describe_words(LearnedWords(Path("runs/x"), "mine-1", measures, {}, ("polka",), ()))
-    assert lines[:3] == [
-        "2 words seen in training, 1 not: c",
-        "without a vector, and left out: polka",
-        "tracks: 2 test C, 9 train A",
-    ]
-    assert lines[4].split() == ["seen", "0.750", "0.500", "0.250", "0.125", "–", "–"]
-    assert lines[5].split() == ["unseen", *"––––––"]
-    assert lines[6] == "model: mine-1.pb, .json and .words.npz in graphs/"
+def test_measures_are_told_as_text_markdown_and_json():
+    row = Standing("m", "genre", False, {"map": MeanScore(0.5, None, 3, 0)})
+    done = MeasuredEmbeddings("data", 3, 0, 10, (row,), (Path("a.png"),), ())
+    text = describe_embeddings(done)
+    assert text[0].startswith("3 tracks, whose artists are not known: no artist filter")
+    assert text[-1] == "picture: a.png"
+    assert any(line.startswith("| model | by |") for line in describe_embeddings(done, "markdown"))
+    assert describe_embeddings(done, "json")[0].startswith("{")
+    assert any("GTZAN" in line for line in describe_embeddings(done, paper=True))
