@@ -35,6 +35,11 @@ automatic music tagging models" (SMC 2020), in the authors' code (https://github
 Hann windows of 512 samples, one every 256, up to half the rate, decibels of the power of triangles on the scale of HTK
 whose tops are 1. Its spectrum of 257 bins leaves the lowest triangles without a bin; here the window is filled up with
 silence to 2048 samples, and none is empty. Patches stand next to one another.
+`CQT` is the constant-Q transform of Oramas, Barbieri, Nieto and Serra, "Multimodal deep learning for music genre
+classification" (TISMIR 1(1), 2018), section 4.1, in the authors' code (https://github.com/sergiooramas/tartarus):
+96 bins, twelve per octave from C1, one frame every 1024 samples at 22 050 Hz, patches of 322 frames, 15 s. Essentia's
+SpectrumCQ makes it of frames that are as long as its longest kernel; they are decibels of its power here, and what
+follows from the whole patch is inside the network (`nets.backbones.cqtcnn`). Half a patch from one to the next is ours.
 The twins of waveforms are mel bands of the same patch, 128 of them, whose windows and hops are the filters and
 strides of a first convolution: powers of 2 in the first paper, powers of 3 in figure 4 of Kim, Lee and Nam.
 """
@@ -191,6 +196,21 @@ OPENL3 = FrontEnd(
     ),
 )
 
+CQT = FrontEnd(
+    name="cqt",
+    kind="cqt",
+    sample_rate_hz=22050,
+    frame_samples=16384,  # the power of 2 above the 11 340 samples of the kernel of C1
+    hop_samples=1024,
+    n_bands=96,
+    patch_frames=322,  # 15 s
+    patch_hop_frames=161,
+    input_algorithm="SpectrumCQ",
+    predict_algorithm="TensorflowPredict",
+    input_parameters=(("binsPerOctave", 12), ("minFrequency", 32.70319566257483), ("zeroPhase", False)),
+    compression="decibel",
+)
+
 SAMPLECNN = FrontEnd(
     name="samplecnn",
     kind="waveform",
@@ -309,6 +329,7 @@ SAMPLECNN_BLOCKS = ("multi", "se", "res1", "res2", "rese1", "rese2", "rnn4", "rn
 NETWORKS = {
     "attention": KnownNetwork(MEL128_15S, is_narrowed=True),
     "choi": KnownNetwork(CHOI),
+    "cqtcnn": KnownNetwork(CQT, is_narrowed=True),
     "crnn": KnownNetwork(MEL96_29S, is_narrowed=True),
     "dcnn": KnownNetwork(DCNN, is_cut=True, is_widened=True),
     "fcn": KnownNetwork(MEL96_29S, is_narrowed=True),

@@ -17,7 +17,7 @@ import numpy as np
 
 from essentia_ldl.errors import DataError, explain
 
-FRONT_END_KINDS = ("mel", "waveform", "embedding", "mfcc")
+FRONT_END_KINDS = ("mel", "waveform", "embedding", "mfcc", "cqt")
 COMPRESSIONS = ("", "decibel")
 ROLES = ("train", "valid", "test")
 # As `choices.KINDS`: records need no other module, and choices do without the numpy that records load.
@@ -168,11 +168,11 @@ class FrontEnd:
     name : str
         Name in recipes and cards.
     kind : str
-        "mel", "waveform", "embedding" or "mfcc".
+        "mel", "cqt", "waveform", "embedding" or "mfcc".
     sample_rate_hz, frame_samples, hop_samples : int
         Sampling rate, analysis window and distance between window starts.
     n_bands : int
-        Values a frame: mel bands or coefficients.
+        Values a frame: mel bands, bins of a constant-Q transform, or coefficients.
     patch_frames, patch_hop_frames : int
         Frames a patch and distance between patch starts. For "mfcc": the texture window. For "waveform", where a frame
         is one sample: samples.
@@ -184,7 +184,7 @@ class FrontEnd:
         The part of the track that is analysed; None is the whole track.
     resample_quality : int
         libsamplerate quality of Essentia's Resample, 0 (best) to 4 (linear).
-    input_parameters : tuple[tuple[str, str | float], ...]
+    input_parameters : tuple[tuple[str, str | float | bool], ...]
         Name and value of the parameters of `input_algorithm` that no other number decides; pairs.
     patch_hop_samples : int or None
         Distance between patch starts where patches are cut from the signal, each around its centre; None: from frames.
@@ -212,7 +212,7 @@ class FrontEnd:
     segment_offset_s: float | None = None
     segment_duration_s: float | None = None
     resample_quality: int = 4
-    input_parameters: tuple[tuple[str, str | float], ...] = ()
+    input_parameters: tuple[tuple[str, str | float | bool], ...] = ()
     patch_hop_samples: int | None = None
     compression: str = ""
 

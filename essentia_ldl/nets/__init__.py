@@ -10,7 +10,7 @@ The map, in the order of the imports: a module imports only from what stands abo
     layers           layers that several backbones share
     backbones/       patches -> embedding: one file per network
         musicnn vgg vggish resnet dcnn choi samplecnn framecnn harmoniccnn pons images
-        fcn crnn shortchunk attention
+        fcn crnn shortchunk attention cqtcnn
     classifier       a backbone with outputs: tagger, head, whole network
     shared           one network for several targets
     pretrained/      networks that somebody else trained
