@@ -51,6 +51,7 @@ Verbs, which are commands:
   measure/      cross-validation, baselines, and an exported graph on another collection
   report/       a finished run as one page
   search/       an index of embeddings, and what is near a track or an artist in it
+  spaces/       embedding spaces learned from artists, and how good embeddings are
   studies/      the experiments of the papers, measured
   doctor        the installation
   estimators/   smoothing, calibration and artist groups on plain arrays; the only place made of scikit-learn's classes

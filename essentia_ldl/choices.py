@@ -48,6 +48,10 @@ DEFORMATIONS = {
 LAYERS = ("embedding", "deep", "all")  # or some of the digits 1 to 5, see `taps`
 DESCENT, SOLVED = SOLVERS = ("", "solved")
 SEPARATE, SHARED, WIDE = TARGET_NETWORKS = ("separate", "shared", "wide")
+# What an embedding space learns by: near and far pairs, or classes and tags whose network is cut below its answers.
+SIAMESE, TRIPLET, CONTRASTIVE, BASIC, TAGS = SPACE_LOSSES = ("siamese", "triplet", "contrastive", "basic", "tags")
+COSINE, L2 = DISTANCES = ("cosine", "l2")
+RANDOM, SEMI_HARD = NEGATIVES = ("random", "semi-hard")
 # Looks inside a trained network: spectra of its first filters, waveforms that excite deeper ones, what SE blocks scale
 # channels by, widths of harmonic filters, and filters of mel bands.
 FILTERS, ASCENT, EXCITATIONS, HARMONICS, BANDS = LOOKS = ("filters", "ascent", "excitations", "harmonics", "bands")

@@ -35,6 +35,9 @@ automatic music tagging models" (SMC 2020), in the authors' code (https://github
 Hann windows of 512 samples, one every 256, up to half the rate, decibels of the power of triangles on the scale of HTK
 whose tops are 1. Its spectrum of 257 bins leaves the lowest triangles without a bin; here the window is filled up with
 silence to 2048 samples, and none is empty. Patches stand next to one another.
+`ARTISTS` is that of Park, Lee, Park, Ha and Nam, "Representation learning of music using artist labels" (ISMIR 2018),
+section 3, in the authors' code (https://github.com/jongpillee/ismir2018-artist): 128 bands of the magnitude, compressed
+as log10(1 + 10 x), three seconds at a time, ten of them in a clip of 30 s. The filters are those of `RESNET`.
 `CQT` is the constant-Q transform of Oramas, Barbieri, Nieto and Serra, "Multimodal deep learning for music genre
 classification" (TISMIR 1(1), 2018), section 4.1, in the authors' code (https://github.com/sergiooramas/tartarus):
 96 bins, twelve per octave from C1, one frame every 1024 samples at 22 050 Hz, patches of 322 frames, 15 s. Essentia's
@@ -128,7 +131,8 @@ MFCC_FRAMES_25 = FrontEnd(  # without a segment: the whole track
 
 MFCC_FRAMES_13 = dataclasses.replace(MFCC_FRAMES_25, name="mfcc-frames-13", n_bands=13)
 
-LOG_SCALE = 10000.0  # RESNET: log10(1 + 10000 x) of the bands' power, as TensorflowInputMusiCNN
+# By compression, of log10(1 + scale x): RESNET, of the bands' power, as TensorflowInputMusiCNN; ARTISTS, of magnitude.
+LOG_SCALES = {"": 10000.0, "log-10": 10.0}
 DECIBEL_FLOOR = 1e-10  # DCNN: 10 log10(max(x, floor)) of the bands' power; OPENL3: of their magnitude,
 DECIBEL_RANGE = 80.0  # less the largest value of the patch, never below -80
 
@@ -196,6 +200,19 @@ OPENL3 = FrontEnd(
         ("warpingFormula", "slaneyMel"),
         ("weighting", "linear"),
     ),
+)
+
+ARTISTS = dataclasses.replace(
+    RESNET,
+    name="artists",
+    sample_rate_hz=22050,
+    frame_samples=1024,
+    hop_samples=512,
+    n_bands=128,
+    patch_frames=129,  # 3 s
+    patch_hop_frames=129,
+    input_parameters=(("highFrequencyBound", 11025.0), *OPENL3.input_parameters[1:]),  # of the magnitude
+    compression="log-10",
 )
 
 CQT = FrontEnd(
@@ -293,7 +310,10 @@ ALL = {value.name: value for value in tuple(globals().values()) if isinstance(va
 ALL |= {value.name: value for value in (*FRAME_TWINS.values(), *SAMPLE_TWINS.values())}
 
 GENERAL = "TensorflowPredict"  # runs any graph and says nothing of what the graph reads
-COMPRESSED = {"": f"log10(1 + {LOG_SCALE:.0f} x)", "decibel": f"10 log10(max(x, {DECIBEL_FLOOR:.0e}))"}  # in words
+COMPRESSED = {  # in words
+    **{name: f"log10(1 + {scale:.0f} x)" for name, scale in LOG_SCALES.items()},
+    "decibel": f"10 log10(max(x, {DECIBEL_FLOOR:.0e}))",
+}
 
 IMAGE_NETWORKS = ("vgg16", "inceptionv3", "densenet121", "efficientnetb0", "resnet50")
 SAMPLECNN_BLOCKS = ("multi", "se", "res1", "res2", "rese1", "rese2", "rnn4", "rnn5")
@@ -301,6 +321,7 @@ SAMPLECNN_BLOCKS = ("multi", "se", "res1", "res2", "rese1", "rese2", "rnn4", "rn
 # One row per file of nets/backbones and per variant there; tests hold it to the FRONT_END, CHECKPOINTS, GRAPHS,
 # SHARED_UNTIL, widen, narrow and DEPTHS there.
 NETWORKS = {
+    "artists": KnownNetwork(ARTISTS, is_narrowed=True),
     "attention": KnownNetwork(MEL128_15S, is_narrowed=True),
     "choi": KnownNetwork(CHOI),
     "cqtcnn": KnownNetwork(CQT, is_narrowed=True),

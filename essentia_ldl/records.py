@@ -18,7 +18,7 @@ import numpy as np
 from essentia_ldl.errors import DataError, explain
 
 FRONT_END_KINDS = ("mel", "waveform", "embedding", "mfcc", "cqt", "image")
-COMPRESSIONS = ("", "decibel")
+COMPRESSIONS = ("", "decibel", "log-10")
 ROLES = ("train", "valid", "test")
 # As `choices.KINDS`: records need no other module, and choices do without the numpy that records load.
 _LABEL, _TAGS, _NUMBERS = TABLE_KINDS = ("single_label", "multi_label", "regression")
@@ -189,8 +189,8 @@ class FrontEnd:
     patch_hop_samples : int or None
         Distance between patch starts where patches are cut from the signal, each around its centre; None: from frames.
     compression : str
-        How bands are compressed that no TensorflowInput* algorithm makes: "decibel", 10 log10(max(x, 1e-10)), or "",
-        log10(1 + 10000 x); kind "embedding" has a rule of its own.
+        How bands are compressed that no TensorflowInput* algorithm makes: "decibel", 10 log10(max(x, 1e-10)), "",
+        log10(1 + 10000 x), or "log-10", log10(1 + 10 x); kind "embedding" has a rule of its own.
 
     Raises
     ------

@@ -27,7 +27,11 @@ GAINS = (0.5, 0.25, 0.125)  # of the inputs: as loud as noise can be, it drives 
 N_ROWS = len(GAINS)  # a whole batch of patches, and the rest of one
 N_LEVELS = 16
 SEED = 20261129
-RANGES = {"": (0.0, 6.0), "decibel": (-100.0, 30.0)}  # of mel bands, by compression: random patches fill it
+RANGES = {
+    "": (0.0, 6.0),
+    "decibel": (-100.0, 30.0),
+    "log-10": (0.0, 2.0),
+}  # of mel bands, by compression: random patches fill it
 FULL_SCALE = (-1.0, 1.0)  # of a waveform
 MAX_BYTES = 2**24  # of a file that is read at all
 REMEDY = "Copy it there again, or delete it."

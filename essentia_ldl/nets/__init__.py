@@ -10,7 +10,7 @@ The map, in the order of the imports: a module imports only from what stands abo
     layers           layers that several backbones share
     backbones/       patches -> embedding: one file per network
         musicnn vgg vggish resnet dcnn choi samplecnn framecnn harmoniccnn pons images
-        fcn crnn shortchunk attention cqtcnn
+        fcn crnn shortchunk attention artists cqtcnn
     classifier       a backbone with outputs: tagger, head, whole network
     shared           one network for several targets
     pretrained/      networks that somebody else trained
@@ -51,6 +51,9 @@ The map, in the order of the imports: a module imports only from what stands abo
         ensemble     several networks as one graph
         cards        the .json beside a graph
         export       a trained run -> graphs, cards, golden patches
+    metric/          embedding spaces
+        losses       distances of embeddings -> one number per row
+        sampling     anchors, positives and negatives of an epoch
     base_graphs      the released weights -> graphs/
     tapped_graphs    pretrained networks, frozen for the features of the store
     looking/         what trained networks have learned

@@ -1,9 +1,9 @@
 """Mel bands of the front-ends that no TensorflowInput* algorithm of Essentia makes, from Essentia's smaller algorithms.
 
 In: Essentia's frames, or a signal. Out: float32 bands. One chain, Windowing >> Spectrum >> MelBands, with the numbers
-of the front-end; bands of the ResNet are compressed as log10(1 + 10000 x) and those of the DCNN as
-10 log10(max(x, 1e-10)), frame by frame, so that the chain streams; patches of OpenL3 are told in decibels below their
-own loudest value, so that each is cut from the signal first.
+of the front-end; bands of the ResNet are compressed as log10(1 + 10000 x), those of the artist network as
+log10(1 + 10 x), and those of the DCNN as 10 log10(max(x, 1e-10)), frame by frame, so that the chain streams; patches of
+OpenL3 are told in decibels below their own loudest value, so that each is cut from the signal first.
 
 References
 ----------
@@ -23,7 +23,7 @@ import essentia.standard as es
 import essentia.streaming as ess
 import numpy as np
 
-from essentia_ldl.frontends import DECIBEL_FLOOR, DECIBEL_RANGE, LOG_SCALE
+from essentia_ldl.frontends import DECIBEL_FLOOR, DECIBEL_RANGE, LOG_SCALES
 from essentia_ldl.records import FrontEnd
 from essentia_ldl.sound.decoder import Source
 
@@ -61,7 +61,7 @@ def connect_mel(source: Source, frames: Any, front_end: FrontEnd) -> Any:
         compressed = source.keep(ess.UnaryOperator(type="lin2db"))
         bands.bands >> compressed.array
         return compressed.array
-    scaled = source.keep(ess.UnaryOperator(type="identity", scale=LOG_SCALE, shift=1))
+    scaled = source.keep(ess.UnaryOperator(type="identity", scale=LOG_SCALES[front_end.compression], shift=1))
     compressed = source.keep(ess.UnaryOperator(type="log10"))
     bands.bands >> scaled.array
     scaled.array >> compressed.array
@@ -86,7 +86,7 @@ def compute_bands(signal: np.ndarray, front_end: FrontEnd) -> np.ndarray:
     bands = MelChain(front_end)(frames)
     if front_end.compression == "decibel":
         return (10 * np.log10(np.maximum(bands, np.float32(DECIBEL_FLOOR)))).astype(np.float32)
-    return np.log10(1 + np.float32(LOG_SCALE) * bands).astype(np.float32)
+    return np.log10(1 + np.float32(LOG_SCALES[front_end.compression]) * bands).astype(np.float32)
 
 
 def compute_patches(signal: np.ndarray, front_end: FrontEnd) -> np.ndarray:

@@ -7,12 +7,12 @@ import essentia.streaming as ess
 import numpy as np
 import pytest
 
-from essentia_ldl.frontends import DCNN, DECIBEL_FLOOR, DECIBEL_RANGE, OPENL3, RESNET
+from essentia_ldl.frontends import ARTISTS, DCNN, DECIBEL_FLOOR, DECIBEL_RANGE, OPENL3, RESNET
 from essentia_ldl.sound import mel
 from essentia_ldl.sound.decoder import Decoder
 
 
-@pytest.mark.parametrize("front_end", [DCNN, RESNET], ids=lambda front_end: front_end.name)
+@pytest.mark.parametrize("front_end", [ARTISTS, DCNN, RESNET], ids=lambda front_end: front_end.name)
 def test_streamed_bands_are_those_of_standard_mode(front_end, song):
     """Two ways to the same numbers: one is what training reads, the other what `verify` compares it with."""
     rate_hz = front_end.sample_rate_hz
@@ -31,7 +31,7 @@ def test_streamed_bands_are_those_of_standard_mode(front_end, song):
     assert expected.std() > 0.1
 
 
-@pytest.mark.parametrize("front_end", [DCNN, RESNET, OPENL3], ids=lambda front_end: front_end.name)
+@pytest.mark.parametrize("front_end", [ARTISTS, DCNN, RESNET, OPENL3], ids=lambda front_end: front_end.name)
 def test_the_chain_is_told_by_the_front_end(front_end):
     told = mel.describe_chain(front_end)
     assert list(told) == ["Windowing", "Spectrum", "MelBands"]

@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from essentia_ldl.choices import AUDIO_VARIANTS, TOP
-from essentia_ldl.frontends import DECIBEL_FLOOR, LOG_SCALE
+from essentia_ldl.frontends import DECIBEL_FLOOR
 from essentia_ldl.nets.inputs.lower import LowerPart
 from essentia_ldl.nets.inputs.sources import BandSource
 from essentia_ldl.records import FrontEnd
@@ -80,8 +80,9 @@ def change_gain(patches: np.ndarray, gains_db: np.ndarray, front_end: FrontEnd) 
     if front_end.input_algorithm == "TensorflowInputVGGish":
         magnitudes = np.maximum(np.exp(patches.astype(np.float64)) - VGGISH_OFFSET, 0)
         return np.log(magnitudes * 10 ** (gains_db / 20) + VGGISH_OFFSET).astype(np.float32)
-    powers = (10.0 ** patches.astype(np.float64) - 1) / LOG_SCALE
-    return np.log10(1 + LOG_SCALE * powers * 10 ** (gains_db / 10)).astype(np.float32)
+    halved = 2 if dict(front_end.input_parameters).get("type") == "magnitude" else 1
+    scaled = (10.0 ** patches.astype(np.float64) - 1) * 10 ** (gains_db / (10 * halved))  # whichever the scale
+    return np.log10(1 + scaled).astype(np.float32)
 
 
 def mix_tracks(batch: Batch, alpha: float, random: np.random.Generator) -> Batch:

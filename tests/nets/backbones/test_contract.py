@@ -30,6 +30,7 @@ NARROW = SMALL | {  # for tests of what is built how, and not of how much
     **{name: {"width": 4} for name in ("framecnn", "pons", "samplecnn")},
     "harmoniccnn": {"width": 16},  # of a narrower embedding two draws of dropout may leave the same
     "images": {"alpha": 0.35},
+    "artists": {"width": 8},
     "attention": {"width": 8},
     "crnn": {"width": 16},
     "fcn": {"width": 16},

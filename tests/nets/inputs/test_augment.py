@@ -45,6 +45,7 @@ def test_a_gain_is_that_of_the_audio_in_every_compression():
         "resnet": lambda x: np.log10(1 + 1e4 * x),
         "dcnn": lambda x: 10 * np.log10(np.maximum(x, 1e-10)),
         "vggish": lambda x: np.log(np.sqrt(x) + 0.01),
+        "artists": lambda x: np.log10(1 + 10 * np.sqrt(x)),
     }
     for name, compress in cases.items():
         front_end = frontends.get(name)
