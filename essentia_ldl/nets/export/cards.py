@@ -102,14 +102,14 @@ def describe_tagger(stem: str, backbone: ModuleType, dataset: str, extra: dict[s
         "model_types": ["frozen_model"],
         "dataset": {"name": DATASETS.get(dataset, dataset), "citation": "", "size": "", "metrics": metrics},
         "schema": {
-            "inputs": _describe_input((front_end.patch_frames, front_end.n_bands)),
-            "outputs": _describe_outputs(
+            "inputs": describe_input((front_end.patch_frames, front_end.n_bands)),
+            "outputs": describe_outputs(
                 tagger_nodes(backbone), {"tags": len(tags), "embedding": backbone.EMBEDDING_SIZE}
             ),
         },
         "citation": CITATION,
         "inference": {"sample_rate": front_end.sample_rate_hz, "algorithm": front_end.predict_algorithm},
-        "essentia_ldl": {**_describe_front_end(front_end), "licence": WEIGHTS_LICENCE, **extra},
+        "essentia_ldl": {**describe_front_end(front_end), "licence": WEIGHTS_LICENCE, **extra},
     }
     return GraphCard(fields)
 
@@ -169,12 +169,12 @@ def describe_classifier(
         "classes": list(plan.classes),
         "model_types": ["frozen_model"],
         "dataset": card.get("dataset", {}),
-        "schema": {"inputs": _describe_input(shape), "outputs": _describe_outputs(nodes, widths)},
+        "schema": {"inputs": describe_input(shape), "outputs": describe_outputs(nodes, widths)},
         "citation": card.get("citation", "")
         or (AGF_CITATION if plan.learned and set(plan.learned.targets) - {"g"} else ""),
         "inference": inference,
         "essentia_ldl": {
-            **_describe_front_end(front_end),
+            **describe_front_end(front_end),
             "backbone": network.backbone if _stands_on_ours(plan) else None,
             "pretrained": network.pretrained if _stands_on_ours(plan) else None,
             "fine_tune": network.fine_tune,
@@ -266,7 +266,7 @@ def _note_samples(front_end: FrontEnd) -> list[str]:
     """Say how an Essentia pipeline runs a graph that reads samples; nothing of others."""
     if front_end.kind != "waveform":
         return []
-    chain = f"MonoLoader >> {' >> '.join(_describe_front_end(front_end)['analysis'])} >> TensorToPool"
+    chain = f"MonoLoader >> {' >> '.join(describe_front_end(front_end)['analysis'])} >> TensorToPool"
     return [
         f"Reads samples, not bands, {front_end.patch_frames} at {front_end.sample_rate_hz} Hz: {chain} >> "
         "TensorflowPredict, with the parameters of analysis."
@@ -329,7 +329,7 @@ _OF_EXTRACTOR = ("name", "link", "sha256", "licence", "node", "size")
 _PROMISED = {"demo": False, "licence": "", "training_data_rights": "", "recipe_hash": ""}
 
 
-def _describe_front_end(front_end: FrontEnd) -> dict[str, Any]:
+def describe_front_end(front_end: FrontEnd) -> dict[str, Any]:
     """Name the analysis, and spell it out where the algorithm of the card does not imply it."""
     described = {
         "front_end": front_end.name,
@@ -371,11 +371,11 @@ def _describe_front_end(front_end: FrontEnd) -> dict[str, Any]:
     return described
 
 
-def _describe_input(shape: Sequence[int]) -> list[dict[str, Any]]:
+def describe_input(shape: Sequence[int]) -> list[dict[str, Any]]:
     return [{"name": PLACEHOLDER, "type": "float", "shape": list(shape)}]
 
 
-def _describe_outputs(nodes: Sequence[Node], widths: dict[str, int]) -> list[dict[str, Any]]:
+def describe_outputs(nodes: Sequence[Node], widths: dict[str, int]) -> list[dict[str, Any]]:
     return [
         {
             "name": node.name,
