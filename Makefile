@@ -2,6 +2,7 @@
 # make table2 DATA=folder-of-datasets [OPTIONS="--starts pretrained --dry-run"]    the paper's table, measured
 # make agf [DATA=fma]    what artist groups add to genre, measured; without DATA on a synthesised demo
 # make benchmark [DATA=tagged-music]    networks that tag music, compared; without DATA on a synthesised demo
+# make covers [DATA=music-with-pictures]    what album covers add to music; without DATA on a synthesised demo
 # make test      the quick tests, one process per zone      make test-slow    the long ones
 # make hostile   damaged files, kills, full disks: INPUTS=2000 KILLS=200 SEED=0
 # make lint      ruff         make bench     speed and memory, as ratios
@@ -17,7 +18,7 @@ SEED ?= 0
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help install train graphs table2 agf benchmark test test-slow test-plain test-sound test-nets test-commands test-hostile hostile test-oldest lint bench docs clean
+.PHONY: help install train graphs table2 agf benchmark covers test test-slow test-plain test-sound test-nets test-commands test-hostile hostile test-oldest lint bench docs clean
 help:
 	@sed -n '1,8s/^# //p' Makefile
 
@@ -41,6 +42,9 @@ table2: $(READY)
 
 agf: $(READY)
 	@$(BIN)/essentia-ldl agf $(if $(DATA),"$(DATA)") $(OPTIONS)
+
+covers: $(READY)
+	@$(BIN)/essentia-ldl covers $(if $(DATA),"$(DATA)") $(OPTIONS)
 
 benchmark: $(READY)
 	@$(BIN)/essentia-ldl benchmark $(if $(DATA),"$(DATA)") $(OPTIONS)

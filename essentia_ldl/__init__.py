@@ -14,6 +14,7 @@ Underneath:
   content       audio by a file's name and first bytes
   arrays        arrays of .npy and .npz files, whole or told to be damaged
   tables        rows as spreadsheets and shells write them
+  known         what is told of a network to code that must not import it
   frontends     the numbers of the analyses, and one row per network
   taps          the layers of pretrained networks that are read as features, and where each stands
   tags          the 50 tags of the released networks, in the order of their outputs
@@ -36,6 +37,7 @@ Nouns, which are data:
   recipe/       a TOML file becomes a checked Recipe
   collection/   Tracks with checked labels, corrected by a person, split by artist
   features/     what is computed of tracks before training, in the store
+  covers/       the pictures of tracks: found, decoded within bounds, in the store
   runs/         the run folder, sole owner of its files: plan, targets, predictions, scores
 
 Zones, which are processes:

@@ -19,6 +19,10 @@ class AudioError(EssentiaLdlError, OSError):
     """An audio file cannot be used: missing, unreadable, truncated, silent, too short."""
 
 
+class PictureError(EssentiaLdlError, OSError):
+    """A picture of a track cannot be used: missing, not a picture, truncated, too large."""
+
+
 class DataError(EssentiaLdlError, ValueError):
     """A collection, a label or an array does not fit."""
 

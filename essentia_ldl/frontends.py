@@ -38,6 +38,12 @@ silence to 2048 samples, and none is empty. Patches stand next to one another.
 `ARTISTS` is that of Park, Lee, Park, Ha and Nam, "Representation learning of music using artist labels" (ISMIR 2018),
 section 3, in the authors' code (https://github.com/jongpillee/ismir2018-artist): 128 bands of the magnitude, compressed
 as log10(1 + 10 x), three seconds at a time, ten of them in a clip of 30 s. The filters are those of `RESNET`.
+`CQT` is the constant-Q transform of Oramas, Barbieri, Nieto and Serra, "Multimodal deep learning for music genre
+classification" (TISMIR 1(1), 2018), section 4.1, in the authors' code (https://github.com/sergiooramas/tartarus):
+96 bins, twelve per octave from C1, one frame every 1024 samples at 22 050 Hz, patches of 322 frames, 15 s. Essentia's
+SpectrumCQ makes it of frames that are as long as its longest kernel; they are decibels of its power here, and what
+follows from the whole patch is inside the network (`nets.backbones.cqtcnn`). Half a patch from one to the next is ours.
+`PICTURE` is no sound: 224 x 224 pixels, as networks for photographs take them, of a picture that belongs to a track.
 The twins of waveforms are mel bands of the same patch, 128 of them, whose windows and hops are the filters and
 strides of a first convolution: powers of 2 in the first paper, powers of 3 in figure 4 of Kim, Lee and Nam.
 """
@@ -48,6 +54,7 @@ import dataclasses
 
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import RecipeError, explain
+from essentia_ldl.known import KnownNetwork
 from essentia_ldl.records import FrontEnd
 
 MUSICNN = FrontEnd(
@@ -208,6 +215,21 @@ ARTISTS = dataclasses.replace(
 )
 ZEROSHOT = dataclasses.replace(ARTISTS, name="zeroshot", patch_frames=130, patch_hop_frames=130)  # Choi et al. (2019)
 
+CQT = FrontEnd(
+    name="cqt",
+    kind="cqt",
+    sample_rate_hz=22050,
+    frame_samples=16384,  # the power of 2 above the 11 340 samples of the kernel of C1
+    hop_samples=1024,
+    n_bands=96,
+    patch_frames=322,  # 15 s
+    patch_hop_frames=161,
+    input_algorithm="SpectrumCQ",
+    predict_algorithm="TensorflowPredict",
+    input_parameters=(("binsPerOctave", 12), ("minFrequency", 32.70319566257483), ("zeroPhase", False)),
+    compression="decibel",
+)
+
 SAMPLECNN = FrontEnd(
     name="samplecnn",
     kind="waveform",
@@ -221,6 +243,10 @@ SAMPLECNN = FrontEnd(
     predict_algorithm="TensorflowPredict",
 )
 SAMPLECNN_1S = dataclasses.replace(SAMPLECNN, name="samplecnn-1s", patch_frames=22050, patch_hop_frames=22050)
+
+PICTURE = FrontEnd(
+    "picture", "image", 1, 1, 1, n_bands=224 * 3, patch_frames=224, patch_hop_frames=224, input_algorithm=""
+)
 
 WAVE_3S = dataclasses.replace(
     SAMPLECNN, name="wave-3s", sample_rate_hz=16000, patch_frames=48000, patch_hop_frames=48000
@@ -288,38 +314,6 @@ COMPRESSED = {  # in words
     "decibel": f"10 log10(max(x, {DECIBEL_FLOOR:.0e}))",
 }
 
-
-@dataclasses.dataclass(frozen=True)
-class KnownNetwork:
-    """What is told of a network to code that must not import it.
-
-    Parameters
-    ----------
-    front_end : FrontEnd
-        What it reads.
-    pretrained : tuple[str, ...]
-        Data sets of the weights it can start from; the first is its own default.
-    is_cut : bool
-        Whether several targets can share its first layers and have layers of their own above.
-    is_widened : bool
-        Whether it can be made as large as several.
-    is_narrowed : bool
-        Whether it can be made with narrower layers.
-    family : str
-        File of nets/backbones that it is a variant of; empty where it has a file of its own name.
-    depths : tuple[str, ...]
-        Of a network with weights to start from, the layers that it can be frozen up to, from the bottom.
-    """
-
-    front_end: FrontEnd
-    pretrained: tuple[str, ...] = ()
-    is_cut: bool = False
-    is_widened: bool = False
-    is_narrowed: bool = False
-    family: str = ""
-    depths: tuple[str, ...] = ()
-
-
 IMAGE_NETWORKS = ("vgg16", "inceptionv3", "densenet121", "efficientnetb0", "resnet50")
 SAMPLECNN_BLOCKS = ("multi", "se", "res1", "res2", "rese1", "rese2", "rnn4", "rnn5")
 
@@ -329,6 +323,7 @@ NETWORKS = {
     "artists": KnownNetwork(ARTISTS, is_narrowed=True),
     "attention": KnownNetwork(MEL128_15S, is_narrowed=True),
     "choi": KnownNetwork(CHOI),
+    "cqtcnn": KnownNetwork(CQT, is_narrowed=True),
     "crnn": KnownNetwork(MEL96_29S, is_narrowed=True),
     "dcnn": KnownNetwork(DCNN, is_cut=True, is_widened=True),
     "fcn": KnownNetwork(MEL96_29S, is_narrowed=True),

@@ -17,7 +17,7 @@ import numpy as np
 
 from essentia_ldl.errors import DataError, explain
 
-FRONT_END_KINDS = ("mel", "waveform", "embedding", "mfcc")
+FRONT_END_KINDS = ("mel", "waveform", "embedding", "mfcc", "cqt", "image")
 COMPRESSIONS = ("", "decibel", "log-10")
 ROLES = ("train", "valid", "test")
 # As `choices.KINDS`: records need no other module, and choices do without the numpy that records load.
@@ -168,14 +168,14 @@ class FrontEnd:
     name : str
         Name in recipes and cards.
     kind : str
-        "mel", "waveform", "embedding" or "mfcc".
+        "mel", "cqt", "waveform", "embedding", "mfcc", or "image", a picture that belongs to a track.
     sample_rate_hz, frame_samples, hop_samples : int
         Sampling rate, analysis window and distance between window starts.
     n_bands : int
-        Values a frame: mel bands or coefficients.
+        Values a frame: mel bands, bins of a constant-Q transform, or coefficients.
     patch_frames, patch_hop_frames : int
         Frames a patch and distance between patch starts. For "mfcc": the texture window. For "waveform", where a frame
-        is one sample: samples.
+        is one sample: samples. For "image": rows, and `n_bands` are three numbers for each pixel of a row.
     input_algorithm, predict_algorithm : str
         Essentia's algorithms that make the frames and run a graph on them.
     fft_samples : int or None
@@ -184,7 +184,7 @@ class FrontEnd:
         The part of the track that is analysed; None is the whole track.
     resample_quality : int
         libsamplerate quality of Essentia's Resample, 0 (best) to 4 (linear).
-    input_parameters : tuple[tuple[str, str | float], ...]
+    input_parameters : tuple[tuple[str, str | float | bool], ...]
         Name and value of the parameters of `input_algorithm` that no other number decides; pairs.
     patch_hop_samples : int or None
         Distance between patch starts where patches are cut from the signal, each around its centre; None: from frames.
@@ -212,7 +212,7 @@ class FrontEnd:
     segment_offset_s: float | None = None
     segment_duration_s: float | None = None
     resample_quality: int = 4
-    input_parameters: tuple[tuple[str, str | float], ...] = ()
+    input_parameters: tuple[tuple[str, str | float | bool], ...] = ()
     patch_hop_samples: int | None = None
     compression: str = ""
 
@@ -233,7 +233,9 @@ class FrontEnd:
 
     @property
     def key(self) -> str:
-        """Folder name in the store: `numbers_key` and the version of Essentia, so that two versions are not mixed."""
+        """Folder name in the store: `numbers_key`, and of sound the version of Essentia, so that none are mixed."""
+        if self.kind == "image":
+            return self.numbers_key
         from essentia_ldl.versions import find_essentia  # records themselves need nothing
 
         return f"{self.numbers_key}-{find_essentia()}"
@@ -256,7 +258,9 @@ class FrontEnd:
 
     @property
     def patch_shape(self) -> tuple[int, ...]:
-        """Shape of a patch as a graph reads it: (n_frames, n_bands), or (n_samples,) of a waveform."""
+        """Shape of a patch as a network reads it: (n_frames, n_bands), (n_samples,), or (n_rows, n_columns, 3)."""
+        if self.kind == "image":
+            return (self.patch_frames, self.n_bands // 3, 3)
         return (self.patch_frames,) if self.kind == "waveform" else (self.patch_frames, self.n_bands)
 
     @property

@@ -31,7 +31,7 @@ from essentia_ldl.cli.options import (
 from essentia_ldl.cli.predict import predict_command
 from essentia_ldl.cli.search import describe_command, index_command, search_command, similar_command
 from essentia_ldl.cli.spaces import evaluate_embeddings_command, space_group
-from essentia_ldl.cli.studies import agf_command, benchmark_command, table2_command
+from essentia_ldl.cli.studies import agf_command, benchmark_command, covers_command, table2_command
 from essentia_ldl.cli.words import words_command
 from essentia_ldl.files import Home
 from essentia_ldl.runs.names import FAILURES
@@ -95,18 +95,20 @@ def data_command(data: str, layout: str | None, options: dict[str, str], jobs: i
 @click.argument("folder")
 @click.option("--tracks", type=click.IntRange(1), metavar="N", help="Tracks per class.")
 @click.option("--artists", type=click.IntRange(1), metavar="N", help="Artists per class.")
+@click.option("--covers", is_flag=True, help="Draw a picture for every track.")
 @click.option("--seed", type=int, default=0, show_default=True)
-def demo_command(task: str, folder: str, tracks: int | None, artists: int | None, seed: int) -> None:
+def demo_command(task: str, folder: str, tracks: int | None, artists: int | None, covers: bool, seed: int) -> None:
     """Synthesise the demo collection of a task into FOLDER."""
     from pathlib import Path
 
     from essentia_ldl.cli.text.data import describe_demo
+    from essentia_ldl.datasets.demo import DemoSize
     from essentia_ldl.recipe.toml import read_recipe
     from essentia_ldl.train.prepare import make_demo
 
-    sizes = {"n_tracks": tracks, "n_artists": artists, "seed": seed}
+    size = DemoSize(n_tracks=tracks, n_artists=artists, covers=covers)
     recipe = read_recipe(task, Home.from_environment().recipes)
-    show(describe_demo(make_demo(Path(folder), recipe, **sizes, replace=False)))
+    show(describe_demo(make_demo(Path(folder), recipe, size=size, seed=seed, replace=False)))
 
 
 @main.command("labels")
@@ -242,6 +244,7 @@ def crossval_command(task: str, sources: tuple[str, ...], to_refit: bool, **opti
 main.add_command(table2_command)
 main.add_command(agf_command)
 main.add_command(benchmark_command)
+main.add_command(covers_command)
 
 
 @main.command("evaluate")

@@ -89,3 +89,38 @@ def benchmark_command(
     show(describe_benchmark(done))
     if done.failures:
         fail(f"{len(done.failures)} files were left out: see {done.folder}/{FAILURES}.")
+
+
+@click.command("covers")
+@click.argument("data", required=False)
+@click.option("--folds", type=click.IntRange(2), default=5, show_default=True, help="Of whole artists.")
+@click.option(
+    "--image-weights", metavar="FILE", default="", help="A ResNet of keras.applications: .keras, .weights.h5."
+)
+@click.option("--epochs", type=click.IntRange(1), metavar="N", help="Of the networks, at most (default: 100).")
+@click.option("--size", type=click.IntRange(1), metavar="N", help="Numbers of the common space (default: 128).")
+@click.option("--seed", type=click.IntRange(0), metavar="N", help="Of folds and training (default: 0).")
+@click.option("--name", metavar="NAME", default="", help="Of the exported extractor (default: of DATA).")
+@click.option("--export/--no-export", default=True, help="Whether to train on all tracks and export the audio side.")
+@click.option("--again", is_flag=True, help="Begin a new run, whatever has ended.")
+@layout
+@JOBS
+def covers_command(
+    data: str | None, layout: str | None, options: dict[str, str], jobs: int | None, **asked: Any
+) -> None:
+    """Measure what pictures, such as album covers, add to music on DATA, and export what the audio learned from them.
+
+    Pictures are those of a column cover of the table, of the tags of the files, or cover.jpg beside them.
+    """
+    from essentia_ldl.cli.text.covers import describe_covers
+    from essentia_ldl.collection.read import Source
+    from essentia_ldl.runs.covers import CoversSettings
+    from essentia_ldl.studies.covers.command import CoversTerms, measure
+
+    given = {name: asked.pop(name) for name in ("epochs", "size", "seed")}
+    settings = CoversSettings(**{name: value for name, value in given.items() if value is not None})
+    source = Source(data, layout, options)
+    done = measure(source, CoversTerms(settings=settings, **asked), Home.from_environment(), jobs, click.echo)
+    show(describe_covers(done))
+    if done.failures:
+        fail(f"{len(done.failures)} files or pictures were left out: see {done.folder}/{FAILURES}.")

@@ -30,7 +30,7 @@ import numpy as np
 from tqdm import tqdm
 
 from essentia_ldl.choices import KINDS, MULTI_LABEL, SINGLE_LABEL
-from essentia_ldl.datasets import _plans, _styles, _synth, _traits, table
+from essentia_ldl.datasets import _pictures, _plans, _styles, _synth, _traits, table
 from essentia_ldl.errors import DataError, Reason, StoreError, explain
 from essentia_ldl.files import read_json
 from essentia_ldl.progress import hides_bars
@@ -42,8 +42,8 @@ VERSION = 1  # of the synthesis; a demo of another version is made again
 MIN_DURATION_S = 20.0  # a segment of the label distribution learning paper
 MIN_SUBSTYLES_DURATION_S = 8.0  # its patches are of one second; of tags and dimensions, of three
 N_TRACKS = 120  # with tags or dimensions, where nothing else is asked for
-_COLUMNS = {"path", "label", "artist", "split", "title"}  # of the index, beside tags or dimensions
-_OURS = {"demo.json", "index.csv", "audio"}
+_COLUMNS = {"path", "label", "artist", "split", "title", "cover"}  # of the index, beside tags or dimensions
+_OURS = {"demo.json", "index.csv", "audio", "covers"}
 
 
 def matches(path: Path) -> bool:
@@ -94,6 +94,8 @@ class DemoSize:
         sub-styles nobody is counted for two classes. With tags or dimensions, artists in all.
     n_substyles : int
         Sub-styles a class, at most `_styles.MAX_SUBSTYLES`; 0 is the demo without.
+    covers : bool
+        Whether every track has a picture (`_pictures`), named in a column `cover` of the index.
     duration_s : float or None
         Seconds a track, at least `MIN_DURATION_S`, or `MIN_SUBSTYLES_DURATION_S` with sub-styles, tags or dimensions;
         None is 21, or 10.
@@ -103,6 +105,7 @@ class DemoSize:
     n_artists: int | None = None
     n_substyles: int = 0
     duration_s: float | None = None
+    covers: bool = False
 
     def complete(self, n_classes: int, kind: str = SINGLE_LABEL) -> DemoSize:
         """Return the size with a number for every None."""
@@ -119,7 +122,7 @@ class DemoSize:
         duration_s = (
             (10.0 if self.n_substyles or kind != SINGLE_LABEL else 21.0) if self.duration_s is None else self.duration_s
         )
-        return DemoSize(n_tracks, n_artists, self.n_substyles, duration_s)
+        return DemoSize(n_tracks, n_artists, self.n_substyles, duration_s, self.covers)
 
 
 def build_demo(
@@ -176,6 +179,7 @@ def build_demo(
         "duration_s": size.duration_s,
     } | ({"n_substyles": size.n_substyles} if size.n_substyles else {})
     parameters |= {} if kind == SINGLE_LABEL else {"kind": kind}
+    parameters |= {"covers": True} if size.covers else {}
     if _is_complete(root, parameters):
         return root
     if (root / "demo.json").is_file() and not replace:
@@ -255,8 +259,20 @@ def _remove_abandoned(root: Path) -> None:
             continue
 
 
+def _draw_cover(folder: Path, track: _plans.Planned, classes: Sequence[str]) -> _plans.Planned:
+    """Draw the picture of a track, and name it in its row."""
+    known = [n for n, name in enumerate(classes) if track.row.get(name) == "1" or track.row.get("label") == name]
+    pixels = _pictures.draw_cover(known, len(classes), np.random.default_rng([*track.entropy, 5]))
+    name = f"covers/{Path(track.row['path']).stem}.png"
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_bytes(_pictures.encode_png(pixels))
+    return dataclasses.replace(track, row={**track.row, "cover": name})
+
+
 def _write_collection(folder: Path, parameters: dict) -> None:
     planned = _plans.plan_tracks(parameters)
+    if parameters.get("covers"):
+        planned = [_draw_cover(folder, track, parameters["classes"]) for track in planned]
 
     def write_track(track: _plans.Planned) -> None:
         rng = np.random.default_rng(track.entropy)

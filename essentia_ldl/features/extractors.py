@@ -136,7 +136,7 @@ def describe_extractor(model: Model, node: str = "") -> Extractor:
     card = model.card
     refuse_head(model)
     front_end = find_front_end(card, model.name)
-    if front_end.predict_algorithm == frontends.GENERAL and front_end.kind != "embedding":
+    if front_end.predict_algorithm == frontends.GENERAL and front_end.kind not in ("embedding", "cqt"):
         remedy = "Train the network itself on your task, with --network and --fine-tune none."
         raise CardError(explain("extractor", "a published one", f"a {front_end.name} of ours", model.name, remedy))
     node = choose_output(model, node)

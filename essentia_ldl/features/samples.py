@@ -15,8 +15,8 @@ PIECE_SAMPLES = 1 << 20
 
 
 def find_dtype(front_end: FrontEnd) -> np.dtype:
-    """Return what the store keeps of a front-end: int16 of a waveform, float32 of anything else."""
-    return np.dtype(np.int16 if front_end.kind == "waveform" else np.float32)
+    """Return what the store keeps of a front-end: int16 of a waveform, uint8 of a picture, float32 of anything else."""
+    return np.dtype({"waveform": np.int16, "image": np.uint8}.get(front_end.kind, np.float32))
 
 
 def to_int16(signal: np.ndarray) -> np.ndarray:

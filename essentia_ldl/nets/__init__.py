@@ -10,7 +10,7 @@ The map, in the order of the imports: a module imports only from what stands abo
     layers           layers that several backbones share
     backbones/       patches -> embedding: one file per network
         musicnn vgg vggish resnet dcnn choi samplecnn framecnn harmoniccnn pons images
-        fcn crnn shortchunk attention artists zeroshot
+        fcn crnn shortchunk attention artists zeroshot cqtcnn
     classifier       a backbone with outputs: tagger, head, whole network
     shared           one network for several targets
     pretrained/      networks that somebody else trained
@@ -62,6 +62,14 @@ The map, in the order of the imports: a module imports only from what stands abo
         run          the entry point: train and export run folders
     base_graphs      the released weights -> graphs/
     tapped_graphs    pretrained networks, frozen for the features of the store
+    covers/          music and its pictures in one space
+        images       networks that see a picture
+        fitting      training of small parts
+        genres       networks of spectra and of pictures that learn genres
+        space        one space for both, by triplets
+        fusion       linear classifiers on parts side by side
+        export       the audio side as an extractor
+        run          the entry point
     looking/         what trained networks have learned
         spectra      spectra of filters, by their peaks
         ascent       waveforms that excite the filters of a layer

@@ -191,7 +191,7 @@ class Plan:
             rule = "nothing unless layers of a network with one target train"
             raise TrainingError(explain("augment", rule, self.network.fine_tune, where, REMEDY))
         own = frontends.of_network(self.network.backbone)
-        if not needs_head and (self.front_end.kind not in ("mel", "waveform") or self.front_end != own):
+        if not needs_head and (self.front_end.kind not in ("mel", "cqt", "waveform") or self.front_end != own):
             remedy = "Use the front-end that the network was made for."
             found = self.front_end.name
             raise TrainingError(explain("front_end", own.name, found, self.network.backbone, remedy))

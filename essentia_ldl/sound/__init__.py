@@ -48,6 +48,7 @@ ALGORITHMS = (
     "RMS",
     "Resample",
     "Spectrum",
+    "SpectrumCQ",
     "StereoMuxer",
     "TensorToPool",
     "TensorToVectorReal",

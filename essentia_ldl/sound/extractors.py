@@ -29,8 +29,11 @@ from essentia_ldl.features.store import array_path
 from essentia_ldl.files import replacing
 from essentia_ldl.frontends import GENERAL
 from essentia_ldl.records import FrontEnd
+from essentia_ldl.sound.cqt import compute_bins
 from essentia_ldl.sound.decoder import Decoder, Source
+from essentia_ldl.sound.graph import run_graph
 from essentia_ldl.sound.mel import compute_patches
+from essentia_ldl.sound.patches import cut_patches
 from essentia_ldl.urls import local_copy
 
 # less memory than the defaults (64, and 60 in the usage of OpenL3), the same numbers
@@ -83,7 +86,7 @@ class Embedder:
         """
         algorithm = self._algorithm(last_patch)
         try:
-            values = self._answer(algorithm, np.ascontiguousarray(signal, dtype=np.float32))
+            values = self._answer(algorithm, np.ascontiguousarray(signal, dtype=np.float32), last_patch)
         except RuntimeError as error:
             self._algorithms.clear()  # after an exception the next call would silently return nothing
             if "too short" in str(error):  # MAEST's; the others give an empty list
@@ -93,15 +96,25 @@ class Embedder:
         values = np.asarray(values, dtype=np.float32)
         return stack_tokens(values, self.graph) if values.size else np.zeros((0, 0), np.float32)
 
-    def _answer(self, algorithm: Any, signal: np.ndarray) -> np.ndarray:
-        """Run an algorithm on a signal; OpenL3's gets patches, because none of Essentia's makes them."""
+    def _answer(self, algorithm: Any, signal: np.ndarray, last_patch: str) -> np.ndarray:
+        """Run an algorithm on a signal; the general one gets patches, because none of Essentia's makes them."""
         if self.front_end.predict_algorithm != GENERAL:
             return algorithm(signal)
         if not signal.size:
             return np.zeros((0, 0), np.float32)
-        patches, size = compute_patches(signal, self.front_end), BATCHES[GENERAL]
+        size = BATCHES[GENERAL]
+        if self.front_end.kind == "cqt":
+            lengths = self.front_end.patch_frames, self.front_end.patch_hop_frames
+            cut = cut_patches(compute_bins(signal, self.front_end), *lengths, size, last_patch)
+            blocks = [self._run_bins(algorithm, some) for some in cut]
+            return np.concatenate(blocks) if blocks else np.zeros((0, 0), np.float32)
+        patches = compute_patches(signal, self.front_end)
         batches = [patches[start : start + size] for start in range(0, len(patches), size)]
         return np.concatenate([self._run_patches(algorithm, batch) for batch in batches])
+
+    def _run_bins(self, network: Any, patches: np.ndarray) -> np.ndarray:
+        """Run patches through a graph that reads them as they are, (n, n_frames, n_bands)."""
+        return run_graph(network, self.graph, self.input_name, patches, [self.node])[self.node]
 
     def _run_patches(self, network: Any, patches: np.ndarray) -> np.ndarray:
         """Run patches (n, n_frames, n_bands) through a graph that reads (n, n_bands, n_frames, 1)."""
@@ -122,7 +135,8 @@ class Embedder:
                 **batch,
             }
             if name == GENERAL:
-                parameters = {"inputs": [self.input_name], "outputs": [self.node], "squeeze": False}
+                whole = {"squeeze": self.front_end.kind == "cqt"}
+                parameters = {"inputs": [self.input_name], "outputs": [self.node], **whole}
             try:
                 self._algorithms[last_patch] = getattr(es, name)(graphFilename=self.graph, **parameters)
             except RuntimeError as error:

@@ -30,6 +30,7 @@ from essentia_ldl.features.store import Store, array_path
 from essentia_ldl.files import PART
 from essentia_ldl.records import FrontEnd
 from essentia_ldl.sound.audio import LONG_S, is_long, probe_audio, require_file
+from essentia_ldl.sound.cqt import connect_cqt
 from essentia_ldl.sound.decoder import Decoder, Source
 from essentia_ldl.sound.extractors import embed_content
 from essentia_ldl.sound.mel import connect_mel
@@ -50,7 +51,7 @@ def extract_features(
     path : str
         Audio file.
     front_ends : tuple[FrontEnd, ...]
-        Kinds "mel", "mfcc" and "waveform".
+        Kinds "mel", "cqt", "mfcc" and "waveform".
     whole : bool
         Whether a track has to fill a patch; a variant of one that does, such as a quicker one, may be shorter.
 
@@ -187,7 +188,9 @@ def _connect_frames(source: Source, front_end: FrontEnd) -> Any:
 
 
 def connect_bands(source: Source, front_end: FrontEnd) -> Any:
-    """Attach FrameCutter and the input algorithm of a mel front-end; return the source of its bands."""
+    """Attach what makes mel bands of a signal, or the bins of a constant-Q transform; return the source of them."""
+    if front_end.kind == "cqt":
+        return connect_cqt(source, front_end)
     cutter = source.keep(ess.FrameCutter(frameSize=front_end.frame_samples, hopSize=front_end.hop_samples))
     source.signals[front_end.sample_rate_hz] >> cutter.signal
     if front_end.input_parameters:  # no algorithm of Essentia's does it all

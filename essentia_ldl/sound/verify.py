@@ -27,6 +27,7 @@ from essentia_ldl.models.card import GraphCard, find_front_end
 from essentia_ldl.records import FrontEnd
 from essentia_ldl.runs.plan import ExtractorPlan, read_plan
 from essentia_ldl.sound.audio import readable_audio
+from essentia_ldl.sound.cqt import compute_bins
 from essentia_ldl.sound.differences import choose_limit, measure_difference
 from essentia_ldl.sound.extractors import Embedder, stack_tokens
 from essentia_ldl.sound.graph import load_graph, run_graph
@@ -201,7 +202,8 @@ def replay_audio(
             filename=readable, sampleRate=front_end.sample_rate_hz, resampleQuality=front_end.resample_quality
         )()
     if front_end.predict_algorithm == frontends.GENERAL:  # always a full graph alone: there are no weights to freeze
-        patches = _cut(compute_bands(signal, front_end), front_end)
+        compute = compute_bins if front_end.kind == "cqt" else compute_bands
+        patches = _cut(compute(signal, front_end), front_end)
         parts = [run_graph(network, full, card.input_name, patch[None], [node])[node] for patch in patches]
         return {"audio to full graph": measure_difference(ours, np.concatenate(parts), node, full.name)}
     predict = getattr(es, front_end.predict_algorithm)

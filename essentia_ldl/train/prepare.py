@@ -114,8 +114,7 @@ def make_demo(
     root: Path,
     recipe: Recipe,
     *,
-    n_tracks: int | None = None,
-    n_artists: int | None = None,
+    size: demo.DemoSize | None = None,
     seed: int | None = None,
     replace: bool = True,
 ) -> Path:
@@ -127,8 +126,8 @@ def make_demo(
         Folder to make.
     recipe : Recipe
         Its classes, seed and section demo are meant.
-    n_tracks, n_artists : int or None
-        Tracks and artists per class, or in all where there are tags or dimensions; None is the recipe's.
+    size : DemoSize or None
+        What it says goes before what the recipe says.
     seed : int or None
         Another seed is another collection; None is the recipe's.
     replace : bool
@@ -139,12 +138,13 @@ def make_demo(
     Path
         The folder.
     """
-    wanted = recipe.demo
+    wanted, given = recipe.demo, size or demo.DemoSize()
     size = demo.DemoSize(
-        n_tracks=n_tracks or wanted.tracks or None,
-        n_artists=n_artists or wanted.artists or None,
-        n_substyles=wanted.substyles,
-        duration_s=wanted.seconds,
+        n_tracks=given.n_tracks or wanted.tracks or None,
+        n_artists=given.n_artists or wanted.artists or None,
+        n_substyles=given.n_substyles or wanted.substyles,
+        duration_s=given.duration_s or wanted.seconds,
+        covers=given.covers,
     )
     seed = recipe.split.seed if seed is None else seed
     return demo.build_demo(root, recipe.classes, size, seed=seed, replace=replace, kind=recipe.kind)

@@ -149,6 +149,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def collection(shared: Path) -> Path:
     """A demo of eight tracks, of which the beginning was kept, for all tests to read."""
+    from essentia_ldl.datasets.demo import DemoSize
     from essentia_ldl.files import Home
     from essentia_ldl.recipe.toml import read_recipe
     from essentia_ldl.train.prepare import make_demo
@@ -157,7 +158,7 @@ def collection(shared: Path) -> Path:
     with made_once(folder) as is_wanted:
         if is_wanted:
             recipe = read_recipe(TASK, Home(shared / "nowhere").recipes)
-            make_demo(folder, recipe, n_tracks=4, n_artists=4, seed=0, replace=True)
+            make_demo(folder, recipe, size=DemoSize(4, 4), seed=0, replace=True)
             for path in folder.rglob("*.wav"):
                 steps.cut_wav(path, path, SECONDS)
     return folder

@@ -12,6 +12,7 @@ from essentia_ldl.errors import SAID, SHOWN, EssentiaLdlError, Reason, explain, 
 LEAVES = {
     "AudioError": OSError,
     "ClusterError": ConnectionError,
+    "PictureError": OSError,
     "DataError": ValueError,
     "ArrayTypeError": TypeError,
     "RecipeError": ValueError,

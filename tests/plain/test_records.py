@@ -169,7 +169,7 @@ def test_a_compression_is_in_the_key_and_stores_from_before_keep_theirs():
 
 def test_a_front_end_refuses_what_is_no_analysis():
     with pytest.raises(DataError, match="front-end kind: expected mel or waveform"):
-        dataclasses.replace(frontends.MUSICNN, kind="cqt")
+        dataclasses.replace(frontends.MUSICNN, kind="chroma")
     for field in ("sample_rate_hz", "hop_samples", "n_bands", "patch_frames", "patch_hop_frames", "frame_samples"):
         with pytest.raises(DataError, match=f"^{field}: expected a positive integer; got 0"):
             dataclasses.replace(frontends.MUSICNN, **{field: 0})

@@ -34,7 +34,7 @@ from essentia_ldl.train.prepare import make_demo
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXTRACTOR_RUNS = ("fake-effnet-bs64-1", "fake-maest-5s-1", "vggish")
-LONG_TO_TRAIN = {"sampled_run", "dcnn_run", "resnet_run", "extractor_runs", "openl3_run"}
+LONG_TO_TRAIN = {"sampled_run", "cqt_run", "dcnn_run", "resnet_run", "extractor_runs", "openl3_run"}
 OPENL3_NAME = "openl3-music-mel128-emb512-3"
 GENRES = ("Folk", "Rock")
 STEMS = {"full": "mood_sad-musicnn-msd", "head": "mood_sad-msd-musicnn"}
@@ -380,7 +380,9 @@ def plan_from_scratch(root: Path, backbone: str, classes: tuple[str, str], train
     """Plan a network without pretrained weights."""
     store = Store(root / f"store-{backbone}")
     (root / backbone).mkdir()
-    wavs = write_clips(root / backbone, [3.5] * 6, seed=60)
+    front_end = of_network(backbone)
+    duration_s = max(3.5, 0.5 + front_end.patch_samples / front_end.sample_rate_hz)
+    wavs = write_clips(root / backbone, [duration_s] * 6, seed=60)
     plan = {
         **{"task": "genre", "name": "genre", "description": "", "classes": classes, "training": training},
         **{"store": str(store.root), "graphs": str(root), "front_end": of_network(backbone).name},
@@ -439,6 +441,9 @@ def trained_runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     if wanted & {"exported_run", "sampled_run"}:
         planned = plan_musicnn(root, request.getfixturevalue("graphs"))
         found |= {name: folder for name, folder in planned.items() if name in wanted}
+    if "cqt_run" in wanted:
+        training = {"epochs": 2, "batch_size": 2, "learning_rate": 1e-3}
+        found["cqt_run"] = plan_from_scratch(root, "cqtcnn", GENRES, training)
     if "dcnn_run" in wanted:
         training = {"epochs": 6, "batch_size": 2, "learning_rate": 1e-3}
         found["dcnn_run"] = plan_from_scratch(root, "dcnn", GENRES, training)
@@ -475,6 +480,12 @@ def exported_run(trained_runs: dict[str, Path]) -> Path:
 def sampled_run(trained_runs: dict[str, Path]) -> Path:
     """The exported run once more, trained with dropout and with 20 samples."""
     return trained_runs["sampled_run"]
+
+
+@pytest.fixture(scope="session")
+def cqt_run(trained_runs: dict[str, Path]) -> Path:
+    """A CNN on constant-Q transforms, trained on four tracks."""
+    return trained_runs["cqt_run"]
 
 
 @pytest.fixture(scope="session")

@@ -342,6 +342,16 @@ def describe_front_end(front_end: FrontEnd) -> dict[str, Any]:
             "FrameCutter": {"frameSize": size, "hopSize": hop, **WHOLE_FRAMES},
             "VectorRealToTensor": {"shape": [1, 1, 1, size], "patchHopSize": 1, "lastPatchMode": "discard"},
         }
+    if front_end.kind == "cqt":
+        described["analysis"] = {
+            "FrameCutter": {"frameSize": front_end.frame_samples, "hopSize": front_end.hop_samples},
+            "SpectrumCQ": {
+                "numberBins": front_end.n_bands,
+                "sampleRate": front_end.sample_rate_hz,
+                **dict(front_end.input_parameters),
+            },
+            "compression": frontends.COMPRESSED[front_end.compression].replace("x,", "x^2,"),
+        }
     if front_end.predict_algorithm == frontends.GENERAL and front_end.kind == "mel":
         n_fft = front_end.fft_samples or front_end.frame_samples
         padding = {"zeroPadding": n_fft - front_end.frame_samples} if front_end.fft_samples else {}

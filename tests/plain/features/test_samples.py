@@ -40,7 +40,8 @@ def test_only_waveforms_are_int16():
         "wave-3s",
         "wave-5s",
     }
-    assert {find_dtype(one).name for one in ALL.values()} == {"int16", "float32"}
+    assert {name for name, one in ALL.items() if find_dtype(one) == np.uint8} == {"picture"}
+    assert {find_dtype(one).name for one in ALL.values()} == {"int16", "uint8", "float32"}
 
 
 def test_the_store_keeps_them_mapped_from_disk(tmp_path):
