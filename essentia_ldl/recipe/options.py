@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from essentia_ldl import taps
+from essentia_ldl import frontends, taps
 from essentia_ldl.choices import CHOSEN, HEAD
 from essentia_ldl.errors import RecipeError, explain
 from essentia_ldl.recipe.augment import read_augmentations
@@ -88,6 +88,8 @@ def apply_options(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
         When a label source or a network does not exist.
     """
     check_options(options, recipe)
+    if options.get("network") and not options.get("pretrained") and options.get("fine_tune") != "none":
+        options = {**options, "pretrained": _find_weights(options["network"], recipe.network.pretrained)}
     given, changes = options.get, options.get("changes") or {}
     if given("fine_tune") not in (None, HEAD):  # keys that only these allow, and that network, are read with them
         named = {"fine_tune": "fine_tune", "backbone": "network", "pretrained": "pretrained"}
@@ -122,3 +124,12 @@ def apply_options(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
         uncertainty__samples=given("samples"),
         split__seed=given("seed"),
     )
+
+
+def _find_weights(backbone: str, pretrained: str) -> str | None:
+    """Return the data set of the weights of a network that an option names, where there are none of the recipe's.
+
+    None leaves what the recipe says, which is checked later.
+    """
+    known = frontends.get_network(backbone).pretrained if backbone in frontends.NETWORKS else ()
+    return known[0] if known and pretrained not in known else None

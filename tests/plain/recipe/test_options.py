@@ -24,6 +24,25 @@ def test_values_stand_where_they_belong():
 
 
 @pytest.mark.parametrize(
+    ("options", "pretrained"),
+    [
+        ({"network": "vggish"}, "audioset"),
+        ({"network": "vggish", "fine_tune": "all"}, "audioset"),
+        ({"network": "vgg"}, "msd"),
+        ({"network": "musicnn", "pretrained": "mtt"}, "mtt"),
+        ({"network": "vggish", "fine_tune": "none"}, "msd"),
+    ],
+)
+def test_a_network_that_is_named_starts_from_weights_that_it_has(options, pretrained):
+    assert apply_options(RECIPE, {"labels": "none", **options}).network.pretrained == pretrained
+
+
+def test_weights_that_a_network_does_not_have_are_refused_where_they_are_named():
+    with pytest.raises(RecipeError, match="pretrained: expected audioset; got 'msd'"):
+        apply_options(RECIPE, {"labels": "none", "network": "vggish", "pretrained": "msd"})
+
+
+@pytest.mark.parametrize(
     ("options", "expected"),
     [
         ({}, False),
