@@ -38,7 +38,7 @@ from essentia_ldl.report.command import write_report
 from essentia_ldl.report.looks import LookRequest
 from essentia_ldl.train.train import Trained
 
-_QUESTION = ("segments", "uncertainty", "min_confidence", "engine", "precision", "notes")
+_QUESTION = ("segments", "uncertainty", "min_confidence", "engine", "precision", "resample_quality", "notes")
 Answer = list[Prediction] | Failure
 
 
@@ -134,6 +134,8 @@ def predict(
             "auto", "essentia" or "openvino".
         precision : str
             "f32", or "bf16" in OpenVINO.
+        resample_quality : int
+            Of the loader, 0 (best) to 4 (quickest); that of the model's card when not given.
         notes : bool
             With `out`: a column of the csv with what was done to a file, such as "padded".
         format : str

@@ -106,6 +106,7 @@ class HowToPredict(TypedDict, total=False):
     patch_hop: int
     engine: str
     precision: str
+    resample_quality: int
     notes: bool
     format: str
     again: bool

@@ -24,6 +24,12 @@ from essentia_ldl.files import Home
 @click.option(
     "--patch-hop", "patch_hop_frames", type=click.IntRange(1, 187), metavar="FRAMES", help="Distance between patches."
 )
+@click.option(
+    "--resample-quality",
+    type=click.IntRange(0, 4),
+    metavar="N",
+    help="Of the loader: 0 is best, 4 quickest, 1 what MonoLoader does by itself (default: of the model's card).",
+)
 @click.option("--uncertainty", is_flag=True, help="Also show entropies in nats, and what samples or members say.")
 @click.option("--min-confidence", type=click.FloatRange(0, 1), metavar="P", help='Say "uncertain" below P.')
 @ENGINE

@@ -30,6 +30,8 @@ from essentia_ldl.predict.worker import ENDED_EARLY, ask_worker
 from essentia_ldl.records import Failure, FrontEnd, Prediction
 from essentia_ldl.urls import is_url, list_url
 
+N_QUALITIES = 5  # of Essentia's Resample
+
 
 @dataclasses.dataclass(frozen=True)
 class Question:
@@ -51,6 +53,8 @@ class Question:
         "essentia", "openvino", or "auto" for OpenVINO where it agrees with Essentia on this machine.
     precision : str
         "f32", or "bf16" in OpenVINO.
+    resample_quality : int or None
+        Of the loader, 0 (best) to 4 (fastest); None takes that of each model's card. MonoLoader's own default is 1.
     notes : bool
         A last column of the csv with what the user should know of a file, such as "padded"; json has it always.
 
@@ -67,12 +71,16 @@ class Question:
     min_confidence: float | None = None
     engine: str = "auto"
     precision: str = "f32"
+    resample_quality: int | None = None
     notes: bool = False
 
     def __post_init__(self) -> None:
         if self.patch_hop_frames is not None and self.patch_hop_frames < 1:
             remedy = "Take a longer one, or none for that of the card."
             raise DataError(explain("patch hop", "1 frame or more", self.patch_hop_frames, "question", remedy))
+        if self.resample_quality is not None and self.resample_quality not in range(N_QUALITIES):
+            rule, remedy = f"0 to {N_QUALITIES - 1}", "Take one of them, or none for that of the card."
+            raise DataError(explain("resampling quality", rule, self.resample_quality, "question", remedy))
         if self.min_confidence is not None and not 0 <= self.min_confidence <= 1:
             remedy = "Take a probability, or none for no label."
             raise DataError(explain("min_confidence", "0 to 1", self.min_confidence, "question", remedy))
@@ -239,14 +247,18 @@ def make_job(models: Sequence[Model], graphs: Path, question: Question) -> dict[
         if question.patch_hop_frames is not None:
             _check_hop(model, question.patch_hop_frames)
         extractor = find_extractor(model, graphs)
-        requests.append({**_request(model), "extractor": None if extractor is None else _request(extractor)})
+        below = None if extractor is None else _request(extractor, question.resample_quality)
+        requests.append({**_request(model, question.resample_quality), "extractor": below})
     names = ("patch_hop_frames", "uncertainty", "engine", "precision")
     return {"models": requests, **{name: getattr(question, name) for name in names}}
 
 
-def _request(model: Model) -> dict[str, Any]:
+def _request(model: Model, resample_quality: int | None) -> dict[str, Any]:
     proved = "sha256" in model.card.extra  # `read_model` has compared it
-    return {"name": model.name, "graph": model.graph, "card": dict(model.card.fields), "proved": proved}
+    card = dict(model.card.fields)
+    if resample_quality is not None:
+        card["essentia_ldl"] = {**model.card.extra, "resample_quality": resample_quality}
+    return {"name": model.name, "graph": model.graph, "card": card, "proved": proved}
 
 
 def read_predictions(values: Sequence[dict[str, Any]], precision: str) -> list[Prediction]:

@@ -22,7 +22,7 @@ import pytest
 from essentia_ldl import frontends
 from essentia_ldl.errors import AudioError, CardError, DiskError, GraphError
 from essentia_ldl.models.card import GraphCard
-from essentia_ldl.models.folder import Model
+from essentia_ldl.models.folder import Model, read_model
 from essentia_ldl.predict.ask import Question, predict_files
 from essentia_ldl.predict.engines import recall_comparisons
 from essentia_ldl.records import Failure
@@ -88,6 +88,19 @@ def test_equals_published_usage(name, long_song, load_request):
     assert found.classes == request.card.classes
     assert found.duration_s == pytest.approx(18, abs=0.11)
     assert expected.std() > 0.01
+
+
+def test_another_quality_of_the_loader_is_that_of_a_pipeline(make_signal, write_wav, graphs, tmp_path):
+    path = str(write_wav(tmp_path / "a.wav", make_signal(4, 44100, seed=6), 44100))
+    model = read_model(graphs / "msd-vgg-1.pb")
+    network, found = es.TensorflowPredictMusiCNN(graphFilename=model.graph), {}
+    for quality in (None, 1, 4):
+        [[answer]] = predict_files([model], [path], graphs, Question(engine="essentia", resample_quality=quality))
+        signal = es.MonoLoader(filename=path, sampleRate=16000, resampleQuality=4 if quality is None else quality)()
+        found[quality] = answer.probabilities
+        np.testing.assert_allclose(answer.probabilities, network(signal).mean(axis=0), atol=1e-5)
+    assert np.array_equal(found[None], found[4])
+    assert np.max(np.abs(found[1] - found[4])) > 1e-4
 
 
 @pytest.mark.slow

@@ -200,6 +200,25 @@ def test_the_process_is_told_that_entropies_are_wanted(ask, all_well):
 # --- times -----------------------------------------------------------------------------------------------------------
 
 
+def test_the_process_is_told_of_another_quality_of_the_loader_for_networks_below_too(
+    make_model, ask, all_well, monkeypatch
+):
+    head = make_model("head-1", needs={"algorithm": MUSICNN, "model_name": "msd-musicnn-1"}, run="r")
+    monkeypatch.setattr(ask_module, "find_extractor", lambda model, folder: make_model("msd-musicnn-1"))
+    _, worker = ask(["a"], all_well, models=[head], question=Question(resample_quality=1))
+    [told] = worker.jobs[0]["models"]
+    assert told["card"]["essentia_ldl"] == {"run": "r", "resample_quality": 1}
+    assert told["extractor"]["card"]["essentia_ldl"] == {"resample_quality": 1}
+    _, worker = ask(["a"], all_well, models=[head])
+    assert worker.jobs[0]["models"][0]["card"]["essentia_ldl"] == {"run": "r"}
+
+
+@pytest.mark.parametrize("quality", [-1, 5, "4"])
+def test_a_quality_that_no_loader_has_is_refused(quality):
+    with pytest.raises(DataError, match="resampling quality: expected 0 to 4; got"):
+        Question(resample_quality=quality)
+
+
 def test_segments_start_every_hop_and_last_a_patch(make_model):
     times = segment_times(make_model(), 3)
     np.testing.assert_allclose(times, [(0, 2.992), (1.488, 4.48), (2.976, 5.968)])
