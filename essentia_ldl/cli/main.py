@@ -32,6 +32,7 @@ from essentia_ldl.cli.options import (
     resolve_truth,
 )
 from essentia_ldl.cli.search import index_command, similar_command
+from essentia_ldl.cli.spaces import space_group
 from essentia_ldl.cli.studies import agf_command, benchmark_command, covers_command, table2_command
 from essentia_ldl.files import Home
 from essentia_ldl.runs.names import FAILURES
@@ -372,6 +373,7 @@ def predict_command(
 
 main.add_command(index_command)
 main.add_command(similar_command)
+main.add_command(space_group)
 
 
 @main.command("doctor")

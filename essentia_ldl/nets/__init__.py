@@ -54,6 +54,12 @@ The map, in the order of the imports: a module imports only from what stands abo
     metric/          embedding spaces
         losses       distances of embeddings -> one number per row
         sampling     anchors, positives and negatives of an epoch
+        scatter      differences within artists, and the map that makes them small
+        encoders     projections and whole networks that end in a space
+        updates      a network with its optimiser: what an epoch does
+        train        a run folder -> weights, history, vectors of tracks
+        export       a trained space -> an extractor
+        run          the entry point: train and export run folders
     base_graphs      the released weights -> graphs/
     tapped_graphs    pretrained networks, frozen for the features of the store
     covers/          music and its pictures in one space

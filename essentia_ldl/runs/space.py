@@ -51,8 +51,11 @@ OWN: dict[str, dict[str, Any]] = {
     BASIC: {},
     TAGS: {},
 }
-# Of a whole network: Park et al., in the authors' code (https://github.com/jongpillee/ismir2018-artist)
-PUBLISHED: dict[str, Any] = {"optimizer": "sgd", "rate": 0.1, "batch_size": 15, "l2": 1e-5}
+# Of a whole network: Park et al., in the authors' code (https://github.com/jongpillee/ismir2018-artist), but for epochs
+PUBLISHED: dict[str, Any] = {
+    **{"optimizer": "sgd", "rate": 0.1, "batch_size": 15, "l2": 1e-5, "itself": False},
+    "epochs": 200,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,12 +74,15 @@ class SpaceSettings:
         In the unit of the distance.
     negatives : str
         "random", or "semi-hard": of `n_candidates` times as many, the hardest that are farther than the positive.
+    itself : bool
+        Whether a track is a positive of itself, too, by another patch of it.
     n_negatives, n_candidates : int
         Negatives per anchor, and how many of them are looked at for each that is taken.
     size : int
         Numbers of an embedding; 0 is as many as the networks below have, or of a whole network its own.
     epochs, patience : int
-        Epochs at most, and how many may pass without a better validation before the last; the best is kept.
+        Epochs at most, 0 for a projection as it begins; and how many may pass without a better validation before the
+        last. The best epoch is kept.
     batch_size : int
         Anchors per step; with "basic" and "tags" tracks.
     optimizer : str
@@ -99,14 +105,15 @@ class SpaceSettings:
     distance: str = COSINE
     margin: float = 0.4
     negatives: str = RANDOM
+    itself: bool = True
     n_negatives: int = 4
     n_candidates: int = 4
     size: int = 0
-    epochs: int = 200
+    epochs: int = 10
     patience: int = 40
     batch_size: int = 32
     optimizer: str = "adam"
-    rate: float = 1e-3
+    rate: float = 3e-5
     l2: float = 0.0
     seed: int = 0
 
@@ -121,7 +128,7 @@ class SpaceSettings:
         for field, known in named.items():
             if getattr(self, field) not in known:
                 raise unknown(field, getattr(self, field), known)
-        least = {"n_negatives": 1, "n_candidates": 1, "size": 0, "epochs": 1, "patience": 1, "batch_size": 1, "l2": 0}
+        least = {"n_negatives": 1, "n_candidates": 1, "size": 0, "epochs": 0, "patience": 1, "batch_size": 1, "l2": 0}
         for field, bound in least.items():
             if not bound <= getattr(self, field) < math.inf:
                 raise _error(field, f"{bound} or more", getattr(self, field))
@@ -235,6 +242,16 @@ class SpacePlan:
                 raise _error("tags", "a list of labels for every track", dict(self.tags), where)
         if not self.rows("train").size:
             raise _error("tracks", "at least one to train on", 0, where)
+
+    @property
+    def store(self) -> Path:
+        """Where features are."""
+        return self.places.store
+
+    @property
+    def graphs(self) -> Path:
+        """Where base graphs are."""
+        return self.places.graphs
 
     @property
     def networks(self) -> tuple[str | taps.Network, ...]:

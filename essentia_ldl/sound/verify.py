@@ -8,6 +8,7 @@ or of the embeddings, that training used.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -192,7 +193,7 @@ def replay_audio(
     """
     patches = _cut(bands, front_end)
     card = GraphCard(read_json(full.with_suffix(".json")))
-    node = card.output("predictions")
+    node = find_answer(card)
     network = load_graph(full, card.input_name, [node])
     ours = np.concatenate(
         [
@@ -249,7 +250,7 @@ def replay_signal(path: str, samples: np.ndarray, front_end: FrontEnd, full: Pat
         When a sample is not MonoLoader's, rounded, or a probability differs by more than 1e-5.
     """
     card = GraphCard(read_json(full.with_suffix(".json")))
-    node = card.output("predictions")
+    node = find_answer(card)
     with readable_audio(path) as readable:
         signal = es.MonoLoader(
             filename=readable, sampleRate=front_end.sample_rate_hz, resampleQuality=front_end.resample_quality
@@ -349,6 +350,11 @@ def measure_difference(
     return difference
 
 
+def find_answer(card: GraphCard) -> str:
+    """Return the node that audio is verified at: predictions, or the embeddings of what has none."""
+    return card.output("predictions") or str(card.output("embeddings"))
+
+
 def _cut(bands: np.ndarray, front_end: FrontEnd) -> np.ndarray:
     """Cut bands (n_frames, n_bands) into patches (n_patches, patch_frames, n_bands)."""
     starts = range(0, len(bands) - front_end.patch_frames + 1, front_end.patch_hop_frames)
@@ -357,9 +363,14 @@ def _cut(bands: np.ndarray, front_end: FrontEnd) -> np.ndarray:
 
 def main(arguments: list[str]) -> int:
     """Verify run folders; print one line each, and return the exit status."""
+    return end_verification(arguments, verify_run)
+
+
+def end_verification(arguments: list[str], verify: Callable[[Path], dict[str, Any]]) -> int:
+    """Do what `main` does by a function that verifies a run."""
     for run in arguments:
         try:
-            report = verify_run(Path(run))
+            report = verify(Path(run))
         except EssentiaLdlError as error:
             return fail_step(error)
         except (RuntimeError, ValueError, OSError) as error:

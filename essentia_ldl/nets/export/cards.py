@@ -201,7 +201,7 @@ def describe_classifier(
                 *_note_members(plan, calibration),
                 *_note_origin(plan),
                 *_note_frames(plan),
-                *_note_samples(front_end),
+                *note_samples(front_end),
             ],
             **extra,
         },
@@ -262,7 +262,7 @@ def _note_frames(plan: Plan) -> list[str]:
     return [f"Patches have exactly {n_frames} frames: VGG takes no others."]
 
 
-def _note_samples(front_end: FrontEnd) -> list[str]:
+def note_samples(front_end: FrontEnd) -> list[str]:
     """Say how an Essentia pipeline runs a graph that reads samples; nothing of others."""
     if front_end.kind != "waveform":
         return []
@@ -314,14 +314,13 @@ def _note_origin(plan: Plan) -> list[str]:
     if (network.backbone, network.pretrained) in models.USERS_GRAPHS:
         name = models.base_name(network.backbone, str(network.pretrained))
         return [f"Made from the weights of {name}, whose licence is to be kept."]
-    return [
-        f"The graph of {one.name} is inside, whose licence is to be kept: {_tell_licence(one)} ({one.link})."
-        for one in network.published
-    ]
+    return [note_inside(one) for one in network.published]
 
 
-def _tell_licence(one: Published) -> str:
-    return "unknown, because its card names none" if one.licence == UNKNOWN_LICENCE else one.licence
+def note_inside(one: Published) -> str:
+    """Say that the graph of an extractor is inside another, and under which licence that is."""
+    licence = "unknown, because its card names none" if one.licence == UNKNOWN_LICENCE else one.licence
+    return f"The graph of {one.name} is inside, whose licence is to be kept: {licence} ({one.link})."
 
 
 WHOLE_FRAMES = {"startFromZero": True, "validFrameThresholdRatio": 1, "silentFrames": "keep"}  # as they are, no others

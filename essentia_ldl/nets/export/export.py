@@ -20,7 +20,7 @@ in the run and holds what Keras answers:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ import numpy as np
 from essentia_ldl.choices import SINGLE_LABEL
 from essentia_ldl.files import replacing, write_json
 from essentia_ldl.models.answers import find_range, write_answers
+from essentia_ldl.models.card import GraphCard
 from essentia_ldl.nets.backbones import load_backbone
 from essentia_ldl.nets.classifier import join
 from essentia_ldl.nets.export import cards, ensemble, nodes, sampling
@@ -42,6 +43,7 @@ from essentia_ldl.nets.trained_weights import read_weights
 from essentia_ldl.runs.calibrate import digest_weights
 from essentia_ldl.runs.names import WEIGHTS
 from essentia_ldl.runs.plan import Plan, read_plan
+from essentia_ldl.runs.space import SpacePlan
 from essentia_ldl.scores import calibration as calibration_module
 from essentia_ldl.scores.calibration import Calibration
 from essentia_ldl.scores.calibration_file import read_calibration
@@ -145,9 +147,9 @@ def _load_embeddings(plan: Plan, body: Body) -> np.ndarray:
 
 def _gather_patches(plan: Plan) -> list[np.ndarray]:
     shape = plan.front_end.patch_shape
-    inputs = [_draw_patches(plan, shape), _cut_grids(plan)]
+    inputs = [draw_patches(plan, shape), cut_grids(plan)]
     if has_free_time(plan):
-        inputs.append(_draw_patches(plan, (REAL_TIME_FRAMES, *shape[1:])))
+        inputs.append(draw_patches(plan, (REAL_TIME_FRAMES, *shape[1:])))
     return inputs
 
 
@@ -187,6 +189,39 @@ def _write(
 
     exact = [node for node in wanted if not node.sampled]
     evaluate = build_evaluator(model, exact)
+    golden = gather_golden(stem, evaluate, exact, inputs)
+    if plan.samples:
+        patches = inputs[0] if kind == "head" else inputs[1]
+        golden |= sampling.draw_golden(plan, plain, patches, calibration)
+
+    target = plan.folder / "export" / f"{stem}.pb"
+    limits = find_range(plan.front_end)
+    if kind == "head":
+        limits = float(inputs[0].min()), float(inputs[0].max())
+    write_answers(target, extra["sha256"], nodes.PLACEHOLDER, shape, limits, evaluate)
+    write_files(target, data, card, golden)
+    return target
+
+
+def gather_golden(
+    stem: str,
+    evaluate: Callable[[np.ndarray], dict[str, Any]],
+    exact: Sequence[nodes.Node],
+    inputs: Sequence[np.ndarray],
+) -> dict[str, np.ndarray]:
+    """Let a network answer some inputs, for the .npz that the module's docstring describes.
+
+    Parameters
+    ----------
+    stem : str
+        Of the graph.
+    evaluate : callable
+        From `build_evaluator`.
+    exact : sequence of Node
+        Its nodes.
+    inputs : sequence of np.ndarray
+        Batches.
+    """
     golden: dict[str, np.ndarray] = {
         "graph": np.array(f"{stem}.pb"),
         "input": np.array(nodes.PLACEHOLDER),
@@ -196,30 +231,26 @@ def _write(
         golden[f"patches_{index}"] = batch
         for name, value in evaluate(batch).items():
             golden[f"{name.replace('/', '__')}_{index}"] = value.numpy()
-    if plan.samples:
-        patches = inputs[0] if kind == "head" else inputs[1]
-        golden |= sampling.draw_golden(plan, plain, patches, calibration)
+    return golden
 
-    target = plan.folder / "export" / f"{stem}.pb"
-    with replacing(target.with_name(f"{stem}.golden.npz")) as file:
+
+def write_files(target: Path, data: bytes, card: GraphCard, golden: dict[str, np.ndarray]) -> None:
+    """Write a graph, its golden values and its card, which comes last: it vouches for the graph."""
+    with replacing(target.with_name(f"{target.stem}.golden.npz")) as file:
         np.savez(file, **golden)
-    limits = find_range(plan.front_end)
-    if kind == "head":
-        limits = float(inputs[0].min()), float(inputs[0].max())
-    write_answers(target, extra["sha256"], nodes.PLACEHOLDER, shape, limits, evaluate)
     with replacing(target) as file:
         file.write(data)
-    # The card comes last: it vouches for the graph.
     write_json(target.with_suffix(".json"), dict(card.fields))
-    return target
 
 
-def _cut_grids(plan: Plan) -> np.ndarray:
+def cut_grids(plan: Plan | SpacePlan) -> np.ndarray:
+    """Return patches of the grid of the first tracks of a plan."""
     source = BandSource(plan)
     rows = range(min(GOLDEN_TRACKS, len(plan.tracks)))
     return np.ascontiguousarray(np.concatenate([source.grid(row)[:GOLDEN_PATCHES] for row in rows]))
 
 
-def _draw_patches(plan: Plan, shape: tuple[int, ...]) -> np.ndarray:
+def draw_patches(plan: Plan | SpacePlan, shape: tuple[int, ...]) -> np.ndarray:
+    """Return random patches of a shape, in the range of what a plan's network reads."""
     random = np.random.default_rng(GOLDEN_SEED)
     return random.uniform(*find_range(plan.front_end), (GOLDEN_PATCHES, *shape)).astype(np.float32)

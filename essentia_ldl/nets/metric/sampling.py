@@ -28,7 +28,7 @@ class Triplets:
     Parameters
     ----------
     anchors, positives : np.ndarray [shape=(n,), int64]
-        Rows; the two of a comparison are different tracks of one group.
+        Rows; the two of a comparison are tracks of one group.
     negatives : np.ndarray [shape=(n, n_candidates), int64]
         Rows of other groups.
     """
@@ -38,18 +38,18 @@ class Triplets:
     negatives: np.ndarray
 
 
-def check_groups(groups: np.ndarray) -> None:
-    """Raise `DataError` unless there are two groups or more, and one of them has two tracks."""
+def check_groups(groups: np.ndarray, *, itself: bool = False) -> None:
+    """Raise `DataError` unless there are two groups or more, and one of them has two tracks or `itself` is true."""
     counts = np.unique(groups, return_counts=True)[1]
     if len(counts) < 2:
         remedy = "Add music of others: what is alike shows only beside what is not."
         raise DataError(explain("groups", "two or more", len(counts), "metric learning", remedy))
-    if counts.max() < 2:
+    if counts.max() < 2 and not itself:
         remedy = "Add a second track of some."
         raise DataError(explain("groups", "two tracks of one of them", "one each", "metric learning", remedy))
 
 
-def draw_triplets(groups: np.ndarray, n_candidates: int, seed: int, epoch: int) -> Triplets:
+def draw_triplets(groups: np.ndarray, n_candidates: int, seed: int, epoch: int, *, itself: bool = False) -> Triplets:
     """Draw the comparisons of an epoch: every track whose group has another one is an anchor once.
 
     Parameters
@@ -60,6 +60,9 @@ def draw_triplets(groups: np.ndarray, n_candidates: int, seed: int, epoch: int) 
         Negatives per anchor, drawn from tracks of other groups, with repeats.
     seed, epoch : int
         Other ones are other draws.
+    itself : bool
+        Whether a track is a positive of itself as well as others are, of which another patch is then taken: every track
+        is an anchor then.
 
     Returns
     -------
@@ -71,16 +74,16 @@ def draw_triplets(groups: np.ndarray, n_candidates: int, seed: int, epoch: int) 
     DataError
         When there are no two groups, or none has two tracks.
     """
-    check_groups(groups)
+    check_groups(groups, itself=itself)
     random = np.random.default_rng([seed, epoch, STREAM])
     by_group = np.argsort(groups, kind="stable")
     _, inverse, counts = np.unique(groups, return_inverse=True, return_counts=True)
     starts = np.cumsum(counts) - counts
     place = np.empty(len(groups), np.int64)  # of a track among those of its group
     place[by_group] = np.arange(len(groups)) - starts[inverse[by_group]]
-    anchors = random.permutation(np.flatnonzero(counts[inverse] > 1))
+    anchors = random.permutation(np.flatnonzero((counts[inverse] > 1) | itself))
     of = inverse[anchors]
-    steps = random.integers(1, counts[of])  # 1 to the others of the group, round it
+    steps = random.integers(0 if itself else 1, counts[of])  # from 1 to the others of the group, round it
     positives = by_group[starts[of] + (place[anchors] + steps) % counts[of]]
     # places of the other groups: those before the group's own, and those after it
     drawn = random.integers(0, (len(groups) - counts[of])[:, None], (len(anchors), n_candidates))

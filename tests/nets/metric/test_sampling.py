@@ -21,6 +21,15 @@ def test_positives_are_other_tracks_of_the_group_and_negatives_are_of_others():
         assert np.all(GROUPS[drawn.negatives] != GROUPS[drawn.anchors][:, None])
 
 
+def test_a_track_may_be_a_positive_of_itself_and_then_all_are_anchors():
+    drawn = [draw_triplets(GROUPS, 1, 0, epoch, itself=True) for epoch in range(600)]
+    assert all(sorted(one.anchors) == list(range(8)) for one in drawn)
+    for row, group in ((3, [3]), (1, [1, 2, 7])):
+        positives = np.array([one.positives[one.anchors == row][0] for one in drawn])
+        assert sorted(set(positives)) == group
+        np.testing.assert_allclose([np.mean(positives == one) for one in group], 1 / len(group), atol=0.07)
+
+
 def test_every_positive_and_every_negative_is_drawn_about_as_often():
     drawn = [draw_triplets(GROUPS, 5, 1, epoch) for epoch in range(2000)]
     positives = [one.positives[one.anchors == 0][0] for one in drawn]

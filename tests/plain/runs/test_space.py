@@ -63,7 +63,7 @@ def test_names_that_do_not_exist(changes, told):
     ("changes", "told"),
     [
         ({"margin": 0.0}, "margin: expected above 0; got 0.0"),
-        ({"epochs": 0}, "epochs: expected 1 or more; got 0"),
+        ({"epochs": -1}, "epochs: expected 0 or more; got -1"),
         ({"size": 1.5}, "size: expected a whole number; got 1.5"),
         ({"rate": float("inf")}, "rate: expected above 0; got inf"),
     ],
