@@ -11,19 +11,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import essentia.standard as es
-import numpy as np
-
 from essentia_ldl.features.store import Store
-from essentia_ldl.files import read_json, write_json
-from essentia_ldl.models.card import GraphCard, find_front_end
+from essentia_ldl.files import write_json
+from essentia_ldl.frontends import CQT
 from essentia_ldl.runs.covers import read_covers_plan
-from essentia_ldl.sound.audio import readable_audio
-from essentia_ldl.sound.extractors import Embedder
-from essentia_ldl.sound.graph import BATCH_PATCHES, load_graph, run_graph
-from essentia_ldl.sound.patches import cut_patches
-from essentia_ldl.sound.verify import measure_difference, replay_answers, replay_golden
-from essentia_ldl.zones import end_step, follow_parent
+from essentia_ldl.sound.verify import end_verification, replay_answers, replay_audio, replay_golden
+from essentia_ldl.zones import follow_parent
 
 
 def verify_covers(folder: Path) -> dict[str, Any]:
@@ -37,7 +30,7 @@ def verify_covers(folder: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        Largest relative difference of the embeddings: "golden", by node, and "audio", by file.
+        Largest relative difference of the embeddings: "golden", by graph and node, and "audio", by file.
 
     Raises
     ------
@@ -46,31 +39,19 @@ def verify_covers(folder: Path) -> dict[str, Any]:
     """
     plan = read_covers_plan(folder)
     graph = plan.folder / "export" / f"{plan.stem}.pb"
-    card = GraphCard(read_json(graph.with_suffix(".json")))
-    front_end, node = find_front_end(card, plan.stem), str(card.output("embeddings"))
     golden = replay_golden(graph, graph.with_name(f"{plan.stem}.golden.npz"))
-    golden[node] = max(golden[node], replay_answers(graph)[node])
-    network = load_graph(graph, card.input_name, [node])
-    embedder = Embedder(str(graph), card.input_name, node, front_end)
-    heard, store = {}, Store(plan.store)
+    golden = {node: max(found, replay_answers(graph)[node]) for node, found in golden.items()}
+    store, heard = Store(plan.store), {}
     for path, track in zip(plan.audio, plan.tracks, strict=False):  # the first tracks of the plan
-        frames = store.read(track.audio, front_end)
-        blocks = cut_patches(frames, front_end.patch_frames, front_end.patch_hop_frames, BATCH_PATCHES)
-        expected = np.concatenate([run_graph(network, graph, card.input_name, some, [node])[node] for some in blocks])
-        with readable_audio(path) as readable:
-            signal = es.MonoLoader(
-                filename=readable, sampleRate=front_end.sample_rate_hz, resampleQuality=front_end.resample_quality
-            )()
-        heard[path] = measure_difference(expected, embedder(signal), node, graph.name)
-    report = {"golden": golden, "audio": heard}
+        heard[path] = replay_audio(path, store.read(track.audio, CQT), CQT, graph, None, graph.parent)
+    report = {"golden": {plan.stem: golden}, "audio": heard}
     write_json(graph.with_name("verify.json"), report)
-    print(f"verified in Essentia: largest difference {max([*golden.values(), *heard.values()]):.1e}", flush=True)
     return report
 
 
 def main(arguments: list[str]) -> int:
-    """Verify the export of a folder; return the exit status."""
-    return end_step(lambda: verify_covers(Path(arguments[0])))
+    """Verify the exports of folders; return the exit status."""
+    return end_verification(arguments, verify_covers)
 
 
 if __name__ == "__main__":

@@ -110,6 +110,20 @@ def test_the_extractor_is_what_a_pipeline_of_its_card_computes(done, home, music
     assert (found.n_tracks, found.model) == (1, model.name)
 
 
+def test_a_head_is_trained_on_it_and_predicts(done, home, music, run_command):
+    run_command(home.root, "new", "ages", "--data", str(music / "index.csv"))
+    said = run_command(
+        home.root,
+        *("train", "ages", "--data", str(music / "index.csv"), "--extractor", done[0].models[0]),
+        *("--labels", "none", "--epochs", "1"),
+    )
+    assert "verified" in said
+    [head] = home.graphs.glob("*ages*.pb")
+    path = sorted((music / "audio").iterdir())[2]
+    found = json.loads(run_command(home.root, "predict", "--model", head.stem, "--format", "json", str(path)))
+    assert "classical" in json.dumps(found)
+
+
 def test_a_graph_that_answers_otherwise_is_refused(done, tmp_path):
     shutil.copytree(done[0].folder / "whole", tmp_path / "whole")
     golden = tmp_path / "whole" / "export" / "demo-small-covers.golden.npz"

@@ -14,13 +14,13 @@ import numpy as np
 
 import essentia_ldl
 from essentia_ldl.features.store import Store
-from essentia_ldl.files import replacing, write_json
 from essentia_ldl.frontends import CQT
 from essentia_ldl.models.answers import find_range, write_answers
 from essentia_ldl.models.card import GraphCard
 from essentia_ldl.nets.classifier import join
 from essentia_ldl.nets.covers.space import SPACE
 from essentia_ldl.nets.export import cards
+from essentia_ldl.nets.export.export import GOLDEN_PATCHES, GOLDEN_SEED, GOLDEN_TRACKS, gather_golden, write_files
 from essentia_ldl.nets.export.freeze import build_evaluator, freeze_model, list_versions
 from essentia_ldl.nets.export.nodes import PLACEHOLDER, Node
 from essentia_ldl.nets.inputs.patches import cut_grid
@@ -28,7 +28,6 @@ from essentia_ldl.nets.runtime import keras, tf
 from essentia_ldl.runs.covers import CoversPlan
 
 NODE = Node("model/embeddings", SPACE, "fully connected", "embeddings", "visually informed audio")
-GOLDEN_SEED, GOLDEN_TRACKS = 0, 3
 CITATION = (
     "@article{oramas2018multimodal, title={Multimodal deep learning for music genre classification}, author={Oramas, "
     "Sergio and Barbieri, Francesco and Nieto, Oriol and Serra, Xavier}, journal={Transactions of the International "
@@ -64,21 +63,14 @@ def export_audio(plan: CoversPlan, body: keras.Model, projection: keras.Model) -
     graph = freeze_model(model, [NODE], CQT.patch_shape)
     data = graph.SerializeToString(deterministic=True)
     digest, evaluate = hashlib.sha256(data).hexdigest(), build_evaluator(model, [NODE])
-    drawn = np.random.default_rng(GOLDEN_SEED).uniform(*find_range(CQT), (2, *CQT.patch_shape)).astype(np.float32)
-    store = Store(plan.store)
-    heard = np.concatenate([cut_grid(store.read(t.audio, CQT), CQT)[:1] for t in plan.tracks[:GOLDEN_TRACKS]])
-    golden = {"graph": np.array(f"{plan.stem}.pb"), "input": np.array(PLACEHOLDER), "nodes": np.array([NODE.name])}
-    for index, patches in enumerate((drawn, np.ascontiguousarray(heard))):
-        golden[f"patches_{index}"] = patches
-        golden[f"{NODE.name.replace('/', '__')}_{index}"] = evaluate(patches)[NODE.name].numpy()
+    random, store = np.random.default_rng(GOLDEN_SEED), Store(plan.store)
+    drawn = random.uniform(*find_range(CQT), (GOLDEN_PATCHES, *CQT.patch_shape)).astype(np.float32)
+    spectra = [store.read(track.audio, CQT) for track in plan.tracks[:GOLDEN_TRACKS]]
+    heard = np.concatenate([cut_grid(frames, CQT)[:GOLDEN_PATCHES] for frames in spectra])
+    golden = gather_golden(plan.stem, evaluate, [NODE], [drawn, np.ascontiguousarray(heard)])
     target = plan.folder / "export" / f"{plan.stem}.pb"
-    with replacing(target.with_name(f"{plan.stem}.golden.npz")) as file:
-        np.savez(file, **golden)
     write_answers(target, digest, PLACEHOLDER, CQT.patch_shape, find_range(CQT), evaluate)
-    with replacing(target) as file:
-        file.write(data)
-    extra = {"tensorflow_ops": list_versions(graph), "sha256": digest}
-    write_json(target.with_suffix(".json"), dict(_describe(plan, extra).fields))  # it vouches for the graph
+    write_files(target, data, _describe(plan, {"tensorflow_ops": list_versions(graph), "sha256": digest}), golden)
     return target
 
 

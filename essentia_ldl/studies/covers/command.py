@@ -144,7 +144,7 @@ def measure(source: Source, asked: CoversTerms, home: Home, n_jobs: int | None =
         return Covered(run, read_object(run / FILE), failures, runs.read_models(run))
     with runs.locked(run):
         runs.write_failures(run / FAILURES, failures)
-        stem = f"{'demo-' if is_demo else ''}{_name(asked.name or source.place)}-covers"
+        stem = f"{'demo-' if is_demo else ''}{_name(asked.name or source.place)}"
         make = _Plans(run, kind, classes, covered, (collection, pictures), asked)
         folders = [make.write(f"fold-{number}", split) for number, split in enumerate(folds)]
         if asked.export:
@@ -273,7 +273,8 @@ def _describe(tracks: Sequence[Track], pictures: Pictures, asked: CoversTerms) -
 
 
 def _name(place: str) -> str:
-    """Make the first part of a stem of the name of a file or folder."""
+    """Make the stem of an extractor of the name of a file or folder, such as "my_library-covers"."""
     path = Path(place)
     stem = path.parent.name if path.stem in ("index", "tracks") else path.stem
-    return re.sub(r"[^a-z0-9_]+", "_", stem.lower()).strip("_") or "music"
+    name = re.sub(r"[^a-z0-9_]+", "_", stem.lower()).strip("_") or "music"
+    return name if name == TASK else f"{name}-{TASK}"

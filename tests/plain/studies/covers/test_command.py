@@ -83,7 +83,13 @@ def test_numbers_are_no_genres(music, home):
 
 
 @pytest.mark.parametrize(
-    ("place", "name"), [("/music/My Library", "my_library"), ("/a/emotify/index.tsv", "emotify"), ("///", "music")]
+    ("place", "name"),
+    [
+        ("/music/My Library", "my_library-covers"),
+        ("/a/emotify/index.tsv", "emotify-covers"),
+        ("///", "music-covers"),
+        ("/store/demo/covers", "covers"),
+    ],
 )
 def test_an_extractor_is_named_by_its_data(place, name):
     assert command._name(place) == name
