@@ -22,7 +22,8 @@ def test_a_list_names_nothing_twice_and_its_first_is_the_default_of_recipes():
     found = {name: value for name, value in vars(choices).items() if isinstance(value, tuple)}
     lists = {"FINE_TUNE", "LOSSES", "CLASS_WEIGHTS", "ACTIVATIONS", "PRETRAINED", "TARGET_NETWORKS"}
     lists |= {"SPACE_LOSSES", "WORD_LOSSES", "DISTANCES", "NEGATIVES"}
-    assert lists | {"LAYERS", "SOLVERS", "CHOSEN", "SPEEDS", "MUSIC", "KINDS", "KERNELS", "LOOKS"} == set(found)
+    others = {"LAYERS", "SOLVERS", "CHOSEN", "SPEEDS", "MUSIC", "KINDS", "KERNELS", "LOOKS"}
+    assert lists | others | {"BASELINES", "LAYER_BASELINES"} == set(found)
     assert all(len(set(value)) == len(value) for value in found.values())
     network, training = NetworkSettings(), TrainingSettings()
     assert (network.fine_tune, network.pretrained) == (choices.FINE_TUNE[0], choices.PRETRAINED[0])
