@@ -39,6 +39,11 @@ from essentia_ldl.words.vectors import WordVectors, read_vectors
 from essentia_ldl.zones import run_zone
 
 DEMO, COLUMN = "tags-demo", "words"
+CITATION = (
+    "@inproceedings{choi2019zero, title={Zero-shot learning for audio-based music classification and tagging}, "
+    "author={Choi, Jeong and Lee, Jongpil and Park, Jiyoung and Nam, Juhan}, booktitle={20th International Society for "
+    "Music Information Retrieval Conference (ISMIR)}, year={2019}}"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -227,7 +232,7 @@ def plan_words(plan: SpacePlan, vocabulary: Vocabulary, split: WordSplit, vector
         plan,
         tracks=tuple(dataclasses.replace(track, role=split.roles[track.id]) for track in plan.tracks),
         description=f"embeddings of music learned from words: {way}",
-        card={**plan.card, "words": {"suffix": SUFFIX, "vectors": told}},
+        card={**plan.card, "citation": CITATION, "words": {"suffix": SUFFIX, "vectors": told}},
     )
 
 

@@ -47,6 +47,7 @@ def test_it_is_verified_and_says_what_it_knows(learned):
     report = json.loads((done.run / "export" / "verify.json").read_text())
     assert all(value <= 1e-4 for value in report["golden"]["mine_words-musicnn"].values())
     card = json.loads((home.graphs / f"{done.model}.json").read_text())
+    assert "choi2019zero" in card["citation"]
     assert card["essentia_ldl"]["words"]["vectors"] == {"file": "glove.txt", "dimensions": 3, "words": 3}
     assert sorted(read_side(home.graphs / f"{done.model}.words.npz").words) == sorted(GENRES)
     assert (len(done.measures["seen"]), len(done.measures["unseen"])) == (2, 1)

@@ -115,7 +115,7 @@ def describe_space(plan: SpacePlan, size: int, extra: dict[str, Any]) -> GraphCa
                 "inputs": cards.describe_input(front_end.patch_shape),
                 "outputs": cards.describe_outputs([NODE], {SPACE: size}),
             },
-            "citation": CITATION,
+            "citation": card.pop("citation", CITATION),
             "inference": {"sample_rate": front_end.sample_rate_hz, "algorithm": front_end.predict_algorithm},
             "essentia_ldl": {
                 **cards.describe_front_end(front_end),

@@ -86,6 +86,7 @@ def test_a_plan_says_who_trains_on_which_words(plan):
     assert plan.stem == "mine_words-musicnn"
     vectors = {"file": "glove.txt", "dimensions": 3, "words": 3}
     assert plan.card["words"] == {"suffix": ".words.npz", "vectors": vectors}
+    assert "choi2019zero" in plan.card["citation"]
     assert plan.settings.size == 2
 
 
