@@ -110,6 +110,17 @@ def test_the_extractor_is_what_a_pipeline_of_its_card_computes(done, home, music
     assert (found.n_tracks, found.model) == (1, model.name)
 
 
+def test_tracks_may_have_several_genres(home, tmp_path):
+    size = DemoSize(n_tracks=16, n_artists=8, duration_s=16.0, covers=True)
+    folder = build_demo(tmp_path / "tags", ("bright", "loud"), size, kind="multi_label")
+    terms = CoversTerms(folds=2, settings=SETTINGS, export=False)
+    done = measure(Source(str(folder)), terms, home, 1, lambda line: None)
+    assert (done.found["kind"], done.found["classes"], done.models) == ("multi_label", ["bright", "loud"], ())
+    for row in done.found["systems"].values():
+        low, high = row["intervals"]["roc_auc"]
+        assert low <= row["roc_auc"] <= high
+
+
 def test_a_head_is_trained_on_it_and_predicts(done, home, music, run_command):
     run_command(home.root, "new", "ages", "--data", str(music / "index.csv"))
     said = run_command(
