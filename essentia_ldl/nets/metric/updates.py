@@ -8,6 +8,7 @@ few. They are in memory up to `MOST_BYTES`, and read from the store where they a
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -201,7 +202,8 @@ class SpaceRun:
 
         return self._update(inputs, score)
 
-    def _update(self, inputs: tf.Tensor, score) -> tf.Tensor:
+    def _update(self, inputs: tf.Tensor, score: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
+        """Take a step down the mean of a score of what the network makes of a batch; return that mean."""
         variables = self.model.trainable_variables
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(score(self.model(inputs, training=True)))
