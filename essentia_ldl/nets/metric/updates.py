@@ -8,6 +8,7 @@ few. They are in memory up to `MOST_BYTES`, and read from the store where they a
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -204,7 +205,8 @@ class SpaceRun:
             return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(told, outputs), axis=-1)
         return tf.nn.softmax_cross_entropy_with_logits(told, outputs)
 
-    def _update(self, inputs: tf.Tensor, score) -> tf.Tensor:
+    def _update(self, inputs: tf.Tensor, score: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
+        """Take a step down the mean of a score of what the network makes of a batch; return that mean."""
         variables = self.model.trainable_variables
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(score(self.model(inputs, training=True)))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from essentia_ldl.nets.metric.run import describe, main
 
 
+@pytest.mark.slow
 def test_runs_are_trained_and_those_with_a_stem_exported(make_space, capsys):
     plans = [make_space("one", settings={"epochs": 1}, stem=""), make_space("two", settings={"epochs": 1})]
     assert main([str(plan.folder) for plan in plans]) == 0

@@ -21,7 +21,12 @@ def score(plan, vectors) -> float:
     return summarise(rank_neighbours(vectors[rows], plan.groups[rows]).average_precision)[0]
 
 
-@pytest.mark.parametrize("loss", SPACE_LOSSES)
+QUICK = ("siamese", "basic")  # one that compares, and one that answers
+
+
+@pytest.mark.parametrize(
+    "loss", [pytest.param(loss, marks=() if loss in QUICK else pytest.mark.slow) for loss in SPACE_LOSSES]
+)
 def test_artists_who_did_not_train_are_found_better_than_before(make_space, loss):
     tags = {f"{artist}-{number}.mp3": [f"{artist % 4}"] for artist in range(12) for number in range(4)}
     plan = make_space(settings={"loss": loss, "epochs": 3}, tags=tags if loss == "tags" else {})
@@ -49,6 +54,7 @@ def test_distances_and_negatives(make_space, distance, negatives, margin):
     assert read_arrays(plan.folder / VECTORS, "vectors")["vectors"].shape == (48, 8)
 
 
+@pytest.mark.slow
 def test_a_stopped_training_goes_on_to_the_same_bits(make_space, monkeypatch):
     settings = {"epochs": 4, "negatives": "semi-hard"}
     whole, cut = make_space("whole", settings=settings), make_space("cut", settings=settings)
@@ -71,17 +77,20 @@ def test_a_stopped_training_goes_on_to_the_same_bits(make_space, monkeypatch):
     np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_patience_ends_a_training(make_space):
     history = learn(make_space(settings={"epochs": 30, "patience": 1, "rate": 1.0}).folder)
     assert history["stopped"] == "patience"
     assert len(history["epochs"]) < 30
 
 
+@pytest.mark.slow
 def test_without_validation_the_last_epoch_is_kept(make_space):
     history = learn(make_space(roles=("train",), settings={"epochs": 2}).folder)
     assert (history["best_epoch"], history["epochs"][1]["valid_map"]) == (2, None)
 
 
+@pytest.mark.slow
 def test_a_whole_network_learns_from_patches(make_space):
     plan = make_space(network="artists", n_artists=4, roles=("train",), settings={"epochs": 3})
     history = learn(plan.folder)

@@ -35,10 +35,10 @@ def table(music, tmp_path, monkeypatch):
 
 
 def test_all_models_answer_for_the_same_tracks(table, tmp_path):
-    done = evaluate_embeddings(["one-03", "two-07"], Source(table), MeasureTerms(("artist", "genre")), Home(tmp_path))
+    done = evaluate_embeddings(["one-03", "two-07"], Source(table), MeasureTerms(("artist",)), Home(tmp_path))
     assert (done.n_tracks, done.n_artists) == (22, 12)
-    assert [row.model for row in done.rows] == ["one-03"] * 3 + ["two-07"] * 3
-    assert done.rows[0].scores["map"] == done.rows[3].scores["map"]
+    assert [row.model for row in done.rows] == ["one-03", "two-07"]
+    assert done.rows[0].scores["map"] == done.rows[1].scores["map"]
     assert [one.path for one in done.failures] == ["03.wav", "07.wav"]
 
 
@@ -50,7 +50,7 @@ def test_a_column_that_is_not_there_is_told_before_the_long_work(table, tmp_path
 
 def test_pictures_are_drawn_where_they_are_asked_for(table, tmp_path):
     done = evaluate_embeddings(
-        ["m-99"], Source(table), MeasureTerms(("genre",), pictures=tmp_path / "p"), Home(tmp_path)
+        ["m-99"], Source(table), MeasureTerms(("artist",), pictures=tmp_path / "p"), Home(tmp_path)
     )
-    assert [path.name for path in done.pictures] == ["m-99-genre.png"]
+    assert [path.name for path in done.pictures] == ["m-99-artist.png"]
     assert done.pictures[0].read_bytes()[:4] == b"\x89PNG"
