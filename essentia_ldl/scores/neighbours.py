@@ -50,6 +50,11 @@ def check_vectors(vectors: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, 
     ------
     DataError
         When shapes do not fit, or a number is not finite.
+
+    Examples
+    --------
+    >>> check_vectors([[3.0, 4.0]], [7])
+    (array([[0.6, 0.8]]), array([7]))
     """
     vectors, groups = np.asarray(vectors, dtype=np.float64), np.asarray(groups)
     if vectors.ndim != 2 or groups.shape != (len(vectors),) or not np.all(np.isfinite(vectors)):
@@ -82,7 +87,7 @@ def rank_neighbours(vectors: np.ndarray, groups: np.ndarray, k: int = 10, apart:
     --------
     >>> found = rank_neighbours([[1, 0], [0.9, 0.1], [0, 1], [0.1, 1]], [0, 0, 1, 0], k=1)
     >>> found.average_precision.round(3).tolist(), found.precision.tolist()
-    ([0.833, 0.833, nan, 0.583], [1.0, 1.0, nan, 0.0])
+    ([1.0, 1.0, nan, 0.583], [1.0, 1.0, nan, 0.0])
     """
     units, groups = check_vectors(vectors, groups)
     n_tracks = len(units)

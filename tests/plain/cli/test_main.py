@@ -181,7 +181,7 @@ def test_an_unknown_command_is_a_usage_error():
         (("train", "mood-sad", "--network", "musicn"), "Did you mean 'musicnn'?"),
         (("train", "mood-sad", "--pretrained", "fma"), "pretrained: expected msd, mtt or audioset; got 'fma'"),
         (("train", "mood-sad", "--fine-tune", "some"), "fine_tune: expected head, top, all or none; got 'some'"),
-        (("train", "mood-sad", "--labels", "sc"), "agf-s, emb, emb-lmnn, none, sa, sb, shares; got 'sc'"),
+        (("train", "mood-sad", "--labels", "sc"), "agf-s, artist, emb, emb-lmnn, none, sa, sb, shares; got 'sc'"),
         (("crossval", "mood-sad", "--labels", "sc", "--data", "d"), "got 'sc'"),
         (("labels", "mood-sad", "--labels", "sc", "--data", "d"), "got 'sc'"),
         (("data", "nowhere"), "data: expected a path that exists"),

@@ -66,7 +66,7 @@ def test_names_may_be_joined_or_repeated_and_count_once(context):
 def test_the_help_of_labels_names_the_sources(context):
     option, text = SourceOption(["--labels"], metavar="SOURCE", help="; may repeat.").get_help_record(context[0])
     assert option == "--labels SOURCE"
-    assert text.startswith("auto, joint, joint-one-hot, svm, agf-")
+    assert text.startswith("auto, joint, joint-one-hot, svm, artist, agf-")
     assert text.endswith("agf, or several joined by +; may repeat.")
 
 
