@@ -21,7 +21,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from essentia_ldl import frontends
 from essentia_ldl.arrays import read_array
 from essentia_ldl.errors import CardError, RecipeError, StoreError, explain
 from essentia_ldl.features.store import Store, array_path
@@ -136,9 +135,6 @@ def describe_extractor(model: Model, node: str = "") -> Extractor:
     card = model.card
     refuse_head(model)
     front_end = find_front_end(card, model.name)
-    if front_end.predict_algorithm == frontends.GENERAL and front_end.kind not in ("embedding", "cqt"):
-        remedy = "Train the network itself on your task, with --network and --fine-tune none."
-        raise CardError(explain("extractor", "a published one", f"a {front_end.name} of ours", model.name, remedy))
     node = choose_output(model, node)
     sha256 = digest_graph(model.graph)
     link = str(card.fields.get("link", f"{model.name}.pb"))

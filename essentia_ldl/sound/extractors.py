@@ -17,6 +17,7 @@ section 3, for stacking them.
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,9 @@ from essentia_ldl.records import FrontEnd
 from essentia_ldl.sound.cqt import compute_bins
 from essentia_ldl.sound.decoder import Decoder, Source
 from essentia_ldl.sound.graph import run_graph
-from essentia_ldl.sound.mel import compute_patches
+from essentia_ldl.sound.mel import compute_bands, compute_patches
 from essentia_ldl.sound.patches import cut_patches
+from essentia_ldl.sound.waves import cut_signal
 from essentia_ldl.urls import local_copy
 
 # less memory than the defaults (64, and 60 in the usage of OpenL3), the same numbers
@@ -102,17 +104,23 @@ class Embedder:
             return algorithm(signal)
         if not signal.size:
             return np.zeros((0, 0), np.float32)
-        size = BATCHES[GENERAL]
-        if self.front_end.kind == "cqt":
-            lengths = self.front_end.patch_frames, self.front_end.patch_hop_frames
-            cut = cut_patches(compute_bins(signal, self.front_end), *lengths, size, last_patch)
-            blocks = [self._run_bins(algorithm, some) for some in cut]
+        if self.front_end.kind != "embedding":
+            blocks = [self._run_own(algorithm, some) for some in self._cut(signal, last_patch)]
             return np.concatenate(blocks) if blocks else np.zeros((0, 0), np.float32)
-        patches = compute_patches(signal, self.front_end)
+        size, patches = BATCHES[GENERAL], compute_patches(signal, self.front_end)
         batches = [patches[start : start + size] for start in range(0, len(patches), size)]
         return np.concatenate([self._run_patches(algorithm, batch) for batch in batches])
 
-    def _run_bins(self, network: Any, patches: np.ndarray) -> np.ndarray:
+    def _cut(self, signal: np.ndarray, last_patch: str) -> Iterator[np.ndarray]:
+        """Cut a signal into blocks of the patches that a network of ours reads: samples, bands or bins."""
+        front_end = self.front_end
+        if front_end.kind == "waveform":
+            return cut_signal(signal, front_end, last_patch)
+        rows = compute_bins(signal, front_end) if front_end.kind == "cqt" else compute_bands(signal, front_end)
+        lengths = front_end.patch_frames, front_end.patch_hop_frames
+        return cut_patches(rows, *lengths, BATCHES[GENERAL], last_patch)
+
+    def _run_own(self, network: Any, patches: np.ndarray) -> np.ndarray:
         """Run patches through a graph that reads them as they are, (n, n_frames, n_bands)."""
         return run_graph(network, self.graph, self.input_name, patches, [self.node])[self.node]
 
@@ -135,7 +143,7 @@ class Embedder:
                 **batch,
             }
             if name == GENERAL:
-                whole = {"squeeze": self.front_end.kind == "cqt"}
+                whole = {"squeeze": self.front_end.kind != "embedding"}
                 parameters = {"inputs": [self.input_name], "outputs": [self.node], **whole}
             try:
                 self._algorithms[last_patch] = getattr(es, name)(graphFilename=self.graph, **parameters)

@@ -52,6 +52,25 @@ def test_essentia_runs_it_and_heads_and_indices_stand_on_it(learned, song, run_c
 
 
 @pytest.mark.slow
+def test_a_head_stands_on_a_network_that_was_learned_from_scratch(learned, song, run_command):
+    home = learned[0]
+    demo = home.demos / "mood-sad"
+    run_command(home.root, "space", "artists", str(demo), "--network", "artists", "--epochs", "1", "--name", "whole")
+    options = ("--labels", "none", "--extractor", "whole_artist-artists-1", "--set", "training.epochs=2")
+    told = run_command(home.root, "train", "mood-sad", "--data", str(demo), *options)
+    assert "verified in Essentia: 1 graphs" in told
+    [name] = [path.stem for path in home.graphs.glob("*whole_artist-artists-1.pb") if "mood_sad" in path.stem]
+    found = {
+        engine: run_command(home.root, "predict", "-m", name, "--engine", engine, "--format", "csv", str(song))
+        for engine in ("essentia", "openvino")
+    }
+    numbers = [float(line.rpartition(",")[2]) for line in found["essentia"].splitlines()[1:]]
+    assert sum(numbers) == pytest.approx(1, abs=1e-5)
+    others = [float(line.rpartition(",")[2]) for line in found["openvino"].splitlines()[1:]]
+    assert others == pytest.approx(numbers, abs=1e-4)
+
+
+@pytest.mark.slow
 def test_a_graph_that_answers_otherwise_is_refused(learned):
     _, done, _ = learned
     path = done.run / "export" / "mine_artist-musicnn.golden.npz"

@@ -21,6 +21,7 @@ from essentia_ldl.records import FrontEnd
 from essentia_ldl.runs.plan import read_plan
 from essentia_ldl.sound.choice import Chooser
 from essentia_ldl.sound.compiled import CompiledNetwork
+from essentia_ldl.sound.extractors import Embedder, embed_file
 from essentia_ldl.sound.features import extract_features, extract_track
 from essentia_ldl.sound.graph import load_graph, run_graph
 from essentia_ldl.sound.predict import Predictor
@@ -254,6 +255,13 @@ def test_predict_runs_it_in_both_engines_as_a_pipeline_does(request_of, song):
         assert found.segments.shape == theirs.shape
         np.testing.assert_allclose(found.segments, theirs, atol=1e-5)
         assert not found.notes
+
+
+def test_it_is_an_extractor_as_it_is_a_pipeline(request_of, song):
+    node, front_end = request_of.card.output("embeddings"), request_of.front_end
+    found, _ = embed_file(str(song), Embedder(request_of.graph, INPUT, node, front_end))
+    theirs = stream_file(str(song), request_of.graph, INPUT, node, front_end)
+    np.testing.assert_allclose(found, theirs, rtol=1e-4, atol=1e-4 * np.max(np.abs(theirs)))
 
 
 @pytest.mark.parametrize("engine", ["essentia", "openvino"])
