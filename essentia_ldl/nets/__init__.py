@@ -47,6 +47,7 @@ The map, in the order of the imports: a module imports only from what stands abo
         folding      the same graph, quicker
         nodes        names of the outputs, as in Essentia's models
         freeze       a Keras model -> a frozen graph, checked
+        interfaces   a head by the other pair of nodes that programs read
         sampling     uncertainty inside a graph, from dropout
         ensemble     several networks as one graph
         cards        the .json beside a graph
@@ -57,9 +58,11 @@ The map, in the order of the imports: a module imports only from what stands abo
         scatter      differences within artists, and the map that makes them small
         encoders     projections and whole networks that end in a space
         updates      a network with its optimiser: what an epoch does
+        words        the same for audio and words in one space
         train        a run folder -> weights, history, vectors of tracks
         export       a trained space -> an extractor
         run          the entry point: train and export run folders
+    tag_heads        the tags of MusiCNN as heads of its embedding
     base_graphs      the released weights -> graphs/
     tapped_graphs    pretrained networks, frozen for the features of the store
     covers/          music and its pictures in one space
