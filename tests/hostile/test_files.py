@@ -167,7 +167,7 @@ def test_store(home, report_writer, counts, sizes):
 
 def write_tagged(path: Path, folder: Path) -> None:
     """Write an index of six tracks with three tags."""
-    entries = tuple(IndexedTrack(str(folder / f"{n}.wav"), 3.5, 10, 20, f"artist {n // 2}", "sad") for n in range(6))
+    entries = gather(IndexedTrack(str(folder / f"{n}.wav"), 3.5, 10, 20, f"artist {n // 2}", "sad") for n in range(6))
     random_ = np.random.default_rng(0)
     units, activations = (random_.random(size=(6, n)).astype(np.float32) for n in (4, 3))
     maker, tags = Maker("m-1", "0" * 64, "emb"), ("sad", "loud", "piano")
