@@ -279,8 +279,12 @@ def train_spaces(folders: list[Path]) -> None:
 
 
 def name_data(place: str, is_demo: bool) -> str:
-    """Name a space by its data: the folder, or that of a table; letters and digits, joined by "_"."""
+    """Name what is learned by its data: the folder or table, of tables called index or tracks their folder.
+
+    Letters and digits, joined by "_".
+    """
     path = Path(place).resolve()
-    folder = path.parent if path.is_file() else path
-    name = re.sub(r"[^a-z0-9]+", "_", folder.name.lower()).strip("_") or "music"
+    is_table = path.is_file()
+    told = path.parent.name if is_table and path.stem in ("index", "tracks") else path.stem if is_table else path.name
+    name = re.sub(r"[^a-z0-9]+", "_", told.lower()).strip("_") or "music"
     return f"demo_{name}" if is_demo else name

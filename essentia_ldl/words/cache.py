@@ -62,7 +62,10 @@ def _read(target: Path, state: np.ndarray) -> tuple[set[str], Scan | None]:
     with contextlib.suppress(StoreError, UnicodeDecodeError, KeyError, ValueError):
         kept = read_arrays(target, "word vectors")
         if np.array_equal(kept["state"], state):
-            texts = {name: tuple(bytes(kept[name]).decode(errors=ANY_BYTES).split("\n")) for name in ("asked", "words", "common")}
+            texts = {
+                name: tuple(bytes(kept[name]).decode(errors=ANY_BYTES).split("\n"))
+                for name in ("asked", "words", "common")
+            }
             words = texts["words"][: len(kept["vectors"])]
             return set(texts["asked"]), Scan(words, kept["vectors"], texts["common"], int(kept["n_rows"]))
     return set(), None

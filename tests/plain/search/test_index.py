@@ -142,7 +142,9 @@ def test_a_damaged_index_and_a_file_of_another_kind_stay_as_they_are(run, make_m
     for content in (whole[: len(whole) // 2], b"my letter", b""):
         path.write_bytes(content)
         for again in (False, True):
-            with pytest.raises(StoreError, match=r"index: expected a whole file of the command index; .*Name another file"):
+            with pytest.raises(
+                StoreError, match=r"index: expected a whole file of the command index; .*Name another file"
+            ):
                 run(folder, again=again)
         assert path.read_bytes() == content
 
