@@ -117,7 +117,7 @@ class Learned:
     model : str
         The extractor in graphs/.
     by : str
-        Column of what tracks are alike in.
+        Column of what tracks are alike in; of the loss "tags" the label.
     n_tracks, n_groups, n_single : int
         Tracks, groups such as artists, and groups of one track, which are compared with patches of that alone.
     n_unknown : int
@@ -193,7 +193,8 @@ def learn_space(
             runs.finish_run(run, [model.name])
     [model] = runs.read_models(run)
     history = read_object(run / HISTORY)
-    return Learned(run, model, asked.by, *counts, history, collection.failures, repeated=finished)
+    by = "label" if asked.settings.loss == TAGS else asked.by
+    return Learned(run, model, by, *counts, history, collection.failures, repeated=finished)
 
 
 def find_music(source: Source, home: Home, say: Say) -> tuple[Source, bool]:
