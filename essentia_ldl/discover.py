@@ -48,11 +48,14 @@ def load(package: str, name: str) -> ModuleType:
     return importlib.import_module(f"{package}.{name}")
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
-    """Return the sentence that helps who wrote a name that does not exist: the nearest one, where one is near."""
+def suggest(name: str, known: Iterable[str], otherwise: str = "Take one of these.") -> str:
+    """Return the sentence that helps who wrote a name that does not exist: the nearest one, where one is near.
+
+    A message that does not list the names says something else `otherwise`.
+    """
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-    return f"Did you mean {near[0]!r}?" if near else "Take one of these." if known else "Make one first."
+    return f"Did you mean {near[0]!r}?" if near else otherwise if known else "Make one first."
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> UnknownNameError:

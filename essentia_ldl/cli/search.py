@@ -85,6 +85,7 @@ def similar_command(query: str, index: str, form: str, output: str | None, page:
     from essentia_ldl.search.similar import Limits, similar
 
     refuse_inputs((output, page), (query, index))
+    refuse_inputs((output,), (page,) if page else ())
     n = limits.pop("n")
     n_asked = n if page is None else max(n, MOST_TRACKS)
     found = similar(query, index, Limits(n_asked, **limits), Home.from_environment().graphs, _warn)

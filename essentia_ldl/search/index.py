@@ -23,6 +23,7 @@ from essentia_ldl.models.folder import BASE_MODEL, Model, digest_graph
 from essentia_ldl.predict.ask import Question, expand_files
 from essentia_ldl.predict.command import Task, write_document
 from essentia_ldl.predict.many import ANYBODY, Workers
+from essentia_ldl.predict.overwrite import refuse_overwriting
 from essentia_ldl.predict.session import make_absolute
 from essentia_ldl.predict.write import Output
 from essentia_ldl.records import Prediction, Track
@@ -129,13 +130,14 @@ def index(
     AudioError
         When there is no file, or none of them could be used.
     StoreError
-        When the index that is there is damaged, or of another model; when it cannot be written.
+        When the index that is there is damaged, or of another model; when it cannot be written, or is music or a table.
     EssentiaLdlError
         When the model cannot run.
     """
     if not output.is_file:
         remedy = "Give the name of a file with -o, such as lib.index."
         raise StoreError(explain("index", "a file to write", output.path or "a terminal", "output", remedy))
+    refuse_overwriting(output.path, music, music, replaces=True)
     read_at = _stat(output.target)
     before = read_library(output.path) if os.path.exists(output.path) else None
     models, maker = _choose_maker(embedding, None if output.again else before, graphs, output.path)

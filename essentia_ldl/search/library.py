@@ -20,7 +20,7 @@ from essentia_ldl.runs.kinds import find_wrong, list_kinds
 from essentia_ldl.search.catalogue import NUMBERS, Catalogue
 
 FORMAT = "essentia-ldl index 2"
-REMEDY = "Delete it and index the music again, or name another file."
+REMEDY = "Name another file; if this is an index, delete it, and index the music again."
 NO_ACTIVATIONS = np.zeros((0, 0), np.float32)
 AGAIN = "Index the music again with --again."
 
@@ -103,6 +103,7 @@ class Library:
     def __post_init__(self) -> None:
         n_tracks, shape = len(self.entries), self.units.shape
         fits = self.units.ndim == 2 and self.units.dtype == np.float32 and self.starts.shape == (n_tracks,)
+        fits = fits and self.starts.dtype.kind in "iu"
         ends = np.append(self.starts, len(self.units))
         fits = fits and (ends[0] == 0) and bool(np.all(np.diff(ends) > 0)) if n_tracks else len(self.units) == 0
         if not fits:

@@ -324,4 +324,5 @@ def _unknown(query: str, opened: Opened) -> EssentiaLdlError:
         return UnknownNameError(explain("query", "a file: the index knows no artists", query, opened.path, remedy))
     artists = {entries.texts["artist"][rows[0]] for rows in entries.artists.values()}
     rule = f"a file, or one of the {len(artists)} artists of the index"
-    return UnknownNameError(explain("query", rule, query, opened.path, suggest(query, artists)))
+    remedy = suggest(query, artists, "None has such a name: check the path, or how it is written.")
+    return UnknownNameError(explain("query", rule, query, opened.path, remedy))

@@ -117,7 +117,7 @@ class Learned:
     model : str
         The extractor in graphs/.
     by : str
-        Column of what tracks are alike in.
+        Column of what tracks are alike in; of the loss "tags" the label.
     n_tracks, n_groups, n_single : int
         Tracks, groups such as artists, and groups of one track, which are compared with patches of that alone.
     n_unknown : int
@@ -193,7 +193,8 @@ def learn_space(
             runs.finish_run(run, [model.name])
     [model] = runs.read_models(run)
     history = read_object(run / HISTORY)
-    return Learned(run, model, asked.by, *counts, history, collection.failures, repeated=finished)
+    by = "label" if asked.settings.loss == TAGS else asked.by
+    return Learned(run, model, by, *counts, history, collection.failures, repeated=finished)
 
 
 def find_music(source: Source, home: Home, say: Say) -> tuple[Source, bool]:
@@ -279,8 +280,12 @@ def train_spaces(folders: list[Path]) -> None:
 
 
 def name_data(place: str, is_demo: bool) -> str:
-    """Name a space by its data: the folder, or that of a table; letters and digits, joined by "_"."""
+    """Name what is learned by its data: the folder or table, of tables called index or tracks their folder.
+
+    Letters and digits, joined by "_".
+    """
     path = Path(place).resolve()
-    folder = path.parent if path.is_file() else path
-    name = re.sub(r"[^a-z0-9]+", "_", folder.name.lower()).strip("_") or "music"
+    is_table = path.is_file()
+    told = path.parent.name if is_table and path.stem in ("index", "tracks") else path.stem if is_table else path.name
+    name = re.sub(r"[^a-z0-9]+", "_", told.lower()).strip("_") or "music"
     return f"demo_{name}" if is_demo else name

@@ -17,7 +17,7 @@ import numpy as np
 from essentia_ldl.arrays import read_arrays
 from essentia_ldl.errors import StoreError
 from essentia_ldl.files import replacing
-from essentia_ldl.words.formats import Scan, scan_file
+from essentia_ldl.words.formats import ANY_BYTES, Scan, scan_file
 
 WORTH_BYTES = 2**24  # a smaller file is read in a tenth of a second
 
@@ -62,7 +62,10 @@ def _read(target: Path, state: np.ndarray) -> tuple[set[str], Scan | None]:
     with contextlib.suppress(StoreError, UnicodeDecodeError, KeyError, ValueError):
         kept = read_arrays(target, "word vectors")
         if np.array_equal(kept["state"], state):
-            texts = {name: tuple(bytes(kept[name]).decode().split("\n")) for name in ("asked", "words", "common")}
+            texts = {
+                name: tuple(bytes(kept[name]).decode(errors=ANY_BYTES).split("\n"))
+                for name in ("asked", "words", "common")
+            }
             words = texts["words"][: len(kept["vectors"])]
             return set(texts["asked"]), Scan(words, kept["vectors"], texts["common"], int(kept["n_rows"]))
     return set(), None
@@ -70,6 +73,6 @@ def _read(target: Path, state: np.ndarray) -> tuple[set[str], Scan | None]:
 
 def _write(target: Path, state: np.ndarray, asked: Collection[str], scan: Scan) -> None:
     texts = {"asked": sorted(asked), "words": scan.words, "common": scan.common}
-    arrays = {name: np.frombuffer("\n".join(texts[name]).encode(), np.uint8) for name in texts}
+    arrays = {name: np.frombuffer("\n".join(texts[name]).encode(errors=ANY_BYTES), np.uint8) for name in texts}
     with replacing(target) as file:
         np.savez(file, state=state, vectors=scan.vectors, n_rows=np.array(scan.n_rows), **arrays)

@@ -41,6 +41,7 @@ N_COMMON = 100_000  # spellings that are kept, to suggest from
 MOST_BYTES = 2**20  # of a line, and of what is looked at to tell the kind
 BLOCK_BYTES = 2**22
 MOST_WORD = 2**12  # bytes of a word in a binary file
+ANY_BYTES = "surrogateescape"  # a word on a command line need not be UTF-8, nor that of a file
 SEPARATORS = (b"\t", b";", b",", b" ")
 _HEADER = re.compile(rb"\s*(\d+)[ \t]+(\d+)[ \t]*\r?\n")
 _OTHERS = {  # first bytes -> what it is, and what to do
@@ -159,7 +160,8 @@ def _has_numbers(line: bytes, separator: bytes, width: int) -> bool:
 
 def _read_numbers(cells: list[bytes]) -> np.ndarray | None:
     try:
-        return np.array([float(cell) for cell in cells], np.float32)
+        with np.errstate(over="ignore"):  # what float32 does not hold is infinite, and refused where it is wanted
+            return np.array([float(cell) for cell in cells], np.float32)
     except ValueError:
         return None
 
@@ -168,7 +170,7 @@ class _Keeper:
     """The rows that are wanted, as they are met."""
 
     def __init__(self, wanted: Collection[str], path: str) -> None:
-        self.wanted = {word.encode() for word in wanted}
+        self.wanted = {word.encode(errors=ANY_BYTES) for word in wanted}
         self.path, self.width, self.n_rows = path, 0, 0
         self._found: dict[bytes, np.ndarray] = {}
         self._common: list[bytes] = []
@@ -192,7 +194,7 @@ class _Keeper:
         """Return what was found."""
         if not self.n_rows:
             _refuse_kind(b"", self.path)
-        words = tuple(word.decode() for word in self._found)
+        words = tuple(word.decode(errors=ANY_BYTES) for word in self._found)
         vectors = np.array([*self._found.values()], np.float32).reshape(len(words), self.width)
         return Scan(words, vectors, tuple(word.decode(errors="replace") for word in self._common), self.n_rows)
 

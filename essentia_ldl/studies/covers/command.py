@@ -31,6 +31,7 @@ from essentia_ldl.records import Failure, Split, Track
 from essentia_ldl.runs import folder as runs
 from essentia_ldl.runs.covers import ANSWERS, CoveredTrack, CoversPlan, CoversSettings, write_covers_plan
 from essentia_ldl.runs.names import FAILURES, PLAN
+from essentia_ldl.spaces.artists import name_data
 from essentia_ldl.studies.covers.table import FILE, gather_answers, score_systems
 from essentia_ldl.train.prepare import Say
 from essentia_ldl.zones import run_zone
@@ -144,7 +145,7 @@ def measure(source: Source, asked: CoversTerms, home: Home, n_jobs: int | None =
         return Covered(run, read_object(run / FILE), failures, runs.read_models(run))
     with runs.locked(run):
         runs.write_failures(run / FAILURES, failures)
-        stem = f"{'demo-' if is_demo else ''}{_name(asked.name or source.place)}"
+        stem = f"{'demo-' if is_demo else ''}{_name(asked.name or name_data(source.place, False))}"
         make = _Plans(run, kind, classes, covered, (collection, pictures), asked)
         folders = [make.write(f"fold-{number}", split) for number, split in enumerate(folds)]
         if asked.export:
@@ -272,9 +273,7 @@ def _describe(tracks: Sequence[Track], pictures: Pictures, asked: CoversTerms) -
     }
 
 
-def _name(place: str) -> str:
-    """Make the stem of an extractor of the name of a file or folder, such as "my_library-covers"."""
-    path = Path(place)
-    stem = path.parent.name if path.stem in ("index", "tracks") else path.stem
-    name = re.sub(r"[^a-z0-9_]+", "_", stem.lower()).strip("_") or "music"
+def _name(name: str) -> str:
+    """Make the stem of an extractor of the name of data, or of what the user calls it, such as "my_library-covers"."""
+    name = re.sub(r"[^a-z0-9_]+", "_", name.lower()).strip("_") or "music"
     return name if name == TASK else f"{name}-{TASK}"

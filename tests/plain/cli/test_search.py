@@ -88,6 +88,8 @@ def test_a_page_asks_for_more_tracks_than_are_shown(run, monkeypatch, tmp_path):
     (tmp_path / "lib.index").write_text("an index")
     path = str(tmp_path / "lib.index")
     assert "expected a file that is not read" in run("similar", "q", "--index", path, "--page", path).output
+    done = run("similar", "q", "--index", path, "--page", "new.html", "-o", "./new.html")
+    assert (done.exit_code, "expected a file that is not read" in done.output) == (1, True)
 
 
 def test_search_writes_what_similar_writes(run, tmp_path):

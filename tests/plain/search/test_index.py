@@ -142,9 +142,21 @@ def test_a_damaged_index_and_a_file_of_another_kind_stay_as_they_are(run, make_m
     for content in (whole[: len(whole) // 2], b"my letter", b""):
         path.write_bytes(content)
         for again in (False, True):
-            with pytest.raises(StoreError, match=r"index: expected a whole file of the command index; .*Delete it"):
+            with pytest.raises(
+                StoreError, match=r"index: expected a whole file of the command index; .*Name another file"
+            ):
                 run(folder, again=again)
         assert path.read_bytes() == content
+
+
+def test_music_and_tables_that_are_indexed_are_no_output(run, make_music, tmp_path):
+    song, table = make_music(a="1 0") / "a.wav", tmp_path / "lib.index"
+    table.write_text("path,label\n")
+    for music in (table, song):
+        table.unlink()
+        os.link(song, table) if music is song else table.write_text("path,label\n")
+        with pytest.raises(StoreError, match="output: expected a file that is not read; got 'an input'"):
+            run(music, again=True)
 
 
 def test_no_music_and_no_usable_music_leave_no_index(run, make_music, tmp_path):

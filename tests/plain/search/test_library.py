@@ -70,6 +70,7 @@ def test_tags_that_do_not_fit_are_refused(changes):
         {"starts": np.array([1, 2])},
         {"starts": np.array([0, 3])},
         {"starts": np.array([0, 0])},
+        {"starts": np.array([0.0, 2.0])},
         {"units": np.zeros((3, 2))},
         {"entries": gather(())},
     ],

@@ -95,6 +95,8 @@ def test_tracks_that_are_gone_are_left_out_and_told(library, tmp_path):
 def test_unknown_artists_and_files_are_told_with_the_nearest(library, tmp_path, graphs):
     with pytest.raises(UnknownNameError, match=r"one of the 2 artists of the index; got 'Nena'.*Did you mean 'Nina'\?"):
         library("Nena")
+    with pytest.raises(UnknownNameError, match="None has such a name: check the path, or how it is written"):
+        library("xyz")
     with pytest.raises(AudioError, match=r"track: expected a file that is there"):
         library(tmp_path / "music" / "none.wav")
     with pytest.raises(DataError, match="number of tracks: expected 1 or more; got 0"):

@@ -94,11 +94,19 @@ def test_a_collection_without_artists_is_refused_before_any_audio_is_read(tmp_pa
         learn_space(make_asked(), Source(tmp_path / "music"), Home(tmp_path), say=lambda line: None)
 
 
-@pytest.mark.parametrize(("place", "name"), [("My Music", "my_music"), ("emotify-sad/index.tsv", "emotify_sad")])
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        ("My Music", "my_music"),
+        ("dr. x", "dr_x"),
+        ("emotify-sad/index.tsv", "emotify_sad"),
+        ("home/my-music.csv", "my_music"),
+    ],
+)
 def test_a_space_is_named_after_its_data(tmp_path, place, name):
     path = tmp_path / place
     path.parent.mkdir(exist_ok=True)
-    path.touch() if path.suffix else path.mkdir()
+    path.touch() if "/" in place else path.mkdir()
     assert name_data(str(path), False) == name
     assert name_data(str(path), True) == f"demo_{name}"
     assert isinstance(path, Path)

@@ -37,6 +37,13 @@ def test_the_second_time_nothing_is_read(glove, scans, tmp_path):
     assert (again.common, again.n_rows) == (first.common, 3) == (("the", "sad", "schön"), 3)
 
 
+def test_words_of_any_bytes_are_kept(scans, tmp_path):
+    (tmp_path / "latin1.txt").write_bytes(b"caf\xe9 1 2\nsad 3 4\n")
+    for _ in range(2):
+        assert scan_kept(tmp_path / "latin1.txt", {"caf\udce9"}, tmp_path / "kept").vectors.tolist() == [[1, 2]]
+    assert len(scans) == 1
+
+
 def test_other_words_are_added_to_what_is_kept(glove, scans, tmp_path):
     scan_kept(glove, {"nowhere"}, tmp_path / "kept")
     assert scan_kept(glove, {"the"}, tmp_path / "kept").words == ("the",)

@@ -60,6 +60,12 @@ def test_of_a_word_that_is_there_twice_the_first_counts(tmp_path):
     assert scan_file(path, ["sad"]).vectors.tolist() == [[1, 2]]
 
 
+def test_words_of_any_bytes_are_looked_for(tmp_path):
+    path = tmp_path / "latin1.txt"
+    path.write_bytes(b"caf\xe9 1 2\nsad 3 4\n")
+    assert scan_file(path, ["caf\udce9", "caf\udce8"]).words == ("caf\udce9",)
+
+
 def test_memory_holds_only_what_is_wanted(tmp_path, monkeypatch):
     monkeypatch.setattr(formats, "N_COMMON", 5)
     monkeypatch.setattr(formats, "BLOCK_BYTES", 8192)
@@ -87,6 +93,7 @@ BROKEN = {
     "cut in the binary": (KINDS["word2vec binary"][:-1], "a whole file; got '3 rows, and its first line tells 4'"),
     "cut gzip": (gzip.compress(KINDS["glove"])[:-9], "a whole file; got 'damage"),
     "not finite": (b"a 1 2\nsad nan 3\n", "finite numbers"),
+    "beyond float32": (b"a 1 2\nsad 1e300 3\n", "finite numbers"),
 }
 
 
