@@ -315,10 +315,10 @@ def models_command() -> None:
         raise SystemExit(1)
 
 
+main.add_command(install_command)
 main.add_command(predict_command)
 main.add_command(index_command)
 main.add_command(similar_command)
-main.add_command(install_command)
 main.add_command(search_command)
 main.add_command(describe_command)
 space_group.add_command(words_command)
