@@ -35,3 +35,14 @@ def install_command(models: tuple[str, ...], demo: bool, overwrite: bool, **layo
 
     done = install(models, Layout(**layout), Home.from_environment().graphs, click.echo, Allowed(demo, overwrite))
     show(describe_installed(done))
+
+
+@click.command("export")
+@click.argument("models", nargs=-1, required=True, metavar="MODEL...")
+@click.option("--onnx", is_flag=True, required=True, help="The format, with the extra onnx.")
+@click.option("--into", metavar="DIR", help="Default: beside the .pb.")
+def export_command(models: tuple[str, ...], onnx: bool, into: str | None) -> None:
+    """Write models in another format, proved in its run-time by their golden answers."""
+    from essentia_ldl.install.exchange import export_onnx
+
+    export_onnx(models, into, Home.from_environment().graphs, click.echo)

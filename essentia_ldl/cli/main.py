@@ -10,7 +10,7 @@ import click
 from essentia_ldl import __version__
 from essentia_ldl.choices import BASELINES, KINDS, LAYER_BASELINES
 from essentia_ldl.cli.group import Group, fail, show
-from essentia_ldl.cli.install import install_command
+from essentia_ldl.cli.install import export_command, install_command
 from essentia_ldl.cli.options import (
     ADAPT,
     DATA,
@@ -316,6 +316,7 @@ def models_command() -> None:
 
 
 main.add_command(install_command)
+main.add_command(export_command)
 main.add_command(predict_command)
 main.add_command(index_command)
 main.add_command(similar_command)

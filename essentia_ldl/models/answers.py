@@ -19,7 +19,7 @@ import numpy as np
 
 from essentia_ldl.arrays import opened_arrays
 from essentia_ldl.errors import StoreError, explain
-from essentia_ldl.files import replacing
+from essentia_ldl.files import digest_file, replacing
 from essentia_ldl.records import FrontEnd
 
 SUFFIX = ".answers.npz"
@@ -211,6 +211,15 @@ def read_answers(graph: Path | str, graph_sha256: str) -> GoldenAnswers | None:
         rule = "those of the graph beside them"
         raise StoreError(explain("golden answers", rule, "those of other bytes", path, REMEDY))
     return found
+
+
+def require_answers(graph: Path) -> GoldenAnswers:
+    """Read the golden answers beside a graph, which must be there; raises `StoreError` as `read_answers`."""
+    answers = read_answers(graph, digest_file(graph))
+    if answers is None:
+        remedy = "Export the model again."
+        raise StoreError(explain("golden answers", "those of the graph, to check it by", "none", graph, remedy))
+    return answers
 
 
 def _scale(levels: np.ndarray, low: np.ndarray, step: np.ndarray) -> np.ndarray:

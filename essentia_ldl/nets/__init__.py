@@ -48,6 +48,7 @@ The map, in the order of the imports: a module imports only from what stands abo
         nodes        names of the outputs, as in Essentia's models
         freeze       a Keras model -> a frozen graph, checked
         interfaces   a head by the other pair of nodes that programs read
+        exchange     the same network as ONNX
         sampling     uncertainty inside a graph, from dropout
         ensemble     several networks as one graph
         cards        the .json beside a graph

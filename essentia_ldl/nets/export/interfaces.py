@@ -15,7 +15,7 @@ import numpy as np
 
 from essentia_ldl.errors import GraphError, explain
 from essentia_ldl.files import digest_file, replacing
-from essentia_ldl.models.answers import read_answers, rewrite_answers
+from essentia_ldl.models.answers import require_answers, rewrite_answers
 from essentia_ldl.models.card import SERVED_INPUT, SERVED_OUTPUT
 from essentia_ldl.nets.export.freeze import GraphDef, check_graph
 from essentia_ldl.nets.export.nodes import PLACEHOLDER
@@ -79,10 +79,7 @@ def write_served(source: Path, target: Path, output: str) -> None:
     StoreError
         When there are no golden answers, or a file cannot be written.
     """
-    answers = read_answers(source, digest_file(source))
-    if answers is None:
-        remedy = "Export the model again."
-        raise GraphError(explain("golden answers", "those of the graph, to check it by", "none", source, remedy))
+    answers = require_answers(source)
     served = serve(GraphDef.FromString(source.read_bytes()), output)
     with replacing(target) as file:
         file.write(served.SerializeToString(deterministic=True))

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from essentia_ldl.cli.main import main
 from essentia_ldl.errors import UnknownNameError
-from essentia_ldl.install import command
+from essentia_ldl.install import command, exchange
 from essentia_ldl.install.command import Allowed, Installed, Layout
 
 
@@ -42,3 +42,13 @@ def test_an_error_is_one_sentence_and_contradictions_are_refused(calls):
     assert done.exit_code == 1
     assert "one of --as and --official" in done.stderr
     assert len(calls) == 1
+
+
+def test_export_hands_on_models_and_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path))
+    calls: list[tuple] = []
+    monkeypatch.setattr(exchange, "export_onnx", lambda *given: calls.append(given[:3]) or given[3]("a -> b"))
+    done = CliRunner().invoke(main, ["export", "a", "b", "--onnx", "--into", "d"])
+    assert (done.exit_code, done.output) == (0, "a -> b\n")
+    assert calls == [(("a", "b"), "d", tmp_path / "graphs")]
+    assert CliRunner().invoke(main, ["export", "a"]).exit_code == 2
