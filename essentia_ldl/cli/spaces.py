@@ -34,7 +34,7 @@ def options_of_space(command: Any) -> Any:
             ),
             click.option("--distance", type=click.Choice(DISTANCES), help="Default: cosine."),
             click.option("--negatives", type=click.Choice(NEGATIVES), help="Default: random."),
-            click.option("--n-negatives", type=click.IntRange(1), metavar="N", help="Default: 4 (siamese) or 1."),
+            click.option("--n-negatives", type=click.IntRange(1, 100), metavar="N", help="Default: 4 (siamese) or 1."),
             click.option("--margin", type=click.FloatRange(0, min_open=True), help="Default: 0.4, contrastive 1."),
             click.option(
                 "--size", type=click.IntRange(0), metavar="N", help="Numbers (default: as many as there are)."

@@ -96,6 +96,6 @@ def note_inside(model: Model, known: Official) -> list[str]:
     inside = ", ".join(map(str, backbones))
     return [
         *notes,
-        f"{known.stem} answers as the published one does, by Essentia's defaults; inside are {inside}, so that "
-        "programs that read its inner nodes do not find them.",
+        f"{known.stem} answers as the published one does, by Essentia's defaults; it holds {inside}, so that "
+        "programs that read inner nodes do not find them.",
     ]

@@ -20,7 +20,7 @@ import numpy as np
 
 from essentia_ldl.content import AUDIO_SUFFIXES
 from essentia_ldl.datasets.folder import PassedOver, walk_audio
-from essentia_ldl.errors import AudioError, DataError, GraphError, explain
+from essentia_ldl.errors import AudioError, CardError, DataError, GraphError, explain
 from essentia_ldl.models.algorithms import of_algorithm
 from essentia_ldl.models.card import find_front_end
 from essentia_ldl.models.folder import Model, choose_models, find_extractor, find_model, list_models
@@ -163,7 +163,12 @@ def find_models(names: Sequence[str], graphs: Path) -> tuple[list[Model], list[s
         When a name has no usable model, or the folder has none.
     """
     if names:
-        return [find_model(name, graphs) for name in names], []
+        models = [find_model(name, graphs) for name in names]
+        for model in models:
+            if not model.card.output("predictions") and model.card.output("embeddings"):
+                rule, remedy = "one that has classes", "It is for `index --model` and `train --extractor`."
+                raise CardError(explain("model", rule, "an extractor of embeddings", model.name, remedy))
+        return models, []
     listing = list_models(graphs)
     return choose_models(graphs, listing), listing[1]
 

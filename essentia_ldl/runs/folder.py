@@ -172,6 +172,10 @@ def finish_run(run: Path, models: Sequence[str] = ()) -> None:
     write_json(run / STATE, {**read_object(run / STATE), "state": "done", "models": list(models)})
 
 
+def _is_done(run: Path) -> bool:
+    return (run / STATE).is_file() and read_object(run / STATE).get("state") == "done"
+
+
 def read_models(run: Path) -> tuple[str, ...]:
     """Return the names of the models that a run has put into graphs/.
 
@@ -263,7 +267,7 @@ def find_finished(name: str | None, runs: Path) -> Path:
     for folder in (Path(name).expanduser(), runs / name):
         if folder.is_dir():
             if not tell_kind(folder):
-                ended = (folder / SCORES).is_file()
+                ended = (folder / SCORES).is_file() or _is_done(folder)
                 found = "one that is neither" if ended else f"one without {SCORES}"
                 remedy = "Name another folder." if ended else "Give its command again: it goes on where it was."
                 raise StoreError(explain("run", "a finished run of train or crossval", found, folder, remedy))

@@ -42,6 +42,7 @@ from essentia_ldl.runs.plan_parts import REMEDY, Places, PlannedAudio, PlannedTr
 from essentia_ldl.stages import OPTIMIZERS
 
 KIND = "space"  # what plan.json calls such a run
+MOST_NEGATIVES = 100  # the embeddings of all of them are in memory at once
 VECTORS = "vectors.npz"  # what the trained network makes of every track of the plan
 # What each loss has for its own where nothing is asked for: hinges of 4 negatives as published, of a triplet one; pairs
 # on the cosine distance cost nothing from a right angle on.
@@ -83,7 +84,7 @@ class SpaceSettings:
     itself : bool
         Whether a track is a positive of itself, too, by another patch of it.
     n_negatives, n_candidates : int
-        Negatives per anchor, and how many of them are looked at for each that is taken.
+        Negatives per anchor, at most `MOST_NEGATIVES`, and how many are looked at for each that is taken.
     size : int
         Numbers of an embedding; 0 is as many as the networks below have, or of a whole network its own.
     epochs, patience : int
@@ -141,6 +142,8 @@ class SpaceSettings:
         for field in ("margin", "rate"):
             if not 0 < getattr(self, field) < math.inf:
                 raise _error(field, "above 0", getattr(self, field))
+        if self.n_negatives > MOST_NEGATIVES:
+            raise _error("n_negatives", f"{MOST_NEGATIVES} or fewer", self.n_negatives)
 
     @property
     def compares(self) -> bool:

@@ -206,6 +206,11 @@ def find_music(source: Source, home: Home, say: Say) -> tuple[Source, bool]:
 def keep_known(tracks: list[Track], asked: WantedSpace) -> tuple[list[Track], int]:
     """Return the tracks whose group is known, or with "tags" all, and how many were left out; raises `DataError`."""
     if asked.settings.loss == TAGS:
+        labels = {track.label or track.told for track in tracks}
+        if len(labels) < 2:
+            raise DataError(
+                explain("labels", "two or more", sorted(labels), "space", "Take another loss, or add some.")
+            )
         return tracks, 0
     alike = list_alike(tracks, asked.by)
     known = [track for track, value in zip(tracks, alike, strict=True) if value]

@@ -20,6 +20,7 @@ from essentia_ldl.choices import SPACE_LOSSES
 from essentia_ldl.collection import splits
 from essentia_ldl.collection.alike import ARTIST, list_alike, number_alike
 from essentia_ldl.collection.read import Collection, Source
+from essentia_ldl.discover import unknown
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.features.joint import joint_folders, read_joint
 from essentia_ldl.files import Home
@@ -64,7 +65,9 @@ class Contest:
     Raises
     ------
     DataError
-        When there are fewer than two folds, or no such loss.
+        When there are fewer than two folds.
+    UnknownNameError
+        When there is no such loss.
     """
 
     losses: tuple[str, ...] = SPACE_LOSSES
@@ -75,7 +78,8 @@ class Contest:
         if self.n_folds < 2:
             raise DataError(explain("folds", "2 or more", self.n_folds, "space compare", "Correct it."))
         for loss in self.losses:
-            make_settings(loss)  # raises for a name that does not exist
+            if loss not in SPACE_LOSSES:
+                raise unknown("loss", loss, SPACE_LOSSES)
 
 
 def compare_spaces(

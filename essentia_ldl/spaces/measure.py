@@ -95,7 +95,7 @@ class MeasureTerms:
     Raises
     ------
     DataError
-        When a number is below 1.
+        When a number is below 1, or the folder is a file.
     """
 
     by: tuple[str, ...] = ()
@@ -108,6 +108,8 @@ class MeasureTerms:
         for name in ("k", "n_nearest"):
             if getattr(self, name) < 1:
                 raise DataError(explain(name, "1 or more", getattr(self, name), "embeddings", "Correct it."))
+        if self.pictures is not None and self.pictures.exists() and not self.pictures.is_dir():
+            raise DataError(explain("pictures", "a folder", "a file", self.pictures, "Name another folder."))
 
 
 def measure_vectors(model: str, tracks: Sequence[Track], vectors: np.ndarray, terms: MeasureTerms) -> list[Standing]:

@@ -29,7 +29,7 @@ def describe_models(models: Sequence[Model], folder: Path) -> list[str]:
     lines = []
     for model in models:
         classes = model.card.classes
-        shown = ", ".join(classes) if len(classes) <= 10 else f"{len(classes)} classes"
+        shown = (", ".join(classes) or "embeddings") if len(classes) <= 10 else f"{len(classes)} classes"
         kind = "head" if model.card.embedding_model else "base" if model.is_base else "full"
         scores = model.card.extra.get("scores", {})
         score, kind_of_score = scores.get("valid", {}).get("balanced_accuracy"), "validation"

@@ -21,8 +21,10 @@ def describe_embeddings(done: MeasuredEmbeddings, form: str = "text", paper: boo
     if form == "json":
         return [write_json(done)]
     write = write_markdown if form == "markdown" else write_text
-    artists = f" of {done.n_artists} artists" if done.n_artists else ", whose artists are not known: no artist filter"
-    lines = [f"{done.n_tracks} tracks{artists}; intervals of 95 % by resampling artists", "", *write(list_cells(done))]
+    artists = f" of {done.n_artists} artist{'' if done.n_artists == 1 else 's'}"
+    artists = artists if done.n_artists else ", whose artists are not known: no artist filter"
+    drawn = "artists" if done.n_artists else "tracks"
+    lines = [f"{done.n_tracks} tracks{artists}; intervals of 95 % by resampling {drawn}", "", *write(list_cells(done))]
     if paper:
         title = "Park et al. (ISMIR 2018), networks trained on 90,000 songs; this collection, measured here"
         lines += ["", title, "", *write(list_published(done))]

@@ -19,4 +19,5 @@ def describe_words(done: LearnedWords) -> list[str]:
         lines.append(f"{name:8}{auc:>7}{area:>7}{precision:>7}{chance:>8}{'':12}{words:>7}{best:>7}")
     lines.append(f"model: {done.model}.pb, .json and .words.npz in graphs/")
     lines.append(f"run: {done.run}, measures in words.json")
-    return [*lines, f"use it: essentia-ldl index MUSIC -o lib.index --model {done.model}; essentia-ldl search WORDS"]
+    lines.append(f"use it: essentia-ldl index MUSIC -o lib.index --model {done.model}")
+    return [*lines, "then: essentia-ldl search WORDS --index lib.index"]

@@ -36,10 +36,10 @@ def run_covers(folder: Path) -> None:
     plan, start = read_covers_plan(folder), time.monotonic()
     if (plan.folder / ANSWERS).is_file():
         return
+    keras.utils.set_random_seed(plan.settings.seed + 1)
+    _, image = train_image(plan)  # first, so that weights that do not fit are told before the long training
     keras.utils.set_random_seed(plan.settings.seed)
     body, audio = train_audio(plan)
-    keras.utils.set_random_seed(plan.settings.seed + 1)
-    _, image = train_image(plan)
     projection, heard, seen = learn_space(plan, audio, image)
     found = classify(plan, {AUDIO: audio, IMAGE: image, VISUAL_AUDIO: heard, AURAL_IMAGE: seen})
     if plan.stem:

@@ -60,6 +60,6 @@ def test_what_the_user_should_know(make_model):
     plain, joint = make_model("a-1"), make_model("b-1", backbones=["msd-musicnn", "mtt-vgg"])
     assert note_inside(plain, parse_name("mood_sad-musicnn-msd-2")) == []
     [note] = note_inside(joint, parse_name("mood_sad-musicnn-msd-2"))
-    assert "inside are msd-musicnn, mtt-vgg" in note
+    assert "it holds msd-musicnn, mtt-vgg" in note
     [note] = note_inside(plain, parse_name("moods_mirex-musicnn-msd-1"))
     assert "not checked" in note

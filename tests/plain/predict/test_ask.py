@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from essentia_ldl.errors import AudioError, DataError, GraphError
+from essentia_ldl.errors import AudioError, CardError, DataError, GraphError
+from essentia_ldl.files import write_json
 from essentia_ldl.predict import ask as ask_module
 from essentia_ldl.predict import engines
 from essentia_ldl.predict import worker as predict_worker
-from essentia_ldl.predict.ask import Question, expand_files, predict_files, segment_times
+from essentia_ldl.predict.ask import Question, expand_files, find_models, predict_files, segment_times
 from essentia_ldl.records import Failure
 
 MUSICNN = "TensorflowPredictMusiCNN"
@@ -226,3 +227,14 @@ def test_segments_start_every_hop_and_last_a_patch(make_model):
     np.testing.assert_allclose(segment_times(make_model(patch_hop_frames=10), 2)[1], (0.16, 3.152))
     head = make_model(needs={"algorithm": MUSICNN, "model_name": "msd-musicnn-1"})
     np.testing.assert_allclose(segment_times(head, 3), times)
+
+
+def test_an_extractor_that_is_named_is_told_by_what_it_is_for(tmp_path, make_model):
+    fields = dict(make_model("mine-1").card.fields)
+    fields["schema"] = {"inputs": [{"name": "in"}], "outputs": [{"name": "out", "output_purpose": "embeddings"}]}
+    write_json(tmp_path / "mine-1.json", {**fields, "type": "embedding extractor", "classes": []})
+    (tmp_path / "mine-1.pb").write_bytes(b"graph")
+    with pytest.raises(
+        CardError, match=r"model: expected one that has classes; got 'an extractor of embeddings'.*index"
+    ):
+        find_models(["mine-1"], tmp_path)

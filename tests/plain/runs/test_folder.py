@@ -168,6 +168,9 @@ def test_the_last_run_is_taken_and_another_one_by_name(tmp_path):
     (runs / "busy").mkdir()
     with pytest.raises(StoreError, match=r"one without scores\.json"):
         find_finished("busy", runs)
+    write_json(runs / "busy" / "run.json", {"state": "done"})
+    with pytest.raises(StoreError, match=r"one that is neither.*Name another folder\."):
+        find_finished("busy", runs)
     write_json(runs / "busy" / "scores.json", {"model": "x"})
     with pytest.raises(StoreError, match="one that is neither"):
         find_finished("busy", runs)

@@ -70,6 +70,7 @@ def test_names_that_do_not_exist(changes, told):
         ({"epochs": -1}, "epochs: expected 0 or more; got -1"),
         ({"size": 1.5}, "size: expected a whole number; got 1.5"),
         ({"rate": float("inf")}, "rate: expected above 0; got inf"),
+        ({"n_negatives": 101}, "n_negatives: expected 100 or fewer; got 101"),
     ],
 )
 def test_numbers_out_of_range(changes, told):

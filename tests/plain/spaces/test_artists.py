@@ -74,6 +74,8 @@ def test_tags_need_no_artists(tmp_path):
     plan = plan_space(make_asked("tags"), collect(tracks, Home(tmp_path)), find_networks(("msd-vgg",), tmp_path), "m")
     assert plan.stem == "m_tags-vgg"
     assert plan.tags == {f"{n}.mp3": ["a", "b"][: n % 3] for n in range(6)}
+    with pytest.raises(DataError, match=r"labels: expected two or more; got \['sad'\]"):
+        keep_known([Track("x", "/x", "sad")], make_asked("tags"))
 
 
 def test_tracks_without_artist_are_left_out_and_counted():

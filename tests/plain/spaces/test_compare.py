@@ -95,3 +95,5 @@ def test_what_cannot_be_compared():
         Contest(n_folds=1)
     with pytest.raises(UnknownNameError, match="Did you mean 'triplet'"):
         Contest(("triplets",))
+    with pytest.raises(UnknownNameError, match="loss: expected one of basic, contrastive, siamese, tags, triplet; got"):
+        Contest(("words",))  # which has a command of its own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -82,3 +83,5 @@ def test_a_mean_over_artists_has_an_interval():
 def test_numbers_out_of_range():
     with pytest.raises(DataError, match="k: expected 1 or more; got 0"):
         MeasureTerms(k=0)
+    with pytest.raises(DataError, match="pictures: expected a folder; got 'a file'"):
+        MeasureTerms(pictures=Path(__file__))

@@ -34,6 +34,7 @@ def test_a_model_is_one_line_with_its_score():
         "long-name-1  full  11 classes  balanced accuracy 0.50 (cross-validation)",
         "b-1          full  c0, c1",
     ]
+    assert describe_models([make_model("a-1", 0)], Path("/graphs")) == ["a-1  full  embeddings"]
 
 
 def test_an_empty_folder_says_what_to_do(monkeypatch):

@@ -21,7 +21,10 @@ def test_measures_are_told_as_text_markdown_and_json():
     row = Standing("m", "genre", False, {"map": MeanScore(0.5, None, 3, 0)})
     done = MeasuredEmbeddings("data", 3, 0, 10, (row,), (Path("a.png"),), ())
     text = describe_embeddings(done)
-    assert text[0].startswith("3 tracks, whose artists are not known: no artist filter")
+    rule = "intervals of 95 % by resampling"
+    assert text[0] == f"3 tracks, whose artists are not known: no artist filter; {rule} tracks"
+    one = MeasuredEmbeddings("data", 3, 1, 10, (row,), (), ())
+    assert describe_embeddings(one)[0] == f"3 tracks of 1 artist; {rule} artists"
     assert text[-1] == "picture: a.png"
     assert any(line.startswith("| model | by |") for line in describe_embeddings(done, "markdown"))
     assert describe_embeddings(done, "json")[0].startswith("{")

@@ -21,3 +21,7 @@ def test_words_are_told_with_what_they_find():
     assert lines[4].split() == ["seen", "0.750", "0.500", "0.250", "0.125", "–", "–"]
     assert lines[5].split() == ["unseen", *"––––––"]
     assert lines[6] == "model: mine-1.pb, .json and .words.npz in graphs/"
+    assert lines[8:] == [
+        "use it: essentia-ldl index MUSIC -o lib.index --model mine-1",
+        "then: essentia-ldl search WORDS --index lib.index",
+    ]
