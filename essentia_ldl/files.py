@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -90,6 +91,7 @@ class Home:
         return self.store / "demo"
 
 
+FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 PART = ".part-"  # how the name of a file begins that is not whole yet
 
 
@@ -133,8 +135,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     except EssentiaLdlError:
         raise
     except OSError as error:  # numpy's, on a full disk, has neither errno nor strerror
-        reason, remedy = Reason(error.strerror or error), "Free space, or set ESSENTIA_LDL_HOME."
-        raise DiskError(f"{path} could not be written: {reason}. {remedy}") from None
+        reason = Reason(error.strerror or error)
+        remedy = "Name another folder" if error.errno in FORBIDDEN else "Free space"
+        raise DiskError(f"{path} could not be written: {reason}. {remedy}, or set ESSENTIA_LDL_HOME.") from None
     finally:
         if temporary is not None:
             with contextlib.suppress(OSError):

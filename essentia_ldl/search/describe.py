@@ -18,7 +18,7 @@ from essentia_ldl.records import Failure
 from essentia_ldl.search import nearest
 from essentia_ldl.search.bridge import Bridge, fold
 from essentia_ldl.search.embedding import find_embedder, find_tagger
-from essentia_ldl.search.words import VectorFile, find_side, open_bridge, place_query
+from essentia_ldl.search.words import VectorFile, find_side, has_side, open_bridge, place_query
 from essentia_ldl.words.side import WordSide, read_side
 from essentia_ldl.words.vectors import WordVectors
 
@@ -130,7 +130,7 @@ def describe(
     if model is not None:
         words = list(dict.fromkeys(words)) or [fold(tag) for tag in model.card.classes]
         judge = open_bridge(model.card.classes, words, settings.vectors)
-    elif find_side(name, graphs).is_file():
+    elif has_side(name, graphs):
         model, _ = find_embedder(name, "", graphs)
         side = read_side(find_side(name, graphs))
         words = list(dict.fromkeys(words)) or list(side.words)

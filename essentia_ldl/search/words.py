@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from essentia_ldl.discover import suggest
-from essentia_ldl.errors import StoreError, UnknownNameError, explain
+from essentia_ldl.errors import EssentiaLdlError, StoreError, UnknownNameError, explain
+from essentia_ldl.models.folder import BASE_MODEL, find_model
 from essentia_ldl.search import nearest
 from essentia_ldl.search.bridge import Bridge, fold
-from essentia_ldl.search.library import AGAIN, Library
+from essentia_ldl.search.library import Library
 from essentia_ldl.search.similar import (
     WORDS,
     Limits,
@@ -29,8 +30,6 @@ from essentia_ldl.search.similar import (
 )
 from essentia_ldl.words.side import SUFFIX, WordSide, read_side
 from essentia_ldl.words.vectors import WordVectors, read_vectors
-
-WITHOUT = "Index the music with a model that has tags, such as msd-musicnn-1 or mtt-musicnn-1."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,12 +87,13 @@ def search(query: str, index: str, limits: Limits, graphs: Path, vectors: Vector
     if library.tags:
         meaning = open_bridge(library.tags, [query], vectors).understand(query)
         scores, notes = score_tracks(library, meaning.weights), meaning.notes
-    elif find_side(library.maker.model, graphs).is_file():
+    elif has_side(library.maker.model, graphs):
         side = read_side(find_side(check_model(library.maker, graphs, index).graph, graphs))
         unit, notes = place_query(query, side, vectors.read([query]))
         scores = nearest.score_tracks(library.units, library.starts, unit[None])
     else:
-        rule, remedy = "one of a model with tags or words", f"{AGAIN} {WITHOUT}"
+        rule = "one of a model with tags or words"
+        remedy = f"Index the music again with --again and --model {BASE_MODEL}, or another one that has tags."
         raise StoreError(explain("index", rule, f"none of {library.maker.model}", index, remedy))
     ranked = ((row, float(scores[row])) for row in nearest.order_scores(scores))
     found, gone = take_neighbours(library, ranked, limits.n)
@@ -104,6 +104,16 @@ def find_side(model: str, graphs: Path) -> Path:
     """Return where the word side of a model is, by its name in graphs/ or its .pb, whether it is there or not."""
     is_file = model.endswith(".pb")
     return Path(model).with_suffix(SUFFIX) if is_file else graphs / f"{model}{SUFFIX}"
+
+
+def has_side(model: str, graphs: Path) -> bool:
+    """Tell whether a model has a word side, or its card says that it had one."""
+    if find_side(model, graphs).is_file():
+        return True
+    try:
+        return "words" in find_model(model, graphs).card.extra
+    except EssentiaLdlError:
+        return False
 
 
 def place_query(query: str, side: WordSide, vectors: WordVectors | None) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -91,6 +91,14 @@ def test_a_full_disk_is_a_store_error_and_leaves_what_was_there(tmp_path, monkey
     assert list_files(tmp_path) == ["file"]
 
 
+def test_a_folder_that_is_none_asks_for_another(tmp_path):
+    (tmp_path / "file").write_bytes(b"old")
+    with pytest.raises(
+        DiskError, match=r"could not be written: (File exists|Not a directory)\. Name another folder, or"
+    ):
+        write_json(tmp_path / "file" / "a.json", {"a": 1})
+
+
 def test_a_full_disk_while_writing_is_a_store_error(tmp_path):
     with pytest.raises(DiskError, match="No space left"), replacing(tmp_path / "file") as file:  # noqa: PT012
         file.write(b"x")

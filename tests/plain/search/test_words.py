@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from essentia_ldl.errors import DataError, StoreError, UnknownNameError
+from essentia_ldl.files import read_json, write_json
 from essentia_ldl.predict.many import Workers
 from essentia_ldl.predict.write import Output
 from essentia_ldl.search.index import Embedding, index
 from essentia_ldl.search.library import read_library
 from essentia_ldl.search.similar import Limits
-from essentia_ldl.search.words import VectorFile, score_tracks, search
+from essentia_ldl.search.words import VectorFile, has_side, score_tracks, search
 from essentia_ldl.words.side import WordSide, write_side
 
 TAGS = ("sad", "Hip-Hop", "piano")
@@ -83,7 +84,9 @@ def test_an_index_without_tags_is_to_be_made_again(write_model, asked, make_musi
     write_model()
     path = str(tmp_path / "old.index")
     index([str(make_music(a="1 0"))], Embedding(), Output("text", path), tmp_path / "graphs", print, Workers(1))
-    with pytest.raises(StoreError, match=r"a model with tags or words; got 'none of msd-musicnn-1'.*--again"):
+    with pytest.raises(
+        StoreError, match=r"a model with tags or words; got 'none of msd-musicnn-1'.*--again and --model"
+    ):
         search("sad", path, Limits(), tmp_path / "graphs")
 
 
@@ -124,4 +127,17 @@ def test_a_space_of_words_is_asked_by_cosine(space, write_model, asked, make_mus
         search("gloomy", path, Limits(), graphs, glove)
     write_model("space-1", content="other bytes")
     with pytest.raises(StoreError, match="the space-1 that made it"):
+        search("sad", path, Limits(), graphs)
+
+
+def test_a_word_side_that_is_lost_is_told(space, asked, make_music, tmp_path):
+    path, graphs = str(tmp_path / "lib.index"), tmp_path / "graphs"
+    index([str(make_music(a="0 2"))], Embedding("space-1"), Output("text", path), graphs, print, Workers(1))
+    assert has_side("space-1", graphs)
+    (graphs / "space-1.words.npz").unlink()
+    assert not has_side("space-1", graphs)
+    assert not has_side("nowhere-1", graphs)
+    card = read_json(graphs / "space-1.json")
+    write_json(graphs / "space-1.json", {**card, "essentia_ldl": {"words": {"dimensions": 3}}})
+    with pytest.raises(StoreError, match=r"word side: expected a readable file.*Copy it again from where"):
         search("sad", path, Limits(), graphs)
