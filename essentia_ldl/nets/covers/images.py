@@ -12,6 +12,7 @@ S. Oramas, F. Barbieri, O. Nieto and X. Serra, "Multimodal deep learning for mus
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -117,7 +118,9 @@ def _load_resnet(path: Path) -> keras.Model:
             build = getattr(keras.applications, name)
             model = build(weights=None, include_top=bool(classes), input_shape=PICTURE.patch_shape, **settings)
             try:
-                model.load_weights(path)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", UserWarning)  # Keras names every layer that another network has
+                    model.load_weights(path)
             except (ValueError, KeyError):
                 continue
             except OSError as error:
