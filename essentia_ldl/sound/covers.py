@@ -15,7 +15,7 @@ from essentia_ldl.features.store import Store
 from essentia_ldl.files import write_json
 from essentia_ldl.frontends import CQT
 from essentia_ldl.runs.covers import read_covers_plan
-from essentia_ldl.sound.verify import end_verification, replay_answers, replay_audio, replay_golden
+from essentia_ldl.sound.verify import end_verification, replay_audio, replay_graph
 from essentia_ldl.zones import follow_parent
 
 
@@ -39,8 +39,7 @@ def verify_covers(folder: Path) -> dict[str, Any]:
     """
     plan = read_covers_plan(folder)
     graph = plan.folder / "export" / f"{plan.stem}.pb"
-    golden = replay_golden(graph, graph.with_name(f"{plan.stem}.golden.npz"))
-    golden = {node: max(found, replay_answers(graph)[node]) for node, found in golden.items()}
+    golden = replay_graph(graph)
     store, heard = Store(plan.store), {}
     for path, track in zip(plan.audio, plan.tracks, strict=False):  # the first tracks of the plan
         heard[path] = replay_audio(path, store.read(track.audio, CQT), CQT, graph, None, graph.parent)

@@ -19,9 +19,8 @@ from essentia_ldl.runs.space import read_space_plan
 from essentia_ldl.sound.verify import (
     REMEDY,
     end_verification,
-    replay_answers,
     replay_audio,
-    replay_golden,
+    replay_graph,
     replay_signal,
 )
 from essentia_ldl.zones import follow_parent
@@ -50,10 +49,7 @@ def verify_space(run: Path) -> dict[str, Any]:
     golden = graph.with_name(f"{plan.stem}.golden.npz")
     if not golden.is_file():
         raise GraphError(explain("export", "golden patches", "none", golden, REMEDY))
-    found = replay_golden(graph, golden)
-    for node, difference in replay_answers(graph).items():
-        found[node] = max(found.get(node, 0.0), difference)
-    report: dict[str, Any] = {"golden": {plan.stem: found}, "audio": {}}
+    report: dict[str, Any] = {"golden": {plan.stem: replay_graph(graph)}, "audio": {}}
     for audio in plan.places.audio:
         stored = Store(plan.store).read(audio.content, plan.front_end)
         if plan.front_end.kind == "waveform":

@@ -72,9 +72,7 @@ def verify_run(run: Path) -> dict[str, Any]:
     report: dict[str, Any] = {"golden": {}, "audio": {}}
     for golden in goldens:
         stem = golden.name.removesuffix(".golden.npz")
-        report["golden"][stem] = replay_golden(exported / f"{stem}.pb", golden)
-        for node, difference in replay_answers(exported / f"{stem}.pb").items():
-            report["golden"][stem][node] = max(report["golden"][stem].get(node, 0.0), difference)
+        report["golden"][stem] = replay_graph(exported / f"{stem}.pb")
         arrays = read_arrays(golden, "golden", REMEDY)
         if "sampled_nodes" in arrays:
             exact = [str(node) for node in arrays["nodes"]]
@@ -104,6 +102,30 @@ def verify_run(run: Path) -> dict[str, Any]:
         )
     write_json(exported / "verify.json", report)
     return report
+
+
+def replay_graph(graph: Path) -> dict[str, float]:
+    """Run a graph on its golden patches and on the answers that travel with it, as `replay_golden` does.
+
+    Parameters
+    ----------
+    graph : Path
+        The .pb; its golden patches are beside it.
+
+    Returns
+    -------
+    dict[str, float]
+        Largest difference of either by node.
+
+    Raises
+    ------
+    GraphError, StoreError
+        As `replay_golden` and `replay_answers`.
+    """
+    found = replay_golden(graph, graph.with_name(f"{graph.stem}.golden.npz"))
+    for node, difference in replay_answers(graph).items():
+        found[node] = max(found.get(node, 0.0), difference)
+    return found
 
 
 def replay_golden(graph: Path, golden: Path) -> dict[str, float]:
