@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import errno
-import json
 import os
 import subprocess
 import sys
@@ -324,24 +323,7 @@ def test_models_of_an_empty_folder_says_how_to_get_some():
     assert "graphs build" in result.stdout
 
 
-def make_card(**extra) -> dict:
-    return {
-        "name": "mood sad",
-        "type": "multi-class classifier",
-        "classes": ["non_sad", "sad"],
-        "schema": {"inputs": [{"name": "in"}], "outputs": [{"name": "out", "output_purpose": "predictions"}]},
-        "inference": {"sample_rate": 16000, "algorithm": "TensorflowPredictMusiCNN"},
-        "essentia_ldl": extra,
-    }
-
-
-def write_model(folder: Path, name: str, **extra) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.pb").write_bytes(b"graph")
-    (folder / f"{name}.json").write_text(json.dumps(make_card(**extra)))
-
-
-def test_models_are_listed_and_a_broken_one_is_an_error(tmp_path):
+def test_models_are_listed_and_a_broken_one_is_an_error(tmp_path, write_model):
     write_model(tmp_path / "home" / "graphs", "sad-1", scores={"valid": {"balanced_accuracy": 0.875}})
     result = run("models")
     assert result.exit_code == 0
@@ -464,7 +446,7 @@ def test_verbose_reaches_the_processes_that_are_started(monkeypatch):
 # --- predict --------------------------------------------------------------------------------------------------------
 
 
-def test_a_model_is_described_by_its_card():
+def test_a_model_is_described_by_its_card(make_card):
     model = Model("x", "/x.pb", GraphCard(make_card()))
     assert not model.is_base
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -62,25 +61,8 @@ def raising(error: BaseException):
     return fail
 
 
-def make_card(**extra) -> dict:
-    return {
-        "name": "mood sad",
-        "type": "multi-class classifier",
-        "classes": ["non_sad", "sad"],
-        "schema": {"inputs": [{"name": "in"}], "outputs": [{"name": "out", "output_purpose": "predictions"}]},
-        "inference": {"sample_rate": 16000, "algorithm": "TensorflowPredictMusiCNN"},
-        "essentia_ldl": extra,
-    }
-
-
-def write_model(folder: Path, name: str, **extra) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.pb").write_bytes(b"graph")
-    (folder / f"{name}.json").write_text(json.dumps(make_card(**extra)))
-
-
 @pytest.fixture
-def predicted(tmp_path, monkeypatch):
+def predicted(tmp_path, monkeypatch, write_model):
     """Replace the process that predicts: a file whose name holds "bad" fails."""
     write_model(tmp_path / "home" / "graphs", "sad-1")
     for name in ("a.wav", "bad.wav", "c.wav"):

@@ -2,27 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-
 import pytest
-from click.testing import CliRunner
-
-from essentia_ldl.cli.main import main
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch):
-    monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path / "home"))
-    return lambda *arguments: CliRunner().invoke(main, [str(one) for one in arguments])
-
-
-def write_table(path, artists):
-    with open(path, "w", newline="") as file:
-        rows = [[f"{n}.wav", "sad" if n % 2 else "happy", artist] for n, artist in enumerate(artists)]
-        csv.writer(file).writerows([["path", "label", "artist"], *rows])
-    for n in range(len(artists)):
-        (path.parent / f"{n}.wav").touch()
-    return path
 
 
 def test_options_arrive(run, tmp_path, monkeypatch):
@@ -43,7 +23,7 @@ def test_options_arrive(run, tmp_path, monkeypatch):
         (["Ann", "Bea"], ["--network", "artits"], "Did you mean 'artists'?"),
     ],
 )
-def test_bad_input_is_one_sentence(run, tmp_path, artists, arguments, told):
+def test_bad_input_is_one_sentence(run, tmp_path, artists, arguments, told, write_table):
     done = run("space", "artists", write_table(tmp_path / "index.csv", artists), *arguments)
     assert done.exit_code == 1
     assert told in done.output
@@ -85,7 +65,7 @@ def test_options_of_the_comparison_arrive(run, tmp_path, monkeypatch):
         (["evaluate-embeddings", "m", "DATA", "-o", "DATA"], "error:"),
     ],
 )
-def test_bad_input_of_the_measures_is_one_sentence(run, tmp_path, arguments, told):
+def test_bad_input_of_the_measures_is_one_sentence(run, tmp_path, arguments, told, write_table):
     table = write_table(tmp_path / "index.csv", ["Ann", "Bea"])
     before = table.read_bytes()
     done = run(*(table if one == "DATA" else one for one in arguments))

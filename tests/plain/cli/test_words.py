@@ -2,28 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-
-import pytest
-from click.testing import CliRunner
-
-from essentia_ldl.cli.main import main
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch):
-    monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path / "home"))
-    return lambda *arguments: CliRunner().invoke(main, [str(one) for one in arguments])
-
-
-def write_table(path, artists):
-    with open(path, "w", newline="") as file:
-        rows = [[f"{n}.wav", "sad" if n % 2 else "happy", artist] for n, artist in enumerate(artists)]
-        csv.writer(file).writerows([["path", "label", "artist"], *rows])
-    for n in range(len(artists)):
-        (path.parent / f"{n}.wav").touch()
-    return path
-
 
 def test_options_arrive(run, tmp_path, monkeypatch):
     told = []
@@ -34,7 +12,7 @@ def test_options_arrive(run, tmp_path, monkeypatch):
     assert (vectors, source.data, home.root, jobs) == ("glove.txt", str(tmp_path), tmp_path / "home", None)
 
 
-def test_bad_vectors_and_too_few_words_are_one_sentence(run, tmp_path):
+def test_bad_vectors_and_too_few_words_are_one_sentence(run, tmp_path, write_table):
     table = write_table(tmp_path / "index.csv", ["Ann", "Bea"])
     (tmp_path / "glove.txt").write_text("sad 1 2\nhappy 3 4\n")
     done = run("space", "words", table, "--vectors", tmp_path / "glove.txt")
