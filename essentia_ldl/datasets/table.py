@@ -45,6 +45,7 @@ def read_tracks(
     classes: tuple[str, ...] = (),
     tags: str | None = None,
     columns: str | None = None,
+    needs_label: bool = True,
 ) -> list[Track]:
     """Read a table of tracks.
 
@@ -90,7 +91,7 @@ def read_tracks(
     sample = [Row(dict(zip(names, cells, strict=True)), line) for line, cells in whole]
     kind = find_kind(asked, keys, sample)
     hint = hint_at_kind(keys, sample) if kind == SINGLE_LABEL and "label" not in names else ""
-    _check_header(names, header, path, () if kind != SINGLE_LABEL else ("label",), hint)
+    _check_header(names, header, path, ("label",) if kind == SINGLE_LABEL and needs_label else (), hint)
 
     tracks: list[Track] = []
     rows: list[Row] = []
@@ -106,8 +107,8 @@ def read_tracks(
         if not track_id:
             raise _error("path", "the path of an audio file", track_id, where, "Fill it, or drop the row.")
         if kind == SINGLE_LABEL:
-            del values["label"]
-        if not label and kind == SINGLE_LABEL:
+            values.pop("label", None)
+        if not label and kind == SINGLE_LABEL and needs_label:
             raise _error("label", "a class name", label, where, "Fill it, or drop the row.")
         split = None if side.lower() in ("", *ABSENT) else read_role(side)
         if side and split is None and side.lower() not in ABSENT:
@@ -124,7 +125,7 @@ def read_tracks(
                 id=track_id,
                 path=file,
                 label=label if kind == SINGLE_LABEL else "",
-                tags=None if kind == SINGLE_LABEL else (),
+                tags=None if kind == SINGLE_LABEL and label else (),
                 artist=None if artist.lower() in ("", "nan", "<na>") else artist,
                 split=split,
                 columns=values,
