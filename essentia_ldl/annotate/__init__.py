@@ -1,5 +1,6 @@
-"""Music is labelled by people on a local page, and a model that learns from their answers chooses what to ask next.
+"""The local page that labels music: tracks and votes flow in, a table that `train` reads flows out.
 
-In: unit vectors of tracks, answers of people. Out: which tracks to ask next, and how good a model of the answers is.
-`learn` fits the model, `judge` scores it on artists that it has not heard, `choose` asks.
+What was said is kept as a journal of votes, from which everything else is computed again: the table, the agreement of
+the raters, and what a model that learns along would ask next. Starlette and uvicorn, of the extra `app`, are loaded in
+the functions that need them.
 """

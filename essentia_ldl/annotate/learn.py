@@ -14,9 +14,7 @@ from essentia_ldl.errors import DataError, explain
 from essentia_ldl.linear.solve import solve_rows, weigh_tracks
 from essentia_ldl.linear.span import Block, Scaling, measure
 
-STRENGTH = (
-    0.03  # of the penalty: the best from 40 answers on, and as good as any before
-)
+STRENGTH = 0.03  # of the penalty: the best from 40 answers on, and as good as any before
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -43,7 +43,7 @@ __all__ = [
 
 FALLBACK = "folder"
 SAY = "say"
-NO_OPTIONS = (SAY, "kind", "classes", "needs_label")  # of `read_tracks`: what the task decides
+NO_OPTIONS = (SAY, "kind", "classes")  # of `read_tracks`: what the task decides
 FILE_FALLBACK = "table"
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 

@@ -24,6 +24,7 @@ from essentia_ldl.records import Track
 from essentia_ldl.urls import is_url
 
 EXPECTED = "a table: a .csv or .tsv file whose first row names the columns path and label"
+UNLABELLED = "unlabelled"
 _OURS = ("path", "artist", "split")
 SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
 _SYNONYMS = {
@@ -45,7 +46,6 @@ def read_tracks(
     classes: tuple[str, ...] = (),
     tags: str | None = None,
     columns: str | None = None,
-    needs_label: bool = True,
 ) -> list[Track]:
     """Read a table of tracks.
 
@@ -57,7 +57,8 @@ def read_tracks(
         Gets a sentence on paths that are there in another spelling, one on paths that are not there, and one on columns
         that were chosen or passed over.
     kind : str or None
-        One of `choices.KINDS`; None is what the table looks like.
+        One of `choices.KINDS`; None is what the table looks like, and `UNLABELLED` too, where tracks need have no
+        label yet: those have no tags then.
     classes : tuple[str, ...]
         Of the task; its tags or dimensions where it has such.
     tags : str or None
@@ -84,6 +85,7 @@ def read_tracks(
         raise _error("table", "a header and rows", "an empty file", path, "Write path and label.")
     header = [name.strip() for name in found.header]
     listed = tuple(name.strip() for name in (columns or "").split(",") if name.strip())
+    needs_label, kind = kind != UNLABELLED, None if kind == UNLABELLED else kind
     asked = AskedColumns(MULTI_LABEL if tags and kind is None else kind, classes, tags, listed)
     names = _name_columns(header)
     keys = [name for name in names if name not in _OURS]

@@ -240,7 +240,7 @@ def read_music(music: Sequence[str], say: Callable[[str], object]) -> dict[str, 
     plain = []
     for argument in music:
         if argument.lower().endswith(table.SUFFIXES) and os.path.isfile(argument):
-            tracks = table.read_tracks(Path(argument), say, kind=None, needs_label=False)
+            tracks = table.read_tracks(Path(argument), say, kind=table.UNLABELLED)
             found |= {track.path: track for track in tracks}
         else:
             plain.append(argument)

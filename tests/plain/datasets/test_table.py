@@ -206,6 +206,6 @@ def test_music_need_not_be_labelled_where_that_is_said(text, labels, names, tmp_
     path = write_table(tmp_path, text, audio=("a.wav", "b.wav"))
     with pytest.raises(DataError, match="label"):
         table.read_tracks(path)
-    tracks = table.read_tracks(path, kind=None, needs_label=False)
+    tracks = table.read_tracks(path, kind=table.UNLABELLED)
     assert [track.label for track in tracks] == labels
     assert [track.names for track in tracks] == names
