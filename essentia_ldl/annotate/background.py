@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -34,7 +35,7 @@ LOOK_S = 1.0  # between looks at what was embedded
 
 
 @dataclasses.dataclass(frozen=True)
-class Answers:
+class Answered:
     """The votes as they stand.
 
     Parameters
@@ -126,7 +127,7 @@ class Background:
         All the music.
     artists : Callable[[str], str]
         From a path to what is known of its artist.
-    look : Callable[[], Answers]
+    look : Callable[[], Answered]
         Returns the votes as they stand.
     keep : Callable[[CurvePoint], object]
         Gets a point of the curve.
@@ -141,15 +142,13 @@ class Background:
         What to ask next, the best first; empty before a model can choose.
     n_embedded : int
         Tracks that it can choose from.
-    trouble : str
-        Why there is no model, or no more vectors; empty while all is well.
     """
 
     def __init__(
         self,
         paths: Sequence[str],
         artists: Callable[[str], str],
-        look: Callable[[], Answers],
+        look: Callable[[], Answered],
         keep: Callable[[CurvePoint], object],
         embedder: Embedder,
         seed: int,
@@ -158,7 +157,7 @@ class Background:
         self._embedder, self._seed = embedder, seed
         self.queue: tuple[str, ...] = ()
         self.n_embedded = 0
-        self.trouble = ""
+        self._reading_trouble = self._embedding_trouble = ""
         self._vectors: Vectors | None = None
         self._read_at: tuple[int, int] | None = None
         self._chosen_at = -EVERY
@@ -166,6 +165,11 @@ class Background:
         self._wake, self._is_ended = threading.Event(), False
         self._process: subprocess.Popen | None = None
         self._thread = threading.Thread(target=self._run, daemon=True, name="essentia-ldl-background")
+
+    @property
+    def trouble(self) -> str:
+        """Why there is no model, or no more vectors; empty while all is well."""
+        return self._reading_trouble or self._embedding_trouble
 
     def start(self, judged_at: int = 0) -> None:
         """Begin; `judged_at` is the number of answers of the last point of the curve that is there already."""
@@ -199,7 +203,7 @@ class Background:
             self._choose(answers)
             self._judge(answers)
 
-    def _choose(self, answers: Answers) -> None:
+    def _choose(self, answers: Answered) -> None:
         vectors = self._vectors
         rows = vectors.find(answers.paths)
         heard = [row for row in rows if row is not None]
@@ -210,7 +214,7 @@ class Background:
         self.queue = tuple(vectors.paths[row] for row in chosen)
         self._chosen_at = answers.n_votes
 
-    def _judge(self, answers: Answers) -> None:
+    def _judge(self, answers: Answered) -> None:
         rows = self._vectors.find(answers.paths)
         found = [number for number, row in enumerate(rows) if row is not None]
         if abs(len(found) - self._judged_at) < POINT_EVERY:
@@ -240,8 +244,9 @@ class Background:
         while not self._is_ended:
             try:
                 self.work()
+                self._reading_trouble = ""
             except (EssentiaLdlError, OSError) as error:
-                self.trouble = str(error)
+                self._reading_trouble = str(error)
             self._wake.wait(LOOK_S)
             self._wake.clear()
 
@@ -258,10 +263,8 @@ class Background:
     def _hear(self, process: subprocess.Popen, place: str) -> None:
         for line in process.stdout:
             told = json.loads(line)
-            self.trouble = told.get("error", "")
+            self._embedding_trouble = told.get("error", "")
             self._wake.set()
-        if process.wait() not in (0, -15) and not self.trouble and not self._is_ended:
-            self.trouble = "the embedding of the music ended early; start annotate again to go on with it"
-        import shutil
-
+        if process.wait() and not self._embedding_trouble and not self._is_ended:
+            self._embedding_trouble = "the embedding of the music ended early; start annotate again to go on with it"
         shutil.rmtree(place, ignore_errors=True)

@@ -11,7 +11,7 @@ from essentia_ldl.annotate.background import Embedder
 from essentia_ldl.annotate.journal import VoteJournal
 from essentia_ldl.annotate.music import read_pool
 from essentia_ldl.annotate.server import find_token, open_socket, require_app, serve
-from essentia_ldl.annotate.session import Session
+from essentia_ldl.annotate.session import LabelSession
 from essentia_ldl.annotate.votes import EVEN_VOTES, UNSURE, check_classes, measure_agreement
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.files import Home
@@ -128,7 +128,7 @@ def annotate(
     journal = VoteJournal(labelling.output, labelling.classes)
     index = Path(labelling.index or f"{os.path.splitext(journal.table)[0]}{INDEX}")
     embedder = Embedder(index, home.graphs, BASE_MODEL, labelling.index is not None)
-    session = Session(journal, pool, embedder if labelling.has_model else None, labelling.n_votes, labelling.seed)
+    session = LabelSession(journal, pool, embedder if labelling.has_model else None, labelling.n_votes, labelling.seed)
     try:
         say(f"{len(pool.paths)} tracks; answers go to {labelling.output}")
         serve(session, find_token(home.store), serving.port, lambda address: say(f"open {address}"), serving.opens)

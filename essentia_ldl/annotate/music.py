@@ -1,4 +1,4 @@
-"""The music that is to be labelled: arguments flow in, a `Pool` of files flows out, with what tables and tags say."""
+"""The music that is to be labelled: arguments flow in, a `Music` of files flows out, with what tables and tags say."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from essentia_ldl.annotate.journal import Known
 from essentia_ldl.covers.find import reading_tags
-from essentia_ldl.errors import DataError, PictureError, explain
+from essentia_ldl.errors import AudioError, DataError, PictureError, explain, show
 from essentia_ldl.search.index import read_music
 from essentia_ldl.urls import is_url
 
@@ -19,7 +19,7 @@ TABLE = "table"  # who said what the tables say
 
 
 @dataclasses.dataclass(frozen=True)
-class Pool:
+class Music:
     """The files.
 
     Parameters
@@ -41,7 +41,7 @@ class Pool:
         object.__setattr__(self, "labels", MappingProxyType(dict(self.labels)))
 
 
-def read_pool(music: Sequence[str], classes: Sequence[str], say: Callable[[str], object]) -> Pool:
+def read_pool(music: Sequence[str], classes: Sequence[str], say: Callable[[str], object]) -> Music:
     """Find the files, and the labels that tables have already.
 
     Parameters
@@ -56,7 +56,7 @@ def read_pool(music: Sequence[str], classes: Sequence[str], say: Callable[[str],
     Raises
     ------
     AudioError
-        When there is nothing.
+        When there is nothing, or none of the files is there.
     DataError
         When a table cannot be read, some of its labels are classes and others are not, or a file is at a URL.
     """
@@ -71,6 +71,13 @@ def read_pool(music: Sequence[str], classes: Sequence[str], say: Callable[[str],
             known[path] = Known(track.artist or "", title, columns)
             if track.label:
                 labels[path] = track.label
+    there = [path for path in found if os.path.isfile(path)]
+    if not there:
+        raise AudioError(explain("music", "files that are there", next(iter(found)), "MUSIC", "Check the path."))
+    if len(there) < len(found):
+        lacking = next(path for path in found if not os.path.isfile(path))
+        say(f"{len(found) - len(there)} files are not there, and are left out: {show(lacking)}")
+    labels = {path: labels[path] for path in there if path in labels}
     strange = {path: label for path, label in labels.items() if label not in classes}
     if strange and len(strange) < len(labels):
         path, label = next(iter(strange.items()))
@@ -80,7 +87,7 @@ def read_pool(music: Sequence[str], classes: Sequence[str], say: Callable[[str],
         names = ", ".join(sorted(set(strange.values()))[:5])
         say(f"labels of the table ({names}) are none of the classes, and are not looked at")
         labels = {}
-    return Pool(tuple(found), known, labels)
+    return Music(tuple(there), known, labels)
 
 
 def describe_track(path: str, known: Known | None) -> Known:

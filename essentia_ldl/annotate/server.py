@@ -17,7 +17,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from essentia_ldl.annotate.session import MODEL, RANDOM, Asked
+from essentia_ldl.annotate.session import MODEL, RANDOM, Visitor
 from essentia_ldl.annotate.sounds import Converted, find_type
 from essentia_ldl.errors import AudioError, DataError, DiskError, EssentiaLdlError, Reason, StoreError, explain
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from essentia_ldl.annotate.session import Session
+    from essentia_ldl.annotate.session import LabelSession
 
 HOST, PORT = "127.0.0.1", 8477
 POLICY = (
@@ -58,12 +58,12 @@ def require_app() -> None:
         raise DataError(explain("extra app", "starlette, uvicorn and krippendorff", f"no {missing[0]}", "page", remedy))
 
 
-def build_app(session: Session, token: str, converted: Converted) -> Starlette:
+def build_app(session: LabelSession, token: str, converted: Converted) -> Starlette:
     """Build the application.
 
     Parameters
     ----------
-    session : Session
+    session : LabelSession
         Answers the calls.
     token : str
         What every address begins with.
@@ -77,9 +77,9 @@ def build_app(session: Session, token: str, converted: Converted) -> Starlette:
     from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
     from starlette.routing import Mount, Route
 
-    calls: dict[str, Callable[[Asked, dict[str, Any]], dict[str, Any]]] = {
+    calls: dict[str, Callable[[Visitor, dict[str, Any]], dict[str, Any]]] = {
         "next": lambda asked, body: session.next(asked, bool(body.get("leave"))),
-        "answer": session.answer,
+        "answer": lambda asked, body: session.answer(asked, body),
         "undo": lambda asked, _: session.undo(asked),
         "take": lambda asked, body: session.take(asked, read_number(body)),
         "pass": lambda asked, body: session.pass_over(asked, read_number(body), str(body.get("reason", ""))[:200]),
@@ -146,10 +146,10 @@ async def read_body(request: Request) -> dict[str, Any]:
     return body
 
 
-def read_asked(body: dict[str, Any]) -> Asked:
+def read_asked(body: dict[str, Any]) -> Visitor:
     """Return who asks."""
     order = RANDOM if body.get("order") == RANDOM else MODEL
-    return Asked(" ".join(str(body.get("rater", "")).split()), str(body.get("browser", ""))[:80], order)
+    return Visitor(" ".join(str(body.get("rater", "")).split()), str(body.get("browser", ""))[:80], order)
 
 
 def read_number(body: dict[str, Any]) -> int:
@@ -218,12 +218,12 @@ def open_socket(port: int | None) -> socket.socket:
     raise AssertionError
 
 
-def serve(session: Session, token: str, port: int | None, tell: Callable[[str], object], opens: bool) -> None:
+def serve(session: LabelSession, token: str, port: int | None, tell: Callable[[str], object], opens: bool) -> None:
     """Serve the page until Ctrl-C.
 
     Parameters
     ----------
-    session : Session
+    session : LabelSession
         What it shows.
     token : str
         From `find_token`.

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from essentia_ldl.annotate.background import Answers, Background, Embedder
+from essentia_ldl.annotate.background import Answered, Background, Embedder
 from essentia_ldl.annotate.choose import draw_tracks
 from essentia_ldl.annotate.journal import CurvePoint, Known, VoteJournal
-from essentia_ldl.annotate.music import TABLE, Pool, describe_track, name_track
+from essentia_ldl.annotate.music import TABLE, Music, describe_track, name_track
 from essentia_ldl.annotate.votes import EVEN_VOTES, UNSURE, Event, find_positive, measure_agreement
 from essentia_ldl.errors import DataError, explain
 
@@ -30,7 +30,7 @@ MODEL, RANDOM, LIST = "model", "random", "list"
 
 
 @dataclasses.dataclass(frozen=True)
-class Asked:
+class Visitor:
     """What a browser says of itself with every call.
 
     Parameters
@@ -57,14 +57,14 @@ class Hold:
     since_s: float
 
 
-class Session:
+class LabelSession:
     """A labelling that goes on.
 
     Parameters
     ----------
     journal : VoteJournal
         Where votes are kept.
-    pool : Pool
+    pool : Music
         The music.
     embedder : Embedder or None
         Where vectors come from; None leaves the model out.
@@ -77,7 +77,7 @@ class Session:
     mode = "label"
 
     def __init__(
-        self, journal: VoteJournal, pool: Pool, embedder: Embedder | None, n_votes: int = 1, seed: int = 0
+        self, journal: VoteJournal, pool: Music, embedder: Embedder | None, n_votes: int = 1, seed: int = 0
     ) -> None:
         self.journal, self.pool, self._n_votes = journal, pool, n_votes
         self.votes = journal.votes
@@ -112,30 +112,30 @@ class Session:
 
     # --- what the page asks for -------------------------------------------------------------------------------------
 
-    def next(self, asked: Asked, leave: bool = False) -> dict[str, Any]:
+    def next(self, visitor: Visitor, leave: bool = False) -> dict[str, Any]:
         """Return the track that a browser is to show, and how far the labelling is.
 
         Parameters
         ----------
-        asked : Asked
+        visitor : Visitor
             Who asks; a browser that was loaded again is shown the same track.
         leave : bool
             Whether it lets go of the track that it shows, which stays as it was.
         """
         with self._lock:
             if leave:
-                self._holds.pop(asked.browser, None)
-            hold = self._holds.get(asked.browser)
-            if hold is None or (hold.order != LIST and self._is_done(asked.rater, hold.path)):
-                hold = self._hold_next(asked)
-            return self._tell(asked, hold)
+                self._holds.pop(visitor.browser, None)
+            hold = self._holds.get(visitor.browser)
+            if hold is None or (hold.order != LIST and self._is_done(visitor.rater, hold.path)):
+                hold = self._hold_next(visitor)
+            return self._tell(visitor, hold)
 
-    def answer(self, asked: Asked, answer: Mapping[str, Any]) -> dict[str, Any]:
+    def answer(self, visitor: Visitor, answer: Mapping[str, Any]) -> dict[str, Any]:
         """Keep an answer and return what comes next.
 
         Parameters
         ----------
-        asked : Asked
+        visitor : Visitor
             Who answers.
         answer : Mapping[str, Any]
             track (its number), said (shares by class, or None for unsure), by, took_s, and id, by which one that is
@@ -151,52 +151,52 @@ class Session:
         with self._lock:
             name = str(answer.get("id", ""))
             if not name or name not in self._answered:
-                self._take(asked, answer)
+                self._take(visitor, answer)
                 self._answered.append(name)
-            return self.next(asked)
+            return self.next(visitor)
 
-    def undo(self, asked: Asked) -> dict[str, Any]:
+    def undo(self, visitor: Visitor) -> dict[str, Any]:
         """Take back the last answer of a rater, and return its track."""
         with self._lock:
-            last = next(reversed(self.votes.stacks.get(asked.rater, ())), None)
+            last = next(reversed(self.votes.stacks.get(visitor.rater, ())), None)
             if last is not None:
-                self.journal.add(Event(asked.rater, is_undo=True, at=_now()))
+                self.journal.add(Event(visitor.rater, is_undo=True, at=_now()))
                 self._nudge()
                 if last.path in self._numbers:
-                    self._holds[asked.browser] = Hold(last.path, LIST, time.monotonic())
-            return self.next(asked)
+                    self._holds[visitor.browser] = Hold(last.path, LIST, time.monotonic())
+            return self.next(visitor)
 
-    def take(self, asked: Asked, number: int) -> dict[str, Any]:
+    def take(self, visitor: Visitor, number: int) -> dict[str, Any]:
         """Return a track that the rater wants to hear again."""
         with self._lock:
-            self._holds[asked.browser] = Hold(self.path_of(number), LIST, time.monotonic())
-            return self.next(asked)
+            self._holds[visitor.browser] = Hold(self.path_of(number), LIST, time.monotonic())
+            return self.next(visitor)
 
-    def tell(self, asked: Asked) -> dict[str, Any]:
+    def tell(self, visitor: Visitor) -> dict[str, Any]:
         """Return how far the labelling is."""
         with self._lock:
-            return self._tell_state(asked)
+            return self._tell_state(visitor)
 
-    def pass_over(self, asked: Asked, number: int, reason: str) -> dict[str, Any]:
+    def pass_over(self, visitor: Visitor, number: int, reason: str) -> dict[str, Any]:
         """Leave out a track that cannot be played, and return another."""
         with self._lock:
             self.silent[self.path_of(number)] = reason
-            self._holds.pop(asked.browser, None)
-            return self.next(asked)
+            self._holds.pop(visitor.browser, None)
+            return self.next(visitor)
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
-    def _take(self, asked: Asked, answer: Mapping[str, Any]) -> None:
+    def _take(self, visitor: Visitor, answer: Mapping[str, Any]) -> None:
         try:
             number, said, took_s = answer["track"], answer["said"], float(answer.get("took_s", 0.0))
             path = self.path_of(number)
             shares = None if said is None else {str(name): value for name, value in said.items()}
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(explain("answer", "a track and what was said", error, "page", "Load it again.")) from None
-        hold = self._holds.pop(asked.browser, None)
+        hold = self._holds.pop(visitor.browser, None)
         order = hold.order if hold is not None and hold.path == path else LIST
         by = str(answer.get("by", "key"))[:10]
-        event = Event(asked.rater, path, shares, at=_now(), by=by, order=order, took_s=round(took_s, 1))
+        event = Event(visitor.rater, path, shares, at=_now(), by=by, order=order, took_s=round(took_s, 1))
         self.journal.add(event, self._describe(path))
         self._nudge()
 
@@ -204,27 +204,27 @@ class Session:
         if self.background is not None:
             self.background.nudge()
 
-    def _hold_next(self, asked: Asked) -> Hold | None:
+    def _hold_next(self, visitor: Visitor) -> Hold | None:
         now = time.monotonic()
         for browser, hold in list(self._holds.items()):
-            if now - hold.since_s > HOLD_S or browser == asked.browser:
+            if now - hold.since_s > HOLD_S or browser == visitor.browser:
                 del self._holds[browser]
-        n = self._n_asked[asked.rater] = self._n_asked.get(asked.rater, 0) + 1
+        n = self._n_asked[visitor.rater] = self._n_asked.get(visitor.rater, 0) + 1
         held = {hold.path for hold in self._holds.values()}
-        for path, order in self._list_next(asked, n):
-            if path not in held and path not in self.silent and not self._is_done(asked.rater, path):
-                self._holds[asked.browser] = hold = Hold(path, order, now)
+        for path, order in self._list_next(visitor, n):
+            if path not in held and path not in self.silent and not self._is_done(visitor.rater, path):
+                self._holds[visitor.browser] = hold = Hold(path, order, now)
                 return hold
         return None
 
-    def _list_next(self, asked: Asked, n: int) -> Iterator[tuple[str, str]]:
+    def _list_next(self, visitor: Visitor, n: int) -> Iterator[tuple[str, str]]:
         """List tracks, the one to ask first: those that need more votes, what the model chose, random order."""
         heard = [path for path in self.votes.latest if path in self._numbers]
-        others = [path for path in heard if not self.votes.has_said(asked.rater, path)]
+        others = [path for path in heard if not self.votes.has_said(visitor.rater, path)]
         yield from ((path, RANDOM) for path in others if 0 < self.votes.tally(path).n_raters < self._n_votes)
         if n % SHARED == 0:
             yield from ((path, RANDOM) for path in others if self._is_by_person(path))
-        queue = self.background.queue if self.background is not None and asked.order == MODEL else ()
+        queue = self.background.queue if self.background is not None and visitor.order == MODEL else ()
         for order, paths in ((MODEL, queue), (RANDOM, self._order)):
             yield from ((path, order) for path in paths if path not in self.votes.latest)
         yield from ((path, RANDOM) for path in others if self.votes.tally(path).n_raters < self._n_votes)
@@ -235,12 +235,12 @@ class Session:
     def _is_done(self, rater: str, path: str) -> bool:
         return self.votes.has_said(rater, path)
 
-    def _tell(self, asked: Asked, hold: Hold | None) -> dict[str, Any]:
-        return {"track": None if hold is None else self._tell_track(asked, hold), **self._tell_state(asked)}
+    def _tell(self, visitor: Visitor, hold: Hold | None) -> dict[str, Any]:
+        return {"track": None if hold is None else self._tell_track(visitor, hold), **self._tell_state(visitor)}
 
-    def _tell_track(self, asked: Asked, hold: Hold) -> dict[str, Any]:
+    def _tell_track(self, visitor: Visitor, hold: Hold) -> dict[str, Any]:
         known = self._describe(hold.path)
-        mine = self.votes.latest.get(hold.path, {}).get(asked.rater)
+        mine = self.votes.latest.get(hold.path, {}).get(visitor.rater)
         return {
             "number": self._numbers[hold.path],
             "title": name_track(hold.path, known),
@@ -249,7 +249,7 @@ class Session:
             "mine": None if mine is None else {"said": None if mine.said is None else dict(mine.said)},
         }
 
-    def _tell_state(self, asked: Asked) -> dict[str, Any]:
+    def _tell_state(self, visitor: Visitor) -> dict[str, Any]:
         classes, counts = self.votes.classes, self.votes.count()
         background = self.background
         return {
@@ -260,14 +260,14 @@ class Session:
             "n_even": counts[EVEN_VOTES],
             "n_unsure": counts[UNSURE],
             "n_tracks": len(self.pool.paths),
-            "n_mine": sum(path in self._numbers for path in (vote.path for vote in self.votes.list_of(asked.rater))),
+            "n_mine": sum(path in self._numbers for path in (vote.path for vote in self.votes.list_of(visitor.rater))),
             "raters": [{"name": name, "n": len(self.votes.list_of(name))} for name in self.votes.raters],
             "agreement": self._agree(),
             "curve": [dataclasses.astuple(point) for point in self.journal.points],
             "n_embedded": 0 if background is None else background.n_embedded,
             "can_choose": background is not None and bool(background.queue),
             "trouble": "" if background is None else background.trouble,
-            "said": self._list_said(asked.rater),
+            "said": self._list_said(visitor.rater),
             "silent": [
                 {"title": name_track(path, self._describe(path)), "reason": reason}
                 for path, reason in self.silent.items()
@@ -303,7 +303,7 @@ class Session:
         known = self._described.get(path) or self.pool.known.get(path) or self.journal.known.get(path)
         return "" if known is None else known.artist
 
-    def _look(self) -> Answers:
+    def _look(self) -> Answered:
         with self._lock:
             tallies = {path: self.votes.tally(path) for path in self.votes.latest}
             heard = [path for path, tally in tallies.items() if tally.n_raters]
@@ -311,7 +311,7 @@ class Session:
             artists = tuple(self._find_artist(path) for path in heard)
             rest = (*(path for path, tally in tallies.items() if not tally.n_raters), *self.silent)
             shape = (len(heard), len(self.votes.classes))
-            return Answers(tuple(heard), np.reshape(targets, shape), artists, rest, self.votes.n_events)
+            return Answered(tuple(heard), np.reshape(targets, shape), artists, rest, self.votes.n_events)
 
     def _keep_point(self, point: CurvePoint) -> None:
         with self._lock:

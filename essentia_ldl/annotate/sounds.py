@@ -30,7 +30,7 @@ def find_type(path: str) -> str:
 
     Examples
     --------
-    >>> find_type("A.OGG"), find_type("b.xyz123")
+    >>> find_type("A.OGG"), find_type("b.unheard")
     ('audio/ogg', 'application/octet-stream')
     """
     suffix = Path(path).suffix.lower()

@@ -1,0 +1,35 @@
+"""What the terminal shows when a labelling ends."""
+
+from __future__ import annotations
+
+from essentia_ldl.annotate.command import Annotated
+from essentia_ldl.cli.text.annotate import describe_annotated
+
+
+def build(path, **changes) -> Annotated:
+    values = {"n_even": 0, "n_unsure": 0, "agreement": None, "silent": {}, "notes": ()}
+    return Annotated(path, **{"counts": {"sad": 2, "non_sad": 3}, **values, **changes})
+
+
+def test_it_tells_what_is_there_and_what_comes_next(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert describe_annotated(build(tmp_path / "labels.csv")) == [
+        "labels.csv: 5 tracks (2 sad, 3 non_sad)",
+        "train with it: essentia-ldl new my-task --data labels.csv, then essentia-ldl train my-task",
+    ]
+
+
+def test_it_tells_what_is_missing_and_how_far_raters_agree(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    changes = {"n_even": 1, "n_unsure": 2, "agreement": 0.678, "silent": {"/a.xm": "no codec"}, "notes": ("kept",)}
+    assert describe_annotated(build(tmp_path / "labels.csv", **changes))[1:-1] == [
+        "not in it: 1 undecided, as votes are even, and 2 unsure",
+        "agreement of the raters: 0.68 (Krippendorff's alpha; 1 is always, 0 as by chance)",
+        "not played: /a.xm: no codec",
+        "note: kept",
+    ]
+
+
+def test_nothing_can_be_trained_with_nothing(tmp_path):
+    lines = describe_annotated(build(tmp_path / "labels.csv", counts={"sad": 0, "non_sad": 0}))
+    assert len(lines) == 1
