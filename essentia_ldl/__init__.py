@@ -54,6 +54,7 @@ Verbs, which are commands:
   search/       an index of embeddings and tags, what is near a track, an artist or words in it, and words for tracks
   install/      models under the names that programs know, in their folders, and as pages of model hubs
   spaces/       embedding spaces learned from artists or words, and how good embeddings are
+  annotate/     a local page that labels music, or corrects the labels of a report
   studies/      the experiments of the papers, measured
   doctor        the installation
   estimators/   smoothing, calibration and artist groups on plain arrays; the only place made of scikit-learn's classes
