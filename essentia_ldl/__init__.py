@@ -52,9 +52,9 @@ Verbs, which are commands:
   measure/      cross-validation, baselines, and an exported graph on another collection
   report/       a finished run as one page
   search/       an index of embeddings and tags, what is near a track, an artist or words in it, and words for tracks
+  annotate/     tracks labelled by people on a local page: what to ask next, and how good a model of the answers is
   install/      models under the names that programs know, in their folders, and as pages of model hubs
   spaces/       embedding spaces learned from artists or words, and how good embeddings are
-  annotate/     a local page that labels music, or corrects the labels of a report
   studies/      the experiments of the papers, measured
   doctor        the installation
   estimators/   smoothing, calibration and artist groups on plain arrays; the only place made of scikit-learn's classes

@@ -164,6 +164,35 @@ def taking_turns(folder: Path) -> Iterator[None]:
         os.close(place)
 
 
+def set_aside(path: Path, word: str, remedy: str) -> str:
+    """Rename a file to a name that is free, and return that.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    word : str
+        What is wrong with it, such as "unreadable"; it becomes a part of the name.
+    remedy : str
+        What to do when it cannot be renamed.
+
+    Raises
+    ------
+    StoreError
+        When no such name is free, or the folder cannot be written.
+    """
+    names = (f"{path.stem}-{word}{suffix}{path.suffix}" for suffix in ("", *(f"-{n}" for n in range(2, 100))))
+    name = next((name for name in names if not os.path.lexists(path.with_name(name))), None)
+    if name is None:
+        raise StoreError(explain("file", "a free name to keep it under", "99 that are taken", path, remedy))
+    try:
+        path.rename(path.with_name(name))
+    except OSError as error:
+        reason = Reason(error.strerror or error)
+        raise StoreError(f"{path} cannot be renamed: {reason}. {remedy}") from None
+    return name
+
+
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Write a value as json, atomically."""
     with replacing(path) as file:

@@ -24,6 +24,7 @@ from essentia_ldl.records import Track
 from essentia_ldl.urls import is_url
 
 EXPECTED = "a table: a .csv or .tsv file whose first row names the columns path and label"
+UNLABELLED = "unlabelled"
 _OURS = ("path", "artist", "split")
 SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
 _SYNONYMS = {
@@ -56,7 +57,8 @@ def read_tracks(
         Gets a sentence on paths that are there in another spelling, one on paths that are not there, and one on columns
         that were chosen or passed over.
     kind : str or None
-        One of `choices.KINDS`; None is what the table looks like.
+        One of `choices.KINDS`; None is what the table looks like, and `UNLABELLED` too, where tracks need have no
+        label yet: those have no tags then.
     classes : tuple[str, ...]
         Of the task; its tags or dimensions where it has such.
     tags : str or None
@@ -83,6 +85,7 @@ def read_tracks(
         raise _error("table", "a header and rows", "an empty file", path, "Write path and label.")
     header = [name.strip() for name in found.header]
     listed = tuple(name.strip() for name in (columns or "").split(",") if name.strip())
+    needs_label, kind = kind != UNLABELLED, None if kind == UNLABELLED else kind
     asked = AskedColumns(MULTI_LABEL if tags and kind is None else kind, classes, tags, listed)
     names = _name_columns(header)
     keys = [name for name in names if name not in _OURS]
@@ -90,7 +93,7 @@ def read_tracks(
     sample = [Row(dict(zip(names, cells, strict=True)), line) for line, cells in whole]
     kind = find_kind(asked, keys, sample)
     hint = hint_at_kind(keys, sample) if kind == SINGLE_LABEL and "label" not in names else ""
-    _check_header(names, header, path, () if kind != SINGLE_LABEL else ("label",), hint)
+    _check_header(names, header, path, ("label",) if kind == SINGLE_LABEL and needs_label else (), hint)
 
     tracks: list[Track] = []
     rows: list[Row] = []
@@ -106,8 +109,8 @@ def read_tracks(
         if not track_id:
             raise _error("path", "the path of an audio file", track_id, where, "Fill it, or drop the row.")
         if kind == SINGLE_LABEL:
-            del values["label"]
-        if not label and kind == SINGLE_LABEL:
+            values.pop("label", None)
+        if not label and kind == SINGLE_LABEL and needs_label:
             raise _error("label", "a class name", label, where, "Fill it, or drop the row.")
         split = None if side.lower() in ("", *ABSENT) else read_role(side)
         if side and split is None and side.lower() not in ABSENT:
@@ -124,7 +127,7 @@ def read_tracks(
                 id=track_id,
                 path=file,
                 label=label if kind == SINGLE_LABEL else "",
-                tags=None if kind == SINGLE_LABEL else (),
+                tags=None if kind == SINGLE_LABEL and label else (),
                 artist=None if artist.lower() in ("", "nan", "<na>") else artist,
                 split=split,
                 columns=values,

@@ -136,28 +136,63 @@ def solve(
     """
     from scipy.linalg import cholesky, solve_triangular
 
-    n, n_classes = targets.shape
+    n = len(targets)
     root = cholesky(products + JITTER * np.trace(products) / n * np.eye(n), lower=True)
-    prior = np.log(np.maximum(weights @ targets, 1e-12))
-    start = np.concatenate([np.zeros(n * n_classes), prior - prior.mean()])
+    found = solve_rows(root, targets, weights, strengths)
+    return [(solve_triangular(root, coordinates, lower=True, trans="T"), bias) for coordinates, bias in found]
+
+
+def solve_rows(
+    rows: np.ndarray,
+    targets: np.ndarray,
+    weights: np.ndarray,
+    strengths: Sequence[float],
+    start: tuple[np.ndarray, np.ndarray] | None = None,
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Solve as `solve` does, on features in place of inner products: less work where tracks outnumber them.
+
+    Parameters
+    ----------
+    rows : np.ndarray [shape=(n, d), float64]
+        Features of the training tracks, scaled.
+    targets, weights, strengths
+        As `solve` takes them.
+    start : (kernel, bias) or None
+        A solution for nearly the same tracks, from which fewer steps are left; None begins at the classes' shares.
+
+    Returns
+    -------
+    list of (kernel, bias)
+        kernel is (d, n_classes), bias (n_classes,), both float64, for each strength in its order: logits of tracks are
+        their features times kernel, plus bias.
+
+    Raises
+    ------
+    DataError
+        When a solution is not reached.
+    """
+    n_classes, n_numbers = targets.shape[1], rows.shape[1] * targets.shape[1]
+    if start is None:
+        prior = np.log(np.maximum(weights @ targets, 1e-12))
+        start = np.zeros((rows.shape[1], n_classes)), prior - prior.mean()
+    values = np.concatenate([start[0].ravel(), start[1]])
     found: dict[float, tuple[np.ndarray, np.ndarray]] = {}
     for strength in sorted(set(strengths), reverse=True):  # strongly penalised solutions are near the start
 
         def evaluate(values: np.ndarray, strength: float = strength) -> tuple[float, np.ndarray]:
-            coordinates, bias = values[: n * n_classes].reshape(n, n_classes), values[n * n_classes :]
-            logits = root @ coordinates + bias
+            kernel, bias = values[:n_numbers].reshape(-1, n_classes), values[n_numbers:]
+            logits = rows @ kernel + bias
             logits -= logits.max(axis=1, keepdims=True)
             exponentials = np.exp(logits)
             sums = exponentials.sum(axis=1)
             loss = weights @ (np.log(sums) - (targets * logits).sum(axis=1))
             slopes = weights[:, None] * (exponentials / sums[:, None] - targets)
-            gradient = root.T @ slopes + strength * coordinates
-            total = loss + strength / 2 * np.sum(coordinates**2)
+            gradient = rows.T @ slopes + strength * kernel
+            total = loss + strength / 2 * np.sum(kernel**2)
             return float(total), np.concatenate([gradient.ravel(), slopes.sum(axis=0)])
 
-        start = descend(evaluate, start, strength)
-        coordinates = start[: n * n_classes].reshape(n, n_classes)
-        found[strength] = solve_triangular(root, coordinates, lower=True, trans="T"), start[n * n_classes :].copy()
+        values = descend(evaluate, values, strength)
+        found[strength] = values[:n_numbers].reshape(-1, n_classes), values[n_numbers:].copy()
     return [found[strength] for strength in strengths]
 
 

@@ -37,10 +37,10 @@ import numpy as np
 from essentia_ldl import frontends
 from essentia_ldl.collection.corrections import DROP, read_corrections
 from essentia_ldl.collection.read import Collection
-from essentia_ldl.errors import DataError, EssentiaLdlError, Reason, StoreError, explain
+from essentia_ldl.errors import DataError, EssentiaLdlError, StoreError
 from essentia_ldl.features import embeddings
 from essentia_ldl.features.store import Store
-from essentia_ldl.files import replacing, taking_turns
+from essentia_ldl.files import replacing, set_aside, taking_turns
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Track
 from essentia_ldl.report.results import CROSSVAL, Results
@@ -50,6 +50,7 @@ N_NEIGHBORS = 10
 N_FOLDS = 5
 INVERSE_STRENGTH = 0.01  # C of the logistic regression: a few hundred tracks, a few hundred features
 AUDIT = "audit.csv"
+AGAIN = "Move it away, then run report again."
 HEADER = ("rank", "id", "path", "artist", "label", "suggestion", "disagreement")
 OF_LABEL = "_of_label"  # the end of the name of a column: what share an opinion gives to the label
 BETWEEN = " | "  # ids of neighbours
@@ -352,7 +353,10 @@ def write_doubts(path: Path, doubts: Doubts, results: Results) -> list[str]:
     with taking_turns(path.parent):
         said, reason = _read_said(path)  # once more: judging takes minutes, and a person may have written meanwhile
         text = _list_doubts(doubts, results, said)
-        notes = [f"{path.name} is kept as {_set_aside(path)}, because it could not be read: {reason}"] if reason else []
+        notes = []
+        if reason:
+            kept = set_aside(path, "unreadable", AGAIN)
+            notes.append(f"{path.name} is kept as {kept}, because it could not be read: {reason}")
         with replacing(path) as file:
             file.write(text.encode("utf-8", "surrogateescape"))
     return notes
@@ -377,18 +381,3 @@ def _list_doubts(doubts: Doubts, results: Results, said: Mapping[str, str]) -> s
         if track_id not in known:
             writer.writerow(["", track_id, "", "", before.get(track_id, ""), "", "", *[""] * (len(names) + 1), word])
     return text.getvalue()
-
-
-def _set_aside(path: Path) -> str:
-    """Rename a file to a name that is free, and return that."""
-    names = (f"{path.stem}-unreadable{suffix}{path.suffix}" for suffix in ("", *(f"-{n}" for n in range(2, 100))))
-    name = next((name for name in names if not os.path.lexists(path.with_name(name))), None)
-    remedy = "Move it away, then run report again."
-    if name is None:
-        raise StoreError(explain("file", "a free name to keep it under", "99 that are taken", path, remedy))
-    try:
-        path.rename(path.with_name(name))
-    except OSError as error:
-        reason = Reason(error.strerror or error)
-        raise StoreError(f"{path} cannot be renamed: {reason}. {remedy}") from None
-    return name

@@ -15,8 +15,6 @@ from typing import TextIO
 
 import numpy as np
 
-from essentia_ldl import datasets
-from essentia_ldl.choices import SINGLE_LABEL
 from essentia_ldl.datasets import table
 from essentia_ldl.errors import AudioError, DataError, StoreError, explain
 from essentia_ldl.models.folder import BASE_MODEL, Model, digest_graph
@@ -242,7 +240,7 @@ def read_music(music: Sequence[str], say: Callable[[str], object]) -> dict[str, 
     plain = []
     for argument in music:
         if argument.lower().endswith(table.SUFFIXES) and os.path.isfile(argument):
-            tracks = datasets.read_tracks(argument, datasets.FILE_FALLBACK, say=say)
+            tracks = table.read_tracks(Path(argument), say, kind=table.UNLABELLED)
             found |= {track.path: track for track in tracks}
         else:
             plain.append(argument)
@@ -271,7 +269,7 @@ def _describe_track(entry: IndexedTrack, track: Track | None) -> IndexedTrack:
     """Return an entry with what a table says of the track now."""
     if track is None:
         return entry
-    label = track.label if track.kind == SINGLE_LABEL else track.told
+    label = track.told if track.names or track.numbers is not None else ""
     return dataclasses.replace(entry, artist=track.artist or "", label=label, columns=dict(track.columns))
 
 

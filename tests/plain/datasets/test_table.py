@@ -192,3 +192,20 @@ def test_paths_that_are_not_there_are_told_with_a_hint_b8(tmp_path):
 def test_a_name_in_two_cases_is_not_guessed_b8(tmp_path):
     path = write_table(tmp_path, "path,label\nA.wav,x\nc.wav,x\n", audio=("a.wav", "a.WAV", "c.wav"))
     assert [os.path.exists(track.path) for track in table.read_tracks(path)] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "labels", "names"),
+    [
+        ("path,artist\na.wav,Nina\nb.wav,\n", ["", ""], [(), ()]),
+        ("path,label\na.wav,sad\nb.wav,\n", ["sad", ""], [("sad",), ()]),
+        ("path,tags\na.wav,slow\nb.wav,\n", ["", ""], [("slow",), ()]),
+    ],
+)
+def test_music_need_not_be_labelled_where_that_is_said(text, labels, names, tmp_path):
+    path = write_table(tmp_path, text, audio=("a.wav", "b.wav"))
+    with pytest.raises(DataError, match="label"):
+        table.read_tracks(path)
+    tracks = table.read_tracks(path, kind=table.UNLABELLED)
+    assert [track.label for track in tracks] == labels
+    assert [track.names for track in tracks] == names

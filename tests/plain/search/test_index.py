@@ -92,6 +92,14 @@ def test_a_table_tells_artists_and_may_be_corrected_later(run, make_music, asked
     assert run(tmp_path / "music").n_artists == 2, "a folder says nothing of artists, so that they stay"
 
 
+def test_the_music_of_a_table_need_not_be_labelled(run, make_music, tmp_path):
+    make_music(a="1 0", b="0 1")
+    table = tmp_path / "music.csv"
+    table.write_text("path,artist\nmusic/a.wav,Nina\nmusic/b.wav,\n")
+    assert run(table).n_artists == 1
+    assert [entry.label for entry in read_library(tmp_path / "lib.index").entries] == ["", ""]
+
+
 def test_bad_files_are_in_a_table_and_tried_again(run, make_music, asked, tmp_path):
     folder = make_music(a="1 0", bad="noise")
     done = run(folder)

@@ -1,0 +1,299 @@
+"""The journal of a labelling, and the table that `train` reads: events flow in, one at a time, and are never lost.
+
+The journal grows by a line of json per event and is the truth; the table beside it is written anew, atomically, after
+every vote. A process that is killed loses at most the line that it was writing, which the next one drops. The lock is
+that of the operating system, which a dead process does not hold.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import dataclasses
+import fcntl
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from essentia_ldl.annotate.votes import Event, Votes
+from essentia_ldl.errors import DataError, DiskError, Reason, StoreError, explain
+from essentia_ldl.files import replacing, set_aside
+
+FORMAT = "essentia-ldl votes 1"
+SUFFIX = ".votes.jsonl"
+REMEDY = "Name another table with -o."
+N_RATERS = "n_raters"
+
+
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """What is known of a track beside votes.
+
+    Parameters
+    ----------
+    artist : str
+        Empty where it is not known.
+    title : str
+        Empty where it is not known.
+    columns : Mapping[str, str]
+        What else a table said of it.
+    """
+
+    artist: str = ""
+    title: str = ""
+    columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class CurvePoint:
+    """How well a model that learned from the votes named tracks of artists whom it had not heard.
+
+    Parameters
+    ----------
+    n : int
+        Tracks with a label.
+    n_artists : int
+        Artists that were left out, one after the other.
+    balanced_accuracy, low, high : float
+        With a 95 % interval.
+    """
+
+    n: int
+    n_artists: int
+    balanced_accuracy: float
+    low: float
+    high: float
+
+
+class VoteJournal:
+    """A labelling that is open; nobody else can open it meanwhile.
+
+    Parameters
+    ----------
+    table : path
+        The table, .csv; the journal has its name and the suffix `SUFFIX`.
+    classes : Sequence[str]
+        In the order of their keys.
+
+    Attributes
+    ----------
+    votes : Votes
+        What stands.
+    known : dict[str, Known]
+        By path, of tracks with votes.
+    points : list[CurvePoint]
+        What the model achieved, in order.
+    notes : list[str]
+        What the user should know.
+
+    Raises
+    ------
+    DataError
+        When the classes are none, or others than those of the journal that is there.
+    StoreError
+        When another process has it open, the folder cannot be written, a file is there that is no table of ours, or
+        the journal is damaged.
+    """
+
+    def __init__(self, table: str | os.PathLike[str], classes: Sequence[str]) -> None:
+        self.votes = Votes(classes)
+        self.table = Path(os.path.abspath(Path(table).expanduser()))
+        self.path = self.table.with_name(f"{self.table.stem}{SUFFIX}")
+        self.known: dict[str, Known] = {}
+        self.points: list[CurvePoint] = []
+        self.notes: list[str] = []
+        self._rows: dict[str, list[str] | None] = {}
+        self._written: tuple[int, int] | None = None
+        if self.table.suffix.lower() != ".csv":
+            raise StoreError(explain("table", "a name that ends in .csv", self.table.name, "-o", REMEDY))
+        is_new = not self.path.exists()
+        if is_new and os.path.lexists(self.table):
+            remedy = "Name another table with -o; to go on from its labels give it as MUSIC."
+            found = f"{self.table.name}, and no {self.path.name} beside it"
+            raise StoreError(explain("table", "one that annotate wrote, or none", found, self.table.parent, remedy))
+        self._file = self._open()
+        try:
+            self._begin() if is_new or os.fstat(self._file).st_size == 0 else self._read()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let others open it."""
+        os.close(self._file)
+
+    def add(self, event: Event, known: Known | None = None) -> Event | None:
+        """Keep an event, then bring the table up to date; return the vote that an undo takes back.
+
+        Raises
+        ------
+        DataError
+            When it names a class that is none; nothing is written then.
+        DiskError
+            When the disk is full or the folder cannot be written; the vote is not taken then.
+        """
+        strange = [name for name in event.said or () if name not in self.votes.classes]
+        if not strange:
+            lines = []
+            if event.path and known is not None and self.known.get(event.path) != known:
+                lines.append({"track": event.path, **vars(known), "columns": dict(known.columns)})
+                self.known[event.path] = known
+            self._append([*lines, event.as_json()])
+        taken = self.votes.add(event)
+        self._rows.pop(event.path or (taken.path if taken else ""), None)
+        self.write_table()
+        return taken
+
+    def add_point(self, point: CurvePoint) -> None:
+        """Keep what the model achieved."""
+        self._append([{"point": dataclasses.asdict(point)}])
+        self.points.append(point)
+
+    def write_table(self) -> None:
+        """Write the table: a row for every track with a label; one that somebody else has changed is kept aside."""
+        if self._written is not None and self._written != _stat(self.table) and os.path.lexists(self.table):
+            name = set_aside(self.table, "changed", "Close it elsewhere.")
+            self.notes.append(f"{self.table.name} was changed by another program; what it wrote is kept as {name}.")
+        with replacing(self.table) as file:
+            file.write(self.render_table().encode("utf-8", "surrogateescape"))
+        self._written = _stat(self.table)
+
+    def render_table(self) -> str:
+        """Return the table: path, label, artist, title, columns of MUSIC, a share per class, and how many voted.
+
+        Paths below the folder of the table are relative to it.
+        """
+        classes = self.votes.classes
+        paths = sorted(self.votes.latest)
+        own = {"path", "label", "artist", "title", "split", *classes, N_RATERS}
+        told = [self.known.get(path, Known()) for path in paths]
+        more = list(dict.fromkeys(name for one in told for name in one.columns if name.lower() not in own))
+        has_title = any(one.title for one in told)
+        split = ["split"] if any(one.columns.get("split") for one in told) else []
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        titles = ["title"] if has_title else []
+        writer.writerow(["path", "label", "artist", *titles, *split, *more, *classes, N_RATERS])
+        for path, one in zip(paths, told, strict=True):
+            if path not in self._rows:
+                tally = self.votes.tally(path)
+                shares = [f"{share:.6g}" for share in tally.shares]
+                cells = [] if tally.column is None else [classes[tally.column], *shares, str(tally.n_raters)]
+                self._rows[path] = cells or None
+            row = self._rows[path]
+            if row is not None:
+                label, *shares = row
+                written = [one.title] if has_title else []
+                written += [one.columns.get(name, "") for name in (*split, *more)]
+                writer.writerow([self._shorten(path), label, one.artist, *written, *shares])
+        return text.getvalue()
+
+    def _shorten(self, path: str) -> str:
+        folder = f"{self.table.parent}{os.sep}"
+        return path[len(folder) :] if path.startswith(folder) else path
+
+    def _open(self) -> int:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            reason = Reason(error.strerror or error)
+            raise DiskError(f"{self.path} cannot be written: {reason}. {REMEDY}") from None
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            raise StoreError(f"{self.table} is being labelled by another process. Stop it, or name another.") from None
+        except OSError:  # a file system without locks
+            pass
+        return file
+
+    def _append(self, values: list[dict[str, Any]]) -> None:
+        end = os.fstat(self._file).st_size
+        text = "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values)
+        data = text.encode("utf-8", "surrogateescape")
+        try:
+            if os.write(self._file, data) != len(data):
+                raise OSError("the disk is full")
+            os.fsync(self._file)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file, end)
+            reason = Reason(error.strerror or error)
+            raise DiskError(f"{self.path} could not be written: {reason}. Free space and vote again.") from None
+
+    def _begin(self) -> None:
+        self._append([{"format": FORMAT, "classes": list(self.votes.classes)}])
+
+    def _read(self) -> None:
+        data = self.path.read_bytes()
+        whole = data[: data.rfind(b"\n") + 1]
+        if whole != data:  # a process was killed while it wrote the last line
+            os.ftruncate(self._file, len(whole))
+        lines = whole.decode("utf-8", "surrogateescape").splitlines()
+        if not lines:
+            return self._begin()
+        head = self._parse(1, lines[0])
+        if head.get("format") != FORMAT:
+            raise StoreError(explain("journal", FORMAT, head.get("format"), self.path, REMEDY))
+        if head.get("classes") != list(self.votes.classes):
+            there = ",".join(map(str, head.get("classes", ())))
+            remedy = f"Give --classes {there}, or name another table with -o."
+            raise DataError(
+                explain("classes", f"those of the table, {there}", list(self.votes.classes), self.path, remedy)
+            )
+        values = [(number, self._parse(number, line)) for number, line in enumerate(lines[1:], 2)]
+        last = max((number for number, value in values if "rater" in value), default=0)
+        expected = {""}
+        for number, value in values:
+            if number == last:  # a process may have been killed before it wrote the table
+                expected.add(self.render_table())
+            self._replay(number, value)
+        expected.add(self.render_table())
+        self._written = _stat(self.table) if self._read_table() in expected else (-1, -1)
+        self.write_table()
+        return None
+
+    def _read_table(self) -> str:
+        try:
+            return self.table.read_bytes().decode("utf-8", "surrogateescape")
+        except OSError:
+            return ""
+
+    def _parse(self, number: int, line: str) -> dict[str, Any]:
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise self._damaged(number, error) from None
+        if not isinstance(value, dict):
+            raise self._damaged(number, type(value).__name__)
+        return value
+
+    def _replay(self, number: int, value: dict[str, Any]) -> None:
+        try:
+            if "point" in value:
+                self.points.append(CurvePoint(**value["point"]))
+            elif "track" in value:
+                path = value.pop("track")
+                self.known[path] = Known(**value)
+            else:
+                event = Event(**value)
+                taken = self.votes.add(event)
+                self._rows.pop(event.path or (taken.path if taken else ""), None)
+        except (DataError, TypeError, AttributeError, ValueError) as error:
+            raise self._damaged(number, error) from None
+
+    def _damaged(self, number: int, found: object) -> StoreError:
+        remedy = "Repair the line, or delete it, or name another table with -o."
+        return StoreError(explain("journal", "what annotate wrote", found, f"{self.path}, line {number}", remedy))
+
+
+def _stat(path: Path) -> tuple[int, int]:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return -1, -1
+    return found.st_size, found.st_mtime_ns

@@ -1,0 +1,272 @@
+"""What raters said of tracks, and what follows from it: shares, labels and agreement.
+
+In: events in the order in which they happened, each of them a vote, an "unsure" or an undo. Out: the latest vote of
+each rater on each track; per track the mean of the votes as a distribution, whose largest class is the label.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from essentia_ldl.errors import DataError, explain
+from essentia_ldl.scores.listeners import choose_class
+
+RESERVED = ("path", "label", "artist", "title", "split", "tags", "n_raters")  # columns that no class may be called by
+LONGEST_NAME = 60  # characters of a rater's name
+EVEN = 1e-9  # difference of two shares, below which neither is the larger
+
+
+@dataclasses.dataclass(frozen=True)
+class Event:
+    """Something that a rater did.
+
+    Parameters
+    ----------
+    rater : str
+        Who.
+    path : str
+        The track; empty for an undo.
+    said : Mapping[str, float] or None
+        A distribution over the classes, those that it leaves out being 0; None is "unsure".
+    is_undo : bool
+        Takes back the last vote of this rater that stands.
+    at : str
+        When, as ISO 8601.
+    by : str
+        "key", "click" or "slider".
+    order : str
+        What chose the track: "model", "random", or "list" when the rater did.
+    took_s : float
+        Seconds that the rater took.
+
+    Raises
+    ------
+    DataError
+        When a name is empty or long, or the shares are no distribution.
+    """
+
+    rater: str
+    path: str = ""
+    said: Mapping[str, float] | None = None
+    is_undo: bool = False
+    at: str = ""
+    by: str = "key"
+    order: str = "random"
+    took_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.rater, str) or not 0 < len(self.rater.strip()) <= LONGEST_NAME:
+            rule = f"a name of 1 to {LONGEST_NAME} characters"
+            raise DataError(explain("rater", rule, self.rater, "vote", "Write a name."))
+        if not isinstance(self.path, str) or bool(self.path) == self.is_undo:
+            raise DataError(explain("vote", "the path of a track", self.path, self.rater, "Name the track."))
+        if self.said is not None:
+            values = dict(self.said)
+            fits = all(isinstance(x, int | float) and math.isfinite(x) and x >= 0 for x in values.values())
+            if not fits or not sum(values.values()) > 0:
+                raise DataError(
+                    explain("vote", "shares from 0 on, not all of them 0", values, self.path, "Vote again.")
+                )
+            total = sum(values.values())
+            said = {name: value / total for name, value in values.items() if value > 0}
+            object.__setattr__(self, "said", MappingProxyType(said))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what the journal keeps, without what has its default."""
+        values = {**vars(self), "said": None if self.said is None else dict(self.said)}
+        return {
+            field.name: values[field.name]
+            for field in dataclasses.fields(self)
+            if field.default is dataclasses.MISSING or values[field.name] != field.default
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Tally:
+    """What all raters together said of a track.
+
+    Parameters
+    ----------
+    shares : np.ndarray [shape=(n_classes,), float64]
+        Mean of the votes; zeros where nobody was sure.
+    n_raters : int
+        Who voted; those who were unsure do not count.
+    n_unsure : int
+        Who was unsure.
+    """
+
+    shares: np.ndarray
+    n_raters: int
+    n_unsure: int = 0
+
+    @property
+    def column(self) -> int | None:
+        """The class with the largest share; None where there is no vote, or two classes have it."""
+        ranked = np.sort(self.shares)[::-1]
+        if self.n_raters == 0 or (len(ranked) > 1 and ranked[0] - ranked[1] < EVEN):
+            return None
+        return int(np.argmax(self.shares))
+
+
+class Votes:
+    """The votes that stand.
+
+    Parameters
+    ----------
+    classes : Sequence[str]
+        In the order of their keys.
+
+    Raises
+    ------
+    DataError
+        When they are no classes, see `check_classes`.
+    """
+
+    def __init__(self, classes: Sequence[str]) -> None:
+        self.classes = check_classes(classes)
+        self.stacks: dict[str, list[Event]] = {}  # by rater, in the order in which they voted
+        self.latest: dict[str, dict[str, Event]] = {}  # by track, then by rater
+        self.n_events = 0
+
+    def add(self, event: Event) -> Event | None:
+        """Take in an event; return the vote that an undo takes back, if there is one.
+
+        Raises
+        ------
+        DataError
+            When it names a class that is none.
+        """
+        stack = self.stacks.setdefault(event.rater, [])
+        self.n_events += 1
+        if not event.is_undo:
+            strange = [name for name in event.said or () if name not in self.classes]
+            if strange:
+                rule = f"one of {', '.join(self.classes)}"
+                raise DataError(explain("class", rule, strange[0], event.path, "Vote for one of them."))
+            stack.append(event)
+            self.latest.setdefault(event.path, {})[event.rater] = event
+            return None
+        if not stack:
+            return None
+        taken = stack.pop()
+        before = next((vote for vote in reversed(stack) if vote.path == taken.path), None)
+        votes = self.latest[taken.path]
+        del votes[event.rater]
+        if before is not None:
+            votes[event.rater] = before
+        if not votes:
+            del self.latest[taken.path]
+        return taken
+
+    def tally(self, path: str) -> Tally:
+        """Return what is said of a track; a `Tally` of nothing where nobody has voted."""
+        votes = self.latest.get(path, {}).values()
+        rows = [[vote.said.get(name, 0.0) for name in self.classes] for vote in votes if vote.said is not None]
+        shares = np.mean(rows, axis=0) if rows else np.zeros(len(self.classes))
+        return Tally(shares, len(rows), len(votes) - len(rows))
+
+    def list_of(self, rater: str) -> list[Event]:
+        """List the votes of a rater that stand, the last one last, one per track."""
+        mine = [vote for vote in self.stacks.get(rater, ()) if self.latest[vote.path].get(rater) is vote]
+        return mine
+
+    def has_said(self, rater: str, path: str) -> bool:
+        """Tell whether a rater has voted on a track, or was unsure of it."""
+        return rater in self.latest.get(path, ())
+
+    @property
+    def raters(self) -> list[str]:
+        """Who has a vote that stands, or was unsure, in the order in which they came."""
+        there = {rater for votes in self.latest.values() for rater in votes}
+        return [rater for rater in self.stacks if rater in there]
+
+    def count(self) -> dict[str, int]:
+        """Count the tracks with each label, those whose votes are even, and those of which everybody is unsure."""
+        columns = [self.tally(path) for path in self.latest]
+        counts = {name: sum(one.column == k for one in columns) for k, name in enumerate(self.classes)}
+        counts[EVEN_VOTES] = sum(one.n_raters > 0 and one.column is None for one in columns)
+        counts[UNSURE] = sum(one.n_raters == 0 for one in columns)
+        return counts
+
+
+EVEN_VOTES, UNSURE = "", " "  # keys of `Votes.count` that no class can have
+
+
+def check_classes(classes: Iterable[str]) -> tuple[str, ...]:
+    """Check names of classes.
+
+    Raises
+    ------
+    DataError
+        When there are fewer than two, one is empty or stands twice, or is the name of a column of the table.
+
+    Examples
+    --------
+    >>> check_classes(["sad", "non_sad"])
+    ('sad', 'non_sad')
+    """
+    names = tuple(classes)
+    remedy = "Give them with --classes, commas between them, such as --classes sad,non_sad."
+    if any(not isinstance(name, str) or name != name.strip() or not name.isprintable() or not name for name in names):
+        raise DataError(explain("class", "a name", list(names), "classes", remedy))
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise DataError(explain("classes", "two or more, each once", list(names), "classes", remedy))
+    reserved = [name for name in names if name.lower() in RESERVED]
+    if reserved:
+        rule = f"a name that is no column of the table ({', '.join(RESERVED)})"
+        raise DataError(explain("class", rule, reserved[0], "classes", "Call it otherwise."))
+    return names
+
+
+def measure_agreement(votes: Votes) -> float | None:
+    """Return how far raters agree beyond chance: Krippendorff's alpha, 1 where all say the same, 0 as by chance.
+
+    With two classes it is alpha on the interval scale, of the shares of one class, which for plain votes is the nominal
+    one; with more classes it is the nominal one, of the largest class of each vote. Tracks of a single vote do not
+    count.
+
+    Parameters
+    ----------
+    votes : Votes
+        "Unsure", and votes whose two largest classes are even where there are more than two, count as missing.
+
+    Returns
+    -------
+    float or None
+        None where no track has two votes, or all votes are for one class, so that chance is not known.
+
+    References
+    ----------
+    K. Krippendorff, "Content analysis", 4th edition, 2018, chapter 12.
+    """
+    import krippendorff
+
+    raters, paths = votes.raters, list(votes.latest)
+    level = "interval" if len(votes.classes) == 2 else "nominal"
+    said = np.full((len(raters), len(paths)), np.nan)
+    for column, path in enumerate(paths):
+        for rater, vote in votes.latest[path].items():
+            one = Tally(np.array([(vote.said or {}).get(name, 0.0) for name in votes.classes]), vote.said is not None)
+            if one.n_raters and level == "interval":
+                said[raters.index(rater), column] = one.shares[find_positive(votes.classes)]
+            elif one.column is not None:
+                said[raters.index(rater), column] = one.column
+    shared = np.count_nonzero(~np.isnan(said), axis=0) > 1
+    pairs = said[:, shared]
+    if not shared.any() or len(np.unique(pairs[~np.isnan(pairs)])) < 2:
+        return None
+    return float(krippendorff.alpha(pairs, level_of_measurement=level))
+
+
+def find_positive(classes: Sequence[str]) -> int:
+    """Return the column of the class that a slider is of: the one without non_ or not_, or else the first."""
+    try:
+        return choose_class(classes)
+    except DataError:
+        return 0
