@@ -135,16 +135,27 @@ class VoteJournal:
         DiskError
             When the disk is full or the folder cannot be written; the vote is not taken then.
         """
-        strange = [name for name in event.said or () if name not in self.votes.classes]
-        if not strange:
-            lines = []
+        return self.add_all([(event, known)])[0]
+
+    def add_all(self, events: Sequence[tuple[Event, Known | None]]) -> list[Event | None]:
+        """Keep several events at once, as `add` keeps one."""
+        lines: list[dict[str, Any]] = []
+        told: dict[str, Known] = {}
+        for event, known in events:
+            self.votes.check(event)
             if event.path and known is not None and self.known.get(event.path) != known:
                 lines.append({"track": event.path, **vars(known), "columns": dict(known.columns)})
-                self.known[event.path] = known
-            self._append([*lines, event.as_json()])
+                told[event.path] = known
+            lines.append(event.as_json())
+        self._append(lines)
+        self.known |= told
+        taken = [self._take(event) for event, _ in events]
+        self.write_table()
+        return taken
+
+    def _take(self, event: Event) -> Event | None:
         taken = self.votes.add(event)
         self._rows.pop(event.path or (taken.path if taken else ""), None)
-        self.write_table()
         return taken
 
     def add_point(self, point: CurvePoint) -> None:
@@ -280,9 +291,7 @@ class VoteJournal:
                 path = value.pop("track")
                 self.known[path] = Known(**value)
             else:
-                event = Event(**value)
-                taken = self.votes.add(event)
-                self._rows.pop(event.path or (taken.path if taken else ""), None)
+                self._take(Event(**value))
         except (DataError, TypeError, AttributeError, ValueError) as error:
             raise self._damaged(number, error) from None
 

@@ -99,19 +99,14 @@ class Tally:
         Who voted; those who were unsure do not count.
     n_unsure : int
         Who was unsure.
+    column : int or None
+        The class with the largest share; None where there is no vote, or two classes have it.
     """
 
     shares: np.ndarray
     n_raters: int
-    n_unsure: int = 0
-
-    @property
-    def column(self) -> int | None:
-        """The class with the largest share; None where there is no vote, or two classes have it."""
-        ranked = np.sort(self.shares)[::-1]
-        if self.n_raters == 0 or (len(ranked) > 1 and ranked[0] - ranked[1] < EVEN):
-            return None
-        return int(np.argmax(self.shares))
+    n_unsure: int
+    column: int | None
 
 
 class Votes:
@@ -133,6 +128,7 @@ class Votes:
         self.stacks: dict[str, list[Event]] = {}  # by rater, in the order in which they voted
         self.latest: dict[str, dict[str, Event]] = {}  # by track, then by rater
         self.n_events = 0
+        self._tallies: dict[str, Tally] = {}
 
     def add(self, event: Event) -> Event | None:
         """Take in an event; return the vote that an undo takes back, if there is one.
@@ -142,19 +138,18 @@ class Votes:
         DataError
             When it names a class that is none.
         """
+        self.check(event)
         stack = self.stacks.setdefault(event.rater, [])
         self.n_events += 1
         if not event.is_undo:
-            strange = [name for name in event.said or () if name not in self.classes]
-            if strange:
-                rule = f"one of {', '.join(self.classes)}"
-                raise DataError(explain("class", rule, strange[0], event.path, "Vote for one of them."))
             stack.append(event)
+            self._tallies.pop(event.path, None)
             self.latest.setdefault(event.path, {})[event.rater] = event
             return None
         if not stack:
             return None
         taken = stack.pop()
+        self._tallies.pop(taken.path, None)
         before = next((vote for vote in reversed(stack) if vote.path == taken.path), None)
         votes = self.latest[taken.path]
         del votes[event.rater]
@@ -164,17 +159,25 @@ class Votes:
             del self.latest[taken.path]
         return taken
 
+    def check(self, event: Event) -> None:
+        """Raise `DataError` when an event names a class that is none."""
+        strange = [name for name in event.said or () if name not in self.classes]
+        if strange:
+            rule = f"one of {', '.join(self.classes)}"
+            raise DataError(explain("class", rule, strange[0], event.path, "Vote for one of them."))
+
     def tally(self, path: str) -> Tally:
         """Return what is said of a track; a `Tally` of nothing where nobody has voted."""
-        votes = self.latest.get(path, {}).values()
-        rows = [[vote.said.get(name, 0.0) for name in self.classes] for vote in votes if vote.said is not None]
-        shares = np.mean(rows, axis=0) if rows else np.zeros(len(self.classes))
-        return Tally(shares, len(rows), len(votes) - len(rows))
+        if path not in self._tallies:
+            votes = self.latest.get(path, {}).values()
+            rows = [spread(vote.said, self.classes) for vote in votes if vote.said is not None]
+            shares = np.mean(rows, axis=0) if rows else np.zeros(len(self.classes))
+            self._tallies[path] = Tally(shares, len(rows), len(votes) - len(rows), find_largest(shares))
+        return self._tallies[path]
 
     def list_of(self, rater: str) -> list[Event]:
         """List the votes of a rater that stand, the last one last, one per track."""
-        mine = [vote for vote in self.stacks.get(rater, ()) if self.latest[vote.path].get(rater) is vote]
-        return mine
+        return [vote for vote in self.stacks.get(rater, ()) if self.latest[vote.path].get(rater) is vote]
 
     def has_said(self, rater: str, path: str) -> bool:
         """Tell whether a rater has voted on a track, or was unsure of it."""
@@ -224,6 +227,23 @@ def check_classes(classes: Iterable[str]) -> tuple[str, ...]:
     return names
 
 
+def spread(said: Mapping[str, float], classes: Sequence[str]) -> np.ndarray:
+    """Return a vote as an array (n_classes,), float64."""
+    return np.array([said.get(name, 0.0) for name in classes], dtype=np.float64)
+
+
+def find_largest(shares: np.ndarray) -> int | None:
+    """Return the column of the largest share; None where two are as large.
+
+    Examples
+    --------
+    >>> find_largest(np.array([0.2, 0.8])), find_largest(np.array([0.5, 0.5]))
+    (1, None)
+    """
+    ranked = np.sort(shares)[::-1]
+    return None if ranked[0] - ranked[1] < EVEN else int(np.argmax(shares))
+
+
 def measure_agreement(votes: Votes) -> float | None:
     """Return how far raters agree beyond chance: Krippendorff's alpha, 1 where all say the same, 0 as by chance.
 
@@ -249,14 +269,15 @@ def measure_agreement(votes: Votes) -> float | None:
 
     raters, paths = votes.raters, list(votes.latest)
     level = "interval" if len(votes.classes) == 2 else "nominal"
+    positive = find_positive(votes.classes)
     said = np.full((len(raters), len(paths)), np.nan)
     for column, path in enumerate(paths):
         for rater, vote in votes.latest[path].items():
-            one = Tally(np.array([(vote.said or {}).get(name, 0.0) for name in votes.classes]), vote.said is not None)
-            if one.n_raters and level == "interval":
-                said[raters.index(rater), column] = one.shares[find_positive(votes.classes)]
-            elif one.column is not None:
-                said[raters.index(rater), column] = one.column
+            if vote.said is not None:
+                shares = spread(vote.said, votes.classes)
+                largest = find_largest(shares)
+                value = shares[positive] if level == "interval" else np.nan if largest is None else largest
+                said[raters.index(rater), column] = value
     shared = np.count_nonzero(~np.isnan(said), axis=0) > 1
     pairs = said[:, shared]
     if not shared.any() or len(np.unique(pairs[~np.isnan(pairs)])) < 2:

@@ -9,6 +9,7 @@ import click
 
 from essentia_ldl import __version__
 from essentia_ldl.choices import BASELINES, KINDS, LAYER_BASELINES
+from essentia_ldl.cli.annotate import annotate_command
 from essentia_ldl.cli.group import Group, fail, show
 from essentia_ldl.cli.install import export_command, install_command
 from essentia_ldl.cli.options import (
@@ -48,6 +49,9 @@ def main(verbose: bool) -> None:
     if verbose:
         os.environ["ESSENTIA_LDL_VERBOSE"] = "1"
         os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)
+
+
+main.add_command(annotate_command)
 
 
 @main.command("new")

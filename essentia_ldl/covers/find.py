@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import dataclasses
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -93,15 +94,24 @@ def read_tags(path: str) -> bytes:
     PictureError
         When the tags are damaged.
     """
+    with reading_tags(path):
+        import mutagen
+
+        file = mutagen.File(path)
+        pictures = [] if file is None else _list_pictures(file)
+    front = [data for kind, data in pictures if kind == FRONT_COVER and data]
+    return next(iter(front or [data for _, data in pictures if data]), b"")
+
+
+@contextlib.contextmanager
+def reading_tags(path: str) -> Iterator[None]:
+    """Turn what mutagen raises of damaged tags into a `PictureError`."""
     import mutagen
 
     try:
-        file = mutagen.File(path)
-        pictures = [] if file is None else _list_pictures(file)
+        yield
     except (mutagen.MutagenError, OSError, ValueError, LookupError, TypeError, ArithmeticError, struct.error) as error:
         raise PictureError(explain("tags", "readable ones", Reason(error), path, "Write the tags again.")) from None
-    front = [data for kind, data in pictures if kind == FRONT_COVER and data]
-    return next(iter(front or [data for _, data in pictures if data]), b"")
 
 
 def _list_pictures(file: Any) -> list[tuple[int, bytes]]:

@@ -9,20 +9,21 @@ from __future__ import annotations
 import base64
 import shutil
 import subprocess
+from collections.abc import Sequence
 
 from essentia_ldl.errors import AudioError, Reason, explain
 from essentia_ldl.frontends import MFCC
 
 BITRATE = "64k"
+WITHOUT = "Install ffmpeg, or leave --excerpts out: the players then open the files where they are."
 LIMIT_S = 60  # seconds that ffmpeg may take for one file
 
 
-def find_ffmpeg() -> str:
-    """Return the path of ffmpeg; raise `AudioError` when there is none."""
+def find_ffmpeg(remedy: str = WITHOUT) -> str:
+    """Return the path of ffmpeg; raise `AudioError` with a remedy when there is none."""
     path = shutil.which("ffmpeg")
     if path is None:
-        remedy = "Install ffmpeg, or leave --excerpts out: the players then open the files where they are."
-        raise AudioError(explain("excerpts", "ffmpeg on the PATH", "none", "PATH", remedy))
+        raise AudioError(explain("audio", "ffmpeg on the PATH", "none", "PATH", remedy))
     return path
 
 
@@ -47,8 +48,32 @@ def read_excerpt(ffmpeg: str, path: str, duration_s: float, track_s: float) -> s
     """
     offset_s = MFCC.segment_offset_s or 0.0
     start_s = max(0.0, min(offset_s, track_s - duration_s)) if track_s else offset_s
-    command = [ffmpeg, "-v", "error", "-nostdin", "-ss", f"{start_s:g}", "-t", f"{duration_s:g}", "-i", f"file:{path}"]
-    command += ["-map", "a:0", "-map_metadata", "-1", "-ac", "1", "-b:a", BITRATE, "-f", "mp3", "-"]
+    part = ("-ss", f"{start_s:g}", "-t", f"{duration_s:g}")
+    data = convert(ffmpeg, path, part, ("-ac", "1", "-b:a", BITRATE, "-f", "mp3"))
+    return "data:audio/mpeg;base64," + base64.b64encode(data).decode("ascii")
+
+
+def convert(ffmpeg: str, path: str, part: Sequence[str], form: Sequence[str]) -> bytes:
+    """Return the audio of a file in another form.
+
+    Parameters
+    ----------
+    ffmpeg : str
+        From `find_ffmpeg`.
+    path : str
+        Audio file.
+    part : sequence of str
+        Options of ffmpeg for what is read, such as ``("-t", "30")``.
+    form : sequence of str
+        Options of ffmpeg for what is written, such as ``("-f", "mp3")``.
+
+    Raises
+    ------
+    AudioError
+        When ffmpeg cannot read the file, cannot write the form, or does not end.
+    """
+    command = [ffmpeg, "-v", "error", "-nostdin", *part, "-i", f"file:{path}"]
+    command += ["-map", "a:0", "-map_metadata", "-1", *form, "-"]
     try:
         done = subprocess.run(command, capture_output=True, timeout=LIMIT_S, check=False)
     except subprocess.TimeoutExpired:
@@ -56,4 +81,4 @@ def read_excerpt(ffmpeg: str, path: str, duration_s: float, track_s: float) -> s
     if done.returncode or not done.stdout:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no audio"]
         raise AudioError(f"ffmpeg could not make an excerpt of {path}: {Reason(lines[-1])}. Check the file.")
-    return "data:audio/mpeg;base64," + base64.b64encode(done.stdout).decode("ascii")
+    return done.stdout

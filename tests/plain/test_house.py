@@ -205,7 +205,7 @@ READERS = {
     r"zipfile\.ZipFile\(": {"arrays.py", "nets/pretrained/wheel.py"},
     r"json\.loads?\(": {
         *("files.py", "zones.py", "nets/training/checkpoints.py", "predict/journal.py", "predict/worker.py"),
-        *("sound/predict.py", "search/library.py", "annotate/journal.py"),
+        *("sound/predict.py", "search/library.py", "annotate/journal.py", "annotate/background.py"),
     },
     r"tomllib\.loads?\(": {"recipe/toml.py"},
     r"csv\.(reader|DictReader)\(": {"tables.py", "datasets/_rows.py"},

@@ -1,0 +1,146 @@
+"""The `annotate` command: music and classes flow in, a page is served, and a table of labels stays."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from essentia_ldl.annotate.background import Embedder
+from essentia_ldl.annotate.journal import VoteJournal
+from essentia_ldl.annotate.music import read_pool
+from essentia_ldl.annotate.server import find_token, open_socket, require_app, serve
+from essentia_ldl.annotate.session import Session
+from essentia_ldl.annotate.votes import EVEN_VOTES, UNSURE, check_classes, measure_agreement
+from essentia_ldl.errors import DataError, explain
+from essentia_ldl.files import Home
+from essentia_ldl.models.folder import BASE_MODEL
+
+INDEX = ".index"
+
+
+@dataclasses.dataclass(frozen=True)
+class Labelling:
+    """What is to be labelled, and how.
+
+    Parameters
+    ----------
+    classes : tuple[str, ...]
+        In the order of their keys.
+    output : str
+        The table, .csv.
+    n_votes : int
+        Votes that are wanted of each track.
+    index : str or None
+        An index of the music that is there; None makes one beside the table.
+    has_model : bool
+        Whether a model chooses what to ask.
+    seed : int
+        Of the random order.
+
+    Raises
+    ------
+    DataError
+        When the classes are none, or fewer than one vote is wanted.
+    """
+
+    classes: tuple[str, ...]
+    output: str = "labels.csv"
+    n_votes: int = 1
+    index: str | None = None
+    has_model: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_classes(self.classes)
+        if self.n_votes < 1:
+            raise DataError(explain("votes", "1 or more", self.n_votes, "labelling", "Take 1 for one per track."))
+
+
+@dataclasses.dataclass(frozen=True)
+class Serving:
+    """How the page is served: the port, None for any that is free, and whether a browser is opened."""
+
+    port: int | None = None
+    opens: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Annotated:
+    """What a labelling has come to.
+
+    Parameters
+    ----------
+    table : Path
+        What `train` reads.
+    counts : dict[str, int]
+        Tracks with each label.
+    n_even, n_unsure : int
+        Tracks whose votes are even, and of which everybody is unsure; the table has neither.
+    agreement : float or None
+        Krippendorff's alpha, where several people voted on the same tracks.
+    silent : dict[str, str]
+        Files that could not be played, and why.
+    notes : tuple[str, ...]
+        What the user should know.
+    """
+
+    table: Path
+    counts: dict[str, int]
+    n_even: int
+    n_unsure: int
+    agreement: float | None
+    silent: dict[str, str]
+    notes: tuple[str, ...]
+
+
+def annotate(
+    music: Sequence[str], labelling: Labelling, serving: Serving, home: Home, say: Callable[[str], object]
+) -> Annotated:
+    """Serve a page on which people label music, until Ctrl-C.
+
+    Parameters
+    ----------
+    music : sequence of str
+        Files, folders, patterns and tables.
+    labelling : Labelling
+        Classes and table.
+    serving : Serving
+        The port.
+    home : Home
+        Whose graphs make the embeddings, and whose store keeps the token of the address.
+    say : callable
+        Gets sentences on the music, and the address.
+
+    Raises
+    ------
+    AudioError
+        When there is no music.
+    DataError
+        When the classes are others than those of the table that is there, or the extra is not installed.
+    StoreError
+        When the port is taken, another process labels this table, or it cannot be written.
+    """
+    require_app()
+    open_socket(serving.port).close()  # before the music is looked for, which may take a while
+    pool = read_pool(music, labelling.classes, say)
+    journal = VoteJournal(labelling.output, labelling.classes)
+    index = Path(labelling.index or f"{os.path.splitext(journal.table)[0]}{INDEX}")
+    embedder = Embedder(index, home.graphs, BASE_MODEL, labelling.index is not None)
+    session = Session(journal, pool, embedder if labelling.has_model else None, labelling.n_votes, labelling.seed)
+    try:
+        say(f"{len(pool.paths)} tracks; answers go to {labelling.output}")
+        serve(session, find_token(home.store), serving.port, lambda address: say(f"open {address}"), serving.opens)
+    finally:
+        session.close()
+    counts = journal.votes.count()
+    return Annotated(
+        table=journal.table,
+        counts={name: counts[name] for name in labelling.classes},
+        n_even=counts[EVEN_VOTES],
+        n_unsure=counts[UNSURE],
+        agreement=measure_agreement(journal.votes),
+        silent=dict(session.silent),
+        notes=tuple(journal.notes),
+    )

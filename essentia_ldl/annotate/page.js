@@ -1,0 +1,451 @@
+// The labelling page: asks the server what comes next, plays it, and sends what is said. Texts go in as text, never as HTML.
+"use strict";
+const $ = (id) => document.getElementById(id);
+const make = (tag, text = "", kind = "") => Object.assign(document.createElement(tag), { textContent: text, className: kind });
+const audio = $("audio");
+const RETRY_MS = 2000, LOOK_MS = 4000, STEP_S = 5, MOST_BYTES = 2e8, RATE_HZ = 8000, N_PEAKS = 600;
+const browser = sessionStorage.browser ||= crypto.randomUUID();
+let rater = localStorage.rater || "", state = null, track = null, since = 0, peaks = null, tried = false, busy = false, version = 0;
+
+// --- the server -----------------------------------------------------------------------------------------------------
+
+class Refused extends Error {}
+
+async function call(name, more = {}) {
+  const body = JSON.stringify({ rater, browser, order: $("order").value, ...more });
+  const answer = await fetch(`call/${name}`, { method: "POST", body, headers: { "Content-Type": "application/json" } });
+  const found = await answer.json().catch(() => ({ error: `the server said ${answer.status}` }));
+  if (!answer.ok) throw new Refused(found.error);
+  return found;
+}
+
+const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+
+// What is sent here is kept until the server has it, also when the page is closed meanwhile.
+async function insist(name, more = {}) {
+  if (busy) return;
+  busy = true;
+  const sent = name === "answer" ? { ...more, id: more.id || crypto.randomUUID() } : more;
+  if (name === "answer") localStorage.unsent = JSON.stringify({ rater, ...sent });
+  try {
+    for (;;) {
+      try {
+        const found = await call(name, sent);
+        if (name === "answer") delete localStorage.unsent;
+        complain("");
+        show(found);
+        return;
+      } catch (error) {
+        if (error instanceof Refused) {
+          if (name === "answer") delete localStorage.unsent;
+          complain(error.message);
+          return;
+        }
+        complain("The server does not answer. What you said is kept here and sent when it is back: start the same annotate command again.");
+        await wait(RETRY_MS);
+      }
+    }
+  } finally {
+    busy = false;
+  }
+}
+
+function complain(text) {
+  $("trouble").textContent = text;
+  $("trouble").hidden = !text;
+}
+
+async function look() {
+  if (busy || document.hidden || !state) return;
+  try {
+    const found = await call("state");
+    if (!busy) showState(found);
+    complain("");
+  } catch (error) {
+    if (!(error instanceof Refused)) complain("The server does not answer. Start the same annotate command again; this page goes on by itself.");
+  }
+}
+
+// --- who listens ----------------------------------------------------------------------------------------------------
+
+function ask() {
+  audio.pause();
+  $("work").hidden = true;
+  $("who").hidden = false;
+  $("rater").value = rater;
+  $("rater").focus();
+}
+
+$("who").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const name = $("rater").value.trim().replace(/\s+/g, " ");
+  if (!name) return;
+  localStorage.rater = rater = name;
+  $("who").hidden = true;
+  $("work").hidden = false;
+  track = null;
+  const unsent = localStorage.unsent && JSON.parse(localStorage.unsent);
+  if (unsent && unsent.rater === rater) await insist("answer", unsent);
+  else await insist("next");
+});
+$("rename").addEventListener("click", ask);
+
+// --- what is shown --------------------------------------------------------------------------------------------------
+
+function show(found) {
+  const changed = (found.track && found.track.number) !== (track && track.number) || (found.track && found.track.order === "list");
+  if (found.track || !found.track) track = found.track;
+  showState(found);
+  $("done").hidden = Boolean(track);
+  document.querySelector(".track").hidden = !track;
+  if (!track) {
+    audio.pause();
+    audio.removeAttribute("src");
+    return;
+  }
+  $("title").textContent = track.title;
+  $("artist").textContent = track.artist;
+  $("why").textContent = track.order === "model" ? "chosen by the model" : track.order === "list" ? "once more" : "";
+  $("leave").hidden = track.order !== "list";
+  drawFacts(track);
+  const mine = track.mine && track.mine.said;
+  for (const button of document.querySelectorAll("#classes button")) {
+    const share = mine ? mine[button.dataset.name] || 0 : 0;
+    button.setAttribute("aria-pressed", String(share > 0.5));
+    button.querySelector("small").textContent = mine && share > 0 && share < 1 ? percent(share) : "";
+  }
+  if (state.positive !== null) setShare(mine ? Math.round(100 * (mine[state.classes[state.positive]] || 0)) : 50);
+  for (const input of document.querySelectorAll("#mixture input")) input.value = mine ? Math.round(100 * (mine[input.dataset.name] || 0)) : 0;
+  since = performance.now();
+  if (changed) load();
+}
+
+function showState(found) {
+  const first = !state;
+  state = found;
+  if (first) build();
+  const n = found.n_mine;
+  $("place").textContent = found.mode === "review" ? `${n} of ${found.n_tracks} heard` : `${n} of ${found.n_tracks} tracks`;
+  $("bar").style.width = `${(100 * n) / Math.max(found.n_tracks, 1)}%`;
+  $("end").textContent = `${found.n_mine} of ${found.n_tracks} tracks have your answer. They are in ${found.table}.`;
+  const labelled = found.counts.reduce((a, b) => a + b, 0);
+  const rest = [found.n_even && `${found.n_even} undecided, as votes are even`, found.n_unsure && `${found.n_unsure} unsure`].filter(Boolean);
+  $("sum").textContent = `${labelled} with a label${rest.length ? `; ${rest.join("; ")}` : ""}`;
+  drawCounts(found, labelled);
+  drawRaters(found);
+  drawCurve(found.curve);
+  $("choice").textContent = describeChoice(found);
+  $("me").textContent = rater;
+  drawSaid(found);
+  $("undo").disabled = !found.said.length;
+  $("undo-last").disabled = !found.said.length;
+  const notes = found.notes.map((note) => make("p", note, "note"));
+  const silent = found.silent.map((one) => make("p", `${one.title} could not be played: ${one.reason}`, "note"));
+  $("silent").replaceChildren(...silent, ...notes);
+}
+
+function describeChoice(found) {
+  if (found.mode === "review") return "The most doubtful label comes first.";
+  if ($("order").value === "random") return "Every track is as likely as any other.";
+  if (found.trouble) return `At random for now: ${found.trouble}`;
+  if (!found.can_choose) return "At random until the first tracks are analysed.";
+  const part = found.n_embedded < found.n_tracks ? ` out of the ${found.n_embedded} analysed so far` : "";
+  return `Where it has most to learn${part}. It learns again after every few answers.`;
+}
+
+function build() {
+  const two = state.positive !== null;
+  document.title = `Label music: ${state.classes.join(", ")}`;
+  $("classes").replaceChildren(...state.classes.map((name, number) => {
+    const button = make("button");
+    button.type = "button";
+    button.dataset.name = name;
+    button.setAttribute("aria-pressed", "false");
+    if (number < 9) button.append(make("kbd", String(number + 1)));
+    button.append(make("span", name), make("small"));
+    button.addEventListener("click", () => say({ [name]: 1 }, "click"));
+    return button;
+  }));
+  $("one").hidden = !two || state.mode === "review";
+  $("several").hidden = two || state.mode === "review";
+  for (const one of document.querySelectorAll(".only-two")) one.hidden = !two;
+  if (two) $("how").textContent = `How ${state.classes[state.positive]}?`;
+  else {
+    const rows = state.classes.map((name, number) => {
+      const row = make("p", "", "row"), label = make("label", name), input = make("input");
+      Object.assign(input, { type: "range", min: 0, max: 100, value: 0, id: `part-${number}` });
+      input.dataset.name = name;
+      label.htmlFor = input.id;
+      row.append(label, input);
+      return row;
+    });
+    const send = make("button", "Say this mixture", "quiet");
+    $("mixture").replaceChildren(...rows, send);
+  }
+  if (state.mode === "review") {
+    $("drop").hidden = false;
+    $("unsure").firstChild.textContent = "Keep the label ";
+    $("order").closest("p").hidden = true;
+    $("said-title").textContent = "What you decided";
+  }
+}
+
+const percent = (share) => `${Math.round(100 * share)} %`;
+
+function describe(said) {
+  if (said === null) return state.mode === "review" ? "kept" : "unsure";
+  const parts = Object.entries(said).sort((a, b) => b[1] - a[1]);
+  return parts[0][1] > 0.999 ? parts[0][0] : parts.slice(0, 2).map(([name, share]) => `${percent(share)} ${name}`).join(", ");
+}
+
+function drawCounts(found, labelled) {
+  $("counts").replaceChildren(...found.classes.map((name, number) => {
+    const row = make("tr"), head = make("th", name), cell = make("td"), meter = make("span", "", "meter"), part = make("i");
+    head.scope = "row";
+    part.style.setProperty("--s", found.counts[number] / Math.max(labelled, 1));
+    meter.append(part);
+    cell.append(meter);
+    row.append(head, cell, make("td", String(found.counts[number])));
+    return row;
+  }));
+}
+
+function drawRaters(found) {
+  const names = found.raters.map((one) => `${one.name} ${one.n}`).join(", ");
+  const agreed = found.agreement === null ? "" : ` They agree by ${found.agreement.toFixed(2)} (Krippendorff's alpha: 1 is always, 0 as by chance).`;
+  $("raters").textContent = found.raters.length > 1 ? `${names}.${agreed}` : "";
+}
+
+function drawSaid(found) {
+  const rows = found.said.map((one) => {
+    const item = make("li"), button = make("button"), name = make("span", one.title, "name");
+    button.type = "button";
+    if (one.artist) name.append(make("small", one.artist));
+    button.append(name, make("span", describe(one.said), "answer"));
+    button.disabled = one.number === null;
+    if (track && one.number === track.number) button.setAttribute("aria-current", "true");
+    button.addEventListener("click", () => insist("take", { track: one.number }));
+    item.append(button);
+    return item;
+  });
+  const list = $("said"), focused = list.contains(document.activeElement), top = list.scrollTop;
+  list.replaceChildren(...(rows.length ? rows : [make("li", "Nothing yet. Click an answer here later to change it.", "note")]));
+  list.scrollTop = top;
+  if (focused) document.activeElement.blur();
+}
+
+function drawFacts(shown) {
+  if (!shown.given) return $("facts").replaceChildren();
+  const line = make("p", `Labelled ${shown.given}; what sounds like it says ${shown.suggestion || shown.given}.`);
+  const rows = Object.entries(shown.opinions || {}).map(([name, share]) => {
+    const row = make("div", "", "opinion"), meter = make("span", "", "meter"), part = make("i");
+    part.style.setProperty("--s", share);
+    meter.append(part);
+    row.append(make("span", name), meter, make("span", `${percent(share)} for ${shown.given}`));
+    return row;
+  });
+  const near = (shown.nearest || []).length ? [make("p", `Nearest: ${shown.nearest.join(", ")}`, "note")] : [];
+  $("facts").replaceChildren(line, ...rows, ...near);
+}
+
+// --- the curve ------------------------------------------------------------------------------------------------------
+
+const SVG = "http://www.w3.org/2000/svg";
+function draw(tag, attributes, text = "") {
+  const one = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) one.setAttribute(name, value);
+  one.textContent = text;
+  return one;
+}
+
+function drawCurve(points) {
+  if (!points.length) {
+    const text = state.mode === "review" ? "" : "How well a model learns from the answers shows here when every class has been heard of several artists.";
+    return $("curve").replaceChildren(make("p", text, "note"));
+  }
+  const width = 340, height = 170, left = 34, right = 8, top = 8, bottom = 26;
+  const most = Math.max(points.at(-1)[0], 20), least = Math.min(0.5, ...points.map((point) => point[3]));
+  const floor = Math.floor(least * 10) / 10;
+  const x = (n) => left + ((width - left - right) * n) / most, y = (v) => top + (height - top - bottom) * (1 - (v - floor) / (1 - floor));
+  const picture = draw("svg", { viewBox: `0 0 ${width} ${height}`, class: "picture", role: "img" });
+  const [n, nArtists, value, low, high] = points.at(-1);
+  const told = `Balanced accuracy ${value.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)}) with ${n} answers`;
+  picture.setAttribute("aria-label", told);
+  for (let tick = Math.ceil(floor * 5) / 5; tick <= 1.001; tick += 0.2) {
+    picture.append(draw("line", { x1: left, x2: width - right, y1: y(tick), y2: y(tick), class: "grid" }));
+    picture.append(draw("text", { x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, tick.toFixed(1)));
+  }
+  const step = Math.max(10, Math.ceil(most / 40) * 10);
+  for (let tick = 0; tick <= most; tick += step) picture.append(draw("text", { x: x(tick), y: height - 10, "text-anchor": "middle" }, tick));
+  const band = [...points.map((p) => `${x(p[0])},${y(p[4])}`), ...points.toReversed().map((p) => `${x(p[0])},${y(p[3])}`)];
+  if (points.length > 1) {
+    picture.append(draw("polygon", { points: band.join(" "), class: "band" }));
+    picture.append(draw("polyline", { points: points.map((p) => `${x(p[0])},${y(p[2])}`).join(" "), class: "curve c1" }));
+  } else picture.append(draw("line", { x1: x(n), x2: x(n), y1: y(low), y2: y(high), class: "curve c1 thin" }));
+  picture.append(draw("circle", { cx: x(n), cy: y(value), r: 3.5, class: "dot" }));
+  const words = make("p", `${told}, of artists that the model had not heard (${nArtists} of them, left out one after the other).`, "note");
+  $("curve").replaceChildren(picture, words);
+}
+
+// --- answers --------------------------------------------------------------------------------------------------------
+
+function say(said, by) {
+  if (!track || busy) return;
+  $("live").textContent = `${track.title}: ${describe(said)}`;
+  insist("answer", { track: track.number, said, by, took_s: (performance.now() - since) / 1000 });
+}
+
+function setShare(value) {
+  const name = state.classes[state.positive];
+  $("share").value = value;
+  $("share").setAttribute("aria-valuetext", `${value} % ${name}`);
+  $("percent").textContent = `${value} %`;
+  $("send").textContent = `Say ${value} % ${name}`;
+}
+
+$("share").addEventListener("input", () => setShare($("share").value));
+$("one").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const share = $("share").value / 100, other = state.classes[1 - state.positive];
+  $("share").blur();
+  say({ [state.classes[state.positive]]: share, [other]: 1 - share }, "slider");
+});
+$("mixture").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const parts = [...document.querySelectorAll("#mixture input")].map((input) => [input.dataset.name, Number(input.value)]);
+  if (parts.some(([, value]) => value > 0)) say(Object.fromEntries(parts), "slider");
+});
+$("unsure").addEventListener("click", () => say(null, "click"));
+$("undo").addEventListener("click", () => insist("undo"));
+$("undo-last").addEventListener("click", () => insist("undo"));
+$("leave").addEventListener("click", () => insist("next", { leave: true }));
+$("drop").addEventListener("click", () => say({ drop: 1 }, "click"));
+$("order").addEventListener("change", () => { localStorage.order = $("order").value; $("order").blur(); look(); });
+$("begin").addEventListener("change", () => { localStorage.begin = $("begin").value; $("begin").blur(); });
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || $("work").hidden || event.repeat && !event.key.startsWith("Arrow")) return;
+  const at = document.activeElement, key = event.key.toLowerCase();
+  const isTyping = at.matches("input:not([type=range]), select, textarea"), isSliding = at.matches("input[type=range]");
+  if (isTyping) return;
+  const presses = at.matches("button, summary") && (key === " " || key === "enter");
+  const number = Number(key);
+  if (state && number >= 1 && number <= Math.min(9, state.classes.length)) say({ [state.classes[number - 1]]: 1 }, "key");
+  else if (key === "u") say(null, "key");
+  else if (key === "z") insist("undo");
+  else if (key === "d" && state && state.mode === "review") say({ drop: 1 }, "key");
+  else if (key === "s" && !$("one").hidden) $("share").focus();
+  else if (key === "escape") { if (isSliding) at.blur(); else if (!$("leave").hidden) insist("next", { leave: true }); }
+  else if (key === " " && !presses) toggle();
+  else if (key === "arrowleft" && !isSliding) seek(audio.currentTime - STEP_S);
+  else if (key === "arrowright" && !isSliding) seek(audio.currentTime + STEP_S);
+  else return;
+  event.preventDefault();
+});
+
+// --- the player -----------------------------------------------------------------------------------------------------
+
+function load() {
+  tried = false;
+  peaks = null;
+  version += 1;
+  begin(`sound/${track.number}`);
+}
+
+function begin(url) {
+  audio.src = url;
+  audio.play().catch(() => {}); // a browser that was not clicked yet does not play by itself
+  drawWave();
+  readPeaks(url, version);
+}
+
+audio.addEventListener("error", async () => {
+  if (!track || !audio.getAttribute("src")) return;
+  const url = `sound/${track.number}?as=mp3`, now = version;
+  if (!tried) {
+    tried = true;
+    begin(url);
+    return;
+  }
+  const answer = await fetch(url).catch(() => null);
+  if (!answer || now !== version) return; // the server is away, which the next call tells
+  const reason = answer.ok ? "the browser cannot play it" : await answer.text();
+  insist("pass", { track: track.number, reason });
+});
+
+audio.addEventListener("loadedmetadata", () => {
+  const share = Number($("begin").value);
+  if (share && Number.isFinite(audio.duration)) audio.currentTime = audio.duration * share;
+});
+for (const name of ["timeupdate", "seeked", "loadedmetadata", "durationchange"]) audio.addEventListener(name, drawWave);
+for (const name of ["play", "pause", "ended"]) audio.addEventListener(name, () => {
+  $("play").textContent = audio.paused ? "▶" : "❚❚";
+  $("play").setAttribute("aria-label", audio.paused ? "Play" : "Pause");
+});
+
+const toggle = () => (audio.paused ? audio.play().catch(() => {}) : audio.pause());
+$("play").addEventListener("click", toggle);
+
+function seek(seconds) {
+  if (Number.isFinite(audio.duration)) audio.currentTime = Math.max(0, Math.min(seconds, audio.duration - 0.05));
+}
+
+const minutes = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+
+async function readPeaks(url, now) {
+  try {
+    const answer = await fetch(url);
+    if (!answer.ok || Number(answer.headers.get("content-length")) > MOST_BYTES) return;
+    const data = await answer.arrayBuffer();
+    if (now !== version) return;
+    const decoded = await new OfflineAudioContext(1, 1, RATE_HZ).decodeAudioData(data);
+    if (now !== version) return;
+    const samples = decoded.getChannelData(0), size = samples.length / N_PEAKS;
+    const found = new Float32Array(N_PEAKS);
+    for (let i = 0; i < N_PEAKS; i++) {
+      let most = 0;
+      for (let j = Math.floor(i * size); j < Math.floor((i + 1) * size); j++) most = Math.max(most, Math.abs(samples[j]));
+      found[i] = most;
+    }
+    const loudest = Math.max(...found) || 1;
+    peaks = found.map((value) => value / loudest);
+    drawWave();
+  } catch { /* what cannot be decoded is told by the player */ }
+}
+
+function drawWave() {
+  const canvas = $("peaks"), scale = window.devicePixelRatio || 1, box = $("wave").getBoundingClientRect();
+  if (!box.width) return;
+  canvas.width = box.width * scale;
+  canvas.height = box.height * scale;
+  const pen = canvas.getContext("2d"), style = getComputedStyle(document.documentElement);
+  pen.scale(scale, scale);
+  const length = Number.isFinite(audio.duration) ? audio.duration : 0, played = length ? audio.currentTime / length : 0;
+  const n = Math.floor(box.width / 3), middle = box.height / 2;
+  for (let i = 0; i < n; i++) {
+    const from = Math.floor((i * N_PEAKS) / n), to = Math.max(from + 1, Math.floor(((i + 1) * N_PEAKS) / n));
+    const half = peaks ? Math.max(1, Math.max(...peaks.slice(from, to)) * (middle - 6)) : 1;
+    pen.fillStyle = style.getPropertyValue((i + 0.5) / n <= played ? "--c1" : "--soft");
+    pen.globalAlpha = (i + 0.5) / n <= played ? 1 : 0.55;
+    pen.fillRect(i * 3, middle - half, 2, 2 * half);
+  }
+  $("time").textContent = length ? `${minutes(audio.currentTime)} / ${minutes(length)}` : "";
+  $("wave").setAttribute("aria-valuemax", Math.round(length));
+  $("wave").setAttribute("aria-valuenow", Math.round(audio.currentTime));
+  $("wave").setAttribute("aria-valuetext", `${minutes(audio.currentTime)} of ${minutes(length)}`);
+}
+
+function point(event) {
+  const box = $("wave").getBoundingClientRect();
+  seek(((event.clientX - box.left) / box.width) * audio.duration);
+}
+$("wave").addEventListener("pointerdown", (event) => { $("wave").setPointerCapture(event.pointerId); point(event); });
+$("wave").addEventListener("pointermove", (event) => { if (event.buttons) point(event); });
+window.addEventListener("resize", drawWave);
+
+// --- start ----------------------------------------------------------------------------------------------------------
+
+$("order").value = localStorage.order || "model";
+$("begin").value = localStorage.begin || "0";
+setInterval(look, LOOK_MS);
+ask();

@@ -1,0 +1,253 @@
+"""The server of the page: requests of browsers on this computer flow in, calls of a session flow out.
+
+Every address begins with a token, so that no other page and no other user of the computer can ask; the host must be
+this computer's own, so that no foreign name can be made to stand for it. The page loads nothing from elsewhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import socket
+import webbrowser
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from essentia_ldl.annotate.session import MODEL, RANDOM, Asked
+from essentia_ldl.annotate.sounds import Converted, find_type
+from essentia_ldl.errors import AudioError, DataError, DiskError, EssentiaLdlError, Reason, StoreError, explain
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from essentia_ldl.annotate.session import Session
+
+HOST, PORT = "127.0.0.1", 8477
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+STATIC = {
+    "": ("text/html", ("essentia_ldl.annotate/page.html",)),
+    "page.js": ("text/javascript", ("essentia_ldl.annotate/page.js",)),
+    "page.css": ("text/css", ("essentia_ldl.report/report.css", "essentia_ldl.annotate/page.css")),
+}
+MOST_BYTES = 1 << 16  # of a request
+TOKEN = re.compile(r"[\w-]{16,64}", re.ASCII)
+
+
+def require_app() -> None:
+    """Raise `DataError` when the packages of the extra are not installed."""
+    import importlib.util
+
+    missing = [name for name in ("krippendorff", "starlette", "uvicorn") if importlib.util.find_spec(name) is None]
+    if missing:
+        remedy = "Install it with `pip install 'essentia-ldl[app]'`."
+        raise DataError(explain("extra app", "starlette, uvicorn and krippendorff", f"no {missing[0]}", "page", remedy))
+
+
+def build_app(session: Session, token: str, converted: Converted) -> Starlette:
+    """Build the application.
+
+    Parameters
+    ----------
+    session : Session
+        Answers the calls.
+    token : str
+        What every address begins with.
+    converted : Converted
+        Of files that the browser cannot play.
+    """
+    from starlette.applications import Starlette
+    from starlette.concurrency import run_in_threadpool
+    from starlette.middleware import Middleware
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+    from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+    from starlette.routing import Mount, Route
+
+    calls: dict[str, Callable[[Asked, dict[str, Any]], dict[str, Any]]] = {
+        "next": lambda asked, body: session.next(asked, bool(body.get("leave"))),
+        "answer": session.answer,
+        "undo": lambda asked, _: session.undo(asked),
+        "take": lambda asked, body: session.take(asked, read_number(body)),
+        "pass": lambda asked, body: session.pass_over(asked, read_number(body), str(body.get("reason", ""))[:200]),
+        "state": lambda asked, _: session.tell(asked),
+    }
+
+    async def serve_call(request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in calls:
+            return PlainTextResponse("no such call", 404)
+        try:
+            body = await read_body(request)
+            return JSONResponse(await run_in_threadpool(calls[name], read_asked(body), body), headers=HEADERS)
+        except DiskError as error:
+            return JSONResponse({"error": str(error)}, 507, headers=HEADERS)
+        except EssentiaLdlError as error:
+            return JSONResponse({"error": str(error)}, 400, headers=HEADERS)
+
+    async def serve_sound(request: Request) -> Response:
+        try:
+            path = session.path_of(request.path_params["number"])
+            if request.query_params.get("as") == "mp3":
+                path = str(await run_in_threadpool(converted.find, path))
+            if not os.path.isfile(path):
+                raise AudioError(explain("audio", "a file", "nothing there", path, "Check the folder."))
+            return FileResponse(path, media_type=find_type(path), headers=HEADERS)
+        except EssentiaLdlError as error:
+            return PlainTextResponse(str(error).encode("utf-8", "replace"), 404, headers=HEADERS)
+
+    async def serve_static(request: Request) -> Response:
+        kind, files = STATIC.get(request.path_params.get("name", ""), ("", ()))
+        if not files:
+            return PlainTextResponse("no such page", 404)
+        return Response(read_static(files), media_type=kind, headers=HEADERS)
+
+    routes = [
+        Route("/", serve_static),
+        Route("/call/{name}", serve_call, methods=["POST"]),
+        Route("/sound/{number:int}", serve_sound),
+        Route("/{name}", serve_static),
+    ]
+    hosts = Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
+    return Starlette(routes=[Mount(f"/{token}", routes=routes)], middleware=[hosts])
+
+
+def read_static(files: tuple[str, ...]) -> str:
+    """Return files of the package, one behind the other."""
+    parts = [name.split("/") for name in files]
+    return "\n".join((resources.files(package) / name).read_text("utf-8") for package, name in parts)
+
+
+async def read_body(request: Request) -> dict[str, Any]:
+    """Read the json of a request; `DataError` where it is none, or long."""
+    length = request.headers.get("content-length", "")
+    rule, remedy = f"a json object of {MOST_BYTES} bytes or fewer", "Load the page again."
+    if not length.isdecimal() or int(length) > MOST_BYTES:
+        raise DataError(explain("request", rule, f"{length or 'unknown'} bytes", "page", remedy))
+    try:
+        body = await request.json()
+    except (ValueError, RecursionError) as error:
+        raise DataError(explain("request", rule, error, "page", remedy)) from None
+    if not isinstance(body, dict):
+        raise DataError(explain("request", rule, type(body).__name__, "page", remedy))
+    return body
+
+
+def read_asked(body: dict[str, Any]) -> Asked:
+    """Return who asks."""
+    order = RANDOM if body.get("order") == RANDOM else MODEL
+    return Asked(" ".join(str(body.get("rater", "")).split()), str(body.get("browser", ""))[:80], order)
+
+
+def read_number(body: dict[str, Any]) -> int:
+    """Return the number of a track."""
+    number = body.get("track")
+    if not isinstance(number, int):
+        raise DataError(explain("track", "a number", number, "page", "Load the page again."))
+    return number
+
+
+def find_token(folder: Path) -> str:
+    """Return the token of this home, which only its owner can read; pages that are open stay valid by it.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it is kept; a new one is drawn where there is none.
+
+    Raises
+    ------
+    DiskError
+        When it cannot be kept.
+    """
+    path = folder / "page-token"
+    with contextlib.suppress(OSError):
+        status, token = path.stat(), path.read_text("ascii", "replace").strip()
+        if TOKEN.fullmatch(token) and not status.st_mode & 0o077:
+            return token
+    token = secrets.token_urlsafe(24)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(file, "w") as stream:
+            stream.write(token + "\n")
+    except OSError as error:
+        reason = Reason(error.strerror or error)
+        raise DiskError(f"{path} cannot be written: {reason}. Set ESSENTIA_LDL_HOME to another folder.") from None
+    return token
+
+
+def open_socket(port: int | None) -> socket.socket:
+    """Open a port of this computer.
+
+    Parameters
+    ----------
+    port : int or None
+        Which; None takes `PORT`, or any where that is taken.
+
+    Raises
+    ------
+    StoreError
+        When the port is taken, or may not be opened.
+    """
+    for number in (PORT, 0) if port is None else (port,):
+        found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            found.bind((HOST, number))
+            return found
+        except OSError as error:
+            found.close()
+            if port is not None or number == 0:
+                remedy = "Name another one with --port, or none for any that is free."
+                raise StoreError(explain("port", "a free one", f"{number} ({error.strerror})", HOST, remedy)) from None
+    raise AssertionError
+
+
+def serve(session: Session, token: str, port: int | None, tell: Callable[[str], object], opens: bool) -> None:
+    """Serve the page until Ctrl-C.
+
+    Parameters
+    ----------
+    session : Session
+        What it shows.
+    token : str
+        From `find_token`.
+    port : int or None
+        As `open_socket` takes it.
+    tell : callable
+        Gets the address.
+    opens : bool
+        Whether the browser of the user is opened.
+    """
+    import uvicorn
+
+    converted = Converted()
+    with open_socket(port) as found:
+        address = f"http://{HOST}:{found.getsockname()[1]}/{token}/"
+        config = uvicorn.Config(
+            build_app(session, token, converted), log_config=None, lifespan="off", timeout_graceful_shutdown=2
+        )
+        tell(address)
+        if opens:
+            with contextlib.suppress(webbrowser.Error):
+                webbrowser.open(address)
+        try:
+            with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again when it has ended
+                uvicorn.Server(config).run(sockets=[found])
+        finally:
+            converted.close()

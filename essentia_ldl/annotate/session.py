@@ -1,0 +1,330 @@
+"""A labelling as the page sees it: what comes next, what was said, and how far it is. In and out: values of json.
+
+Raters and browsers are told apart by names that they give. A browser holds the track that it shows, so that no other
+one is asked the same at the same time; the hold ends with the answer, or after `HOLD_S`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from essentia_ldl.annotate.background import Answers, Background, Embedder
+from essentia_ldl.annotate.choose import draw_tracks
+from essentia_ldl.annotate.journal import CurvePoint, Known, VoteJournal
+from essentia_ldl.annotate.music import TABLE, Pool, describe_track, name_track
+from essentia_ldl.annotate.votes import EVEN_VOTES, UNSURE, Event, find_positive, measure_agreement
+from essentia_ldl.errors import DataError, explain
+
+HOLD_S = 600.0  # a browser may have been closed
+SHARED = 5  # with several raters, every so many tracks is one that somebody else has voted on: that measures agreement
+N_LISTED = 200  # votes that the page lists
+N_REMEMBERED = 1000  # answers that are known by their ids, so that one that is sent twice counts once
+MODEL, RANDOM, LIST = "model", "random", "list"
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What a browser says of itself with every call.
+
+    Parameters
+    ----------
+    rater : str
+        Who listens.
+    browser : str
+        Which window.
+    order : str
+        "model" or "random": what chooses the next track.
+    """
+
+    rater: str
+    browser: str
+    order: str = MODEL
+
+
+@dataclasses.dataclass
+class Hold:
+    """A track that a browser shows."""
+
+    path: str
+    order: str
+    since_s: float
+
+
+class Session:
+    """A labelling that goes on.
+
+    Parameters
+    ----------
+    journal : VoteJournal
+        Where votes are kept.
+    pool : Pool
+        The music.
+    embedder : Embedder or None
+        Where vectors come from; None leaves the model out.
+    n_votes : int
+        Votes that are wanted of each track.
+    seed : int
+        Of the random order.
+    """
+
+    mode = "label"
+
+    def __init__(
+        self, journal: VoteJournal, pool: Pool, embedder: Embedder | None, n_votes: int = 1, seed: int = 0
+    ) -> None:
+        self.journal, self.pool, self._n_votes = journal, pool, n_votes
+        self.votes = journal.votes
+        self._numbers = {path: number for number, path in enumerate(pool.paths)}
+        self._order = [pool.paths[row] for row in draw_tracks(len(pool.paths), [], len(pool.paths), seed)]
+        self._holds: dict[str, Hold] = {}
+        self._n_asked: dict[str, int] = {}
+        self._answered: deque[str] = deque(maxlen=N_REMEMBERED)
+        self._agreement: tuple[int, float | None] = (-1, None)
+        self._described: dict[str, Known] = {}
+        self.silent: dict[str, str] = {}
+        self._lock = threading.RLock()
+        self._take_labels()
+        self.background = None
+        if embedder is not None:
+            self.background = Background(pool.paths, self._find_artist, self._look, self._keep_point, embedder, seed)
+            self.background.start(journal.points[-1].n if journal.points else 0)
+
+    def close(self) -> None:
+        """End what goes on in the background, and let others open the journal."""
+        if self.background is not None:
+            self.background.close()
+        with self._lock:
+            self.journal.close()
+
+    def path_of(self, number: int) -> str:
+        """Return the file of a track; `DataError` where there is no such number."""
+        if not 0 <= number < len(self.pool.paths):
+            rule = f"0 to {len(self.pool.paths) - 1}"
+            raise DataError(explain("track", rule, number, "page", "Load the page again."))
+        return self.pool.paths[number]
+
+    # --- what the page asks for -------------------------------------------------------------------------------------
+
+    def next(self, asked: Asked, leave: bool = False) -> dict[str, Any]:
+        """Return the track that a browser is to show, and how far the labelling is.
+
+        Parameters
+        ----------
+        asked : Asked
+            Who asks; a browser that was loaded again is shown the same track.
+        leave : bool
+            Whether it lets go of the track that it shows, which stays as it was.
+        """
+        with self._lock:
+            if leave:
+                self._holds.pop(asked.browser, None)
+            hold = self._holds.get(asked.browser)
+            if hold is None or (hold.order != LIST and self._is_done(asked.rater, hold.path)):
+                hold = self._hold_next(asked)
+            return self._tell(asked, hold)
+
+    def answer(self, asked: Asked, answer: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep an answer and return what comes next.
+
+        Parameters
+        ----------
+        asked : Asked
+            Who answers.
+        answer : Mapping[str, Any]
+            track (its number), said (shares by class, or None for unsure), by, took_s, and id, by which one that is
+            sent twice counts once.
+
+        Raises
+        ------
+        DataError
+            When it is no answer.
+        DiskError
+            When it cannot be kept.
+        """
+        with self._lock:
+            name = str(answer.get("id", ""))
+            if not name or name not in self._answered:
+                self._take(asked, answer)
+                self._answered.append(name)
+            return self.next(asked)
+
+    def undo(self, asked: Asked) -> dict[str, Any]:
+        """Take back the last answer of a rater, and return its track."""
+        with self._lock:
+            last = next(reversed(self.votes.stacks.get(asked.rater, ())), None)
+            if last is not None:
+                self.journal.add(Event(asked.rater, is_undo=True, at=_now()))
+                self._nudge()
+                if last.path in self._numbers:
+                    self._holds[asked.browser] = Hold(last.path, LIST, time.monotonic())
+            return self.next(asked)
+
+    def take(self, asked: Asked, number: int) -> dict[str, Any]:
+        """Return a track that the rater wants to hear again."""
+        with self._lock:
+            self._holds[asked.browser] = Hold(self.path_of(number), LIST, time.monotonic())
+            return self.next(asked)
+
+    def tell(self, asked: Asked) -> dict[str, Any]:
+        """Return how far the labelling is."""
+        with self._lock:
+            return self._tell_state(asked)
+
+    def pass_over(self, asked: Asked, number: int, reason: str) -> dict[str, Any]:
+        """Leave out a track that cannot be played, and return another."""
+        with self._lock:
+            self.silent[self.path_of(number)] = reason
+            self._holds.pop(asked.browser, None)
+            return self.next(asked)
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _take(self, asked: Asked, answer: Mapping[str, Any]) -> None:
+        try:
+            number, said, took_s = answer["track"], answer["said"], float(answer.get("took_s", 0.0))
+            path = self.path_of(number)
+            shares = None if said is None else {str(name): value for name, value in said.items()}
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise DataError(explain("answer", "a track and what was said", error, "page", "Load it again.")) from None
+        hold = self._holds.pop(asked.browser, None)
+        order = hold.order if hold is not None and hold.path == path else LIST
+        by = str(answer.get("by", "key"))[:10]
+        event = Event(asked.rater, path, shares, at=_now(), by=by, order=order, took_s=round(took_s, 1))
+        self.journal.add(event, self._describe(path))
+        self._nudge()
+
+    def _nudge(self) -> None:
+        if self.background is not None:
+            self.background.nudge()
+
+    def _hold_next(self, asked: Asked) -> Hold | None:
+        now = time.monotonic()
+        for browser, hold in list(self._holds.items()):
+            if now - hold.since_s > HOLD_S or browser == asked.browser:
+                del self._holds[browser]
+        n = self._n_asked[asked.rater] = self._n_asked.get(asked.rater, 0) + 1
+        held = {hold.path for hold in self._holds.values()}
+        for path, order in self._list_next(asked, n):
+            if path not in held and path not in self.silent and not self._is_done(asked.rater, path):
+                self._holds[asked.browser] = hold = Hold(path, order, now)
+                return hold
+        return None
+
+    def _list_next(self, asked: Asked, n: int) -> Iterator[tuple[str, str]]:
+        """List tracks, the one to ask first: those that need more votes, what the model chose, random order."""
+        heard = [path for path in self.votes.latest if path in self._numbers]
+        others = [path for path in heard if not self.votes.has_said(asked.rater, path)]
+        yield from ((path, RANDOM) for path in others if 0 < self.votes.tally(path).n_raters < self._n_votes)
+        if n % SHARED == 0:
+            yield from ((path, RANDOM) for path in others if self._is_by_person(path))
+        queue = self.background.queue if self.background is not None and asked.order == MODEL else ()
+        for order, paths in ((MODEL, queue), (RANDOM, self._order)):
+            yield from ((path, order) for path in paths if path not in self.votes.latest)
+        yield from ((path, RANDOM) for path in others if self.votes.tally(path).n_raters < self._n_votes)
+
+    def _is_by_person(self, path: str) -> bool:
+        return any(rater != TABLE and vote.said is not None for rater, vote in self.votes.latest[path].items())
+
+    def _is_done(self, rater: str, path: str) -> bool:
+        return self.votes.has_said(rater, path)
+
+    def _tell(self, asked: Asked, hold: Hold | None) -> dict[str, Any]:
+        return {"track": None if hold is None else self._tell_track(asked, hold), **self._tell_state(asked)}
+
+    def _tell_track(self, asked: Asked, hold: Hold) -> dict[str, Any]:
+        known = self._describe(hold.path)
+        mine = self.votes.latest.get(hold.path, {}).get(asked.rater)
+        return {
+            "number": self._numbers[hold.path],
+            "title": name_track(hold.path, known),
+            "artist": known.artist,
+            "order": hold.order,
+            "mine": None if mine is None else {"said": None if mine.said is None else dict(mine.said)},
+        }
+
+    def _tell_state(self, asked: Asked) -> dict[str, Any]:
+        classes, counts = self.votes.classes, self.votes.count()
+        background = self.background
+        return {
+            "mode": self.mode,
+            "classes": list(classes),
+            "positive": find_positive(classes) if len(classes) == 2 else None,
+            "counts": [counts[name] for name in classes],
+            "n_even": counts[EVEN_VOTES],
+            "n_unsure": counts[UNSURE],
+            "n_tracks": len(self.pool.paths),
+            "n_mine": sum(path in self._numbers for path in (vote.path for vote in self.votes.list_of(asked.rater))),
+            "raters": [{"name": name, "n": len(self.votes.list_of(name))} for name in self.votes.raters],
+            "agreement": self._agree(),
+            "curve": [dataclasses.astuple(point) for point in self.journal.points],
+            "n_embedded": 0 if background is None else background.n_embedded,
+            "can_choose": background is not None and bool(background.queue),
+            "trouble": "" if background is None else background.trouble,
+            "said": self._list_said(asked.rater),
+            "silent": [
+                {"title": name_track(path, self._describe(path)), "reason": reason}
+                for path, reason in self.silent.items()
+            ],
+            "notes": self.journal.notes,
+            "table": self.journal.table.name,
+        }
+
+    def _list_said(self, rater: str) -> list[dict[str, Any]]:
+        found = []
+        for vote in reversed(self.votes.list_of(rater)[-N_LISTED:]):
+            known = self._describe(vote.path)
+            said = None if vote.said is None else dict(vote.said)
+            named = {"title": name_track(vote.path, known), "artist": known.artist}
+            found.append({"number": self._numbers.get(vote.path), **named, "said": said})
+        return found
+
+    def _agree(self) -> float | None:
+        """Return the agreement, computed once per vote."""
+        if len(self.votes.raters) < 2:
+            return None
+        if self._agreement[0] != self.votes.n_events:
+            self._agreement = (self.votes.n_events, measure_agreement(self.votes))
+        return self._agreement[1]
+
+    def _describe(self, path: str) -> Known:
+        if path not in self._described:
+            told = self.pool.known.get(path) or self.journal.known.get(path)
+            self._described[path] = describe_track(path, told)
+        return self._described[path]
+
+    def _find_artist(self, path: str) -> str:
+        known = self._described.get(path) or self.pool.known.get(path) or self.journal.known.get(path)
+        return "" if known is None else known.artist
+
+    def _look(self) -> Answers:
+        with self._lock:
+            tallies = {path: self.votes.tally(path) for path in self.votes.latest}
+            heard = [path for path, tally in tallies.items() if tally.n_raters]
+            targets = [tallies[path].shares for path in heard]
+            artists = tuple(self._find_artist(path) for path in heard)
+            rest = (*(path for path, tally in tallies.items() if not tally.n_raters), *self.silent)
+            shape = (len(heard), len(self.votes.classes))
+            return Answers(tuple(heard), np.reshape(targets, shape), artists, rest, self.votes.n_events)
+
+    def _keep_point(self, point: CurvePoint) -> None:
+        with self._lock:
+            self.journal.add_point(point)
+
+    def _take_labels(self) -> None:
+        """Keep the labels of tables as the votes of who wrote them, those that are not kept yet."""
+        now = {"at": _now(), "by": TABLE, "order": LIST}
+        new = [(path, label) for path, label in self.pool.labels.items() if not self.votes.has_said(TABLE, path)]
+        told = [(Event(TABLE, path, {label: 1.0}, **now), self._describe(path)) for path, label in new]
+        if told:
+            self.journal.add_all(told)
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")

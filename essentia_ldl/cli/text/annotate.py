@@ -1,0 +1,25 @@
+"""What the terminal shows when a labelling ends. In: its record; out: lines of text."""
+
+from __future__ import annotations
+
+import os
+
+from essentia_ldl.annotate.command import Annotated
+
+
+def describe_annotated(done: Annotated) -> list[str]:
+    """Say what was labelled, how far raters agree, and what to do with the table."""
+    n = sum(done.counts.values())
+    table = os.path.relpath(done.table)
+    counts = ", ".join(f"{count} {name}" for name, count in done.counts.items())
+    lines = [f"{table}: {n} tracks ({counts})"]
+    if done.n_even or done.n_unsure:
+        lines.append(f"not in it: {done.n_even} undecided, as votes are even, and {done.n_unsure} unsure")
+    if done.agreement is not None:
+        scale = "Krippendorff's alpha; 1 is always, 0 as by chance"
+        lines.append(f"agreement of the raters: {done.agreement:.2f} ({scale})")
+    lines += [f"not played: {path}: {reason}" for path, reason in done.silent.items()]
+    lines += [f"note: {note}" for note in done.notes]
+    if n:
+        lines.append(f"train with it: essentia-ldl new my-task --data {table}, then essentia-ldl train my-task")
+    return lines
