@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import io
 import json
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +18,14 @@ from essentia_ldl.collection.corrections import read_corrections
 from essentia_ldl.errors import DataError, DiskError, StoreError, UnknownNameError
 from essentia_ldl.files import Home
 from essentia_ldl.report.kinds import NO_AUDIT
+
+_spec = importlib.util.spec_from_file_location(
+    "review_report_writer", Path(__file__).parents[1] / "report" / "conftest.py"
+)
+_report = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_report)
+home, make_writer = _report.home, _report.make_writer  # runs as the tests of the report write them
+judge_run, read_audit = _report.judge_run, _report.read_audit
 
 CLASSES = ("non_sad", "sad")
 HEADER = "rank,id,path,artist,label,suggestion,disagreement,neighbours_of_label,model_of_label,nearest,correction"
