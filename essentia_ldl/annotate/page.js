@@ -4,6 +4,7 @@ const $ = (id) => document.getElementById(id);
 const make = (tag, text = "", kind = "") => Object.assign(document.createElement(tag), { textContent: text, className: kind });
 const audio = $("audio");
 const RETRY_MS = 2000, LOOK_MS = 4000, STEP_S = 5, MOST_BYTES = 2e8, RATE_HZ = 8000, N_PEAKS = 600;
+const REST_MS = 250; // nobody has heard anything before; it is the second press of a nervous finger
 const browser = sessionStorage.browser ||= crypto.randomUUID();
 let rater = localStorage.rater || "", state = null, track = null, since = 0, peaks = null, tried = false, busy = false, version = 0;
 
@@ -290,7 +291,7 @@ function drawCurve(points) {
 // --- answers --------------------------------------------------------------------------------------------------------
 
 function say(said, by) {
-  if (!track || busy) return;
+  if (!track || busy || performance.now() - since < REST_MS) return;
   $("live").textContent = `${track.title}: ${describe(said)}`;
   insist("answer", { track: track.number, said, by, took_s: (performance.now() - since) / 1000 });
 }
@@ -322,6 +323,12 @@ $("leave").addEventListener("click", () => insist("next", { leave: true }));
 $("drop").addEventListener("click", () => say({ drop: 1 }, "click"));
 $("order").addEventListener("change", () => { localStorage.order = $("order").value; $("order").blur(); look(); });
 $("begin").addEventListener("change", () => { localStorage.begin = $("begin").value; $("begin").blur(); });
+
+// A button that was clicked would keep the focus, so that the space bar, which plays, would press it once more.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button && event.detail) button.blur();
+});
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || $("work").hidden || event.repeat && !event.key.startsWith("Arrow")) return;
