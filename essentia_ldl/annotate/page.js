@@ -42,7 +42,7 @@ async function insist(name, more = {}) {
           complain(error.message);
           return;
         }
-        complain("The server does not answer. What you said is kept here and sent when it is back: start the same annotate command again.");
+        complain("The server does not answer. What you said is kept here and sent when it is back: start the same annotate command again.", true);
         await wait(RETRY_MS);
       }
     }
@@ -51,7 +51,9 @@ async function insist(name, more = {}) {
   }
 }
 
-function complain(text) {
+let away = false; // the server, as far as the banner says
+function complain(text, isAway = false) {
+  away = isAway;
   $("trouble").textContent = text;
   $("trouble").hidden = !text;
 }
@@ -61,9 +63,9 @@ async function look() {
   try {
     const found = await call("state");
     if (!busy) showState(found);
-    complain("");
+    if (away) complain(""); // what was refused stays until something is taken
   } catch (error) {
-    if (!(error instanceof Refused)) complain("The server does not answer. Start the same annotate command again; this page goes on by itself.");
+    if (!(error instanceof Refused)) complain("The server does not answer. Start the same annotate command again; this page goes on by itself.", true);
   }
 }
 
@@ -217,22 +219,31 @@ function drawRaters(found) {
   $("raters").textContent = found.raters.length > 1 ? `${names}.${agreed}` : "";
 }
 
+let drawn = "";
 function drawSaid(found) {
+  const all = JSON.stringify([found.said, track && track.number]);
+  if (all === drawn) return; // what is written anew loses the focus, and is read out again
+  drawn = all;
   const rows = found.said.map((one) => {
     const item = make("li"), button = make("button"), name = make("span", one.title, "name");
     button.type = "button";
     if (one.artist) name.append(make("small", one.artist));
     button.append(name, make("span", describe(one.said), "answer"));
     button.disabled = one.number === null;
+    button.dataset.number = one.number;
     if (track && one.number === track.number) button.setAttribute("aria-current", "true");
-    button.addEventListener("click", () => insist("take", { track: one.number }));
+    button.addEventListener("click", async () => {
+      await insist("take", { track: one.number });
+      const card = document.querySelector(".track");
+      if (card.getBoundingClientRect().top < 0) card.scrollIntoView(); // on a phone it is far above the list
+    });
     item.append(button);
     return item;
   });
-  const list = $("said"), focused = list.contains(document.activeElement), top = list.scrollTop;
+  const list = $("said"), focused = list.contains(document.activeElement) && document.activeElement.dataset.number, top = list.scrollTop;
   list.replaceChildren(...(rows.length ? rows : [make("li", "Nothing yet. Click an answer here later to change it.", "note")]));
   list.scrollTop = top;
-  if (focused) document.activeElement.blur();
+  if (focused) list.querySelector(`[data-number="${focused}"]`)?.focus({ preventScroll: true });
 }
 
 function drawFacts(shown) {
@@ -321,7 +332,7 @@ $("undo").addEventListener("click", () => insist("undo"));
 $("undo-last").addEventListener("click", () => insist("undo"));
 $("leave").addEventListener("click", () => insist("next", { leave: true }));
 $("drop").addEventListener("click", () => say({ drop: 1 }, "click"));
-$("order").addEventListener("change", () => { localStorage.order = $("order").value; $("order").blur(); look(); });
+$("order").addEventListener("change", () => { localStorage.order = $("order").value; $("order").blur(); $("choice").textContent = describeChoice(state); });
 $("begin").addEventListener("change", () => { localStorage.begin = $("begin").value; $("begin").blur(); });
 
 // A button that was clicked would keep the focus, so that the space bar, which plays, would press it once more.
