@@ -4,6 +4,7 @@ const $ = (id) => document.getElementById(id);
 const make = (tag, text = "", kind = "") => Object.assign(document.createElement(tag), { textContent: text, className: kind });
 const audio = $("audio");
 const RETRY_MS = 2000, LOOK_MS = 4000, STEP_S = 5, MOST_BYTES = 2e8, RATE_HZ = 8000, N_PEAKS = 600;
+const UNSENT = "unsent "; // what localStorage calls answers that no server has, before their ids
 const REST_MS = 250; // nobody has heard anything before; it is the second press of a nervous finger
 const browser = sessionStorage.browser ||= crypto.randomUUID();
 let rater = localStorage.rater || "", state = null, track = null, since = 0, peaks = null, tried = false, busy = false, version = 0;
@@ -22,23 +23,25 @@ async function call(name, more = {}) {
 
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 
-// What is sent here is kept until the server has it, also when the page is closed meanwhile.
+// What is sent here is kept until the server has it, also when the page is closed meanwhile. The server knows by its id
+// what it has already.
 async function insist(name, more = {}) {
   if (busy) return;
   busy = true;
-  const sent = name === "answer" ? { ...more, id: more.id || crypto.randomUUID() } : more;
-  if (name === "answer") localStorage.unsent = JSON.stringify({ rater, ...sent });
+  const sent = { ...more, id: more.id || crypto.randomUUID() };
+  const place = UNSENT + sent.id;
+  if (name === "answer") localStorage[place] = JSON.stringify({ rater, ...sent });
   try {
     for (;;) {
       try {
         const found = await call(name, sent);
-        if (name === "answer") delete localStorage.unsent;
+        delete localStorage[place];
         complain("");
         show(found);
         return;
       } catch (error) {
         if (error instanceof Refused) {
-          if (name === "answer") delete localStorage.unsent;
+          delete localStorage[place];
           complain(error.message);
           return;
         }
@@ -87,9 +90,9 @@ $("who").addEventListener("submit", async (event) => {
   $("who").hidden = true;
   $("work").hidden = false;
   track = null;
-  const unsent = localStorage.unsent && JSON.parse(localStorage.unsent);
-  if (unsent && unsent.rater === rater) await insist("answer", unsent);
-  else await insist("next");
+  const unsent = Object.keys(localStorage).filter((key) => key.startsWith(UNSENT)).map((key) => JSON.parse(localStorage[key]));
+  for (const one of unsent) if (one.rater === rater) await insist("answer", one);
+  await insist("next");
 });
 $("rename").addEventListener("click", ask);
 
@@ -304,7 +307,7 @@ function drawCurve(points) {
 function say(said, by) {
   if (!track || busy || performance.now() - since < REST_MS) return;
   $("live").textContent = `${track.title}: ${describe(said)}`;
-  insist("answer", { track: track.number, said, by, took_s: (performance.now() - since) / 1000 });
+  insist("answer", { track: track.number, key: track.key, said, by, took_s: (performance.now() - since) / 1000 });
 }
 
 function setShare(value) {
