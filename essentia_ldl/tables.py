@@ -13,20 +13,21 @@ from __future__ import annotations
 import codecs
 import csv
 import dataclasses
+import io
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from essentia_ldl.errors import DataError, StoreError, explain
 
 SEPARATORS = ",\t;|"
 _MORE = "^~:"  # only where they make a header of the names that are looked for
 _MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _SEP_LINE = re.compile(r"\"?sep=(.)\"?[,;|\t\s]*", re.IGNORECASE)
 _LINE_END = re.compile(r"\r\n|\n|\r")
@@ -62,14 +63,20 @@ def decode(data: bytes, errors: str = "strict") -> str:
     >>> decode("path,ü".encode("utf-16")), decode("path,ü".encode("utf-16-le")), decode("path,ü".encode())
     ('path,ü', 'path,ü', 'path,ü')
     """
+    mark, encoding = _find_encoding(data)
+    return data[len(mark) :].decode(encoding, errors if (mark, encoding) == (b"", "utf-8") else "strict")
+
+
+def _find_encoding(data: bytes) -> tuple[bytes, str]:
+    """Return the byte order mark, if there is one, and the encoding."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
-            return data.decode(encoding)
+            return mark, encoding
     head = data[:4096]
     even, odd = head[0::2].count(0), head[1::2].count(0)
     if max(even, odd) * 4 > len(head) and min(even, odd) == 0:  # text of letters of Europe
-        return data.decode("utf-16-be" if even else "utf-16-le")
-    return data.decode("utf-8", errors)
+        return b"", "utf-16-be" if even else "utf-16-le"
+    return b"", "utf-8"
 
 
 def read_csv(path: str | os.PathLike[str], what: str, remedy: str) -> list[list[str]]:
@@ -128,16 +135,9 @@ def read_table(text: str, wanted: Sequence[str], separator: str | None = None) -
         When a quote is opened and not closed.
     """
     lines = _LINE_END.split(text)
-    skipped = 0
-    while skipped < len(lines) and (found := _read_preface(lines[skipped], wanted)) is not None:
-        separator, skipped = found or separator, skipped + 1
-    first = skipped
+    first, separator = _find_header(lines, wanted, separator)
     if first == len(lines):
         return None
-    lines[first] = lines[first].lstrip("\ufeff")
-    if lines[first].lstrip().startswith("#"):
-        lines[first] = lines[first].lstrip().lstrip("#").lstrip()
-    separator = _choose_separator(lines[first], wanted, separator)
     rows = _split_lines(lines[first:], first + 1, separator)
     line, header = next(rows)
     kept = [i for i, name in enumerate(header) if name.strip()]
@@ -155,6 +155,70 @@ def read_table(text: str, wanted: Sequence[str], separator: str | None = None) -
             cells = cells[: len(kept)]
         found.append((number, tuple(cells)))
     return Rows(line, tuple(header[i] for i in kept), tuple(found))
+
+
+def change_column(
+    data: bytes, wanted: Sequence[str], name: str, values: Mapping[int, str], added: Sequence[Mapping[str, str]] = ()
+) -> bytes:
+    """Change cells of one column of a table, and leave all other lines as they are, byte by byte.
+
+    Parameters
+    ----------
+    data : bytes
+        A table that `decode` and `read_table` can read.
+    wanted : sequence of str
+        As `read_table` takes them.
+    name : str
+        The column, in small letters; one of `wanted`.
+    values : mapping of int to str
+        Line of a row, as `read_table` tells it -> the new cell. The other cells of the row stay; what is in quotes need
+        not be.
+    added : sequence of mapping
+        Rows for the end of the table: column, in small letters -> cell; empty where it is not told.
+
+    Returns
+    -------
+    bytes
+        In the encoding of `data`, with its separator and its ends of lines.
+    """
+    mark, encoding = _find_encoding(data)
+    text = decode(data, "surrogateescape")
+    lines, ends = _LINE_END.split(text), [*_LINE_END.findall(text), ""]
+    written = list(lines)
+    first, separator = _find_header(lines, wanted)
+    rows = list(_split_lines(lines[first:], first + 1, separator))
+    header = [cell.strip().lower() for cell in rows[0][1]]
+    for (line, cells), (after, _) in zip(rows, [*rows[1:], (len(lines) + 1, [])], strict=True):
+        if line in values:
+            cells[header.index(name)] = values[line]
+            joined = [""] * (after - 1 - line)  # further lines of a row whose cells hold ends of lines
+            written[line - 1 : after - 1] = [_join(cells, separator), *joined]
+            ends[line - 1 : after - 1] = [*joined, ends[after - 2]]
+    done = "".join(part for pair in zip(written, ends, strict=True) for part in pair)
+    end = next(filter(None, ends), "\n")
+    for row in added:
+        done += "" if done.endswith(("\n", "\r")) else end
+        done += _join([row.get(key, "") for key in header], separator) + end
+    return mark + done.encode(encoding, "surrogateescape" if encoding == "utf-8" else "strict")
+
+
+def _join(cells: Sequence[str], separator: str) -> str:
+    row = io.StringIO()
+    csv.writer(row, delimiter=separator, lineterminator="\r\n").writerow(cells)  # whose letters it puts in quotes
+    return row.getvalue().removesuffix("\r\n")
+
+
+def _find_header(lines: list[str], wanted: Sequence[str], separator: str | None = None) -> tuple[int, str]:
+    """Return the place of the header, which is made plain, and the separator; as many as there are lines: none."""
+    first = 0
+    while first < len(lines) and (found := _read_preface(lines[first], wanted)) is not None:
+        separator, first = found or separator, first + 1
+    if first == len(lines):
+        return first, ""
+    lines[first] = lines[first].lstrip("\ufeff")
+    if lines[first].lstrip().startswith("#"):
+        lines[first] = lines[first].lstrip().lstrip("#").lstrip()
+    return first, _choose_separator(lines[first], wanted, separator)
 
 
 def _read_preface(line: str, wanted: Sequence[str]) -> str | None:

@@ -164,9 +164,10 @@ def describe_extras(_: str | None = None) -> str:
     section = text.partition("[options.extras_require]\n")[2].partition("\n[")[0]
     found = re.findall(r"((?:^# .*\n)*)^(\w+) =\n((?:^ {4}.*\n?)+)", section, re.MULTILINE)
     lines = ["| extra | what it is for | packages |", "| --- | --- | --- |"]
-    for comment, name, packages in found:
+    for comment, name, below in found:
         words = escape(" ".join(comment.replace("# ", "").split()))
-        lines.append(f"| `{name}` | {words} | {escape(', '.join(packages.split()))} |")
+        packages = [line.strip() for line in below.splitlines() if not line.strip().startswith("#")]
+        lines.append(f"| `{name}` | {words} | {escape(', '.join(packages))} |")
     return "\n".join(lines)
 
 

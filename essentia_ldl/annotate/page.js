@@ -4,6 +4,8 @@ const $ = (id) => document.getElementById(id);
 const make = (tag, text = "", kind = "") => Object.assign(document.createElement(tag), { textContent: text, className: kind });
 const audio = $("audio");
 const RETRY_MS = 2000, LOOK_MS = 4000, STEP_S = 5, MOST_BYTES = 2e8, RATE_HZ = 8000, N_PEAKS = 600;
+const UNSENT = "unsent "; // what localStorage calls answers that no server has, before their ids
+const REST_MS = 250; // nobody has heard anything before; it is the second press of a nervous finger
 const browser = sessionStorage.browser ||= crypto.randomUUID();
 let rater = localStorage.rater || "", state = null, track = null, since = 0, peaks = null, tried = false, busy = false, version = 0;
 
@@ -21,27 +23,29 @@ async function call(name, more = {}) {
 
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 
-// What is sent here is kept until the server has it, also when the page is closed meanwhile.
+// What is sent here is kept until the server has it, also when the page is closed meanwhile. The server knows by its id
+// what it has already.
 async function insist(name, more = {}) {
   if (busy) return;
   busy = true;
-  const sent = name === "answer" ? { ...more, id: more.id || crypto.randomUUID() } : more;
-  if (name === "answer") localStorage.unsent = JSON.stringify({ rater, ...sent });
+  const sent = { ...more, id: more.id || crypto.randomUUID() };
+  const place = UNSENT + sent.id;
+  if (name === "answer") localStorage[place] = JSON.stringify({ rater, ...sent });
   try {
     for (;;) {
       try {
         const found = await call(name, sent);
-        if (name === "answer") delete localStorage.unsent;
+        delete localStorage[place];
         complain("");
         show(found);
         return;
       } catch (error) {
         if (error instanceof Refused) {
-          if (name === "answer") delete localStorage.unsent;
+          delete localStorage[place];
           complain(error.message);
           return;
         }
-        complain("The server does not answer. What you said is kept here and sent when it is back: start the same annotate command again.");
+        complain("The server does not answer. What you said is kept here and sent when it is back: start the same annotate command again.", true);
         await wait(RETRY_MS);
       }
     }
@@ -50,7 +54,9 @@ async function insist(name, more = {}) {
   }
 }
 
-function complain(text) {
+let away = false; // the server, as far as the banner says
+function complain(text, isAway = false) {
+  away = isAway;
   $("trouble").textContent = text;
   $("trouble").hidden = !text;
 }
@@ -60,9 +66,9 @@ async function look() {
   try {
     const found = await call("state");
     if (!busy) showState(found);
-    complain("");
+    if (away) complain(""); // what was refused stays until something is taken
   } catch (error) {
-    if (!(error instanceof Refused)) complain("The server does not answer. Start the same annotate command again; this page goes on by itself.");
+    if (!(error instanceof Refused)) complain("The server does not answer. Start the same annotate command again; this page goes on by itself.", true);
   }
 }
 
@@ -84,9 +90,9 @@ $("who").addEventListener("submit", async (event) => {
   $("who").hidden = true;
   $("work").hidden = false;
   track = null;
-  const unsent = localStorage.unsent && JSON.parse(localStorage.unsent);
-  if (unsent && unsent.rater === rater) await insist("answer", unsent);
-  else await insist("next");
+  const unsent = Object.keys(localStorage).filter((key) => key.startsWith(UNSENT)).map((key) => JSON.parse(localStorage[key]));
+  for (const one of unsent) if (one.rater === rater) await insist("answer", one);
+  await insist("next");
 });
 $("rename").addEventListener("click", ask);
 
@@ -216,22 +222,31 @@ function drawRaters(found) {
   $("raters").textContent = found.raters.length > 1 ? `${names}.${agreed}` : "";
 }
 
+let drawn = "";
 function drawSaid(found) {
+  const all = JSON.stringify([found.said, track && track.number]);
+  if (all === drawn) return; // what is written anew loses the focus, and is read out again
+  drawn = all;
   const rows = found.said.map((one) => {
     const item = make("li"), button = make("button"), name = make("span", one.title, "name");
     button.type = "button";
     if (one.artist) name.append(make("small", one.artist));
     button.append(name, make("span", describe(one.said), "answer"));
     button.disabled = one.number === null;
+    button.dataset.number = one.number;
     if (track && one.number === track.number) button.setAttribute("aria-current", "true");
-    button.addEventListener("click", () => insist("take", { track: one.number }));
+    button.addEventListener("click", async () => {
+      await insist("take", { track: one.number });
+      const card = document.querySelector(".track");
+      if (card.getBoundingClientRect().top < 0) card.scrollIntoView(); // on a phone it is far above the list
+    });
     item.append(button);
     return item;
   });
-  const list = $("said"), focused = list.contains(document.activeElement), top = list.scrollTop;
+  const list = $("said"), focused = list.contains(document.activeElement) && document.activeElement.dataset.number, top = list.scrollTop;
   list.replaceChildren(...(rows.length ? rows : [make("li", "Nothing yet. Click an answer here later to change it.", "note")]));
   list.scrollTop = top;
-  if (focused) document.activeElement.blur();
+  if (focused) list.querySelector(`[data-number="${focused}"]`)?.focus({ preventScroll: true });
 }
 
 function drawFacts(shown) {
@@ -290,9 +305,9 @@ function drawCurve(points) {
 // --- answers --------------------------------------------------------------------------------------------------------
 
 function say(said, by) {
-  if (!track || busy) return;
+  if (!track || busy || performance.now() - since < REST_MS) return;
   $("live").textContent = `${track.title}: ${describe(said)}`;
-  insist("answer", { track: track.number, said, by, took_s: (performance.now() - since) / 1000 });
+  insist("answer", { track: track.number, key: track.key, said, by, took_s: (performance.now() - since) / 1000 });
 }
 
 function setShare(value) {
@@ -320,8 +335,14 @@ $("undo").addEventListener("click", () => insist("undo"));
 $("undo-last").addEventListener("click", () => insist("undo"));
 $("leave").addEventListener("click", () => insist("next", { leave: true }));
 $("drop").addEventListener("click", () => say({ drop: 1 }, "click"));
-$("order").addEventListener("change", () => { localStorage.order = $("order").value; $("order").blur(); look(); });
+$("order").addEventListener("change", () => { localStorage.order = $("order").value; $("order").blur(); $("choice").textContent = describeChoice(state); });
 $("begin").addEventListener("change", () => { localStorage.begin = $("begin").value; $("begin").blur(); });
+
+// A button that was clicked would keep the focus, so that the space bar, which plays, would press it once more.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button && event.detail) button.blur();
+});
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || $("work").hidden || event.repeat && !event.key.startsWith("Arrow")) return;

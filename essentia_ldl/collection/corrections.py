@@ -22,6 +22,7 @@ from essentia_ldl.records import Track
 
 DROP = "drop"
 COLUMNS = ("id", "correction")
+_REMEDY = "Take audit.csv of a report and fill its column correction."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,45 +52,65 @@ def read_corrections(path: str | os.PathLike[str]) -> Corrections:
         With file and row: when the file cannot be read, a column is missing, a row has another number of cells, an id
         is empty, or an id has two different corrections.
     """
-    remedy = "Take audit.csv of a report and fill its column correction."
     try:
         data = Path(path).expanduser().read_bytes()
         digest = digest_file(Path(path).expanduser())
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}. {remedy}") from error
+        raise DataError(f"{path} cannot be read: {error.strerror}. {_REMEDY}") from error
+    values: dict[str, tuple[int, str]] = {}
+    for line, row in parse_rows(data, path):
+        if row["correction"]:
+            values.setdefault(row["id"], (line, row["correction"]))
+    return Corrections(str(path), digest, values)
+
+
+def parse_rows(data: bytes, path: str | os.PathLike[str]) -> list[tuple[int, dict[str, str]]]:
+    """Read all rows of a file of corrections, those without one too.
+
+    Parameters
+    ----------
+    data : bytes
+        What is in the file.
+    path : path
+        The file, for messages.
+
+    Returns
+    -------
+    list[tuple[int, dict[str, str]]]
+        Line, and column in small letters -> cell.
+
+    Raises
+    ------
+    DataError
+        As `read_corrections` does.
+    """
     try:
         found = tables.read_table(tables.decode(data, "surrogateescape"), COLUMNS)
     except (tables.QuoteError, UnicodeDecodeError) as error:
         where = f"{path}, row {error.line}" if isinstance(error, tables.QuoteError) else path
-        raise DataError(explain("row", "comma-separated values", error, where, remedy)) from error
+        raise DataError(explain("row", "comma-separated values", error, where, _REMEDY)) from error
     if found is None:
-        raise DataError(explain("corrections", f"a header with {' and '.join(COLUMNS)}", "an empty file", path, remedy))
-    header = _check_header([cell.strip().lower() for cell in found.header], path, remedy)
-    values: dict[str, tuple[int, str]] = {}
+        rule = f"a header with {' and '.join(COLUMNS)}"
+        raise DataError(explain("corrections", rule, "an empty file", path, _REMEDY))
+    header = [cell.strip().lower() for cell in found.header]
+    for name in COLUMNS:
+        if header.count(name) != 1:
+            raise DataError(explain("header", f"one column {name!r}", header, f"{path}, row 1", _REMEDY))
+    rows, said = [], {}
     for line, cells in found.rows:
         where = f"{path}, row {line}"
         if len(cells) != len(header):
             raise DataError(explain("row", f"{len(header)} cells", len(cells), where, "Fill or drop the row."))
-        track_id, value = (cells[header.index(name)] for name in COLUMNS)
-        value = value.strip()
-        if not track_id:
-            raise DataError(explain("id", "the id of a track", track_id, where, "Fill it, or drop the row."))
-        if not value:
-            continue
-        row, other = values.setdefault(track_id, (line, value))
+        row = dict(zip(header, cells, strict=True))
+        row["correction"] = value = row["correction"].strip()
+        if not row["id"]:
+            raise DataError(explain("id", "the id of a track", row["id"], where, "Fill it, or drop the row."))
+        first, other = said.setdefault(row["id"], (line, value)) if value else (line, value)
         if other != value:
-            said = f"{value!r} here and {other!r} in row {row}"
-            place, remedy = f"{where}, {track_id}", "Decide for one."
-            raise DataError(explain("correction", "one per track", said, place, remedy))
-    return Corrections(str(path), digest, values)
-
-
-def _check_header(header: list[str], path: str | os.PathLike[str], remedy: str) -> list[str]:
-    for name in COLUMNS:
-        if header.count(name) != 1:
-            rule, where = f"one column {name!r}", f"{path}, row 1"
-            raise DataError(explain("header", rule, header, where, remedy))
-    return header
+            both = f"{value!r} here and {other!r} in row {first}"
+            raise DataError(explain("correction", "one per track", both, f"{where}, {row['id']}", "Decide for one."))
+        rows.append((line, row))
+    return rows
 
 
 def apply_corrections(

@@ -40,7 +40,7 @@ from essentia_ldl.collection.read import Collection
 from essentia_ldl.errors import DataError, EssentiaLdlError, StoreError
 from essentia_ldl.features import embeddings
 from essentia_ldl.features.store import Store
-from essentia_ldl.files import replacing, set_aside
+from essentia_ldl.files import replacing, set_aside, taking_turns
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.records import Track
 from essentia_ldl.report.results import CROSSVAL, Results
@@ -52,6 +52,8 @@ INVERSE_STRENGTH = 0.01  # C of the logistic regression: a few hundred tracks, a
 AUDIT = "audit.csv"
 AGAIN = "Move it away, then run report again."
 HEADER = ("rank", "id", "path", "artist", "label", "suggestion", "disagreement")
+OF_LABEL = "_of_label"  # the end of the name of a column: what share an opinion gives to the label
+BETWEEN = " | "  # ids of neighbours
 
 
 @dataclasses.dataclass(frozen=True)
@@ -348,27 +350,34 @@ def write_doubts(path: Path, doubts: Doubts, results: Results) -> list[str]:
     StoreError
         When a file that cannot be read cannot be renamed either, or the disk is full.
     """
-    said, reason = _read_said(path)  # once more: judging takes minutes, and a person may have saved the file meanwhile
+    with taking_turns(path.parent):
+        said, reason = _read_said(path)  # once more: judging takes minutes, and a person may have written meanwhile
+        text = _list_doubts(doubts, results, said)
+        notes = []
+        if reason:
+            kept = set_aside(path, "unreadable", AGAIN)
+            notes.append(f"{path.name} is kept as {kept}, because it could not be read: {reason}")
+        with replacing(path) as file:
+            file.write(text.encode("utf-8", "surrogateescape"))
+    return notes
+
+
+def _list_doubts(doubts: Doubts, results: Results, said: Mapping[str, str]) -> str:
+    """Return the text of audit.csv."""
     corrections = {**doubts.corrections, **said}
     names = list(dict.fromkeys(name for row in doubts.judged for name in row.opinions))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*HEADER, *(f"{name}_of_label" for name in names), "nearest", "correction"])
+    writer.writerow([*HEADER, *(f"{name}{OF_LABEL}" for name in names), "nearest", "correction"])
     classes = results.recipe.classes
     for rank, row in enumerate(doubts.judged, start=1):
         track, column = row.track, classes.index(row.track.label)
         shares = [f"{row.opinions[name][column]:.4f}" if name in row.opinions else "" for name in names]
         cells = [rank, track.id, track.path, track.artist or "", track.label, row.suggestion, f"{row.disagreement:.4f}"]
-        writer.writerow([*cells, *shares, " | ".join(row.nearest[:3]), corrections.get(track.id, "")])
+        writer.writerow([*cells, *shares, BETWEEN.join(row.nearest[:3]), corrections.get(track.id, "")])
     known = {row.track.id for row in doubts.judged}
     before = {change["id"]: change["from"] for change in results.corrections.get("changes", ())}
     for track_id, word in corrections.items():
         if track_id not in known:
             writer.writerow(["", track_id, "", "", before.get(track_id, ""), "", "", *[""] * (len(names) + 1), word])
-    notes = []
-    if reason:
-        kept = set_aside(path, "unreadable", AGAIN)
-        notes.append(f"{path.name} is kept as {kept}, because it could not be read: {reason}")
-    with replacing(path) as file:
-        file.write(text.getvalue().encode("utf-8", "surrogateescape"))
-    return notes
+    return text.getvalue()

@@ -15,14 +15,13 @@ import fcntl
 import hashlib
 import io
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from essentia_ldl.errors import DataError, StoreError, TrainingError, UnknownNameError, explain
-from essentia_ldl.files import Home, is_file_name, read_object, replacing, sweep_parts, write_json
+from essentia_ldl.files import Home, is_file_name, read_object, replacing, sweep_parts, taking_turns, write_json
 from essentia_ldl.models.pretrained import describe_weights
 from essentia_ldl.records import Failure, Split
 from essentia_ldl.runs.names import CORRECTIONS, FAILURES, PLAN, RECIPE, SCORES, STATE
@@ -68,25 +67,6 @@ def fingerprint(*values: Any) -> str:
     ).hexdigest()[:16]
 
 
-@contextlib.contextmanager
-def choosing(folder: Path) -> Iterator[None]:
-    """Let one process at a time find a run or make one, so that of two that ask at once the second finds the first's.
-
-    Parameters
-    ----------
-    folder : Path
-        Of the runs; it is made where it is missing. On a file system without locks nobody waits.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(place, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(place)
-
-
 def find_run(folder: Path, task: str, digest: str) -> tuple[Path | None, bool]:
     """Find a run by its fingerprint.
 
@@ -121,7 +101,7 @@ def make_run(folder: Path, task: str, digest: str) -> Path:
 
 def resume_run(folder: Path, task: str, digest: str) -> Path:
     """Return the newest run of a fingerprint, whether it ended or not, or a new one."""
-    with choosing(folder):
+    with taking_turns(folder):  # of two that ask at once the second finds the run of the first
         return find_run(folder, task, digest)[0] or make_run(folder, task, digest)
 
 
@@ -146,7 +126,7 @@ def take_run(task: str, digest: str, home: Home, again: bool, say: Callable[[str
     finished : bool
         Whether it has ended and its models are in graphs/.
     """
-    with choosing(home.runs):
+    with taking_turns(home.runs):
         run, done = find_run(home.runs, task, digest)
         names = read_models(run) if run is not None and done and not again else None
         finished = names is not None and all((home.graphs / f"{name}.pb").is_file() for name in names)

@@ -45,6 +45,13 @@ def test_what_a_module_defines_is_listed_and_what_it_imports_is_not():
     assert "explain" not in pages.list_public(abstention)
 
 
+def test_extras_name_their_packages_and_not_what_is_said_of_these():
+    rows = [line.strip("| ").split(" | ") for line in pages.describe_extras().splitlines()[2:]]
+    packages = [package for _, _, named in rows for package in named.split(", ")]
+    assert "pytest\\>=9" in packages
+    assert not [package for package in packages if " " in package or "#" in package]
+
+
 def test_a_text_is_shown_as_it_is():
     assert pages.escape("a_b *c* <d> [e]|`f`") == r"a\_b \*c\* \<d\> \[e\]\|\`f\`"
 

@@ -5,12 +5,22 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from essentia_ldl.errors import AudioError, DiskError, StoreError
-from essentia_ldl.files import Home, digest_file, is_file_name, read_json, read_object, replacing, write_json
+from essentia_ldl.files import (
+    Home,
+    digest_file,
+    is_file_name,
+    read_json,
+    read_object,
+    replacing,
+    taking_turns,
+    write_json,
+)
 
 
 def list_files(folder: Path) -> list[str]:
@@ -145,6 +155,25 @@ def test_writers_at_the_same_time_leave_one_whole_file(tmp_path):
 
 
 # --- json -----------------------------------------------------------------------------------------------------------
+
+
+def test_one_at_a_time_works_in_a_folder(tmp_path):
+    inside, most = [], []
+
+    def work() -> None:
+        for _ in range(20):
+            with taking_turns(tmp_path / "new"):
+                inside.append(1)
+                most.append(len(inside))
+                time.sleep(0.0005)
+                inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 60
 
 
 def test_json_goes_round(tmp_path):

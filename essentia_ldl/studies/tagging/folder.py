@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from essentia_ldl.errors import DataError, Reason, StoreError, explain
-from essentia_ldl.files import read_object, write_json
+from essentia_ldl.files import read_object, taking_turns, write_json
 from essentia_ldl.runs import folder as runs
 from essentia_ldl.runs.names import STATE
 
@@ -45,7 +45,7 @@ def take_folder(root: Path, settings: Mapping[str, Any], again: bool) -> tuple[P
         When a benchmark of the same collection was interrupted, and its settings were others.
     """
     digest = runs.fingerprint(settings)
-    with runs.choosing(root):
+    with taking_turns(root):
         run, done = (None, False) if again else runs.find_run(root, NAME, digest)
         if run is not None:
             return run, done

@@ -8,9 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -23,7 +20,6 @@ from essentia_ldl.report.pictures import shown
 
 MANY = ("blues", "classic", "country", "disco", "hip hop", "jazz", "metal", "pop", "reggae", "rock")
 SECTIONS = ["summary", "scores", "confusion", "abstention", "curves", "labels", "map", "audit"]
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 # --- the page -------------------------------------------------------------------------------------------------------
@@ -154,124 +150,47 @@ def test_excerpts_without_ffmpeg_say_what_to_do(home, make_writer, write, monkey
 # --- in a browser ---------------------------------------------------------------------------------------------------
 
 
-class Browser:
-    """Headless Chromium, spoken to through its DevTools pipe: messages of json that end in a zero byte."""
-
-    def __init__(self, folder: Path) -> None:
-        to_child, to_browser = os.pipe()
-        from_browser, from_child = os.pipe()
-        # the browser reads from descriptor 3 and writes to 4; both go high first, because either may be one of these
-        launch = (
-            "import fcntl, os, sys\n"
-            "read, write = (fcntl.fcntl(int(number), fcntl.F_DUPFD, 20) for number in sys.argv[1:3])\n"
-            "os.dup2(read, 3), os.dup2(write, 4), os.execv(sys.argv[3], sys.argv[3:])"
-        )
-        command = [sys.executable, "-c", launch, str(to_child), str(from_child), CHROMIUM]
-        command += ["--headless=new", "--no-sandbox", "--disable-gpu", "--mute-audio"]
-        command += ["--remote-debugging-pipe", f"--user-data-dir={folder}", "--no-first-run"]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self.process = subprocess.Popen(command, pass_fds=(to_child, from_child), **quiet)
-        os.close(to_child)
-        os.close(from_child)
-        self.write, self.read = to_browser, from_browser
-        self.buffer, self.events, self.count, self.session = b"", [], 0, None
-
-    def receive(self) -> dict:
-        while b"\0" not in self.buffer:
-            piece = os.read(self.read, 1 << 20)
-            if not piece:
-                pytest.fail("the browser ended")
-            self.buffer += piece
-        message, self.buffer = self.buffer.split(b"\0", 1)
-        return json.loads(message)
-
-    def call(self, method: str, **parameters) -> dict:
-        self.count += 1
-        message = {"id": self.count, "method": method, "params": parameters}
-        if self.session:
-            message["sessionId"] = self.session
-        os.write(self.write, json.dumps(message).encode() + b"\0")
-        while True:
-            answer = self.receive()
-            if answer.get("id") == self.count:
-                assert "error" not in answer, answer
-                return answer["result"]
-            self.events.append(answer)
-
-    def open(self, page: Path, width: int) -> None:
-        self.session = None
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Network"):
-            self.call(f"{domain}.enable")
-        phone = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600}
-        self.call("Emulation.setDeviceMetricsOverride", **phone)
-        self.events.clear()
-        self.call("Page.navigate", url=page.as_uri())
-        while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
-            self.events.append(self.receive())
-
-    def run(self, script: str):
-        done = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
-        assert "exceptionDetails" not in done, done
-        return done["result"].get("value")
-
-    def asked(self) -> list[str]:
-        sent = [event for event in self.events if event.get("method") == "Network.requestWillBeSent"]
-        return [event["params"]["request"]["url"] for event in sent]
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed: the page is not looked at in a browser")
-    browser = Browser(tmp_path_factory.mktemp("browser"))
-    yield browser
-    browser.process.kill()
-    browser.process.wait()
-
-
 @pytest.mark.parametrize("width", [390, pytest.param(1280, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("classes", [("non_sad", "sad"), MANY])
 @pytest.mark.parametrize("kind", ["train", "crossval"])
-def test_a_browser_shows_every_section_without_an_error(made, browser, kind, classes, width):
-    folder = made(kind, classes).folder
-    browser.open(folder / "report.html", width)
-    heights = browser.run(
-        "Object.fromEntries([...document.querySelectorAll('section')].map(s => [s.id, s.offsetHeight]))"
-    )
+def test_a_browser_shows_every_section_without_an_error(made, open_window, kind, classes, width):
+    page = made(kind, classes).folder / "report.html"
+    window = open_window(page.as_uri(), width)
+    look = window.page.evaluate
+    heights = look("Object.fromEntries([...document.querySelectorAll('section')].map(s => [s.id, s.offsetHeight]))")
     assert set(SECTIONS) <= set(heights)
     assert min(heights.values()) > 60
-    assert browser.run("document.documentElement.dataset.error || ''") == ""
-    assert browser.run("document.documentElement.scrollWidth") <= width
-    assert browser.asked() == [(folder / "report.html").as_uri()]
-    assert not [event for event in browser.events if event.get("method") == "Runtime.exceptionThrown"]
+    assert look("document.documentElement.dataset.error || ''") == ""
+    assert look("document.documentElement.scrollWidth") <= width
+    assert window.asked == [page.as_uri()]
+    assert window.errors == []
     smallest = "Math.min(...[...document.querySelectorAll('.picture text')].map(t => t.getBoundingClientRect().height))"
-    assert browser.run(smallest) > 9
-    assert browser.run("[...document.querySelectorAll('audio')].every(a => a.paused)")
+    assert look(smallest) > 9
+    assert look("[...document.querySelectorAll('audio')].every(a => a.paused)")
 
 
-def test_the_script_orders_picks_and_saves_corrections(made, browser):
+def test_the_script_orders_picks_and_saves_corrections(made, open_window):
     folder = made().folder
-    browser.open(folder / "report.html", 390)
-    select = "(n, v) => { const s = document.querySelectorAll('tr[data-id] select')[n]; s.value = v;"
-    select += " s.dispatchEvent(new Event('change', {bubbles: true})); return s.closest('tr').dataset.id; }"
-    assert browser.run("document.getElementById('save').disabled")
-    ids = [browser.run(f"({select})({n}, '{value}')") for n, value in enumerate(("sad", "drop"))]
-    browser.run("URL.createObjectURL = (blob) => { window.saved = blob; return '#'; }")
-    browser.run("document.getElementById('save').click()")
+    page = open_window((folder / "report.html").as_uri(), 390).page
+    rows = page.locator("tr[data-id]")
+    ids = rows.evaluate_all("rows => rows.map(row => row.dataset.id)")[:2]
+    assert page.locator("#save").is_disabled()
+    for n, word in enumerate(("sad", "drop")):
+        rows.nth(n).locator("select").select_option(word)
+    with page.expect_download() as saved:
+        page.locator("#save").click()
     path = folder / "corrections.csv"
-    path.write_text(browser.run("window.saved.text()"), encoding="utf-8")
+    saved.value.save_as(path)
     assert {name: value for name, (_, value) in read_corrections(path).values.items()} == dict(
         zip(ids, ("sad", "drop"), strict=True)
     )
-    browser.run("const o = document.getElementById('order'); o.value = 'name'; o.dispatchEvent(new Event('change'))")
-    names = browser.run("[...document.querySelectorAll('#rows tbody tr')].map(r => r.dataset.name)")
-    assert names == browser.run(f"{json.dumps(names)}.sort((a, b) => a.localeCompare(b))")
-    browser.run("document.querySelector('.map .pt').dispatchEvent(new MouseEvent('click', {bubbles: true}))")
-    assert "share of the label" in browser.run("document.getElementById('picked').textContent")
-    browser.run("document.querySelector('button.class').click()")
-    assert browser.run("document.querySelectorAll('.pt.dim').length") >= 20
+    page.locator("#order").select_option("name")
+    names = page.locator("#rows tbody tr").evaluate_all("rows => rows.map(row => row.dataset.name)")
+    assert names == page.evaluate("names => names.toSorted((a, b) => a.localeCompare(b))", names)
+    page.locator(".map .pt").first.dispatch_event("click")
+    assert "share of the label" in page.locator("#picked").text_content()
+    page.locator("button.class").first.click()
+    assert page.locator(".pt.dim").count() >= 20
     # the name that is not UTF-8 cannot go through the page, and says so
-    assert browser.run("document.querySelectorAll('#rows tr:not([data-id]) .choose small').length") == 1
-    assert browser.run("document.documentElement.dataset.error || ''") == ""
+    assert page.locator("#rows tr:not([data-id]) .choose small").count() == 1
+    assert page.evaluate("document.documentElement.dataset.error || ''") == ""
