@@ -80,7 +80,7 @@ def build_app(session: LabelSession, token: str, converted: Converted) -> Starle
     calls: dict[str, Callable[[Visitor, dict[str, Any]], dict[str, Any]]] = {
         "next": lambda asked, body: session.next(asked, bool(body.get("leave"))),
         "answer": lambda asked, body: session.answer(asked, body),
-        "undo": lambda asked, _: session.undo(asked),
+        "undo": lambda asked, body: session.undo(asked, str(body.get("id", ""))),
         "take": lambda asked, body: session.take(asked, read_number(body)),
         "pass": lambda asked, body: session.pass_over(asked, read_number(body), str(body.get("reason", ""))[:200]),
         "state": lambda asked, _: session.tell(asked),

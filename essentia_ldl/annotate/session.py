@@ -7,9 +7,10 @@ one is asked the same at the same time; the hold ends with the answer, or after 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import os
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -25,7 +26,7 @@ from essentia_ldl.errors import DataError, explain
 HOLD_S = 600.0  # a browser may have been closed
 SHARED = 5  # with several raters, every so many tracks is one that somebody else has voted on: that measures agreement
 N_LISTED = 200  # votes that the page lists
-N_REMEMBERED = 1000  # answers that are known by their ids, so that one that is sent twice counts once
+LONGEST_ID = 80  # characters
 MODEL, RANDOM, LIST = "model", "random", "list"
 
 
@@ -82,10 +83,10 @@ class LabelSession:
         self.journal, self.pool, self._n_votes = journal, pool, n_votes
         self.votes = journal.votes
         self._numbers = {path: number for number, path in enumerate(pool.paths)}
+        self._keys = {make_key(path): path for path in pool.paths}
         self._order = [pool.paths[row] for row in draw_tracks(len(pool.paths), [], len(pool.paths), seed)]
         self._holds: dict[str, Hold] = {}
         self._n_asked: dict[str, int] = {}
-        self._answered: deque[str] = deque(maxlen=N_REMEMBERED)
         self._agreement: tuple[int, float | None] = (-1, None)
         self._described: dict[str, Known] = {}
         self.silent: dict[str, str] = {}
@@ -138,8 +139,8 @@ class LabelSession:
         visitor : Visitor
             Who answers.
         answer : Mapping[str, Any]
-            track (its number), said (shares by class, or None for unsure), by, took_s, and id, by which one that is
-            sent twice counts once.
+            track (its number), key (by which a page that is older than this labelling is known), said (shares by
+            class, or None for unsure), by, took_s, and id, by which one that is sent twice counts once.
 
         Raises
         ------
@@ -149,18 +150,16 @@ class LabelSession:
             When it cannot be kept.
         """
         with self._lock:
-            name = str(answer.get("id", ""))
-            if not name or name not in self._answered:
+            if not self._has(answer.get("id")):
                 self._take(visitor, answer)
-                self._answered.append(name)
             return self.next(visitor)
 
-    def undo(self, visitor: Visitor) -> dict[str, Any]:
-        """Take back the last answer of a rater, and return its track."""
+    def undo(self, visitor: Visitor, name: str = "") -> dict[str, Any]:
+        """Take back the last answer of a rater, and return its track; `name` is the id of what the browser sends."""
         with self._lock:
             last = next(reversed(self.votes.stacks.get(visitor.rater, ())), None)
-            if last is not None:
-                self.journal.add(Event(visitor.rater, is_undo=True, at=_now()))
+            if last is not None and not self._has(name):
+                self.journal.add(Event(visitor.rater, is_undo=True, at=_now(), id=name[:LONGEST_ID]))
                 self._nudge()
                 if last.path in self._numbers:
                     self._holds[visitor.browser] = Hold(last.path, LIST, time.monotonic())
@@ -189,16 +188,20 @@ class LabelSession:
     def _take(self, visitor: Visitor, answer: Mapping[str, Any]) -> None:
         try:
             number, said, took_s = answer["track"], answer["said"], float(answer.get("took_s", 0.0))
-            path = self.path_of(number)
+            path = self.path_of(number) if "key" not in answer else self._keys[answer["key"]]
             shares = None if said is None else {str(name): value for name, value in said.items()}
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(explain("answer", "a track and what was said", error, "page", "Load it again.")) from None
-        hold = self._holds.pop(visitor.browser, None)
+        hold = self._holds.get(visitor.browser)
         order = hold.order if hold is not None and hold.path == path else LIST
         by = str(answer.get("by", "key"))[:10]
-        event = Event(visitor.rater, path, shares, at=_now(), by=by, order=order, took_s=round(took_s, 1))
-        self.journal.add(event, self._describe(path))
+        told = {"by": by, "order": order, "took_s": round(took_s, 1), "id": str(answer.get("id", ""))[:LONGEST_ID]}
+        self.journal.add(Event(visitor.rater, path, shares, at=_now(), **told), self._describe(path))
+        self._holds.pop(visitor.browser, None)
         self._nudge()
+
+    def _has(self, name: object) -> bool:
+        return bool(name) and str(name)[:LONGEST_ID] in self.votes.ids
 
     def _nudge(self) -> None:
         if self.background is not None:
@@ -243,6 +246,7 @@ class LabelSession:
         mine = self.votes.latest.get(hold.path, {}).get(visitor.rater)
         return {
             "number": self._numbers[hold.path],
+            "key": make_key(hold.path),
             "title": name_track(hold.path, known),
             "artist": known.artist,
             "order": hold.order,
@@ -324,6 +328,11 @@ class LabelSession:
         told = [(Event(TABLE, path, {label: 1.0}, **now), self._describe(path)) for path, label in new]
         if told:
             self.journal.add_all(told)
+
+
+def make_key(path: str) -> str:
+    """Return what a page calls a track: it stays the same where the numbers of tracks do not."""
+    return hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
 
 
 def _now() -> str:

@@ -44,6 +44,8 @@ class Event:
         What chose the track: "model", "random", or "list" when the rater did.
     took_s : float
         Seconds that the rater took.
+    id : str
+        What a browser calls it, so that an event that is sent twice counts once; may be empty.
 
     Raises
     ------
@@ -59,6 +61,7 @@ class Event:
     by: str = "key"
     order: str = "random"
     took_s: float = 0.0
+    id: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.rater, str) or not 0 < len(self.rater.strip()) <= LONGEST_NAME:
@@ -128,6 +131,7 @@ class Votes:
         self.stacks: dict[str, list[Event]] = {}  # by rater, in the order in which they voted
         self.latest: dict[str, dict[str, Event]] = {}  # by track, then by rater
         self.n_events = 0
+        self.ids: set[str] = set()  # of events, also those that were taken back
         self._tallies: dict[str, Tally] = {}
 
     def add(self, event: Event) -> Event | None:
@@ -141,6 +145,7 @@ class Votes:
         self.check(event)
         stack = self.stacks.setdefault(event.rater, [])
         self.n_events += 1
+        self.ids.add(event.id)
         if not event.is_undo:
             stack.append(event)
             self._tallies.pop(event.path, None)

@@ -93,6 +93,35 @@ def test_an_answer_that_is_sent_twice_counts_once(open_session):
     assert session.tell(ANN)["n_mine"] == 0
 
 
+def test_what_is_sent_again_after_a_restart_counts_once(open_session):
+    """The server was killed when it had kept what was said, and the browser did not hear of it."""
+    session = open_session()
+    answer(session, ANN, id="first")
+    shown = session.next(ANN)["track"]
+    said = {"track": shown["number"], "key": shown["key"], "said": {"sad": 1.0}, "id": "second"}
+    session.answer(ANN, said)
+    session.close()
+    session = open_session()
+    assert session.answer(ANN, said)["n_mine"] == 2
+    assert session.undo(ANN, "third")["n_mine"] == 1
+    session.close()
+    session = open_session()
+    assert session.undo(ANN, "third")["n_mine"] == 1
+    assert session.votes.n_events == 3
+
+
+def test_a_page_of_other_music_does_not_answer_for_the_wrong_track(open_session, music):
+    session = open_session()
+    shown = session.take(ANN, 11)["track"]
+    session.close()
+    session = open_session(sources=music[6:])  # where it is number 5
+    said = {"track": 11, "key": shown["key"], "said": {"sad": 1.0}}
+    assert session.answer(ANN, said)["said"][0]["title"] == shown["title"] == "t11"
+    with pytest.raises(DataError, match="Load it again"):
+        session.answer(ANN, {**said, "key": "0" * 16})
+    assert session.votes.n_events == 1
+
+
 def test_tracks_are_asked_of_as_many_raters_as_wanted(open_session):
     session = open_session(n_votes=2)
     shown = session.next(ANN)["track"]
