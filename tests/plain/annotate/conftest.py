@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import threading
 import time
 import urllib.error
@@ -142,3 +143,61 @@ def wait_until() -> Callable[[Callable[[], object]], None]:
             time.sleep(0.02)
 
     return wait
+
+
+# --- in a browser ---------------------------------------------------------------------------------------------------
+
+
+class Listener:
+    """Somebody who listens in a window of a browser, see `open_window`."""
+
+    READY = "() => track && !busy && performance.now() - since > REST_MS"  # the page takes an answer
+
+    def __init__(self, window: Any, address: str) -> None:
+        self.window, self.page, self.address = window, window.page, address
+
+    @property
+    def title(self) -> str:
+        """What is shown."""
+        return self.page.locator("#title").text_content()
+
+    def enter(self, name: str) -> None:
+        """Write a name, as everybody does first, and wait for a track."""
+        self.page.get_by_label("Your name").fill(name)
+        self.page.keyboard.press("Enter")
+        self.page.wait_for_function("() => track && !busy")
+
+    def act(self, action: Callable[[], object]) -> str:
+        """Do something that brings another track, and return the one before."""
+        self.page.wait_for_function(self.READY)
+        before = self.title
+        action()
+        self.page.locator("#title").filter(has_not_text=before).wait_for()
+        return before
+
+    def press(self, *keys: str) -> list[str]:
+        """Answer one track with each key, and return them."""
+        return [self.act(lambda key=key: self.page.keyboard.press(key)) for key in keys]
+
+    def click(self, name: str) -> str:
+        """Answer with a button; where there are keys, they stand before its name."""
+        return self.act(self.page.get_by_role("button", name=re.compile(rf"^(\d )?{name}$")).click)
+
+    def check(self) -> None:
+        """Check what holds on every page at all times."""
+        assert self.window.errors == []
+        assert [url for url in self.window.asked if not url.startswith((self.address, "data:"))] == []
+        assert self.page.evaluate("document.documentElement.scrollWidth") <= self.page.viewport_size["width"]
+
+
+@pytest.fixture
+def listen(open_window) -> Callable[..., Listener]:
+    """A function (address, name=None, width=1280, settings of `open_window`) -> somebody who listens there."""
+
+    def open_page(address: str, name: str | None = None, width: int = 1280, **settings: Any) -> Listener:
+        listener = Listener(open_window(address, width, **settings), address)
+        if name is not None:
+            listener.enter(name)
+        return listener
+
+    return open_page

@@ -1,0 +1,274 @@
+"""The labelling page as people use it: keys and clicks in headless Chromium, at the width of a desk and of a phone.
+
+The tests need Chromium.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+WIDTHS = [390, pytest.param(1280, marks=pytest.mark.slow)]
+
+
+@pytest.fixture
+def serve(open_session, serve_session) -> Callable:
+    """A function (names of classes with commas between them, options of the session) -> the page that labels music."""
+    return lambda classes="sad,non_sad", **options: serve_session(open_session(classes.split(","), **options))
+
+
+def read_votes(served) -> dict[str, list[tuple[str, dict[str, float] | None]]]:
+    """The votes of each rater that stand, in order: the title, and what was said."""
+    votes = served.session.votes
+
+    def tell(vote) -> tuple[str, dict[str, float] | None]:
+        said = vote.said and {name: round(share, 6) for name, share in vote.said.items()}
+        return Path(vote.path).stem, said
+
+    return {name: [tell(vote) for vote in votes.list_of(name)] for name in votes.raters}
+
+
+def read_table(served) -> dict[str, dict[str, str]]:
+    with open(served.session.journal.table, newline="", encoding="utf-8") as file:
+        return {Path(row["path"]).stem: row for row in csv.DictReader(file)}
+
+
+# --- one person -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_new_user_answers_with_keys_clicks_and_the_slider(serve, listen, width):
+    served = serve()
+    ana = listen(served.address, width=width)
+    ana.page.keyboard.type("2 Ana 1")  # the field has the focus; digits of a name are no votes
+    ana.page.keyboard.press("Enter")
+    ana.page.wait_for_function(ana.READY)
+    expected = dict(zip(ana.press("1", "2"), ({"sad": 1.0}, {"non_sad": 1.0}), strict=True))
+    expected[ana.click("non_sad")] = {"non_sad": 1.0}
+    ana.page.wait_for_function(ana.READY)
+    ana.page.keyboard.press("s")
+    for _ in range(20):
+        ana.page.keyboard.press("ArrowRight")
+    expected[ana.press("Enter")[0]] = {"sad": 0.7, "non_sad": 0.3}
+    expected[ana.press("u")[0]] = None
+    taken_back = ana.press("2")[0]
+    ana.press("z")
+    assert ana.title == taken_back
+    expected[ana.press("1")[0]] = {"sad": 1.0}
+    assert dict(read_votes(served)["2 Ana 1"]) == expected
+    # an answer that was given is changed in the list
+    first = next(iter(expected))
+    ana.act(ana.page.get_by_role("button", name=re.compile(first)).click)
+    assert ana.title == first
+    assert ana.page.locator("#classes button[aria-pressed=true]").text_content().endswith("1sad")
+    ana.page.wait_for_function("() => $('title').getBoundingClientRect().top >= 0")  # also on a phone
+    expected[ana.press("2")[0]] = {"non_sad": 1.0}
+    assert dict(read_votes(served)["2 Ana 1"]) == expected
+    assert {name: row["label"] for name, row in read_table(served).items()} == {
+        name: max(said, key=said.get) for name, said in expected.items() if said
+    }
+    ana.check()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 1280])
+def test_forty_tracks_and_then_no_more(serve, music, listen, width):
+    for number in range(12, 40):
+        shutil.copy(music[number % 12], Path(music[0]).with_name(f"t{number}.wav"))
+    served = serve()
+    ana = listen(served.address, "Ana", width)
+    names = [ana.press("12"[n % 2])[0] if n % 3 else ana.click("sad") for n in range(39)]
+    names.append(ana.title)
+    ana.page.wait_for_function(ana.READY)
+    ana.page.keyboard.press("1")
+    ana.page.get_by_role("heading", name="That was all").wait_for()
+    assert len(set(names)) == 40
+    assert [name for name, _ in read_votes(served)["Ana"]] == names
+    assert len(read_table(served)) == 40
+    ana.check()
+    ana.page.locator("#undo-last").click()
+    ana.page.locator("#title").filter(has_text=names[-1]).wait_for()
+    assert len(read_votes(served)["Ana"]) == 39
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 1280])
+def test_several_classes_have_a_key_each_and_can_be_mixed(serve, listen, width):
+    served = serve("blues,hip hop,jazz,metal,pop,reggae,rock,soul,swing,techno")
+    ana = listen(served.address, "Ana", width)
+    expected = dict(zip(ana.press("2", "9"), ({"hip hop": 1.0}, {"swing": 1.0}), strict=True))
+    expected[ana.click("techno")] = {"techno": 1.0}  # the tenth has no key
+    ana.page.get_by_text("Several classes at once").click()
+    ana.page.get_by_label("jazz").fill("30")
+    ana.page.get_by_label("soul").fill("90")
+    expected[ana.click("Say this mixture")] = {"jazz": 0.25, "soul": 0.75}
+    assert dict(read_votes(served)["Ana"]) == expected
+    ana.check()
+
+
+def test_keys_do_what_they_say_and_nothing_else(serve, listen):
+    served = serve()
+    ana = listen(served.address, "Ana")
+    page, first = ana.page, ana.title
+    page.wait_for_function(ana.READY)
+    for keys in ("Control+1", "Alt+2", "3", "0", "9", "q", "Escape", "ArrowUp"):
+        page.keyboard.press(keys)
+    page.keyboard.press("d")  # leaves a track out where labels are reviewed, and nowhere else
+    page.locator("#order").focus()
+    page.keyboard.press("1")  # of a list that has the focus it chooses a line
+    page.get_by_text("Keys", exact=True).click()
+    assert page.locator(".keys-list").is_visible()
+    page.wait_for_function("() => audio.readyState")
+    page.evaluate("audio.pause(); audio.currentTime = 0")
+    page.locator("#wave").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("audio.currentTime") > 0.5
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate("audio.currentTime") == 0
+    page.keyboard.press(" ")
+    page.wait_for_function("() => !audio.paused || audio.ended")
+    assert ana.title == first
+    assert read_votes(served) == {}
+
+
+def test_a_key_that_is_held_or_pressed_twice_answers_one_track(serve, listen):
+    served = serve()
+    ana = listen(served.address, "Ana")
+    ana.page.wait_for_function(ana.READY)
+    first = ana.title
+    ana.page.keyboard.down("1")
+    ana.page.keyboard.down("1")  # what a keyboard sends of a key that is held
+    ana.page.locator("#title").filter(has_not_text=first).wait_for()
+    ana.page.keyboard.down("1")
+    ana.page.keyboard.up("1")
+    ana.page.keyboard.press("1")  # the second press of a nervous finger
+    ana.page.wait_for_timeout(150)
+    assert read_votes(served) == {"Ana": [(first, {"sad": 1.0})]}
+
+
+def test_the_keyboard_keeps_its_place_in_the_list_and_a_click_does_not_take_the_space_bar(serve, listen):
+    served = serve()
+    ana = listen(served.address, "Ana")
+    first = ana.press("1")[0]
+    ana.click("sad")
+    ana.page.wait_for_function(ana.READY)
+    ana.page.keyboard.press(" ")  # pauses, and does not press the button again
+    ana.page.wait_for_function("() => audio.paused")
+    assert len(read_votes(served)["Ana"]) == 2
+    ana.page.get_by_role("button", name=re.compile(first)).focus()
+    ana.press("2")
+    assert first in ana.page.evaluate("document.activeElement.textContent")
+
+
+def test_everything_has_a_name_that_is_read_out(serve, listen):
+    ana = listen(serve().address, "Ana")
+    for role, name in (
+        *(("button", name) for name in ("1 sad", "2 non_sad", "Unsure U", "Undo Z", "Somebody else")),
+        *(("slider", "How sad?"), ("slider", "Position"), ("combobox", "Next track"), ("combobox", "Play from")),
+        *(("group", "Class"), ("region", "What you said"), ("region", "Progress"), ("main", "")),
+    ):
+        assert ana.page.get_by_role(role, name=name, exact=True).count() >= 1, (role, name)
+    unnamed = ana.page.evaluate(
+        "[...document.querySelectorAll('button, input, select, summary, [tabindex]')].filter(e => e.checkVisibility())"
+        ".filter(e => !(e.ariaLabel || e.textContent.trim() || (e.labels && e.labels.length))).map(e => e.outerHTML)"
+    )
+    assert unnamed == []
+    first = ana.press("1")[0]
+    assert ana.page.get_by_role("status").filter(has_text=f"{first}: sad").count() == 1
+    assert ana.page.locator("html").get_attribute("lang") == "en"
+
+
+@pytest.mark.slow
+def test_order_and_name_are_remembered_and_somebody_else_can_go_on(serve, listen):
+    served = serve()
+    ana = listen(served.address, "Ana")
+    ana.page.get_by_label("Next track").select_option("random")
+    ana.page.locator("#choice").filter(has_text="as likely").wait_for()
+    shown = ana.title
+    ana.page.reload()
+    assert ana.page.get_by_label("Your name").input_value() == "Ana"
+    ana.page.get_by_role("button", name="Start").click()
+    ana.page.locator("#title").filter(has_text=shown).wait_for()
+    assert ana.page.get_by_label("Next track").input_value() == "random"
+    ana.press("1")
+    ana.page.get_by_role("button", name="Somebody else").click()
+    ana.enter("Ben")
+    ana.press("2")
+    assert {name: len(said) for name, said in read_votes(served).items()} == {"Ana": 1, "Ben": 1}
+    ana.check()
+
+
+# --- several people and windows -------------------------------------------------------------------------------------
+
+
+def test_two_people_at_once_hear_other_tracks_unless_two_votes_are_wanted(serve, listen):
+    served = serve(n_votes=2)
+    ana, ben = listen(served.address, "Ana"), listen(served.address, "Ben", 390)
+    assert ana.title != ben.title
+    for _ in range(3):
+        ben.press("1")
+        ana.press("1")
+    said = {name: dict(votes) for name, votes in read_votes(served).items()}
+    both = set(said["Ana"]) & set(said["Ben"])
+    assert both
+    assert {name: row["n_raters"] for name, row in read_table(served).items()} == {
+        name: "2" if name in both else "1" for name in (*said["Ana"], *said["Ben"])
+    }
+    assert "Ben 3" in ana.page.locator("#raters").text_content()
+    ana.check()
+    ben.check()
+
+
+@pytest.mark.slow
+def test_one_person_in_two_windows_is_asked_nothing_twice(serve, listen):
+    served = serve()
+    windows = [listen(served.address, "Ana"), listen(served.address, "Ana")]
+    names = [window.press("1")[0] for _ in range(4) for window in windows]
+    assert len(set(names)) == 8
+    assert sorted(name for name, _ in read_votes(served)["Ana"]) == sorted(names)
+
+
+# --- what cannot be played ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def strange(needs_ffmpeg, music) -> None:
+    """Two files: one that ffmpeg can read and browsers cannot, and one that is no audio."""
+    first, second, *others = map(Path, music)
+    command = ["ffmpeg", "-v", "error", "-i", str(first), "-c:a", "wmav2", str(first.with_name("strange.wma"))]
+    subprocess.run(command, check=True, timeout=60)
+    for path in (first, *others):
+        path.unlink()
+    second.write_bytes(b"RIFF" + bytes(range(256)) * 8)
+
+
+def test_a_file_that_the_browser_cannot_play_is_converted(strange, serve, listen):
+    served = serve()
+    ana = listen(served.address, "Ana")
+    ana.page.locator("#title").filter(has_text="strange").wait_for()
+    ana.page.wait_for_function("() => audio.duration > 0.9")
+    ana.page.wait_for_function(ana.READY)
+    ana.page.keyboard.press("1")
+    ana.page.get_by_role("heading", name="That was all").wait_for()
+    ana.page.locator("#silent").filter(has_text="t01 could not be played").wait_for()  # it is no audio at all
+    assert read_votes(served) == {"Ana": [("strange", {"sad": 1.0})]}
+
+
+@pytest.mark.slow
+def test_without_ffmpeg_it_is_passed_over_with_a_word(strange, serve, listen, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    served = serve()
+    ana = listen(served.address)
+    ana.page.get_by_label("Your name").fill("Ana")
+    ana.page.keyboard.press("Enter")
+    ana.page.get_by_role("heading", name="That was all").wait_for()
+    words = ana.page.locator("#silent").text_content()
+    assert "strange could not be played" in words
+    assert "Install ffmpeg" in words
+    assert read_votes(served) == {}
