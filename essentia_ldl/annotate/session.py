@@ -7,6 +7,7 @@ one is asked the same at the same time; the hold ends with the answer, or after 
 from __future__ import annotations
 
 import dataclasses
+import math
 import threading
 import time
 from collections import deque
@@ -18,7 +19,7 @@ import numpy as np
 from essentia_ldl.annotate.background import Answered, Background, Embedder
 from essentia_ldl.annotate.choose import draw_tracks
 from essentia_ldl.annotate.journal import CurvePoint, Known, VoteJournal
-from essentia_ldl.annotate.music import TABLE, Music, describe_track, name_track
+from essentia_ldl.annotate.music import TABLE, Music, describe_track, name_track, write_clean
 from essentia_ldl.annotate.votes import EVEN_VOTES, UNSURE, Event, find_positive, measure_agreement
 from essentia_ldl.errors import DataError, explain
 
@@ -27,6 +28,7 @@ SHARED = 5  # with several raters, every so many tracks is one that somebody els
 N_LISTED = 200  # votes that the page lists
 N_REMEMBERED = 1000  # answers that are known by their ids, so that one that is sent twice counts once
 MODEL, RANDOM, LIST = "model", "random", "list"
+MEANS = ("key", "click", "slider")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,16 +189,12 @@ class LabelSession:
     # --- inside -----------------------------------------------------------------------------------------------------
 
     def _take(self, visitor: Visitor, answer: Mapping[str, Any]) -> None:
-        try:
-            number, said, took_s = answer["track"], answer["said"], float(answer.get("took_s", 0.0))
-            path = self.path_of(number)
-            shares = None if said is None else {str(name): value for name, value in said.items()}
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise DataError(explain("answer", "a track and what was said", error, "page", "Load it again.")) from None
+        number, said, took_s = read_answer(answer)
+        path = self.path_of(number)
         hold = self._holds.pop(visitor.browser, None)
         order = hold.order if hold is not None and hold.path == path else LIST
-        by = str(answer.get("by", "key"))[:10]
-        event = Event(visitor.rater, path, shares, at=_now(), by=by, order=order, took_s=round(took_s, 1))
+        by = answer.get("by") if answer.get("by") in MEANS else MEANS[0]
+        event = Event(visitor.rater, path, said, at=_now(), by=by, order=order, took_s=took_s)
         self.journal.add(event, self._describe(path))
         self._nudge()
 
@@ -244,7 +242,7 @@ class LabelSession:
         return {
             "number": self._numbers[hold.path],
             "title": name_track(hold.path, known),
-            "artist": known.artist,
+            "artist": write_clean(known.artist),
             "order": hold.order,
             "mine": None if mine is None else {"said": None if mine.said is None else dict(mine.said)},
         }
@@ -281,7 +279,7 @@ class LabelSession:
         for vote in reversed(self.votes.list_of(rater)[-N_LISTED:]):
             known = self._describe(vote.path)
             said = None if vote.said is None else dict(vote.said)
-            named = {"title": name_track(vote.path, known), "artist": known.artist}
+            named = {"title": name_track(vote.path, known), "artist": write_clean(known.artist)}
             found.append({"number": self._numbers.get(vote.path), **named, "said": said})
         return found
 
@@ -324,6 +322,18 @@ class LabelSession:
         told = [(Event(TABLE, path, {label: 1.0}, **now), self._describe(path)) for path, label in new]
         if told:
             self.journal.add_all(told)
+
+
+def read_answer(answer: Mapping[str, Any]) -> tuple[int, dict[str, float] | None, float]:
+    """Return the number of a track, what was said of it, and the seconds that it took; `DataError` where it is none."""
+    try:
+        number, said, took_s = answer["track"], answer["said"], round(float(answer.get("took_s", 0.0)), 1)
+        shares = None if said is None else {str(name): value for name, value in said.items()}
+        if not isinstance(number, int) or not math.isfinite(took_s) or shares == {}:
+            raise ValueError(f"track {number}")
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise DataError(explain("answer", "a track and what was said", error, "page", "Load it again.")) from None
+    return number, shares, took_s
 
 
 def _now() -> str:

@@ -61,7 +61,8 @@ class Event:
     took_s: float = 0.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.rater, str) or not 0 < len(self.rater.strip()) <= LONGEST_NAME:
+        name = self.rater if isinstance(self.rater, str) else ""
+        if not 0 < len(name.strip()) <= LONGEST_NAME or not name.isprintable():
             rule = f"a name of 1 to {LONGEST_NAME} characters"
             raise DataError(explain("rater", rule, self.rater, "vote", "Write a name."))
         if not isinstance(self.path, str) or bool(self.path) == self.is_undo:

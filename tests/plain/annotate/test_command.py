@@ -7,7 +7,8 @@ import socket
 import pytest
 
 from essentia_ldl.annotate import command as module
-from essentia_ldl.annotate.command import Labelling, Serving, annotate
+from essentia_ldl.annotate.command import Labelling, annotate
+from essentia_ldl.annotate.server import Serving
 from essentia_ldl.annotate.session import Visitor
 from essentia_ldl.errors import AudioError, DataError, StoreError
 from essentia_ldl.files import Home
@@ -22,7 +23,7 @@ def run(tmp_path, music, monkeypatch):
 
     def run_it(play=lambda session: None, serving=None, source=None, **options):
         said = []
-        monkeypatch.setattr(module, "serve", lambda session, token, port, tell, opens: play(session))
+        monkeypatch.setattr(module, "serve", lambda session, token, serving, tell: play(session))
         labelling = Labelling(**{"classes": CLASSES, "output": str(tmp_path / "labels.csv"), **options})
         sources = [source or str(tmp_path / "music")]
         return annotate(sources, labelling, serving or Serving(opens=False), Home(tmp_path), said.append), said
