@@ -14,7 +14,7 @@ from essentia_ldl.annotate.review import open_audit
 from essentia_ldl.annotate.review_session import ReviewSession
 from essentia_ldl.annotate.server import Serving, find_token, open_socket, require_app, serve
 from essentia_ldl.annotate.session import LabelSession
-from essentia_ldl.annotate.votes import EVEN_VOTES, UNSURE, check_classes, measure_agreement
+from essentia_ldl.annotate.votes import EVEN_VOTES, UNSURE, Agreement, check_classes, measure_agreement
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.files import Home
 from essentia_ldl.models.folder import BASE_MODEL
@@ -73,8 +73,8 @@ class Annotated:
         Tracks with each label.
     n_even, n_unsure : int
         Tracks whose votes are even, and of which everybody is unsure; the table has neither.
-    agreement : float or None
-        Krippendorff's alpha, where several people voted on the same tracks.
+    agreement : Agreement or None
+        Of several people, where they voted on the same tracks.
     silent : dict[str, str]
         Files that could not be played, and why.
     notes : tuple[str, ...]
@@ -85,7 +85,7 @@ class Annotated:
     counts: dict[str, int]
     n_even: int
     n_unsure: int
-    agreement: float | None
+    agreement: Agreement | None
     silent: dict[str, str]
     notes: tuple[str, ...]
 

@@ -75,6 +75,21 @@ async function look() {
 
 // --- who listens ----------------------------------------------------------------------------------------------------
 
+async function welcome() {
+  ask();
+  try {
+    const found = await call("state");
+    const isReview = found.mode === "review";
+    $("task").textContent = isReview ? `${found.n_tracks} tracks, the most doubtful label first` : `${found.n_tracks} tracks: ${found.classes.join(", ")}`;
+    if (!isReview) return;
+    document.querySelector("#who h1").textContent = "Hear doubtful labels";
+    for (const one of document.querySelectorAll("#who label, #who input, #who .hint")) one.hidden = true;
+    $("rater").value = rater ||= "somebody";
+    $("me").closest("p").hidden = true;
+    document.querySelector("#who button").focus();
+  } catch { /* the first answer tells */ }
+}
+
 function ask() {
   audio.pause();
   $("work").hidden = true;
@@ -196,6 +211,7 @@ function build() {
   }
 }
 
+const count = (n, name) => `${n} ${name}${n === 1 ? "" : "s"}`;
 const percent = (share) => `${Math.round(100 * share)} %`;
 
 function describe(said) {
@@ -219,7 +235,7 @@ function drawCounts(found, labelled) {
 
 function drawRaters(found) {
   const names = found.raters.map((one) => `${one.name} ${one.n}`).join(", ");
-  const agreed = found.agreement === null ? "" : ` They agree by ${found.agreement.toFixed(2)} (Krippendorff's alpha: 1 is always, 0 as by chance).`;
+  const agreed = found.agreement === null ? "" : ` On ${count(found.agreement.n_tracks, "track")} that several heard they agree by ${found.agreement.alpha.toFixed(2)} (Krippendorff's alpha: 1 is always, 0 as by chance).`;
   $("raters").textContent = found.raters.length > 1 ? `${names}.${agreed}` : "";
 }
 
@@ -470,4 +486,4 @@ window.addEventListener("resize", drawWave);
 $("order").value = localStorage.order || "model";
 $("begin").value = localStorage.begin || "0";
 setInterval(look, LOOK_MS);
-ask();
+welcome();

@@ -20,7 +20,7 @@ from essentia_ldl.annotate.background import Answered, Background, Embedder
 from essentia_ldl.annotate.choose import draw_tracks
 from essentia_ldl.annotate.journal import CurvePoint, Known, VoteJournal
 from essentia_ldl.annotate.music import TABLE, Music, describe_track, name_track, write_clean
-from essentia_ldl.annotate.votes import EVEN_VOTES, UNSURE, Event, find_positive, measure_agreement
+from essentia_ldl.annotate.votes import EVEN_VOTES, UNSURE, Agreement, Event, find_positive, measure_agreement
 from essentia_ldl.errors import DataError, explain
 
 HOLD_S = 600.0  # a browser may have been closed
@@ -88,7 +88,7 @@ class LabelSession:
         self._holds: dict[str, Hold] = {}
         self._n_asked: dict[str, int] = {}
         self._answered: deque[str] = deque(maxlen=N_REMEMBERED)
-        self._agreement: tuple[int, float | None] = (-1, None)
+        self._agreement: tuple[int, Agreement | None] = (-1, None)
         self._described: dict[str, Known] = {}
         self.silent: dict[str, str] = {}
         self._lock = threading.RLock()
@@ -283,13 +283,14 @@ class LabelSession:
             found.append({"number": self._numbers.get(vote.path), **named, "said": said})
         return found
 
-    def _agree(self) -> float | None:
+    def _agree(self) -> dict[str, Any] | None:
         """Return the agreement, computed once per vote."""
         if len(self.votes.raters) < 2:
             return None
         if self._agreement[0] != self.votes.n_events:
             self._agreement = (self.votes.n_events, measure_agreement(self.votes))
-        return self._agreement[1]
+        found = self._agreement[1]
+        return None if found is None else dataclasses.asdict(found)
 
     def _describe(self, path: str) -> Known:
         if path not in self._described:

@@ -245,7 +245,15 @@ def find_largest(shares: np.ndarray) -> int | None:
     return None if ranked[0] - ranked[1] < EVEN else int(np.argmax(shares))
 
 
-def measure_agreement(votes: Votes) -> float | None:
+@dataclasses.dataclass(frozen=True)
+class Agreement:
+    """How far raters agree: Krippendorff's alpha, and on how many tracks that two or more of them voted on."""
+
+    alpha: float
+    n_tracks: int
+
+
+def measure_agreement(votes: Votes) -> Agreement | None:
     """Return how far raters agree beyond chance: Krippendorff's alpha, 1 where all say the same, 0 as by chance.
 
     With two classes it is alpha on the interval scale, of the shares of one class, which for plain votes is the nominal
@@ -259,7 +267,7 @@ def measure_agreement(votes: Votes) -> float | None:
 
     Returns
     -------
-    float or None
+    Agreement or None
         None where no track has two votes, or all votes are for one class, so that chance is not known.
 
     References
@@ -283,7 +291,7 @@ def measure_agreement(votes: Votes) -> float | None:
     pairs = said[:, shared]
     if not shared.any() or len(np.unique(pairs[~np.isnan(pairs)])) < 2:
         return None
-    return float(krippendorff.alpha(pairs, level_of_measurement=level))
+    return Agreement(float(krippendorff.alpha(pairs, level_of_measurement=level)), pairs.shape[1])
 
 
 def find_positive(classes: Sequence[str]) -> int:

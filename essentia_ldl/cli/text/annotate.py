@@ -19,7 +19,9 @@ def describe_annotated(done: Annotated) -> list[str]:
         lines.append(f"not in it: {done.n_even} undecided, as votes are even, and {done.n_unsure} unsure")
     if done.agreement is not None:
         scale = "Krippendorff's alpha; 1 is always, 0 as by chance"
-        lines.append(f"agreement of the raters: {done.agreement:.2f} ({scale})")
+        lines.append(
+            f"agreement of the raters: {done.agreement.alpha:.2f} on {done.agreement.n_tracks} tracks ({scale})"
+        )
     lines += _list_silent(done.silent)
     lines += [f"note: {note}" for note in done.notes]
     if n:

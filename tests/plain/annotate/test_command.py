@@ -44,7 +44,8 @@ def test_it_says_what_was_labelled(run, tmp_path, music):
     assert done.table == tmp_path / "labels.csv"
     assert done.counts == {"sad": 1, "non_sad": 0}
     assert (done.n_even, done.n_unsure) == (1, 1)
-    assert done.agreement == pytest.approx(0)
+    assert done.agreement.n_tracks == 1
+    assert done.agreement.alpha == pytest.approx(0)
     assert list(done.silent.values()) == ["no codec"]
     assert said == [f"12 tracks; answers go to {tmp_path / 'labels.csv'}"]
     again, _ = run(has_model=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from essentia_ldl.annotate.command import Annotated, Reviewed
+from essentia_ldl.annotate.votes import Agreement
 from essentia_ldl.cli.text.annotate import describe_annotated, describe_reviewed
 
 
@@ -21,10 +22,16 @@ def test_it_tells_what_is_there_and_what_comes_next(tmp_path, monkeypatch):
 
 def test_it_tells_what_is_missing_and_how_far_raters_agree(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    changes = {"n_even": 1, "n_unsure": 2, "agreement": 0.678, "silent": {"/a.xm": "no codec"}, "notes": ("kept",)}
+    changes = {
+        "n_even": 1,
+        "n_unsure": 2,
+        "agreement": Agreement(0.678, 12),
+        "silent": {"/a.xm": "no codec"},
+        "notes": ("kept",),
+    }
     assert describe_annotated(build(tmp_path / "labels.csv", **changes))[1:-1] == [
         "not in it: 1 undecided, as votes are even, and 2 unsure",
-        "agreement of the raters: 0.68 (Krippendorff's alpha; 1 is always, 0 as by chance)",
+        "agreement of the raters: 0.68 on 12 tracks (Krippendorff's alpha; 1 is always, 0 as by chance)",
         "not played: /a.xm: no codec",
         "note: kept",
     ]
