@@ -24,7 +24,7 @@ from essentia_ldl.features.beside import find_networks
 from essentia_ldl.features.extract import extract
 from essentia_ldl.features.joint import make_joint_features
 from essentia_ldl.files import Home, read_object
-from essentia_ldl.models import folder as models
+from essentia_ldl.models.promotion import promote
 from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import Failure, Track
 from essentia_ldl.runs import folder as runs
@@ -189,7 +189,7 @@ def learn_space(
             write_space_plan(dataclasses.replace(plan, folder=run))
             train_spaces([run])
             run_zone("essentia_ldl.sound.spaces", str(run))
-            [model] = models.promote(run / "export", [plan.stem], home.graphs, {"run": run.name})
+            [model] = promote(run / "export", [plan.stem], home.graphs, {"run": run.name})
             runs.finish_run(run, [model.name])
     [model] = runs.read_models(run)
     history = read_object(run / HISTORY)
