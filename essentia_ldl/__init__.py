@@ -8,6 +8,7 @@ Underneath:
   versions      which Essentia makes features here
   records       the data that flows: frozen, checked when made
   choices       the names that recipes and plans choose among
+  bounds        what learning rates, margins and seeds may be
   stages        the optimisers of a training, one after the other
   discover      plug-ins by walking a package
   files         the folders of a home, atomic writing, json and digests

@@ -7,11 +7,12 @@ put back.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 
+from essentia_ldl.bounds import RATE, is_rate
+
 OPTIMIZERS = ("adam", "sgd")
-RULE = "an optimiser (adam or sgd), a learning rate above 0 and epochs, such as adam 1e-4 80"
+RULE = f"an optimiser (adam or sgd), a learning rate {RATE} and epochs, such as adam 1e-4 80"
 # Won et al. (ICASSP 2020 and SMC 2020), in their code: 200 epochs
 PUBLISHED = ("adam 1e-4 80", "sgd 1e-3 20", "sgd 1e-4 20", "sgd 1e-5 80")
 
@@ -40,7 +41,7 @@ def read_stage(text: str) -> Stage:
     """
     optimizer, rate, epochs = text.split()
     stage = Stage(optimizer, float(rate), int(epochs))
-    if optimizer not in OPTIMIZERS or not 0 < stage.learning_rate < math.inf or stage.epochs < 1:
+    if optimizer not in OPTIMIZERS or not is_rate(stage.learning_rate) or stage.epochs < 1:
         raise ValueError(text)
     return stage
 

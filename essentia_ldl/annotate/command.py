@@ -10,12 +10,15 @@ from pathlib import Path
 from essentia_ldl.annotate.background import Embedder
 from essentia_ldl.annotate.journal import VoteJournal
 from essentia_ldl.annotate.music import read_pool
-from essentia_ldl.annotate.server import find_token, open_socket, require_app, serve
+from essentia_ldl.annotate.review import open_audit
+from essentia_ldl.annotate.review_session import ReviewSession
+from essentia_ldl.annotate.server import Serving, find_token, open_socket, require_app, serve
 from essentia_ldl.annotate.session import LabelSession
-from essentia_ldl.annotate.votes import EVEN_VOTES, UNSURE, check_classes, measure_agreement
+from essentia_ldl.annotate.votes import EVEN_VOTES, UNSURE, Agreement, check_classes, measure_agreement
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.files import Home
 from essentia_ldl.models.folder import BASE_MODEL
+from essentia_ldl.report.doubts import AUDIT
 
 INDEX = ".index"
 
@@ -59,14 +62,6 @@ class Labelling:
 
 
 @dataclasses.dataclass(frozen=True)
-class Serving:
-    """How the page is served: the port, None for any that is free, and whether a browser is opened."""
-
-    port: int | None = None
-    opens: bool = True
-
-
-@dataclasses.dataclass(frozen=True)
 class Annotated:
     """What a labelling has come to.
 
@@ -78,8 +73,8 @@ class Annotated:
         Tracks with each label.
     n_even, n_unsure : int
         Tracks whose votes are even, and of which everybody is unsure; the table has neither.
-    agreement : float or None
-        Krippendorff's alpha, where several people voted on the same tracks.
+    agreement : Agreement or None
+        Of several people, where they voted on the same tracks.
     silent : dict[str, str]
         Files that could not be played, and why.
     notes : tuple[str, ...]
@@ -90,9 +85,54 @@ class Annotated:
     counts: dict[str, int]
     n_even: int
     n_unsure: int
-    agreement: float | None
+    agreement: Agreement | None
     silent: dict[str, str]
     notes: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Reviewed:
+    """What a review has come to: the file, and how many labels it changes, confirms and leaves out."""
+
+    audit: Path
+    n_changed: int
+    n_confirmed: int
+    n_dropped: int
+    silent: dict[str, str]
+
+
+def review(run: str, serving: Serving, home: Home, say: Callable[[str], object]) -> Reviewed:
+    """Serve the label audit of a run for listening, until Ctrl-C.
+
+    Parameters
+    ----------
+    run : str
+        Name or folder of a run that `report` has made a page of.
+    serving : Serving
+        The port.
+    home : Home
+        Whose runs are meant, and whose store keeps the token of the address.
+    say : callable
+        Gets what is reviewed, and the address.
+
+    Raises
+    ------
+    UnknownNameError
+        When there is no such run.
+    DataError
+        When it is of tags or numbers, its audit cannot be read, or the extra is not installed.
+    StoreError
+        When it has no report, or the port is taken.
+    """
+    require_app()
+    audit = open_audit(run, home)
+    session = ReviewSession(audit)
+    done = sum(bool(item.correction) for item in audit.items)
+    say(f"{len(audit.items)} tracks of {audit.folder.name}, {done} of them decided; answers go to its {AUDIT}")
+    serve(session, find_token(home.store), serving, lambda address: say(f"open {address}"))
+    counts = session.count()
+    found = [f"n_{name}" for name in counts]
+    return Reviewed(audit.path, **dict(zip(found, counts.values(), strict=True)), silent=dict(session.silent))
 
 
 def annotate(
@@ -131,7 +171,7 @@ def annotate(
     session = LabelSession(journal, pool, embedder if labelling.has_model else None, labelling.n_votes, labelling.seed)
     try:
         say(f"{len(pool.paths)} tracks; answers go to {labelling.output}")
-        serve(session, find_token(home.store), serving.port, lambda address: say(f"open {address}"), serving.opens)
+        serve(session, find_token(home.store), serving, lambda address: say(f"open {address}"))
     finally:
         session.close()
     counts = journal.votes.count()

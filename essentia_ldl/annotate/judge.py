@@ -12,10 +12,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from essentia_ldl.annotate.learn import check_answers, learn
+from essentia_ldl.annotate.learn import check_answers, learn, number_artists
 from essentia_ldl.collection.parts import find_fold
 from essentia_ldl.errors import DataError, explain
-from essentia_ldl.scores.bootstrap import group_ids, score_intervals
+from essentia_ldl.scores.bootstrap import score_intervals
 from essentia_ldl.scores.metrics import score_balanced_accuracy
 
 MOST_ARTISTS, N_FOLDS = 50, 10
@@ -76,9 +76,7 @@ def judge_answers(units: np.ndarray, targets: np.ndarray, groups: Sequence[str],
     targets = check_answers(units, targets)
     if len(groups) != len(targets):
         raise DataError(explain("artists", f"{len(targets)}, one per answer", len(groups), "answers", "Give them all."))
-    artists = group_ids(
-        [str(row) for row in range(len(groups))], {str(i): name for i, name in enumerate(groups) if name}
-    )
+    artists = number_artists(groups)
     n_artists, n_classes = int(artists.max()) + 1, targets.shape[1]
     is_scored = (targets == targets.max(axis=1, keepdims=True)).sum(axis=1) == 1
     truth = targets.argmax(axis=1)

@@ -7,12 +7,14 @@ In: unit vectors of answered tracks and what people said of them, as distributio
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
 from essentia_ldl.errors import DataError, explain
 from essentia_ldl.linear.solve import solve_rows, weigh_tracks
 from essentia_ldl.linear.span import Block, Scaling, measure
+from essentia_ldl.scores.bootstrap import group_ids
 
 STRENGTH = 0.03  # of the penalty: the best from 40 answers on, and as good as any before
 
@@ -73,6 +75,12 @@ def check_answers(units: np.ndarray, targets: np.ndarray) -> np.ndarray:
         rule, remedy = "shares that sum to 1", "Divide each row by its sum."
         raise DataError(explain("answers", rule, targets[row].tolist(), f"row {row}", remedy))
     return targets
+
+
+def number_artists(groups: Sequence[str]) -> np.ndarray:
+    """Number artists from 0, (n_tracks,) int64; a track whose artist is empty, not known, gets a number of its own."""
+    ids = [str(row) for row in range(len(groups))]
+    return group_ids(ids, {row: artist for row, artist in zip(ids, groups, strict=True) if artist})
 
 
 def learn(units: np.ndarray, targets: np.ndarray, start: AnswerModel | None = None) -> AnswerModel:

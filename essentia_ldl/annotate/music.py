@@ -125,6 +125,12 @@ def read_artist_and_title(path: str) -> tuple[str, str]:
     return tuple(" ".join(str(value[0]).split()) for value in (artist, title))
 
 
-def name_track(path: str, known: Known) -> str:
-    """Return the title of a track, or the name of its file."""
-    return known.title or os.path.splitext(os.path.basename(path))[0]
+def name_track(path: str, known: Known | None) -> str:
+    """Return the title of a track, or the name of its file, as `write_clean` does."""
+    title = "" if known is None else known.title
+    return write_clean(title or os.path.splitext(os.path.basename(path))[0])
+
+
+def write_clean(text: str) -> str:
+    """Return a text that can be sent: with marks where a name is not UTF-8."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -4,6 +4,7 @@ const $ = (id) => document.getElementById(id);
 const make = (tag, text = "", kind = "") => Object.assign(document.createElement(tag), { textContent: text, className: kind });
 const audio = $("audio");
 const RETRY_MS = 2000, LOOK_MS = 4000, STEP_S = 5, MOST_BYTES = 2e8, RATE_HZ = 8000, N_PEAKS = 600;
+const DROP = "drop"; // what audit.csv calls a track that is left out of training
 const UNSENT = "unsent "; // what localStorage calls answers that no server has, before their ids
 const REST_MS = 250; // nobody has heard anything before; it is the second press of a nervous finger
 const browser = sessionStorage.browser ||= crypto.randomUUID();
@@ -74,6 +75,21 @@ async function look() {
 
 // --- who listens ----------------------------------------------------------------------------------------------------
 
+async function welcome() {
+  ask();
+  try {
+    const found = await call("state");
+    const isReview = found.mode === "review";
+    $("task").textContent = isReview ? `${found.n_tracks} tracks, the most doubtful label first` : `${found.n_tracks} tracks: ${found.classes.join(", ")}`;
+    if (!isReview) return;
+    document.querySelector("#who h1").textContent = "Hear doubtful labels";
+    for (const one of document.querySelectorAll("#who label, #who input, #who .hint")) one.hidden = true;
+    $("rater").value = rater ||= "somebody";
+    $("me").closest("p").hidden = true;
+    document.querySelector("#who button").focus();
+  } catch { /* the first answer tells */ }
+}
+
 function ask() {
   audio.pause();
   $("work").hidden = true;
@@ -135,8 +151,8 @@ function showState(found) {
   $("bar").style.width = `${(100 * n) / Math.max(found.n_tracks, 1)}%`;
   $("end").textContent = `${found.n_mine} of ${found.n_tracks} tracks have your answer. They are in ${found.table}.`;
   const labelled = found.counts.reduce((a, b) => a + b, 0);
-  const rest = [found.n_even && `${found.n_even} undecided, as votes are even`, found.n_unsure && `${found.n_unsure} unsure`].filter(Boolean);
-  $("sum").textContent = `${labelled} with a label${rest.length ? `; ${rest.join("; ")}` : ""}`;
+  const rest = [found.n_changed && `${found.n_changed} of them changed`, found.n_dropped && `${found.n_dropped} left out of training`, found.n_even && `${found.n_even} undecided, as votes are even`, found.n_unsure && `${found.n_unsure} ${found.mode === "review" ? "left open" : "unsure"}`].filter(Boolean);
+  $("sum").textContent = `${labelled} ${found.mode === "review" ? "decided" : "with a label"}${rest.length ? `; ${rest.join("; ")}` : ""}`;
   drawCounts(found, labelled);
   drawRaters(found);
   drawCurve(found.curve);
@@ -190,17 +206,18 @@ function build() {
   }
   if (state.mode === "review") {
     $("drop").hidden = false;
-    $("unsure").firstChild.textContent = "Keep the label ";
     $("order").closest("p").hidden = true;
     $("said-title").textContent = "What you decided";
   }
 }
 
+const count = (n, name) => `${n} ${name}${n === 1 ? "" : "s"}`;
 const percent = (share) => `${Math.round(100 * share)} %`;
 
 function describe(said) {
-  if (said === null) return state.mode === "review" ? "kept" : "unsure";
+  if (said === null) return state.mode === "review" ? "left open" : "unsure";
   const parts = Object.entries(said).sort((a, b) => b[1] - a[1]);
+  if (parts[0][0] === DROP && !state.classes.includes(DROP)) return "left out";
   return parts[0][1] > 0.999 ? parts[0][0] : parts.slice(0, 2).map(([name, share]) => `${percent(share)} ${name}`).join(", ");
 }
 
@@ -218,7 +235,7 @@ function drawCounts(found, labelled) {
 
 function drawRaters(found) {
   const names = found.raters.map((one) => `${one.name} ${one.n}`).join(", ");
-  const agreed = found.agreement === null ? "" : ` They agree by ${found.agreement.toFixed(2)} (Krippendorff's alpha: 1 is always, 0 as by chance).`;
+  const agreed = found.agreement === null ? "" : ` On ${count(found.agreement.n_tracks, "track")} that several heard they agree by ${found.agreement.alpha.toFixed(2)} (Krippendorff's alpha: 1 is always, 0 as by chance).`;
   $("raters").textContent = found.raters.length > 1 ? `${names}.${agreed}` : "";
 }
 
@@ -334,7 +351,7 @@ $("unsure").addEventListener("click", () => say(null, "click"));
 $("undo").addEventListener("click", () => insist("undo"));
 $("undo-last").addEventListener("click", () => insist("undo"));
 $("leave").addEventListener("click", () => insist("next", { leave: true }));
-$("drop").addEventListener("click", () => say({ drop: 1 }, "click"));
+$("drop").addEventListener("click", () => say({ [DROP]: 1 }, "click"));
 $("order").addEventListener("change", () => { localStorage.order = $("order").value; $("order").blur(); $("choice").textContent = describeChoice(state); });
 $("begin").addEventListener("change", () => { localStorage.begin = $("begin").value; $("begin").blur(); });
 
@@ -354,7 +371,7 @@ document.addEventListener("keydown", (event) => {
   if (state && number >= 1 && number <= Math.min(9, state.classes.length)) say({ [state.classes[number - 1]]: 1 }, "key");
   else if (key === "u") say(null, "key");
   else if (key === "z") insist("undo");
-  else if (key === "d" && state && state.mode === "review") say({ drop: 1 }, "key");
+  else if (key === "d" && state && state.mode === "review") say({ [DROP]: 1 }, "key");
   else if (key === "s" && !$("one").hidden) $("share").focus();
   else if (key === "escape") { if (isSliding) at.blur(); else if (!$("leave").hidden) insist("next", { leave: true }); }
   else if (key === " " && !presses) toggle();
@@ -469,4 +486,4 @@ window.addEventListener("resize", drawWave);
 $("order").value = localStorage.order || "model";
 $("begin").value = localStorage.begin || "0";
 setInterval(look, LOOK_MS);
-ask();
+welcome();

@@ -7,6 +7,7 @@ this computer's own, so that no foreign name can be made to stand for it. The pa
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import re
 import secrets
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from essentia_ldl.annotate.review_session import ReviewSession
     from essentia_ldl.annotate.session import LabelSession
 
 HOST, PORT = "127.0.0.1", 8477
@@ -48,6 +50,14 @@ MOST_BYTES = 1 << 16  # of a request
 TOKEN = re.compile(r"[\w-]{16,64}", re.ASCII)
 
 
+@dataclasses.dataclass(frozen=True)
+class Serving:
+    """How the page is served: the port, None for any that is free, and whether a browser is opened."""
+
+    port: int | None = None
+    opens: bool = True
+
+
 def require_app() -> None:
     """Raise `DataError` when the packages of the extra are not installed."""
     import importlib.util
@@ -58,12 +68,12 @@ def require_app() -> None:
         raise DataError(explain("extra app", "starlette, uvicorn and krippendorff", f"no {missing[0]}", "page", remedy))
 
 
-def build_app(session: LabelSession, token: str, converted: Converted) -> Starlette:
+def build_app(session: LabelSession | ReviewSession, token: str, converted: Converted) -> Starlette:
     """Build the application.
 
     Parameters
     ----------
-    session : LabelSession
+    session : LabelSession or ReviewSession
         Answers the calls.
     token : str
         What every address begins with.
@@ -204,6 +214,7 @@ def open_socket(port: int | None) -> socket.socket:
     StoreError
         When the port is taken, or may not be opened.
     """
+    reason = ""
     for number in (PORT, 0) if port is None else (port,):
         found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -212,38 +223,35 @@ def open_socket(port: int | None) -> socket.socket:
             return found
         except OSError as error:
             found.close()
-            if port is not None or number == 0:
-                remedy = "Name another one with --port, or none for any that is free."
-                raise StoreError(explain("port", "a free one", f"{number} ({error.strerror})", HOST, remedy)) from None
-    raise AssertionError
+            reason = f"{number} ({error.strerror})"
+    remedy = "Name another one with --port, or none for any that is free."
+    raise StoreError(explain("port", "a free one", reason, HOST, remedy))
 
 
-def serve(session: LabelSession, token: str, port: int | None, tell: Callable[[str], object], opens: bool) -> None:
+def serve(session: LabelSession | ReviewSession, token: str, serving: Serving, tell: Callable[[str], object]) -> None:
     """Serve the page until Ctrl-C.
 
     Parameters
     ----------
-    session : LabelSession
+    session : LabelSession or ReviewSession
         What it shows.
     token : str
         From `find_token`.
-    port : int or None
-        As `open_socket` takes it.
+    serving : Serving
+        The port, and whether the user's browser is opened.
     tell : callable
         Gets the address.
-    opens : bool
-        Whether the browser of the user is opened.
     """
     import uvicorn
 
     converted = Converted()
-    with open_socket(port) as found:
+    with open_socket(serving.port) as found:
         address = f"http://{HOST}:{found.getsockname()[1]}/{token}/"
         config = uvicorn.Config(
             build_app(session, token, converted), log_config=None, lifespan="off", timeout_graceful_shutdown=2
         )
         tell(address)
-        if opens:
+        if serving.opens:
             with contextlib.suppress(webbrowser.Error):
                 webbrowser.open(address)
         try:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,8 @@ import numpy as np
 from essentia_ldl.annotate.background import Answered, Background, Embedder
 from essentia_ldl.annotate.choose import draw_tracks
 from essentia_ldl.annotate.journal import CurvePoint, Known, VoteJournal
-from essentia_ldl.annotate.music import TABLE, Music, describe_track, name_track
-from essentia_ldl.annotate.votes import EVEN_VOTES, UNSURE, Event, find_positive, measure_agreement
+from essentia_ldl.annotate.music import TABLE, Music, describe_track, name_track, write_clean
+from essentia_ldl.annotate.votes import EVEN_VOTES, UNSURE, Agreement, Event, find_positive, measure_agreement
 from essentia_ldl.errors import DataError, explain
 
 HOLD_S = 600.0  # a browser may have been closed
@@ -28,6 +29,7 @@ SHARED = 5  # with several raters, every so many tracks is one that somebody els
 N_LISTED = 200  # votes that the page lists
 LONGEST_ID = 80  # characters
 MODEL, RANDOM, LIST = "model", "random", "list"
+MEANS = ("key", "click", "slider")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +89,7 @@ class LabelSession:
         self._order = [pool.paths[row] for row in draw_tracks(len(pool.paths), [], len(pool.paths), seed)]
         self._holds: dict[str, Hold] = {}
         self._n_asked: dict[str, int] = {}
-        self._agreement: tuple[int, float | None] = (-1, None)
+        self._agreement: tuple[int, Agreement | None] = (-1, None)
         self._described: dict[str, Known] = {}
         self.silent: dict[str, str] = {}
         self._lock = threading.RLock()
@@ -186,17 +188,13 @@ class LabelSession:
     # --- inside -----------------------------------------------------------------------------------------------------
 
     def _take(self, visitor: Visitor, answer: Mapping[str, Any]) -> None:
-        try:
-            number, said, took_s = answer["track"], answer["said"], float(answer.get("took_s", 0.0))
-            path = self.path_of(number) if "key" not in answer else self._keys[answer["key"]]
-            shares = None if said is None else {str(name): value for name, value in said.items()}
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise DataError(explain("answer", "a track and what was said", error, "page", "Load it again.")) from None
+        number, said, took_s = read_answer(answer)
+        path = find_track(self._keys, answer, lambda: self.path_of(number))
         hold = self._holds.get(visitor.browser)
         order = hold.order if hold is not None and hold.path == path else LIST
-        by = str(answer.get("by", "key"))[:10]
-        told = {"by": by, "order": order, "took_s": round(took_s, 1), "id": str(answer.get("id", ""))[:LONGEST_ID]}
-        self.journal.add(Event(visitor.rater, path, shares, at=_now(), **told), self._describe(path))
+        by = answer.get("by") if answer.get("by") in MEANS else MEANS[0]
+        told = {"by": by, "order": order, "took_s": took_s, "id": str(answer.get("id", ""))[:LONGEST_ID]}
+        self.journal.add(Event(visitor.rater, path, said, at=_now(), **told), self._describe(path))
         self._holds.pop(visitor.browser, None)
         self._nudge()
 
@@ -248,7 +246,7 @@ class LabelSession:
             "number": self._numbers[hold.path],
             "key": make_key(hold.path),
             "title": name_track(hold.path, known),
-            "artist": known.artist,
+            "artist": write_clean(known.artist),
             "order": hold.order,
             "mine": None if mine is None else {"said": None if mine.said is None else dict(mine.said)},
         }
@@ -285,17 +283,18 @@ class LabelSession:
         for vote in reversed(self.votes.list_of(rater)[-N_LISTED:]):
             known = self._describe(vote.path)
             said = None if vote.said is None else dict(vote.said)
-            named = {"title": name_track(vote.path, known), "artist": known.artist}
+            named = {"title": name_track(vote.path, known), "artist": write_clean(known.artist)}
             found.append({"number": self._numbers.get(vote.path), **named, "said": said})
         return found
 
-    def _agree(self) -> float | None:
+    def _agree(self) -> dict[str, Any] | None:
         """Return the agreement, computed once per vote."""
         if len(self.votes.raters) < 2:
             return None
         if self._agreement[0] != self.votes.n_events:
             self._agreement = (self.votes.n_events, measure_agreement(self.votes))
-        return self._agreement[1]
+        found = self._agreement[1]
+        return None if found is None else dataclasses.asdict(found)
 
     def _describe(self, path: str) -> Known:
         if path not in self._described:
@@ -330,9 +329,39 @@ class LabelSession:
             self.journal.add_all(told)
 
 
-def make_key(path: str) -> str:
+def make_key(name: str) -> str:
     """Return what a page calls a track: it stays the same where the numbers of tracks do not."""
-    return hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    return hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
+
+
+def find_track(keys: Mapping[str, str], answer: Mapping[str, Any], find: Callable[[], str]) -> str:
+    """Return the track that an answer is on.
+
+    Parameters
+    ----------
+    keys : Mapping[str, str]
+        From `make_key` to tracks.
+    answer : Mapping[str, Any]
+        Its key says which; a page may be older than the session, which counts otherwise.
+    find : callable
+        Returns it where the answer has no key.
+    """
+    key = str(answer.get("key", ""))
+    if key and key not in keys:
+        raise DataError(explain("track", "one that is here", key, "page", "Load it again: it is of other music."))
+    return keys[key] if key else find()
+
+
+def read_answer(answer: Mapping[str, Any]) -> tuple[int, dict[str, float] | None, float]:
+    """Return the number of a track, what was said of it, and the seconds that it took; `DataError` where it is none."""
+    try:
+        number, said, took_s = answer["track"], answer["said"], round(float(answer.get("took_s", 0.0)), 1)
+        shares = None if said is None else {str(name): value for name, value in said.items()}
+        if not isinstance(number, int) or not math.isfinite(took_s) or shares == {}:
+            raise ValueError(f"track {number}")
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise DataError(explain("answer", "a track and what was said", error, "page", "Load it again.")) from None
+    return number, shares, took_s
 
 
 def _now() -> str:

@@ -64,7 +64,8 @@ class Event:
     id: str = ""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.rater, str) or not 0 < len(self.rater.strip()) <= LONGEST_NAME:
+        name = self.rater if isinstance(self.rater, str) else ""
+        if not 0 < len(name.strip()) <= LONGEST_NAME or not name.isprintable():
             rule = f"a name of 1 to {LONGEST_NAME} characters"
             raise DataError(explain("rater", rule, self.rater, "vote", "Write a name."))
         if not isinstance(self.path, str) or bool(self.path) == self.is_undo:
@@ -249,7 +250,15 @@ def find_largest(shares: np.ndarray) -> int | None:
     return None if ranked[0] - ranked[1] < EVEN else int(np.argmax(shares))
 
 
-def measure_agreement(votes: Votes) -> float | None:
+@dataclasses.dataclass(frozen=True)
+class Agreement:
+    """How far raters agree: Krippendorff's alpha, and on how many tracks that two or more of them voted on."""
+
+    alpha: float
+    n_tracks: int
+
+
+def measure_agreement(votes: Votes) -> Agreement | None:
     """Return how far raters agree beyond chance: Krippendorff's alpha, 1 where all say the same, 0 as by chance.
 
     With two classes it is alpha on the interval scale, of the shares of one class, which for plain votes is the nominal
@@ -263,7 +272,7 @@ def measure_agreement(votes: Votes) -> float | None:
 
     Returns
     -------
-    float or None
+    Agreement or None
         None where no track has two votes, or all votes are for one class, so that chance is not known.
 
     References
@@ -287,7 +296,7 @@ def measure_agreement(votes: Votes) -> float | None:
     pairs = said[:, shared]
     if not shared.any() or len(np.unique(pairs[~np.isnan(pairs)])) < 2:
         return None
-    return float(krippendorff.alpha(pairs, level_of_measurement=level))
+    return Agreement(float(krippendorff.alpha(pairs, level_of_measurement=level)), pairs.shape[1])
 
 
 def find_positive(classes: Sequence[str]) -> int:

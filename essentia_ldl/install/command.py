@@ -23,7 +23,8 @@ from essentia_ldl.install.naming import check_fit, find_task, name_officially, n
 from essentia_ldl.install.official import FULL, Official, parse_name
 from essentia_ldl.models.answers import name_answers, read_answers
 from essentia_ldl.models.card import SERVED_INPUT, SERVED_OUTPUT, GraphCard, make_link
-from essentia_ldl.models.folder import Model, find_extractor, find_model, next_version, read_model
+from essentia_ldl.models.folder import Model, find_extractor, find_model, read_model
+from essentia_ldl.models.promotion import next_version
 from essentia_ldl.zones import run_zone
 
 INTERFACES = "essentia_ldl.nets.export.interfaces"
@@ -215,7 +216,7 @@ def _plan(model: Model, layout: Layout, graphs: Path, notes: list[str]) -> _Move
         check_fit(model, known)
         notes += note_inside(model, known)
         folder = find_folder(layout, known, known.stem)
-        version = known.version or next_version(folder, [known.stem])
+        version = known.version or next_version(folder, known.stem)
         known = dataclasses.replace(known, version=version)
         name = f"{known.stem}-{version}"
     folder = find_folder(layout, known, name)

@@ -1,48 +1,34 @@
-"""The folder graphs/: which models there are, which one a name means, and how a new one gets in.
+"""The folder graphs/: which models there are, and which one a name means.
 
-In: verified graphs and cards of a run; out: ``<stem>-<version>.pb``, ``.json`` and, where the run has them, the golden
-answers and the word side that travel with the graph. A model is never overwritten: a run takes the next free version
-number, and each file appears whole or not at all, the card last.
+In: ``<name>.pb`` and ``<name>.json``; out: `Model`. Golden answers and a word side may travel with a graph; `promotion`
+puts new models there.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import errno
 import functools
 import os
-import re
-import shutil
-import tempfile
-from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from essentia_ldl.discover import unknown
 from essentia_ldl.errors import (
     CardError,
     EssentiaLdlError,
     GraphError,
-    Reason,
-    StoreError,
     UnknownNameError,
     WeightsError,
     explain,
 )
-from essentia_ldl.files import digest_file, is_file_name, read_json, read_object, write_json
-from essentia_ldl.models.answers import SUFFIX as ANSWERS
-from essentia_ldl.models.answers import read_answers
+from essentia_ldl.files import digest_file, is_file_name, read_json
 from essentia_ldl.models.card import REMEDY as CARD_REMEDY
 from essentia_ldl.models.card import GraphCard
-from essentia_ldl.words.side import SUFFIX as WORDS
 
 BASE_MODEL = "msd-musicnn-1"
 BASE_MODELS = ("msd-musicnn-1", "msd-vgg-1", "mtt-musicnn-1", "mtt-vgg-1")
 TAG_HEADS = {"msd": "msd-msd-musicnn-1", "mtt": "mtt-mtt-musicnn-1"}  # the tags of MusiCNN as heads of its embedding
 # Networks whose weights are read from a published graph that the user puts into graphs/: (network, data set) -> stem.
 USERS_GRAPHS = {("vggish", "audioset"): "audioset-vggish-3"}
-NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK)  # the second and third are one on Linux
 HEADS = "TensorflowPredict2D"  # the algorithm that runs them
 PUBLISHED = "https://essentia.upf.edu/models"
 BUILD = "Run `essentia-ldl graphs build`, or set ESSENTIA_LDL_HOME to the folder in which your graphs/ is."
@@ -279,102 +265,3 @@ def choose_models(folder: Path, listing: tuple[list[Model], list[str]] | None = 
         remedy = " ".join([*problems, BUILD])
         raise GraphError(explain("models", "at least one", found, folder, remedy))
     return [next((model for model in base if model.name == BASE_MODEL), base[0])]
-
-
-def next_version(folder: Path, stems: Sequence[str]) -> int:
-    """Return the first version number that no stem has taken, counting half-written files as taken."""
-    taken = [0]
-    for stem in stems:
-        pattern = re.compile(re.escape(stem) + r"-(\d+)\.(pb|json|answers\.npz|words\.npz)")
-        taken += [int(match[1]) for path in folder.glob(f"{stem}-*") if (match := pattern.fullmatch(path.name))]
-    return max(taken) + 1
-
-
-def promote(
-    exported: Path, stems: Sequence[str], folder: Path, additions: Mapping[str, Any] | None = None
-) -> list[Model]:
-    """Move verified graphs of a run into the folder of models, under one new version number.
-
-    Parameters
-    ----------
-    exported : Path
-        Folder with ``<stem>.pb``, ``<stem>.json``, and perhaps ``<stem>.answers.npz`` and ``<stem>.words.npz``.
-    stems : sequence of str
-        File names without version, such as ``"mood_sad-musicnn-msd"``.
-    folder : Path
-        graphs/.
-    additions : Mapping[str, Any] or None
-        What the cards say more under "essentia_ldl": the run and its scores.
-
-    Returns
-    -------
-    list[Model]
-        One a stem.
-
-    Raises
-    ------
-    StoreError
-        When a file cannot be written; nothing of this call is left behind then.
-    """
-    claim = exported / "promoted.json"
-    version = _read_claim(claim)
-    if version is None:
-        version = next_version(folder, stems)
-        write_json(claim, {"version": version})
-    placed: list[Path] = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".part-", dir=folder) as staging:
-            for stem in stems:
-                name = f"{stem}-{version}"
-                shutil.copyfile(exported / f"{stem}.pb", Path(staging, f"{name}.pb"))
-                card = GraphCard(read_object(exported / f"{stem}.json"))
-                extra = {**card.extra, **(additions or {})}
-                before = str(card.fields.get("link", ""))
-                address = "".join(before.rpartition("/")[:2]) + f"{name}.pb" if before else ""
-                write_json(Path(staging, f"{name}.json"), {**card.fields, "link": address, "essentia_ldl": extra})
-                for suffix in (ANSWERS, WORDS):  # runs of earlier versions have no answers
-                    if (exported / f"{stem}{suffix}").is_file():
-                        shutil.copyfile(exported / f"{stem}{suffix}", Path(staging, f"{name}{suffix}"))
-                staged = read_model(Path(staging, f"{name}.pb"))  # refuses a card that does not fit its graph
-                read_answers(staged.graph, digest_file(staged.graph))  # and answers of another one
-            for suffix in (".pb", ANSWERS, WORDS, ".json"):
-                for stem in stems:
-                    name = f"{stem}-{version}{suffix}"
-                    if Path(staging, name).is_file() and _place(Path(staging, name), folder / name):
-                        placed.append(folder / name)
-    except OSError as error:
-        for path in placed:
-            path.unlink()
-        if isinstance(error, FileExistsError):  # another run took the number meanwhile
-            claim.unlink(missing_ok=True)
-            return promote(exported, stems, folder, additions)
-        if isinstance(error, StoreError):
-            raise
-        reason = Reason(error.strerror or error)
-        raise StoreError(f"The model could not be put into {folder}: {reason}. Free space and run again.") from None
-    return [read_model(folder / f"{stem}-{version}.pb") for stem in stems]
-
-
-def _read_claim(claim: Path) -> int | None:
-    """Return the version that a killed run had chosen, or None."""
-    try:
-        return int(read_json(claim)["version"])
-    except (StoreError, KeyError, TypeError, ValueError):
-        return None
-
-
-def _place(source: Path, target: Path) -> bool:
-    """Link a whole file under its final name; False when it is there already, from before a kill."""
-    with contextlib.suppress(FileNotFoundError):
-        if digest_file(target) == digest_file(source):
-            return False
-    try:
-        os.link(source, target)
-    except OSError as error:
-        if error.errno not in NO_LINKS:
-            raise
-        if target.exists():  # a file system without hard links
-            raise FileExistsError(target) from None
-        os.replace(source, target)
-    return True

@@ -9,7 +9,7 @@ import dataclasses
 import math
 from typing import Any
 
-from essentia_ldl import stages, taps
+from essentia_ldl import bounds, stages, taps
 from essentia_ldl.choices import (
     AUDIO_VARIANTS,
     CLASS_WEIGHTS,
@@ -47,7 +47,7 @@ class SplitSettings:
     """Section [split]."""
 
     valid_share: float = _key(0.2, "share of the tracks kept for validation", "0 to 0.5", lambda x: 0 <= x <= 0.5)
-    seed: int = _key(0, "seed of the split, the labels and the training", "0 to 2147483647", lambda x: 0 <= x < 2**31)
+    seed: int = _key(0, "seed of the split, the labels and the training", bounds.SEED, bounds.is_seed)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,7 +133,7 @@ class TrainingSettings:
     epochs: int = _key(150, "epochs from pretrained weights", "at least 1", lambda x: x >= 1)
     epochs_from_scratch: int = _key(600, "epochs with fine_tune none", "at least 1", lambda x: x >= 1)
     batch_size: int = _key(32, "tracks per step; one random patch per track and epoch", "at least 1", lambda x: x >= 1)
-    learning_rate: float = _key(0.001, "Adam's learning rate", "above 0", lambda x: 0 < x < math.inf)
+    learning_rate: float = _key(0.001, "Adam's learning rate", bounds.RATE, bounds.is_rate)
     l2: float = _key(1e-5, "L2 on the kernels that are trained", "at least 0", lambda x: 0 <= x < math.inf)
     patience: int = _key(75, "epochs without a better validation until the rate halves", "at least 1", lambda x: x >= 1)
     loss: str = _key(

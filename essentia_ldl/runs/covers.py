@@ -6,11 +6,11 @@ In: what the command `covers` makes of a collection, or a folder. Out: frozen re
 from __future__ import annotations
 
 import dataclasses
-import math
 from pathlib import Path
 
 import numpy as np
 
+from essentia_ldl import bounds
 from essentia_ldl.choices import MULTI_LABEL, SINGLE_LABEL
 from essentia_ldl.errors import TrainingError, explain
 from essentia_ldl.files import read_object, write_json
@@ -21,6 +21,7 @@ from essentia_ldl.runs.plan_parts import REMEDY, check_kinds, check_name, make_p
 KIND = "covers"  # what plan.json calls such a training
 ANSWERS = "answers.npz"  # per system the probabilities of the tracks that test, and their ids
 AUDIO, IMAGE, VISUAL_AUDIO, AURAL_IMAGE = PARTS = ("audio", "image", "visual_audio", "aural_image")
+MOST_SIZE = 2048  # numbers of an embedding of spectra, which a common space cannot add to
 # The comparison of Oramas et al.: what stands side by side below a linear classifier.
 SYSTEMS = {
     "audio": (AUDIO,),
@@ -80,8 +81,12 @@ class CoversSettings:
         check_kinds(CoversSettings, vars(self))
         for field in ("epochs", "patience", "batch_size", "size", "linear_epochs", "linear_patience"):
             _require(getattr(self, field) >= 1, field, "1 or more", getattr(self, field))
-        for field in ("rate", "margin", "width", "linear_rate"):
-            _require(0 < getattr(self, field) < math.inf, field, "above 0", getattr(self, field))
+        for field in ("rate", "linear_rate"):
+            _require(bounds.is_rate(getattr(self, field)), field, bounds.RATE, getattr(self, field))
+        _require(bounds.is_cosine_margin(self.margin), "margin", bounds.COSINE_MARGIN, self.margin)
+        _require(bounds.is_seed(self.seed), "seed", bounds.SEED, self.seed)
+        _require(0 < self.width <= 1, "width", "above 0, at most 1", self.width)
+        _require(self.size <= MOST_SIZE, "size", f"1 to {MOST_SIZE}, the numbers of the spectra's network", self.size)
         _require(0 <= self.dropout < 1, "dropout", "0 to below 1", self.dropout)
 
 

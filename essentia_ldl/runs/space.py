@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from essentia_ldl import frontends, taps
+from essentia_ldl import bounds, frontends, taps
 from essentia_ldl.choices import (
     BASIC,
     CONTRASTIVE,
@@ -54,6 +54,8 @@ OWN: dict[str, dict[str, Any]] = {
     TAGS: {},
     **{loss: {"margin": 0.4, "n_negatives": 1, "size": 100, "epochs": 200, "rate": 1e-3} for loss in WORD_LOSSES},
 }
+WITH_OUTPUTS = (BASIC, TAGS)  # losses with an output for each group or label
+COMPARED = {"margin", "distance", "negatives", "n_negatives"}  # what only losses have that compare tracks
 # Of a whole network: Park et al., in the authors' code (https://github.com/jongpillee/ismir2018-artist), but for epochs
 PUBLISHED: dict[str, Any] = {
     **{"optimizer": "sgd", "rate": 0.1, "batch_size": 15, "l2": 1e-5, "itself": False},
@@ -139,16 +141,21 @@ class SpaceSettings:
         for field, bound in least.items():
             if not bound <= getattr(self, field) < math.inf:
                 raise _error(field, f"{bound} or more", getattr(self, field))
-        for field in ("margin", "rate"):
-            if not 0 < getattr(self, field) < math.inf:
-                raise _error(field, "above 0", getattr(self, field))
+        if not bounds.is_rate(self.rate):
+            raise _error("rate", bounds.RATE, self.rate)
+        if not bounds.is_seed(self.seed):
+            raise _error("seed", bounds.SEED, self.seed)
+        if self.distance == COSINE and not bounds.is_cosine_margin(self.margin):
+            raise _error("margin", bounds.COSINE_MARGIN, self.margin)
+        if not 0 < self.margin < math.inf:
+            raise _error("margin", "above 0", self.margin)
         if self.n_negatives > MOST_NEGATIVES:
             raise _error("n_negatives", f"{MOST_NEGATIVES} or fewer", self.n_negatives)
 
     @property
     def compares(self) -> bool:
         """Whether tracks are compared with one another, and not with an output for each group or label."""
-        return self.loss not in (BASIC, TAGS, *WORD_LOSSES)
+        return self.loss not in (*WITH_OUTPUTS, *WORD_LOSSES)
 
 
 def make_settings(loss: str = SIAMESE, *, whole: bool = False, **given: Any) -> SpaceSettings:
@@ -165,8 +172,10 @@ def make_settings(loss: str = SIAMESE, *, whole: bool = False, **given: Any) -> 
 
     Raises
     ------
-    UnknownNameError, TrainingError
+    UnknownNameError
         As `SpaceSettings`.
+    TrainingError
+        As `SpaceSettings`, and when a field of `COMPARED` is given to a loss that compares no tracks.
 
     Examples
     --------
@@ -176,6 +185,10 @@ def make_settings(loss: str = SIAMESE, *, whole: bool = False, **given: Any) -> 
     if loss not in OWN:
         raise unknown("loss", loss, OWN)
     known = {key: value for key, value in given.items() if value is not None}
+    without = sorted(COMPARED & known.keys()) if loss in WITH_OUTPUTS else []
+    if without:
+        rule, remedy = f"none with the loss {loss}, which compares no tracks", "Leave it out, or take another loss."
+        raise TrainingError(explain(without[0], rule, known[without[0]], "space", remedy))
     published = PUBLISHED_ON_WORDS if loss in WORD_LOSSES else PUBLISHED
     return SpaceSettings(**{"loss": loss, **OWN[loss], **(published if whole else {}), **known})
 

@@ -19,19 +19,19 @@ from essentia_ldl import __version__, datasets, frontends
 from essentia_ldl.choices import SIAMESE, TAGS
 from essentia_ldl.collection.alike import ARTIST, list_alike
 from essentia_ldl.collection.read import Collection, Source
-from essentia_ldl.errors import DataError, explain
+from essentia_ldl.errors import DataError, TrainingError, explain
 from essentia_ldl.features.beside import find_networks
 from essentia_ldl.features.extract import extract
 from essentia_ldl.features.joint import make_joint_features
 from essentia_ldl.files import Home, read_object
-from essentia_ldl.models import folder as models
+from essentia_ldl.models.promotion import promote
 from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import Failure, Track
 from essentia_ldl.runs import folder as runs
 from essentia_ldl.runs.names import FAILURES, HISTORY
 from essentia_ldl.runs.plan_parts import Places, PlannedAudio, PlannedTrack
 from essentia_ldl.runs.space import SpacePlan, SpaceSettings, make_settings, write_space_plan
-from essentia_ldl.taps import EMBEDDING, NETWORKS, Network
+from essentia_ldl.taps import EMBEDDING, NETWORKS, Network, count_features
 from essentia_ldl.train.prepare import Say, build_base_graphs, find_data
 from essentia_ldl.zones import run_zone
 
@@ -64,6 +64,8 @@ class WantedSpace:
     valid_share : float or None
         Share of the groups that choose the best epoch; None is `VALID_SHARE` of a whole network and none of a
         projection, whose few epochs are chosen already.
+    told : Mapping[str, Any]
+        Settings that were asked for by name, and that a comparison gives to every loss that has them.
 
     Raises
     ------
@@ -78,6 +80,7 @@ class WantedSpace:
     by: str = ARTIST
     name: str = ""
     valid_share: float | None = None
+    told: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.valid_share is not None and not 0 <= self.valid_share < 1:
@@ -96,14 +99,25 @@ def make_asked(loss: str = SIAMESE, **given: Any) -> WantedSpace:
 
     Raises
     ------
-    UnknownNameError, TrainingError, DataError
+    UnknownNameError, DataError
         As these records.
+    TrainingError
+        As these records, and when a network that trains as a whole is to have what only a projection has.
     """
-    own = {field.name for field in dataclasses.fields(WantedSpace)} - {"settings"}
+    own = {field.name for field in dataclasses.fields(WantedSpace)} - {"settings", "told"}
     known = {name: value for name, value in given.items() if value not in (None, "", ())}
     settings = {name: value for name, value in known.items() if name not in own}
     wanted = {name: value for name, value in known.items() if name in own}
-    return WantedSpace(make_settings(loss, whole="network" in wanted, **settings), **wanted)
+    if "network" in wanted:
+        for key, default in (("on", ()), ("layers", EMBEDDING), ("size", 0)):
+            value = known.get(key, default)
+            if value != default:
+                rule, remedy = "nothing beside a network that trains as a whole", "Leave one of the two out."
+                raise TrainingError(explain(key, rule, value, f"network {wanted['network']}", remedy))
+        if known.get("epochs", 1) < 1:
+            rule, remedy = "1 or more of a network that trains as a whole", "Correct it."
+            raise TrainingError(explain("epochs", rule, known["epochs"], f"network {wanted['network']}", remedy))
+    return WantedSpace(make_settings(loss, whole="network" in wanted, **settings), **wanted, told=settings)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,7 +203,7 @@ def learn_space(
             write_space_plan(dataclasses.replace(plan, folder=run))
             train_spaces([run])
             run_zone("essentia_ldl.sound.spaces", str(run))
-            [model] = models.promote(run / "export", [plan.stem], home.graphs, {"run": run.name})
+            [model] = promote(run / "export", [plan.stem], home.graphs, {"run": run.name})
             runs.finish_run(run, [model.name])
     [model] = runs.read_models(run)
     history = read_object(run / HISTORY)
@@ -231,10 +245,19 @@ def prepare_features(
     if set(asked.on) & set(NETWORKS):
         build_base_graphs(home.graphs)
     networks = find_networks(asked.on, home.graphs)
+    check_size(asked, networks)
     collection = extract(tracks, home, [networks[0].front_end], n_jobs, say=say)
     quality = networks[0].front_end.resample_quality
     make_joint_features(collection, networks, asked.layers, (quality,), n_jobs, say)
     return collection, networks
+
+
+def check_size(asked: WantedSpace, networks: tuple[Network, ...]) -> None:
+    """Raise `TrainingError` when a projection is asked for with more numbers than the networks below it have."""
+    most, size = count_features(networks, asked.layers), asked.told.get("size", 0)
+    if size > most:
+        names, remedy = " and ".join(network.name for network in networks), "Ask for fewer, or other layers."
+        raise TrainingError(explain("size", f"{most} or fewer, as these layers have", size, names, remedy))
 
 
 def plan_space(asked: WantedSpace, collection: Collection, networks: tuple[Network, ...], name: str) -> SpacePlan:

@@ -27,7 +27,7 @@ from essentia_ldl.files import Home
 from essentia_ldl.records import Split, Track
 from essentia_ldl.runs import folder as runs
 from essentia_ldl.runs.names import HISTORY
-from essentia_ldl.runs.space import VECTORS, SpacePlan, make_settings, write_space_plan
+from essentia_ldl.runs.space import COMPARED, VECTORS, WITH_OUTPUTS, SpacePlan, make_settings, write_space_plan
 from essentia_ldl.scores.bootstrap import group_tracks
 from essentia_ldl.scores.neighbours import rank_neighbours
 from essentia_ldl.spaces.artists import WantedSpace, find_music, keep_known, plan_space, prepare_features, train_spaces
@@ -106,11 +106,15 @@ def compare_spaces(
     ------
     DataError
         When artists are not known, or too few for the folds.
+    TrainingError
+        When something was asked for that none of the losses has, or no network can be.
     EssentiaLdlError
         Whatever else went wrong.
     """
     from threadpoolctl import threadpool_limits
 
+    if contest.losses and set(contest.losses) <= set(WITH_OUTPUTS):
+        make_settings(contest.losses[0], **wanted.told)  # which refuses what none of them has
     source, _ = find_music(source, home, say)
     tracks, _ = keep_known(datasets.read_tracks(source.place, source.layout, source.options, say=say), wanted)
     columns = choose_columns(tracks, contest.terms.by)
@@ -145,7 +149,7 @@ def gather_vectors(
         plain = np.stack([read_joint(folders, one, wanted.layers).mean(axis=0, dtype=np.float64) for one in contents])
         found[PLAIN] = [plain] * len(folds)
         found[STANDARD] = [standardise(plain, _find_rows(collection.tracks, fold)[0]) for fold in folds]
-    ways = {loss: _settle(wanted, loss) for loss in contest.losses}
+    ways = {loss: settle(wanted, loss) for loss in contest.losses}
     if networks and ways:
         first = next(iter(ways.values()))
         settings = dataclasses.replace(first.settings, epochs=0)
@@ -175,12 +179,10 @@ def gather_vectors(
     return found
 
 
-def _settle(wanted: WantedSpace, loss: str) -> WantedSpace:
-    """Give a loss what is asked for, and its own margin and negatives where those of the default loss are asked for."""
-    default = make_settings(whole=bool(wanted.network))
-    given = {name: value for name, value in vars(wanted.settings).items() if value != getattr(default, name)}
-    given.pop("loss", None)
-    return dataclasses.replace(wanted, settings=make_settings(loss, whole=bool(wanted.network), **given))
+def settle(wanted: WantedSpace, loss: str) -> WantedSpace:
+    """Give a loss what was asked for by name as far as it has it, and else its own."""
+    told = {name: value for name, value in wanted.told.items() if name not in COMPARED or loss not in WITH_OUTPUTS}
+    return dataclasses.replace(wanted, settings=make_settings(loss, whole=bool(wanted.network), **told))
 
 
 def _plan_fold(wanted: WantedSpace, prepared: tuple[Collection, tuple[Network, ...]], fold: Split) -> SpacePlan:

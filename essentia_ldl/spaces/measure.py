@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from essentia_ldl import bounds
 from essentia_ldl.collection import splits
 from essentia_ldl.collection.alike import ARTIST, NOBODY, number_alike
 from essentia_ldl.errors import DataError, explain
@@ -95,7 +96,7 @@ class MeasureTerms:
     Raises
     ------
     DataError
-        When a number is below 1, or the folder is a file.
+        When a number is out of range, or the folder is a file.
     """
 
     by: tuple[str, ...] = ()
@@ -108,6 +109,8 @@ class MeasureTerms:
         for name in ("k", "n_nearest"):
             if getattr(self, name) < 1:
                 raise DataError(explain(name, "1 or more", getattr(self, name), "embeddings", "Correct it."))
+        if not bounds.is_seed(self.seed):
+            raise DataError(explain("seed", bounds.SEED, self.seed, "embeddings", "Correct it."))
         if self.pictures is not None and self.pictures.exists() and not self.pictures.is_dir():
             raise DataError(explain("pictures", "a folder", "a file", self.pictures, "Name another folder."))
 

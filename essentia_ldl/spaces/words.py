@@ -23,7 +23,7 @@ from essentia_ldl.collection.alike import LABEL, list_alike
 from essentia_ldl.collection.read import Source
 from essentia_ldl.errors import DataError, UnknownNameError, explain
 from essentia_ldl.files import Home, digest_file, read_object, write_json
-from essentia_ldl.models import folder as models
+from essentia_ldl.models.promotion import promote
 from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import Failure, Track
 from essentia_ldl.runs import folder as runs
@@ -156,7 +156,7 @@ def learn_words(
             write_json(run / MEASURES, measure_run(plan, vocabulary, split, read_side(run / SIDE)))
             shutil.copyfile(run / SIDE, run / "export" / f"{plan.stem}{SUFFIX}")
             additions = {"run": run.name, "words": {**plan.card["words"], "sha256": digest_file(run / SIDE)}}
-            [model] = models.promote(run / "export", [plan.stem], home.graphs, additions)
+            [model] = promote(run / "export", [plan.stem], home.graphs, additions)
             runs.finish_run(run, [model.name])
     [model] = runs.read_models(run)
     measures, history = read_object(run / MEASURES), read_object(run / HISTORY)

@@ -17,7 +17,7 @@ from essentia_ldl.collection import splits
 from essentia_ldl.collection.read import Collection, Source
 from essentia_ldl.errors import StoreError, explain
 from essentia_ldl.files import Home
-from essentia_ldl.models import folder as models
+from essentia_ldl.models.promotion import promote
 from essentia_ldl.recipe.recipe import Recipe
 from essentia_ldl.recipe.sections import ChoiceSettings
 from essentia_ldl.recipe.toml import render_recipe
@@ -243,7 +243,7 @@ def deliver(
         scores = {**score_run(folder), **own}
         write_scores(folder, scores)
         stems = [stem for stem in read_plan(folder).stems.values() if stem]
-        promoted = models.promote(folder / "export", stems, graphs, {"run": run.name, "scores": scores})
+        promoted = promote(folder / "export", stems, graphs, {"run": run.name, "scores": scores})
         names = [*(model.name for model in promoted), *names]
     runs.finish_run(run, names)
     return tuple(names), scores

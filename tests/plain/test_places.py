@@ -25,7 +25,8 @@ from essentia_ldl.features.beside import find_networks
 from essentia_ldl.features.store import Store
 from essentia_ldl.files import Home, digest_file, write_json
 from essentia_ldl.models.answers import read_answers, write_answers
-from essentia_ldl.models.folder import choose_models, find_extractor, list_models, promote
+from essentia_ldl.models.folder import choose_models, find_extractor, list_models
+from essentia_ldl.models.promotion import promote
 from essentia_ldl.predict.journal import list_parts
 from essentia_ldl.recipe.toml import read_recipe
 from essentia_ldl.records import LabelTable
@@ -184,8 +185,9 @@ def test_a_card_in_a_run_is_promoted_into_graphs_and_nowhere_else(tmp_path, outs
         promote(run, ["mood_sad-musicnn-msd"], graphs)
 
     attack(card, use, outside, n_names=2)  # each one that is no fault is a model more
-    write_json(run / "promoted.json", {"version": "1"})
-    attack(run / "promoted.json", use, outside)
+    for claim in ({"version": "1"}, {"versions": "1"}, {"versions": {"mood_sad-musicnn-msd": "1"}}):
+        write_json(run / "promoted.json", claim)
+        attack(run / "promoted.json", use, outside, n_names=2)
 
 
 @pytest.fixture

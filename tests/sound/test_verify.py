@@ -14,7 +14,6 @@ import pytest
 from essentia_ldl.errors import EssentiaLdlError, GraphError
 from essentia_ldl.files import Home, digest_file
 from essentia_ldl.frontends import MUSICNN
-from essentia_ldl.models import folder as models
 from essentia_ldl.models.answers import name_answers, read_answers
 from essentia_ldl.sound import verify
 from essentia_ldl.sound.features import extract_features
@@ -193,7 +192,7 @@ def test_failed_verification_promotes_nothing(copied_run, monkeypatch):
 
     edit_golden(copied_run, FULL, lambda values: values[f"{SOFTMAX}_0"].__iadd__(1e-4))
     monkeypatch.setattr(train_module, "run_zone", run_zone)
-    monkeypatch.setattr(models, "promote", lambda *_: pytest.fail("an unverified graph was promoted"))
+    monkeypatch.setattr(train_module, "promote", lambda *_: pytest.fail("an unverified graph was promoted"))
     with pytest.raises(StepFailed):
         train_module.finish(copied_run, train_module.Collection((), {}, {}, (), Home.from_environment()))
 

@@ -1,10 +1,12 @@
-"""What the terminal shows when a labelling ends. In: its record; out: lines of text."""
+"""What the terminal shows when a labelling or a review ends. In: its record; out: lines of text."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
-from essentia_ldl.annotate.command import Annotated
+from essentia_ldl.annotate.command import Annotated, Reviewed
+from essentia_ldl.runs.names import RECIPE
 
 
 def describe_annotated(done: Annotated) -> list[str]:
@@ -17,9 +19,26 @@ def describe_annotated(done: Annotated) -> list[str]:
         lines.append(f"not in it: {done.n_even} undecided, as votes are even, and {done.n_unsure} unsure")
     if done.agreement is not None:
         scale = "Krippendorff's alpha; 1 is always, 0 as by chance"
-        lines.append(f"agreement of the raters: {done.agreement:.2f} ({scale})")
-    lines += [f"not played: {path}: {reason}" for path, reason in done.silent.items()]
+        lines.append(
+            f"agreement of the raters: {done.agreement.alpha:.2f} on {done.agreement.n_tracks} tracks ({scale})"
+        )
+    lines += _list_silent(done.silent)
     lines += [f"note: {note}" for note in done.notes]
     if n:
         lines.append(f"train with it: essentia-ldl new my-task --data {table}, then essentia-ldl train my-task")
     return lines
+
+
+def describe_reviewed(done: Reviewed) -> list[str]:
+    """Say what became of doubtful labels, and what to do with the file."""
+    audit = os.path.relpath(done.audit)
+    counts = f"{done.n_changed} labels changed, {done.n_confirmed} confirmed, {done.n_dropped} tracks left out"
+    lines = [f"{audit}: {counts}", *_list_silent(done.silent)]
+    if done.n_changed or done.n_dropped:
+        recipe = os.path.join(os.path.dirname(audit), RECIPE)
+        lines.append(f"train with it: essentia-ldl train {recipe} --corrections {audit}, and the --data of before")
+    return lines
+
+
+def _list_silent(silent: Mapping[str, str]) -> list[str]:
+    return [f"not played: {path}: {reason}" for path, reason in silent.items()]

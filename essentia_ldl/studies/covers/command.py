@@ -25,7 +25,7 @@ from essentia_ldl.errors import DataError, Reason, WeightsError, explain
 from essentia_ldl.features.extract import extract
 from essentia_ldl.files import Home, digest_file, read_object, write_json
 from essentia_ldl.frontends import CQT
-from essentia_ldl.models.folder import promote
+from essentia_ldl.models.promotion import promote
 from essentia_ldl.recipe.new import list_classes
 from essentia_ldl.records import Failure, Split, Track
 from essentia_ldl.runs import folder as runs

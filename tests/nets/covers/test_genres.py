@@ -6,9 +6,11 @@ import numpy as np
 
 from essentia_ldl.features.store import Store
 from essentia_ldl.frontends import CQT
+from essentia_ldl.nets.backbones import cqtcnn
 from essentia_ldl.nets.covers.genres import train_audio, train_image
 from essentia_ldl.nets.inputs.patches import cut_grid
 from essentia_ldl.nets.runtime import keras
+from essentia_ldl.runs.covers import MOST_SIZE
 
 
 def test_the_embedding_of_a_track_is_the_mean_over_its_patches(make_covers_plan, capsys):
@@ -20,6 +22,10 @@ def test_the_embedding_of_a_track_is_the_mean_over_its_patches(make_covers_plan,
     expected = np.asarray(body(cut_grid(frames, CQT))).mean(axis=0)
     np.testing.assert_allclose(embeddings[2], expected, rtol=1e-4, atol=1e-5)
     assert "covers: spectra, 1 epochs, best is 1" in capsys.readouterr().out
+
+
+def test_a_common_space_has_as_many_numbers_as_the_network_of_spectra_at_most():
+    assert MOST_SIZE == cqtcnn.EMBEDDING_SIZE
 
 
 def test_pictures_are_embedded_one_by_one(make_covers_plan):

@@ -7,7 +7,8 @@ import socket
 import pytest
 
 from essentia_ldl.annotate import command as module
-from essentia_ldl.annotate.command import Labelling, Serving, annotate
+from essentia_ldl.annotate.command import Labelling, annotate
+from essentia_ldl.annotate.server import Serving
 from essentia_ldl.annotate.session import Visitor
 from essentia_ldl.errors import AudioError, DataError, StoreError
 from essentia_ldl.files import Home
@@ -22,7 +23,7 @@ def run(tmp_path, music, monkeypatch):
 
     def run_it(play=lambda session: None, serving=None, source=None, **options):
         said = []
-        monkeypatch.setattr(module, "serve", lambda session, token, port, tell, opens: play(session))
+        monkeypatch.setattr(module, "serve", lambda session, token, serving, tell: play(session))
         labelling = Labelling(**{"classes": CLASSES, "output": str(tmp_path / "labels.csv"), **options})
         sources = [source or str(tmp_path / "music")]
         return annotate(sources, labelling, serving or Serving(opens=False), Home(tmp_path), said.append), said
@@ -43,7 +44,8 @@ def test_it_says_what_was_labelled(run, tmp_path, music):
     assert done.table == tmp_path / "labels.csv"
     assert done.counts == {"sad": 1, "non_sad": 0}
     assert (done.n_even, done.n_unsure) == (1, 1)
-    assert done.agreement == pytest.approx(0)
+    assert done.agreement.n_tracks == 1
+    assert done.agreement.alpha == pytest.approx(0)
     assert list(done.silent.values()) == ["no codec"]
     assert said == [f"12 tracks; answers go to {tmp_path / 'labels.csv'}"]
     again, _ = run(has_model=False)

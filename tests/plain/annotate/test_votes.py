@@ -118,17 +118,18 @@ def test_agreement_is_that_of_the_published_example():
         for rater, line in enumerate(OBSERVERS)
         for unit, said in enumerate(line.split())
     ]
-    assert measure_agreement(gather(*events, classes=names)) == pytest.approx(0.743, abs=5e-4)
+    assert measure_agreement(gather(*events, classes=names)).alpha == pytest.approx(0.743, abs=5e-4)
+    assert measure_agreement(gather(*events, classes=names)).n_tracks == 11, "one rater alone had the last unit"
 
 
 def test_agreement_of_two_classes_is_of_shares_and_for_plain_votes_the_nominal_one():
     plain = [("1", "sad", "sad"), ("2", "sad", "non_sad"), ("3", "non_sad", "non_sad"), ("4", "sad", "sad")]
     events = [vote(rater, path, said) for path, *pair in plain for rater, said in zip("ab", pair, strict=True)]
     # eight values, five of them sad: observed disagreement 1/4, expected 2 * 5 * 3 / (8 * 7)
-    assert measure_agreement(gather(*events)) == pytest.approx(1 - 0.25 / (30 / 56))
+    assert measure_agreement(gather(*events)).alpha == pytest.approx(1 - 0.25 / (30 / 56))
     near = [vote("a", "1", 0.9), vote("b", "1", 0.8), vote("a", "2", 0.2), vote("b", "2", 0.1)]
     far = [vote("a", "1", 0.9), vote("b", "1", 0.5), vote("a", "2", 0.2), vote("b", "2", 0.5)]
-    assert measure_agreement(gather(*near)) > 0.9 > measure_agreement(gather(*far))
+    assert measure_agreement(gather(*near)).alpha > 0.9 > measure_agreement(gather(*far)).alpha
 
 
 @pytest.mark.parametrize(

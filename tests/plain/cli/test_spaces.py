@@ -61,6 +61,11 @@ def test_options_of_the_comparison_arrive(run, tmp_path, monkeypatch):
     [
         (["evaluate-embeddings", "msd-musicnn-1"], "arguments: expected a model and a collection; got 'msd-musicnn-1'"),
         (["space", "compare", "DATA", "--losses", "triplets"], "Did you mean 'triplet'?"),
+        (["evaluate-embeddings", "m", "DATA", "--seed", "-1"], "seed: expected 0 to 2147483647; got -1"),
+        (["space", "artists", "DATA", "--rate", "1e30"], "rate: expected above 0, at most 10; got 1e+30"),
+        (["space", "artists", "DATA", "--loss", "tags", "--margin", "1"], "margin: expected none with the loss tags"),
+        (["space", "compare", "DATA", "--losses", "basic", "--negatives", "semi-hard"], "negatives: expected none"),
+        (["covers", "DATA", "--size", "999999999"], "size: expected 1 to 2048"),
         (["evaluate-embeddings", "m", "DATA", "--by", "gener"], "column: expected one of artist, label; got 'gener'"),
         (["evaluate-embeddings", "m", "DATA", "-o", "DATA"], "error:"),
     ],

@@ -68,10 +68,14 @@ def test_parts_have_to_fit(changes, said, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("epochs", 0), ("rate", 0.0), ("margin", float("inf")), ("dropout", 1.0), ("size", "8")]
+    ("field", "value"),
+    [
+        *[("epochs", 0), ("rate", 0.0), ("margin", float("inf")), ("dropout", 1.0), ("size", "8"), ("seed", -1)],
+        *[("rate", 1e30), ("linear_rate", 11.0), ("margin", 2.5), ("size", 2049), ("width", 1.5)],
+    ],
 )
 def test_settings_are_checked(field, value):
-    with pytest.raises(TrainingError, match=field):
+    with pytest.raises(TrainingError, match=f"^{field}: expected"):
         CoversSettings(**{field: value})
 
 

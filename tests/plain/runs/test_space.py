@@ -66,16 +66,33 @@ def test_names_that_do_not_exist(changes, told):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"margin": 0.0}, "margin: expected above 0; got 0.0"),
+        ({"margin": 0.0}, r"margin: expected above 0, at most 2 \(the largest cosine distance\); got 0.0"),
         ({"epochs": -1}, "epochs: expected 0 or more; got -1"),
         ({"size": 1.5}, "size: expected a whole number; got 1.5"),
-        ({"rate": float("inf")}, "rate: expected above 0; got inf"),
+        ({"margin": 2.5}, "margin: expected above 0, at most 2"),
+        ({"margin": float("inf"), "distance": "l2"}, "margin: expected above 0; got inf"),
+        ({"rate": float("inf")}, "rate: expected above 0, at most 10; got inf"),
+        ({"rate": 1e30}, r"rate: expected above 0, at most 10; got 1e\+30"),
+        ({"seed": -1}, "seed: expected 0 to 2147483647; got -1"),
         ({"n_negatives": 101}, "n_negatives: expected 100 or fewer; got 101"),
     ],
 )
 def test_numbers_out_of_range(changes, told):
     with pytest.raises(TrainingError, match=told):
         SpaceSettings(**changes)
+
+
+def test_a_distance_without_bounds_takes_any_margin():
+    assert SpaceSettings(distance="l2", margin=30.0).margin == 30
+
+
+@pytest.mark.parametrize("loss", ["basic", "tags"])
+@pytest.mark.parametrize("given", [{"margin": 0.3}, {"distance": "l2"}, {"negatives": "semi-hard"}, {"n_negatives": 2}])
+def test_what_a_loss_without_comparisons_does_not_have(loss, given):
+    told = rf"{next(iter(given))}: expected none with the loss {loss}, which compares no tracks; got .*Leave it out"
+    with pytest.raises(TrainingError, match=told):
+        make_settings(loss, **given)
+    assert make_settings(loss, **dict.fromkeys(given)).loss == loss, "what is not given is not refused"
 
 
 def test_a_plan_is_on_frozen_networks_or_trains_one(tmp_path):

@@ -12,7 +12,15 @@ from essentia_ldl.features.beside import find_networks
 from essentia_ldl.files import Home
 from essentia_ldl.records import Track
 from essentia_ldl.spaces import artists
-from essentia_ldl.spaces.artists import draw_roles, keep_known, learn_space, make_asked, name_data, plan_space
+from essentia_ldl.spaces.artists import (
+    check_size,
+    draw_roles,
+    keep_known,
+    learn_space,
+    make_asked,
+    name_data,
+    plan_space,
+)
 
 TRACKS = [Track(f"{n}.mp3", f"/{n}.mp3", "sad", f"artist {n // 2}", tags=None) for n in range(8)]
 
@@ -40,11 +48,23 @@ def test_options_are_fields_of_what_is_asked_or_of_its_settings():
         ({"name": "../out"}, DataError, "name: expected letters"),
         ({"valid_share": 1.0}, DataError, "share that validates"),
         ({"margin": -1.0}, TrainingError, "margin: expected above 0"),
+        ({"network": "artists", "size": 8}, TrainingError, "size: expected nothing beside a network .*; got 8"),
+        ({"network": "artists", "layers": "deep"}, TrainingError, "layers: expected nothing beside a network"),
+        ({"network": "artists", "on": ("msd-vgg",)}, TrainingError, "on: expected nothing beside a network"),
+        ({"network": "artists", "epochs": 0}, TrainingError, "epochs: expected 1 or more of a network"),
     ],
 )
 def test_what_cannot_be_asked_for(given, error, told):
     with pytest.raises(error, match=told):
         make_asked(**given)
+
+
+def test_a_projection_has_as_many_numbers_as_what_is_below_it_at_most(tmp_path):
+    networks = find_networks(("msd-musicnn", "msd-vgg"), tmp_path)
+    check_size(make_asked(size=456), networks)  # 200 and 256
+    with pytest.raises(TrainingError, match=r"size: expected 456 or fewer, .*; got 457 \(msd-musicnn and msd-vgg\)"):
+        check_size(make_asked(size=457), networks)
+    check_size(make_asked("words"), ())  # which has a size of its own
 
 
 def test_a_projection_is_planned_on_every_track_and_named_after_data_and_network(tmp_path):

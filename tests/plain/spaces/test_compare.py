@@ -8,15 +8,15 @@ import pytest
 from essentia_ldl.choices import SPACE_LOSSES
 from essentia_ldl.collection import splits
 from essentia_ldl.collection.alike import number_alike
-from essentia_ldl.collection.read import Collection
-from essentia_ldl.errors import DataError, UnknownNameError
+from essentia_ldl.collection.read import Collection, Source
+from essentia_ldl.errors import DataError, TrainingError, UnknownNameError
 from essentia_ldl.features.beside import find_networks
 from essentia_ldl.files import Home
 from essentia_ldl.runs.space import VECTORS, read_space_plan
 from essentia_ldl.scores.neighbours import rank_neighbours
 from essentia_ldl.spaces import compare
 from essentia_ldl.spaces.artists import make_asked
-from essentia_ldl.spaces.compare import MAP, PLAIN, STANDARD, Contest, gather_vectors, score_folds, standardise
+from essentia_ldl.spaces.compare import MAP, PLAIN, STANDARD, Contest, gather_vectors, score_folds, settle, standardise
 from essentia_ldl.spaces.measure import MeasureTerms
 
 
@@ -82,6 +82,22 @@ def test_every_loss_is_planned_on_every_fold_and_what_needs_no_training_stands_f
         assert not plan.stem
     gather_vectors(*asked, folds, say=lambda line: None)
     assert len(trained) == 9, "what is there is not trained again"
+
+
+@pytest.mark.parametrize(
+    ("told", "loss", "margin"),
+    [({}, "contrastive", 1.0), ({"margin": 0.4}, "contrastive", 0.4), ({"margin": 0.7}, "basic", 0.4)],
+)
+def test_a_loss_is_given_what_was_told_as_far_as_it_has_it(told, loss, margin):
+    """Here .4 is what the siamese loss has for its own, and basic has none."""
+    found = settle(make_asked("siamese", rate=0.01, **told), loss)
+    assert (found.settings.loss, found.settings.margin, found.settings.rate) == (loss, margin, 0.01)
+
+
+def test_what_none_of_the_losses_has_is_refused(tmp_path):
+    asked = make_asked("siamese", margin=0.3)
+    with pytest.raises(TrainingError, match="margin: expected none with the loss basic"):
+        compare.compare_spaces(asked, Contest(("basic", "tags")), Source(None), Home(tmp_path), say=print)
 
 
 def test_vectors_are_shifted_and_scaled_by_the_side_that_trains():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from essentia_ldl.annotate.command import Annotated
-from essentia_ldl.cli.text.annotate import describe_annotated
+from essentia_ldl.annotate.command import Annotated, Reviewed
+from essentia_ldl.annotate.votes import Agreement
+from essentia_ldl.cli.text.annotate import describe_annotated, describe_reviewed
 
 
 def build(path, **changes) -> Annotated:
@@ -21,10 +22,16 @@ def test_it_tells_what_is_there_and_what_comes_next(tmp_path, monkeypatch):
 
 def test_it_tells_what_is_missing_and_how_far_raters_agree(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    changes = {"n_even": 1, "n_unsure": 2, "agreement": 0.678, "silent": {"/a.xm": "no codec"}, "notes": ("kept",)}
+    changes = {
+        "n_even": 1,
+        "n_unsure": 2,
+        "agreement": Agreement(0.678, 12),
+        "silent": {"/a.xm": "no codec"},
+        "notes": ("kept",),
+    }
     assert describe_annotated(build(tmp_path / "labels.csv", **changes))[1:-1] == [
         "not in it: 1 undecided, as votes are even, and 2 unsure",
-        "agreement of the raters: 0.68 (Krippendorff's alpha; 1 is always, 0 as by chance)",
+        "agreement of the raters: 0.68 on 12 tracks (Krippendorff's alpha; 1 is always, 0 as by chance)",
         "not played: /a.xm: no codec",
         "note: kept",
     ]
@@ -33,3 +40,14 @@ def test_it_tells_what_is_missing_and_how_far_raters_agree(tmp_path, monkeypatch
 def test_nothing_can_be_trained_with_nothing(tmp_path):
     lines = describe_annotated(build(tmp_path / "labels.csv", counts={"sad": 0, "non_sad": 0}))
     assert len(lines) == 1
+
+
+def test_a_review_says_what_became_of_the_labels(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = Reviewed(tmp_path / "runs/x/audit.csv", 1, 2, 0, {"a.wav": "no codec"})
+    assert describe_reviewed(done) == [
+        "runs/x/audit.csv: 1 labels changed, 2 confirmed, 0 tracks left out",
+        "not played: a.wav: no codec",
+        "train with it: essentia-ldl train runs/x/recipe.toml --corrections runs/x/audit.csv, and the --data of before",
+    ]
+    assert len(describe_reviewed(Reviewed(tmp_path / "audit.csv", 0, 2, 0, {}))) == 1
