@@ -9,7 +9,8 @@ default, and the others are what the literature proposes. Intervals of 95 % are 
 ``--setting sliders`` tells distributions made of sadness_share, ``rare`` leaves so many tracks of the second class in
 the pool that they are 12 % of it, ``very-sad`` tells apart the clips of which 45 % of the listeners or more chose
 sadness, and ``genre`` the values of the column genre. ``--seeds 0 20`` are those that the default was chosen on, and
-others are reported. ``--judge`` adds what the page would say of itself, and ``--picture FILE`` draws the curve.
+others are reported. ``--pool N`` draws so many tracks of each pool, ``--judge`` adds what the page would say of itself,
+and ``--picture FILE`` draws the curve.
 """
 
 from __future__ import annotations
@@ -33,13 +34,14 @@ N_PARTS, N_AT_ONCE, RARE_SHARE, EARLY = 5, 5, 0.12, 40
 
 @dataclasses.dataclass(frozen=True)
 class Music:
-    """Tracks with their unit vectors, classes (n_tracks,), what people say (n_tracks, n_classes), and artists."""
+    """Tracks: unit vectors, classes (n_tracks,), what people say (n_tracks, n_classes), artists; and what is tried."""
 
     units: np.ndarray
     classes: np.ndarray
     targets: np.ndarray
     groups: np.ndarray
     setting: str
+    n_pool: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,7 +200,7 @@ ORDERS: dict[str, Order] = {
 }
 
 
-def read_music(path: str, setting: str) -> Music:
+def read_music(path: str, setting: str, n_pool: int | None = None) -> Music:
     """Read an index."""
     library = read_library(path)
     columns = [entry.columns for entry in library.entries]
@@ -213,7 +215,7 @@ def read_music(path: str, setting: str) -> Music:
         shares = np.clip([float(column["sadness_share"]) / 0.4 for column in columns], 0, 1)
         targets = np.stack([1 - shares, shares], axis=1)
     groups = np.array([entry.artist for entry in library.entries])
-    return Music(library.units, classes, targets, groups, setting)
+    return Music(library.units, classes, targets, groups, setting, n_pool)
 
 
 def deal(music: Music, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -226,8 +228,10 @@ def deal(music: Music, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
         if music.setting == "rare":
             often, rare = (pool[music.classes[pool] == k] for k in (0, 1))
             n_kept = round(len(often) * RARE_SHARE / (1 - RARE_SHARE))
-            pool = np.sort(np.concatenate([often, rng.permutation(rare)[:n_kept]]))
-        sides.append((pool, np.flatnonzero(parts == part)))
+            pool = np.concatenate([often, rng.permutation(rare)[:n_kept]])
+        if music.n_pool is not None:
+            pool = rng.permutation(pool)[: music.n_pool]
+        sides.append((np.sort(pool), np.flatnonzero(parts == part)))
     return sides
 
 
@@ -291,14 +295,17 @@ def main() -> None:
     parser.add_argument("--setting", choices=["keys", "sliders", "rare", "very-sad", "genre"], default="keys")
     parser.add_argument("--seeds", nargs=2, type=int, default=[100, 130], metavar=("FIRST", "END"))
     parser.add_argument("--orders", nargs="+", choices=list(ORDERS), default=list(ORDERS))
+    parser.add_argument("--pool", type=int)
     parser.add_argument("--judge", action="store_true", help="compare with what the page says, of random and chosen")
     parser.add_argument("--picture")
     given = parser.parse_args()
-    music, seeds = read_music(given.index, given.setting), range(*given.seeds)
+    music, seeds = read_music(given.index, given.setting, given.pool), range(*given.seeds)
     judged = JUDGED if given.judge else ()
     walks = {name: [walk(music, seed, ORDERS[name], name in judged) for seed in seeds] for name in given.orders}
     right = {name: np.stack([one[0] for one in found]).astype(float) for name, found in walks.items()}
-    print(f"{len(music.classes)} tracks, {given.setting}, seeds {seeds.start} to {seeds.stop - 1}\n")
+    sizes = [len(pool) for seed in seeds for pool, _ in deal(music, seed)]
+    drawn = f"pools of {min(sizes)} to {max(sizes)}, seeds {seeds.start} to {seeds.stop - 1}"
+    print(f"{len(music.classes)} tracks, {given.setting}, {drawn}\n")
     print(f"| order | {' | '.join(map(str, COUNTS))} | mean | above random | interval | found |")
     print("| --- " * (len(COUNTS) + 5) + "|")
     for name, found in right.items():
