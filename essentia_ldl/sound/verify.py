@@ -361,5 +361,6 @@ def end_verification(arguments: list[str], verify: Callable[[Path], dict[str, An
             why = GraphError(f"verification: {Reason(error)} ({run}). Run `essentia-ldl doctor`.")
             return fail_step(find_full_disk(error) or why)
         worst = max(value for nodes in report["golden"].values() for value in nodes.values())
-        print(f"verified in Essentia: {len(report['golden'])} graphs, largest difference {worst:.1e}")
+        n_graphs = len(report["golden"])
+        print(f"verified in Essentia: {n_graphs} graph{'s' * (n_graphs > 1)}, largest difference {worst:.1e}")
     return 0

@@ -13,7 +13,7 @@ import pytest
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 sys.path.insert(0, str(DOCS))
 
-from extensions import cells, pages, run  # noqa: E402
+from extensions import cells, installed, pages, run  # noqa: E402
 
 
 def test_every_command_and_every_option_is_described():
@@ -43,6 +43,14 @@ def test_what_a_module_defines_is_listed_and_what_it_imports_is_not():
 
     assert pages.list_public(metrics)[:2] == ["score_accuracy", "score_recall"]
     assert "explain" not in pages.list_public(abstention)
+
+
+def test_a_command_is_drawn_with_what_it_printed_and_nothing_of_it_is_markup(tmp_path):
+    (tmp_path / "a<b>").touch()
+    assert installed.run(tmp_path, "ls | sort") == "<b>$ ls | sort</b>\na&lt;b&gt;"
+    assert installed.run(tmp_path, "essentia-ldl --version").startswith(
+        "<b>$ essentia-ldl --version</b>\nessentia-ldl, "
+    )
 
 
 def test_a_text_is_shown_as_it_is():
