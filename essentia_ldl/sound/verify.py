@@ -24,11 +24,11 @@ from essentia_ldl.files import digest_file, read_json, write_json
 from essentia_ldl.models.algorithms import of_algorithm
 from essentia_ldl.models.answers import read_answers
 from essentia_ldl.models.card import GraphCard, find_front_end
+from essentia_ldl.models.differences import choose_limit, measure_difference
 from essentia_ldl.records import FrontEnd
 from essentia_ldl.runs.plan import ExtractorPlan, read_plan
 from essentia_ldl.sound.audio import readable_audio
 from essentia_ldl.sound.cqt import compute_bins
-from essentia_ldl.sound.differences import choose_limit, measure_difference
 from essentia_ldl.sound.extractors import Embedder, stack_tokens
 from essentia_ldl.sound.graph import load_graph, run_graph
 from essentia_ldl.sound.mel import compute_bands
