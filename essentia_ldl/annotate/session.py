@@ -12,7 +12,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from essentia_ldl.errors import DataError, explain
 
 HOLD_S = 600.0  # a browser may have been closed
 SHARED = 5  # with several raters, every so many tracks is one that somebody else has voted on: that measures agreement
+REST = 20  # times as long as the agreement took to compute, until it is computed again
 N_LISTED = 200  # votes that the page lists
 LONGEST_ID = 80  # characters
 MODEL, RANDOM, LIST = "model", "random", "list"
@@ -89,7 +90,7 @@ class LabelSession:
         self._order = [pool.paths[row] for row in draw_tracks(len(pool.paths), [], len(pool.paths), seed)]
         self._holds: dict[str, Hold] = {}
         self._n_asked: dict[str, int] = {}
-        self._agreement: tuple[int, Agreement | None] = (-1, None)
+        self._agreement: tuple[int, Agreement | None, float] = (-1, None, 0.0)
         self._described: dict[str, Known] = {}
         self.silent: dict[str, str] = {}
         self._lock = threading.RLock()
@@ -257,8 +258,8 @@ class LabelSession:
         }
 
     def _tell_state(self, visitor: Visitor) -> dict[str, Any]:
-        classes, counts = self.votes.classes, self.votes.count()
-        background = self.background
+        classes, counts, raters = self.votes.classes, self.votes.count(), self.votes.raters
+        background, mine = self.background, self.votes.list_of(visitor.rater)
         return {
             "mode": self.mode,
             "classes": list(classes),
@@ -267,14 +268,14 @@ class LabelSession:
             "n_even": counts[EVEN_VOTES],
             "n_unsure": counts[UNSURE],
             "n_tracks": len(self.pool.paths),
-            "n_mine": sum(path in self._numbers for path in (vote.path for vote in self.votes.list_of(visitor.rater))),
-            "raters": [{"name": name, "n": len(self.votes.list_of(name))} for name in self.votes.raters],
-            "agreement": self._agree(),
+            "n_mine": sum(vote.path in self._numbers for vote in mine),
+            "raters": [{"name": name, "n": n} for name, n in raters.items()],
+            "agreement": self._agree() if len(raters) > 1 else None,
             "curve": [dataclasses.astuple(point) for point in self.journal.points],
             "n_embedded": 0 if background is None else background.n_embedded,
             "can_choose": background is not None and bool(background.queue),
             "trouble": "" if background is None else background.trouble,
-            "said": self._list_said(visitor.rater),
+            "said": self._list_said(mine),
             "silent": [
                 {"title": name_track(path, self._describe(path)), "reason": reason}
                 for path, reason in self.silent.items()
@@ -283,9 +284,9 @@ class LabelSession:
             "table": self.journal.table.name,
         }
 
-    def _list_said(self, rater: str) -> list[dict[str, Any]]:
+    def _list_said(self, votes: Sequence[Event]) -> list[dict[str, Any]]:
         found = []
-        for vote in reversed(self.votes.list_of(rater)[-N_LISTED:]):
+        for vote in reversed(votes[-N_LISTED:]):
             known = self._describe(vote.path)
             said = None if vote.said is None else dict(vote.said)
             named = {"title": name_track(vote.path, known), "artist": write_clean(known.artist)}
@@ -293,12 +294,13 @@ class LabelSession:
         return found
 
     def _agree(self) -> dict[str, Any] | None:
-        """Return the agreement, computed once per vote."""
-        if len(self.votes.raters) < 2:
-            return None
-        if self._agreement[0] != self.votes.n_events:
-            self._agreement = (self.votes.n_events, measure_agreement(self.votes))
-        found = self._agreement[1]
+        """Return the agreement, computed after every vote; where that takes long, it may be some votes old."""
+        n, found, next_s = self._agreement
+        if n != self.votes.n_events and time.monotonic() >= next_s:
+            begun_s = time.monotonic()
+            found = measure_agreement(self.votes)
+            ended_s = time.monotonic()
+            self._agreement = (self.votes.n_events, found, ended_s + REST * (ended_s - begun_s))
         return None if found is None else dataclasses.asdict(found)
 
     def _describe(self, path: str) -> Known:

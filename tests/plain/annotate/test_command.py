@@ -70,6 +70,8 @@ def test_what_is_refused_before_the_page_is_served(run, tmp_path, music):
         run(classes=("sad",))
     with pytest.raises(DataError, match="1 or more"):
         run(n_votes=0)
+    with pytest.raises(DataError, match="seed: expected 0 to"):
+        run(seed=-1)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
