@@ -158,6 +158,24 @@ def test_keys_do_what_they_say_and_nothing_else(serve, listen):
     assert read_votes(served) == {}
 
 
+@pytest.mark.slow
+def test_keys_of_other_keyboards_and_a_browser_that_may_remember_nothing(serve, listen):
+    served = serve()
+    ana = listen(served.address)
+    ana.page.add_init_script(
+        "for (const name of ['localStorage', 'sessionStorage'])"
+        " Object.defineProperty(window, name, { get() { throw new DOMException('denied', 'SecurityError'); } })"
+    )
+    ana.page.reload()
+    ana.enter("Ana")
+    strike = "([key, code]) => document.body.dispatchEvent(new KeyboardEvent('keydown', { key, code, bubbles: true }))"
+    first = ana.act(lambda: ana.page.evaluate(strike, ["é", "Digit2"]))  # French, without the shift key
+    ana.act(lambda: ana.page.evaluate(strike, ["г", "KeyU"]))  # Russian
+    ana.act(lambda: ana.page.evaluate(strike, ["я", "KeyZ"]))
+    assert read_votes(served) == {"Ana": [(first, {"non_sad": 1.0})]}
+    ana.check()
+
+
 def test_a_key_that_is_held_or_pressed_twice_answers_one_track(serve, listen):
     served = serve()
     ana = listen(served.address, "Ana")
