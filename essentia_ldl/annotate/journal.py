@@ -13,6 +13,7 @@ import dataclasses
 import fcntl
 import io
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -40,11 +41,22 @@ class Known:
         Empty where it is not known.
     columns : Mapping[str, str]
         What else a table said of it.
+
+    Raises
+    ------
+    DataError
+        When one of them is no text.
     """
 
     artist: str = ""
     title: str = ""
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        columns = dict(self.columns)
+        strange = [text for text in (self.artist, self.title, *columns, *columns.values()) if not isinstance(text, str)]
+        if strange:
+            raise DataError(explain("track", "texts", strange[0], "artist, title and columns", "Write a text."))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +71,11 @@ class CurvePoint:
         Artists that were left out, one after the other.
     balanced_accuracy, low, high : float
         With a 95 % interval.
+
+    Raises
+    ------
+    DataError
+        When one of them is no number from 0 on.
     """
 
     n: int
@@ -66,6 +83,11 @@ class CurvePoint:
     balanced_accuracy: float
     low: float
     high: float
+
+    def __post_init__(self) -> None:
+        values = dataclasses.astuple(self)
+        if not all(isinstance(value, int | float) and 0 <= value < math.inf for value in values):
+            raise DataError(explain("point", "numbers from 0 on", values, "curve", "Delete the line."))
 
 
 class VoteJournal:
@@ -179,7 +201,7 @@ class VoteJournal:
         """
         classes = self.votes.classes
         paths = sorted(self.votes.latest)
-        own = {"path", "label", "artist", "title", "split", *classes, N_RATERS}
+        own = {name.lower() for name in ("path", "label", "artist", "title", "split", *classes, N_RATERS)}
         told = [self.known.get(path, Known()) for path in paths]
         more = list(dict.fromkeys(name for one in told for name in one.columns if name.lower() not in own))
         has_title = any(one.title for one in told)
@@ -244,14 +266,16 @@ class VoteJournal:
         whole = data[: data.rfind(b"\n") + 1]
         if whole != data:  # a process was killed while it wrote the last line
             os.ftruncate(self._file, len(whole))
-        lines = whole.decode("utf-8", "surrogateescape").splitlines()
+        lines = whole.decode("utf-8", "surrogateescape").split("\n")[:-1]  # a title may have other ends of lines
         if not lines:
             return self._begin()
         head = self._parse(1, lines[0])
         if head.get("format") != FORMAT:
             raise StoreError(explain("journal", FORMAT, head.get("format"), self.path, REMEDY))
         if head.get("classes") != list(self.votes.classes):
-            there = ",".join(map(str, head.get("classes", ())))
+            if not isinstance(head.get("classes"), list):
+                raise self._damaged(1, head.get("classes"))
+            there = ",".join(map(str, head["classes"]))
             remedy = f"Give --classes {there}, or name another table with -o."
             raise DataError(
                 explain("classes", f"those of the table, {there}", list(self.votes.classes), self.path, remedy)

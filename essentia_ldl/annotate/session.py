@@ -44,11 +44,21 @@ class Visitor:
         Which window.
     order : str
         "model" or "random": what chooses the next track.
+
+    Raises
+    ------
+    DataError
+        When the rater is called as the labels of a table are.
     """
 
     rater: str
     browser: str
     order: str = MODEL
+
+    def __post_init__(self) -> None:
+        if self.rater == TABLE:
+            rule = f"another name than {TABLE!r}, by which the labels of MUSIC are kept"
+            raise DataError(explain("rater", rule, self.rater, "page", "Write another name."))
 
 
 @dataclasses.dataclass
@@ -357,7 +367,7 @@ def read_answer(answer: Mapping[str, Any]) -> tuple[int, dict[str, float] | None
     try:
         number, said, took_s = answer["track"], answer["said"], round(float(answer.get("took_s", 0.0)), 1)
         shares = None if said is None else {str(name): value for name, value in said.items()}
-        if not isinstance(number, int) or not math.isfinite(took_s) or shares == {}:
+        if not isinstance(number, int) or not 0 <= took_s < math.inf or shares == {}:
             raise ValueError(f"track {number}")
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DataError(explain("answer", "a track and what was said", error, "page", "Load it again.")) from None

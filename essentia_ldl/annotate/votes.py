@@ -7,7 +7,6 @@ each rater on each track; per track the mean of the votes as a distribution, who
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -19,6 +18,7 @@ from essentia_ldl.scores.listeners import choose_class
 
 RESERVED = ("path", "label", "artist", "title", "split", "tags", "n_raters")  # columns that no class may be called by
 LONGEST_NAME = 60  # characters of a rater's name
+MOST_SHARE = 100  # a vote may be in per cent
 EVEN = 1e-9  # difference of two shares, below which neither is the larger
 
 
@@ -72,11 +72,10 @@ class Event:
             raise DataError(explain("vote", "the path of a track", self.path, self.rater, "Name the track."))
         if self.said is not None:
             values = dict(self.said)
-            fits = all(isinstance(x, int | float) and math.isfinite(x) and x >= 0 for x in values.values())
+            fits = all(isinstance(x, int | float) and 0 <= x <= MOST_SHARE for x in values.values())
             if not fits or not sum(values.values()) > 0:
-                raise DataError(
-                    explain("vote", "shares from 0 on, not all of them 0", values, self.path, "Vote again.")
-                )
+                rule = f"shares from 0 to {MOST_SHARE}, not all of them 0"
+                raise DataError(explain("vote", rule, values, self.path, "Vote again."))
             total = sum(values.values())
             said = {name: value / total for name, value in values.items() if value > 0}
             object.__setattr__(self, "said", MappingProxyType(said))

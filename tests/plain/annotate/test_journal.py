@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from essentia_ldl.annotate.journal import CurvePoint, Known, VoteJournal
+from essentia_ldl.annotate.journal import FORMAT, CurvePoint, Known, VoteJournal
 from essentia_ldl.annotate.votes import Event
 from essentia_ldl.datasets.table import read_tracks
 from essentia_ldl.errors import DataError, DiskError, StoreError
@@ -184,7 +184,15 @@ def test_a_folder_that_cannot_be(tmp_path):
 
 @pytest.mark.parametrize(
     ("line", "found"),
-    [("x", "Expecting value"), ("[]", "list"), ('{"rater": ""}', "a name"), ('{"strange": 1}', "strange")],
+    [
+        ("x", "Expecting value"),
+        ("[]", "list"),
+        ('{"rater": ""}', "a name"),
+        ('{"strange": 1}', "strange"),
+        ('{"track": "/a.wav", "artist": 3}', "texts"),
+        ('{"track": "/a.wav", "columns": {"genre": null}}', "texts"),
+        ('{"point": {"n": "x", "n_artists": 1, "balanced_accuracy": 1, "low": 1, "high": 1}}', "numbers from 0 on"),
+    ],
 )
 def test_a_damaged_journal_is_told_with_its_line(table, line, found):
     journal = VoteJournal(table, CLASSES)
@@ -196,6 +204,33 @@ def test_a_damaged_journal_is_told_with_its_line(table, line, found):
     journal.path.write_text(json.dumps({"format": "other"}) + "\n")
     with pytest.raises(StoreError, match="essentia-ldl votes 1; got 'other'"):
         VoteJournal(table, CLASSES)
+    journal.path.write_text(json.dumps({"format": FORMAT, "classes": 2}) + "\n")
+    with pytest.raises(StoreError, match=r"what annotate wrote; got 2.*line 1"):
+        VoteJournal(table, CLASSES)
+
+
+def test_names_and_titles_may_have_any_characters(table):
+    path, title = "/music/a\u2028b\x85c.wav", 'one\ntwo\u2029,"three"\x0b'
+    journal = VoteJournal(table, CLASSES)
+    say(journal, "ann", path, "sad", Known("\x1c", title, {"n\x0cote": "=1+1"}))
+    journal.close()
+    journal = VoteJournal(table, CLASSES)
+    assert journal.known == {path: Known("\x1c", title, {"n\x0cote": "=1+1"})}
+    assert list(journal.votes.latest) == [path]
+    journal.close()
+
+
+def test_columns_of_music_do_not_stand_twice(music, table):
+    journal = VoteJournal(table, ("Sad", "non_sad"))
+    say(
+        journal,
+        "ann",
+        music[0],
+        "Sad",
+        Known("Nina", "", {"Sad": "0.5", "N_RATERS": "3", "Title": "x", "Genre": "soul"}),
+    )
+    journal.close()
+    assert table.read_text().splitlines()[0] == "path,label,artist,Genre,Sad,non_sad,n_raters"
 
 
 def test_names_of_files_need_not_be_utf8(table):

@@ -73,10 +73,12 @@ def test_the_list_of_a_rater_has_each_track_once_the_last_one_last():
         ({"rater": "x" * 61, "path": "1"}, "a name of 1 to 60"),
         ({"rater": "a"}, "the path of a track"),
         ({"rater": "a", "path": "1", "is_undo": True}, "the path of a track"),
-        ({"rater": "a", "path": "1", "said": {}}, "shares from 0 on"),
-        ({"rater": "a", "path": "1", "said": {"sad": -1, "non_sad": 2}}, "shares from 0 on"),
-        ({"rater": "a", "path": "1", "said": {"sad": float("nan")}}, "shares from 0 on"),
-        ({"rater": "a", "path": "1", "said": {"sad": "1"}}, "shares from 0 on"),
+        ({"rater": "a", "path": "1", "said": {}}, "shares from 0 to 100"),
+        ({"rater": "a", "path": "1", "said": {"sad": -1, "non_sad": 2}}, "shares from 0 to 100"),
+        ({"rater": "a", "path": "1", "said": {"sad": float("nan")}}, "shares from 0 to 100"),
+        ({"rater": "a", "path": "1", "said": {"sad": "1"}}, "shares from 0 to 100"),
+        ({"rater": "a", "path": "1", "said": {"sad": 1e308, "non_sad": 1e308}}, "shares from 0 to 100"),
+        ({"rater": "a", "path": "1", "said": {"sad": 10**400}}, "shares from 0 to 100"),
     ],
 )
 def test_an_event_that_is_none_is_refused(values, message):
