@@ -5,9 +5,9 @@ ask first before the others.
 
 A track covers others by how near they are, and the tracks of the pool weigh by the doubt of the model, which is large
 where its two most probable classes are nearly as probable. Tracks are taken one after the other, each the one that adds
-most to what is covered, so that two that are alike are not asked in a row. Until every class was heard, all tracks
-weigh the same: the first ones stand for the pool, the typical before the strange. Artists take turns where they are
-known.
+most to what is covered, so that two that are alike are not asked in a row. Until every class was the answer a few
+times, all tracks weigh the same: the first ones stand for the pool, the typical before the strange. Artists take turns
+where they are known. docs/measured.md tells what this order was chosen among.
 
 References
 ----------
@@ -26,6 +26,7 @@ import numpy as np
 from essentia_ldl.annotate.learn import check_answers, learn, number_artists
 from essentia_ldl.errors import DataError, explain
 
+FEWEST_ANSWERS = 3  # of every class, before which a model knows too little to tell what it does not know
 RADIUS = 0.25  # of the mean distance of two tracks: at this distance a track is covered by a share of exp(-1)
 MOST_CANDIDATES, MOST_COVERED = 5000, 2000  # of a larger pool so many are drawn, to choose among and to be covered
 
@@ -46,16 +47,16 @@ def choose_tracks(
         Unit vectors of the pool.
     rows : sequence of int
         Tracks that are not to be asked: first those that `targets` tells of, in its order, then any others, such as
-        tracks that somebody skipped or is hearing now.
+        tracks that somebody skipped or is hearing now. The last of them is the one that was asked last.
     targets : np.ndarray [shape=(n_answered, n_classes), float64]
         What people said, rows that sum to 1; at most as many as there are `rows`.
     n : int
-        Tracks that are wanted; fewer are returned where fewer are left.
+        Tracks that are wanted, at most `MOST_CANDIDATES`; fewer are returned where fewer are left.
     seed : int
         Of the tracks that are drawn from a pool of more than `MOST_COVERED`; a smaller one has one best order.
     groups : sequence of str or None
         Artist of every track of the pool, empty where it is not known. The artist of whom fewest tracks were asked
-        comes first, so that two tracks of an artist come in a row only where no other artist is left.
+        comes first, and two tracks of an artist come in a row only where no other artist is left.
 
     Returns
     -------
@@ -71,6 +72,8 @@ def choose_tracks(
     done = np.asarray(rows, dtype=np.int64)
     if groups is not None and len(groups) != len(units):
         raise DataError(explain("artists", f"{len(units)}, one per track", len(groups), "pool", "Give them all."))
+    if not len(free):
+        return []
     artists = np.arange(len(units)) if groups is None else number_artists(groups)
     rng = np.random.default_rng(seed)
     turns = np.bincount(artists[done], minlength=int(artists.max(initial=-1)) + 1)
@@ -83,14 +86,18 @@ def choose_tracks(
     doubts = weigh_doubts(units[covered], units[done[: len(targets)]], targets)
     gains = near(units[candidates])
     chosen: list[int] = []
+    last = artists[done[-1]] if len(done) else -1
     while len(chosen) < min(n, len(candidates)):
         is_open = ~np.isin(candidates, chosen)
+        others = is_open & (artists[candidates] != last)
+        is_open = others if others.any() else is_open
         is_open &= turns[artists[candidates]] == turns[artists[candidates[is_open]]].min()
         places = np.flatnonzero(is_open)
         added = doubts @ np.maximum(gains[:, places] - reached[:, None], 0)
         best = places[int(added.argmax())]
         reached = np.maximum(reached, gains[:, best])
-        turns[artists[candidates[best]]] += groups is not None
+        last = artists[candidates[best]]
+        turns[last] += groups is not None
         chosen.append(int(candidates[best]))
     return chosen
 
@@ -110,10 +117,10 @@ def weigh_doubts(units: np.ndarray, answered: np.ndarray, targets: np.ndarray) -
     Returns
     -------
     np.ndarray [shape=(n_tracks,), float32]
-        From 0 to 1; all 1 until every class was heard: had the largest share of some answer.
+        From 0 to 1; all 1 until every class had the largest share of `FEWEST_ANSWERS` answers.
     """
     targets = check_answers(answered, targets)
-    if len(np.unique(targets.argmax(axis=1))) < targets.shape[1]:
+    if np.bincount(targets.argmax(axis=1), minlength=targets.shape[1]).min() < FEWEST_ANSWERS:
         return np.ones(len(units), dtype=np.float32)
     said = np.sort(learn(answered, targets).ask(units), axis=1)
     return (1 - said[:, -1] + said[:, -2]).astype(np.float32)

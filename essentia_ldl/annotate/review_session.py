@@ -65,7 +65,9 @@ class ReviewSession:
             hold = self._holds.get(visitor.browser)
             if hold is None or (hold.order != LIST and self._is_done(items.get(hold.path))):
                 held = {other.path for browser, other in self._holds.items() if browser != visitor.browser}
-                free = [item.id for item in items.values() if not self._is_done(item) and item.id not in held]
+                todo = [item.id for item in items.values() if not self._is_done(item)]
+                # the last tracks may be held by a window that was closed
+                free = [track_id for track_id in todo if track_id not in held] or todo
                 hold = Hold(free[0], DOUBT, 0.0) if free else None
                 self._holds.pop(visitor.browser, None)
                 if hold is not None:

@@ -230,6 +230,7 @@ def open_socket(port: int | None) -> socket.socket:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             found.bind((HOST, number))
+            found.listen()  # until it does, another process could bind the same port
             return found
         except OSError as error:
             found.close()

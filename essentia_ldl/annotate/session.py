@@ -222,11 +222,16 @@ class LabelSession:
                 del self._holds[browser]
         n = self._n_asked[visitor.rater] = self._n_asked.get(visitor.rater, 0) + 1
         held = {hold.path for hold in self._holds.values()}
+        found = None
         for path, order in self._list_next(visitor, n):
-            if path not in held and path not in self.silent and not self._is_done(visitor.rater, path):
-                self._holds[visitor.browser] = hold = Hold(path, order, now)
-                return hold
-        return None
+            if path not in self.silent and not self._is_done(visitor.rater, path):
+                found = found or Hold(path, order, now)  # the last tracks may be held by a window that was closed
+                if path not in held:
+                    found = Hold(path, order, now)
+                    break
+        if found is not None:
+            self._holds[visitor.browser] = found
+        return found
 
     def _list_next(self, visitor: Visitor, n: int) -> Iterator[tuple[str, str]]:
         """List tracks, the one to ask first: those that need more votes, what the model chose, random order."""

@@ -11,16 +11,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from essentia_ldl.errors import GraphError, Reason, StoreError, explain
 from essentia_ldl.models.answers import require_answers
-from essentia_ldl.models.folder import find_model
+from essentia_ldl.models.differences import Judge, choose_limit, measure_difference
+from essentia_ldl.models.folder import find_model, read_model
 from essentia_ldl.zones import run_zone
 
 CONVERTER = "essentia_ldl.nets.export.exchange"
-PROBABILITIES = ("Softmax", "Sigmoid", "PartitionedCall")  # last parts of the names of their nodes
-ABSOLUTE, RELATIVE = 1e-5, 1e-4  # largest difference of probabilities, and of other values to the largest
+GRAPH = Judge("what the graph answers", "Use the .pb.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,18 +114,11 @@ def prove(path: Path, source: Path) -> float:
     except Exception as error:  # onnxruntime raises whatever its C++ raises
         reason = Reason(str(error).splitlines()[0])
         raise GraphError(explain("ONNX", "one that onnxruntime runs", reason, path.name, "Use the .pb.")) from None
-    worst = 0.0
-    for (node, expected), found in zip(answers.values.items(), values, strict=True):
-        is_probability = node.rpartition("/")[2] in PROBABILITIES
-        scale = 1.0 if is_probability else max(float(np.max(np.abs(expected))), 1e-12)
-        limit = ABSOLUTE if is_probability else RELATIVE
-        difference = float(np.max(np.abs(expected - found))) / scale if expected.shape == found.shape else np.inf
-        if not difference <= limit:
-            raise GraphError(
-                explain(node, f"what the graph answers, to {limit}", difference, path.name, "Use the .pb.")
-            )
-        worst = max(worst, difference)
-    return worst
+    limit = choose_limit(read_model(source).card, answers.values)
+    return max(
+        measure_difference(expected, found, node, path.name, limit, GRAPH)
+        for (node, expected), found in zip(answers.values.items(), values, strict=True)
+    )
 
 
 def _import_runtime() -> Any:

@@ -24,11 +24,11 @@ from essentia_ldl.files import digest_file, read_json, write_json
 from essentia_ldl.models.algorithms import of_algorithm
 from essentia_ldl.models.answers import read_answers
 from essentia_ldl.models.card import GraphCard, find_front_end
+from essentia_ldl.models.differences import choose_limit, measure_difference
 from essentia_ldl.records import FrontEnd
 from essentia_ldl.runs.plan import ExtractorPlan, read_plan
 from essentia_ldl.sound.audio import readable_audio
 from essentia_ldl.sound.cqt import compute_bins
-from essentia_ldl.sound.differences import choose_limit, measure_difference
 from essentia_ldl.sound.extractors import Embedder, stack_tokens
 from essentia_ldl.sound.graph import load_graph, run_graph
 from essentia_ldl.sound.mel import compute_bands
@@ -361,5 +361,6 @@ def end_verification(arguments: list[str], verify: Callable[[Path], dict[str, An
             why = GraphError(f"verification: {Reason(error)} ({run}). Run `essentia-ldl doctor`.")
             return fail_step(find_full_disk(error) or why)
         worst = max(value for nodes in report["golden"].values() for value in nodes.values())
-        print(f"verified in Essentia: {len(report['golden'])} graphs, largest difference {worst:.1e}")
+        n_graphs = len(report["golden"])
+        print(f"verified in Essentia: {n_graphs} graph{'s' * (n_graphs > 1)}, largest difference {worst:.1e}")
     return 0

@@ -13,7 +13,7 @@ import pytest
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 sys.path.insert(0, str(DOCS))
 
-from extensions import cells, pages, run  # noqa: E402
+from extensions import cells, installed, pages, run  # noqa: E402
 
 
 def test_every_command_and_every_option_is_described():
@@ -50,6 +50,14 @@ def test_extras_name_their_packages_and_not_what_is_said_of_these():
     packages = [package for _, _, named in rows for package in named.split(", ")]
     assert "pytest\\>=9" in packages
     assert not [package for package in packages if " " in package or "#" in package]
+
+
+def test_a_command_is_drawn_with_what_it_printed_and_nothing_of_it_is_markup(tmp_path):
+    (tmp_path / "a<b>").touch()
+    assert installed.run(tmp_path, "ls | sort") == "<b>$ ls | sort</b>\na&lt;b&gt;"
+    assert installed.run(tmp_path, "essentia-ldl --version").startswith(
+        "<b>$ essentia-ldl --version</b>\nessentia-ldl, "
+    )
 
 
 def test_a_text_is_shown_as_it_is():

@@ -103,7 +103,7 @@ def test_the_experiment_is_measured_once_and_stands_beside_the_paper(home, run_c
 @pytest.mark.slow
 def test_a_training_gives_one_graph_that_essentia_runs(home, run_command):
     shown = run_command(home, "train", "genre-agf-demo")
-    assert "verified in Essentia: 1 graphs" in shown
+    assert "verified in Essentia: 1 graph," in shown
     name = "demo-genre_agf_demo-dcnn-agf-1"
     card = json.loads((home / "graphs" / f"{name}.json").read_text())
     assert card["classes"] == ["Folk", "Rock"]

@@ -10,8 +10,8 @@ import pytest
 
 from essentia_ldl.errors import GraphError
 from essentia_ldl.models.card import GraphCard
+from essentia_ldl.models.differences import measure_difference
 from essentia_ldl.scores.uncertainty import ENTROPIES, NAMES, node_name
-from essentia_ldl.sound.differences import measure_difference
 from essentia_ldl.sound.predict import Predictor
 from essentia_ldl.sound.request import Request
 from essentia_ldl.sound.sampled import compare_runs

@@ -110,7 +110,7 @@ def test_the_last_layers_learn_changed_patches_of_training_tracks_and_the_graph_
     ]
     options = ["--fine-tune", "top", "--augment", "both", "--epochs", "3", *(f for key in size for f in ("--set", key))]
     shown = run_command(tmp_path, "train", "mood-sad", *options)
-    assert "verified in Essentia: 1 graphs" in shown
+    assert "verified in Essentia: 1 graph," in shown
     card = json.loads((tmp_path / "graphs" / "demo-mood_sad-musicnn-msd-1.json").read_text())
     assert card["essentia_ldl"]["fine_tune"] == "top"
     (run,) = (tmp_path / "runs").glob("mood-sad-*")

@@ -11,19 +11,17 @@ import dataclasses
 import sys
 from pathlib import Path
 
-import numpy as np
-
-from essentia_ldl.errors import GraphError, explain
 from essentia_ldl.files import digest_file, replacing
 from essentia_ldl.models.answers import require_answers, rewrite_answers
 from essentia_ldl.models.card import SERVED_INPUT, SERVED_OUTPUT
+from essentia_ldl.models.differences import Judge, measure_difference
 from essentia_ldl.nets.export.freeze import GraphDef, check_graph
 from essentia_ldl.nets.export.nodes import PLACEHOLDER
 from essentia_ldl.nets.runtime import tf
 from essentia_ldl.zones import end_step, follow_parent
 
 SAVER = "saver_filename"
-TOLERANCE = 1e-5  # of probabilities, absolute
+GOLDEN = Judge("the golden answers", "Export the model again.")
 
 
 def serve(graph: GraphDef, output: str) -> GraphDef:
@@ -87,10 +85,7 @@ def write_served(source: Path, target: Path, output: str) -> None:
         tf.import_graph_def(GraphDef.FromString(target.read_bytes()), name="")
         with tf.compat.v1.Session(graph=imported) as session:
             found = session.run(f"{SERVED_OUTPUT}:0", {f"{SERVED_INPUT}:0": answers.inputs})
-    difference = float(np.max(np.abs(found - answers.values[output])))
-    if not difference <= TOLERANCE:
-        rule = f"the golden answers, to {TOLERANCE}"
-        raise GraphError(explain(SERVED_OUTPUT, rule, difference, source, "Export the model again."))
+    measure_difference(answers.values[output], found, SERVED_OUTPUT, str(source), judge=GOLDEN)
     values = {SERVED_OUTPUT: answers.values[output], **answers.values}
     told = dataclasses.replace(answers, graph_sha256=digest_file(target), input_name=SERVED_INPUT, values=values)
     rewrite_answers(source, target, told)

@@ -14,6 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from essentia_ldl.annotate.review import Audit
+from essentia_ldl.annotate.review_session import ReviewSession
+from essentia_ldl.collection.corrections import read_corrections
+
 WIDTHS = [390, pytest.param(1280, marks=pytest.mark.slow)]
 
 
@@ -201,6 +205,34 @@ def test_order_and_name_are_remembered_and_somebody_else_can_go_on(serve, listen
     ana.enter("Ben")
     ana.press("2")
     assert {name: len(said) for name, said in read_votes(served).items()} == {"Ana": 1, "Ben": 1}
+    ana.check()
+
+
+# --- a review -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_review_goes_from_doubt_to_doubt_into_the_file_of_the_report(music, tmp_path, serve_session, listen, width):
+    header = "rank,id,path,artist,label,suggestion,disagreement,neighbours_of_label,model_of_label,nearest,correction"
+    rows = [f"{n + 1},{Path(path).name},{path},,sad,non_sad,0.9,0.1,0.2,,".split(",") for n, path in enumerate(music)]
+    path = tmp_path / "audit.csv"
+    path.write_text("\n".join([header, *(",".join(row) for row in rows), ""]), encoding="utf-8")
+    session = ReviewSession(Audit(tmp_path, ("non_sad", "sad")))
+    ana = listen(serve_session(session).address, width=width)
+    ana.page.get_by_role("heading", name="Hear doubtful labels").wait_for()
+    assert ana.page.get_by_label("Your name").is_hidden()
+    ana.page.keyboard.press("Enter")
+    ana.page.wait_for_function(ana.READY)
+    facts = ana.page.locator("#facts").text_content()
+    assert "Labelled sad; what sounds like it says non_sad" in facts
+    assert "20 % for sad" in facts
+    assert ana.press("1", "2", "d", "u", "1") == ["t00", "t01", "t02", "t03", "t04"]
+    assert ana.click("non_sad") == "t05"
+    ana.press("z")
+    ana.act(ana.page.get_by_role("button", name=re.compile("t00")).click)
+    ana.press("d")
+    said = {name: word for name, (_, word) in read_corrections(path).values.items()}
+    assert said == {"t00.wav": "drop", "t01.wav": "sad", "t02.wav": "drop", "t04.wav": "non_sad"}
     ana.check()
 
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from essentia_ldl.annotate import choose
-from essentia_ldl.annotate.choose import RADIUS, choose_tracks, draw_tracks, weigh_doubts
+from essentia_ldl.annotate.choose import FEWEST_ANSWERS, RADIUS, choose_tracks, draw_tracks, weigh_doubts
 from essentia_ldl.errors import DataError
 from essentia_ldl.search.nearest import normalise
 
 UNITS = normalise(np.random.default_rng(0).normal(size=(60, 8)))
 NOTHING = np.zeros((0, 2))
-ANSWERED = [5, 3, 40, 22]
-SAID = {"none": NOTHING, "one class": np.eye(2)[[0, 0]], "all": np.eye(2)[[0, 1, 1]]}
+ANSWERED = [5, 3, 40, 22, 10, 59]
+SAID = {"none": NOTHING, "one class": np.eye(2)[[0, 0]], "all": np.eye(2)[[0, 1, 1, 0, 1, 0]]}
 
 
 def draw_clusters(sizes: list[int], spread: float = 0.05) -> tuple[np.ndarray, np.ndarray]:
@@ -30,7 +30,7 @@ def test_what_is_done_is_never_asked(targets):
     chosen = choose_tracks(UNITS, ANSWERED, targets, 100, 0)
     assert sorted([*chosen, *ANSWERED]) == list(range(60))
     assert choose_tracks(UNITS, ANSWERED, targets, 7, 0) == chosen[:7]
-    assert choose_tracks(UNITS, range(60), targets, 7, 0) == []
+    assert choose_tracks(UNITS, range(60), targets, 7, 0) == choose_tracks(UNITS[:0], [], NOTHING, 7, 0) == []
 
 
 @pytest.mark.parametrize("targets", SAID.values(), ids=SAID)
@@ -72,22 +72,23 @@ def test_a_cluster_in_doubt_is_asked_before_those_that_are_known():
     assert choose_tracks(pool, rows, targets, 1, 0)[0] >= 80
 
 
-def test_nothing_is_in_doubt_until_every_class_was_heard():
-    one_slider = np.array([[0.7, 0.3]] * 3)
-    assert weigh_doubts(UNITS, UNITS[:3], one_slider).tolist() == [1] * 60
+def test_nothing_is_in_doubt_until_every_class_was_heard_a_few_times():
+    said = np.array([[0.7, 0.3]] * 4 + [[0.4, 0.6]] * FEWEST_ANSWERS)
     assert weigh_doubts(UNITS, UNITS[:0], NOTHING).tolist() == [1] * 60
-    doubts = weigh_doubts(UNITS, UNITS[:3], np.array([[0.7, 0.3], [0.4, 0.6], [0.5, 0.5]]))
+    assert weigh_doubts(UNITS, UNITS[:4], said[:4]).tolist() == [1] * 60
+    assert weigh_doubts(UNITS, UNITS[: len(said) - 1], said[:-1]).tolist() == [1] * 60
+    doubts = weigh_doubts(UNITS, UNITS[: len(said)], said)
     assert 0 <= doubts.min() < doubts.max() <= 1
 
 
 @pytest.mark.parametrize("targets", SAID.values(), ids=SAID)
 def test_artists_take_turns(targets):
     artists = np.array([f"artist {i}" for i in np.minimum(np.arange(60) // 5, 6)])  # one has 30 of the 60 tracks
-    chosen = choose_tracks(UNITS, ANSWERED, targets, 56, 0, artists)
+    chosen = choose_tracks(UNITS, ANSWERED, targets, 54, 0, artists)
     assert sorted([*chosen, *ANSWERED]) == list(range(60))
-    assert artists[ANSWERED].tolist() == ["artist 1", "artist 0", "artist 6", "artist 4"]
-    assert set(artists[chosen[:3]]) == {"artist 2", "artist 3", "artist 5"}
-    turns = artists[chosen]
+    assert artists[ANSWERED].tolist() == [f"artist {i}" for i in (1, 0, 6, 4, 2, 6)]
+    assert set(artists[chosen[:2]]) == {"artist 3", "artist 5"}
+    turns = artists[[ANSWERED[-1], *chosen]]
     others = np.flatnonzero(turns != "artist 6").max()  # after that nobody else is left
     assert (turns[1 : others + 1] != turns[:others]).all()
 

@@ -89,6 +89,11 @@ def test_the_score_of_many_artists_is_that_of_chance_where_there_is_nothing_to_l
     assert judged.interval[1] - judged.interval[0] < 0.1
 
 
+def test_tracks_that_are_all_the_same_are_guessed():
+    judged = judge_answers(np.full((8, 4), 0.5, np.float32), np.eye(2)[[0, 1] * 4], [""] * 8)
+    assert (judged.is_told, judged.balanced_accuracy) == (True, 0.5)
+
+
 def test_artists_that_do_not_fit_are_refused():
     units, classes, artists = draw_answers(10, 5)
     with pytest.raises(DataError, match="one per answer"):

@@ -136,3 +136,11 @@ def test_rows_that_come_and_go_meanwhile_stop_nothing(session):
     assert told["n_tracks"] == 3
     assert told["track"]["title"] == "b"
     assert [one["title"] for one in told["said"]] == ["c"]
+
+
+def test_the_last_track_is_asked_although_a_window_that_was_closed_holds_it(session):
+    assert session.next(ANN)["track"]["title"] == "a"  # and this window is closed
+    while (shown := session.next(BOB)["track"]) is not None:
+        last = shown
+        decide(session, None, BOB)
+    assert last["title"] == "a"

@@ -173,6 +173,11 @@ def test_a_port_that_is_taken(monkeypatch):
             assert found.getsockname()[1] != taken
 
 
+def test_two_that_start_at_once_have_a_port_each():
+    with open_socket(None) as one, open_socket(None) as other:
+        assert one.getsockname() != other.getsockname()
+
+
 def test_the_extra_is_asked_for(monkeypatch):
     require_app()
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)

@@ -61,6 +61,17 @@ def test_a_browser_that_was_closed_lets_go_of_its_track(open_session, monkeypatc
     assert session.next(BOB)["track"]["number"] == first["number"]
 
 
+def test_the_last_tracks_are_asked_although_a_window_that_was_closed_holds_one(open_session):
+    session = open_session()
+    first = session.next(ANN)["track"]  # and this window is closed
+    window = Visitor("ann", "other", "random")
+    while session.next(window)["track"] is not None:
+        shown = session.next(window)["track"]
+        answer(session, window)
+    assert shown["number"] == first["number"]
+    assert session.tell(window)["n_mine"] == 12
+
+
 def test_undo_shows_the_track_again_with_what_was_said(open_session):
     session = open_session()
     first = session.next(ANN)["track"]

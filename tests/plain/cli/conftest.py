@@ -1,4 +1,4 @@
-"""What the tests of several commands need: a command run in this process, a table of tracks, and models of a card."""
+"""What the tests of several commands need: a command run in this process, tracks, models of a card, and a training."""
 
 from __future__ import annotations
 
@@ -11,13 +11,59 @@ import pytest
 from click.testing import CliRunner, Result
 
 from essentia_ldl.cli.main import main
+from essentia_ldl.records import Failure
+from essentia_ldl.train.train import Trained
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """A function (arguments) -> the result of the command in a home of its own."""
+    """A function (arguments) -> the result of the command in a folder and a home of its own."""
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ESSENTIA_LDL_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    # the command sets these for the processes that it starts
+    monkeypatch.setenv("ESSENTIA_LDL_VERBOSE", "0")
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
     return lambda *arguments: CliRunner().invoke(main, [str(one) for one in arguments])
+
+
+@pytest.fixture(scope="session")
+def check_error() -> Callable[..., None]:
+    """A function (result, parts) that asserts one line on stderr, which begins with "error: ", and no traceback."""
+
+    def check(result: Result, *parts: str) -> None:
+        assert isinstance(result.exception, SystemExit), repr(result.exception)
+        assert result.exit_code == 1
+        (line,) = result.stderr.splitlines()
+        assert line.startswith("error: ")
+        for part in parts:
+            assert part in line
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def make_folder() -> Callable[..., Path]:
+    """A function (folder, classes) -> the folder, with an empty file in a sub-folder per class."""
+
+    def make(root: Path, *classes: str) -> Path:
+        for name in classes:
+            (root / name).mkdir(parents=True)
+            (root / name / "a.wav").touch()
+        return root
+
+    return make
+
+
+@pytest.fixture
+def make_trained(tmp_path: Path) -> Callable[..., Trained]:
+    """A function (files left out) -> what a training of one model leaves."""
+
+    def make(*failures: Failure) -> Trained:
+        score = {"balanced_accuracy": 0.75, "n_tracks": 8, "recall": {"non_sad": 1.0, "sad": 0.5}}
+        return Trained(tmp_path / "home" / "runs" / "r", ("sad-1",), {"valid": score}, failures)
+
+    return make
 
 
 @pytest.fixture(scope="session")

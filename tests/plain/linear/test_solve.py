@@ -5,7 +5,7 @@ import pytest
 
 from essentia_ldl.errors import DataError
 from essentia_ldl.linear import solve as solve_module
-from essentia_ldl.linear.solve import balance_targets, smooth_targets, solve, weigh_tracks
+from essentia_ldl.linear.solve import balance_targets, smooth_targets, solve, solve_rows, weigh_tracks
 
 
 def make_tracks(n_tracks=60, n_features=15, n_classes=2, seed=0):
@@ -43,6 +43,20 @@ def test_several_strengths_are_those_solved_alone_in_the_order_asked():
         ((alone, alone_bias),) = solve(products, one_hot, weights, [strength])
         scale = np.abs(products @ alone).max()
         np.testing.assert_allclose(products @ dual + bias, products @ alone + alone_bias, atol=2e-3 * scale)
+
+
+@pytest.mark.parametrize("n_features", [15, 90])
+def test_features_are_solved_as_their_inner_products_are(n_features):
+    features, _, one_hot = make_tracks(n_features=n_features, n_classes=3)
+    weights, strengths = weigh_tracks(one_hot), [0.01, 0.1]
+    by_rows = solve_rows(features, one_hot, weights, strengths)
+    for (kernel, bias), (dual, its_bias) in zip(
+        by_rows, solve(features @ features.T, one_hot, weights, strengths), strict=True
+    ):
+        expected = features @ features.T @ dual + its_bias
+        np.testing.assert_allclose(features @ kernel + bias, expected, atol=2e-3 * np.abs(expected).max())
+    begun = solve_rows(features, one_hot, weights, [0.1], by_rows[0])
+    np.testing.assert_allclose(features @ begun[0][0], features @ by_rows[1][0], atol=5e-3)
 
 
 def test_steps_that_run_out_go_on_and_a_solution_that_is_not_reached_is_told(monkeypatch):

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from essentia_ldl.errors import GraphError
+from essentia_ldl.models.card import GraphCard
+from essentia_ldl.models.differences import MULTI_TARGET_TOLERANCE, Judge, choose_limit, measure_difference
 from essentia_ldl.models.folder import read_model
-from essentia_ldl.sound.differences import MULTI_TARGET_TOLERANCE, choose_limit, measure_difference
 
 
 @pytest.mark.parametrize("node", ["model/Softmax", "model/Sigmoid"])
@@ -56,9 +57,20 @@ def test_shapes_that_differ():
         measure_difference(np.zeros((2, 3)), np.zeros((2, 2)), "model/Softmax", "a.pb")
 
 
-def test_probabilities_of_large_logits_may_be_off_by_what_float32_rounds_to(graphs):
-    card = read_model(graphs / "msd-musicnn-1.pb").card
-    (node,) = [one["name"] for one in card.fields["schema"]["outputs"] if one.get("description") == "logits"]
-    found = [choose_limit(card, {node: np.array([[0.0, -size]])}) for size in (3.0, 80.0, 1e6)]
+def test_who_compares_says_what_must_be_and_what_to_do():
+    judge = Judge("the golden answers", "Export it again.")
+    with pytest.raises(GraphError, match=r"the golden answers, to 1e-05; got .* \(a\.pb\)\. Export it again\."):
+        measure_difference(np.zeros((1, 2)), np.ones((1, 2)), "PartitionedCall", "a.pb", judge=judge)
+    with pytest.raises(GraphError, match=r"expected shape .*Export it again\."):
+        measure_difference(np.zeros((1, 2)), np.ones((1, 3)), "PartitionedCall", "a.pb", judge=judge)
+
+
+def test_probabilities_of_large_logits_may_be_off_by_what_float32_rounds_to(write_model, graphs):
+    card = read_model(write_model(graphs, "a-1")).card
+    outputs = [{"name": "model/Sigmoid", "output_purpose": "predictions"}, {"name": "z", "description": "logits"}]
+    card = GraphCard({**card.fields, "schema": {**card.fields["schema"], "outputs": outputs}})
+    found = [choose_limit(card, {"z": np.array([[0.0, -size]])}) for size in (3.0, 80.0, 1e6)]
     assert found == pytest.approx([1e-5, 80 * 2.0**-21, MULTI_TARGET_TOLERANCE])
-    assert choose_limit(card, {node: None}) == 1e-5
+    assert choose_limit(card, {"z": None}) == 1e-5
+    beside = GraphCard({**card.fields, "essentia_ldl": {**card.extra, "transfer": {"targets": ["a"]}}})
+    assert choose_limit(beside, {"z": None}) == MULTI_TARGET_TOLERANCE

@@ -1,8 +1,13 @@
-"""How far an answer of Essentia may be from what Keras computed, and how far it is."""
+"""How far an answer of a graph may be from what it must be, and how far it is.
+
+In: values of a node, as they must be and as an engine gave them. Out: their difference, or an error where it is above
+the tolerance, which depends on what the node answers.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,15 +26,25 @@ LOGIT_TOLERANCE = 16 / 4 * float(np.finfo(np.float32).eps)
 PROBABILITY_NODES = ("model/Softmax", "model/Sigmoid", SERVED_OUTPUT)
 
 
+class Judge(NamedTuple):
+    """What a message says that values must be, and what to do where they are not."""
+
+    rule: str
+    remedy: str
+
+
+KERAS = Judge("what Keras computed", "Do not use this graph.")
+
+
 def choose_limit(card: GraphCard, values: Mapping[str, np.ndarray | None]) -> float:
-    """Return how far probabilities may be from Keras's, given what it computed by node.
+    """Return how far probabilities may be from what they must be, given that by node.
 
     Parameters
     ----------
     card : GraphCard
         Of the graph, which tells where its logits are.
     values : Mapping[str, np.ndarray or None]
-        By node, what Keras computed on the same patches.
+        By node, what Keras computed on the same patches, or the golden answers.
 
     Returns
     -------
@@ -45,18 +60,25 @@ def choose_limit(card: GraphCard, values: Mapping[str, np.ndarray | None]) -> fl
 
 
 def measure_difference(
-    expected: np.ndarray, found: np.ndarray, node: str, graph: str, limit: float = PROBABILITY_TOLERANCE
+    expected: np.ndarray,
+    found: np.ndarray,
+    node: str,
+    graph: str,
+    limit: float = PROBABILITY_TOLERANCE,
+    judge: Judge = KERAS,
 ) -> float:
     """Compare a node's values with what they must be.
 
     Parameters
     ----------
     expected, found : np.ndarray [shape=(n_patches, n_values), float32]
-        What Keras computed and what Essentia computed.
+        What must be, such as what Keras computed, and what another engine computed.
     node, graph : str
         Names, for the message.
     limit : float
         Largest difference of probabilities that is no fault.
+    judge : Judge
+        For the message.
 
     Returns
     -------
@@ -70,14 +92,12 @@ def measure_difference(
         When the shapes differ, a value is not finite, or the difference is above the tolerance.
     """
     if expected.shape != found.shape:
-        raise GraphError(explain(node, f"shape {expected.shape}", found.shape, graph, "Do not use this graph."))
+        raise GraphError(explain(node, f"shape {expected.shape}", found.shape, graph, judge.remedy))
     difference = float(np.max(np.abs(expected - found))) if expected.size else 0.0
     tolerance = limit
     if node not in PROBABILITY_NODES and not node.startswith(SCOPE):  # entropies may all be near 0
         difference /= max(float(np.max(np.abs(expected))), 1e-12)
         tolerance = VALUE_TOLERANCE
     if not difference <= tolerance:  # also true for NaN
-        raise GraphError(
-            explain(node, f"what Keras computed, to {tolerance}", difference, graph, "Do not use this graph.")
-        )
+        raise GraphError(explain(node, f"{judge.rule}, to {tolerance}", difference, graph, judge.remedy))
     return difference
