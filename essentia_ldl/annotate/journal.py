@@ -15,6 +15,7 @@ import io
 import json
 import math
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -110,11 +111,13 @@ class VoteJournal:
         What the model achieved, in order.
     notes : list[str]
         What the user should know.
+    trouble : str
+        Why the table lacks what was said last, which the journal has; empty while all is well.
 
     Raises
     ------
     DataError
-        When the classes are none, or others than those of the journal that is there.
+        When the classes are none, or others than those by which somebody has voted in the journal that is there.
     StoreError
         When another process has it open, the folder cannot be written, a file is there that is no table of ours, or
         the journal is damaged.
@@ -122,11 +125,12 @@ class VoteJournal:
 
     def __init__(self, table: str | os.PathLike[str], classes: Sequence[str]) -> None:
         self.votes = Votes(classes)
-        self.table = Path(os.path.abspath(Path(table).expanduser()))
+        self.table = Path(os.path.abspath(os.path.expanduser(table)))
         self.path = self.table.with_name(f"{self.table.stem}{SUFFIX}")
         self.known: dict[str, Known] = {}
         self.points: list[CurvePoint] = []
         self.notes: list[str] = []
+        self.trouble = ""
         self._rows: dict[str, list[str] | None] = {}
         self._written: tuple[int, int] | None = None
         if self.table.suffix.lower() != ".csv":
@@ -150,12 +154,16 @@ class VoteJournal:
     def add(self, event: Event, known: Known | None = None) -> Event | None:
         """Keep an event, then bring the table up to date; return the vote that an undo takes back.
 
+        A table that cannot be written is a `trouble`, which ends with the next vote after which it can.
+
         Raises
         ------
         DataError
             When it names a class that is none; nothing is written then.
         DiskError
-            When the disk is full or the folder cannot be written; the vote is not taken then.
+            When the journal cannot be written, as the disk is full; the vote is not taken then.
+        StoreError
+            When the journal is not where it was; the vote is not taken then.
         """
         return self.add_all([(event, known)])[0]
 
@@ -172,7 +180,11 @@ class VoteJournal:
         self._append(lines)
         self.known |= told
         taken = [self._take(event) for event, _ in events]
-        self.write_table()
+        try:
+            self.write_table()
+            self.trouble = ""
+        except StoreError as error:
+            self.trouble = f"{error} The answers are kept in {self.path.name}, from which it is written later."
         return taken
 
     def _take(self, event: Event) -> Event | None:
@@ -183,7 +195,11 @@ class VoteJournal:
     def add_point(self, point: CurvePoint) -> None:
         """Keep what the model achieved."""
         self._append([{"point": dataclasses.asdict(point)}])
-        self.points.append(point)
+        self._keep(point)
+
+    def _keep(self, point: CurvePoint) -> None:
+        """Add to the curve, whose points of as many answers or more go: some were taken back since."""
+        self.points = [*(one for one in self.points if one.n < point.n), point]
 
     def write_table(self) -> None:
         """Write the table: a row for every track with a label; one that somebody else has changed is kept aside."""
@@ -245,7 +261,11 @@ class VoteJournal:
         return file
 
     def _append(self, values: list[dict[str, Any]]) -> None:
-        end = os.fstat(self._file).st_size
+        found = os.fstat(self._file)
+        if not self.path.exists() or not os.path.samestat(found, os.stat(self.path)):
+            remedy = "Bring it back, or stop annotate and start it again; until then nothing is kept."
+            raise StoreError(explain("journal", "the file that was opened", "another one, or none", self.path, remedy))
+        end = found.st_size
         text = "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values)
         data = text.encode("utf-8", "surrogateescape")
         try:
@@ -272,15 +292,18 @@ class VoteJournal:
         head = self._parse(1, lines[0])
         if head.get("format") != FORMAT:
             raise StoreError(explain("journal", FORMAT, head.get("format"), self.path, REMEDY))
-        if head.get("classes") != list(self.votes.classes):
-            if not isinstance(head.get("classes"), list):
-                raise self._damaged(1, head.get("classes"))
-            there = ",".join(map(str, head["classes"]))
-            remedy = f"Give --classes {there}, or name another table with -o."
-            raise DataError(
-                explain("classes", f"those of the table, {there}", list(self.votes.classes), self.path, remedy)
-            )
         values = [(number, self._parse(number, line)) for number, line in enumerate(lines[1:], 2)]
+        there = head.get("classes")
+        if not isinstance(there, list):
+            raise self._damaged(1, there)
+        if there != list(self.votes.classes) and values:
+            names = ",".join(map(str, there))
+            remedy = f"Give --classes {shlex.quote(names)}, or name another table with -o."
+            rule = f"those of the table, {names}"
+            raise DataError(explain("classes", rule, list(self.votes.classes), self.path, remedy))
+        if there != list(self.votes.classes):  # nobody has voted by them
+            os.ftruncate(self._file, 0)
+            self._begin()
         last = max((number for number, value in values if "rater" in value), default=0)
         expected = {""}
         for number, value in values:
@@ -310,7 +333,7 @@ class VoteJournal:
     def _replay(self, number: int, value: dict[str, Any]) -> None:
         try:
             if "point" in value:
-                self.points.append(CurvePoint(**value["point"]))
+                self._keep(CurvePoint(**value["point"]))
             elif "track" in value:
                 path = value.pop("track")
                 self.known[path] = Known(**value)

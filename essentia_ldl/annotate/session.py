@@ -289,7 +289,7 @@ class LabelSession:
                 {"title": name_track(path, self._describe(path)), "reason": reason}
                 for path, reason in self.silent.items()
             ],
-            "notes": self.journal.notes,
+            "notes": [*self.journal.notes, *filter(None, [self.journal.trouble])],
             "table": self.journal.table.name,
         }
 

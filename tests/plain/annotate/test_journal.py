@@ -153,10 +153,57 @@ def test_a_disk_that_takes_nothing_takes_no_vote(music, table, monkeypatch):
 
 
 def test_classes_of_the_table_that_is_there_are_asked_for(table):
-    VoteJournal(table, CLASSES).close()
-    with pytest.raises(DataError, match=r"those of the table, sad,non_sad; got .*Give --classes sad,non_sad"):
-        VoteJournal(table, ("happy", "sad"))
-    VoteJournal(table, CLASSES).close()
+    VoteJournal(table, ("happy", "sad")).close()
+    journal = VoteJournal(table, ("not sad", "sad"))  # nobody voted by the others
+    say(journal, "ann", "/a.wav", "sad")
+    journal.close()
+    for classes in (("happy", "sad"), ("sad", "not sad")):
+        with pytest.raises(DataError, match=r"those of the table, not sad,sad; got .*Give --classes 'not sad,sad'"):
+            VoteJournal(table, classes)
+    VoteJournal(table, ("not sad", "sad")).close()
+
+
+def test_a_table_that_cannot_be_written_costs_no_vote(music, table, monkeypatch):
+    journal = VoteJournal(table, CLASSES)
+    say(journal, "ann", music[0], "sad")
+
+    def fail() -> None:
+        raise DiskError("full.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(journal, "write_table", fail)
+        say(journal, "ann", music[1], "sad")
+    assert journal.trouble == "full. The answers are kept in labels.votes.jsonl, from which it is written later."
+    assert table.read_text().count("\n") == 2
+    say(journal, "ann", music[2], "sad")
+    assert journal.trouble == ""
+    assert table.read_text().count("\n") == 4
+    journal.close()
+
+
+def test_a_journal_that_is_moved_or_replaced_takes_no_vote(music, table):
+    journal = VoteJournal(table, CLASSES)
+    say(journal, "ann", music[0], "sad")
+    moved = journal.path.rename(journal.path.with_name("elsewhere"))
+    for write in (lambda: None, lambda: journal.path.write_bytes(moved.read_bytes())):
+        write()
+        with pytest.raises(StoreError, match=r"another one, or none.*start it again"):
+            say(journal, "ann", music[1], "sad")
+    moved.replace(journal.path)
+    say(journal, "ann", music[1], "sad")
+    assert list(journal.votes.latest) == music[:2]
+    journal.close()
+
+
+def test_the_curve_goes_back_with_answers_that_are_taken_back(table):
+    journal = VoteJournal(table, CLASSES)
+    for n in (5, 10, 15, 10):
+        journal.add_point(CurvePoint(n, 3, 0.5, 0.25, 0.75))
+    assert [point.n for point in journal.points] == [5, 10]
+    journal.close()
+    journal = VoteJournal(table, CLASSES)
+    assert [point.n for point in journal.points] == [5, 10]
+    journal.close()
 
 
 def test_somebody_elses_table_is_not_written_over(table, tmp_path):
@@ -174,6 +221,13 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(DiskError, match="cannot be written"):
         VoteJournal(tmp_path / "labels.csv", CLASSES)
+
+
+def test_a_user_who_does_not_exist_is_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    journal = VoteJournal("~nobody who is there/labels.csv", CLASSES)
+    assert journal.table == tmp_path / "~nobody who is there/labels.csv"
+    journal.close()
 
 
 def test_a_folder_that_cannot_be(tmp_path):
