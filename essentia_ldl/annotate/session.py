@@ -106,7 +106,7 @@ class LabelSession:
         self._take_labels()
         self.background = None
         if embedder is not None:
-            self.background = Background(pool.paths, self._find_artist, self._look, self._keep_point, embedder, seed)
+            self.background = Background(pool.paths, self._read_artist, self._look, self._keep_point, embedder, seed)
             self.background.start(journal.points[-1].n if journal.points else 0)
 
     def close(self) -> None:
@@ -141,6 +141,9 @@ class LabelSession:
             hold = self._holds.get(visitor.browser)
             if hold is None or (hold.order != LIST and self._is_done(visitor.rater, hold.path)):
                 hold = self._hold_next(visitor)
+        if hold is not None:
+            self._describe(hold.path)  # which may take a while: its tags are read
+        with self._lock:
             return self._tell(visitor, hold)
 
     def answer(self, visitor: Visitor, answer: Mapping[str, Any]) -> dict[str, Any]:
@@ -161,10 +164,10 @@ class LabelSession:
         DiskError
             When it cannot be kept.
         """
-        with self._lock:
-            if not self._has(answer.get("id")):
-                self._take(visitor, answer)
-            return self.next(visitor)
+        name = str(answer.get("id", ""))[:LONGEST_ID]
+        if not self._has(name):
+            self._take(visitor, answer, name)
+        return self.next(visitor)
 
     def undo(self, visitor: Visitor, name: str = "") -> dict[str, Any]:
         """Take back the last answer of a rater, and return its track; `name` is the id of what the browser sends."""
@@ -175,13 +178,13 @@ class LabelSession:
                 self._nudge()
                 if last.path in self._numbers:
                     self._holds[visitor.browser] = Hold(last.path, LIST, time.monotonic())
-            return self.next(visitor)
+        return self.next(visitor)
 
     def take(self, visitor: Visitor, number: int) -> dict[str, Any]:
         """Return a track that the rater wants to hear again."""
         with self._lock:
             self._holds[visitor.browser] = Hold(self.path_of(number), LIST, time.monotonic())
-            return self.next(visitor)
+        return self.next(visitor)
 
     def tell(self, visitor: Visitor) -> dict[str, Any]:
         """Return how far the labelling is."""
@@ -193,23 +196,26 @@ class LabelSession:
         with self._lock:
             self.silent[self.path_of(number)] = reason
             self._holds.pop(visitor.browser, None)
-            return self.next(visitor)
+        return self.next(visitor)
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
-    def _take(self, visitor: Visitor, answer: Mapping[str, Any]) -> None:
+    def _take(self, visitor: Visitor, answer: Mapping[str, Any], name: str) -> None:
         number, said, took_s = read_answer(answer)
         path = find_track(self._keys, answer, lambda: self.path_of(number))
-        hold = self._holds.get(visitor.browser)
-        order = hold.order if hold is not None and hold.path == path else LIST
-        by = answer.get("by") if answer.get("by") in MEANS else MEANS[0]
-        told = {"by": by, "order": order, "took_s": took_s, "id": str(answer.get("id", ""))[:LONGEST_ID]}
-        self.journal.add(Event(visitor.rater, path, said, at=_now(), **told), self._describe(path))
-        self._holds.pop(visitor.browser, None)
-        self._nudge()
+        known = self._describe(path)
+        with self._lock:
+            if not self._has(name):
+                hold = self._holds.get(visitor.browser)
+                order = hold.order if hold is not None and hold.path == path else LIST
+                by = answer.get("by") if answer.get("by") in MEANS else MEANS[0]
+                told = {"by": by, "order": order, "took_s": took_s, "id": name}
+                self.journal.add(Event(visitor.rater, path, said, at=_now(), **told), known)
+                self._holds.pop(visitor.browser, None)
+                self._nudge()
 
-    def _has(self, name: object) -> bool:
-        return bool(name) and str(name)[:LONGEST_ID] in self.votes.ids
+    def _has(self, name: str) -> bool:
+        return bool(name) and name[:LONGEST_ID] in self.votes.ids
 
     def _nudge(self) -> None:
         if self.background is not None:
@@ -296,7 +302,7 @@ class LabelSession:
     def _list_said(self, rater: str) -> list[dict[str, Any]]:
         found = []
         for vote in reversed(self.votes.list_of(rater)[-N_LISTED:]):
-            known = self._describe(vote.path)
+            known = self.journal.known.get(vote.path, Known())
             said = None if vote.said is None else dict(vote.said)
             named = {"title": name_track(vote.path, known), "artist": write_clean(known.artist)}
             found.append({"number": self._numbers.get(vote.path), **named, "said": said})
@@ -312,10 +318,14 @@ class LabelSession:
         return None if found is None else dataclasses.asdict(found)
 
     def _describe(self, path: str) -> Known:
+        """Return what is known of a track; read once, without the lock: its disk may be slow."""
         if path not in self._described:
             told = self.pool.known.get(path) or self.journal.known.get(path)
             self._described[path] = describe_track(path, told)
         return self._described[path]
+
+    def _read_artist(self, path: str) -> str:
+        return self._describe(path).artist
 
     def _find_artist(self, path: str) -> str:
         known = self._described.get(path) or self.pool.known.get(path) or self.journal.known.get(path)
@@ -336,10 +346,14 @@ class LabelSession:
             self.journal.add_point(point)
 
     def _take_labels(self) -> None:
-        """Keep the labels of tables as the votes of who wrote them, those that are not kept yet."""
+        """Keep the labels of tables as the votes of who wrote them, those that are new or others than before."""
         now = {"at": _now(), "by": TABLE, "order": LIST}
-        new = [(path, label) for path, label in self.pool.labels.items() if not self.votes.has_said(TABLE, path)]
-        told = [(Event(TABLE, path, {label: 1.0}, **now), self._describe(path)) for path, label in new]
+        before = {path: self.votes.latest.get(path, {}).get(TABLE) for path in self.pool.labels}
+        told = [
+            (Event(TABLE, path, {label: 1.0}, **now), self._describe(path))
+            for path, label in self.pool.labels.items()
+            if before[path] is None or before[path].said != {label: 1.0}
+        ]
         if told:
             self.journal.add_all(told)
 
