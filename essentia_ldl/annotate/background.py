@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import shutil
@@ -77,8 +78,11 @@ class Vectors:
 
     def find(self, paths: Sequence[str]) -> list[int | None]:
         """Return the row of each track, None where there is none."""
-        rows = {path: row for row, path in enumerate(self.paths)}
-        return [rows.get(path) for path in paths]
+        return [self._rows.get(path) for path in paths]
+
+    @functools.cached_property
+    def _rows(self) -> dict[str, int]:
+        return {path: row for row, path in enumerate(self.paths)}
 
 
 def read_vectors(path: str | os.PathLike[str], paths: Sequence[str]) -> Vectors:
@@ -91,10 +95,11 @@ def read_vectors(path: str | os.PathLike[str], paths: Sequence[str]) -> Vectors:
     """
     library = read_library(path)
     wanted = [path for path in paths if path in library.entries.rows]
-    means = [library.rows(library.entries.rows[path]).mean(axis=0) for path in wanted]
-    units = np.stack(means) if means else np.zeros((0, library.units.shape[1]), np.float32)
-    lengths = np.linalg.norm(units, axis=1, keepdims=True)
-    return Vectors((units / np.maximum(lengths, 1e-12)).astype(np.float32), tuple(wanted))
+    units = np.empty((len(wanted), library.units.shape[1]), np.float32)
+    for row, path in enumerate(wanted):
+        units[row] = library.rows(library.entries.rows[path]).mean(axis=0)
+    units /= np.maximum(np.linalg.norm(units, axis=1, keepdims=True), 1e-12)
+    return Vectors(units, tuple(wanted))
 
 
 @dataclasses.dataclass(frozen=True)

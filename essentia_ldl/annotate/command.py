@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from essentia_ldl import bounds
 from essentia_ldl.annotate.background import Embedder
 from essentia_ldl.annotate.journal import VoteJournal
 from essentia_ldl.annotate.music import read_pool
@@ -47,7 +48,7 @@ class Labelling:
     Raises
     ------
     DataError
-        When the classes are none, or fewer than one vote is wanted.
+        When the classes are none, fewer than one vote is wanted, or the seed is none.
     """
 
     classes: tuple[str, ...]
@@ -61,6 +62,8 @@ class Labelling:
         check_classes(self.classes)
         if self.n_votes < 1:
             raise DataError(explain("votes", "1 or more", self.n_votes, "labelling", "Take 1 for one per track."))
+        if not bounds.is_seed(self.seed):
+            raise DataError(explain("seed", bounds.SEED, self.seed, "labelling", "Take 0."))
 
 
 @dataclasses.dataclass(frozen=True)

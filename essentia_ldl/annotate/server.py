@@ -19,8 +19,8 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from essentia_ldl.annotate.session import MODEL, RANDOM, Visitor
 from essentia_ldl.annotate.sounds import Converted, find_type
+from essentia_ldl.annotate.visitor import MODEL, RANDOM, Visitor
 from essentia_ldl.errors import AudioError, DataError, DiskError, EssentiaLdlError, Reason, StoreError, explain
 
 if TYPE_CHECKING:

@@ -7,12 +7,9 @@ one is asked the same at the same time; the hold ends with the answer, or after 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import math
-import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,44 +18,24 @@ from essentia_ldl.annotate.background import Answered, Background, Embedder
 from essentia_ldl.annotate.choose import draw_tracks
 from essentia_ldl.annotate.journal import CurvePoint, Known, VoteJournal
 from essentia_ldl.annotate.music import TABLE, Music, describe_track, name_track, write_clean
+from essentia_ldl.annotate.visitor import (
+    LIST,
+    LONGEST_ID,
+    MEANS,
+    MODEL,
+    RANDOM,
+    Visitor,
+    find_track,
+    make_key,
+    read_answer,
+)
 from essentia_ldl.annotate.votes import EVEN_VOTES, UNSURE, Agreement, Event, find_positive, measure_agreement
 from essentia_ldl.errors import DataError, explain
 
 HOLD_S = 600.0  # a browser may have been closed
 SHARED = 5  # with several raters, every so many tracks is one that somebody else has voted on: that measures agreement
+REST = 20  # times as long as the agreement took to compute, until it is computed again
 N_LISTED = 200  # votes that the page lists
-LONGEST_ID = 80  # characters
-MODEL, RANDOM, LIST = "model", "random", "list"
-MEANS = ("key", "click", "slider")
-
-
-@dataclasses.dataclass(frozen=True)
-class Visitor:
-    """What a browser says of itself with every call.
-
-    Parameters
-    ----------
-    rater : str
-        Who listens.
-    browser : str
-        Which window.
-    order : str
-        "model" or "random": what chooses the next track.
-
-    Raises
-    ------
-    DataError
-        When the rater is called as the labels of a table are.
-    """
-
-    rater: str
-    browser: str
-    order: str = MODEL
-
-    def __post_init__(self) -> None:
-        if self.rater == TABLE:
-            rule = f"another name than {TABLE!r}, by which the labels of MUSIC are kept"
-            raise DataError(explain("rater", rule, self.rater, "page", "Write another name."))
 
 
 @dataclasses.dataclass
@@ -99,7 +76,7 @@ class LabelSession:
         self._order = [pool.paths[row] for row in draw_tracks(len(pool.paths), [], len(pool.paths), seed)]
         self._holds: dict[str, Hold] = {}
         self._n_asked: dict[str, int] = {}
-        self._agreement: tuple[int, Agreement | None] = (-1, None)
+        self._agreement: tuple[int, Agreement | None, float] = (-1, None, 0.0)
         self._described: dict[str, Known] = {}
         self.silent: dict[str, str] = {}
         self._lock = threading.RLock()
@@ -273,8 +250,8 @@ class LabelSession:
         }
 
     def _tell_state(self, visitor: Visitor) -> dict[str, Any]:
-        classes, counts = self.votes.classes, self.votes.count()
-        background = self.background
+        classes, counts, raters = self.votes.classes, self.votes.count(), self.votes.raters
+        background, mine = self.background, self.votes.list_of(visitor.rater)
         return {
             "mode": self.mode,
             "classes": list(classes),
@@ -283,14 +260,14 @@ class LabelSession:
             "n_even": counts[EVEN_VOTES],
             "n_unsure": counts[UNSURE],
             "n_tracks": len(self.pool.paths),
-            "n_mine": sum(path in self._numbers for path in (vote.path for vote in self.votes.list_of(visitor.rater))),
-            "raters": [{"name": name, "n": len(self.votes.list_of(name))} for name in self.votes.raters],
-            "agreement": self._agree(),
+            "n_mine": sum(vote.path in self._numbers for vote in mine),
+            "raters": [{"name": name, "n": n} for name, n in raters.items()],
+            "agreement": self._agree() if len(raters) > 1 else None,
             "curve": [dataclasses.astuple(point) for point in self.journal.points],
             "n_embedded": 0 if background is None else background.n_embedded,
             "can_choose": background is not None and bool(background.queue),
             "trouble": "" if background is None else background.trouble,
-            "said": self._list_said(visitor.rater),
+            "said": self._list_said(mine),
             "silent": [
                 {"title": name_track(path, self._describe(path)), "reason": reason}
                 for path, reason in self.silent.items()
@@ -299,9 +276,9 @@ class LabelSession:
             "table": self.journal.table.name,
         }
 
-    def _list_said(self, rater: str) -> list[dict[str, Any]]:
+    def _list_said(self, votes: Sequence[Event]) -> list[dict[str, Any]]:
         found = []
-        for vote in reversed(self.votes.list_of(rater)[-N_LISTED:]):
+        for vote in reversed(votes[-N_LISTED:]):
             known = self.journal.known.get(vote.path, Known())
             said = None if vote.said is None else dict(vote.said)
             named = {"title": name_track(vote.path, known), "artist": write_clean(known.artist)}
@@ -309,12 +286,13 @@ class LabelSession:
         return found
 
     def _agree(self) -> dict[str, Any] | None:
-        """Return the agreement, computed once per vote."""
-        if len(self.votes.raters) < 2:
-            return None
-        if self._agreement[0] != self.votes.n_events:
-            self._agreement = (self.votes.n_events, measure_agreement(self.votes))
-        found = self._agreement[1]
+        """Return the agreement, computed after every vote; where that takes long, it may be some votes old."""
+        n, found, next_s = self._agreement
+        if n != self.votes.n_events and time.monotonic() >= next_s:
+            begun_s = time.monotonic()
+            found = measure_agreement(self.votes)
+            ended_s = time.monotonic()
+            self._agreement = (self.votes.n_events, found, ended_s + REST * (ended_s - begun_s))
         return None if found is None else dataclasses.asdict(found)
 
     def _describe(self, path: str) -> Known:
@@ -356,41 +334,6 @@ class LabelSession:
         ]
         if told:
             self.journal.add_all(told)
-
-
-def make_key(name: str) -> str:
-    """Return what a page calls a track: it stays the same where the numbers of tracks do not."""
-    return hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
-
-
-def find_track(keys: Mapping[str, str], answer: Mapping[str, Any], find: Callable[[], str]) -> str:
-    """Return the track that an answer is on.
-
-    Parameters
-    ----------
-    keys : Mapping[str, str]
-        From `make_key` to tracks.
-    answer : Mapping[str, Any]
-        Its key says which; a page may be older than the session, which counts otherwise.
-    find : callable
-        Returns it where the answer has no key.
-    """
-    key = str(answer.get("key", ""))
-    if key and key not in keys:
-        raise DataError(explain("track", "one that is here", key, "page", "Load it again: it is of other music."))
-    return keys[key] if key else find()
-
-
-def read_answer(answer: Mapping[str, Any]) -> tuple[int, dict[str, float] | None, float]:
-    """Return the number of a track, what was said of it, and the seconds that it took; `DataError` where it is none."""
-    try:
-        number, said, took_s = answer["track"], answer["said"], round(float(answer.get("took_s", 0.0)), 1)
-        shares = None if said is None else {str(name): value for name, value in said.items()}
-        if not isinstance(number, int) or not 0 <= took_s < math.inf or shares == {}:
-            raise ValueError(f"track {number}")
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise DataError(explain("answer", "a track and what was said", error, "page", "Load it again.")) from None
-    return number, shares, took_s
 
 
 def _now() -> str:

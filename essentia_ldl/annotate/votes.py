@@ -7,6 +7,7 @@ each rater on each track; per track the mean of the votes as a distribution, who
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -189,10 +190,10 @@ class Votes:
         return rater in self.latest.get(path, ())
 
     @property
-    def raters(self) -> list[str]:
-        """Who has a vote that stands, or was unsure, in the order in which they came."""
-        there = {rater for votes in self.latest.values() for rater in votes}
-        return [rater for rater in self.stacks if rater in there]
+    def raters(self) -> dict[str, int]:
+        """Who has a vote that stands, or was unsure, in the order in which they came, and of how many tracks."""
+        counts = Counter(rater for votes in self.latest.values() for rater in votes)
+        return {rater: counts[rater] for rater in self.stacks if rater in counts}
 
     def count(self) -> dict[str, int]:
         """Count the tracks with each label, those whose votes are even, and those of which everybody is unsure."""
@@ -280,7 +281,7 @@ def measure_agreement(votes: Votes) -> Agreement | None:
     """
     import krippendorff
 
-    raters, paths = votes.raters, list(votes.latest)
+    raters, paths = list(votes.raters), list(votes.latest)
     level = "interval" if len(votes.classes) == 2 else "nominal"
     positive = find_positive(votes.classes)
     said = np.full((len(raters), len(paths)), np.nan)

@@ -10,7 +10,7 @@ import pytest
 from essentia_ldl.annotate import command as module
 from essentia_ldl.annotate.command import Labelling, annotate
 from essentia_ldl.annotate.server import Serving
-from essentia_ldl.annotate.session import Visitor
+from essentia_ldl.annotate.visitor import Visitor
 from essentia_ldl.errors import AudioError, DataError, DiskError, StoreError
 from essentia_ldl.files import Home
 
@@ -69,6 +69,8 @@ def test_what_is_refused_before_the_page_is_served(run, tmp_path, music):
         run(classes=("sad",))
     with pytest.raises(DataError, match="1 or more"):
         run(n_votes=0)
+    with pytest.raises(DataError, match="seed: expected 0 to"):
+        run(seed=-1)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()

@@ -11,7 +11,7 @@ from essentia_ldl.annotate import session as module
 from essentia_ldl.annotate.background import Embedder
 from essentia_ldl.annotate.journal import CurvePoint, Known
 from essentia_ldl.annotate.music import describe_track
-from essentia_ldl.annotate.session import Visitor
+from essentia_ldl.annotate.visitor import Visitor
 from essentia_ldl.errors import DataError
 
 ANN, BOB = Visitor("ann", "one", "random"), Visitor("bob", "two", "random")
@@ -193,11 +193,6 @@ def test_labels_of_a_table_are_votes_of_the_table_once(open_session, music, tmp_
     table.write_text("path,label\nmusic/t00.wav,non_sad\nmusic/t01.wav,\n")
     session = open_session(sources=[str(table)])
     assert session.tell(ANN)["counts"] == [0, 1], "it was corrected"
-
-
-def test_nobody_is_called_as_the_labels_of_a_table_are():
-    with pytest.raises(DataError, match="another name than 'table'"):
-        Visitor("table", "one")
 
 
 def test_nobody_waits_while_the_tags_of_somebodys_track_are_read(open_session, monkeypatch, wait_until):

@@ -55,7 +55,7 @@ def test_undo_takes_back_one_vote_of_that_rater_at_a_time():
     assert "1" not in votes.latest
     assert votes.add(undo("a")) is None
     assert votes.add(undo("nobody")) is None
-    assert votes.raters == ["b"]
+    assert votes.raters == {"b": 1}
 
 
 def test_the_list_of_a_rater_has_each_track_once_the_last_one_last():
