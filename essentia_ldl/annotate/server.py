@@ -64,10 +64,10 @@ def require_app() -> None:
     """Raise `DataError` when the packages of the extra are not installed."""
     import importlib.util
 
-    missing = [name for name in ("krippendorff", "starlette", "uvicorn") if importlib.util.find_spec(name) is None]
+    missing = [name for name in ("starlette", "uvicorn") if importlib.util.find_spec(name) is None]
     if missing:
         remedy = "Install it with `pip install 'essentia-ldl[app]'`."
-        raise DataError(explain("extra app", "starlette, uvicorn and krippendorff", f"no {missing[0]}", "page", remedy))
+        raise DataError(explain("extra app", "starlette and uvicorn", f"no {missing[0]}", "page", remedy))
 
 
 def build_app(session: LabelSession | ReviewSession, token: str, converted: Converted) -> Starlette:

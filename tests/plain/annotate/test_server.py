@@ -181,7 +181,7 @@ def test_two_that_start_at_once_have_a_port_each():
 def test_the_extra_is_asked_for(monkeypatch):
     require_app()
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(DataError, match=r"no krippendorff.*pip install 'essentia-ldl\[app\]'"):
+    with pytest.raises(DataError, match=r"no starlette.*pip install 'essentia-ldl\[app\]'"):
         require_app()
 
 
