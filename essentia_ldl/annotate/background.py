@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -24,7 +25,7 @@ import numpy as np
 from essentia_ldl.annotate.choose import choose_tracks
 from essentia_ldl.annotate.journal import CurvePoint
 from essentia_ldl.annotate.judge import judge_answers
-from essentia_ldl.errors import EssentiaLdlError
+from essentia_ldl.errors import EssentiaLdlError, Reason
 from essentia_ldl.files import write_json
 from essentia_ldl.search.library import read_library
 from essentia_ldl.zones import zone_environment
@@ -131,7 +132,7 @@ class Background:
     paths : Sequence[str]
         All the music.
     artists : Callable[[str], str]
-        From a path to what is known of its artist.
+        From a path to its artist, which may have to be read from its file; empty where it is not known.
     look : Callable[[], Answered]
         Returns the votes as they stand.
     keep : Callable[[CurvePoint], object]
@@ -158,12 +159,13 @@ class Background:
         embedder: Embedder,
         seed: int,
     ) -> None:
-        self._paths, self._artists, self._look, self._keep = list(paths), artists, look, keep
+        self._paths, self._find_artist, self._look, self._keep = list(paths), artists, look, keep
         self._embedder, self._seed = embedder, seed
         self.queue: tuple[str, ...] = ()
         self.n_embedded = 0
         self._reading_trouble = self._embedding_trouble = ""
         self._vectors: Vectors | None = None
+        self._artists: dict[str, str] = {}
         self._read_at: tuple[int, int] | None = None
         self._chosen_at = -EVERY
         self._judged_at = 0
@@ -203,10 +205,20 @@ class Background:
         is_new = self._read()
         if self._vectors is None or not len(self._vectors.paths):
             return
+        self._read_artists()
         answers = self._look()
         if is_new or abs(answers.n_votes - self._chosen_at) >= EVERY or not self.queue:
             self._choose(answers)
             self._judge(answers)
+
+    def _read_artists(self) -> None:
+        """Find the artists of tracks that have vectors, for `LOOK_S` at a time: the disk may be slow."""
+        end = time.monotonic() + LOOK_S
+        for path in self._vectors.paths:
+            if path not in self._artists:
+                if self._is_ended or time.monotonic() > end:
+                    return
+                self._artists[path] = self._find_artist(path)
 
     def _choose(self, answers: Answered) -> None:
         vectors = self._vectors
@@ -214,7 +226,7 @@ class Background:
         heard = [row for row in rows if row is not None]
         targets = answers.targets[[row is not None for row in rows]] if rows else answers.targets
         others = [row for row in vectors.find(answers.left_out) if row is not None]
-        artists = [self._artists(path) for path in vectors.paths]
+        artists = [self._artists.get(path, "") for path in vectors.paths]
         chosen = choose_tracks(vectors.units, [*heard, *others], targets, N_QUEUED, self._seed, artists)
         self.queue = tuple(vectors.paths[row] for row in chosen)
         self._chosen_at = answers.n_votes
@@ -222,7 +234,7 @@ class Background:
     def _judge(self, answers: Answered) -> None:
         rows = self._vectors.find(answers.paths)
         found = [number for number, row in enumerate(rows) if row is not None]
-        if abs(len(found) - self._judged_at) < POINT_EVERY:
+        if abs(len(found) - self._judged_at) < POINT_EVERY or not found:
             return
         units = self._vectors.units[[rows[number] for number in found]]
         artists = [answers.artists[number] for number in found]
@@ -250,8 +262,8 @@ class Background:
             try:
                 self.work()
                 self._reading_trouble = ""
-            except (EssentiaLdlError, OSError) as error:
-                self._reading_trouble = str(error)
+            except Exception as error:  # whatever it is: the labelling goes on at random, and says why
+                self._reading_trouble = str(error if isinstance(error, EssentiaLdlError) else Reason(error))
             self._wake.wait(LOOK_S)
             self._wake.clear()
 

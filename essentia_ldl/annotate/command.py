@@ -16,10 +16,12 @@ from essentia_ldl.annotate.review_session import ReviewSession
 from essentia_ldl.annotate.server import Serving, find_token, open_socket, require_app, serve
 from essentia_ldl.annotate.session import LabelSession
 from essentia_ldl.annotate.votes import EVEN_VOTES, UNSURE, Agreement, check_classes, measure_agreement
-from essentia_ldl.errors import DataError, explain
+from essentia_ldl.errors import DataError, StoreError, explain
 from essentia_ldl.files import Home
 from essentia_ldl.models.folder import BASE_MODEL
+from essentia_ldl.predict.overwrite import refuse_overwriting
 from essentia_ldl.report.doubts import AUDIT
+from essentia_ldl.search.library import read_library
 
 INDEX = ".index"
 
@@ -163,20 +165,27 @@ def annotate(
     DataError
         When the classes are others than those of the table that is there, or the extra is not installed.
     StoreError
-        When the port is taken, another process labels this table, or it cannot be written.
+        When the port is taken, another process labels this table, it cannot be written or is MUSIC, or the index that
+        is given is damaged or of other music.
     """
     require_app()
     open_socket(serving.port).close()  # before the music is looked for, which may take a while
+    token = find_token(home.store)
+    refuse_overwriting(labelling.output, music, music, replaces=True)
     pool = read_pool(music, labelling.classes, say)
+    if labelling.index is not None and labelling.has_model:
+        check_index(labelling.index, pool.paths)
     journal = VoteJournal(labelling.output, labelling.classes)
     index = Path(labelling.index or f"{os.path.splitext(journal.table)[0]}{INDEX}")
     embedder = Embedder(index, home.graphs, BASE_MODEL, labelling.index is not None)
     session = LabelSession(journal, pool, embedder if labelling.has_model else None, labelling.n_votes, labelling.seed)
     try:
         say(f"{len(pool.paths)} tracks; answers go to {labelling.output}")
-        serve(session, find_token(home.store), serving, lambda address: say(f"open {address}"))
+        serve(session, token, serving, lambda address: say(f"open {address}"))
     finally:
         session.close()
+    if journal.trouble:
+        raise StoreError(journal.trouble)
     counts = journal.votes.count()
     return Annotated(
         table=journal.table,
@@ -187,3 +196,11 @@ def annotate(
         silent=dict(session.silent),
         notes=tuple(journal.notes),
     )
+
+
+def check_index(index: str, paths: Sequence[str]) -> None:
+    """Raise `StoreError` when an index cannot be read, or has none of these files."""
+    rows = read_library(index).entries.rows
+    if not any(path in rows for path in paths):
+        remedy = "Leave --index out: one is made."
+        raise StoreError(explain("index", "one of MUSIC", f"{len(rows)} other tracks", index, remedy))

@@ -13,7 +13,9 @@ import dataclasses
 import fcntl
 import io
 import json
+import math
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,11 +42,22 @@ class Known:
         Empty where it is not known.
     columns : Mapping[str, str]
         What else a table said of it.
+
+    Raises
+    ------
+    DataError
+        When one of them is no text.
     """
 
     artist: str = ""
     title: str = ""
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        columns = dict(self.columns)
+        strange = [text for text in (self.artist, self.title, *columns, *columns.values()) if not isinstance(text, str)]
+        if strange:
+            raise DataError(explain("track", "texts", strange[0], "artist, title and columns", "Write a text."))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +72,11 @@ class CurvePoint:
         Artists that were left out, one after the other.
     balanced_accuracy, low, high : float
         With a 95 % interval.
+
+    Raises
+    ------
+    DataError
+        When one of them is no number from 0 on.
     """
 
     n: int
@@ -66,6 +84,11 @@ class CurvePoint:
     balanced_accuracy: float
     low: float
     high: float
+
+    def __post_init__(self) -> None:
+        values = dataclasses.astuple(self)
+        if not all(isinstance(value, int | float) and 0 <= value < math.inf for value in values):
+            raise DataError(explain("point", "numbers from 0 on", values, "curve", "Delete the line."))
 
 
 class VoteJournal:
@@ -88,11 +111,13 @@ class VoteJournal:
         What the model achieved, in order.
     notes : list[str]
         What the user should know.
+    trouble : str
+        Why the table lacks what was said last, which the journal has; empty while all is well.
 
     Raises
     ------
     DataError
-        When the classes are none, or others than those of the journal that is there.
+        When the classes are none, or others than those by which somebody has voted in the journal that is there.
     StoreError
         When another process has it open, the folder cannot be written, a file is there that is no table of ours, or
         the journal is damaged.
@@ -100,11 +125,12 @@ class VoteJournal:
 
     def __init__(self, table: str | os.PathLike[str], classes: Sequence[str]) -> None:
         self.votes = Votes(classes)
-        self.table = Path(os.path.abspath(Path(table).expanduser()))
+        self.table = Path(os.path.abspath(os.path.expanduser(table)))
         self.path = self.table.with_name(f"{self.table.stem}{SUFFIX}")
         self.known: dict[str, Known] = {}
         self.points: list[CurvePoint] = []
         self.notes: list[str] = []
+        self.trouble = ""
         self._rows: dict[str, list[str] | None] = {}
         self._written: tuple[int, int] | None = None
         if self.table.suffix.lower() != ".csv":
@@ -128,12 +154,16 @@ class VoteJournal:
     def add(self, event: Event, known: Known | None = None) -> Event | None:
         """Keep an event, then bring the table up to date; return the vote that an undo takes back.
 
+        A table that cannot be written is a `trouble`, which ends with the next vote after which it can.
+
         Raises
         ------
         DataError
             When it names a class that is none; nothing is written then.
         DiskError
-            When the disk is full or the folder cannot be written; the vote is not taken then.
+            When the journal cannot be written, as the disk is full; the vote is not taken then.
+        StoreError
+            When the journal is not where it was; the vote is not taken then.
         """
         return self.add_all([(event, known)])[0]
 
@@ -150,7 +180,11 @@ class VoteJournal:
         self._append(lines)
         self.known |= told
         taken = [self._take(event) for event, _ in events]
-        self.write_table()
+        try:
+            self.write_table()
+            self.trouble = ""
+        except StoreError as error:
+            self.trouble = f"{error} The answers are kept in {self.path.name}, from which it is written later."
         return taken
 
     def _take(self, event: Event) -> Event | None:
@@ -161,7 +195,11 @@ class VoteJournal:
     def add_point(self, point: CurvePoint) -> None:
         """Keep what the model achieved."""
         self._append([{"point": dataclasses.asdict(point)}])
-        self.points.append(point)
+        self._keep(point)
+
+    def _keep(self, point: CurvePoint) -> None:
+        """Add to the curve, whose points of as many answers or more go: some were taken back since."""
+        self.points = [*(one for one in self.points if one.n < point.n), point]
 
     def write_table(self) -> None:
         """Write the table: a row for every track with a label; one that somebody else has changed is kept aside."""
@@ -179,7 +217,7 @@ class VoteJournal:
         """
         classes = self.votes.classes
         paths = sorted(self.votes.latest)
-        own = {"path", "label", "artist", "title", "split", *classes, N_RATERS}
+        own = {name.lower() for name in ("path", "label", "artist", "title", "split", *classes, N_RATERS)}
         told = [self.known.get(path, Known()) for path in paths]
         more = list(dict.fromkeys(name for one in told for name in one.columns if name.lower() not in own))
         has_title = any(one.title for one in told)
@@ -223,7 +261,11 @@ class VoteJournal:
         return file
 
     def _append(self, values: list[dict[str, Any]]) -> None:
-        end = os.fstat(self._file).st_size
+        found = os.fstat(self._file)
+        if not self.path.exists() or not os.path.samestat(found, os.stat(self.path)):
+            remedy = "Bring it back, or stop annotate and start it again; until then nothing is kept."
+            raise StoreError(explain("journal", "the file that was opened", "another one, or none", self.path, remedy))
+        end = found.st_size
         text = "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values)
         data = text.encode("utf-8", "surrogateescape")
         try:
@@ -244,19 +286,24 @@ class VoteJournal:
         whole = data[: data.rfind(b"\n") + 1]
         if whole != data:  # a process was killed while it wrote the last line
             os.ftruncate(self._file, len(whole))
-        lines = whole.decode("utf-8", "surrogateescape").splitlines()
+        lines = whole.decode("utf-8", "surrogateescape").split("\n")[:-1]  # a title may have other ends of lines
         if not lines:
             return self._begin()
         head = self._parse(1, lines[0])
         if head.get("format") != FORMAT:
             raise StoreError(explain("journal", FORMAT, head.get("format"), self.path, REMEDY))
-        if head.get("classes") != list(self.votes.classes):
-            there = ",".join(map(str, head.get("classes", ())))
-            remedy = f"Give --classes {there}, or name another table with -o."
-            raise DataError(
-                explain("classes", f"those of the table, {there}", list(self.votes.classes), self.path, remedy)
-            )
         values = [(number, self._parse(number, line)) for number, line in enumerate(lines[1:], 2)]
+        there = head.get("classes")
+        if not isinstance(there, list):
+            raise self._damaged(1, there)
+        if there != list(self.votes.classes) and values:
+            names = ",".join(map(str, there))
+            remedy = f"Give --classes {shlex.quote(names)}, or name another table with -o."
+            rule = f"those of the table, {names}"
+            raise DataError(explain("classes", rule, list(self.votes.classes), self.path, remedy))
+        if there != list(self.votes.classes):  # nobody has voted by them
+            os.ftruncate(self._file, 0)
+            self._begin()
         last = max((number for number, value in values if "rater" in value), default=0)
         expected = {""}
         for number, value in values:
@@ -286,7 +333,7 @@ class VoteJournal:
     def _replay(self, number: int, value: dict[str, Any]) -> None:
         try:
             if "point" in value:
-                self.points.append(CurvePoint(**value["point"]))
+                self._keep(CurvePoint(**value["point"]))
             elif "track" in value:
                 path = value.pop("track")
                 self.known[path] = Known(**value)

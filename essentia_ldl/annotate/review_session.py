@@ -13,7 +13,8 @@ from typing import Any
 
 from essentia_ldl.annotate.music import name_track, write_clean
 from essentia_ldl.annotate.review import Audit, AuditItem
-from essentia_ldl.annotate.session import LIST, N_LISTED, Hold, Visitor, find_track, make_key, read_answer
+from essentia_ldl.annotate.session import N_LISTED, Hold
+from essentia_ldl.annotate.visitor import LIST, Visitor, find_track, make_key, read_answer
 from essentia_ldl.collection.corrections import DROP
 from essentia_ldl.errors import DataError, explain
 

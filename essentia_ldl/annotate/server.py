@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import os
 import re
 import secrets
@@ -18,8 +19,8 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from essentia_ldl.annotate.session import MODEL, RANDOM, Visitor
 from essentia_ldl.annotate.sounds import Converted, find_type
+from essentia_ldl.annotate.visitor import MODEL, RANDOM, Visitor
 from essentia_ldl.errors import AudioError, DataError, DiskError, EssentiaLdlError, Reason, StoreError, explain
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ STATIC = {
     "page.css": ("text/css", ("essentia_ldl.report/report.css", "essentia_ldl.annotate/page.css")),
 }
 MOST_BYTES = 1 << 16  # of a request
+NUMBER = re.compile(r"[0-9]{1,9}")
 TOKEN = re.compile(r"[\w-]{16,64}", re.ASCII)
 
 
@@ -62,10 +64,10 @@ def require_app() -> None:
     """Raise `DataError` when the packages of the extra are not installed."""
     import importlib.util
 
-    missing = [name for name in ("krippendorff", "starlette", "uvicorn") if importlib.util.find_spec(name) is None]
+    missing = [name for name in ("starlette", "uvicorn") if importlib.util.find_spec(name) is None]
     if missing:
         remedy = "Install it with `pip install 'essentia-ldl[app]'`."
-        raise DataError(explain("extra app", "starlette, uvicorn and krippendorff", f"no {missing[0]}", "page", remedy))
+        raise DataError(explain("extra app", "starlette and uvicorn", f"no {missing[0]}", "page", remedy))
 
 
 def build_app(session: LabelSession | ReviewSession, token: str, converted: Converted) -> Starlette:
@@ -84,15 +86,17 @@ def build_app(session: LabelSession | ReviewSession, token: str, converted: Conv
     from starlette.concurrency import run_in_threadpool
     from starlette.middleware import Middleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
-    from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+    from starlette.responses import FileResponse, PlainTextResponse, Response
     from starlette.routing import Mount, Route
 
     calls: dict[str, Callable[[Visitor, dict[str, Any]], dict[str, Any]]] = {
         "next": lambda asked, body: session.next(asked, bool(body.get("leave"))),
         "answer": lambda asked, body: session.answer(asked, body),
         "undo": lambda asked, body: session.undo(asked, str(body.get("id", ""))),
-        "take": lambda asked, body: session.take(asked, read_number(body)),
-        "pass": lambda asked, body: session.pass_over(asked, read_number(body), str(body.get("reason", ""))[:200]),
+        "take": lambda asked, body: session.take(asked, read_number(body.get("track"))),
+        "pass": lambda asked, body: session.pass_over(
+            asked, read_number(body.get("track")), str(body.get("reason", ""))[:200]
+        ),
         "state": lambda asked, _: session.tell(asked),
     }
 
@@ -100,21 +104,25 @@ def build_app(session: LabelSession | ReviewSession, token: str, converted: Conv
         name = request.path_params["name"]
         if name not in calls:
             return PlainTextResponse("no such call", 404)
+        status = 200
         try:
             body = await read_body(request)
-            return JSONResponse(await run_in_threadpool(calls[name], read_asked(body), body), headers=HEADERS)
+            told = await run_in_threadpool(calls[name], read_asked(body), body)
         except DiskError as error:
-            return JSONResponse({"error": str(error)}, 507, headers=HEADERS)
+            status, told = 507, {"error": str(error)}
         except EssentiaLdlError as error:
-            return JSONResponse({"error": str(error)}, 400, headers=HEADERS)
+            status, told = 400, {"error": str(error)}
+        # in ASCII, as names of files need not be UTF-8
+        return Response(json.dumps(told, allow_nan=False), status, HEADERS, "application/json")
 
     async def serve_sound(request: Request) -> Response:
         try:
-            path = session.path_of(request.path_params["number"])
+            path = session.path_of(read_number(request.path_params["number"]))
             if request.query_params.get("as") == "mp3":
                 path = str(await run_in_threadpool(converted.find, path))
-            if not os.path.isfile(path):
-                raise AudioError(explain("audio", "a file", "nothing there", path, "Check the folder."))
+            if not os.path.isfile(path) or not os.access(path, os.R_OK):
+                found = "one that may not be read" if os.path.exists(path) else "nothing there"
+                raise AudioError(explain("audio", "a file to read", found, path, "Check the folder."))
             return FileResponse(path, media_type=find_type(path), headers=HEADERS)
         except EssentiaLdlError as error:
             return PlainTextResponse(str(error).encode("utf-8", "replace"), 404, headers=HEADERS)
@@ -128,7 +136,7 @@ def build_app(session: LabelSession | ReviewSession, token: str, converted: Conv
     routes = [
         Route("/", serve_static),
         Route("/call/{name}", serve_call, methods=["POST"]),
-        Route("/sound/{number:int}", serve_sound),
+        Route("/sound/{number}", serve_sound),
         Route("/{name}", serve_static),
     ]
     hosts = Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
@@ -149,6 +157,7 @@ async def read_body(request: Request) -> dict[str, Any]:
         raise DataError(explain("request", rule, f"{length or 'unknown'} bytes", "page", remedy))
     try:
         body = await request.json()
+        json.dumps(body, ensure_ascii=False).encode("utf-8")  # half a character would be kept, and not be told
     except (ValueError, RecursionError) as error:
         raise DataError(explain("request", rule, error, "page", remedy)) from None
     if not isinstance(body, dict):
@@ -162,12 +171,13 @@ def read_asked(body: dict[str, Any]) -> Visitor:
     return Visitor(" ".join(str(body.get("rater", "")).split()), str(body.get("browser", ""))[:80], order)
 
 
-def read_number(body: dict[str, Any]) -> int:
-    """Return the number of a track."""
-    number = body.get("track")
-    if not isinstance(number, int):
-        raise DataError(explain("track", "a number", number, "page", "Load the page again."))
-    return number
+def read_number(said: object) -> int:
+    """Return the number of a track, of json or of an address."""
+    if isinstance(said, str) and NUMBER.fullmatch(said):
+        return int(said)
+    if not isinstance(said, int):
+        raise DataError(explain("track", "a number", said, "page", "Load the page again."))
+    return said
 
 
 def find_token(folder: Path) -> str:

@@ -7,12 +7,9 @@ one is asked the same at the same time; the hold ends with the answer, or after 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import math
-import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +18,17 @@ from essentia_ldl.annotate.background import Answered, Background, Embedder
 from essentia_ldl.annotate.choose import draw_tracks
 from essentia_ldl.annotate.journal import CurvePoint, Known, VoteJournal
 from essentia_ldl.annotate.music import TABLE, Music, describe_track, name_track, write_clean
+from essentia_ldl.annotate.visitor import (
+    LIST,
+    LONGEST_ID,
+    MEANS,
+    MODEL,
+    RANDOM,
+    Visitor,
+    find_track,
+    make_key,
+    read_answer,
+)
 from essentia_ldl.annotate.votes import EVEN_VOTES, UNSURE, Agreement, Event, find_positive, measure_agreement
 from essentia_ldl.errors import DataError, explain
 
@@ -28,28 +36,6 @@ HOLD_S = 600.0  # a browser may have been closed
 SHARED = 5  # with several raters, every so many tracks is one that somebody else has voted on: that measures agreement
 REST = 20  # times as long as the agreement took to compute, until it is computed again
 N_LISTED = 200  # votes that the page lists
-LONGEST_ID = 80  # characters
-MODEL, RANDOM, LIST = "model", "random", "list"
-MEANS = ("key", "click", "slider")
-
-
-@dataclasses.dataclass(frozen=True)
-class Visitor:
-    """What a browser says of itself with every call.
-
-    Parameters
-    ----------
-    rater : str
-        Who listens.
-    browser : str
-        Which window.
-    order : str
-        "model" or "random": what chooses the next track.
-    """
-
-    rater: str
-    browser: str
-    order: str = MODEL
 
 
 @dataclasses.dataclass
@@ -97,7 +83,7 @@ class LabelSession:
         self._take_labels()
         self.background = None
         if embedder is not None:
-            self.background = Background(pool.paths, self._find_artist, self._look, self._keep_point, embedder, seed)
+            self.background = Background(pool.paths, self._read_artist, self._look, self._keep_point, embedder, seed)
             self.background.start(journal.points[-1].n if journal.points else 0)
 
     def close(self) -> None:
@@ -132,6 +118,9 @@ class LabelSession:
             hold = self._holds.get(visitor.browser)
             if hold is None or (hold.order != LIST and self._is_done(visitor.rater, hold.path)):
                 hold = self._hold_next(visitor)
+        if hold is not None:
+            self._describe(hold.path)  # which may take a while: its tags are read
+        with self._lock:
             return self._tell(visitor, hold)
 
     def answer(self, visitor: Visitor, answer: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,10 +141,10 @@ class LabelSession:
         DiskError
             When it cannot be kept.
         """
-        with self._lock:
-            if not self._has(answer.get("id")):
-                self._take(visitor, answer)
-            return self.next(visitor)
+        name = str(answer.get("id", ""))[:LONGEST_ID]
+        if not self._has(name):
+            self._take(visitor, answer, name)
+        return self.next(visitor)
 
     def undo(self, visitor: Visitor, name: str = "") -> dict[str, Any]:
         """Take back the last answer of a rater, and return its track; `name` is the id of what the browser sends."""
@@ -166,13 +155,13 @@ class LabelSession:
                 self._nudge()
                 if last.path in self._numbers:
                     self._holds[visitor.browser] = Hold(last.path, LIST, time.monotonic())
-            return self.next(visitor)
+        return self.next(visitor)
 
     def take(self, visitor: Visitor, number: int) -> dict[str, Any]:
         """Return a track that the rater wants to hear again."""
         with self._lock:
             self._holds[visitor.browser] = Hold(self.path_of(number), LIST, time.monotonic())
-            return self.next(visitor)
+        return self.next(visitor)
 
     def tell(self, visitor: Visitor) -> dict[str, Any]:
         """Return how far the labelling is."""
@@ -184,23 +173,26 @@ class LabelSession:
         with self._lock:
             self.silent[self.path_of(number)] = reason
             self._holds.pop(visitor.browser, None)
-            return self.next(visitor)
+        return self.next(visitor)
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
-    def _take(self, visitor: Visitor, answer: Mapping[str, Any]) -> None:
+    def _take(self, visitor: Visitor, answer: Mapping[str, Any], name: str) -> None:
         number, said, took_s = read_answer(answer)
         path = find_track(self._keys, answer, lambda: self.path_of(number))
-        hold = self._holds.get(visitor.browser)
-        order = hold.order if hold is not None and hold.path == path else LIST
-        by = answer.get("by") if answer.get("by") in MEANS else MEANS[0]
-        told = {"by": by, "order": order, "took_s": took_s, "id": str(answer.get("id", ""))[:LONGEST_ID]}
-        self.journal.add(Event(visitor.rater, path, said, at=_now(), **told), self._describe(path))
-        self._holds.pop(visitor.browser, None)
-        self._nudge()
+        known = self._describe(path)
+        with self._lock:
+            if not self._has(name):
+                hold = self._holds.get(visitor.browser)
+                order = hold.order if hold is not None and hold.path == path else LIST
+                by = answer.get("by") if answer.get("by") in MEANS else MEANS[0]
+                told = {"by": by, "order": order, "took_s": took_s, "id": name}
+                self.journal.add(Event(visitor.rater, path, said, at=_now(), **told), known)
+                self._holds.pop(visitor.browser, None)
+                self._nudge()
 
-    def _has(self, name: object) -> bool:
-        return bool(name) and str(name)[:LONGEST_ID] in self.votes.ids
+    def _has(self, name: str) -> bool:
+        return bool(name) and name[:LONGEST_ID] in self.votes.ids
 
     def _nudge(self) -> None:
         if self.background is not None:
@@ -280,14 +272,14 @@ class LabelSession:
                 {"title": name_track(path, self._describe(path)), "reason": reason}
                 for path, reason in self.silent.items()
             ],
-            "notes": self.journal.notes,
+            "notes": [*self.journal.notes, *filter(None, [self.journal.trouble])],
             "table": self.journal.table.name,
         }
 
     def _list_said(self, votes: Sequence[Event]) -> list[dict[str, Any]]:
         found = []
         for vote in reversed(votes[-N_LISTED:]):
-            known = self._describe(vote.path)
+            known = self.journal.known.get(vote.path, Known())
             said = None if vote.said is None else dict(vote.said)
             named = {"title": name_track(vote.path, known), "artist": write_clean(known.artist)}
             found.append({"number": self._numbers.get(vote.path), **named, "said": said})
@@ -304,10 +296,14 @@ class LabelSession:
         return None if found is None else dataclasses.asdict(found)
 
     def _describe(self, path: str) -> Known:
+        """Return what is known of a track; read once, without the lock: its disk may be slow."""
         if path not in self._described:
             told = self.pool.known.get(path) or self.journal.known.get(path)
             self._described[path] = describe_track(path, told)
         return self._described[path]
+
+    def _read_artist(self, path: str) -> str:
+        return self._describe(path).artist
 
     def _find_artist(self, path: str) -> str:
         known = self._described.get(path) or self.pool.known.get(path) or self.journal.known.get(path)
@@ -328,47 +324,16 @@ class LabelSession:
             self.journal.add_point(point)
 
     def _take_labels(self) -> None:
-        """Keep the labels of tables as the votes of who wrote them, those that are not kept yet."""
+        """Keep the labels of tables as the votes of who wrote them, those that are new or others than before."""
         now = {"at": _now(), "by": TABLE, "order": LIST}
-        new = [(path, label) for path, label in self.pool.labels.items() if not self.votes.has_said(TABLE, path)]
-        told = [(Event(TABLE, path, {label: 1.0}, **now), self._describe(path)) for path, label in new]
+        before = {path: self.votes.latest.get(path, {}).get(TABLE) for path in self.pool.labels}
+        told = [
+            (Event(TABLE, path, {label: 1.0}, **now), self._describe(path))
+            for path, label in self.pool.labels.items()
+            if before[path] is None or before[path].said != {label: 1.0}
+        ]
         if told:
             self.journal.add_all(told)
-
-
-def make_key(name: str) -> str:
-    """Return what a page calls a track: it stays the same where the numbers of tracks do not."""
-    return hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
-
-
-def find_track(keys: Mapping[str, str], answer: Mapping[str, Any], find: Callable[[], str]) -> str:
-    """Return the track that an answer is on.
-
-    Parameters
-    ----------
-    keys : Mapping[str, str]
-        From `make_key` to tracks.
-    answer : Mapping[str, Any]
-        Its key says which; a page may be older than the session, which counts otherwise.
-    find : callable
-        Returns it where the answer has no key.
-    """
-    key = str(answer.get("key", ""))
-    if key and key not in keys:
-        raise DataError(explain("track", "one that is here", key, "page", "Load it again: it is of other music."))
-    return keys[key] if key else find()
-
-
-def read_answer(answer: Mapping[str, Any]) -> tuple[int, dict[str, float] | None, float]:
-    """Return the number of a track, what was said of it, and the seconds that it took; `DataError` where it is none."""
-    try:
-        number, said, took_s = answer["track"], answer["said"], round(float(answer.get("took_s", 0.0)), 1)
-        shares = None if said is None else {str(name): value for name, value in said.items()}
-        if not isinstance(number, int) or not math.isfinite(took_s) or shares == {}:
-            raise ValueError(f"track {number}")
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise DataError(explain("answer", "a track and what was said", error, "page", "Load it again.")) from None
-    return number, shares, took_s
 
 
 def _now() -> str:

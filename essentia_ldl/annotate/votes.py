@@ -7,7 +7,6 @@ each rater on each track; per track the mean of the votes as a distribution, who
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
@@ -20,6 +19,7 @@ from essentia_ldl.scores.listeners import choose_class
 
 RESERVED = ("path", "label", "artist", "title", "split", "tags", "n_raters")  # columns that no class may be called by
 LONGEST_NAME = 60  # characters of a rater's name
+MOST_SHARE = 100  # a vote may be in per cent
 EVEN = 1e-9  # difference of two shares, below which neither is the larger
 
 
@@ -73,11 +73,10 @@ class Event:
             raise DataError(explain("vote", "the path of a track", self.path, self.rater, "Name the track."))
         if self.said is not None:
             values = dict(self.said)
-            fits = all(isinstance(x, int | float) and math.isfinite(x) and x >= 0 for x in values.values())
+            fits = all(isinstance(x, int | float) and 0 <= x <= MOST_SHARE for x in values.values())
             if not fits or not sum(values.values()) > 0:
-                raise DataError(
-                    explain("vote", "shares from 0 on, not all of them 0", values, self.path, "Vote again.")
-                )
+                rule = f"shares from 0 to {MOST_SHARE}, not all of them 0"
+                raise DataError(explain("vote", rule, values, self.path, "Vote again."))
             total = sum(values.values())
             said = {name: value / total for name, value in values.items() if value > 0}
             object.__setattr__(self, "said", MappingProxyType(said))
@@ -264,7 +263,8 @@ def measure_agreement(votes: Votes) -> Agreement | None:
 
     With two classes it is alpha on the interval scale, of the shares of one class, which for plain votes is the nominal
     one; with more classes it is the nominal one, of the largest class of each vote. Tracks of a single vote do not
-    count.
+    count. Both are sums of squared distances, those of classes as corners of a simplex, so that the time grows with the
+    number of votes alone.
 
     Parameters
     ----------
@@ -280,24 +280,31 @@ def measure_agreement(votes: Votes) -> Agreement | None:
     ----------
     K. Krippendorff, "Content analysis", 4th edition, 2018, chapter 12.
     """
-    import krippendorff
-
-    raters, paths = list(votes.raters), list(votes.latest)
-    level = "interval" if len(votes.classes) == 2 else "nominal"
-    positive = find_positive(votes.classes)
-    said = np.full((len(raters), len(paths)), np.nan)
-    for column, path in enumerate(paths):
-        for rater, vote in votes.latest[path].items():
-            if vote.said is not None:
-                shares = spread(vote.said, votes.classes)
-                largest = find_largest(shares)
-                value = shares[positive] if level == "interval" else np.nan if largest is None else largest
-                said[raters.index(rater), column] = value
-    shared = np.count_nonzero(~np.isnan(said), axis=0) > 1
-    pairs = said[:, shared]
-    if not shared.any() or len(np.unique(pairs[~np.isnan(pairs)])) < 2:
+    places, tracks = [], []
+    for number, given in enumerate(votes.latest.values()):
+        found = [_place(vote.said, votes.classes) for vote in given.values() if vote.said is not None]
+        found = [place for place in found if place is not None]
+        if len(found) > 1:
+            places += found
+            tracks += [number] * len(found)
+    _, tracks, n_votes = np.unique(np.array(tracks, dtype=int), return_inverse=True, return_counts=True)
+    points = np.array(places) if len(votes.classes) == 2 else np.eye(len(votes.classes))[places]
+    points = points.reshape(len(places), -1) - points.mean(axis=0) if places else np.zeros((0, 1))
+    whole = np.sum(points**2)
+    if whole < EVEN:
         return None
-    return Agreement(float(krippendorff.alpha(pairs, level_of_measurement=level)), pairs.shape[1])
+    sums = np.zeros((len(n_votes), points.shape[1]))
+    np.add.at(sums, tracks, points)
+    inside = np.bincount(tracks, np.sum(points**2, axis=1)) - np.sum(sums**2, axis=1) / n_votes
+    share = (
+        np.sum(inside * n_votes / (n_votes - 1)) / whole
+    )  # of observed in expected disagreement, up to the next line
+    return Agreement(float(1 - share * (len(points) - 1) / len(points)), len(n_votes))
+
+
+def _place(said: Mapping[str, float], classes: Sequence[str]) -> float | None:
+    """Return where a vote stands: its share of the first of two classes, or else its largest class, None if even."""
+    return said.get(classes[0], 0.0) if len(classes) == 2 else find_largest(spread(said, classes))
 
 
 def find_positive(classes: Sequence[str]) -> int:

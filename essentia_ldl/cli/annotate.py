@@ -19,7 +19,7 @@ from essentia_ldl.files import Home
 @click.option("--votes", "n_votes", type=click.IntRange(1), default=1, metavar="N", help="Per track (default: 1).")
 @click.option("--index", metavar="FILE", help="An index of MUSIC that is there (default: made beside TABLE).")
 @click.option("--no-model", is_flag=True, help="Random order only; no model learns along.")
-@click.option("--seed", type=int, default=0, metavar="N", help="Of the random order.")
+@click.option("--seed", type=click.IntRange(0), default=0, metavar="N", help="Of the random order.")
 @click.option("--audit", "run", metavar="RUN", help="Instead: hear the doubtful labels of a run with a report.")
 @click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="Default: 8477, or any that is free.")
 @click.option("--no-browser", is_flag=True, help="Print the address and open nothing.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping
 
 from essentia_ldl.annotate.command import Annotated, Reviewed
@@ -25,7 +26,8 @@ def describe_annotated(done: Annotated) -> list[str]:
     lines += _list_silent(done.silent)
     lines += [f"note: {note}" for note in done.notes]
     if n:
-        lines.append(f"train with it: essentia-ldl new my-task --data {table}, then essentia-ldl train my-task")
+        data = f"my-task --data {shlex.quote(table)}"
+        lines.append(f"train with it: essentia-ldl new {data}, then essentia-ldl train {data}")
     return lines
 
 

@@ -110,3 +110,30 @@ def test_the_embedding_ends_with_it_and_its_trouble_is_told(tmp_path, wait_until
     background.start()
     wait_until(lambda: "nothing" in background.trouble)
     background.close()
+
+
+def test_answers_that_are_all_taken_back_leave_it_alive(write_index, units):
+    now = [answers(5)]
+    background = build(write_index(PATHS, units), lambda: now[0])
+    background.work()
+    now[0] = answers(0)
+    background.work()
+    assert len(background.queue) == 40
+
+
+def test_whatever_goes_wrong_is_told_and_it_goes_on(write_index, units, wait_until):
+    fails = [True]
+
+    def look() -> Answered:
+        if fails[0]:
+            raise ValueError("something strange")
+        return answers(1)
+
+    background = build(write_index(PATHS, units), look)
+    background.start()
+    wait_until(lambda: background.trouble == "something strange")
+    assert background.queue == ()
+    fails[0] = False
+    background.nudge()
+    wait_until(lambda: not background.trouble and background.queue)
+    background.close()

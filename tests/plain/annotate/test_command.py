@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 
+import numpy as np
 import pytest
 
 from essentia_ldl.annotate import command as module
 from essentia_ldl.annotate.command import Labelling, annotate
 from essentia_ldl.annotate.server import Serving
-from essentia_ldl.annotate.session import Visitor
-from essentia_ldl.errors import AudioError, DataError, StoreError
+from essentia_ldl.annotate.visitor import Visitor
+from essentia_ldl.errors import AudioError, DataError, DiskError, StoreError
 from essentia_ldl.files import Home
 
 CLASSES = ("sad", "non_sad")
@@ -53,8 +54,6 @@ def test_it_says_what_was_labelled(run, tmp_path, music):
 
 
 def test_the_embedding_is_made_beside_the_table_or_is_given(run, tmp_path, write_index, music):
-    import numpy as np
-
     found = []
     run(lambda session: found.append(session.background._embedder), index=str(write_index(music, np.eye(12))))
     assert (found[0].index.name, found[0].is_given) == ("lib.index", True)
@@ -77,6 +76,37 @@ def test_what_is_refused_before_the_page_is_served(run, tmp_path, music):
         other.listen()
         with pytest.raises(StoreError, match="a free one"):
             run(serving=Serving(other.getsockname()[1], False))
-    run(has_model=False)
+    run(play, has_model=False)
     with pytest.raises(DataError, match="those of the table, sad,non_sad"):
         run(classes=("happy", "sad"), has_model=False)
+    with pytest.raises(StoreError, match="a file that is not read; got 'an input'"):
+        run(source=str(tmp_path / "labels.csv"))
+
+
+def test_an_index_that_is_given_must_be_of_the_music(run, tmp_path, write_index):
+    with pytest.raises(StoreError, match="nothing there"):
+        run(index=str(tmp_path / "no.index"))
+    other = str(write_index(["/elsewhere/a.wav"], np.eye(12)[:1]))
+    with pytest.raises(StoreError, match=r"one of MUSIC; got '1 other tracks'.*Leave --index out"):
+        run(index=other)
+    assert not (tmp_path / "labels.votes.jsonl").exists()
+    run(index=other, has_model=False)
+
+
+def test_a_table_that_could_not_be_written_is_told_at_the_end(run, tmp_path, monkeypatch):
+    def play_on_a_full_disk(session) -> None:
+        monkeypatch.setattr(session.journal, "write_table", fail)
+        play(session)
+        assert session.tell(ANN)["notes"] == [f"full. {KEPT}"]
+
+    def fail() -> None:
+        raise DiskError("full.")
+
+    with pytest.raises(StoreError, match=rf"full\. {KEPT}"):
+        run(play_on_a_full_disk, has_model=False)
+    assert not (tmp_path / "labels.csv").exists()
+    assert run(has_model=False)[0].counts == {"sad": 1, "non_sad": 0}
+    assert (tmp_path / "labels.csv").exists()
+
+
+KEPT = "The answers are kept in labels.votes.jsonl, from which it is written later."

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from essentia_ldl.annotate.journal import CurvePoint, Known, VoteJournal
+from essentia_ldl.annotate.journal import FORMAT, CurvePoint, Known, VoteJournal
 from essentia_ldl.annotate.votes import Event
 from essentia_ldl.datasets.table import read_tracks
 from essentia_ldl.errors import DataError, DiskError, StoreError
@@ -153,10 +153,57 @@ def test_a_disk_that_takes_nothing_takes_no_vote(music, table, monkeypatch):
 
 
 def test_classes_of_the_table_that_is_there_are_asked_for(table):
-    VoteJournal(table, CLASSES).close()
-    with pytest.raises(DataError, match=r"those of the table, sad,non_sad; got .*Give --classes sad,non_sad"):
-        VoteJournal(table, ("happy", "sad"))
-    VoteJournal(table, CLASSES).close()
+    VoteJournal(table, ("happy", "sad")).close()
+    journal = VoteJournal(table, ("not sad", "sad"))  # nobody voted by the others
+    say(journal, "ann", "/a.wav", "sad")
+    journal.close()
+    for classes in (("happy", "sad"), ("sad", "not sad")):
+        with pytest.raises(DataError, match=r"those of the table, not sad,sad; got .*Give --classes 'not sad,sad'"):
+            VoteJournal(table, classes)
+    VoteJournal(table, ("not sad", "sad")).close()
+
+
+def test_a_table_that_cannot_be_written_costs_no_vote(music, table, monkeypatch):
+    journal = VoteJournal(table, CLASSES)
+    say(journal, "ann", music[0], "sad")
+
+    def fail() -> None:
+        raise DiskError("full.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(journal, "write_table", fail)
+        say(journal, "ann", music[1], "sad")
+    assert journal.trouble == "full. The answers are kept in labels.votes.jsonl, from which it is written later."
+    assert table.read_text().count("\n") == 2
+    say(journal, "ann", music[2], "sad")
+    assert journal.trouble == ""
+    assert table.read_text().count("\n") == 4
+    journal.close()
+
+
+def test_a_journal_that_is_moved_or_replaced_takes_no_vote(music, table):
+    journal = VoteJournal(table, CLASSES)
+    say(journal, "ann", music[0], "sad")
+    moved = journal.path.rename(journal.path.with_name("elsewhere"))
+    for write in (lambda: None, lambda: journal.path.write_bytes(moved.read_bytes())):
+        write()
+        with pytest.raises(StoreError, match=r"another one, or none.*start it again"):
+            say(journal, "ann", music[1], "sad")
+    moved.replace(journal.path)
+    say(journal, "ann", music[1], "sad")
+    assert list(journal.votes.latest) == music[:2]
+    journal.close()
+
+
+def test_the_curve_goes_back_with_answers_that_are_taken_back(table):
+    journal = VoteJournal(table, CLASSES)
+    for n in (5, 10, 15, 10):
+        journal.add_point(CurvePoint(n, 3, 0.5, 0.25, 0.75))
+    assert [point.n for point in journal.points] == [5, 10]
+    journal.close()
+    journal = VoteJournal(table, CLASSES)
+    assert [point.n for point in journal.points] == [5, 10]
+    journal.close()
 
 
 def test_somebody_elses_table_is_not_written_over(table, tmp_path):
@@ -176,6 +223,13 @@ def test_a_folder_that_cannot_be_written(tmp_path):
         VoteJournal(tmp_path / "labels.csv", CLASSES)
 
 
+def test_a_user_who_does_not_exist_is_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    journal = VoteJournal("~nobody who is there/labels.csv", CLASSES)
+    assert journal.table == tmp_path / "~nobody who is there/labels.csv"
+    journal.close()
+
+
 def test_a_folder_that_cannot_be(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DiskError, match="Name another table"):
@@ -184,7 +238,15 @@ def test_a_folder_that_cannot_be(tmp_path):
 
 @pytest.mark.parametrize(
     ("line", "found"),
-    [("x", "Expecting value"), ("[]", "list"), ('{"rater": ""}', "a name"), ('{"strange": 1}', "strange")],
+    [
+        ("x", "Expecting value"),
+        ("[]", "list"),
+        ('{"rater": ""}', "a name"),
+        ('{"strange": 1}', "strange"),
+        ('{"track": "/a.wav", "artist": 3}', "texts"),
+        ('{"track": "/a.wav", "columns": {"genre": null}}', "texts"),
+        ('{"point": {"n": "x", "n_artists": 1, "balanced_accuracy": 1, "low": 1, "high": 1}}', "numbers from 0 on"),
+    ],
 )
 def test_a_damaged_journal_is_told_with_its_line(table, line, found):
     journal = VoteJournal(table, CLASSES)
@@ -196,6 +258,33 @@ def test_a_damaged_journal_is_told_with_its_line(table, line, found):
     journal.path.write_text(json.dumps({"format": "other"}) + "\n")
     with pytest.raises(StoreError, match="essentia-ldl votes 1; got 'other'"):
         VoteJournal(table, CLASSES)
+    journal.path.write_text(json.dumps({"format": FORMAT, "classes": 2}) + "\n")
+    with pytest.raises(StoreError, match=r"what annotate wrote; got 2.*line 1"):
+        VoteJournal(table, CLASSES)
+
+
+def test_names_and_titles_may_have_any_characters(table):
+    path, title = "/music/a\u2028b\x85c.wav", 'one\ntwo\u2029,"three"\x0b'
+    journal = VoteJournal(table, CLASSES)
+    say(journal, "ann", path, "sad", Known("\x1c", title, {"n\x0cote": "=1+1"}))
+    journal.close()
+    journal = VoteJournal(table, CLASSES)
+    assert journal.known == {path: Known("\x1c", title, {"n\x0cote": "=1+1"})}
+    assert list(journal.votes.latest) == [path]
+    journal.close()
+
+
+def test_columns_of_music_do_not_stand_twice(music, table):
+    journal = VoteJournal(table, ("Sad", "non_sad"))
+    say(
+        journal,
+        "ann",
+        music[0],
+        "Sad",
+        Known("Nina", "", {"Sad": "0.5", "N_RATERS": "3", "Title": "x", "Genre": "soul"}),
+    )
+    journal.close()
+    assert table.read_text().splitlines()[0] == "path,label,artist,Genre,Sad,non_sad,n_raters"
 
 
 def test_names_of_files_need_not_be_utf8(table):

@@ -8,7 +8,7 @@ import pytest
 
 from essentia_ldl.annotate.review import Audit
 from essentia_ldl.annotate.review_session import ReviewSession
-from essentia_ldl.annotate.session import Visitor, make_key
+from essentia_ldl.annotate.visitor import Visitor, make_key
 from essentia_ldl.collection.corrections import read_corrections
 from essentia_ldl.errors import DataError, UnknownNameError
 

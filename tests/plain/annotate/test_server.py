@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import socket
 import stat
 import urllib.request
@@ -69,6 +71,10 @@ def test_an_answer_goes_into_the_table(served, tmp_path):
         (b'{"rater": "", "browser": "b", "track": 0, "said": null}', "a name"),
         (b'{"rater": "a", "browser": "b", "track": 1000, "said": null}', "0 to 11"),
         (b'{"rater": "a", "track": 0, "said": {"happy": 1}}', "one of sad, non_sad"),
+        (b'{"rater": "a", "track": 0, "said": {"sad": 1e308, "non_sad": 1e308}}', "0 to 100"),
+        (b'{"rater": "a", "track": 0, "said": {"sad": 1}, "took_s": -1}', "a track and what was said"),
+        (b'{"rater": "table", "track": 0, "said": {"sad": 1}}', "another name than 'table'"),
+        (b'{"rater": "a", "track": 0, "said": {"sad": 1}, "id": "\\ud800"}', "surrogates not allowed"),
     ],
 )
 def test_what_is_no_answer_is_refused_with_a_sentence(served, body, told):
@@ -101,8 +107,35 @@ def test_sounds_come_whole_and_in_parts(served, music):
     assert (status, body) == (206, data[10:20])
 
 
+def test_names_that_are_not_utf8_are_told(open_session, serve_session, music, tmp_path):
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    shutil.copy(music[0], folder / os.fsdecode(b"cr\xe8me.wav"))
+    served = serve_session(open_session(sources=[str(folder)]))
+    assert served.call("next")["track"]["title"] == "cr\ufffdme"
+    status, body, _ = served.get("sound/0?as=mp3")
+    assert (status, body[:3]) == (200, b"ID3")
+    next(folder.iterdir()).unlink()
+    status, body, _ = served.get("sound/0")
+    assert (status, b"nothing there" in body) == (404, True)
+    status, found, _ = served.send(urllib.request.Request(f"{served.address}call/pass", PASSED))
+    assert status == 200
+    assert json.loads(found)["silent"] == [{"title": "cr\ufffdme", "reason": "gone"}]
+
+
+PASSED = b'{"rater": "a", "track": 0, "reason": "gone"}'
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_sound_that_may_not_be_read(served, music):
+    Path(served.session.path_of(0)).chmod(0)
+    status, body, _ = served.get("sound/0")
+    assert (status, b"may not be read" in body) == (404, True)
+
+
 def test_sounds_that_are_not_there(served, monkeypatch):
     assert served.get("sound/99")[0] == 404
+    assert served.get("sound/" + "9" * 5000)[0] == 404
     assert served.get("sound/x")[0] == 404
     assert served.get("sound/..%2f..%2fetc%2fpasswd")[0] == 404
     monkeypatch.setenv("PATH", "")
@@ -148,7 +181,7 @@ def test_two_that_start_at_once_have_a_port_each():
 def test_the_extra_is_asked_for(monkeypatch):
     require_app()
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(DataError, match=r"no krippendorff.*pip install 'essentia-ldl\[app\]'"):
+    with pytest.raises(DataError, match=r"no starlette.*pip install 'essentia-ldl\[app\]'"):
         require_app()
 
 

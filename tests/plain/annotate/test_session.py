@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+
+import numpy as np
 import pytest
 
 from essentia_ldl.annotate import session as module
 from essentia_ldl.annotate.background import Embedder
-from essentia_ldl.annotate.journal import CurvePoint
-from essentia_ldl.annotate.session import Visitor
+from essentia_ldl.annotate.journal import CurvePoint, Known
+from essentia_ldl.annotate.music import describe_track
+from essentia_ldl.annotate.visitor import Visitor
 from essentia_ldl.errors import DataError
 
 ANN, BOB = Visitor("ann", "one", "random"), Visitor("bob", "two", "random")
@@ -185,6 +189,38 @@ def test_labels_of_a_table_are_votes_of_the_table_once(open_session, music, tmp_
     session.close()
     session = open_session(sources=[str(table)])
     assert session.votes.n_events == 1
+    session.close()
+    table.write_text("path,label\nmusic/t00.wav,non_sad\nmusic/t01.wav,\n")
+    session = open_session(sources=[str(table)])
+    assert session.tell(ANN)["counts"] == [0, 1], "it was corrected"
+
+
+def test_nobody_waits_while_the_tags_of_somebodys_track_are_read(open_session, monkeypatch, wait_until):
+    session, is_read, told = open_session(), threading.Event(), []
+
+    def read_slowly(path: str, known: Known | None) -> Known:
+        is_read.wait(10)
+        return describe_track(path, known)
+
+    monkeypatch.setattr(module, "describe_track", read_slowly)
+    thread = threading.Thread(target=lambda: told.append(session.next(ANN)))
+    thread.start()
+    wait_until(lambda: session._holds)
+    assert session.tell(BOB)["n_tracks"] == 12
+    assert told == []
+    is_read.set()
+    thread.join()
+    assert told[0]["track"]["title"].startswith("t")
+
+
+def test_artists_of_tags_take_turns_too(open_session, music, write_index, monkeypatch, wait_until):
+    """Of twelve tracks ten are of one artist, as only their tags know."""
+    artists = {path: "rare" if path in music[:2] else "common" for path in music}
+    monkeypatch.setattr(module, "describe_track", lambda path, known: Known(artists[path]))
+    index = write_index(music, np.eye(12))
+    session = open_session(embedder=Embedder(index, index.parent, "x", is_given=True))
+    wait_until(lambda: len(session.background.queue) == 12)
+    assert [artists[path] for path in session.background.queue[:4]].count("rare") == 2
 
 
 @pytest.mark.parametrize(
@@ -213,8 +249,6 @@ def test_a_nameless_rater_is_refused(open_session):
 
 
 def test_the_model_chooses_once_it_can(open_session, music, write_index, wait_until):
-    import numpy as np
-
     units = np.eye(12)
     session = open_session(embedder=Embedder(write_index(music, units), music, "x", is_given=True))
     asked = Visitor("ann", "one")

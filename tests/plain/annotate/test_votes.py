@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import krippendorff
 import numpy as np
 import pytest
 
@@ -73,10 +74,12 @@ def test_the_list_of_a_rater_has_each_track_once_the_last_one_last():
         ({"rater": "x" * 61, "path": "1"}, "a name of 1 to 60"),
         ({"rater": "a"}, "the path of a track"),
         ({"rater": "a", "path": "1", "is_undo": True}, "the path of a track"),
-        ({"rater": "a", "path": "1", "said": {}}, "shares from 0 on"),
-        ({"rater": "a", "path": "1", "said": {"sad": -1, "non_sad": 2}}, "shares from 0 on"),
-        ({"rater": "a", "path": "1", "said": {"sad": float("nan")}}, "shares from 0 on"),
-        ({"rater": "a", "path": "1", "said": {"sad": "1"}}, "shares from 0 on"),
+        ({"rater": "a", "path": "1", "said": {}}, "shares from 0 to 100"),
+        ({"rater": "a", "path": "1", "said": {"sad": -1, "non_sad": 2}}, "shares from 0 to 100"),
+        ({"rater": "a", "path": "1", "said": {"sad": float("nan")}}, "shares from 0 to 100"),
+        ({"rater": "a", "path": "1", "said": {"sad": "1"}}, "shares from 0 to 100"),
+        ({"rater": "a", "path": "1", "said": {"sad": 1e308, "non_sad": 1e308}}, "shares from 0 to 100"),
+        ({"rater": "a", "path": "1", "said": {"sad": 10**400}}, "shares from 0 to 100"),
     ],
 )
 def test_an_event_that_is_none_is_refused(values, message):
@@ -130,6 +133,28 @@ def test_agreement_of_two_classes_is_of_shares_and_for_plain_votes_the_nominal_o
     near = [vote("a", "1", 0.9), vote("b", "1", 0.8), vote("a", "2", 0.2), vote("b", "2", 0.1)]
     far = [vote("a", "1", 0.9), vote("b", "1", 0.5), vote("a", "2", 0.2), vote("b", "2", 0.5)]
     assert measure_agreement(gather(*near)).alpha > 0.9 > measure_agreement(gather(*far)).alpha
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 5])
+@pytest.mark.parametrize("seed", range(3))
+def test_agreement_is_what_another_package_says(n_classes, seed):
+    """Four raters of forty tracks, who leave out some, and in part agree."""
+    rng = np.random.default_rng(seed)
+    classes, events, table = tuple("abcde"[:n_classes]), [], np.full((4, 40), np.nan)
+    for track in range(40):
+        truth = rng.integers(n_classes)
+        for rater in np.flatnonzero(rng.random(4) < 0.6):
+            said = int(truth if rng.random() < 0.6 else rng.integers(n_classes))
+            share = float(rng.integers(60, 101)) / 100
+            other = classes[(said + 1) % n_classes]
+            events.append(Event(f"r{rater}", str(track), {classes[said]: share, other: 1 - share}))
+            first = share if said == 0 else 1 - share
+            table[rater, track] = first if n_classes == 2 else said
+    table = table[:, (~np.isnan(table)).sum(axis=0) > 1]
+    golden = krippendorff.alpha(table, level_of_measurement="interval" if n_classes == 2 else "nominal")
+    found = measure_agreement(gather(*events, classes=classes))
+    assert found.alpha == pytest.approx(golden, abs=1e-9)
+    assert found.n_tracks == table.shape[1]
 
 
 @pytest.mark.parametrize(

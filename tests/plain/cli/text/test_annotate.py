@@ -16,8 +16,9 @@ def test_it_tells_what_is_there_and_what_comes_next(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert describe_annotated(build(tmp_path / "labels.csv")) == [
         "labels.csv: 5 tracks (2 sad, 3 non_sad)",
-        "train with it: essentia-ldl new my-task --data labels.csv, then essentia-ldl train my-task",
+        "train with it: essentia-ldl new my-task --data labels.csv, then essentia-ldl train my-task --data labels.csv",
     ]
+    assert "--data 'my labels.csv'" in describe_annotated(build(tmp_path / "my labels.csv"))[-1]
 
 
 def test_it_tells_what_is_missing_and_how_far_raters_agree(tmp_path, monkeypatch):
