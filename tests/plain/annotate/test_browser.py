@@ -261,6 +261,8 @@ def test_a_review_goes_from_doubt_to_doubt_into_the_file_of_the_report(music, tm
     facts = ana.page.locator("#facts").text_content()
     assert "Labelled sad; what sounds like it says non_sad" in facts
     assert "20 % for sad" in facts
+    marks = ana.page.locator("#classes small")
+    assert marks.all_text_contents() == ["suggested", "its label"]
     assert ana.press("1", "2", "d", "u", "1") == ["t00", "t01", "t02", "t03", "t04"]
     assert ana.click("non_sad") == "t05"
     ana.press("z")
