@@ -25,7 +25,7 @@ def describe_annotated(done: Annotated) -> list[str]:
         )
     lines += _list_silent(done.silent)
     lines += [f"note: {note}" for note in done.notes]
-    if n:
+    if sum(count > 0 for count in done.counts.values()) > 1:
         data = f"my-task --data {shlex.quote(table)}"
         lines.append(f"train with it: essentia-ldl new {data}, then essentia-ldl train {data}")
     return lines
