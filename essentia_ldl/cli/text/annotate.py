@@ -38,7 +38,8 @@ def describe_reviewed(done: Reviewed) -> list[str]:
     lines = [f"{audit}: {counts}", *_list_silent(done.silent)]
     if done.n_changed or done.n_dropped:
         recipe = os.path.join(os.path.dirname(audit), RECIPE)
-        lines.append(f"train with it: essentia-ldl train {recipe} --corrections {audit}, and the --data of before")
+        command = f"train {shlex.quote(recipe)} --corrections {shlex.quote(audit)}"
+        lines.append(f"train with it: essentia-ldl {command}, and the --data of before")
     return lines
 
 
