@@ -5,10 +5,12 @@ const make = (tag, text = "", kind = "") => Object.assign(document.createElement
 const audio = $("audio");
 const RETRY_MS = 2000, LOOK_MS = 4000, STEP_S = 5, MOST_BYTES = 2e8, RATE_HZ = 8000, N_PEAKS = 600;
 const DROP = "drop"; // what audit.csv calls a track that is left out of training
-const UNSENT = "unsent "; // what localStorage calls answers that no server has, before their ids
+const UNSENT = "unsent "; // what the memory calls answers that no server has, before their ids
 const REST_MS = 250; // nobody has heard anything before; it is the second press of a nervous finger
-const browser = sessionStorage.browser ||= crypto.randomUUID();
-let rater = localStorage.rater || "", state = null, track = null, since = 0, peaks = null, tried = false, busy = false, version = 0;
+// What the browser remembers; where it is told to remember nothing, until the page is closed.
+const remember = (name) => { try { return window[name] || {}; } catch { return {}; } };
+const memory = remember("localStorage"), browser = (remember("sessionStorage").browser ||= crypto.randomUUID());
+let rater = memory.rater || "", state = null, track = null, since = 0, peaks = null, tried = false, busy = false, version = 0;
 
 // --- the server -----------------------------------------------------------------------------------------------------
 
@@ -29,20 +31,20 @@ const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 async function insist(name, more = {}) {
   if (busy) return;
   busy = true;
-  const sent = { ...more, id: more.id || crypto.randomUUID() };
+  const sent = { rater, ...more, id: crypto.randomUUID() }; // the rater may be another one before it is sent
   const place = UNSENT + sent.id;
-  if (name === "answer") localStorage[place] = JSON.stringify({ rater, ...sent });
+  if (name === "answer") memory[place] = JSON.stringify(sent);
   try {
     for (;;) {
       try {
         const found = await call(name, sent);
-        delete localStorage[place];
+        delete memory[place];
         complain("");
         show(found);
         return;
       } catch (error) {
         if (error instanceof Refused) {
-          delete localStorage[place];
+          delete memory[place];
           complain(error.message);
           return;
         }
@@ -56,6 +58,18 @@ async function insist(name, more = {}) {
 }
 
 let away = false; // the server, as far as the banner says
+// Answers of a page that was closed before it could send them; those that are refused may be of another labelling.
+async function sendUnsent() {
+  for (const place of Object.keys(memory).filter((key) => key.startsWith(UNSENT))) {
+    const sent = JSON.parse(memory[place]);
+    if (sent.rater !== rater) continue;
+    try {
+      await call("answer", sent);
+      delete memory[place];
+    } catch { /* it stays where it is */ }
+  }
+}
+
 function complain(text, isAway = false) {
   away = isAway;
   $("trouble").textContent = text;
@@ -102,12 +116,12 @@ $("who").addEventListener("submit", async (event) => {
   event.preventDefault();
   const name = $("rater").value.trim().replace(/\s+/g, " ");
   if (!name) return;
-  localStorage.rater = rater = name;
+  memory.rater = rater = name;
   $("who").hidden = true;
   $("work").hidden = false;
   track = null;
-  const unsent = Object.keys(localStorage).filter((key) => key.startsWith(UNSENT)).map((key) => JSON.parse(localStorage[key]));
-  for (const one of unsent) if (one.rater === rater) await insist("answer", one);
+  while (busy) await wait(RETRY_MS / 10); // with an answer of somebody else, whose track this is not
+  await sendUnsent();
   await insist("next");
 });
 $("rename").addEventListener("click", ask);
@@ -116,7 +130,7 @@ $("rename").addEventListener("click", ask);
 
 function show(found) {
   const changed = (found.track && found.track.number) !== (track && track.number) || (found.track && found.track.order === "list");
-  if (found.track || !found.track) track = found.track;
+  track = found.track;
   showState(found);
   $("done").hidden = Boolean(track);
   document.querySelector(".track").hidden = !track;
@@ -352,8 +366,8 @@ $("undo").addEventListener("click", () => insist("undo"));
 $("undo-last").addEventListener("click", () => insist("undo"));
 $("leave").addEventListener("click", () => insist("next", { leave: true }));
 $("drop").addEventListener("click", () => say({ [DROP]: 1 }, "click"));
-$("order").addEventListener("change", () => { localStorage.order = $("order").value; $("order").blur(); $("choice").textContent = describeChoice(state); });
-$("begin").addEventListener("change", () => { localStorage.begin = $("begin").value; $("begin").blur(); });
+$("order").addEventListener("change", () => { memory.order = $("order").value; $("order").blur(); $("choice").textContent = describeChoice(state); });
+$("begin").addEventListener("change", () => { memory.begin = $("begin").value; $("begin").blur(); });
 
 // A button that was clicked would keep the focus, so that the space bar, which plays, would press it once more.
 document.addEventListener("click", (event) => {
@@ -361,9 +375,16 @@ document.addEventListener("click", (event) => {
   if (button && event.detail) button.blur();
 });
 
+// The key by what it writes; by its place where digits need the shift key (French), or letters are not Latin.
+function readKey(event) {
+  const digit = /^Digit([1-9])$/.exec(event.code), letter = /^Key([A-Z])$/.exec(event.code);
+  if (digit && !event.shiftKey) return digit[1];
+  return (letter && event.key > "~" ? letter[1] : event.key).toLowerCase();
+}
+
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || $("work").hidden || event.repeat && !event.key.startsWith("Arrow")) return;
-  const at = document.activeElement, key = event.key.toLowerCase();
+  const at = document.activeElement, key = readKey(event);
   const isTyping = at.matches("input:not([type=range]), select, textarea"), isSliding = at.matches("input[type=range]");
   if (isTyping) return;
   const presses = at.matches("button, summary") && (key === " " || key === "enter");
@@ -483,7 +504,7 @@ window.addEventListener("resize", drawWave);
 
 // --- start ----------------------------------------------------------------------------------------------------------
 
-$("order").value = localStorage.order || "model";
-$("begin").value = localStorage.begin || "0";
+$("order").value = memory.order || "model";
+$("begin").value = memory.begin || "0";
 setInterval(look, LOOK_MS);
 welcome();

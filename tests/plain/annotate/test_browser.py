@@ -6,6 +6,7 @@ The tests need Chromium.
 from __future__ import annotations
 
 import csv
+import os
 import re
 import shutil
 import subprocess
@@ -39,7 +40,7 @@ def read_votes(served) -> dict[str, list[tuple[str, dict[str, float] | None]]]:
 
 
 def read_table(served) -> dict[str, dict[str, str]]:
-    with open(served.session.journal.table, newline="", encoding="utf-8") as file:
+    with open(served.session.journal.table, newline="", encoding="utf-8", errors="surrogateescape") as file:
         return {Path(row["path"]).stem: row for row in csv.DictReader(file)}
 
 
@@ -116,6 +117,22 @@ def test_several_classes_have_a_key_each_and_can_be_mixed(serve, listen, width):
     ana.check()
 
 
+@pytest.mark.slow
+def test_names_that_are_long_or_markup_are_shown_as_they_are(serve, music, listen):
+    names = ["<b>bold</b> & <script>", "x" * 150, os.fsdecode(b"caf\xe9"), "%41 #1?"]
+    for path, name in zip(map(Path, music), names, strict=False):
+        path.rename(path.with_name(f"{name.replace('/', '')}.wav"))
+    classes = ("a_class_of_a_very_long_name_without_a_gap", "<i>other</i>", "one & all")
+    served = serve(",".join(classes))
+    ana = listen(served.address, "<i>Ana</i> " + "y" * 49, 320)
+    shown = [ana.press("123"[n % 3])[0] for n in range(11)]
+    for name in ("<b>bold<b> & <script>", "x" * 150, "caf\N{REPLACEMENT CHARACTER}", "%41 #1?"):
+        assert name in [*shown, ana.title]
+    assert {row["label"] for row in read_table(served).values()} == set(classes)
+    assert len(read_table(served)) == 11
+    ana.check()
+
+
 def test_keys_do_what_they_say_and_nothing_else(serve, listen):
     served = serve()
     ana = listen(served.address, "Ana")
@@ -139,6 +156,24 @@ def test_keys_do_what_they_say_and_nothing_else(serve, listen):
     page.wait_for_function("() => !audio.paused || audio.ended")
     assert ana.title == first
     assert read_votes(served) == {}
+
+
+@pytest.mark.slow
+def test_keys_of_other_keyboards_and_a_browser_that_may_remember_nothing(serve, listen):
+    served = serve()
+    ana = listen(served.address)
+    ana.page.add_init_script(
+        "for (const name of ['localStorage', 'sessionStorage'])"
+        " Object.defineProperty(window, name, { get() { throw new DOMException('denied', 'SecurityError'); } })"
+    )
+    ana.page.reload()
+    ana.enter("Ana")
+    strike = "([key, code]) => document.body.dispatchEvent(new KeyboardEvent('keydown', { key, code, bubbles: true }))"
+    first = ana.act(lambda: ana.page.evaluate(strike, ["é", "Digit2"]))  # French, without the shift key
+    ana.act(lambda: ana.page.evaluate(strike, ["г", "KeyU"]))  # Russian
+    ana.act(lambda: ana.page.evaluate(strike, ["я", "KeyZ"]))
+    assert read_votes(served) == {"Ana": [(first, {"non_sad": 1.0})]}
+    ana.check()
 
 
 def test_a_key_that_is_held_or_pressed_twice_answers_one_track(serve, listen):

@@ -113,6 +113,24 @@ def test_an_answer_that_was_kept_before_the_kill_counts_once(command, listen):
     assert command.read_votes("Ana") == [(first, {"sad": 1})]
 
 
+def test_an_answer_that_waits_stays_that_of_who_gave_it(command, listen):
+    ana = listen(command.start(), "Ana")
+    ana.page.wait_for_function(ana.READY)
+    command.kill()
+    first = ana.title
+    ana.page.keyboard.press("1")
+    ana.page.get_by_role("alert").filter(has_text=AWAY).wait_for()
+    ana.page.get_by_role("button", name="Somebody else").click()
+    ana.page.get_by_label("Your name").fill("Ben")
+    ana.page.keyboard.press("Enter")
+    command.start()
+    ana.page.locator("#title").filter(has_not_text=first).wait_for()
+    assert ana.page.locator("#me").text_content() == "Ben"
+    second = ana.press("2")[0]
+    assert command.read_votes("Ana") == [(first, {"sad": 1})]
+    assert command.read_votes("Ben") == [(second, {"non_sad": 1})]
+
+
 def test_a_browser_that_is_closed_while_the_server_is_away_sends_its_answer_later(command, listen):
     address = command.start()
     ana = listen(address, "Ana")
