@@ -15,13 +15,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from essentia_ldl.errors import EssentiaLdlError
+from essentia_ldl.errors import EssentiaLdlError, Reason
 from essentia_ldl.files import read_object
 from essentia_ldl.models.folder import BASE_MODELS
 from essentia_ldl.predict.write import Output
 from essentia_ldl.search.index import Embedding, index
 from essentia_ldl.train.prepare import build_base_graphs
-from essentia_ldl.zones import end_step, follow_parent
+from essentia_ldl.zones import StepFailed, end_step, follow_parent
 
 FIRST = 64
 GROWTH = 4
@@ -73,8 +73,13 @@ def main(job: str) -> int:
     def work() -> None:
         try:
             embed(read_object(job), tell)
+        except StepFailed as failed:  # its process has told why where nobody reads it
+            reason = str(failed.error or failed) or "The models could not be built."
+            tell({"error": f"{reason} Try essentia-ldl graphs build, and start annotate again."})
         except EssentiaLdlError as error:
             tell({"error": str(error)})
+        except OSError as error:
+            tell({"error": f"{Reason(error)}. Put that right, and start annotate again."})
 
     return end_step(work)
 

@@ -242,7 +242,8 @@ class VoteJournal:
 
     def _shorten(self, path: str) -> str:
         folder = f"{self.table.parent}{os.sep}"
-        return path[len(folder) :] if path.startswith(folder) else path
+        short = path[len(folder) :] if path.startswith(folder) else path
+        return short if short == short.strip() else path  # who reads a table takes spaces around a cell away
 
     def _open(self) -> int:
         try:

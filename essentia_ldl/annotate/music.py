@@ -67,7 +67,8 @@ def read_pool(music: Sequence[str], classes: Sequence[str], say: Callable[[str],
             raise DataError(explain("music", "files of this computer", path, "MUSIC", "Copy them here first."))
         if track is not None:
             columns = {**track.columns, **({"split": track.split} if track.split else {})}
-            title = columns.pop("title", "")
+            titles = [columns.pop(name) for name in list(columns) if name.lower() == "title"]
+            title = next(filter(None, titles), "")
             known[path] = Known(track.artist or "", title, columns)
             if track.label:
                 labels[path] = track.label

@@ -13,6 +13,9 @@ import os
 import re
 import secrets
 import socket
+import stat
+import sys
+import threading
 import webbrowser
 from collections.abc import Callable
 from importlib import resources
@@ -22,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from essentia_ldl.annotate.sounds import Converted, find_type
 from essentia_ldl.annotate.visitor import MODEL, RANDOM, Visitor
 from essentia_ldl.errors import AudioError, DataError, DiskError, EssentiaLdlError, Reason, StoreError, explain
+from essentia_ldl.files import taking_turns
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -194,17 +198,18 @@ def find_token(folder: Path) -> str:
         When it cannot be kept.
     """
     path = folder / "page-token"
-    with contextlib.suppress(OSError):
-        status, token = path.stat(), path.read_text("ascii", "replace").strip()
-        if TOKEN.fullmatch(token) and not status.st_mode & 0o077:
-            return token
-    token = secrets.token_urlsafe(24)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(file, "w") as stream:
-            stream.write(token + "\n")
+        with taking_turns(folder):  # two servers that begin at once have one token
+            with contextlib.suppress(OSError):
+                status, token = path.lstat(), path.read_text("ascii", "replace").strip()
+                is_own = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
+                if TOKEN.fullmatch(token) and is_own and not status.st_mode & 0o077:
+                    return token
+            token = secrets.token_urlsafe(24)
+            path.unlink(missing_ok=True)
+            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(file, "w") as stream:
+                stream.write(token + "\n")
     except OSError as error:
         reason = Reason(error.strerror or error)
         raise DiskError(f"{path} cannot be written: {reason}. Set ESSENTIA_LDL_HOME to another folder.") from None
@@ -239,6 +244,18 @@ def open_socket(port: int | None) -> socket.socket:
     raise StoreError(explain("port", "a free one", reason, HOST, remedy))
 
 
+def has_desktop() -> bool:
+    """Tell whether there is a browser with windows; one in the terminal would take that away from the server."""
+    names = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+    return sys.platform != "linux" or any(os.environ.get(name) for name in names)
+
+
+def open_browser(address: str) -> None:
+    """Open the user's browser, where there is one."""
+    with contextlib.suppress(webbrowser.Error, OSError):
+        webbrowser.open(address)
+
+
 def serve(session: LabelSession | ReviewSession, token: str, serving: Serving, tell: Callable[[str], object]) -> None:
     """Serve the page until Ctrl-C.
 
@@ -262,9 +279,8 @@ def serve(session: LabelSession | ReviewSession, token: str, serving: Serving, t
             build_app(session, token, converted), log_config=None, lifespan="off", timeout_graceful_shutdown=2
         )
         tell(address)
-        if serving.opens:
-            with contextlib.suppress(webbrowser.Error):
-                webbrowser.open(address)
+        if serving.opens and has_desktop():
+            threading.Thread(target=open_browser, args=(address,), daemon=True).start()  # it may take its time
         try:
             with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again when it has ended
                 uvicorn.Server(config).run(sockets=[found])

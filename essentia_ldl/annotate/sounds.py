@@ -30,11 +30,12 @@ def find_type(path: str) -> str:
 
     Examples
     --------
-    >>> find_type("A.OGG"), find_type("b.unheard")
-    ('audio/ogg', 'application/octet-stream')
+    >>> find_type("A.OGG"), find_type("b.unheard"), find_type("c.html")
+    ('audio/ogg', 'application/octet-stream', 'application/octet-stream')
     """
     suffix = Path(path).suffix.lower()
-    return TYPES.get(suffix) or mimetypes.guess_type(f"x{suffix}")[0] or "application/octet-stream"
+    found = TYPES.get(suffix) or mimetypes.guess_type(f"x{suffix}")[0] or ""
+    return found if found.startswith(("audio/", "video/")) else "application/octet-stream"  # no page, and no program
 
 
 class Converted:

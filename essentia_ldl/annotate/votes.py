@@ -6,15 +6,19 @@ each rater on each track; per track the mean of the votes as a distribution, who
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from essentia_ldl.datasets import unify_labels
 from essentia_ldl.errors import DataError, explain
+from essentia_ldl.records import Track
 from essentia_ldl.scores.listeners import choose_class
 
 RESERVED = ("path", "label", "artist", "title", "split", "tags", "n_raters")  # columns that no class may be called by
@@ -213,7 +217,8 @@ def check_classes(classes: Iterable[str]) -> tuple[str, ...]:
     Raises
     ------
     DataError
-        When there are fewer than two, one is empty or stands twice, or is the name of a column of the table.
+        When there are fewer than two, one is empty or stands twice, is the name of a column of the table, or no label
+        that `train` would read in the table.
 
     Examples
     --------
@@ -230,6 +235,15 @@ def check_classes(classes: Iterable[str]) -> tuple[str, ...]:
     if reserved:
         rule = f"a name that is no column of the table ({', '.join(RESERVED)})"
         raise DataError(explain("class", rule, reserved[0], "classes", "Call it otherwise."))
+    labels = set()
+    with contextlib.suppress(DataError):
+        tracks = [Track(id=name, path=name, label=name) for name in names]
+        labels = {track.label for track in unify_labels(tracks, (), Path("classes"), None)}
+    if len(labels) < len(names):
+        rule = (
+            "names that train tells apart, by more than case, spaces and hyphens, none of them for nothing, as is nan"
+        )
+        raise DataError(explain("classes", rule, list(names), "classes", "Call them otherwise."))
     return names
 
 

@@ -16,8 +16,10 @@ from essentia_ldl.files import Home
 @click.argument("music", nargs=-1)
 @click.option("--classes", multiple=True, callback=read_names, metavar="NAMES", help="With commas; keys 1 to 9.")
 @click.option("-o", "--output", metavar="TABLE", default="labels.csv", show_default=True, help="The table of labels.")
-@click.option("--votes", "n_votes", type=click.IntRange(1), default=1, metavar="N", help="Per track (default: 1).")
-@click.option("--index", metavar="FILE", help="An index of MUSIC that is there (default: made beside TABLE).")
+@click.option(
+    "--votes", "n_votes", type=click.IntRange(1), default=1, metavar="N", help="Votes per track (default: 1)."
+)
+@click.option("--index", metavar="FILE", help="An index of MUSIC that you have (default: made beside TABLE).")
 @click.option("--no-model", is_flag=True, help="Random order only; no model learns along.")
 @click.option("--seed", type=click.IntRange(0), default=0, metavar="N", help="Of the random order.")
 @click.option("--audit", "run", metavar="RUN", help="Instead: hear the doubtful labels of a run with a report.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from essentia_ldl.urls import is_url
 
 EXPECTED = "a table: a .csv or .tsv file whose first row names the columns path and label"
 UNLABELLED = "unlabelled"
+_HALVES = re.compile("[\udc80-\udcff]")  # what "surrogateescape" makes of bytes that are not UTF-8
 _OURS = ("path", "artist", "split")
 SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
 _SYNONYMS = {
@@ -236,21 +238,36 @@ def _error(what: str, rule: str, value: object, where: object, remedy: str) -> D
 
 
 def _read_table(path: Path) -> tables.Rows | None:
+    strange = None
     try:
-        text = tables.decode(path.read_bytes())
+        data = path.read_bytes()
+        text = tables.decode(data)
     except UnicodeDecodeError as error:
         what = f"byte {error.object[error.start]:#04x} at {error.start}"
-        raise _error("encoding of the table", "UTF-8", what, path, "Save the table again as UTF-8.") from error
+        strange = _error("encoding of the table", "UTF-8", what, path, "Save the table again as UTF-8.")
+        try:
+            text = tables.decode(data, "surrogateescape")
+        except UnicodeDecodeError:
+            raise strange from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}. Check the path.") from error
     if "\0" in text:
         raise _error("table", "text", "a zero byte", path, "Save the table again as CSV in UTF-8.")
     separator = "\t" if path.suffix.lower() in (".tsv", ".tab") else None
     try:
-        return tables.read_table(text, ("path", "label"), separator)
+        found = tables.read_table(text, ("path", "label"), separator)
     except tables.QuoteError as error:
         where = f"{path}, row {error.line}"
         raise _error("row", "cells with closed quotes", error, where, 'Write a quote as "" inside quotes.') from error
+    if strange is not None and not (found and _are_names_of_files(found, path.parent)):
+        raise strange
+    return found
+
+
+def _are_names_of_files(found: tables.Rows, folder: Path) -> bool:
+    """Tell whether what is not UTF-8 in a table are names of files that are there, which need not be."""
+    cells = [cell.strip() for cells in (found.header, *(cells for _, cells in found.rows)) for cell in cells]
+    return all((folder / cell).is_file() for cell in cells if _HALVES.search(cell))
 
 
 def _name_columns(header: list[str]) -> list[str]:

@@ -16,6 +16,8 @@ from essentia_ldl.frontends import MFCC
 
 BITRATE = "64k"
 WITHOUT = "Install ffmpeg, or leave --excerpts out: the players then open the files where they are."
+N_LOOKED_AT = 1024  # bytes, by which text is told from audio
+LISTS = (b"#EXTM3U", b"ffconcat")
 LIMIT_S = 60  # seconds that ffmpeg may take for one file
 
 
@@ -53,6 +55,20 @@ def read_excerpt(ffmpeg: str, path: str, duration_s: float, track_s: float) -> s
     return "data:audio/mpeg;base64," + base64.b64encode(data).decode("ascii")
 
 
+def is_list(path: str) -> bool:
+    """Tell whether a file is text, as lists are of other files that ffmpeg would open: m3u8, mpd, ffconcat.
+
+    Audio of every format has characters in its first bytes that no text has.
+    """
+    try:
+        with open(path, "rb") as file:
+            head = file.read(N_LOOKED_AT)
+    except OSError:
+        return False  # which ffmpeg tells
+    is_text = all(byte >= 32 or byte in b"\t\n\r" for byte in head)
+    return bool(head) and (is_text or head.startswith(LISTS))
+
+
 def convert(ffmpeg: str, path: str, part: Sequence[str], form: Sequence[str]) -> bytes:
     """Return the audio of a file in another form.
 
@@ -70,8 +86,11 @@ def convert(ffmpeg: str, path: str, part: Sequence[str], form: Sequence[str]) ->
     Raises
     ------
     AudioError
-        When ffmpeg cannot read the file, cannot write the form, or does not end.
+        When ffmpeg cannot read the file, cannot write the form, or does not end, and when the file is a list of others,
+        which ffmpeg would play in its place.
     """
+    if is_list(path):
+        raise AudioError(explain("audio", "sound", "text, which may be a list of other files", path, "Check the file."))
     command = [ffmpeg, "-v", "error", "-nostdin", *part, "-i", f"file:{path}"]
     command += ["-map", "a:0", "-map_metadata", "-1", *form, "-"]
     try:

@@ -25,7 +25,7 @@ def describe_annotated(done: Annotated) -> list[str]:
         )
     lines += _list_silent(done.silent)
     lines += [f"note: {note}" for note in done.notes]
-    if n:
+    if sum(count > 0 for count in done.counts.values()) > 1:
         data = f"my-task --data {shlex.quote(table)}"
         lines.append(f"train with it: essentia-ldl new {data}, then essentia-ldl train {data}")
     return lines
@@ -38,7 +38,8 @@ def describe_reviewed(done: Reviewed) -> list[str]:
     lines = [f"{audit}: {counts}", *_list_silent(done.silent)]
     if done.n_changed or done.n_dropped:
         recipe = os.path.join(os.path.dirname(audit), RECIPE)
-        lines.append(f"train with it: essentia-ldl train {recipe} --corrections {audit}, and the --data of before")
+        command = f"train {shlex.quote(recipe)} --corrections {shlex.quote(audit)}"
+        lines.append(f"train with it: essentia-ldl {command}, and the --data of before")
     return lines
 
 

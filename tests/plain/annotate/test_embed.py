@@ -11,8 +11,9 @@ import pytest
 
 from essentia_ldl.annotate import embed as module
 from essentia_ldl.annotate.embed import FIRST, GROWTH, embed
+from essentia_ldl.errors import WeightsError
 from essentia_ldl.search.index import Indexed
-from essentia_ldl.zones import zone_environment
+from essentia_ldl.zones import StepFailed, zone_environment
 
 
 @pytest.fixture
@@ -70,3 +71,28 @@ def test_an_error_is_a_line_of_json(job, tmp_path):
     (line,) = done.stdout.decode().splitlines()
     assert "nothing" in json.loads(line)["error"]
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (StepFailed("", 1, WeightsError("No network. Get it.")), "No network. Get it. Try essentia-ldl graphs build,"),
+        (StepFailed("", 1), "The models could not be built. Try essentia-ldl graphs build,"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+    ],
+)
+def test_what_a_step_said_where_nobody_reads_it_is_told(job, tmp_path, monkeypatch, capfd, error, told):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(module, "build_base_graphs", fail)
+    monkeypatch.setattr(os, "nice", lambda _: 0)
+    (tmp_path / "job.json").write_text(json.dumps(job))
+    out = os.dup(1)
+    try:
+        assert module.main(str(tmp_path / "job.json")) == 0
+    finally:
+        os.dup2(out, 1)
+        os.close(out)
+    (line,) = capfd.readouterr().out.splitlines()
+    assert told in json.loads(line)["error"]

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -272,6 +273,18 @@ def test_names_and_titles_may_have_any_characters(table):
     assert journal.known == {path: Known("\x1c", title, {"n\x0cote": "=1+1"})}
     assert list(journal.votes.latest) == [path]
     journal.close()
+
+
+def test_a_table_of_strange_names_is_read_by_train(table):
+    names = [b" first.wav", b"caf\xe9.wav", b'-a, "b".wav', b"#c?d%20e.wav", b"~f.wav", b"g\nh.wav", b"=1+1.wav"]
+    table.parent.mkdir()
+    paths = [os.path.join(table.parent, os.fsdecode(name)) for name in names]
+    journal = VoteJournal(table, CLASSES)
+    for path in paths:
+        Path(path).write_bytes(b"x")
+        say(journal, "ann", path, "sad")
+    journal.close()
+    assert sorted(track.path for track in read_tracks(table)) == sorted(paths)
 
 
 def test_columns_of_music_do_not_stand_twice(music, table):

@@ -39,6 +39,8 @@ def test_a_table_tells_artists_titles_and_other_columns(music, write_table):
     assert pool.paths == tuple(music[:2])
     assert pool.known[music[0]] == Known("Nina", "Blue", {"genre": "soul", "split": "test"})
     assert pool.known[music[1]] == Known("", "", {"genre": ""})
+    pool = read(write_table("Path,Artist,TITLE,Genre\nmusic/t00.wav,Nina,Blue,soul\n"))
+    assert pool.known[music[0]] == Known("Nina", "Blue", {"Genre": "soul"})
 
 
 def test_labels_of_a_table_count_where_they_are_classes(music, write_table):

@@ -8,13 +8,25 @@ import re
 import shutil
 import socket
 import stat
+import sys
 import urllib.request
+import webbrowser
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from essentia_ldl.annotate import server as module
-from essentia_ldl.annotate.server import HOST, STATIC, find_token, open_socket, read_static, require_app
+from essentia_ldl.annotate.server import (
+    HOST,
+    STATIC,
+    find_token,
+    has_desktop,
+    open_browser,
+    open_socket,
+    read_static,
+    require_app,
+)
 from essentia_ldl.errors import DataError, DiskError, StoreError
 
 
@@ -155,6 +167,13 @@ def test_the_token_is_kept_and_is_the_owners(tmp_path):
     assert other != token, "others may have read it"
     path.write_text("short")
     assert find_token(tmp_path / "store") not in ("short", other)
+    (tmp_path / "known").write_text(token)
+    (tmp_path / "known").chmod(0o600)
+    path.unlink()
+    path.symlink_to(tmp_path / "known")
+    assert find_token(tmp_path / "store") != token, "somebody else may have laid the link"
+    assert not path.is_symlink()
+    assert (tmp_path / "known").read_text() == token
     (tmp_path / "file").write_text("")
     with pytest.raises(DiskError, match="page-token cannot be written"):
         find_token(tmp_path / "file")
@@ -188,3 +207,35 @@ def test_the_extra_is_asked_for(monkeypatch):
 def test_files_of_the_page_are_there():
     for _, files in STATIC.values():
         assert len(read_static(files)) > 1000
+
+
+def test_two_servers_that_begin_at_once_have_one_token(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        tokens = set(pool.map(find_token, [tmp_path] * 32))
+    assert len(tokens) == 1
+
+
+def test_a_browser_in_the_terminal_is_not_opened(monkeypatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert not has_desktop()
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
+    assert has_desktop()
+    monkeypatch.delenv("WAYLAND_DISPLAY")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert has_desktop()
+
+
+@pytest.mark.parametrize("error", [webbrowser.Error("none"), FileNotFoundError("none"), None])
+def test_a_browser_that_cannot_be_opened_costs_nothing(monkeypatch, error):
+    asked = []
+
+    def fail(address: str) -> None:
+        asked.append(address)
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(webbrowser, "open", fail)
+    open_browser("http://127.0.0.1:1/t/")
+    assert asked == ["http://127.0.0.1:1/t/"]

@@ -23,6 +23,7 @@ def converted():
         ("a.FLAC", "audio/flac"),
         ("a.m4a", "audio/mp4"),
         ("a.unheard", "application/octet-stream"),
+        ("a.svg", "application/octet-stream"),
     ],
 )
 def test_types_of_files(name, kind):

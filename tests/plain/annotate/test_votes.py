@@ -102,6 +102,10 @@ def test_a_vote_for_another_class_is_refused_and_changes_nothing():
         (["sad", ""], "a name"),
         (["sad", " x"], "a name"),
         (["Path", "x"], "no column of the table"),
+        (["Sad", "sad"], "more than case"),
+        (["non_sad", "Non-Sad", "sad"], "more than case"),
+        (["none", "some"], "for nothing, as is nan"),
+        (["sad", "happy", "sad/happy"], "names that train tells apart"),
     ],
 )
 def test_classes_that_are_none_are_refused(classes, message):

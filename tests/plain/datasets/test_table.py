@@ -88,6 +88,17 @@ def test_table_leaves_a_single_missing_file_to_the_failures(tmp_path):
     assert len(table.read_tracks(write_table(tmp_path, "path,label\nmissing.wav,x\na.wav,y\n"))) == 2
 
 
+def test_names_of_files_need_not_be_utf8_where_they_are_there(tmp_path):
+    name = os.fsdecode(b"caf\xe9.wav")
+    path = write_table(tmp_path, b"path,label,artist\ncaf\xe9.wav,x,Bj\xc3\xb6rk\na.wav,y,\n", audio=(name, "a.wav"))
+    first, second = table.read_tracks(path)
+    assert (first.id, first.path, first.artist) == (name, str(tmp_path / name), "Björk")
+    assert second.id == "a.wav"
+    for text in (b"path,label\ncaf\xe9.wav,x\n\xe8.wav,y\n", b"path,label\ncaf\xe9.wav,\xe9\n"):
+        with pytest.raises(DataError, match="encoding of the table: expected UTF-8"):
+            table.read_tracks(write_table(tmp_path, text))
+
+
 # What programs write, and are read alike; the row of the fault that each is of.
 WRITTEN = {
     "B5 Excel's empty columns": "path;label;artist;;\na.wav;sad;n;;\nb.wav;happy;m;;\n",

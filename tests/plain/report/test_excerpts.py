@@ -21,7 +21,7 @@ def test_an_excerpt_is_mp3_of_its_length(needs_ffmpeg, tmp_path):
     uri = excerpts.read_excerpt(excerpts.find_ffmpeg(), str(path), 4.0, 8.0)
     data = base64.b64decode(uri.removeprefix("data:audio/mpeg;base64,"))
     assert 4 * 64000 / 8 * 0.8 < len(data) < 4 * 64000 / 8 * 1.2
-    path.write_bytes(b"nothing")
+    path.write_bytes(b"nothing\0")
     with pytest.raises(AudioError, match=r"^ffmpeg could not make an excerpt of .*a\.wav: .+\. Check the file\.$"):
         excerpts.read_excerpt(excerpts.find_ffmpeg(), str(path), 4.0, 8.0)
 
@@ -60,3 +60,20 @@ def test_without_ffmpeg_the_remedy_is_told(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(AudioError, match=r"ffmpeg on the PATH; got 'none'.*leave --excerpts out"):
         excerpts.find_ffmpeg()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n%s\n#EXT-X-ENDLIST\n",
+        b"#EXTM3U\n#\0\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n%s\n#EXT-X-ENDLIST\n",
+        b"ffconcat version 1.0\nfile '%s'\n",
+    ],
+)
+def test_a_list_of_other_files_is_not_played_in_their_place(needs_ffmpeg, text, tmp_path):
+    path = tmp_path / "elsewhere.mp3"
+    subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "sine=d=9", path], check=True)
+    assert excerpts.read_excerpt(excerpts.find_ffmpeg(), str(path), 4.0, 8.0)
+    (tmp_path / "a.mp3").write_bytes(text % str(path).encode())
+    with pytest.raises(AudioError, match=r"expected sound; got 'text, which may be a list of other files'.*a\.mp3"):
+        excerpts.read_excerpt(excerpts.find_ffmpeg(), str(tmp_path / "a.mp3"), 4.0, 8.0)

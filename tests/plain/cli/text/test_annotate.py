@@ -38,9 +38,9 @@ def test_it_tells_what_is_missing_and_how_far_raters_agree(tmp_path, monkeypatch
     ]
 
 
-def test_nothing_can_be_trained_with_nothing(tmp_path):
-    lines = describe_annotated(build(tmp_path / "labels.csv", counts={"sad": 0, "non_sad": 0}))
-    assert len(lines) == 1
+def test_nothing_can_be_trained_with_one_class_or_none(tmp_path):
+    for counts in ({"sad": 0, "non_sad": 0}, {"sad": 3, "non_sad": 0}):
+        assert len(describe_annotated(build(tmp_path / "labels.csv", counts=counts))) == 1
 
 
 def test_a_review_says_what_became_of_the_labels(tmp_path, monkeypatch):
