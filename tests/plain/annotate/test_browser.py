@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import wave
 from collections.abc import Callable
 from pathlib import Path
 
@@ -325,6 +326,29 @@ def test_a_file_that_the_browser_cannot_play_is_converted(strange, serve, listen
     ana.page.get_by_role("heading", name="That was all").wait_for()
     ana.page.locator("#silent").filter(has_text="t01 could not be played").wait_for()  # it is no audio at all
     assert read_votes(served) == {"Ana": [("strange", {"sad": 1.0})]}
+
+
+@pytest.mark.slow
+def test_a_track_too_long_to_decode_is_played_without_its_waveform(serve, music, listen):
+    for path in music[2:]:
+        Path(path).unlink()
+    with wave.open(music[0], "wb") as file:
+        file.setparams((1, 1, 8000, 0, "NONE", ""))
+        file.writeframes(bytes(8000 * 901))
+    bob = listen(serve().address, "Bob")
+    titles = set()
+    for _ in range(2):
+        bob.page.wait_for_function("() => audio.duration > 0")
+        titles.add(bob.title)
+        if bob.title == "t00":
+            bob.page.wait_for_timeout(500)
+            assert bob.page.evaluate("peaks === null && Math.round(audio.duration) === 901")
+        else:
+            bob.page.wait_for_function("() => peaks !== null")
+        if len(titles) == 1:
+            bob.press("1")
+    assert titles == {"t00", "t01"}
+    bob.check()
 
 
 @pytest.mark.slow
