@@ -5,6 +5,11 @@ from essentia_ldl.api.search import describe as describe
 from essentia_ldl.api.search import index as index
 from essentia_ldl.api.search import search as search
 from essentia_ldl.api.search import similar as similar
+from essentia_ldl.api.spaces import compare_spaces as compare_spaces
+from essentia_ldl.api.spaces import evaluate_embeddings as evaluate_embeddings
+from essentia_ldl.api.spaces import learn_space as learn_space
+from essentia_ldl.api.spaces import learn_words as learn_words
+from essentia_ldl.api.spaces import measure_covers as measure_covers
 from essentia_ldl.api.training import cross_validate as cross_validate
 from essentia_ldl.api.training import new_recipe as new_recipe
 from essentia_ldl.api.training import train as train
@@ -24,10 +29,15 @@ __all__ = [
     "Recipe",
     "TemperatureScaler",
     "VectorScaler",
+    "compare_spaces",
     "cross_validate",
     "describe",
     "evaluate",
+    "evaluate_embeddings",
     "index",
+    "learn_space",
+    "learn_words",
+    "measure_covers",
     "new_recipe",
     "predict",
     "read_tracks",

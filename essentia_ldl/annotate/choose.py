@@ -55,8 +55,9 @@ def choose_tracks(
     seed : int
         Of the tracks that are drawn from a pool of more than `MOST_COVERED`; a smaller one has one best order.
     groups : sequence of str or None
-        Artist of every track of the pool, empty where it is not known. The artist of whom fewest tracks were asked
-        comes first, and two tracks of an artist come in a row only where no other artist is left.
+        Artist of every track of the pool, empty where it is not known. What a track adds is divided by the number of
+        tracks that will have been asked of its artist, so that many artists are heard, and two tracks of an artist
+        come in a row only where no other artist is left.
 
     Returns
     -------
@@ -91,9 +92,9 @@ def choose_tracks(
         is_open = ~np.isin(candidates, chosen)
         others = is_open & (artists[candidates] != last)
         is_open = others if others.any() else is_open
-        is_open &= turns[artists[candidates]] == turns[artists[candidates[is_open]]].min()
         places = np.flatnonzero(is_open)
         added = doubts @ np.maximum(gains[:, places] - reached[:, None], 0)
+        added /= 1 + turns[artists[candidates[places]]]
         best = places[int(added.argmax())]
         reached = np.maximum(reached, gains[:, best])
         last = artists[candidates[best]]

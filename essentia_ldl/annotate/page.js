@@ -149,7 +149,8 @@ function show(found) {
   for (const button of document.querySelectorAll("#classes button")) {
     const share = mine ? mine[button.dataset.name] || 0 : 0;
     button.setAttribute("aria-pressed", String(share > 0.5));
-    button.querySelector("small").textContent = mine && share > 0 && share < 1 ? percent(share) : "";
+    const word = track.given && { [track.suggestion]: "suggested", [track.given]: "its label" }[button.dataset.name];
+    button.querySelector("small").textContent = mine && share > 0 && share < 1 ? percent(share) : word || "";
   }
   if (state.positive !== null) setShare(mine ? Math.round(100 * (mine[state.classes[state.positive]] || 0)) : 50);
   for (const input of document.querySelectorAll("#mixture input")) input.value = mine ? Math.round(100 * (mine[input.dataset.name] || 0)) : 0;
@@ -221,6 +222,7 @@ function build() {
   }
   if (state.mode === "review") {
     $("drop").hidden = false;
+    for (const one of document.querySelectorAll(".only-review")) one.hidden = false;
     $("order").closest("p").hidden = true;
     $("said-title").textContent = "What you decided";
   }

@@ -102,6 +102,7 @@ class Audit:
         self.folder, self.classes = folder, tuple(classes)
         self.path = Path(os.path.realpath(folder / AUDIT))  # where a link leads to, which stays a link
         self._known: dict[str, AuditItem] = {}  # of all times
+        self._words = {*self.classes, DROP, ""}  # and what others have written, which an undo puts back
         self._read: _Read | None = None
         self._read = self._read_anew()
 
@@ -121,7 +122,7 @@ class Audit:
             Of one of the `items`, as they are or were.
         correction : str
             A class, which may be the one that the track has; `DROP` to leave the track out; nothing to take back what
-            was said.
+            was said; or what somebody has written there before.
 
         Raises
         ------
@@ -132,7 +133,7 @@ class Audit:
         DataError
             When the file cannot be read any more; what was said is not kept then.
         """
-        if correction not in (*self.classes, DROP, ""):
+        if correction not in self._words:
             known = [*self.classes, DROP]
             rule, remedy = f"one of {', '.join(known)}, or nothing", suggest(correction, known)
             raise UnknownNameError(explain("correction", rule, correction, track_id, remedy))
@@ -160,6 +161,7 @@ class Audit:
         rows = parse_rows(data, self.path)
         items = _list_items(rows, self.path)
         self._known.update((item.id, item) for item in items)
+        self._words.update(item.correction for item in items)
         return _Read(state, data, rows, items)
 
     def _replace(self, read: _Read, data: bytes) -> bool:
@@ -204,7 +206,7 @@ def open_audit(run: str, home: Home) -> Audit:
     if "kind" in scores:
         raise DataError(f"{folder} is of {scores['kind']} targets. {NO_AUDIT} Name a run of classes.")
     if len(scores.get("classes", ())) < 2:
-        raise StoreError(explain("run", "classes", scores.get("classes"), folder / SCORES, REMEDY))
+        raise StoreError(explain("run", "two or more classes", scores.get("classes"), folder / SCORES, REMEDY))
     return Audit(folder, scores["classes"])
 
 

@@ -38,6 +38,11 @@ def draw_facts(rows: Sequence[tuple[str, object]]) -> str:
     return table(["", ""], [[shown(name.replace("_", " ")), shown(value)] for name, value in cells])
 
 
+def draw_cells(head: Sequence[object], rows: Sequence[Sequence[object]]) -> str:
+    """Return a table of values."""
+    return table([shown(name) for name in head], [[shown(cell) for cell in row] for row in rows])
+
+
 def draw_training(done: Any) -> str:
     """Draw a `TrainedModel`: its models, its scores, and how sure it is against how right.
 

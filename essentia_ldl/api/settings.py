@@ -37,11 +37,16 @@ _LEAST = {"jobs": 1, "members": 2, "folds": 2, "repeats": 1, "epochs": 1, "patch
 Place = str | os.PathLike[str]
 
 
-class HowToRead(TypedDict, total=False):
-    """How a collection is read: its layout, options of the layout, and a table of corrected labels."""
+class HowToOpen(TypedDict, total=False):
+    """How a collection is read: its layout, and options of the layout."""
 
     layout: str
     options: Mapping[str, object]
+
+
+class HowToRead(HowToOpen, total=False):
+    """How a collection is read, with a table of corrected labels."""
+
     corrections: str | os.PathLike[str]
 
 
@@ -88,11 +93,9 @@ class HowToCompare(HowToFit, total=False):
     refit: bool
 
 
-class HowToEvaluate(TypedDict, total=False):
+class HowToEvaluate(HowToOpen, total=False):
     """How a collection is read, and what predictions are compared with beside its labels."""
 
-    layout: str
-    options: Mapping[str, object]
     truth_column: str
     truth_class: str
 
@@ -139,6 +142,77 @@ class HowToDescribe(TypedDict, total=False):
     engine: str
 
 
+class HowToProject(HowToOpen, total=False):
+    """On what a space is learned, and how."""
+
+    on: Sequence[str]
+    layers: str
+    network: str
+    by: str
+    size: int
+    epochs: int
+    rate: float
+    seed: int
+    jobs: int
+
+
+class HowToLearnWords(HowToProject, total=False):
+    """On what a space of words is learned, and how it is called."""
+
+    name: str
+
+
+class HowToSpread(HowToProject, total=False):
+    """How tracks are compared where a space is learned from them."""
+
+    distance: str
+    negatives: str
+    margin: float
+    n_negatives: int
+
+
+class HowToLearn(HowToSpread, total=False):
+    """How a space is learned, and how it is called."""
+
+    name: str
+    again: bool
+
+
+class HowToMatch(HowToSpread, total=False):
+    """On which folds losses are compared, and by what."""
+
+    folds: int
+    columns: Sequence[str]
+
+
+class HowToMeasure(HowToOpen, total=False):
+    """By what embeddings are measured, and where pictures of them go."""
+
+    by: Sequence[str]
+    k: int
+    nearest: int
+    seed: int
+    pictures: str | os.PathLike[str]
+    jobs: int
+
+
+class HowToCover(HowToOpen, total=False):
+    """How networks of music and pictures are trained and compared, and what is exported."""
+
+    folds: int
+    image_weights: str | os.PathLike[str]
+    epochs: int
+    size: int
+    seed: int
+    name: str
+    export: bool
+    again: bool
+    jobs: int
+
+
+_MAY_STAY = (HowToLearnWords, HowToLearn, HowToMatch)  # whose projection is good as it begins: no epoch is as many
+
+
 def name_path(path: object) -> str:
     """Return a path as text; `DataError` for what is none."""
     if isinstance(path, str | os.PathLike):
@@ -174,18 +248,18 @@ def check_settings(settings: Mapping[str, Any], kind: type) -> dict[str, Any]:
         if name not in known:
             raise unknown("setting", name, known)
         if value is not None:
-            found[name] = _check_value(name, value, known[name])
+            least = 0 if name == "epochs" and kind in _MAY_STAY else _LEAST.get(name)
+            found[name] = _check_value(name, value, known[name], least)
     return found
 
 
-def _check_value(name: str, value: Any, hint: Any) -> Any:
+def _check_value(name: str, value: Any, hint: Any, least: int | None) -> Any:
     wanted = typing.get_origin(hint) if typing.get_origin(hint) in _KINDS else hint
     rule, kinds = _KINDS.get(wanted, ("a path", (str, os.PathLike)))
     if not isinstance(value, kinds) or (isinstance(value, bool) and wanted is not bool):
         raise DataError(explain(name, rule, value, "settings", "Correct it."))
     if wanted in (int, float):
         value = wanted(value)
-        least = _LEAST.get(name)
         if not math.isfinite(value) or (least is not None and value < least) or (name == "max_hours" and value <= 0):
             rule = f"{least} or more" if least is not None else "a finite number above 0"
             raise DataError(explain(name, rule, value, "settings", "Correct it."))

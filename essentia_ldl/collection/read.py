@@ -93,6 +93,13 @@ class Collection:
     is_demo: bool = False
     target: Collection | None = None
 
+    def require_some(self) -> None:
+        """Raise `DataError`, with the reason of the first file, when none could be used."""
+        if not self.tracks:
+            first = self.failures[0].reason if self.failures else "no files"
+            where = f"of {len(self.failures)} files"
+            raise DataError(explain("tracks", "at least one that can be used", 0, where, f"First: {first}"))
+
 
 def read_labelled(source: Source, recipe: Recipe) -> list[Track]:
     """Read the tracks of a collection, checked as `read_corrected` does, without corrections."""

@@ -129,8 +129,10 @@ def draw_doubts(page: Page) -> str:
         "<p>The disagreement is their mean of 1 minus the probability of the label. Every opinion on a track leaves "
         "that track out; otherwise all tracks take part, whatever side of the split they were on, because this looks "
         "for mistakes and measures no model. High disagreement means <em>listen</em>, not <em>wrong</em>.</p>"
-        f"<p>Listen, choose, save the corrections and hand them back (or fill the column <code>correction</code> of "
-        f"audit.csv, which lists every track): <code>{shown(command)}</code> and the <code>--data</code> of before.</p>"
+        f"<p>Listen, choose, save the corrections and hand them back: <code>{shown(command)}</code> and the "
+        "<code>--data</code> of before. Or fill the column <code>correction</code> of audit.csv, which lists every "
+        f"track: <code>essentia-ldl annotate --audit {shown(shlex.quote(results.folder.name))}</code> plays one after "
+        "the other and does it for you.</p>"
     )
     classes = results.recipe.classes
     tools = (

@@ -241,12 +241,15 @@ def prepare_features(
     """Fill the store with what the network reads; return the collection, and the frozen networks."""
     networks: tuple[Network, ...] = ()
     if asked.network:
-        return extract(tracks, home, [frontends.of_network(asked.network)], n_jobs, say=say), networks
+        collection = extract(tracks, home, [frontends.of_network(asked.network)], n_jobs, say=say)
+        collection.require_some()
+        return collection, networks
     if set(asked.on) & set(NETWORKS):
         build_base_graphs(home.graphs)
     networks = find_networks(asked.on, home.graphs)
     check_size(asked, networks)
     collection = extract(tracks, home, [networks[0].front_end], n_jobs, say=say)
+    collection.require_some()
     quality = networks[0].front_end.resample_quality
     make_joint_features(collection, networks, asked.layers, (quality,), n_jobs, say)
     return collection, networks

@@ -17,7 +17,10 @@ from essentia_ldl import scores
 
 PACKAGE = Path(essentia_ldl.__file__).resolve().parent
 # run in tests/sound/test_public.py
-ON_THE_DEMO = {"cross_validate", "describe", "evaluate", "index", "predict", "report", "search", "similar", "train"}
+ON_THE_DEMO = {
+    *{"cross_validate", "describe", "evaluate", "index", "predict", "report", "search", "similar", "train"},
+    *{"compare_spaces", "evaluate_embeddings", "learn_space", "learn_words", "measure_covers"},
+}
 NAMES = [info.name for info in pkgutil.iter_modules(scores.__path__) if not info.name.startswith("_")]
 SCORES = [importlib.import_module(f"{scores.__name__}.{name}") for name in NAMES]
 FUNCTIONS = {

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-NAMES = ("train", "predict", "evaluate", "report", "cross_validate", "index", "similar", "search", "describe")
+NAMES = (
+    *("train", "predict", "evaluate", "report", "cross_validate", "index", "similar", "search", "describe"),
+    *("learn_space", "compare_spaces", "evaluate_embeddings", "learn_words", "measure_covers"),
+)
 NOTEBOOK = """
 import doctest, pathlib, shutil, sys
 import tensorflow

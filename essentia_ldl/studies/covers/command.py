@@ -133,6 +133,7 @@ def measure(source: Source, asked: CoversTerms, home: Home, n_jobs: int | None =
         remedy = "Give every track a genre, or tags."
         raise DataError(explain("collection", "genres", "numbers", source.place, remedy))
     collection = extract(tracks, home, (CQT,), n_jobs, say=say)
+    collection.require_some()
     pictures = store_pictures(collection.tracks, _find_folder(source.place), home, n_jobs)
     covered = _require_pictures(collection, pictures, source.place, say)
     classes = _list_genres(covered, kind, source.place)

@@ -181,7 +181,7 @@ class Listener:
 
     def click(self, name: str) -> str:
         """Answer with a button; where there are keys, they stand before its name."""
-        return self.act(self.page.get_by_role("button", name=re.compile(rf"^(\d )?{name}$")).click)
+        return self.act(self.page.get_by_role("button", name=re.compile(rf"^(\d )?{name}( |$)")).click)
 
     def check(self) -> None:
         """Check what holds on every page at all times."""

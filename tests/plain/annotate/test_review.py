@@ -104,6 +104,16 @@ def test_one_answer_changes_one_row(audit):
     assert audit.path.read_bytes() == os.fsencode(TEXT)
 
 
+def test_a_word_that_somebody_wrote_can_be_put_back(audit):
+    """Another name of a class, as the recipe lists them, or a slip that `train` tells of."""
+    audit.path.write_bytes(audit.path.read_bytes().replace(b"0.3000,,sad", b"0.3000,,gloomy"))
+    before = audit.path.read_bytes()
+    assert audit.items[1].correction == "gloomy"
+    audit.correct("c.wav", "drop")
+    audit.correct("c.wav", "gloomy")
+    assert audit.path.read_bytes() == before
+
+
 def test_an_answer_that_stands_already_writes_nothing(audit):
     before = os.stat(audit.path)
     audit.correct("c.wav", "sad")

@@ -11,7 +11,7 @@ from essentia_ldl.collection.read import Collection, Source, keep_split, read_la
 from essentia_ldl.errors import DataError
 from essentia_ldl.files import Home
 from essentia_ldl.recipe.recipe import Recipe
-from essentia_ldl.records import Split, Track
+from essentia_ldl.records import Failure, Split, Track
 
 RECIPE = Recipe("mood-sad", ("non_sad", "sad"), aliases={"not_sad": "non_sad"})
 
@@ -33,6 +33,13 @@ def test_a_source_takes_a_path_and_says_where_it_is(tmp_path):
 def test_reading_without_data_is_one_sentence():
     with pytest.raises(DataError, match=r"^data: expected a folder or a table; got None \(no data\)\. Give the path"):
         read_labelled(Source(), RECIPE)
+
+
+def test_a_collection_without_a_file_that_can_be_used_says_why(tmp_path):
+    failures = tuple(Failure(f"/{n}.wav", "features", f"audio: number {n} is no audio.") for n in range(3))
+    with pytest.raises(DataError, match=r"one that can be used; got 0 \(of 3 files\)\. First: audio: number 0 is no"):
+        Collection((), {}, {}, failures, Home(tmp_path)).require_some()
+    Collection((Track("a", "/a.wav", "sad"),), {}, {}, failures, Home(tmp_path)).require_some()
 
 
 # --- labels ---------------------------------------------------------------------------------------------------------
