@@ -185,10 +185,9 @@ function showState(found) {
 function describeChoice(found) {
   if (found.mode === "review") return "The most doubtful label comes first.";
   if ($("order").value === "random") return "Every track is as likely as any other.";
-  if (found.trouble) return `At random for now: ${found.trouble}`;
-  if (!found.can_choose) return "At random until the first tracks are analysed.";
+  if (!found.can_choose) return found.trouble ? `At random for now: ${found.trouble}` : "At random until the first tracks are analysed.";
   const part = found.n_embedded < found.n_tracks ? ` out of the ${found.n_embedded} analysed so far` : "";
-  return `Where it has most to learn${part}. It learns again after every few answers.`;
+  return `Where it has most to learn${part}. It learns again after every few answers.${found.trouble && ` No more are analysed: ${found.trouble}`}`;
 }
 
 function build() {

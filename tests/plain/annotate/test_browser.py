@@ -14,8 +14,10 @@ import wave
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from essentia_ldl.annotate.background import Embedder
 from essentia_ldl.annotate.review import Audit
 from essentia_ldl.annotate.review_session import ReviewSession
 from essentia_ldl.collection.corrections import read_corrections
@@ -335,6 +337,21 @@ def test_a_file_that_the_browser_cannot_play_is_converted(strange, serve, listen
     ana.page.get_by_role("heading", name="That was all").wait_for()
     ana.page.locator("#silent").filter(has_text="t01 could not be played").wait_for()  # it is no audio at all
     assert read_votes(served) == {"Ana": [("strange", {"sad": 1.0})]}
+
+
+@pytest.mark.slow
+def test_the_page_says_who_chooses_and_why_there_is_no_more_to_choose_from(serve, music, write_index, listen):
+    index = write_index(music[:6], np.eye(6))
+    for place, said in (
+        (index, r"most to learn out of the 6 analysed so far\..* No more are analysed: model.*nothing"),
+        (index.with_name("none.index"), r"^At random for now: model.*nothing"),
+    ):
+        served = serve(embedder=Embedder(place, index.parent, "nothing"))
+        bob = listen(served.address, "Bob")
+        bob.page.locator("#choice").filter(has_text=re.compile(said)).wait_for()
+        bob.check()
+        bob.page.close()
+        served.session.close()
 
 
 @pytest.mark.slow
