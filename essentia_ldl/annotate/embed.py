@@ -25,6 +25,7 @@ from essentia_ldl.zones import StepFailed, end_step, follow_parent
 
 FIRST = 64
 GROWTH = 4
+LARGE = 100_000_000  # bytes: an hour of mp3, ten minutes of samples
 KINDNESS = 10  # of `os.nice`: who labels is not to wait for it
 
 
@@ -34,7 +35,7 @@ def embed(job: dict[str, Any], tell: Callable[[dict[str, Any]], object]) -> None
     Parameters
     ----------
     job : dict[str, Any]
-        paths, index, graphs, model and seed; the order in which files are embedded is drawn.
+        paths, index, graphs, model and seed; the order in which files are embedded is drawn, the large ones last.
     tell : callable
         Gets ``{"n": tracks}`` whenever the index has been written.
 
@@ -48,6 +49,7 @@ def embed(job: dict[str, Any], tell: Callable[[dict[str, Any]], object]) -> None
         build_base_graphs(graphs)
     paths = sorted(job["paths"])
     random.Random(job["seed"]).shuffle(paths)
+    paths.sort(key=_is_large)
     n = FIRST
     while True:
         done = index(paths[:n], Embedding(model), Output("text", job["index"]), graphs, _be_silent)
@@ -55,6 +57,14 @@ def embed(job: dict[str, Any], tell: Callable[[dict[str, Any]], object]) -> None
         if n >= len(paths):
             return
         n *= GROWTH
+
+
+def _is_large(path: str) -> bool:
+    """Tell whether a file may take longer than many others, which nobody is to wait for."""
+    try:
+        return os.path.getsize(path) > LARGE
+    except OSError:
+        return False  # which the table of failures tells
 
 
 def _be_silent(_: str) -> None:

@@ -3,7 +3,7 @@
 const $ = (id) => document.getElementById(id);
 const make = (tag, text = "", kind = "") => Object.assign(document.createElement(tag), { textContent: text, className: kind });
 const audio = $("audio");
-const RETRY_MS = 2000, LOOK_MS = 4000, STEP_S = 5, MOST_BYTES = 2e8, RATE_HZ = 8000, N_PEAKS = 600;
+const RETRY_MS = 2000, LOOK_MS = 4000, STEP_S = 5, MOST_S = 900, RATE_HZ = 8000, N_PEAKS = 600;
 const DROP = "drop"; // what audit.csv calls a track that is left out of training
 const UNSENT = "unsent "; // what the memory calls answers that no server has, before their ids
 const REST_MS = 250; // nobody has heard anything before; it is the second press of a nervous finger
@@ -19,8 +19,9 @@ class Refused extends Error {}
 async function call(name, more = {}) {
   const body = JSON.stringify({ rater, browser, order: $("order").value, ...more });
   const answer = await fetch(`call/${name}`, { method: "POST", body, headers: { "Content-Type": "application/json" } });
-  const found = await answer.json().catch(() => ({ error: `the server said ${answer.status}` }));
-  if (!answer.ok) throw new Refused(found.error);
+  const found = await answer.json().catch(() => null);
+  if (!(answer.ok ? found?.mode : found?.error) && answer.status !== 500) throw new Error("cut short, or of another program");
+  if (!answer.ok) throw new Refused(found?.error || `the server said ${answer.status}`);
   return found;
 }
 
@@ -184,10 +185,9 @@ function showState(found) {
 function describeChoice(found) {
   if (found.mode === "review") return "The most doubtful label comes first.";
   if ($("order").value === "random") return "Every track is as likely as any other.";
-  if (found.trouble) return `At random for now: ${found.trouble}`;
-  if (!found.can_choose) return "At random until the first tracks are analysed.";
+  if (!found.can_choose) return found.trouble ? `At random for now: ${found.trouble}` : "At random until the first tracks are analysed.";
   const part = found.n_embedded < found.n_tracks ? ` out of the ${found.n_embedded} analysed so far` : "";
-  return `Where it has most to learn${part}. It learns again after every few answers.`;
+  return `Where it has most to learn${part}. It learns again after every few answers.${found.trouble && ` No more are analysed: ${found.trouble}`}`;
 }
 
 function build() {
@@ -453,10 +453,13 @@ function seek(seconds) {
 
 const minutes = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
 
+// A track that is longer than MOST_S has no waveform: decoded, an hour takes more memory than a browser may have.
 async function readPeaks(url, now) {
+  if (audio.readyState < 1) await new Promise((done) => audio.addEventListener("loadedmetadata", done, { once: true }));
+  if (now !== version || !(audio.duration <= MOST_S)) return;
   try {
     const answer = await fetch(url);
-    if (!answer.ok || Number(answer.headers.get("content-length")) > MOST_BYTES) return;
+    if (!answer.ok) return;
     const data = await answer.arrayBuffer();
     if (now !== version) return;
     const decoded = await new OfflineAudioContext(1, 1, RATE_HZ).decodeAudioData(data);

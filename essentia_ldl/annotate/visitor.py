@@ -74,8 +74,9 @@ def read_answer(answer: Mapping[str, Any]) -> tuple[int, dict[str, float] | None
     try:
         number, said, took_s = answer["track"], answer["said"], round(float(answer.get("took_s", 0.0)), 1)
         shares = None if said is None else {str(name): value for name, value in said.items()}
-        if not isinstance(number, int) or not 0 <= took_s < math.inf or shares == {}:
-            raise ValueError(f"track {number}")
+        are_numbers = all(isinstance(share, int | float) for share in (shares or {}).values())
+        if not isinstance(number, int) or not 0 <= took_s < math.inf or shares == {} or not are_numbers:
+            raise ValueError(f"track {number}, {said}, {took_s} s")
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DataError(explain("answer", "a track and what was said", error, "page", "Load it again.")) from None
     return number, shares, took_s

@@ -10,11 +10,14 @@ import os
 import re
 import shutil
 import subprocess
+import wave
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from essentia_ldl.annotate.background import Embedder
 from essentia_ldl.annotate.review import Audit
 from essentia_ldl.annotate.review_session import ReviewSession
 from essentia_ldl.collection.corrections import read_corrections
@@ -334,6 +337,44 @@ def test_a_file_that_the_browser_cannot_play_is_converted(strange, serve, listen
     ana.page.get_by_role("heading", name="That was all").wait_for()
     ana.page.locator("#silent").filter(has_text="t01 could not be played").wait_for()  # it is no audio at all
     assert read_votes(served) == {"Ana": [("strange", {"sad": 1.0})]}
+
+
+@pytest.mark.slow
+def test_the_page_says_who_chooses_and_why_there_is_no_more_to_choose_from(serve, music, write_index, listen):
+    index = write_index(music[:6], np.eye(6))
+    for place, said in (
+        (index, r"most to learn out of the 6 analysed so far\..* No more are analysed: model.*nothing"),
+        (index.with_name("none.index"), r"^At random for now: model.*nothing"),
+    ):
+        served = serve(embedder=Embedder(place, index.parent, "nothing"))
+        bob = listen(served.address, "Bob")
+        bob.page.locator("#choice").filter(has_text=re.compile(said)).wait_for()
+        bob.check()
+        bob.page.close()
+        served.session.close()
+
+
+@pytest.mark.slow
+def test_a_track_too_long_to_decode_is_played_without_its_waveform(serve, music, listen):
+    for path in music[2:]:
+        Path(path).unlink()
+    with wave.open(music[0], "wb") as file:
+        file.setparams((1, 1, 8000, 0, "NONE", ""))
+        file.writeframes(bytes(8000 * 901))
+    bob = listen(serve().address, "Bob")
+    titles = set()
+    for _ in range(2):
+        bob.page.wait_for_function("() => audio.duration > 0")
+        titles.add(bob.title)
+        if bob.title == "t00":
+            bob.page.wait_for_timeout(500)
+            assert bob.page.evaluate("peaks === null && Math.round(audio.duration) === 901")
+        else:
+            bob.page.wait_for_function("() => peaks !== null")
+        if len(titles) == 1:
+            bob.press("1")
+    assert titles == {"t00", "t01"}
+    bob.check()
 
 
 @pytest.mark.slow

@@ -11,7 +11,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -150,6 +152,39 @@ def test_a_browser_that_is_closed_while_the_server_is_away_sends_its_answer_late
         ana.page.close()
     assert command.read_votes("Ana") == [(first, {"sad": 1}), (second, {"non_sad": 1})]
     assert command.read_votes("Ben") == []
+
+
+class Stranger(BaseHTTPRequestHandler):
+    """Another program, which has never heard of the page."""
+
+    def do_POST(self) -> None:
+        """Say so."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(404)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(b'{"detail": "Not Found"}')
+        self.server.n_asked += 1
+
+    def log_message(self, *_) -> None:
+        """Say nothing."""
+
+
+def test_an_answer_waits_while_another_program_has_the_port(command, listen, wait_until):
+    ana = listen(command.start(), "Ana")
+    ana.page.wait_for_function(ana.READY)
+    first = ana.title
+    command.kill()
+    with HTTPServer(("127.0.0.1", command.port), Stranger) as stranger:
+        stranger.n_asked = 0
+        threading.Thread(target=stranger.serve_forever, daemon=True).start()
+        ana.page.keyboard.press("1")
+        ana.page.get_by_role("alert").filter(has_text=AWAY).wait_for()
+        wait_until(lambda: stranger.n_asked > 1)
+        stranger.shutdown()
+    command.start()
+    ana.page.locator("#title").filter(has_not_text=first).wait_for()
+    assert command.read_votes("Ana") == [(first, {"sad": 1})]
 
 
 def test_what_is_refused_stays_in_sight_until_something_is_taken(open_session, serve_session, listen, monkeypatch):

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from essentia_ldl.annotate import embed as module
-from essentia_ldl.annotate.embed import FIRST, GROWTH, embed
+from essentia_ldl.annotate.embed import FIRST, GROWTH, LARGE, embed
 from essentia_ldl.errors import WeightsError
 from essentia_ldl.search.index import Indexed
 from essentia_ldl.zones import StepFailed, zone_environment
@@ -62,6 +62,16 @@ def test_the_order_is_that_of_the_seed_whatever_that_of_the_files(job, indexed, 
     embed(job, lambda _: None)
     embed({**job, "paths": job["paths"][::-1]}, lambda _: None)
     assert indexed[0] == indexed[3]
+
+
+def test_large_files_come_last(job, indexed, tmp_path):
+    (tmp_path / "msd-musicnn-1.pb").write_bytes(b"")
+    paths = [tmp_path / f"{k}.mp3" for k in range(4)]
+    for path in paths:
+        path.write_bytes(b"")
+    os.truncate(paths[1], LARGE + 1)
+    embed({**job, "paths": [*map(str, paths), "/not there.mp3"]}, lambda _: None)
+    assert indexed[0][-1] == str(paths[1])
 
 
 def test_an_error_is_a_line_of_json(job, tmp_path):

@@ -28,3 +28,6 @@ def test_an_answer_is_a_track_shares_and_seconds():
     for took_s in (-1, "inf", "nan", 10**400, None):
         with pytest.raises(DataError, match="a track and what was said"):
             read_answer({"track": 3, "said": None, "took_s": took_s})
+    for said in ({}, {"sad": None, "non_sad": None}, {"sad": "1"}, ["sad"], 1):
+        with pytest.raises(DataError, match="a track and what was said"):
+            read_answer({"track": 3, "said": said})
