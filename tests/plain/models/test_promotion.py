@@ -229,6 +229,12 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, graphs, monkeypatch, call, 
     assert promote(exported, STEMS, graphs)[0].name.endswith("-2")
 
 
+def test_a_file_in_the_place_of_the_folder_is_one_sentence(tmp_path, export):
+    (tmp_path / "graphs").touch()
+    with pytest.raises(StoreError, match=r"^The model could not be put into .*graphs: File exists\."):
+        promote(export(tmp_path / "export"), STEMS, tmp_path / "graphs")
+
+
 def test_a_card_that_does_not_fit_its_graph_does_not_get_in(tmp_path, graphs, export):
     exported = export(tmp_path / "export")
     (exported / f"{STEMS[1]}.pb").write_bytes(b"other bytes than the card's")
