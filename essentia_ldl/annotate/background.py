@@ -207,7 +207,8 @@ class Background:
             return
         self._read_artists()
         answers = self._look()
-        if is_new or abs(answers.n_votes - self._chosen_at) >= EVERY or not self.queue:
+        n_since = abs(answers.n_votes - self._chosen_at)
+        if is_new or n_since >= EVERY or (n_since and not self.queue):
             self._choose(answers)
             self._judge(answers)
 
