@@ -11,13 +11,14 @@ the pool that they are 12 % of it, ``very-sad`` tells apart the clips of which 4
 sadness, ``clean`` tells what a model of all labels says in their place, so that there is no doubt that more answers do
 not end, and ``genre`` the values of the column genre. ``--seeds 0 20`` are those that the default was chosen on, and
 others are reported. ``--pool N`` draws so many tracks of each pool, ``--judge`` adds what the page would say of itself,
-and ``--picture FILE`` draws the curve.
+and ``--picture FILE`` draws the curve. Without an index the calls are timed, on synthetic tracks.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -27,6 +28,7 @@ from essentia_ldl.annotate.judge import judge_answers
 from essentia_ldl.annotate.learn import learn, number_artists
 from essentia_ldl.scores.bootstrap import draw_weights, find_interval
 from essentia_ldl.search.library import read_library
+from essentia_ldl.search.nearest import normalise
 
 COUNTS = (10, 20, 30, 40, 60, 80, 100, 130, 160)
 JUDGED = ("random", "chosen")
@@ -295,7 +297,7 @@ def compare(gaps: np.ndarray, music: Music) -> tuple[float, float, float]:
 def main() -> None:
     """Print the tables of a setting."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("index")
+    parser.add_argument("index", nargs="?")
     parser.add_argument("--setting", choices=["keys", "sliders", "rare", "very-sad", "clean", "genre"], default="keys")
     parser.add_argument("--seeds", nargs=2, type=int, default=[100, 130], metavar=("FIRST", "END"))
     parser.add_argument("--orders", nargs="+", choices=list(ORDERS), default=list(ORDERS))
@@ -303,6 +305,8 @@ def main() -> None:
     parser.add_argument("--judge", action="store_true", help="compare with what the page says, of random and chosen")
     parser.add_argument("--picture")
     given = parser.parse_args()
+    if given.index is None:
+        return time_calls()
     music, seeds = read_music(given.index, given.setting, given.pool), range(*given.seeds)
     judged = JUDGED if given.judge else ()
     walks = {name: [walk(music, seed, ORDERS[name], name in judged) for seed in seeds] for name in given.orders}
@@ -322,6 +326,20 @@ def main() -> None:
         print_judgements(music, walks, right)
     if given.picture:
         draw_picture(given.picture, music, right)
+
+
+def time_calls() -> None:
+    """Print processor seconds of a choice and of a judgement, of vectors of 200 numbers and 50 artists."""
+    rng = np.random.default_rng(0)
+    classes, artists = rng.integers(0, 2, 100_000), [f"artist {i}" for i in rng.integers(0, 50, 100_000)]
+    units = normalise(rng.normal(size=(100_000, 200)) + classes[:, None] * (np.arange(200) < 10))
+    for n_answered in (0, 500, 5000):
+        targets, start = np.eye(2)[classes[:n_answered]], time.process_time()
+        choose_tracks(units, range(n_answered), targets, N_AT_ONCE, 0, artists)
+        chosen = time.process_time()
+        if n_answered:
+            judge_answers(units[:n_answered], targets, artists[:n_answered])
+        print(f"| {n_answered} | {chosen - start:.2f} | {time.process_time() - chosen:.2f} |")
 
 
 def print_judgements(music: Music, walks: dict[str, Sequence], right: dict[str, np.ndarray]) -> None:

@@ -11,10 +11,10 @@ where they are known. docs/measured.md tells what this order was chosen among.
 
 References
 ----------
-W. Bae, J. Noh and D. Sutherland, "Generalized coverage for more robust low-budget active learning" (ECCV 2024), section
-3: greedy coverage by a kernel. W. Bae, G. Oliveira and D. Sutherland, "Uncertainty herding: one active learning method
-for all label budgets" (ICLR 2025), section 3: its weights by doubt. T. Scheffer, C. Decomain and S. Wrobel, "Active
-hidden Markov models for information extraction" (IDA 2001): the margin of two classes as doubt.
+W. Bae, J. Noh and D. Sutherland, "Generalized coverage for more robust low-budget active learning" (ECCV 2024): greedy
+coverage by a kernel, MaxHerding. W. Bae, G. Oliveira and D. Sutherland, "Uncertainty herding: one active learning
+method for all label budgets" (ICLR 2025): its weights by doubt. T. Scheffer, C. Decomain and S. Wrobel, "Active hidden
+Markov models for information extraction" (IDA 2001): the margin of two classes as doubt.
 """
 
 from __future__ import annotations

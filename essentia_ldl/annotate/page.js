@@ -4,6 +4,7 @@ const $ = (id) => document.getElementById(id);
 const make = (tag, text = "", kind = "") => Object.assign(document.createElement(tag), { textContent: text, className: kind });
 const audio = $("audio");
 const RETRY_MS = 2000, LOOK_MS = 4000, STEP_S = 5, MOST_S = 900, RATE_HZ = 8000, N_PEAKS = 600;
+const MOST_ARTISTS = 50; // that are left out one by one, see judge.py
 const DROP = "drop"; // what audit.csv calls a track that is left out of training
 const UNSENT = "unsent "; // what the memory calls answers that no server has, before their ids
 const REST_MS = 250; // nobody has heard anything before; it is the second press of a nervous finger
@@ -331,7 +332,9 @@ function drawCurve(points) {
     picture.append(draw("polyline", { points: points.map((p) => `${x(p[0])},${y(p[2])}`).join(" "), class: "curve c1" }));
   } else picture.append(draw("line", { x1: x(n), x2: x(n), y1: y(low), y2: y(high), class: "curve c1 thin" }));
   picture.append(draw("circle", { cx: x(n), cy: y(value), r: 3.5, class: "dot" }));
-  const words = make("p", `${told}, of artists that the model had not heard (${nArtists} of them, left out one after the other).`, "note");
+  const parts = nArtists > MOST_ARTISTS ? "in ten parts" : "one after the other";
+  const cautious = state.n_chosen ? " It is a cautious figure: the doubtful tracks are asked first, and on others the model is right more often." : "";
+  const words = make("p", `${told}, of artists that the model had not heard (${nArtists} of them, left out ${parts}).${cautious}`, "note");
   $("curve").replaceChildren(picture, words);
 }
 

@@ -186,6 +186,7 @@ class ReviewSession:
             "raters": [],
             "agreement": None,
             "curve": [],
+            "n_chosen": 0,
             "n_embedded": 0,
             "can_choose": False,
             "trouble": "",

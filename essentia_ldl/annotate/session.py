@@ -264,6 +264,7 @@ class LabelSession:
             "raters": [{"name": name, "n": n} for name, n in raters.items()],
             "agreement": self._agree() if len(raters) > 1 else None,
             "curve": [dataclasses.astuple(point) for point in self.journal.points],
+            "n_chosen": sum(vote.order == MODEL for vote in mine),
             "n_embedded": 0 if background is None else background.n_embedded,
             "can_choose": background is not None and bool(background.queue),
             "trouble": "" if background is None else background.trouble,

@@ -366,7 +366,7 @@ def measure_covers(
     Examples
     --------
     >>> import essentia_ldl as ldl
-    >>> done = ldl.measure_covers(home=folder, folds=2, epochs=1, size=8, export=False, say=None)
+    >>> done = ldl.measure_covers(pictured, home=folder, folds=2, epochs=1, size=8, export=False, say=None)
     >>> done.models, done.found["n_folds"]
     ((), 2)
     """

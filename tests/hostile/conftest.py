@@ -32,6 +32,7 @@ from watching import KINDS, REPOSITORY, Ended, Sandbox, judge
 from essentia_ldl.models.pretrained import are_built
 
 SECONDS = 4.0  # of each track of the collection
+PICTURED_S = 15.2  # of each track of that with pictures
 TOTALS = ("inputs", "refused", "files predicted", "kills", "disks filled", "two at once", "reruns", *KINDS)
 ZERO = ("wrong numbers", "files without an answer", "reruns that differ", "orphans", "scratch left")
 
@@ -165,6 +166,20 @@ def collection(shared: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def pictured(shared: Path) -> Path:
+    """A demo of eight tracks with pictures, of which as much was kept as one patch needs."""
+    from essentia_ldl.datasets.demo import DemoSize, build_demo
+
+    folder = shared / "pictured"
+    with made_once(folder) as is_wanted:
+        if is_wanted:
+            build_demo(folder, ("classical", "rock"), DemoSize(4, 4, covers=True))
+            for path in folder.rglob("*.wav"):
+                steps.cut_wav(path, path, PICTURED_S)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def formats(collection: Path, shared: Path) -> dict[str, bytes]:
     """One track in every format that this machine can write: the suffix and the bytes."""
     folder, track = shared / "formats", next(iter(sorted(collection.rglob("*.wav"))))
@@ -250,7 +265,8 @@ def goods_of(
     def find(name: str) -> Goods:
         trained = request.getfixturevalue("trained").home if name == "report" else None
         wheel = request.getfixturevalue("wheel") if name == "graphs" else None
-        return Goods(collection, music, base_graphs, trained, wheel)
+        pictured = request.getfixturevalue("pictured") if name == "covers" else None
+        return Goods(collection, music, base_graphs, trained, wheel, pictured)
 
     return find
 

@@ -16,11 +16,17 @@ from pathlib import Path
 
 from watching import Ended, Sandbox
 
+from essentia_ldl.features import joint_store
+from essentia_ldl.files import write_json
+
 TASK, BASE = "mood-sad", "msd-vgg-1"
 TRAINING = ("--network", "vgg", "--labels", "none", "--epochs", "2", "--set", "network.hidden=4", "--jobs", "1")
+BELOW = "msd-vgg"
+SPACE = ("--on", BELOW, "--epochs", "2", "--name", "mine", "--jobs", "1")
+COVERS = ("--folds", "2", "--epochs", "1", "--size", "8", "--name", "mine", "--jobs", "1")
 ANSWERS = ("predict", "index")  # which write one document of a folder with music
-NAMES = ("predict", "index", "report", "train", "crossval", "graphs")
-RUN = re.compile(rb"mood-sad(?:-crossval)?-\d{8}-\d{6}(?:-\d+)?")
+NAMES = ("predict", "index", "report", "train", "crossval", "graphs", "space", "covers")
+RUN = re.compile(rb"(?:mood-sad(?:-crossval)?|space-mine|covers)-\d{8}-\d{6}(?:-\d+)?")
 UNSTABLE = {"checkpoint.npz", "lock", "corrections.json"}  # a checkpoint holds times; the others are of no result
 N_PREDICTED = 40
 
@@ -39,6 +45,8 @@ class Goods:
         A home in which a training has ended.
     wheel : Path or None
         Of the released weights, where graphs are to be built.
+    pictured : Path or None
+        Labelled tracks of which each has a picture.
     """
 
     collection: Path
@@ -46,6 +54,7 @@ class Goods:
     graphs: Path
     trained: Path | None = None
     wheel: Path | None = None
+    pictured: Path | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +73,9 @@ class Step:
             wanted = f"{BASE}.*" if self.name in ANSWERS else "*"  # a training builds those that are missing
             for path in self.goods.graphs.glob(wanted):
                 shutil.copy(path, home / "graphs")
+        if self.name == "space":  # one engine here too
+            name = joint_store.name_network(BELOW, "embedding", home / "graphs")
+            write_json(joint_store.find_choice(name, home / "store"), {"engine": "tensorflow", "shared": False})
 
     def arguments(self, home: Path) -> list[str]:
         """Return the command, whose output goes into the home."""
@@ -76,6 +88,8 @@ class Step:
             "train": ("train", TASK, *data),
             "crossval": ("crossval", TASK, *data, "--folds", "2"),
             "graphs": ("graphs", "build", "--wheel", self.goods.wheel),
+            "space": ("space", "artists", self.goods.collection, *SPACE),
+            "covers": ("covers", self.goods.pictured, *COVERS),
         }
         return list(map(str, parts[self.name]))
 

@@ -74,7 +74,7 @@ def test_killed_and_given_again(name, number, n_kills, undisturbed, goods_of, tm
     draw = random.Random(f"kill {sizes.seed} {name} {number}")
     box, faults = Sandbox(tmp_path / "box"), []
     step.fill(box.home)
-    with kept(step.goods.collection, faults), kept(step.goods.music, faults):
+    with kept(step.goods.collection, faults), kept(step.goods.pictured or step.goods.music, faults):
         for _ in range(n_kills):
             kill_once(box, step, expected, draw, counts)
             if draw.random() < 0.3:

@@ -15,7 +15,7 @@ def run_both(box: Sandbox, first: list[str], second: list[str]) -> list:
     return [one.finish() for one in running]
 
 
-NAMES = ["predict", *(pytest.param(name, marks=pytest.mark.full) for name in ("index", "train"))]
+NAMES = ["predict", *(pytest.param(name, marks=pytest.mark.full) for name in ("index", "train", "space", "covers"))]
 
 
 @pytest.mark.slow

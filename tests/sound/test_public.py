@@ -12,13 +12,15 @@ NOTEBOOK = """
 import doctest, pathlib, shutil, sys
 import tensorflow
 import essentia_ldl as ldl
+from essentia_ldl.datasets.demo import DemoSize, build_demo
 
 folder, song, *names = pathlib.Path(sys.argv[1]), *sys.argv[2:]
 copy = shutil.copy(song, folder / "copy.wav")
+pictured = build_demo(folder / "pictured", ("classical", "rock"), DemoSize(4, 4, covers=True))
 for name in names:
     function = getattr(ldl, name)
     (test,) = doctest.DocTestFinder().find(function, name, module=sys.modules[function.__module__])
-    test.globs.update(folder=folder, song=song, copy=copy)
+    test.globs.update(folder=folder, song=song, copy=copy, pictured=pictured)
     assert test.examples
     failed = doctest.DocTestRunner().run(test).failed
     print(name, "failed" if failed else "ran")

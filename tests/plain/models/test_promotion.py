@@ -201,12 +201,8 @@ def test_a_number_that_another_run_took_meanwhile_is_given_up(tmp_path, graphs, 
     assert json.loads((exported / CLAIM).read_text()) == {"versions": {FULL: 1, HEAD: 2}}
 
 
-@pytest.mark.parametrize(
-    ("call", "n_good"), [("copyfile", 0), ("copyfile", 1), ("link", 0), ("link", 1), ("link", 2), ("link", 3)]
-)
-def test_a_full_disk_leaves_nothing_behind(tmp_path, graphs, monkeypatch, call, n_good, export):
-    exported = export(tmp_path / "export")
-    promote(export(tmp_path / "before", "before"), STEMS, graphs)
+def fill_disk(monkeypatch: pytest.MonkeyPatch, call: str, n_good: int) -> None:
+    """Let there be room for so many calls of "copyfile" or "link"."""
     target = promotion.shutil if call == "copyfile" else promotion.os
     real, done = getattr(target, call), []
 
@@ -217,11 +213,26 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, graphs, monkeypatch, call, 
         return real(*arguments)
 
     monkeypatch.setattr(target, call, fail)
+
+
+@pytest.mark.parametrize(
+    ("call", "n_good"), [("copyfile", 0), ("copyfile", 1), ("link", 0), ("link", 1), ("link", 2), ("link", 3)]
+)
+def test_a_full_disk_leaves_nothing_behind(tmp_path, graphs, monkeypatch, call, n_good, export):
+    exported = export(tmp_path / "export")
+    promote(export(tmp_path / "before", "before"), STEMS, graphs)
+    fill_disk(monkeypatch, call, n_good)
     with pytest.raises(StoreError, match=r"could not be put into .*: No space left"):
         promote(exported, STEMS, graphs)
     monkeypatch.undo()
     assert list_files(graphs) == names_of(1)
     assert promote(exported, STEMS, graphs)[0].name.endswith("-2")
+
+
+def test_a_file_in_the_place_of_the_folder_is_one_sentence(tmp_path, export):
+    (tmp_path / "graphs").touch()
+    with pytest.raises(StoreError, match=r"^The model could not be put into .*graphs: File exists\."):
+        promote(export(tmp_path / "export"), STEMS, tmp_path / "graphs")
 
 
 def test_a_card_that_does_not_fit_its_graph_does_not_get_in(tmp_path, graphs, export):
@@ -262,16 +273,7 @@ def test_answers_of_another_graph_do_not_get_in(tmp_path, graphs, export):
 @pytest.mark.parametrize(("call", "n_good"), [("copyfile", 1), *(("link", n) for n in range(6))])
 def test_a_full_disk_leaves_no_answers_behind_either(tmp_path, graphs, monkeypatch, call, n_good, export):
     exported = add_answers(export(tmp_path / "export"))
-    target = promotion.shutil if call == "copyfile" else promotion.os
-    real, done = getattr(target, call), []
-
-    def fail(*arguments):
-        if len(done) >= n_good:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        done.append(arguments)
-        return real(*arguments)
-
-    monkeypatch.setattr(target, call, fail)
+    fill_disk(monkeypatch, call, n_good)
     with pytest.raises(StoreError, match=r"could not be put into .*: No space left"):
         promote(exported, STEMS, graphs)
     assert list_files(graphs) == []
