@@ -235,7 +235,10 @@ class Background:
     def _judge(self, answers: Answered) -> None:
         rows = self._vectors.find(answers.paths)
         found = [number for number, row in enumerate(rows) if row is not None]
-        if abs(len(found) - self._judged_at) < POINT_EVERY or not found:
+        # answers may be fewer than before as some were taken back, or as their tracks are not embedded again yet
+        is_more = len(found) - self._judged_at >= POINT_EVERY
+        is_less = self._judged_at - len(answers.paths) >= POINT_EVERY
+        if not found or not (is_more or is_less):
             return
         units = self._vectors.units[[rows[number] for number in found]]
         artists = [answers.artists[number] for number in found]

@@ -137,3 +137,18 @@ def test_whatever_goes_wrong_is_told_and_it_goes_on(write_index, units, wait_unt
     background.nudge()
     wait_until(lambda: not background.trouble and background.queue)
     background.close()
+
+
+def test_the_curve_does_not_go_back_while_the_music_is_embedded_again(write_index, units, wait_until):
+    kept, rows = [], [*range(6), *range(20, 26)]
+    index = write_index([PATHS[row] for row in rows], units[rows])
+    background = build(index, lambda: answers(10), kept.append)  # of whose 20 tracks 12 have a vector
+    background.start(judged_at=20)
+    wait_until(lambda: background.n_embedded == 12)
+    background.close()
+    assert kept == []
+    background = build(index, lambda: answers(6), kept.append)  # 8 answers were taken back
+    background.start(judged_at=20)
+    wait_until(lambda: kept)
+    background.close()
+    assert [point.n for point in kept] == [12]
