@@ -1,17 +1,17 @@
-// The labelling page: asks the server what comes next, plays it, and sends what is said. Texts go in as text, never as HTML.
+// The labelling page: asks the server what comes next, plays it, and sends what is said. Texts go in as text, never as
+// HTML. curve.js and player.js follow in the same script.
 "use strict";
 const $ = (id) => document.getElementById(id);
 const make = (tag, text = "", kind = "") => Object.assign(document.createElement(tag), { textContent: text, className: kind });
 const audio = $("audio");
-const RETRY_MS = 2000, LOOK_MS = 4000, STEP_S = 5, MOST_S = 900, RATE_HZ = 8000, N_PEAKS = 600;
-const MOST_ARTISTS = 50; // that are left out one by one, see judge.py
+const RETRY_MS = 2000, LOOK_MS = 4000, STEP_S = 5;
 const DROP = "drop"; // what audit.csv calls a track that is left out of training
 const UNSENT = "unsent "; // what the memory calls answers that no server has, before their ids
 const REST_MS = 250; // nobody has heard anything before; it is the second press of a nervous finger
 // What the browser remembers; where it is told to remember nothing, until the page is closed.
 const remember = (name) => { try { return window[name] || {}; } catch { return {}; } };
 const memory = remember("localStorage"), browser = (remember("sessionStorage").browser ||= crypto.randomUUID());
-let rater = memory.rater || "", state = null, track = null, since = 0, peaks = null, tried = false, busy = false, version = 0;
+let rater = memory.rater || "", state = null, track = null, since = 0, busy = false;
 
 // --- the server -----------------------------------------------------------------------------------------------------
 
@@ -297,47 +297,6 @@ function drawFacts(shown) {
   $("facts").replaceChildren(line, ...rows, ...near);
 }
 
-// --- the curve ------------------------------------------------------------------------------------------------------
-
-const SVG = "http://www.w3.org/2000/svg";
-function draw(tag, attributes, text = "") {
-  const one = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) one.setAttribute(name, value);
-  one.textContent = text;
-  return one;
-}
-
-function drawCurve(points) {
-  if (!points.length) {
-    const text = state.mode === "review" ? "" : "How well a model learns from the answers shows here when every class has been heard of several artists.";
-    return $("curve").replaceChildren(make("p", text, "note"));
-  }
-  const width = 340, height = 170, left = 34, right = 8, top = 8, bottom = 26;
-  const most = Math.max(points.at(-1)[0], 20), least = Math.min(0.5, ...points.map((point) => point[3]));
-  const floor = Math.floor(least * 10) / 10;
-  const x = (n) => left + ((width - left - right) * n) / most, y = (v) => top + (height - top - bottom) * (1 - (v - floor) / (1 - floor));
-  const picture = draw("svg", { viewBox: `0 0 ${width} ${height}`, class: "picture", role: "img" });
-  const [n, nArtists, value, low, high] = points.at(-1);
-  const told = `Balanced accuracy ${value.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)}) with ${n} answers`;
-  picture.setAttribute("aria-label", told);
-  for (let tick = Math.ceil(floor * 5) / 5; tick <= 1.001; tick += 0.2) {
-    picture.append(draw("line", { x1: left, x2: width - right, y1: y(tick), y2: y(tick), class: "grid" }));
-    picture.append(draw("text", { x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, tick.toFixed(1)));
-  }
-  const step = Math.max(10, Math.ceil(most / 40) * 10);
-  for (let tick = 0; tick <= most; tick += step) picture.append(draw("text", { x: x(tick), y: height - 10, "text-anchor": "middle" }, tick));
-  const band = [...points.map((p) => `${x(p[0])},${y(p[4])}`), ...points.toReversed().map((p) => `${x(p[0])},${y(p[3])}`)];
-  if (points.length > 1) {
-    picture.append(draw("polygon", { points: band.join(" "), class: "band" }));
-    picture.append(draw("polyline", { points: points.map((p) => `${x(p[0])},${y(p[2])}`).join(" "), class: "curve c1" }));
-  } else picture.append(draw("line", { x1: x(n), x2: x(n), y1: y(low), y2: y(high), class: "curve c1 thin" }));
-  picture.append(draw("circle", { cx: x(n), cy: y(value), r: 3.5, class: "dot" }));
-  const parts = nArtists > MOST_ARTISTS ? "in ten parts" : "one after the other";
-  const cautious = state.n_chosen ? " It is a cautious figure: the doubtful tracks are asked first, and on others the model is right more often." : "";
-  const words = make("p", `${told}, of artists that the model had not heard (${nArtists} of them, left out ${parts}).${cautious}`, "note");
-  $("curve").replaceChildren(picture, words);
-}
-
 // --- answers --------------------------------------------------------------------------------------------------------
 
 function say(said, by) {
@@ -406,109 +365,6 @@ document.addEventListener("keydown", (event) => {
   else return;
   event.preventDefault();
 });
-
-// --- the player -----------------------------------------------------------------------------------------------------
-
-function load() {
-  tried = false;
-  peaks = null;
-  version += 1;
-  begin(`sound/${track.number}`);
-}
-
-function begin(url) {
-  audio.src = url;
-  audio.play().catch(() => {}); // a browser that was not clicked yet does not play by itself
-  drawWave();
-  readPeaks(url, version);
-}
-
-audio.addEventListener("error", async () => {
-  if (!track || !audio.getAttribute("src")) return;
-  const url = `sound/${track.number}?as=mp3`, now = version;
-  if (!tried) {
-    tried = true;
-    begin(url);
-    return;
-  }
-  const answer = await fetch(url).catch(() => null);
-  if (!answer || now !== version) return; // the server is away, which the next call tells
-  const reason = answer.ok ? "the browser cannot play it" : await answer.text();
-  insist("pass", { track: track.number, reason });
-});
-
-audio.addEventListener("loadedmetadata", () => {
-  const share = Number($("begin").value);
-  if (share && Number.isFinite(audio.duration)) audio.currentTime = audio.duration * share;
-});
-for (const name of ["timeupdate", "seeked", "loadedmetadata", "durationchange"]) audio.addEventListener(name, drawWave);
-for (const name of ["play", "pause", "ended"]) audio.addEventListener(name, () => {
-  $("play").textContent = audio.paused ? "▶" : "❚❚";
-  $("play").setAttribute("aria-label", audio.paused ? "Play" : "Pause");
-});
-
-const toggle = () => (audio.paused ? audio.play().catch(() => {}) : audio.pause());
-$("play").addEventListener("click", toggle);
-
-function seek(seconds) {
-  if (Number.isFinite(audio.duration)) audio.currentTime = Math.max(0, Math.min(seconds, audio.duration - 0.05));
-}
-
-const minutes = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
-
-// A track that is longer than MOST_S has no waveform: decoded, an hour takes more memory than a browser may have.
-async function readPeaks(url, now) {
-  if (audio.readyState < 1) await new Promise((done) => audio.addEventListener("loadedmetadata", done, { once: true }));
-  if (now !== version || !(audio.duration <= MOST_S)) return;
-  try {
-    const answer = await fetch(url);
-    if (!answer.ok) return;
-    const data = await answer.arrayBuffer();
-    if (now !== version) return;
-    const decoded = await new OfflineAudioContext(1, 1, RATE_HZ).decodeAudioData(data);
-    if (now !== version) return;
-    const samples = decoded.getChannelData(0), size = samples.length / N_PEAKS;
-    const found = new Float32Array(N_PEAKS);
-    for (let i = 0; i < N_PEAKS; i++) {
-      let most = 0;
-      for (let j = Math.floor(i * size); j < Math.floor((i + 1) * size); j++) most = Math.max(most, Math.abs(samples[j]));
-      found[i] = most;
-    }
-    const loudest = Math.max(...found) || 1;
-    peaks = found.map((value) => value / loudest);
-    drawWave();
-  } catch { /* what cannot be decoded is told by the player */ }
-}
-
-function drawWave() {
-  const canvas = $("peaks"), scale = window.devicePixelRatio || 1, box = $("wave").getBoundingClientRect();
-  if (!box.width) return;
-  canvas.width = box.width * scale;
-  canvas.height = box.height * scale;
-  const pen = canvas.getContext("2d"), style = getComputedStyle(document.documentElement);
-  pen.scale(scale, scale);
-  const length = Number.isFinite(audio.duration) ? audio.duration : 0, played = length ? audio.currentTime / length : 0;
-  const n = Math.floor(box.width / 3), middle = box.height / 2;
-  for (let i = 0; i < n; i++) {
-    const from = Math.floor((i * N_PEAKS) / n), to = Math.max(from + 1, Math.floor(((i + 1) * N_PEAKS) / n));
-    const half = peaks ? Math.max(1, Math.max(...peaks.slice(from, to)) * (middle - 6)) : 1;
-    pen.fillStyle = style.getPropertyValue((i + 0.5) / n <= played ? "--c1" : "--soft");
-    pen.globalAlpha = (i + 0.5) / n <= played ? 1 : 0.55;
-    pen.fillRect(i * 3, middle - half, 2, 2 * half);
-  }
-  $("time").textContent = length ? `${minutes(audio.currentTime)} / ${minutes(length)}` : "";
-  $("wave").setAttribute("aria-valuemax", Math.round(length));
-  $("wave").setAttribute("aria-valuenow", Math.round(audio.currentTime));
-  $("wave").setAttribute("aria-valuetext", `${minutes(audio.currentTime)} of ${minutes(length)}`);
-}
-
-function point(event) {
-  const box = $("wave").getBoundingClientRect();
-  seek(((event.clientX - box.left) / box.width) * audio.duration);
-}
-$("wave").addEventListener("pointerdown", (event) => { $("wave").setPointerCapture(event.pointerId); point(event); });
-$("wave").addEventListener("pointermove", (event) => { if (event.buttons) point(event); });
-window.addEventListener("resize", drawWave);
 
 // --- start ----------------------------------------------------------------------------------------------------------
 

@@ -48,7 +48,7 @@ HEADERS = {
 }
 STATIC = {
     "": ("text/html", ("essentia_ldl.annotate/page.html",)),
-    "page.js": ("text/javascript", ("essentia_ldl.annotate/page.js",)),
+    "page.js": ("text/javascript", tuple(f"essentia_ldl.annotate/{name}.js" for name in ("page", "curve", "player"))),
     "page.css": ("text/css", ("essentia_ldl.report/report.css", "essentia_ldl.annotate/page.css")),
 }
 MOST_BYTES = 1 << 16  # of a request
