@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping
 
 from essentia_ldl.annotate.command import Annotated, Reviewed
+from essentia_ldl.errors import Reason, show
 from essentia_ldl.runs.names import RECIPE
 
 
@@ -44,4 +45,4 @@ def describe_reviewed(done: Reviewed) -> list[str]:
 
 
 def _list_silent(silent: Mapping[str, str]) -> list[str]:
-    return [f"not played: {path}: {reason}" for path, reason in silent.items()]
+    return [f"not played: {show(path)}: {Reason(reason)}" for path, reason in silent.items()]

@@ -40,7 +40,7 @@ def test_files_that_could_not_be_played_are_a_failure(asked):
     asked["silent"] = {"/a.mp3": "no codec"}
     done = CliRunner().invoke(main, ["annotate", "a", "--classes", "sad,non_sad"])
     assert done.exit_code == 1
-    assert "not played: /a.mp3: no codec" in done.output
+    assert "not played: '/a.mp3': no codec" in done.output
     assert done.output.endswith("error: 1 files could not be played.\n")
 
 

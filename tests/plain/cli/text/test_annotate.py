@@ -33,7 +33,7 @@ def test_it_tells_what_is_missing_and_how_far_raters_agree(tmp_path, monkeypatch
     assert describe_annotated(build(tmp_path / "labels.csv", **changes))[1:-1] == [
         "not in it: 1 undecided, as votes are even, and 2 unsure",
         "agreement of the raters: 0.68 on 12 tracks (Krippendorff's alpha; 1 is always, 0 as by chance)",
-        "not played: /a.xm: no codec",
+        "not played: '/a.xm': no codec",
         "note: kept",
     ]
 
@@ -48,7 +48,12 @@ def test_a_review_says_what_became_of_the_labels(tmp_path, monkeypatch):
     done = Reviewed(tmp_path / "runs/x/audit.csv", 1, 2, 0, {"a.wav": "no codec"})
     assert describe_reviewed(done) == [
         "runs/x/audit.csv: 1 labels changed, 2 confirmed, 0 tracks left out",
-        "not played: a.wav: no codec",
+        "not played: 'a.wav': no codec",
         "train with it: essentia-ldl train runs/x/recipe.toml --corrections runs/x/audit.csv, and the --data of before",
     ]
     assert len(describe_reviewed(Reviewed(tmp_path / "audit.csv", 0, 2, 0, {}))) == 1
+
+
+def test_a_name_is_shown_so_that_no_terminal_obeys_it(tmp_path):
+    lines = describe_reviewed(Reviewed(tmp_path / "audit.csv", 0, 0, 0, {"a\x1b[2J.wav": "no\ncodec"}))
+    assert lines[1] == r"not played: 'a\x1b[2J.wav': no codec"
