@@ -42,6 +42,7 @@ def label(page, rater: str, labels: dict[str, str], n: int) -> None:
     keys = {name: str(number) for number, name in enumerate(sorted(set(labels.values())), 1)}
     for done in range(n):
         title = page.locator("#title")
+        expect(title).not_to_be_empty(timeout=WAIT_MS)
         before = title.text_content()
         page.wait_for_timeout(400)  # a key that comes sooner is taken for a slip of the finger
         page.keyboard.press(keys[labels[before]])

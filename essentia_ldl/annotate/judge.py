@@ -22,6 +22,7 @@ from essentia_ldl.scores.bootstrap import score_intervals
 from essentia_ldl.scores.metrics import score_balanced_accuracy
 
 MOST_ARTISTS, N_FOLDS = 50, 10
+UNSURE = 0.05
 FEWEST_ARTISTS = 2  # of a class: with one of them left out, the model must have heard another
 
 
@@ -37,7 +38,8 @@ class Judgement:
     balanced_accuracy : float
         Mean over the classes of the share of their tracks that is recognised when their artists are left out.
     interval : tuple[float, float]
-        Of 95 %, artists drawn with replacement.
+        Of 95 %, artists drawn with replacement. Where all answers are right no draw differs, and it is the exact one of
+        as many trials as the class of fewest artists has.
     n_answers, n_artists : int
         How many there are; a track of unknown artist counts as an artist.
     missing : tuple[int, ...]
@@ -93,7 +95,25 @@ def judge_answers(units: np.ndarray, targets: np.ndarray, groups: Sequence[str],
     _, scored_artists = np.unique(artists[rows], return_inverse=True)
     low, high = score_intervals(truth[rows], probabilities[rows], scored_artists, seed=seed)["balanced_accuracy"]
     accuracy = score_balanced_accuracy(truth[rows], probabilities[rows])
-    return Judgement(True, accuracy, (low, high), len(targets), n_artists)
+    least = bound_perfect(min(heard))
+    interval = (min(low, least) if accuracy == 1 else low, max(high, 1 - least) if accuracy == 0 else high)
+    return Judgement(True, accuracy, interval, len(targets), n_artists)
+
+
+def bound_perfect(n: int) -> float:
+    """Return how low the true share may be where all of so many were right, with 95 % confidence on two sides.
+
+    Examples
+    --------
+    >>> round(bound_perfect(4), 2), round(bound_perfect(100), 2)
+    (0.4, 0.96)
+
+    References
+    ----------
+    C. Clopper and E. Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial",
+    Biometrika 26, 1934.
+    """
+    return (UNSURE / 2) ** (1 / n)
 
 
 def deal_artists(targets: np.ndarray, artists: np.ndarray, n_parts: int) -> np.ndarray:

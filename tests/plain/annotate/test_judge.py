@@ -89,6 +89,17 @@ def test_the_score_of_many_artists_is_that_of_chance_where_there_is_nothing_to_l
     assert judged.interval[1] - judged.interval[0] < 0.1
 
 
+@pytest.mark.parametrize("n", [2, 4, 30])
+def test_a_perfect_score_of_few_artists_is_no_certainty(n):
+    from scipy.stats import binomtest
+
+    classes = np.array([0, 1] * n)
+    units = np.eye(2, dtype=np.float32)[classes]
+    judged = judge_answers(units, np.eye(2)[classes], [""] * len(classes))
+    assert judged.balanced_accuracy == 1
+    assert judged.interval == pytest.approx(tuple(binomtest(n, n).proportion_ci(0.95, "exact")))
+
+
 def test_tracks_that_are_all_the_same_are_guessed():
     judged = judge_answers(np.full((8, 4), 0.5, np.float32), np.eye(2)[[0, 1] * 4], [""] * 8)
     assert (judged.is_told, judged.balanced_accuracy) == (True, 0.5)
