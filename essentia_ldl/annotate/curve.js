@@ -35,7 +35,7 @@ function drawCurve(points) {
   } else picture.append(draw("line", { x1: x(n), x2: x(n), y1: y(low), y2: y(high), class: "curve c1 thin" }));
   picture.append(draw("circle", { cx: x(n), cy: y(value), r: 3.5, class: "dot" }));
   const parts = nArtists > MOST_ARTISTS ? "in ten parts" : "one after the other";
-  const cautious = state.n_chosen ? " It is a cautious figure: the doubtful tracks are asked first, and on others the model is right more often." : "";
+  const cautious = state.n_chosen ? " It is a cautious figure: the tracks that are hard to tell are asked first." : "";
   const words = make("p", `${told}, of artists that the model had not heard (${nArtists} of them, left out ${parts}).${cautious}`, "note");
   $("curve").replaceChildren(picture, words);
 }
