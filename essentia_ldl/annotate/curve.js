@@ -11,7 +11,7 @@ function draw(tag, attributes, text = "") {
 
 function drawCurve(points) {
   if (!points.length) {
-    const text = state.mode === "review" ? "" : "How well a model learns from the answers shows here when every class has been heard of several artists.";
+    const text = !state.has_model ? "" : "How well a model learns from the answers shows here when every class has been heard of several artists.";
     return $("curve").replaceChildren(make("p", text, "note"));
   }
   const width = 340, height = 170, left = 34, right = 8, top = 8, bottom = 26;

@@ -185,7 +185,7 @@ function showState(found) {
 
 function describeChoice(found) {
   if (found.mode === "review") return "The most doubtful label comes first.";
-  if ($("order").value === "random") return "Every track is as likely as any other.";
+  if (!found.has_model || $("order").value === "random") return "Every track is as likely as any other.";
   if (!found.can_choose) return found.trouble ? `At random for now: ${found.trouble}` : "At random until the first tracks are analysed.";
   const part = found.n_embedded < found.n_tracks ? ` out of the ${found.n_embedded} analysed so far` : "";
   return `Where it has most to learn${part}. It learns again after every few answers.${found.trouble && ` No more are analysed: ${found.trouble}`}`;
@@ -193,6 +193,7 @@ function describeChoice(found) {
 
 function build() {
   const two = state.positive !== null;
+  $("order").closest("p").hidden = !state.has_model;
   document.title = `Label music: ${state.classes.join(", ")}`;
   $("classes").replaceChildren(...state.classes.map((name, number) => {
     const button = make("button");
@@ -223,7 +224,6 @@ function build() {
   if (state.mode === "review") {
     $("drop").hidden = false;
     for (const one of document.querySelectorAll(".only-review")) one.hidden = false;
-    $("order").closest("p").hidden = true;
     $("said-title").textContent = "What you decided";
   }
 }

@@ -25,6 +25,11 @@ audio.addEventListener("error", async () => {
     begin(url);
     return;
   }
+  if (audio.readyState > 0) { // it was played, so that the fault is not the file's
+    complain("The browser stopped playing. Is there a loudspeaker? Press play to hear the track again.");
+    showPlaying(false);
+    return;
+  }
   const answer = await fetch(url).catch(() => null);
   if (!answer || now !== version) return; // the server is away, which the next call tells
   const reason = answer.ok ? "the browser cannot play it" : await answer.text();
@@ -36,12 +41,19 @@ audio.addEventListener("loadedmetadata", () => {
   if (share && Number.isFinite(audio.duration)) audio.currentTime = audio.duration * share;
 });
 for (const name of ["timeupdate", "seeked", "loadedmetadata", "durationchange"]) audio.addEventListener(name, drawWave);
-for (const name of ["play", "pause", "ended"]) audio.addEventListener(name, () => {
-  $("play").textContent = audio.paused ? "▶" : "❚❚";
-  $("play").setAttribute("aria-label", audio.paused ? "Play" : "Pause");
-});
+for (const name of ["play", "pause", "ended"]) audio.addEventListener(name, () => showPlaying(!audio.paused));
 
-const toggle = () => (audio.paused ? audio.play().catch(() => {}) : audio.pause());
+function showPlaying(isPlaying) {
+  $("play").textContent = isPlaying ? "❚❚" : "▶";
+  $("play").setAttribute("aria-label", isPlaying ? "Pause" : "Play");
+}
+
+function toggle() {
+  if (audio.error) audio.load();
+  if (!audio.paused && !audio.error) return audio.pause();
+  if (!away) complain("");
+  audio.play().catch(() => {});
+}
 $("play").addEventListener("click", toggle);
 
 function seek(seconds) {

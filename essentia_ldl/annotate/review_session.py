@@ -188,6 +188,7 @@ class ReviewSession:
             "curve": [],
             "n_chosen": 0,
             "n_embedded": 0,
+            "has_model": False,
             "can_choose": False,
             "trouble": "",
             "said": said,

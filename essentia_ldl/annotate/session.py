@@ -266,6 +266,7 @@ class LabelSession:
             "curve": [dataclasses.astuple(point) for point in self.journal.points],
             "n_chosen": sum(vote.order == MODEL for vote in mine),
             "n_embedded": 0 if background is None else background.n_embedded,
+            "has_model": background is not None,
             "can_choose": background is not None and bool(background.queue),
             "trouble": "" if background is None else background.trouble,
             "said": self._list_said(mine),

@@ -9,8 +9,6 @@ import csv
 import os
 import re
 import shutil
-import subprocess
-import wave
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +27,13 @@ WIDTHS = [390, pytest.param(1280, marks=pytest.mark.slow)]
 def serve(open_session, serve_session) -> Callable:
     """A function (names of classes with commas between them, options of the session) -> the page that labels music."""
     return lambda classes="sad,non_sad", **options: serve_session(open_session(classes.split(","), **options))
+
+
+@pytest.fixture
+def embedder(write_index, music) -> Embedder:
+    """An index of the music from which a model can choose."""
+    index = write_index(music, np.eye(len(music)))
+    return Embedder(index, index.parent, "nothing", is_given=True)
 
 
 def read_votes(served) -> dict[str, list[tuple[str, dict[str, float] | None]]]:
@@ -136,8 +141,8 @@ def test_names_that_are_long_or_markup_are_shown_as_they_are(serve, music, liste
     ana.check()
 
 
-def test_keys_do_what_they_say_and_nothing_else(serve, listen):
-    served = serve()
+def test_keys_do_what_they_say_and_nothing_else(serve, embedder, listen):
+    served = serve(embedder=embedder)
     ana = listen(served.address, "Ana")
     page, first = ana.page, ana.title
     page.wait_for_function(ana.READY)
@@ -215,8 +220,8 @@ def test_the_keyboard_keeps_its_place_in_the_list_and_a_click_does_not_take_the_
     assert first in ana.page.evaluate("document.activeElement.textContent")
 
 
-def test_everything_has_a_name_that_is_read_out(serve, listen):
-    ana = listen(serve().address, "Ana")
+def test_everything_has_a_name_that_is_read_out(serve, embedder, listen):
+    ana = listen(serve(embedder=embedder).address, "Ana")
     for role, name in (
         *(("button", name) for name in ("1 sad", "2 non_sad", "Unsure U", "Undo Z", "Somebody else")),
         *(("slider", "How sad?"), ("slider", "Position"), ("combobox", "Next track"), ("combobox", "Play from")),
@@ -234,8 +239,8 @@ def test_everything_has_a_name_that_is_read_out(serve, listen):
 
 
 @pytest.mark.slow
-def test_order_and_name_are_remembered_and_somebody_else_can_go_on(serve, listen):
-    served = serve()
+def test_order_and_name_are_remembered_and_somebody_else_can_go_on(serve, embedder, listen):
+    served = serve(embedder=embedder)
     ana = listen(served.address, "Ana")
     ana.page.get_by_label("Next track").select_option("random")
     ana.page.locator("#choice").filter(has_text="as likely").wait_for()
@@ -313,30 +318,7 @@ def test_one_person_in_two_windows_is_asked_nothing_twice(serve, listen):
     assert sorted(name for name, _ in read_votes(served)["Ana"]) == sorted(names)
 
 
-# --- what cannot be played ------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def strange(needs_ffmpeg, music) -> None:
-    """Two files: one that ffmpeg can read and browsers cannot, and one that is no audio."""
-    first, second, *others = map(Path, music)
-    command = ["ffmpeg", "-v", "error", "-i", str(first), "-c:a", "wmav2", str(first.with_name("strange.wma"))]
-    subprocess.run(command, check=True, timeout=60)
-    for path in (first, *others):
-        path.unlink()
-    second.write_bytes(b"RIFF" + bytes(range(256)) * 8)
-
-
-def test_a_file_that_the_browser_cannot_play_is_converted(strange, serve, listen):
-    served = serve()
-    ana = listen(served.address, "Ana")
-    ana.page.locator("#title").filter(has_text="strange").wait_for()
-    ana.page.wait_for_function("() => audio.duration > 0.9")
-    ana.page.wait_for_function(ana.READY)
-    ana.page.keyboard.press("1")
-    ana.page.get_by_role("heading", name="That was all").wait_for()
-    ana.page.locator("#silent").filter(has_text="t01 could not be played").wait_for()  # it is no audio at all
-    assert read_votes(served) == {"Ana": [("strange", {"sad": 1.0})]}
+# --- the model -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -352,40 +334,3 @@ def test_the_page_says_who_chooses_and_why_there_is_no_more_to_choose_from(serve
         bob.check()
         bob.page.close()
         served.session.close()
-
-
-@pytest.mark.slow
-def test_a_track_too_long_to_decode_is_played_without_its_waveform(serve, music, listen):
-    for path in music[2:]:
-        Path(path).unlink()
-    with wave.open(music[0], "wb") as file:
-        file.setparams((1, 1, 8000, 0, "NONE", ""))
-        file.writeframes(bytes(8000 * 901))
-    bob = listen(serve().address, "Bob")
-    titles = set()
-    for _ in range(2):
-        bob.page.wait_for_function("() => audio.duration > 0")
-        titles.add(bob.title)
-        if bob.title == "t00":
-            bob.page.wait_for_timeout(500)
-            assert bob.page.evaluate("peaks === null && Math.round(audio.duration) === 901")
-        else:
-            bob.page.wait_for_function("() => peaks !== null")
-        if len(titles) == 1:
-            bob.press("1")
-    assert titles == {"t00", "t01"}
-    bob.check()
-
-
-@pytest.mark.slow
-def test_without_ffmpeg_it_is_passed_over_with_a_word(strange, serve, listen, monkeypatch):
-    monkeypatch.setenv("PATH", "")
-    served = serve()
-    ana = listen(served.address)
-    ana.page.get_by_label("Your name").fill("Ana")
-    ana.page.keyboard.press("Enter")
-    ana.page.get_by_role("heading", name="That was all").wait_for()
-    words = ana.page.locator("#silent").text_content()
-    assert "strange could not be played" in words
-    assert "Install ffmpeg" in words
-    assert read_votes(served) == {}
