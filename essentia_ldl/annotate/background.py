@@ -31,7 +31,7 @@ from essentia_ldl.search.library import read_library
 from essentia_ldl.zones import zone_environment
 
 EVERY = 3  # answers after which the model chooses anew
-N_QUEUED = 64
+N_QUEUED = 16  # enough for several raters until it chooses anew; each costs as much as the first
 POINT_EVERY = 5  # answers from one point of the curve to the next
 LOOK_S = 1.0  # between looks at what was embedded
 
