@@ -5,9 +5,8 @@ In: a number; out: whether it keeps the rule, which stands beside it in words.
 
 from __future__ import annotations
 
-MOST_RATE = (
-    10.0  # a hundred times the largest published of these networks (Park et al., 2018); above it weights explode
-)
+# A hundred times the largest that is published of these networks, .1 (Park et al., 2018).
+MOST_RATE = 10.0
 RATE = f"above 0, at most {MOST_RATE:g}"
 MOST_COSINE = 2.0  # the distance of vectors that point in opposite directions
 COSINE_MARGIN = f"above 0, at most {MOST_COSINE:g} (the largest cosine distance)"

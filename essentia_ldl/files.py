@@ -153,6 +153,11 @@ def taking_turns(folder: Path) -> Iterator[None]:
     ----------
     folder : Path
         It is made where it is missing. On a file system without locks nobody waits.
+
+    Raises
+    ------
+    OSError
+        When it cannot be made or opened.
     """
     folder.mkdir(parents=True, exist_ok=True)
     place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -165,7 +170,7 @@ def taking_turns(folder: Path) -> Iterator[None]:
 
 
 def set_aside(path: Path, word: str, remedy: str) -> str:
-    """Rename a file to a name that is free, and return that.
+    """Rename a file to a name that is free.
 
     Parameters
     ----------
@@ -175,6 +180,11 @@ def set_aside(path: Path, word: str, remedy: str) -> str:
         What is wrong with it, such as "unreadable"; it becomes a part of the name.
     remedy : str
         What to do when it cannot be renamed.
+
+    Returns
+    -------
+    str
+        The new name, in the same folder.
 
     Raises
     ------

@@ -80,9 +80,10 @@ function complain(text, isAway = false) {
 
 async function look() {
   if (busy || document.hidden || !state) return;
+  const before = state;
   try {
     const found = await call("state");
-    if (!busy) showState(found);
+    if (!busy && state === before) showState(found); // else it may be older than what is shown
     if (away) complain(""); // what was refused stays until something is taken
   } catch (error) {
     if (!(error instanceof Refused)) complain("The server does not answer. Start the same annotate command again; this page goes on by itself.", true);

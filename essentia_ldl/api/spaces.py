@@ -190,7 +190,7 @@ def learn_words(
 
 def compare_spaces(
     data: Place | None = None,
-    losses: Sequence[str] = SPACE_LOSSES,
+    losses: str | Sequence[str] = SPACE_LOSSES,
     home: Home | Place | None = None,
     say: Say | None = print,
     **settings: typing.Unpack[HowToMatch],
@@ -201,8 +201,8 @@ def compare_spaces(
     ----------
     data : path or None
         A collection whose artists are known; None is a demo that is synthesised.
-    losses : sequence of str
-        Those of `learn_space`.
+    losses : str or sequence of str
+        One or more of those of `learn_space`.
     home : Home, path or None
         The folder whose runs, store and graphs are meant; None is ESSENTIA_LDL_HOME, or the current folder.
     say : callable or None
@@ -239,7 +239,8 @@ def compare_spaces(
     """
     given, say = check_settings(settings, HowToMatch), say or be_silent
     terms = MeasureTerms(tuple(given.get("columns", ())))
-    contest = compare.Contest(tuple(losses), given.get("folds", 5), terms)
+    names = (losses,) if isinstance(losses, str) else tuple(losses)
+    contest = compare.Contest(names, given.get("folds", 5), terms)
     asked, source = artists.make_asked(**_keep_asked(given)), find_source(data, given)
     place = check_writable(find_home(home))
     with telling(say):

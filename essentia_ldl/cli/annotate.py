@@ -20,7 +20,7 @@ from essentia_ldl.files import Home
     "--votes", "n_votes", type=click.IntRange(1), default=1, metavar="N", help="Votes per track (default: 1)."
 )
 @click.option("--index", metavar="FILE", help="An index of MUSIC that you have (default: made beside TABLE).")
-@click.option("--no-model", is_flag=True, help="Random order only; no model learns along.")
+@click.option("--no-model", is_flag=True, help="Random order only; no model learns from the answers.")
 @click.option("--seed", type=click.IntRange(0), default=0, metavar="N", help="Of the random order.")
 @click.option("--audit", "run", metavar="RUN", help="Instead: hear the doubtful labels of a run with a report.")
 @click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="Default: 8477, or any that is free.")

@@ -267,7 +267,7 @@ def _read_table(path: Path) -> tables.Rows | None:
 def _are_names_of_files(found: tables.Rows, folder: Path) -> bool:
     """Tell whether what is not UTF-8 in a table are names of files that are there, which need not be."""
     cells = [cell.strip() for cells in (found.header, *(cells for _, cells in found.rows)) for cell in cells]
-    return all((folder / cell).is_file() for cell in cells if _HALVES.search(cell))
+    return all(os.path.isfile(folder / cell) for cell in cells if _HALVES.search(cell))
 
 
 def _name_columns(header: list[str]) -> list[str]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from essentia_ldl.errors import Reason, StoreError
-from essentia_ldl.files import digest_file, read_object, write_json
+from essentia_ldl.files import digest_file, read_object, taking_turns, write_json
 from essentia_ldl.models.answers import SUFFIX as ANSWERS
 from essentia_ldl.models.answers import read_answers
 from essentia_ldl.models.card import GraphCard
@@ -68,10 +68,10 @@ def promote(
     if versions != claimed:
         write_json(claim, {"versions": versions})
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        while (stem := _place_all(exported, versions, folder, additions or {})) is not None:
-            versions[stem] = next_version(folder, stem)  # another run took the number meanwhile
-            write_json(claim, {"versions": versions})
+        with taking_turns(folder):  # a graph of the same bytes may be another run's, whose card is not there yet
+            while (stem := _place_all(exported, versions, folder, additions or {})) is not None:
+                versions[stem] = next_version(folder, stem)  # another run took the number meanwhile
+                write_json(claim, {"versions": versions})
     except StoreError:
         raise
     except OSError as error:

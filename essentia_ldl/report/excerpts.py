@@ -83,6 +83,11 @@ def convert(ffmpeg: str, path: str, part: Sequence[str], form: Sequence[str]) ->
     form : sequence of str
         Options of ffmpeg for what is written, such as ``("-f", "mp3")``.
 
+    Returns
+    -------
+    bytes
+        What ffmpeg wrote.
+
     Raises
     ------
     AudioError

@@ -203,3 +203,16 @@ def test_what_is_refused_stays_in_sight_until_something_is_taken(open_session, s
     ana.press("2")
     assert alert.is_hidden()
     assert [dict(vote.said) for vote in served.session.votes.list_of("Ana")] == [{"non_sad": 1.0}]
+
+
+def test_news_that_are_overtaken_by_an_answer_are_not_shown(open_session, serve_session, listen):
+    ana, held = listen(serve_session(open_session()).address, "Ana"), []
+    ana.page.route("**/call/state", lambda route: held.append((route, route.fetch())), times=1)
+    with ana.page.expect_request("**/call/state"):
+        pass
+    ana.page.wait_for_timeout(200)
+    ana.press("1", "2")
+    [(route, before)] = held
+    route.fulfill(response=before)
+    ana.page.wait_for_timeout(200)
+    assert ana.page.locator("#place").text_content() == "2 of 12 tracks"

@@ -75,6 +75,8 @@ def test_losses_are_compared_on_folds(called, tmp_path):
     assert (dict(asked.told), source.data, home) == ({"rate": 0.01}, str(tmp_path), Home(tmp_path))
     compare_spaces(home=tmp_path, say=None)
     assert (called[1][1].losses, called[1][1].n_folds) == (SPACE_LOSSES, 5)
+    compare_spaces(losses="basic", home=tmp_path, say=None)
+    assert called[2][1].losses == ("basic",)
 
 
 def test_models_are_measured(called, tmp_path):

@@ -94,7 +94,8 @@ def test_names_of_files_need_not_be_utf8_where_they_are_there(tmp_path):
     first, second = table.read_tracks(path)
     assert (first.id, first.path, first.artist) == (name, str(tmp_path / name), "Björk")
     assert second.id == "a.wav"
-    for text in (b"path,label\ncaf\xe9.wav,x\n\xe8.wav,y\n", b"path,label\ncaf\xe9.wav,\xe9\n"):
+    too_long = b"path,label\n" + 300 * b"\xe9" + b".wav,x\n"
+    for text in (b"path,label\ncaf\xe9.wav,x\n\xe8.wav,y\n", b"path,label\ncaf\xe9.wav,\xe9\n", too_long):
         with pytest.raises(DataError, match="encoding of the table: expected UTF-8"):
             table.read_tracks(write_table(tmp_path, text))
 

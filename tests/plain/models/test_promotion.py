@@ -332,3 +332,26 @@ promote(Path(sys.argv[2]), sys.argv[4:], Path(sys.argv[3]))
     start.touch()
     assert [process.wait(timeout=60) for process in processes] == [0] * 4
     check_distinct(graphs, 4)
+
+
+def test_runs_with_the_same_graph_do_not_take_each_others_files(tmp_path, graphs, monkeypatch, write_model):
+    exported = {}
+    for run in ("first", "second"):
+        exported[run] = tmp_path / run
+        write_model(exported[run], HEAD, b"the same bytes", run=run)
+        (exported[run] / CLAIM).write_text(json.dumps({"versions": {HEAD: 1}}))  # both chose before either placed
+    placed, second = promotion._place, threading.Thread(target=promote, args=(exported["second"], [HEAD], graphs))
+
+    def place(source: Path, target: Path) -> bool:
+        is_new = placed(source, target)
+        if threading.current_thread() is not second and target.suffix == ".pb" and not second.ident:
+            second.start()
+            second.join(timeout=0.5)  # it waits for the first, or ends before the card of the first is there
+        return is_new
+
+    monkeypatch.setattr(promotion, "_place", place)
+    promote(exported["first"], [HEAD], graphs)
+    second.join()
+    found, problems = list_models(graphs)
+    assert problems == []
+    assert {model.name: model.card.extra["run"] for model in found} == {f"{HEAD}-1": "first", f"{HEAD}-2": "second"}
