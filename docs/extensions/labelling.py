@@ -63,7 +63,9 @@ def draw(target: Path, table: str, n: int) -> None:
         command += ["-o", f"{place}/labels.csv", "--no-browser"]
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         try:
-            address = next(found[0] for line in server.stdout if (found := re.search(r"http://\S+", line)))
+            address = next((found[0] for line in server.stdout if (found := re.search(r"http://\S+", line))), None)
+            if address is None:
+                sys.exit("the server did not start")
             browser = driver.chromium.launch(executable_path=program)
             pages = []
             for rater, count in (("Ben", n // 5), ("Ann", n)):

@@ -165,7 +165,7 @@ function showState(found) {
   state = found;
   if (first) build();
   const n = found.n_mine;
-  $("place").textContent = found.mode === "review" ? `${n} of ${found.n_tracks} heard` : `${n} of ${found.n_tracks} tracks`;
+  $("place").textContent = found.mode === "review" ? `${n} of ${found.n_tracks} heard` : `${n} of ${count(found.n_tracks, "track")}`;
   $("bar").style.width = `${(100 * n) / Math.max(found.n_tracks, 1)}%`;
   $("end").textContent = `${found.n_mine} of ${found.n_tracks} tracks have your answer. They are in ${found.table}.`;
   const labelled = found.counts.reduce((a, b) => a + b, 0);
@@ -253,7 +253,7 @@ function drawCounts(found, labelled) {
 
 function drawRaters(found) {
   const names = found.raters.map((one) => `${one.name} ${one.n}`).join(", ");
-  const agreed = found.agreement === null ? "" : ` On ${count(found.agreement.n_tracks, "track")} that several heard they agree by ${found.agreement.alpha.toFixed(2)} (Krippendorff's alpha: 1 is always, 0 as by chance).`;
+  const agreed = found.agreement === null ? "" : ` Their agreement on ${count(found.agreement.n_tracks, "track")} that several heard is ${found.agreement.alpha.toFixed(2)} (Krippendorff's alpha: 1 is full agreement, 0 is chance).`;
   $("raters").textContent = found.raters.length > 1 ? `${names}.${agreed}` : "";
 }
 
@@ -300,9 +300,10 @@ function drawFacts(shown) {
 
 // --- answers --------------------------------------------------------------------------------------------------------
 
+let heard = ""; // what was said last, for who does not see the page
 function say(said, by) {
   if (!track || busy || performance.now() - since < REST_MS) return;
-  $("live").textContent = `${track.title}: ${describe(said)}`;
+  heard = `${track.title}: ${describe(said)}. `;
   insist("answer", { track: track.number, key: track.key, said, by, took_s: (performance.now() - since) / 1000 });
 }
 

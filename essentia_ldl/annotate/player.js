@@ -7,6 +7,8 @@ function load() {
   tried = false;
   peaks = null;
   version += 1;
+  $("live").textContent = `${heard}Now ${track.title}.`;
+  heard = "";
   begin(`sound/${track.number}`);
 }
 
@@ -33,7 +35,8 @@ audio.addEventListener("error", async () => {
   const answer = await fetch(url).catch(() => null);
   if (!answer || now !== version) return; // the server is away, which the next call tells
   const reason = answer.ok ? "the browser cannot play it" : await answer.text();
-  insist("pass", { track: track.number, reason });
+  while (busy) await wait(RETRY_MS / 10); // an answer or another call is on its way
+  if (now === version) insist("pass", { track: track.number, reason });
 });
 
 audio.addEventListener("loadedmetadata", () => {

@@ -20,7 +20,7 @@ def describe_annotated(done: Annotated) -> list[str]:
     if done.n_even or done.n_unsure:
         lines.append(f"not in it: {done.n_even} undecided, as votes are even, and {done.n_unsure} unsure")
     if done.agreement is not None:
-        scale = "Krippendorff's alpha; 1 is always, 0 as by chance"
+        scale = "Krippendorff's alpha; 1 is full agreement, 0 is chance"
         lines.append(
             f"agreement of the raters: {done.agreement.alpha:.2f} on {done.agreement.n_tracks} tracks ({scale})"
         )

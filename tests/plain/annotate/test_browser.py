@@ -234,7 +234,7 @@ def test_everything_has_a_name_that_is_read_out(serve, embedder, listen):
     )
     assert unnamed == []
     first = ana.press("1")[0]
-    assert ana.page.get_by_role("status").filter(has_text=f"{first}: sad").count() == 1
+    assert ana.page.get_by_role("status").filter(has_text=f"{first}: sad. Now {ana.title}.").count() == 1
     assert ana.page.locator("html").get_attribute("lang") == "en"
 
 

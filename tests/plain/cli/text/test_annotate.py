@@ -32,7 +32,7 @@ def test_it_tells_what_is_missing_and_how_far_raters_agree(tmp_path, monkeypatch
     }
     assert describe_annotated(build(tmp_path / "labels.csv", **changes))[1:-1] == [
         "not in it: 1 undecided, as votes are even, and 2 unsure",
-        "agreement of the raters: 0.68 on 12 tracks (Krippendorff's alpha; 1 is always, 0 as by chance)",
+        "agreement of the raters: 0.68 on 12 tracks (Krippendorff's alpha; 1 is full agreement, 0 is chance)",
         "not played: '/a.xm': no codec",
         "note: kept",
     ]
