@@ -169,6 +169,36 @@ def taking_turns(folder: Path) -> Iterator[None]:
         os.close(place)
 
 
+def lock_file(file: int) -> bool:
+    """Lock an open file for this process, without waiting.
+
+    Parameters
+    ----------
+    file : int
+        Its descriptor; the lock goes when it is closed, or with the process.
+
+    Returns
+    -------
+    bool
+        False where another process has locked it. On a file system without locks everybody may have it.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True
+
+
+def is_at(file: int, path: str | os.PathLike[str]) -> bool:
+    """Tell whether an open file is what stands under a name now."""
+    try:
+        return os.path.samestat(os.fstat(file), os.stat(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
 def set_aside(path: Path, word: str, remedy: str) -> str:
     """Rename a file to a name that is free.
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
-import fcntl
 import io
 import json
 import math
@@ -22,7 +21,7 @@ from typing import Any
 
 from essentia_ldl.annotate.votes import Event, Votes
 from essentia_ldl.errors import DataError, DiskError, Reason, StoreError, explain
-from essentia_ldl.files import replacing, set_aside
+from essentia_ldl.files import is_at, lock_file, replacing, set_aside
 
 FORMAT = "essentia-ldl votes 1"
 SUFFIX = ".votes.jsonl"
@@ -131,7 +130,6 @@ class VoteJournal:
         self.points: list[CurvePoint] = []
         self.notes: list[str] = []
         self.trouble = ""
-        self._rows: dict[str, list[str] | None] = {}
         self._written: tuple[int, int] | None = None
         if self.table.suffix.lower() != ".csv":
             raise StoreError(explain("table", "a name that ends in .csv", self.table.name, "-o", REMEDY))
@@ -179,17 +177,12 @@ class VoteJournal:
             lines.append(event.as_json())
         self._append(lines)
         self.known |= told
-        taken = [self._take(event) for event, _ in events]
+        taken = [self.votes.add(event) for event, _ in events]
         try:
             self.write_table()
             self.trouble = ""
         except StoreError as error:
             self.trouble = f"{error} The answers are kept in {self.path.name}, from which it is written later."
-        return taken
-
-    def _take(self, event: Event) -> Event | None:
-        taken = self.votes.add(event)
-        self._rows.pop(event.path or (taken.path if taken else ""), None)
         return taken
 
     def add_point(self, point: CurvePoint) -> None:
@@ -227,17 +220,13 @@ class VoteJournal:
         titles = ["title"] if has_title else []
         writer.writerow(["path", "label", "artist", *titles, *split, *more, *classes, N_RATERS])
         for path, one in zip(paths, told, strict=True):
-            if path not in self._rows:
-                tally = self.votes.tally(path)
+            tally = self.votes.tally(path)
+            if tally.column is not None:
                 shares = [f"{share:.6g}" for share in tally.shares]
-                cells = [] if tally.column is None else [classes[tally.column], *shares, str(tally.n_raters)]
-                self._rows[path] = cells or None
-            row = self._rows[path]
-            if row is not None:
-                label, *shares = row
                 written = [one.title] if has_title else []
                 written += [one.columns.get(name, "") for name in (*split, *more)]
-                writer.writerow([self._shorten(path), label, one.artist, *written, *shares])
+                named = [self._shorten(path), classes[tally.column], one.artist]
+                writer.writerow([*named, *written, *shares, tally.n_raters])
         return text.getvalue()
 
     def _shorten(self, path: str) -> str:
@@ -252,21 +241,16 @@ class VoteJournal:
         except OSError as error:
             reason = Reason(error.strerror or error)
             raise DiskError(f"{self.path} cannot be written: {reason}. {REMEDY}") from None
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not lock_file(file):
             os.close(file)
-            raise StoreError(f"{self.table} is being labelled by another process. Stop it, or name another.") from None
-        except OSError:  # a file system without locks
-            pass
+            raise StoreError(f"{self.table} is being labelled by another process. Stop it, or name another.")
         return file
 
     def _append(self, values: list[dict[str, Any]]) -> None:
-        found = os.fstat(self._file)
-        if not self.path.exists() or not os.path.samestat(found, os.stat(self.path)):
+        if not is_at(self._file, self.path):
             remedy = "Bring it back, or stop annotate and start it again; until then nothing is kept."
             raise StoreError(explain("journal", "the file that was opened", "another one, or none", self.path, remedy))
-        end = found.st_size
+        end = os.fstat(self._file).st_size
         text = "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values)
         data = text.encode("utf-8", "surrogateescape")
         try:
@@ -339,7 +323,7 @@ class VoteJournal:
                 path = value.pop("track")
                 self.known[path] = Known(**value)
             else:
-                self._take(Event(**value))
+                self.votes.add(Event(**value))
         except (DataError, TypeError, AttributeError, ValueError) as error:
             raise self._damaged(number, error) from None
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import json
 import os
 import time
@@ -23,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from essentia_ldl.errors import DiskError, Reason, StoreError, explain
-from essentia_ldl.files import digest_file
+from essentia_ldl.files import digest_file, is_at, lock_file
 from essentia_ldl.models.folder import Model, digest_graph, find_extractor
 from essentia_ldl.predict.ask import Question
 from essentia_ldl.records import Failure, Prediction
@@ -268,24 +267,13 @@ def _open_locked(document: str, path: str) -> int:
             raise
         except OSError as error:
             raise StoreError(f"The output {document!r} cannot be written: {error.strerror}. Choose another.") from None
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not lock_file(file):
             os.close(file)
             remedy = "Wait for it, stop it, or choose another output."
-            raise StoreError(f"{document} is being written by another process. {remedy}") from None
-        except OSError:  # a file system without locks
-            return file
-        if _is_at(file, path):
+            raise StoreError(f"{document} is being written by another process. {remedy}")
+        if is_at(file, path):
             return file
         os.close(file)  # the process that held it has ended meanwhile, and taken it away
-
-
-def _is_at(file: int, path: str) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file), os.stat(path))
-    except FileNotFoundError:
-        return False
 
 
 def _stat(path: str) -> tuple[int, int, int]:

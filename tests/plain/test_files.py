@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import threading
 import time
@@ -14,7 +15,9 @@ from essentia_ldl.errors import AudioError, DiskError, StoreError
 from essentia_ldl.files import (
     Home,
     digest_file,
+    is_at,
     is_file_name,
+    lock_file,
     read_json,
     read_object,
     replacing,
@@ -231,3 +234,32 @@ def test_what_is_no_object_is_a_store_error(tmp_path, text):
 def test_a_file_name_cannot_lead_out_of_its_folder(name, plain):
     """Case C16: what every name that becomes a path has to pass."""
     assert is_file_name(name) == plain
+
+
+def test_a_lock_is_had_by_one_and_by_all_where_there_are_none(tmp_path, monkeypatch):
+    first, second = (os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT) for _ in range(2))
+    assert lock_file(first)
+    assert not lock_file(second)
+    os.close(first)
+    assert lock_file(second)
+
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "no locks")
+
+    third = os.open(tmp_path / "file", os.O_RDWR)
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert lock_file(third)
+    os.close(second)
+    os.close(third)
+
+
+def test_a_file_is_known_by_what_it_is_and_not_by_its_name(tmp_path):
+    path = tmp_path / "folder" / "file"
+    path.parent.mkdir()
+    with open(path, "w") as file:
+        assert is_at(file.fileno(), path)
+        path.rename(path.with_name("other"))
+        assert not is_at(file.fileno(), path)
+        path.touch()
+        assert not is_at(file.fileno(), path)
+        assert not is_at(file.fileno(), path / "below a file")

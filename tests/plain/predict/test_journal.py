@@ -237,7 +237,7 @@ with Journal({os.path.realpath("out.csv")!r}, {ASKED!r}, ["a.wav"]):
 
 def test_a_journal_that_was_taken_away_while_it_was_opened_is_made_anew(files, monkeypatch):
     Path("out.csv.journal").touch()
-    real, removed = journal_module._is_at, []
+    real, removed = journal_module.is_at, []
 
     def is_at(file, path):
         if not removed:
@@ -245,7 +245,7 @@ def test_a_journal_that_was_taken_away_while_it_was_opened_is_made_anew(files, m
             os.unlink(path)
         return real(file, path)
 
-    monkeypatch.setattr(journal_module, "_is_at", is_at)
+    monkeypatch.setattr(journal_module, "is_at", is_at)
     assert resume(files) == files
     assert len(removed) == 1
 
