@@ -135,9 +135,8 @@ def review(run: str, serving: Serving, home: Home, say: Callable[[str], object])
     done = sum(bool(item.correction) for item in audit.items)
     say(f"{len(audit.items)} tracks of {audit.folder.name}, {done} of them decided; answers go to its {AUDIT}")
     serve(session, find_token(home.store), serving, lambda address: say(f"open {address}"))
-    counts = session.count()
-    found = [f"n_{name}" for name in counts]
-    return Reviewed(audit.path, **dict(zip(found, counts.values(), strict=True)), silent=dict(session.silent))
+    counts = {f"n_{name}": n for name, n in session.count().items()}
+    return Reviewed(audit.path, **counts, silent=dict(session.silent))
 
 
 def annotate(

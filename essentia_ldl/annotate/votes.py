@@ -310,9 +310,8 @@ def measure_agreement(votes: Votes) -> Agreement | None:
     sums = np.zeros((len(n_votes), points.shape[1]))
     np.add.at(sums, tracks, points)
     inside = np.bincount(tracks, np.sum(points**2, axis=1)) - np.sum(sums**2, axis=1) / n_votes
-    share = (
-        np.sum(inside * n_votes / (n_votes - 1)) / whole
-    )  # of observed in expected disagreement, up to the next line
+    # of observed in expected disagreement, but for the factor of the next line
+    share = np.sum(inside * n_votes / (n_votes - 1)) / whole
     return Agreement(float(1 - share * (len(points) - 1) / len(points)), len(n_votes))
 
 
