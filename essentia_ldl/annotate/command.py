@@ -97,7 +97,17 @@ class Annotated:
 
 @dataclasses.dataclass(frozen=True)
 class Reviewed:
-    """What a review has come to: the file, and how many labels it changes, confirms and leaves out."""
+    """What a review has come to.
+
+    Parameters
+    ----------
+    audit : Path
+        The file, which `train --corrections` reads.
+    n_changed, n_confirmed, n_dropped : int
+        Labels that are others now, labels that are right, and tracks that are left out of training.
+    silent : dict[str, str]
+        Tracks that could not be played, and why.
+    """
 
     audit: Path
     n_changed: int

@@ -58,7 +58,15 @@ TOKEN = re.compile(r"[\w-]{16,64}", re.ASCII)
 
 @dataclasses.dataclass(frozen=True)
 class Serving:
-    """How the page is served: the port, None for any that is free, and whether a browser is opened."""
+    """How the page is served.
+
+    Parameters
+    ----------
+    port : int or None
+        None takes `PORT`, or any where that is taken.
+    opens : bool
+        Whether the user's browser is opened.
+    """
 
     port: int | None = None
     opens: bool = True

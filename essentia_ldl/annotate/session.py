@@ -40,7 +40,17 @@ N_LISTED = 200  # votes that the page lists
 
 @dataclasses.dataclass
 class Hold:
-    """A track that a browser shows."""
+    """A track that a browser shows.
+
+    Parameters
+    ----------
+    path : str
+        The track; of a review its id.
+    order : str
+        What chose it.
+    since_s : float
+        When, by the clock of `time.monotonic`.
+    """
 
     path: str
     order: str

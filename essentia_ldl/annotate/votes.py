@@ -266,7 +266,15 @@ def find_largest(shares: np.ndarray) -> int | None:
 
 @dataclasses.dataclass(frozen=True)
 class Agreement:
-    """How far raters agree: Krippendorff's alpha, and on how many tracks that two or more of them voted on."""
+    """How far raters agree.
+
+    Parameters
+    ----------
+    alpha : float
+        Krippendorff's: 1 is full agreement, 0 is chance, below 0 they contradict one another.
+    n_tracks : int
+        Tracks that two or more of them voted on.
+    """
 
     alpha: float
     n_tracks: int
